@@ -1,0 +1,39 @@
+//! What crosses the wire: names, lines, stamps. No I/O and no clock.
+//!
+//! Both ends need the grammar of a line and neither program may depend on the other, so it is
+//! written once, here. It is also what keeps a client from forging another's line: whatever a
+//! client sends can only ever stand after the `] ` of a stamp that the server made.
+//!
+//! `PROTOCOL.md` at the top of the repository gives the same grammar as ABNF.
+
+mod decoder;
+mod entry;
+mod id;
+mod line;
+mod nonce;
+mod reason;
+mod refusal;
+mod reply;
+mod request;
+mod role;
+mod timestamp;
+
+pub mod limits;
+
+pub use decoder::{LineDecoder, Overlong};
+pub use entry::{Entry, EntryError, Kind};
+pub use id::{ClientId, IdError};
+pub use line::{Line, LineError};
+pub use nonce::{Nonce, NonceError, Run};
+pub use reason::Reason;
+pub use refusal::{Code, Refusal};
+pub use reply::{Here, Reply, ReplyError, ServerLine, Welcome};
+pub use request::{COMMANDS, Command, Request, Start};
+pub use role::Role;
+pub use timestamp::{Timestamp, TimestampError};
+
+/// The ALPN name of our own dialect; a peer that offers none speaks the plain one.
+pub const ALPN: &[u8] = b"countersign/1";
+
+/// The TCP port of a room, unless it is told another.
+pub const PORT: u16 = 27332;

@@ -1,0 +1,71 @@
+//! Why a session ended: one closed set for leaves, for `= bye` and for `joins.reason`.
+
+use std::fmt;
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The client closed the connection properly or said `/quit`.
+    Goodbye,
+    /// The connection broke.
+    Lost,
+    /// Nothing could be written to it for too long.
+    Stalled,
+    /// Nothing was heard from it for too long.
+    Silent,
+    /// It sent a line without end.
+    Flooding,
+    /// A newer session of the same ID took its place.
+    Replaced,
+    /// The certificate was revoked.
+    Revoked,
+    /// The certificate expired.
+    Expired,
+    /// The server was stopped.
+    ShuttingDown,
+    /// The server died; written when it starts again.
+    ServerCrash,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Reason; 10] = [
+        Reason::Goodbye,
+        Reason::Lost,
+        Reason::Stalled,
+        Reason::Silent,
+        Reason::Flooding,
+        Reason::Replaced,
+        Reason::Revoked,
+        Reason::Expired,
+        Reason::ShuttingDown,
+        Reason::ServerCrash,
+    ];
+
+    /// The word for it, on the wire and in the record.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::Goodbye => "goodbye",
+            Reason::Lost => "lost",
+            Reason::Stalled => "stalled",
+            Reason::Silent => "silent",
+            Reason::Flooding => "flooding",
+            Reason::Replaced => "replaced",
+            Reason::Revoked => "revoked",
+            Reason::Expired => "expired",
+            Reason::ShuttingDown => "shutting-down",
+            Reason::ServerCrash => "server-crash",
+        }
+    }
+
+    /// Reads that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,384 @@
+//! What a server sends: entries, replies and refusals, told apart by their first character.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use crate::nonce::parse_count;
+use crate::{ClientId, Entry, Nonce, Reason, Refusal, Role, Timestamp};
+
+/// One line from a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServerLine {
+    /// A digit: an entry of the transcript.
+    Entry(Entry),
+    /// `=`: a reply, to this session only.
+    Reply(Reply),
+    /// `!`: a refusal.
+    Refusal(Refusal),
+    /// A first character that this version does not know, to be ignored.
+    Unknown,
+}
+
+impl ServerLine {
+    /// Reads a line from a server, without its line end.
+    ///
+    /// # Errors
+    ///
+    /// When a line of a known kind breaks the grammar of its kind. What is not known is no error.
+    pub fn parse(text: &str) -> Result<Self, ReplyError> {
+        match text.as_bytes().first() {
+            Some(b'0'..=b'9') => Entry::parse(text)
+                .map(ServerLine::Entry)
+                .map_err(|_| ReplyError("entry")),
+            Some(b'=') => {
+                let reply = text.strip_prefix("= ").ok_or(ReplyError("reply"))?;
+                Reply::parse(reply).map(ServerLine::Reply)
+            }
+            Some(b'!') => text
+                .strip_prefix("! ")
+                .and_then(Refusal::parse)
+                .map(ServerLine::Refusal)
+                .ok_or(ReplyError("refusal")),
+            _ => Ok(ServerLine::Unknown),
+        }
+    }
+}
+
+/// A reply, without its `= `.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// The greeting.
+    Welcome(Welcome),
+    /// `= ok RUN-N SEQ`: the line is in the transcript at SEQ.
+    Ok {
+        /// The line.
+        nonce: Nonce,
+        /// Its place.
+        seq: u64,
+    },
+    /// `= at SEQ`: everything up to SEQ has been sent.
+    At(u64),
+    /// `= bye REASON words`: the session ends now.
+    Bye {
+        /// Why.
+        reason: Reason,
+        /// The same for people.
+        words: String,
+    },
+    /// `= begin TOPIC`: the answer to a command begins.
+    Begin(String),
+    /// `= end TOPIC`: it is complete.
+    End(String),
+    /// `= 12 2026-... [alice@192.0.2.7] hi`: an entry replayed as an answer.
+    Replayed(Entry),
+    /// `= who SEQ count=N`: who was here when SEQ was the newest entry; a line for each follows.
+    Who {
+        /// The newest entry at that moment.
+        seq: u64,
+        /// How many people.
+        count: u64,
+    },
+    /// One of them.
+    Here(Here),
+    /// Any other word and what follows it, to be shown or ignored.
+    Other(String),
+}
+
+/// `= welcome id=alice role=student ip=192.0.2.7 room="Networks 101" head=41 epoch=... clock=... version=0.1.0`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Welcome {
+    /// The name that the server read from the certificate.
+    pub id: ClientId,
+    /// The role that it read there.
+    pub role: Role,
+    /// The address that the server sees.
+    pub ip: IpAddr,
+    /// The room's name.
+    pub room: String,
+    /// The newest entry.
+    pub head: u64,
+    /// Names the database: another epoch is another transcript.
+    pub epoch: String,
+    /// The server's clock.
+    pub clock: Timestamp,
+    /// The server's version.
+    pub version: String,
+}
+
+/// `= here alice role=student ip=192.0.2.7 since=... sessions=1`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Here {
+    /// Who.
+    pub id: ClientId,
+    /// The person's role.
+    pub role: Role,
+    /// The address of the newest session.
+    pub ip: IpAddr,
+    /// When the oldest session that is still here began.
+    pub since: Timestamp,
+    /// How many sessions; 0 for someone whose connection broke a moment ago.
+    pub sessions: u64,
+}
+
+/// A line of a known kind that breaks the grammar of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the server sent a line that is no {0}")]
+pub struct ReplyError(&'static str);
+
+impl Reply {
+    fn parse(text: &str) -> Result<Self, ReplyError> {
+        if text.as_bytes().first().is_some_and(u8::is_ascii_digit) {
+            return Entry::parse(text)
+                .map(Reply::Replayed)
+                .map_err(|_| ReplyError("entry"));
+        }
+        let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
+        let reply = match word {
+            "welcome" => parse_welcome(rest).map(Reply::Welcome),
+            "ok" => parse_ok(rest),
+            "at" => first_word(rest).and_then(parse_count).map(Reply::At),
+            "bye" => parse_bye(rest),
+            "begin" => first_word(rest).map(|topic| Reply::Begin(topic.to_owned())),
+            "end" => first_word(rest).map(|topic| Reply::End(topic.to_owned())),
+            "who" => parse_who(rest),
+            "here" => parse_here(rest).map(Reply::Here),
+            _ => Some(Reply::Other(text.to_owned())),
+        };
+        reply.ok_or(ReplyError("reply"))
+    }
+}
+
+fn first_word(text: &str) -> Option<&str> {
+    text.split(' ').next().filter(|word| !word.is_empty())
+}
+
+fn parse_ok(rest: &str) -> Option<Reply> {
+    let mut words = rest.split(' ');
+    let nonce = Nonce::parse(words.next()?).ok()?;
+    Some(Reply::Ok {
+        nonce,
+        seq: parse_count(words.next()?)?,
+    })
+}
+
+fn parse_bye(rest: &str) -> Option<Reply> {
+    let (reason, words) = rest.split_once(' ').unwrap_or((rest, ""));
+    Some(Reply::Bye {
+        reason: Reason::parse(reason)?,
+        words: words.to_owned(),
+    })
+}
+
+fn parse_welcome(rest: &str) -> Option<Welcome> {
+    let pairs = Pairs::parse(rest)?;
+    Some(Welcome {
+        id: ClientId::parse(pairs.value("id")?).ok()?,
+        role: Role::parse(pairs.value("role")?)?,
+        ip: pairs.value("ip")?.parse().ok()?,
+        room: pairs.value("room")?.to_owned(),
+        head: parse_count(pairs.value("head")?)?,
+        epoch: pairs.value("epoch")?.to_owned(),
+        clock: Timestamp::parse(pairs.value("clock")?).ok()?,
+        version: pairs.value("version")?.to_owned(),
+    })
+}
+
+fn parse_who(rest: &str) -> Option<Reply> {
+    let (seq, rest) = rest.split_once(' ')?;
+    let pairs = Pairs::parse(rest)?;
+    Some(Reply::Who {
+        seq: parse_count(seq)?,
+        count: parse_count(pairs.value("count")?)?,
+    })
+}
+
+fn parse_here(rest: &str) -> Option<Here> {
+    let (id, rest) = rest.split_once(' ')?;
+    let pairs = Pairs::parse(rest)?;
+    Some(Here {
+        id: ClientId::parse(id).ok()?,
+        role: Role::parse(pairs.value("role")?)?,
+        ip: pairs.value("ip")?.parse().ok()?,
+        since: Timestamp::parse(pairs.value("since")?).ok()?,
+        sessions: parse_count(pairs.value("sessions")?)?,
+    })
+}
+
+/// `key=value` pairs; keys that nobody asks for are ignored.
+struct Pairs(Vec<(String, String)>);
+
+impl Pairs {
+    fn parse(text: &str) -> Option<Self> {
+        let mut pairs = Vec::new();
+        let mut rest = text.trim_start_matches(' ');
+        while !rest.is_empty() {
+            let (key, after) = rest.split_once('=')?;
+            let (value, after) = match after.strip_prefix('"') {
+                Some(quoted) => unquote(quoted)?,
+                None => {
+                    let (value, after) = after.split_once(' ').unwrap_or((after, ""));
+                    (value.to_owned(), after)
+                }
+            };
+            pairs.push((key.to_owned(), value));
+            rest = after.trim_start_matches(' ');
+        }
+        Some(Self(pairs))
+    }
+
+    fn value(&self, key: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(k, _)| k == key)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// Writes a value in quotes, `"` and `\` behind a `\`.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"")?;
+        for c in self.0.chars() {
+            match c {
+                '"' | '\\' => write!(f, "\\{c}")?,
+                // A room's name comes from a certificate, which may hold anything.
+                c if crate::line::is_forbidden(c) || c == '\t' => f.write_str("\u{fffd}")?,
+                c => write!(f, "{c}")?,
+            }
+        }
+        f.write_str("\"")
+    }
+}
+
+/// Reads up to the closing quote, and gives what stands after it.
+fn unquote(text: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => return Some((value, &text[at + 1..])),
+            '\\' => value.push(chars.next()?.1),
+            c => value.push(c),
+        }
+    }
+    None
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reply::Welcome(w) => write!(
+                f,
+                "= welcome id={} role={} ip={} room={} head={} epoch={} clock={} version={}",
+                w.id,
+                w.role,
+                w.ip,
+                Quoted(&w.room),
+                w.head,
+                w.epoch,
+                w.clock,
+                w.version
+            ),
+            Reply::Ok { nonce, seq } => write!(f, "= ok {nonce} {seq}"),
+            Reply::At(seq) => write!(f, "= at {seq}"),
+            Reply::Bye { reason, words } if words.is_empty() => write!(f, "= bye {reason}"),
+            Reply::Bye { reason, words } => write!(f, "= bye {reason} {words}"),
+            Reply::Begin(topic) => write!(f, "= begin {topic}"),
+            Reply::End(topic) => write!(f, "= end {topic}"),
+            Reply::Replayed(entry) => write!(f, "= {entry}"),
+            Reply::Who { seq, count } => write!(f, "= who {seq} count={count}"),
+            Reply::Here(here) => write!(
+                f,
+                "= here {} role={} ip={} since={} sessions={}",
+                here.id, here.role, here.ip, here.since, here.sessions
+            ),
+            Reply::Other(text) => write!(f, "= {text}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Code;
+
+    fn check(text: &str) -> ServerLine {
+        let line = ServerLine::parse(text).expect(text);
+        let again = match &line {
+            ServerLine::Entry(entry) => entry.to_string(),
+            ServerLine::Reply(reply) => reply.to_string(),
+            ServerLine::Refusal(refusal) => refusal.to_string(),
+            ServerLine::Unknown => return line,
+        };
+        assert_eq!(again, text);
+        line
+    }
+
+    #[test]
+    fn every_line_of_a_server_reads_back_as_it_was_written() {
+        for text in [
+            "41 2026-11-21T10:00:00.123Z [alice@192.0.2.7] hello",
+            "= welcome id=alice role=student ip=192.0.2.7 room=\"Networks \\\"101\\\"\" head=41 \
+             epoch=9f86d081884c7d65 clock=2026-11-21T10:00:00.123Z version=0.1.0",
+            "= ok k3v9q2a7-12 44",
+            "= at 44",
+            "= bye shutting-down the server is being stopped",
+            "= bye goodbye",
+            "= begin history",
+            "= 12 2026-11-21T10:00:00.123Z * bob@2001:db8::1 entered",
+            "= end history",
+            "= who 44 count=1",
+            "= here alice role=bot ip=::1 since=2026-11-21T10:00:00.123Z sessions=2",
+            "= help /who  who is here",
+            "! too-long k3v9q2a7-12 a line may have 4096 bytes",
+            "! unknown-command - there is no /hsitory; did you mean /history?",
+        ] {
+            check(text);
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_ignored() {
+        assert_eq!(check("~ something new"), ServerLine::Unknown);
+        assert_eq!(
+            check("= rooms 4"),
+            ServerLine::Reply(Reply::Other("rooms 4".into()))
+        );
+        let line = ServerLine::parse("! moon-phase - wrong moon");
+        let Ok(ServerLine::Refusal(refusal)) = line else {
+            panic!("{line:?}")
+        };
+        assert_eq!(
+            (refusal.code, refusal.words.as_str()),
+            (Code::Unknown, "wrong moon")
+        );
+        let line = ServerLine::parse("= who 4 count=1 colour=\"dark red\"");
+        assert_eq!(line, Ok(ServerLine::Reply(Reply::Who { seq: 4, count: 1 })));
+    }
+
+    #[test]
+    fn a_known_kind_must_keep_its_grammar() {
+        for text in [
+            "4 hello",
+            "=ok",
+            "= ok x 4",
+            "= welcome id=alice",
+            "= bye bored",
+            "!",
+            "! x",
+            "= at",
+        ] {
+            assert!(ServerLine::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rooms_name_cannot_break_the_greeting() {
+        assert_eq!(
+            Quoted("a\nb\u{202e}\"").to_string(),
+            "\"a\u{fffd}b\u{fffd}\\\"\""
+        );
+    }
+}

@@ -1,0 +1,43 @@
+//! What a person is in the room, as the issuer wrote it into the certificate's OU.
+
+use std::fmt;
+
+/// A person's role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Role {
+    /// Who was given no other role.
+    #[default]
+    Student,
+    /// Helps the instructor.
+    Assistant,
+    /// Leads the class.
+    Instructor,
+    /// A program.
+    Bot,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Role; 4] = [Role::Student, Role::Assistant, Role::Instructor, Role::Bot];
+
+    /// The word for it, in certificates, on the wire and in the record.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Student => "student",
+            Role::Assistant => "assistant",
+            Role::Instructor => "instructor",
+            Role::Bot => "bot",
+        }
+    }
+
+    /// Reads that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == word)
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
