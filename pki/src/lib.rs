@@ -1,1 +1,37 @@
-//! x
+//! Everything X.509 and TLS that does not sign: profiles, identities, revocation, bundles.
+//!
+//! An [`Identity`] is made by the [`Gate`] from a verified chain and from nothing else. This
+//! crate is code: keys and certificates live in a CA's folder, never here.
+
+mod bundle;
+mod certificate;
+mod gate;
+mod identity;
+mod profile;
+mod revocation;
+mod tls;
+
+pub use bundle::{Bundle, BundleError};
+pub use certificate::{Certificate, CertificateError, Fingerprint, Name, Serial};
+pub use gate::{Gate, GateError, Refusal};
+pub use identity::Identity;
+pub use profile::{BACKDATE, CA, CLIENT, Profile, ProfileError, Purpose, SERVER};
+pub use revocation::{
+    CRL_DAYS, CRL_RENEW_DAYS, CrlNumber, RevocationError, RevocationList, Revocations,
+};
+pub use tls::{ServerTls, TlsError, Verdict, client_config, provider};
+
+/// The limits of what is read, units last.
+pub mod limits {
+    /// A client's own certificate, in bytes of DER.
+    pub const LEAF_BYTES_MAX: usize = 8 * 1024;
+    /// Certificates between a client's own and the trust anchor. Path building takes 40 to 70 ms
+    /// over 20 of one name, so they are counted before it begins.
+    pub const INTERMEDIATES_MAX: usize = 2;
+    /// A bundle, in bytes of PEM.
+    pub const BUNDLE_BYTES_MAX: u64 = 256 * 1024;
+    /// A revocation list, in bytes; some 300,000 revoked certificates.
+    pub const CRL_BYTES_MAX: u64 = 16 * 1024 * 1024;
+    /// The modulus of an RSA key, in bits.
+    pub const RSA_BITS_MIN: usize = 2048;
+}

@@ -1,0 +1,244 @@
+//! A leaf, its key and its trust anchor in one PEM file, for one holder.
+//!
+//! Plain PEM with a preamble of `# key = value` lines, so that `openssl s_client -cert alice.pem
+//! -key alice.pem -CAfile alice.pem` and Python's `load_cert_chain("alice.pem")` take it as it is.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::pki_types::pem::{PemObject as _, SectionKind};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+
+use crate::certificate::{Certificate, CertificateError};
+use crate::limits::BUNDLE_BYTES_MAX;
+use crate::tls::provider;
+
+/// A leaf, its key and its trust anchor.
+pub struct Bundle {
+    preamble: Vec<(String, String)>,
+    chain: Vec<CertificateDer<'static>>,
+    anchor: CertificateDer<'static>,
+    key: Arc<CertifiedKey>,
+}
+
+/// Why a file is not a bundle. Says which file, what was found and what is missing.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {}: {fault}", path.display())]
+pub struct BundleError {
+    path: PathBuf,
+    fault: Fault,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    #[error("it is too large to be a bundle")]
+    TooLarge,
+    #[error("it is not PEM (it begins neither with '#' nor with '-----BEGIN')")]
+    NotPem,
+    #[error("a PEM section in it is damaged")]
+    Damaged,
+    #[error("it holds no certificate")]
+    NoCertificate,
+    #[error("it holds a certificate but no private key")]
+    NoKey,
+    #[error("its private key is encrypted, and this program cannot ask for a passphrase")]
+    EncryptedKey,
+    #[error("it holds {0} private keys, and it cannot be told which one is meant")]
+    TwoKeys(usize),
+    #[error("it holds no CA certificate to trust")]
+    NoAnchor,
+    #[error("its private key does not belong to its certificate")]
+    OtherKey,
+    #[error("its private key cannot be used: {0}")]
+    BadKey(rustls::Error),
+    #[error("a certificate in it cannot be read")]
+    BadCertificate(#[from] CertificateError),
+}
+
+impl BundleError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self.fault {
+            Fault::NoKey | Fault::NoAnchor | Fault::NoCertificate | Fault::NotPem => Some(
+                "use the whole file that `ca-tool issue` made, for example ca/people/alice.pem",
+            ),
+            Fault::EncryptedKey => {
+                Some("`openssl pkey -in FILE` writes the key without a passphrase")
+            }
+            Fault::OtherKey => {
+                Some("the file was put together from two people's files; ask for a new one")
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the file is simply not there.
+    pub fn is_not_found(&self) -> bool {
+        matches!(&self.fault, Fault::Io(error) if error.kind() == std::io::ErrorKind::NotFound)
+    }
+}
+
+impl Bundle {
+    /// Reads a bundle from a file.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or is not a whole bundle whose key and certificate match.
+    pub fn read(path: &Path) -> Result<Self, BundleError> {
+        read_bounded(path)
+            .and_then(|bytes| Self::parse_bytes(&bytes))
+            .map_err(|fault| BundleError {
+                path: path.to_owned(),
+                fault,
+            })
+    }
+
+    /// Reads a bundle from memory; `path` is what errors call it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bundle::read`].
+    pub fn parse(bytes: &[u8], path: &Path) -> Result<Self, BundleError> {
+        Self::parse_bytes(bytes).map_err(|fault| BundleError {
+            path: path.to_owned(),
+            fault,
+        })
+    }
+
+    fn parse_bytes(bytes: &[u8]) -> Result<Self, Fault> {
+        let (mut certificates, mut keys) = (Vec::new(), Vec::new());
+        for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(bytes) {
+            match section.map_err(|_| Fault::Damaged)? {
+                (SectionKind::Certificate, der) => certificates.push(CertificateDer::from(der)),
+                (SectionKind::PrivateKey, der) => keys.push(PrivateKeyDer::Pkcs8(der.into())),
+                (SectionKind::EcPrivateKey, der) => keys.push(PrivateKeyDer::Sec1(der.into())),
+                (SectionKind::RsaPrivateKey, der) => keys.push(PrivateKeyDer::Pkcs1(der.into())),
+                _ => {}
+            }
+        }
+        let text = String::from_utf8_lossy(bytes);
+        if text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
+            return Err(Fault::EncryptedKey);
+        }
+        if certificates.is_empty() && keys.is_empty() {
+            return Err(if text.contains("-----BEGIN") {
+                Fault::NoCertificate
+            } else {
+                Fault::NotPem
+            });
+        }
+        if keys.len() > 1 {
+            return Err(Fault::TwoKeys(keys.len()));
+        }
+        let (chain, anchor) = sort(certificates)?;
+        let key = keys.pop().ok_or(Fault::NoKey)?;
+        let key =
+            CertifiedKey::from_der(chain.clone(), key, &provider()).map_err(
+                |error| match error {
+                    rustls::Error::InconsistentKeys(_) => Fault::OtherKey,
+                    other => Fault::BadKey(other),
+                },
+            )?;
+        Ok(Self {
+            preamble: parse_preamble(&text),
+            chain,
+            anchor,
+            key: Arc::new(key),
+        })
+    }
+
+    /// The holder's own certificate.
+    pub fn leaf(&self) -> &CertificateDer<'static> {
+        &self.chain[0]
+    }
+
+    /// What the holder's own certificate says.
+    pub fn certificate(&self) -> Certificate {
+        Certificate::parse(self.leaf()).expect("a bundle's certificates were read when it was made")
+    }
+
+    /// The CA certificate that the holder trusts.
+    pub fn anchor(&self) -> &CertificateDer<'static> {
+        &self.anchor
+    }
+
+    /// The certificates to present, and the key that proves them.
+    pub(crate) fn certified_key(&self) -> &Arc<CertifiedKey> {
+        &self.key
+    }
+
+    /// The value of a `# key = value` line before the first certificate.
+    pub fn note(&self, key: &str) -> Option<&str> {
+        self.preamble
+            .iter()
+            .find(|(k, _)| k == key)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// Puts the text of a bundle together, its preamble first.
+    pub fn compose(notes: &[(&str, &str)], leaf: &str, anchor: &str, key: &str) -> String {
+        let mut text = String::new();
+        for (name, value) in notes {
+            text.push_str(&format!("# {name} = {value}\n"));
+        }
+        for section in [leaf, anchor, key] {
+            text.push_str(section.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+impl std::fmt::Debug for Bundle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Never the key.
+        f.debug_struct("Bundle")
+            .field("preamble", &self.preamble)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The chain to present, and the last self-issued CA certificate as the trust anchor.
+#[expect(clippy::type_complexity, reason = "a pair that is taken apart at once")]
+fn sort(
+    certificates: Vec<CertificateDer<'static>>,
+) -> Result<(Vec<CertificateDer<'static>>, CertificateDer<'static>), Fault> {
+    let mut chain = Vec::new();
+    let mut anchor = None;
+    for der in certificates {
+        let said = Certificate::parse(&der)?;
+        if said.is_ca && said.subject == said.issuer {
+            anchor = Some(der);
+        } else {
+            chain.push(der);
+        }
+    }
+    if chain.is_empty() {
+        return Err(Fault::NoCertificate);
+    }
+    Ok((chain, anchor.ok_or(Fault::NoAnchor)?))
+}
+
+fn parse_preamble(text: &str) -> Vec<(String, String)> {
+    text.lines()
+        .take_while(|line| !line.starts_with("-----BEGIN"))
+        .filter_map(|line| line.strip_prefix('#')?.split_once('='))
+        .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
+        .collect()
+}
+
+fn read_bounded(path: &Path) -> Result<Vec<u8>, Fault> {
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(BUNDLE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > BUNDLE_BYTES_MAX {
+        return Err(Fault::TooLarge);
+    }
+    Ok(bytes)
+}

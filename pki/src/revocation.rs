@@ -1,0 +1,213 @@
+//! The signed list of certificates that are no longer good, and the rules for taking a new one.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
+use x509_parser::prelude::{CertificateRevocationList, FromDer as _};
+
+use crate::certificate::{Serial, parse_der, system_time};
+use crate::identity::Identity;
+
+/// How long a list is valid, in days.
+pub const CRL_DAYS: u32 = 180;
+
+/// With fewer days than these left, every run of ca-tool signs it again.
+pub const CRL_RENEW_DAYS: u32 = 30;
+
+/// A revocation list that was signed by the trust anchor (RFC 5280, section 5).
+#[derive(Debug, Clone)]
+pub struct RevocationList {
+    number: CrlNumber,
+    next_update: SystemTime,
+    revoked: HashSet<Serial>,
+}
+
+/// What a server knows about revoked certificates.
+#[derive(Debug, Clone)]
+pub enum Revocations {
+    /// The operator said `--no-revocation`.
+    Unchecked,
+    /// This list.
+    List(Arc<RevocationList>),
+}
+
+/// A list's number, which only ever grows. It may have 20 bytes, so it is kept as bytes.
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
+pub struct CrlNumber(Vec<u8>);
+
+/// Why a list was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RevocationError {
+    /// Cut short, empty, or something else.
+    #[error("it is not a whole revocation list")]
+    Unreadable,
+    /// By another CA, or changed after it was signed.
+    #[error("it was not signed by this CA")]
+    Signature,
+    /// Without these it cannot be told whether it is newer, or still good.
+    #[error("it has no number or no nextUpdate")]
+    Undated,
+    /// A list of only some certificates, or of changes to another list.
+    #[error("it covers only a part of the certificates")]
+    Partial,
+    /// Signed by a clock that is ahead of ours.
+    #[error("it is dated in the future; is a clock wrong?")]
+    Future,
+}
+
+impl RevocationList {
+    /// Reads a list, PEM or DER, and verifies it against the trust anchor.
+    ///
+    /// # Errors
+    ///
+    /// Says why the list is not to be trusted. An expired list is taken: whether to go on with it
+    /// is the caller's decision, by [`RevocationList::next_update`].
+    pub fn parse(
+        bytes: &[u8],
+        anchor: &CertificateDer<'_>,
+        now: SystemTime,
+    ) -> Result<Self, RevocationError> {
+        let pem = bytes
+            .starts_with(b"-----")
+            .then(|| CertificateRevocationListDer::from_pem_slice(bytes));
+        let der = match &pem {
+            Some(Ok(der)) => der.as_ref(),
+            Some(Err(_)) => return Err(RevocationError::Unreadable),
+            None => bytes,
+        };
+        let Ok(([], list)) = CertificateRevocationList::from_der(der) else {
+            return Err(RevocationError::Unreadable);
+        };
+        let anchor = parse_der(anchor).map_err(|_| RevocationError::Signature)?;
+        if list.issuer().as_raw() != anchor.subject().as_raw()
+            || list.verify_signature(anchor.public_key()).is_err()
+        {
+            return Err(RevocationError::Signature);
+        }
+        // The only critical extensions of a list are those that narrow what it covers.
+        if list.extensions().iter().any(|extension| extension.critical) {
+            return Err(RevocationError::Partial);
+        }
+        let number = list.crl_number().ok_or(RevocationError::Undated)?;
+        let next_update = list.next_update().ok_or(RevocationError::Undated)?;
+        if system_time(list.last_update()) > now {
+            return Err(RevocationError::Future);
+        }
+        Ok(Self {
+            number: CrlNumber::new(&number.to_bytes_be()),
+            next_update: system_time(next_update),
+            revoked: list
+                .iter_revoked_certificates()
+                .map(|revoked| Serial::new(revoked.raw_serial()))
+                .collect(),
+        })
+    }
+
+    /// Its number.
+    pub fn number(&self) -> &CrlNumber {
+        &self.number
+    }
+
+    /// When a newer list should have come.
+    pub fn next_update(&self) -> SystemTime {
+        self.next_update
+    }
+
+    /// How many certificates are on it.
+    pub fn count(&self) -> usize {
+        self.revoked.len()
+    }
+
+    /// Whether a certificate is on it.
+    pub fn revokes(&self, serial: &Serial) -> bool {
+        self.revoked.contains(serial)
+    }
+}
+
+impl Revocations {
+    /// Whether this person's certificate was revoked.
+    pub fn revokes(&self, identity: &Identity) -> bool {
+        match self {
+            Revocations::Unchecked => false,
+            Revocations::List(list) => list.revokes(identity.serial()),
+        }
+    }
+}
+
+impl CrlNumber {
+    /// From bytes, most significant first.
+    pub fn new(bytes: &[u8]) -> Self {
+        let first = bytes.iter().position(|b| *b != 0).unwrap_or(bytes.len());
+        Self(bytes[first..].to_vec())
+    }
+
+    /// Reads the hexadecimal form that [`fmt::Display`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let serial = Serial::parse(text)?.to_string();
+        let bytes = serial.as_bytes().chunks(2).map(|pair| {
+            let digits = std::str::from_utf8(pair).expect("hexadecimal digits are ASCII");
+            u8::from_str_radix(digits, 16).expect("two hexadecimal digits are a byte")
+        });
+        Some(Self::new(&bytes.collect::<Vec<_>>()))
+    }
+
+    /// The number, if it is at most 2^64 - 1.
+    pub fn to_u64(&self) -> Option<u64> {
+        if self.0.len() > 8 {
+            return None;
+        }
+        Some(
+            self.0
+                .iter()
+                .fold(0, |number, byte| number << 8 | u64::from(*byte)),
+        )
+    }
+}
+
+impl PartialOrd for CrlNumber {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for CrlNumber {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        // Without leading zeros, the longer number is the larger.
+        self.0
+            .len()
+            .cmp(&other.0.len())
+            .then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl fmt::Display for CrlNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&Serial::new(&self.0), f)
+    }
+}
+
+impl fmt::Debug for CrlNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn list_numbers_are_compared_as_numbers() {
+        let number = |text| CrlNumber::parse(text).expect("a number");
+        assert!(number("0100") > number("ff"));
+        assert!(number("00ff") == number("ff"));
+        assert!(number("ff0000000000000000") > number("ffffffffffffffff"));
+        assert_eq!(number("0100").to_u64(), Some(256));
+        assert_eq!(number("010000000000000000").to_u64(), None);
+        assert_eq!(number("0100").to_string(), "0100");
+    }
+}

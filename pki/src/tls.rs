@@ -1,0 +1,176 @@
+//! TLS for both ends: 1.3 only, mutual, never resumed.
+//!
+//! rustls does not look at a client's certificate again on a resumed session, so a revoked or
+//! expired person would get back in for ever. A full handshake costs well under a millisecond.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustls::client::Resumption;
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::NoServerSessionStorage;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::sign::SingleCertAndKey;
+use rustls::{
+    ClientConfig, DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig,
+    SignatureScheme,
+};
+
+use crate::bundle::Bundle;
+use crate::gate::{Gate, Refusal};
+use crate::identity::Identity;
+use crate::revocation::Revocations;
+
+/// The one source of cryptography in the tree: aws-lc-rs, X25519MLKEM768 first.
+pub fn provider() -> Arc<CryptoProvider> {
+    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
+    PROVIDER
+        .get_or_init(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .clone()
+}
+
+/// A TLS configuration could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("TLS cannot be set up: {0}")]
+pub struct TlsError(#[from] rustls::Error);
+
+/// A server's end of TLS.
+#[derive(Debug)]
+pub struct ServerTls {
+    gate: Arc<Gate>,
+    certified: Arc<SingleCertAndKey>,
+}
+
+/// What the gate said during one handshake.
+#[derive(Debug, Clone, Default)]
+pub struct Verdict(Arc<OnceLock<Result<Identity, Refusal>>>);
+
+impl ServerTls {
+    /// Proves itself with `bundle`, lets in whom `gate` lets in.
+    pub fn new(bundle: &Bundle, gate: Arc<Gate>) -> Self {
+        let certified = Arc::new(SingleCertAndKey::from(bundle.certified_key().clone()));
+        Self { gate, certified }
+    }
+
+    /// The gate.
+    pub fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    /// The configuration of one handshake, judged by the list as it is now, and where to read what
+    /// the gate said. One each, so that the identity which was verified is the one that is used.
+    ///
+    /// # Errors
+    ///
+    /// Never with the provider of this crate; rustls cannot know that.
+    pub fn accept(
+        &self,
+        revocations: Revocations,
+    ) -> Result<(Arc<ServerConfig>, Verdict), TlsError> {
+        let verdict = Verdict::default();
+        let verifier = Judge {
+            gate: self.gate.clone(),
+            revocations,
+            verdict: verdict.clone(),
+        };
+        let mut config = ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .with_client_cert_verifier(Arc::new(verifier))
+            .with_cert_resolver(self.certified.clone());
+        config.alpn_protocols = vec![wire::ALPN.to_vec()];
+        // No resumption, by every way there is.
+        config.send_tls13_tickets = 0;
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.max_early_data_size = 0;
+        Ok((Arc::new(config), verdict))
+    }
+}
+
+impl Verdict {
+    /// What was said; `None` when the handshake never came so far.
+    pub fn get(&self) -> Option<&Result<Identity, Refusal>> {
+        self.0.get()
+    }
+}
+
+/// A client's end of TLS: presents the bundle's certificate, trusts only the bundle's CA.
+///
+/// # Errors
+///
+/// When the CA certificate cannot serve as a trust anchor.
+pub fn client_config(bundle: &Bundle, alpn: &[&[u8]]) -> Result<Arc<ClientConfig>, TlsError> {
+    let mut roots = RootCertStore::empty();
+    roots.add(bundle.anchor().clone())?;
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_root_certificates(roots)
+        .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(
+            bundle.certified_key().clone(),
+        )));
+    config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+    config.resumption = Resumption::disabled();
+    Ok(Arc::new(config))
+}
+
+/// The gate, as rustls wants to be given it.
+#[derive(Debug)]
+struct Judge {
+    gate: Arc<Gate>,
+    revocations: Revocations,
+    verdict: Verdict,
+}
+
+impl ClientCertVerifier for Judge {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.gate.chains().root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        let now: SystemTime = UNIX_EPOCH + Duration::from_secs(now.as_secs());
+        let said = self.gate.admit(leaf, intermediates, &self.revocations, now);
+        let answer = match &said {
+            Ok(_) => Ok(ClientCertVerified::assertion()),
+            Err(refusal) => Err(refusal.to_tls()),
+        };
+        // A handshake presents its certificates once; a second verdict could not replace the first.
+        let first = self.verdict.0.set(said).is_ok();
+        if first {
+            answer
+        } else {
+            Err(rustls::Error::General("a second certificate".into()))
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.gate
+            .chains()
+            .verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.gate
+            .chains()
+            .verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.gate.chains().supported_verify_schemes()
+    }
+}
