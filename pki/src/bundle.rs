@@ -204,7 +204,6 @@ impl std::fmt::Debug for Bundle {
 }
 
 /// The chain to present, and the last self-issued CA certificate as the trust anchor.
-#[expect(clippy::type_complexity, reason = "a pair that is taken apart at once")]
 fn sort(
     certificates: Vec<CertificateDer<'static>>,
 ) -> Result<(Vec<CertificateDer<'static>>, CertificateDer<'static>), Fault> {

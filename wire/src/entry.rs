@@ -38,7 +38,7 @@ impl Entry {
     pub fn encode(&self, out: &mut Vec<u8>) {
         use std::io::Write as _;
         // A Vec grows as needed, so writing to it cannot fail.
-        let wrote = write!(out, "{self}\n");
+        let wrote = writeln!(out, "{self}");
         debug_assert!(wrote.is_ok());
     }
 

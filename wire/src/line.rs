@@ -47,7 +47,7 @@ impl Line {
 /// Whether a character may not be shown as a part of a line: controls but TAB, line separators,
 /// bidirectional controls (UAX #9), byte order marks, interlinear annotations, noncharacters and
 /// tags.
-pub(crate) fn is_forbidden(c: char) -> bool {
+pub fn is_forbidden(c: char) -> bool {
     match c {
         '\t' => false,
         '\u{2028}' | '\u{2029}' => true,

@@ -1,0 +1,67 @@
+//! Times for people: in their own zone, or in UTC when they ask for it.
+// The `time` crate refuses local offsets in a program with threads, so this is jiff's work.
+
+use std::time::SystemTime;
+
+use jiff::tz::TimeZone;
+
+/// How times are shown.
+#[derive(Debug, Clone)]
+pub struct Clock {
+    zone: TimeZone,
+}
+
+impl Clock {
+    /// The zone of this machine and its user (`TZ`, or what the system is set to).
+    pub fn local() -> Self {
+        Self {
+            zone: TimeZone::system(),
+        }
+    }
+
+    /// UTC.
+    pub fn utc() -> Self {
+        Self {
+            zone: TimeZone::UTC,
+        }
+    }
+
+    /// `2026-11-21 19:00:00`
+    pub fn show(&self, at: wire::Timestamp) -> String {
+        // jiff leaves out the last day of 9999, so that every zone can show what it has.
+        let at =
+            jiff::Timestamp::from_millisecond(at.unix_millis()).unwrap_or(jiff::Timestamp::MAX);
+        at.to_zoned(self.zone.clone())
+            .strftime("%Y-%m-%d %H:%M:%S")
+            .to_string()
+    }
+
+    /// The same for a moment of the system's clock, such as a certificate's dates.
+    pub fn show_system(&self, at: SystemTime) -> String {
+        self.show(wire::Timestamp::from(at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_shown_in_the_zone_that_was_asked_for() {
+        let at = wire::Timestamp::parse("2026-11-21T23:30:00.999Z").expect("a time");
+        assert_eq!(Clock::utc().show(at), "2026-11-21 23:30:00");
+        let zone = TimeZone::posix("CST-8").expect("a zone");
+        assert_eq!(Clock { zone }.show(at), "2026-11-22 07:30:00");
+    }
+
+    #[test]
+    fn the_ends_of_time_can_be_shown_in_every_zone() {
+        for zone in ["CST-8", "XXX+12"] {
+            let clock = Clock {
+                zone: TimeZone::posix(zone).expect("a zone"),
+            };
+            clock.show(wire::Timestamp::EPOCH);
+            clock.show(wire::Timestamp::from_unix_millis(i64::MAX));
+        }
+    }
+}

@@ -1,0 +1,406 @@
+//! Every failure in words: what is wrong, what to do next, and the exit code that says so.
+//!
+//! One pure function, so that a table in the tests can hold every sentence.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::SystemTime;
+
+use pki::Certificate;
+use rustls::AlertDescription as Alert;
+use rustls::CertificateError as Judged;
+use wire::{Code, Refusal};
+
+use crate::clock::Clock;
+use crate::target::Target;
+use crate::terminal::sanitise;
+
+/// How the program ends, for scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Everything that was asked for is done.
+    Done = 0,
+    /// Something else; also when a line was refused.
+    Other = 1,
+    /// The command line is not understood.
+    Usage = 2,
+    /// The server cannot be reached, or the connection was lost.
+    Network = 4,
+    /// Whoever answers is not the server that was asked for.
+    Untrusted = 5,
+    /// The server ended the session: replaced, shutting down and the like.
+    Ended = 6,
+    /// The server wants a certificate and got none.
+    CertificateRequired = 60,
+    /// The certificate is good, and the server still does not let its holder in.
+    NotAdmitted = 61,
+    /// The certificate is expired, not valid yet, revoked or of another CA.
+    CertificateInvalid = 62,
+}
+
+impl Exit {
+    /// The number.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// A failure, explained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The exit code.
+    pub exit: Exit,
+    /// What is wrong, and with what.
+    pub sentence: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// What a failure is told about: who, with which certificate, to which server.
+#[derive(Debug, Clone)]
+pub struct Scene {
+    /// The server.
+    pub target: Target,
+    /// The person's own certificate.
+    pub own: Certificate,
+    /// The trust anchor's name.
+    pub anchor: String,
+    /// How times are shown.
+    pub clock: Clock,
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cause {
+    /// The own certificate is not valid by the own clock.
+    OwnDates,
+    /// The bundle's CA certificate cannot serve as a trust anchor.
+    Setup(String),
+    /// The server's name has no address.
+    Unresolved(String),
+    /// No address answered; each with its error.
+    Unreachable(Vec<(SocketAddr, String)>),
+    /// No greeting in time.
+    Slow,
+    /// The server closed the connection before its greeting.
+    ClosedEarly,
+    /// The connection was lost after the greeting.
+    Lost(String),
+    /// Nothing was heard for too long.
+    Silent,
+    /// The server sent a line without end.
+    Endless,
+    /// It speaks TLS, but not our dialect.
+    OtherProtocol,
+    /// TLS failed, here or by an alert from there.
+    Tls(rustls::Error),
+    /// Refused before the greeting.
+    Refused(Refusal),
+    /// `= bye REASON words`
+    Bye {
+        /// Why; a newer server may have a reason that we do not know.
+        reason: String,
+        /// The same for people.
+        words: String,
+    },
+}
+
+/// Explains a failure.
+pub fn explain(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
+    let target = &scene.target;
+    match cause {
+        Cause::OwnDates => explain_own_dates(scene, now),
+        Cause::Setup(error) => failure(
+            Exit::Other,
+            format!(
+                "the CA certificate \"{}\" cannot be used: {error}",
+                scene.anchor
+            ),
+        )
+        .hint(ASK_FOR_NEW),
+        Cause::Unresolved(error) => failure(
+            Exit::Network,
+            format!("cannot find {}: {error}", target.host()),
+        )
+        .hint("check the spelling of --server and the network"),
+        Cause::Unreachable(tried) => explain_unreachable(target, tried),
+        Cause::Slow => failure(Exit::Network, format!("{target} does not greet in time"))
+            .hint("is this a room's port, and is the server very busy?"),
+        Cause::ClosedEarly => failure(
+            Exit::Network,
+            format!("{target} closed the connection before its greeting"),
+        )
+        .hint("is this a room's port? the server's log may say why"),
+        Cause::Lost(why) => failure(
+            Exit::Network,
+            format!("the connection to {target} was lost: {why}"),
+        ),
+        Cause::Silent => failure(
+            Exit::Network,
+            format!("the connection to {target} was lost: nothing was heard for 75 seconds"),
+        ),
+        Cause::Endless => failure(
+            Exit::Other,
+            format!("{target} sent a line without end, so the connection was closed"),
+        ),
+        Cause::OtherProtocol => explain_other_protocol(target),
+        Cause::Tls(rustls::Error::AlertReceived(alert)) => explain_alert(*alert, scene, now),
+        Cause::Tls(rustls::Error::InvalidCertificate(judged)) => explain_server(judged, scene),
+        Cause::Tls(rustls::Error::NoCertificatesPresented) => failure(
+            Exit::Untrusted,
+            format!("{target} presents no certificate, so it cannot be told who it is"),
+        ),
+        Cause::Tls(rustls::Error::InvalidMessage(_)) => {
+            failure(Exit::Network, format!("{target} does not speak TLS"))
+                .hint(format!("a room's port is usually {}", wire::PORT))
+        }
+        Cause::Tls(other) => failure(Exit::Other, format!("TLS with {target} failed: {other}")),
+        Cause::Refused(refusal) => explain_refusal(refusal, scene),
+        Cause::Bye { reason, words } => explain_bye(reason, words),
+    }
+}
+
+fn failure(exit: Exit, sentence: impl Into<String>) -> Failure {
+    Failure {
+        exit,
+        sentence: sentence.into(),
+        hint: None,
+    }
+}
+
+impl Failure {
+    fn hint(self, hint: impl Into<String>) -> Self {
+        Self {
+            hint: Some(hint.into()),
+            ..self
+        }
+    }
+}
+
+const ASK_FOR_NEW: &str = "ask whoever runs the room for a new certificate";
+
+fn explain_own_dates(scene: &Scene, now: SystemTime) -> Failure {
+    let (own, clock) = (&scene.own, &scene.clock);
+    let now_shown = clock.show_system(now);
+    let name = &own.subject;
+    if now < own.not_before {
+        let from = clock.show_system(own.not_before);
+        return failure(
+            Exit::CertificateInvalid,
+            format!("the certificate of {name} is not valid before {from}, and it is {now_shown} by this machine's clock"),
+        )
+        .hint("this machine's clock may be wrong");
+    }
+    let until = clock.show_system(own.not_after);
+    failure(
+        Exit::CertificateInvalid,
+        format!("the certificate of {name} expired at {until}, and it is {now_shown} by this machine's clock"),
+    )
+    .hint(format!("{ASK_FOR_NEW}; or this machine's clock may be wrong"))
+}
+
+fn explain_unreachable(target: &Target, tried: &[(SocketAddr, String)]) -> Failure {
+    let tried: Vec<String> = tried
+        .iter()
+        .map(|(address, error)| format!("{}: {error}", address.ip().to_canonical()))
+        .collect();
+    let why = match tried.as_slice() {
+        [] => "it has no address".to_owned(),
+        tried => tried.join("; "),
+    };
+    failure(Exit::Network, format!("cannot reach {target} ({why})"))
+        .hint("is the server running, and does a firewall let this port through?")
+}
+
+fn explain_other_protocol(target: &Target) -> Failure {
+    failure(
+        Exit::Network,
+        format!("{target} speaks TLS, but it is not a room (it does not know countersign/1)"),
+    )
+    .hint(format!("a room's port is usually {}", wire::PORT))
+}
+
+/// What the server said of our certificate (RFC 8446, section 6.2).
+fn explain_alert(alert: Alert, scene: &Scene, now: SystemTime) -> Failure {
+    let (target, name, anchor) = (&scene.target, &scene.own.subject, &scene.anchor);
+    match alert {
+        Alert::CertificateRequired => failure(
+            Exit::CertificateRequired,
+            format!("{target} wants a certificate and got none"),
+        )
+        .hint("use the whole file that `ca-tool issue` made with --cert"),
+        Alert::AccessDenied => failure(
+            Exit::NotAdmitted,
+            format!("{target} does not admit {name}: the name or the key in the certificate is not acceptable there"),
+        )
+        .hint("ask whoever runs the room; the server's log says why"),
+        Alert::UnsupportedCertificate => failure(
+            Exit::NotAdmitted,
+            format!("{target} does not admit {name}: the certificate is not one for a person"),
+        )
+        .hint("a server's or a CA's certificate is no way in; use your own"),
+        Alert::BadCertificate | Alert::DecodeError => failure(
+            Exit::NotAdmitted,
+            format!("{target} cannot read the certificate of {name}"),
+        )
+        .hint(ASK_FOR_NEW),
+        Alert::CertificateUnknown => failure(
+            Exit::NotAdmitted,
+            format!("{target} cannot judge certificates now; yours may be good"),
+        )
+        .hint("tell whoever runs the room: the revocation list or the CA certificate may be out of date"),
+        Alert::CertificateExpired => explain_expired(scene, now),
+        Alert::CertificateRevoked => failure(
+            Exit::CertificateInvalid,
+            format!("the certificate of {name} was revoked by \"{anchor}\""),
+        )
+        .hint(ASK_FOR_NEW),
+        Alert::UnknownCA => failure(
+            Exit::CertificateInvalid,
+            format!(
+                "the certificate of {name} is from the CA \"{}\", and {target} trusts another one",
+                scene.own.issuer
+            ),
+        )
+        .hint("is this the right room? if its CA is new, ask for a new certificate"),
+        Alert::DecryptError => failure(
+            Exit::CertificateInvalid,
+            format!("{target} could not verify the certificate of {name}: it is damaged, or from another CA of the name \"{anchor}\""),
+        )
+        .hint(ASK_FOR_NEW),
+        Alert::NoApplicationProtocol => explain_other_protocol(target),
+        Alert::ProtocolVersion => failure(
+            Exit::Other,
+            format!("{target} does not speak TLS 1.3"),
+        ),
+        other => failure(
+            Exit::Other,
+            format!("{target} ended the TLS handshake: {other:?}"),
+        ),
+    }
+}
+
+/// One alert means both "expired" and "not valid yet"; our own certificate tells which.
+fn explain_expired(scene: &Scene, now: SystemTime) -> Failure {
+    let own = &scene.own;
+    if !own.is_valid_at(now) {
+        return explain_own_dates(scene, now);
+    }
+    failure(
+        Exit::CertificateInvalid,
+        format!(
+            "by the clock of {} the certificate of {} has expired or is not valid yet; it is valid from {} to {}, and it is {} by this machine's clock",
+            scene.target,
+            own.subject,
+            scene.clock.show_system(own.not_before),
+            scene.clock.show_system(own.not_after),
+            scene.clock.show_system(now),
+        ),
+    )
+    .hint("one of the two clocks is wrong")
+}
+
+/// What we think of the server's certificate.
+fn explain_server(judged: &Judged, scene: &Scene) -> Failure {
+    let (target, anchor, clock) = (&scene.target, &scene.anchor, &scene.clock);
+    let time = |at: &rustls::pki_types::UnixTime| {
+        clock.show_system(SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(at.as_secs()))
+    };
+    let untrusted = |sentence: String| failure(Exit::Untrusted, sentence);
+    match judged {
+        Judged::NotValidForNameContext { presented, .. } => {
+            let names: Vec<String> = presented.iter().map(|name| plain_name(name)).collect();
+            explain_names(target, &names)
+        }
+        Judged::NotValidForName => explain_names(target, &[]),
+        Judged::UnknownIssuer | Judged::BadSignature => untrusted(format!(
+            "{target} proves itself with a certificate of another CA, not of \"{anchor}\""
+        ))
+        .hint("is this the right server? if the room's CA is new, ask for a new certificate"),
+        Judged::ExpiredContext { not_after, .. } => untrusted(format!(
+            "the certificate of {target} expired at {}",
+            time(not_after)
+        ))
+        .hint("tell whoever runs the room; or this machine's clock may be wrong"),
+        Judged::Expired => untrusted(format!("the certificate of {target} has expired"))
+            .hint("tell whoever runs the room; or this machine's clock may be wrong"),
+        Judged::NotValidYetContext { not_before, .. } => untrusted(format!(
+            "the certificate of {target} is not valid before {}",
+            time(not_before)
+        ))
+        .hint("this machine's clock may be wrong"),
+        Judged::NotValidYet => untrusted(format!("the certificate of {target} is not valid yet"))
+            .hint("this machine's clock may be wrong"),
+        Judged::InvalidPurpose | Judged::InvalidPurposeContext { .. } => untrusted(format!(
+            "{target} proves itself with a certificate that is not one for a server"
+        ))
+        .hint("somebody may be posing as the server with a person's certificate"),
+        other => untrusted(format!("the certificate of {target} is not good: {other}")),
+    }
+}
+
+fn explain_names(target: &Target, names: &[String]) -> Failure {
+    let host = target.host();
+    let (known, hint) = match names {
+        [] => ("no host at all".to_owned(), String::new()),
+        [first, ..] => (
+            names.join(" and "),
+            format!("use --server {first}, if that is the server you mean; or "),
+        ),
+    };
+    failure(
+        Exit::Untrusted,
+        format!("the server's certificate is for {known}, not for {host}"),
+    )
+    .hint(format!(
+        "{hint}whoever runs the room can run `ca-tool issue-server {host}`"
+    ))
+}
+
+/// webpki writes names as `DnsName("localhost")` and `IpAddress(127.0.0.1)`.
+fn plain_name(presented: &str) -> String {
+    let inner = presented
+        .split_once('(')
+        .and_then(|(_, rest)| rest.strip_suffix(')'))
+        .unwrap_or(presented);
+    sanitise(inner.trim_matches('"')).into_owned()
+}
+
+fn explain_refusal(refusal: &Refusal, scene: &Scene) -> Failure {
+    let words = sanitise(&refusal.words);
+    let name = &scene.own.subject;
+    let sentence = format!("{} does not admit {name} now: {words}", scene.target);
+    let admitted = failure(Exit::NotAdmitted, sentence);
+    match refusal.code {
+        Code::AlreadyHere => {
+            admitted.hint(format!("{name} is in the room already; leave there first"))
+        }
+        Code::TooManySessions | Code::TryLater => admitted.hint("try again later"),
+        _ => admitted,
+    }
+}
+
+fn explain_bye(reason: &str, words: &str) -> Failure {
+    let why = match words {
+        "" => sanitise(reason).into_owned(),
+        words => format!("{} ({})", sanitise(words), sanitise(reason)),
+    };
+    let ended = failure(Exit::Ended, format!("the server ended the session: {why}"));
+    match wire::Reason::parse(reason) {
+        Some(wire::Reason::Replaced) => ended.hint(
+            "somebody with the same certificate entered; two terminals at once need a server with `--same-id allow`",
+        ),
+        Some(wire::Reason::Revoked | wire::Reason::Expired) => ended.hint(ASK_FOR_NEW),
+        Some(wire::Reason::ShuttingDown) => ended.hint("connect again when the server is back"),
+        _ => ended,
+    }
+}

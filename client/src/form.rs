@@ -1,0 +1,384 @@
+//! How entries and replies stand on standard output: the product, in four forms.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use wire::{COMMANDS, Entry, Here, Kind, Refusal, Reply, Welcome};
+
+use crate::clock::Clock;
+use crate::terminal::{sanitise, wrap};
+
+/// The form of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// `2026-11-21 19:00:00 [alice@192.0.2.7] hello`
+    Stamped,
+    /// `[alice@192.0.2.7] hello`, and no enters and leaves.
+    Bare,
+    /// The lines of the wire, all kinds, as they came.
+    Raw,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Writes entries and replies.
+#[derive(Debug)]
+pub(crate) struct Printer<W> {
+    pub(crate) out: W,
+    pub(crate) form: Form,
+    pub(crate) clock: Clock,
+    /// The columns of the terminal that `out` is; `None` for a pipe or a file, where every byte
+    /// stays as it is.
+    pub(crate) columns: Option<usize>,
+}
+
+impl<W: Write> Printer<W> {
+    /// The greeting, for those who read by program.
+    pub(crate) fn greeting(&mut self, welcome: &Welcome, text: &str) -> io::Result<()> {
+        match self.form {
+            Form::Raw => self.line(text),
+            Form::Json => self.json(&Json::of_welcome(welcome)),
+            Form::Stamped | Form::Bare => Ok(()),
+        }
+    }
+
+    /// A line as it came.
+    pub(crate) fn wire(&mut self, text: &str) -> io::Result<()> {
+        match self.form {
+            Form::Raw => self.line(text),
+            Form::Json | Form::Stamped | Form::Bare => Ok(()),
+        }
+    }
+
+    /// An entry.
+    pub(crate) fn entry(&mut self, entry: &Entry) -> io::Result<()> {
+        match self.form {
+            Form::Raw => Ok(()),
+            Form::Json => self.json(&Json::of_entry(entry, false)),
+            Form::Bare => match &entry.kind {
+                Kind::Message(line) => self.line(&format!("[{}@{}] {line}", entry.id, entry.ip)),
+                Kind::Enter | Kind::Leave(_) => Ok(()),
+            },
+            Form::Stamped => {
+                let at = self.clock.show(entry.at);
+                let who = format!("{}@{}", entry.id, entry.ip);
+                self.line(&match &entry.kind {
+                    Kind::Message(line) => format!("{at} [{who}] {line}"),
+                    Kind::Enter => format!("{at} * {who} entered"),
+                    Kind::Leave(why) => format!("{at} * {who} left ({why})"),
+                })
+            }
+        }
+    }
+
+    /// A reply: in words for people, whole for programs.
+    pub(crate) fn reply(&mut self, reply: &Reply) -> io::Result<()> {
+        match (self.form, reply) {
+            (Form::Raw, _) => Ok(()),
+            (Form::Json, reply) => self.json(&Json::of_reply(reply)),
+            (_, Reply::Replayed(entry)) => self.entry(entry),
+            (_, Reply::Who { seq, count: 1 }) => {
+                self.line(&format!("one person is here, as of entry {seq}:"))
+            }
+            (_, Reply::Who { seq, count }) => {
+                self.line(&format!("{count} people are here, as of entry {seq}:"))
+            }
+            (_, Reply::Here(here)) => {
+                let words = self.here(here);
+                self.line(&words)
+            }
+            (_, Reply::At(seq)) => self.line(&format!("the newest entry is {seq}")),
+            (_, Reply::Other(text)) => match known(text) {
+                Some(words) => self.line(words),
+                None => Ok(()),
+            },
+            // The greeting, acknowledgements and the goodbye are no answers to anything asked.
+            (
+                _,
+                Reply::Welcome(_)
+                | Reply::Ok { .. }
+                | Reply::Bye { .. }
+                | Reply::Begin(_)
+                | Reply::End(_),
+            ) => Ok(()),
+        }
+    }
+
+    /// A refusal, for those who read by program; people are told on standard error.
+    pub(crate) fn refusal(&mut self, refusal: &Refusal) -> io::Result<()> {
+        match self.form {
+            Form::Json => self.json(&Json::of_refusal(refusal)),
+            Form::Raw | Form::Stamped | Form::Bare => Ok(()),
+        }
+    }
+
+    /// Lets everything out.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    fn here(&self, here: &Here) -> String {
+        let since = self.clock.show(here.since);
+        let sessions = match here.sessions {
+            0 => ", connection lost a moment ago".to_owned(),
+            1 => String::new(),
+            more => format!(", {more} sessions"),
+        };
+        format!(
+            "  {}@{} ({}) since {since}{sessions}",
+            here.id, here.ip, here.role
+        )
+    }
+
+    fn json(&mut self, json: &Json<'_>) -> io::Result<()> {
+        let text = serde_json::to_string(json)?;
+        self.line(&text)
+    }
+
+    fn line(&mut self, text: &str) -> io::Result<()> {
+        match self.columns {
+            None => writeln!(self.out, "{text}"),
+            Some(columns) => writeln!(self.out, "{}", wrap(&sanitise(text), columns)),
+        }
+    }
+}
+
+/// What answers a command that we know, without the command's name before it.
+fn known(text: &str) -> Option<&str> {
+    let (word, words) = text.split_once(' ').unwrap_or((text, ""));
+    COMMANDS
+        .iter()
+        .any(|command| command.name.strip_prefix('/') == Some(word))
+        .then_some(words)
+}
+
+/// One object of `--json`. Keys that do not apply are left out.
+#[derive(Debug, Default, Serialize)]
+struct Json<'a> {
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seq: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ip: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    room: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    head: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    topic: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nonce: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sessions: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    words: Option<&'a str>,
+    /// Whether the entry answers a `/history`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    replayed: bool,
+}
+
+impl<'a> Json<'a> {
+    fn of_kind(kind: &'static str) -> Self {
+        Self {
+            kind,
+            ..Self::default()
+        }
+    }
+
+    fn of_entry(entry: &'a Entry, replayed: bool) -> Self {
+        let (kind, text, reason) = match &entry.kind {
+            Kind::Message(line) => ("message", Some(line.as_str()), None),
+            Kind::Enter => ("enter", None, None),
+            Kind::Leave(why) => ("leave", None, Some(why.as_str())),
+        };
+        Self {
+            seq: Some(entry.seq),
+            at: Some(entry.at.to_string()),
+            id: Some(entry.id.as_str()),
+            ip: Some(entry.ip.to_string()),
+            text,
+            reason,
+            replayed,
+            ..Self::of_kind(kind)
+        }
+    }
+
+    fn of_welcome(welcome: &'a Welcome) -> Self {
+        Self {
+            at: Some(welcome.clock.to_string()),
+            id: Some(welcome.id.as_str()),
+            role: Some(welcome.role.as_str()),
+            ip: Some(welcome.ip.to_string()),
+            room: Some(&welcome.room),
+            head: Some(welcome.head),
+            ..Self::of_kind("welcome")
+        }
+    }
+
+    fn of_reply(reply: &'a Reply) -> Self {
+        match reply {
+            Reply::Welcome(welcome) => Self::of_welcome(welcome),
+            Reply::Ok { nonce, seq } => Self {
+                seq: Some(*seq),
+                nonce: Some(nonce.to_string()),
+                ..Self::of_kind("ok")
+            },
+            Reply::At(seq) => Self {
+                seq: Some(*seq),
+                ..Self::of_kind("at")
+            },
+            Reply::Bye { reason, words } => Self {
+                reason: Some(reason.as_str()),
+                words: Some(words),
+                ..Self::of_kind("bye")
+            },
+            Reply::Begin(topic) => Self {
+                topic: Some(topic),
+                ..Self::of_kind("begin")
+            },
+            Reply::End(topic) => Self {
+                topic: Some(topic),
+                ..Self::of_kind("end")
+            },
+            Reply::Replayed(entry) => Self::of_entry(entry, true),
+            Reply::Who { seq, count } => Self {
+                seq: Some(*seq),
+                count: Some(*count),
+                ..Self::of_kind("who")
+            },
+            Reply::Here(here) => Self {
+                id: Some(here.id.as_str()),
+                role: Some(here.role.as_str()),
+                ip: Some(here.ip.to_string()),
+                since: Some(here.since.to_string()),
+                sessions: Some(here.sessions),
+                ..Self::of_kind("here")
+            },
+            Reply::Other(text) => Self {
+                text: Some(text),
+                ..Self::of_kind("reply")
+            },
+        }
+    }
+
+    fn of_refusal(refusal: &'a Refusal) -> Self {
+        Self {
+            code: Some(refusal.code.as_str()),
+            nonce: refusal.nonce.as_ref().map(ToString::to_string),
+            words: Some(&refusal.words),
+            ..Self::of_kind("refusal")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::ServerLine;
+
+    /// What a printer of this form makes of lines of the wire.
+    fn printed(form: Form, columns: Option<usize>, lines: &[&str]) -> String {
+        let mut printer = Printer {
+            out: Vec::new(),
+            form,
+            clock: Clock::utc(),
+            columns,
+        };
+        for text in lines {
+            printer.wire(text).expect("memory takes all");
+            match ServerLine::parse(text).expect("a line of the wire") {
+                ServerLine::Entry(entry) => printer.entry(&entry),
+                ServerLine::Reply(reply) => printer.reply(&reply),
+                ServerLine::Refusal(refusal) => printer.refusal(&refusal),
+                ServerLine::Unknown => Ok(()),
+            }
+            .expect("memory takes all");
+        }
+        String::from_utf8(printer.out).expect("only text is printed")
+    }
+
+    const LINES: [&str; 8] = [
+        "41 2026-11-21T10:00:00.123Z [alice@192.0.2.7] hello \"you\"",
+        "42 2026-11-21T10:00:01.456Z * bob@192.0.2.9 entered",
+        "43 2026-11-21T10:00:02.000Z * bob@192.0.2.9 left (lost)",
+        "= who 43 count=1",
+        "= here alice role=bot ip=::1 since=2026-11-21T10:00:00.123Z sessions=2",
+        "= help /who  who is here",
+        "= moon full",
+        "! moon-phase - wrong moon",
+    ];
+
+    #[test]
+    fn people_read_stamps_and_words() {
+        assert_eq!(
+            printed(Form::Stamped, None, &LINES),
+            "2026-11-21 10:00:00 [alice@192.0.2.7] hello \"you\"\n\
+             2026-11-21 10:00:01 * bob@192.0.2.9 entered\n\
+             2026-11-21 10:00:02 * bob@192.0.2.9 left (lost)\n\
+             one person is here, as of entry 43:\n  \
+               alice@::1 (bot) since 2026-11-21 10:00:00, 2 sessions\n\
+             /who  who is here\n"
+        );
+        assert_eq!(
+            printed(Form::Bare, None, &LINES[..3]),
+            "[alice@192.0.2.7] hello \"you\"\n"
+        );
+    }
+
+    #[test]
+    fn programs_read_lines_or_objects() {
+        assert_eq!(printed(Form::Raw, None, &LINES), LINES.join("\n") + "\n");
+        assert_eq!(
+            printed(Form::Json, None, &LINES),
+            concat!(
+                r#"{"kind":"message","seq":41,"at":"2026-11-21T10:00:00.123Z","id":"alice","ip":"192.0.2.7","text":"hello \"you\""}"#,
+                "\n",
+                r#"{"kind":"enter","seq":42,"at":"2026-11-21T10:00:01.456Z","id":"bob","ip":"192.0.2.9"}"#,
+                "\n",
+                r#"{"kind":"leave","seq":43,"at":"2026-11-21T10:00:02.000Z","id":"bob","ip":"192.0.2.9","reason":"lost"}"#,
+                "\n",
+                r#"{"kind":"who","seq":43,"count":1}"#,
+                "\n",
+                r#"{"kind":"here","id":"alice","role":"bot","ip":"::1","since":"2026-11-21T10:00:00.123Z","sessions":2}"#,
+                "\n",
+                r#"{"kind":"reply","text":"help /who  who is here"}"#,
+                "\n",
+                r#"{"kind":"reply","text":"moon full"}"#,
+                "\n",
+                r#"{"kind":"refusal","code":"unknown","words":"wrong moon"}"#,
+                "\n",
+            )
+        );
+    }
+
+    #[test]
+    fn a_terminal_gets_no_escape_and_a_pipe_gets_every_byte() {
+        let evil = ["= help \u{1b}[2J\u{202e}x"];
+        assert_eq!(printed(Form::Raw, None, &evil), format!("{}\n", evil[0]));
+        assert_eq!(
+            printed(Form::Raw, Some(80), &evil),
+            "= help \u{fffd}[2J\u{fffd}x\n"
+        );
+        let long = ["41 2026-11-21T10:00:00.123Z [alice@192.0.2.7] and so it goes on"];
+        assert_eq!(
+            printed(Form::Bare, Some(30), &long),
+            "[alice@192.0.2.7] and so it \n    goes on\n"
+        );
+    }
+}

@@ -1,0 +1,283 @@
+//! The link owns a connection: it reads, writes and watches for silence, all at once.
+//!
+//! While events are not taken it does not read, and while 64 lines are unacknowledged it takes no
+//! orders: every queue is bounded by not serving the one before it. Reading never waits for writing
+//! nor the other way round, so two ends that both have much to say cannot block each other.
+
+use std::io;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Buf as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_rustls::client::TlsStream;
+use wire::Reason;
+
+use crate::connect::{Incoming, tls_error};
+use crate::course::{Course, Farewell};
+use crate::failure::{Cause, Failure, Scene, explain};
+use crate::limits::{CLOSE_TIMEOUT, FAREWELL_TIMEOUT, SILENCE_BEFORE_LOST, SILENCE_BEFORE_PING};
+use crate::outbox::{Event, Outbox};
+
+/// The task that owns a connection.
+#[derive(Debug)]
+pub struct Link<S = TlsStream<TcpStream>> {
+    stream: S,
+    incoming: Incoming,
+    outbox: Outbox,
+    scene: Arc<Scene>,
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// We said `/quit`, and the server said goodbye.
+    Goodbye,
+    /// The server ended the session, or the connection was lost.
+    Failed(Failure),
+}
+
+impl<S: AsyncRead + AsyncWrite> Link<S> {
+    pub(crate) fn new(stream: S, incoming: Incoming, outbox: Outbox, scene: Arc<Scene>) -> Self {
+        Self {
+            stream,
+            incoming,
+            outbox,
+            scene,
+        }
+    }
+
+    /// Runs until the session ends; gives back what the next connection needs.
+    pub async fn run(self) -> (End, Outbox) {
+        let (mut reader, mut writer) = tokio::io::split(self.stream);
+        let mut incoming = self.incoming;
+        let mut course = Course::new(self.outbox);
+        let mut watch = Watch::new();
+        let mut unflushed = false;
+        // Why nothing can be written any more. The server may still have said why.
+        let mut broken: Option<io::Error> = None;
+        let alarm = sleep_until(watch.next(true));
+        tokio::pin!(alarm);
+
+        let cause = loop {
+            while course.owed.is_empty() && course.farewell.is_none() {
+                let Some(line) = incoming.next_line() else {
+                    break;
+                };
+                course.hear(line);
+            }
+            deliver(&mut course);
+            let hears = course.owed.is_empty();
+            if hears && let Some(farewell) = course.farewell.take() {
+                break Stop::Said(farewell);
+            }
+            let writes = broken.is_none();
+            let takes_orders = writes && course.takes_orders();
+            tokio::select! {
+                taken = room(&course.outbox.events), if !hears => {
+                    // While nobody took events, the server was not listened to.
+                    watch.listened_again();
+                    if !taken {
+                        // Nobody will ever hear it.
+                        course.owed.clear();
+                        course.quit();
+                    }
+                }
+                read = reader.read_buf(incoming.room()), if hears => match read {
+                    Ok(0) => break Stop::Closed,
+                    Ok(_) => watch.heard(),
+                    Err(error) => break Stop::Broke(error),
+                },
+                wrote = write(&mut writer, &course.out), if writes && (unflushed || !course.out.is_empty()) => match wrote {
+                    Ok(0) => unflushed = false,
+                    Ok(count) => {
+                        course.out.advance(count);
+                        unflushed = true;
+                        watch.wrote();
+                    }
+                    Err(error) => broken = Some(error),
+                },
+                order = course.outbox.orders.recv(), if takes_orders => match order {
+                    Some(order) => {
+                        course.order(order);
+                        while course.takes_orders() && let Ok(order) = course.outbox.orders.try_recv() {
+                            course.order(order);
+                        }
+                    }
+                    // Whoever could say something is gone.
+                    None => course.quit(),
+                },
+                () = course.outbox.leave.cancelled(), if !watch.impatient => {
+                    watch.impatient = true;
+                    course.quit();
+                }
+                () = &mut alarm => match watch.ring(hears) {
+                    Ring::Silent => break Stop::Silent,
+                    Ring::NoFarewell => break Stop::NoFarewell,
+                    Ring::Ping if writes && course.out.is_empty() && !course.quitting => course.ping(),
+                    Ring::Ping | Ring::Nothing => {}
+                },
+            }
+            if course.quitting || broken.is_some() {
+                watch.expect_farewell();
+                alarm.as_mut().reset(watch.next(hears));
+            } else if alarm.is_elapsed() {
+                alarm.as_mut().reset(watch.next(hears));
+            }
+        };
+        // The server learns that nothing was cut off; whether it still listens changes nothing.
+        let _ = timeout(CLOSE_TIMEOUT, writer.shutdown()).await;
+        let end = judge(cause, broken, &course, &self.scene);
+        (end, course.outbox)
+    }
+}
+
+/// Writes what can be written of `out`; when there is nothing, lets out what TLS still holds, and
+/// gives 0. May be cancelled: then nothing was written.
+async fn write(writer: &mut (impl AsyncWrite + Unpin), out: &[u8]) -> io::Result<usize> {
+    if out.is_empty() {
+        return writer.flush().await.map(|()| 0);
+    }
+    match writer.write(out).await {
+        Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+        wrote => wrote,
+    }
+}
+
+/// Waits until an event can be handed over; whether anybody will ever take it.
+async fn room(events: &mpsc::Sender<Event>) -> bool {
+    events.reserve().await.is_ok()
+}
+
+/// Hands over what can be handed over without waiting.
+fn deliver(course: &mut Course) {
+    while let Some(event) = course.owed.pop_front() {
+        if let Err(refused) = course.outbox.events.try_send(event) {
+            course.owed.push_front(refused.into_inner());
+            return;
+        }
+    }
+}
+
+/// Why the loop of a link was left.
+enum Stop {
+    Said(Farewell),
+    Closed,
+    Broke(io::Error),
+    Silent,
+    NoFarewell,
+}
+
+fn judge(stop: Stop, broken: Option<io::Error>, course: &Course, scene: &Scene) -> End {
+    let nothing_waits = course.outbox.unacknowledged().len() == 0;
+    let cause = match stop {
+        Stop::Said(Farewell::Bye { reason, .. }) if reason == Reason::Goodbye.as_str() => {
+            return End::Goodbye;
+        }
+        Stop::Closed if course.quitting && nothing_waits => return End::Goodbye,
+        Stop::Said(Farewell::Bye { reason, words }) => Cause::Bye { reason, words },
+        Stop::Said(Farewell::Endless) => Cause::Endless,
+        Stop::Silent => Cause::Silent,
+        Stop::NoFarewell => Cause::Lost("the server does not answer".to_owned()),
+        Stop::Broke(error) => match tls_error(&error) {
+            Some(tls) => Cause::Tls(tls.clone()),
+            None => lost(&broken.unwrap_or(error)),
+        },
+        Stop::Closed => match broken {
+            Some(error) => lost(&error),
+            None => Cause::Lost("the server closed it".to_owned()),
+        },
+    };
+    End::Failed(explain(&cause, scene, SystemTime::now()))
+}
+
+fn lost(error: &io::Error) -> Cause {
+    Cause::Lost(match error.kind() {
+        // What TLS says of a connection that ends without a close_notify.
+        io::ErrorKind::UnexpectedEof => "the server closed it".to_owned(),
+        _ => error.to_string(),
+    })
+}
+
+/// When something was last heard and sent, and until when a farewell is waited for.
+struct Watch {
+    heard: Instant,
+    traffic: Instant,
+    farewell_by: Option<Instant>,
+    /// Whether the person wants to leave at once, whatever the server still has to say.
+    impatient: bool,
+}
+
+/// What the alarm means.
+#[derive(Debug, PartialEq, Eq)]
+enum Ring {
+    Nothing,
+    Ping,
+    Silent,
+    NoFarewell,
+}
+
+impl Watch {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            heard: now,
+            traffic: now,
+            farewell_by: None,
+            impatient: false,
+        }
+    }
+
+    fn heard(&mut self) {
+        self.heard = Instant::now();
+        self.traffic = self.heard;
+        // The server may owe us a long answer before its farewell.
+        if !self.impatient && self.farewell_by.is_some() {
+            self.farewell_by = Some(self.heard + FAREWELL_TIMEOUT);
+        }
+    }
+
+    fn wrote(&mut self) {
+        self.traffic = Instant::now();
+    }
+
+    fn listened_again(&mut self) {
+        self.heard = Instant::now();
+        if self.farewell_by.is_some() {
+            self.farewell_by = Some(self.heard + FAREWELL_TIMEOUT);
+        }
+    }
+
+    fn expect_farewell(&mut self) {
+        let by = Instant::now() + FAREWELL_TIMEOUT;
+        self.farewell_by.get_or_insert(by);
+    }
+
+    /// The next moment at which something may be due. While we do not listen, silence is ours.
+    fn next(&self, hears: bool) -> Instant {
+        let ping = self.traffic + SILENCE_BEFORE_PING;
+        if !hears {
+            return ping;
+        }
+        let silent = self.heard + SILENCE_BEFORE_LOST;
+        ping.min(silent).min(self.farewell_by.unwrap_or(silent))
+    }
+
+    fn ring(&mut self, hears: bool) -> Ring {
+        let now = Instant::now();
+        if hears && now >= self.heard + SILENCE_BEFORE_LOST {
+            return Ring::Silent;
+        }
+        if hears && self.farewell_by.is_some_and(|by| now >= by) {
+            return Ring::NoFarewell;
+        }
+        if now >= self.traffic + SILENCE_BEFORE_PING {
+            self.traffic = now;
+            return Ring::Ping;
+        }
+        Ring::Nothing
+    }
+}

@@ -1,0 +1,77 @@
+//! The program `client`: parse, run, exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use client::{Args, Exit, plain};
+use tokio_util::sync::CancellationToken;
+
+fn main() -> ExitCode {
+    let config = match Args::parse().load() {
+        Ok(config) => config,
+        Err(failure) => return ExitCode::from(plain::report(&failure).code()),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("client: error: cannot start: {error}");
+            return ExitCode::from(Exit::Other.code());
+        }
+    };
+    let exit = runtime.block_on(async {
+        let leave = CancellationToken::new();
+        tokio::spawn(hear_signals(leave.clone()));
+        plain::run(config, leave).await
+    });
+    // Standard input may be in the middle of a read that never ends.
+    runtime.shutdown_background();
+    ExitCode::from(exit.code())
+}
+
+/// The first signal leaves properly; a second one does not wait for anybody.
+async fn hear_signals(leave: CancellationToken) {
+    for _ in 0..2 {
+        if let Err(error) = signals::next().await {
+            eprintln!("client: warning: signals cannot be heard: {error}");
+            return;
+        }
+        if leave.is_cancelled() {
+            std::process::exit(INTERRUPTED);
+        }
+        leave.cancel();
+    }
+}
+
+/// What shells use for a program that SIGINT ended.
+const INTERRUPTED: i32 = 130;
+
+#[cfg(unix)]
+mod signals {
+    use std::io;
+    use tokio::signal::unix::{SignalKind, signal};
+
+    /// Waits for SIGINT or SIGTERM.
+    pub(crate) async fn next() -> io::Result<()> {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        Ok(())
+    }
+}
+
+#[cfg(not(unix))]
+mod signals {
+    use std::io;
+
+    /// Waits for Ctrl-C.
+    pub(crate) async fn next() -> io::Result<()> {
+        tokio::signal::ctrl_c().await
+    }
+}

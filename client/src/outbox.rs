@@ -1,0 +1,266 @@
+//! What outlives one connection: the lines not yet acknowledged, the last entry seen, and the two
+//! channels by which the rest of the program says and hears things.
+//!
+//! After a lost connection the same outbox goes into the next link, which sends again what was not
+//! acknowledged, under the same names, and follows on from the last entry: no gap, no duplicate.
+
+use std::collections::VecDeque;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use wire::limits::{RUN_CHARS_MAX, UNACKNOWLEDGED_LINES_MAX};
+use wire::{Entry, Line, Nonce, Refusal, Reply, Run, Timestamp};
+
+use crate::limits::{EVENTS_MAX, ORDERS_MAX};
+
+/// A handle to say things, the outbox for the link, and the channel on which to hear.
+///
+/// # Errors
+///
+/// When the system has no random numbers to name this run with.
+pub fn open(
+    since: Since,
+    wire_too: bool,
+) -> Result<(Handle, Outbox, mpsc::Receiver<Event>), getrandom::Error> {
+    let run = random_run()?;
+    let (events, heard) = mpsc::channel(EVENTS_MAX);
+    let (orders, taken) = mpsc::channel(ORDERS_MAX);
+    let leave = CancellationToken::new();
+    let handle = Handle {
+        run,
+        said: 0,
+        orders,
+        leave: leave.clone(),
+    };
+    let outbox = Outbox {
+        orders: taken,
+        events,
+        leave,
+        since,
+        wire_too,
+        last: None,
+        unacknowledged: VecDeque::new(),
+    };
+    Ok((handle, outbox, heard))
+}
+
+/// How much of what was said before a fresh start shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// Nothing.
+    Head,
+    /// Everything.
+    Beginning,
+    /// The newest so many entries.
+    Last(u64),
+}
+
+/// What a link tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A line just as it came, before what it means; only when [`open`] was asked for it.
+    Wire(String),
+    /// An entry, in seq order.
+    Entry(Entry),
+    /// A reply, but for the greeting, which [`connect`](crate::connect) took.
+    Reply(Reply),
+    /// A refusal. It has a RUN-N exactly when one of our lines was not stored.
+    Refused(Refusal),
+    /// Entries did not come in the order 1, 2, 3, ...: after `after` came `came`.
+    Disorder {
+        /// The last entry before.
+        after: u64,
+        /// The one that came.
+        came: u64,
+    },
+    /// The transcript is not the one that was followed before; the link has started afresh.
+    OtherHistory,
+    /// A line that breaks the grammar, in words; it was ignored.
+    Garbled(String),
+}
+
+/// By which the rest of the program says things.
+#[derive(Debug)]
+pub struct Handle {
+    run: Run,
+    said: u64,
+    orders: mpsc::Sender<Order>,
+    leave: CancellationToken,
+}
+
+/// A place in the queue of orders, which is never waited for again.
+#[derive(Debug)]
+pub struct Place<'a> {
+    permit: mpsc::Permit<'a, Order>,
+    run: &'a Run,
+    said: &'a mut u64,
+}
+
+/// The link has ended and takes no more orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the connection has ended")]
+pub struct Gone;
+
+impl Handle {
+    /// Waits for a place in the queue. While 64 lines are unacknowledged, there soon is none. May
+    /// be cancelled without any effect.
+    ///
+    /// # Errors
+    ///
+    /// When the link has ended.
+    pub async fn reserve(&mut self) -> Result<Place<'_>, Gone> {
+        Ok(Place {
+            permit: self.orders.reserve().await.map_err(|_| Gone)?,
+            run: &self.run,
+            said: &mut self.said,
+        })
+    }
+
+    /// Says a line; the name that its acknowledgement will have.
+    ///
+    /// # Errors
+    ///
+    /// When the link has ended.
+    pub async fn say(&mut self, line: Line) -> Result<Nonce, Gone> {
+        Ok(self.reserve().await?.say(line))
+    }
+
+    /// Sends a command as it was typed.
+    ///
+    /// # Errors
+    ///
+    /// When the link has ended.
+    pub async fn command(&mut self, command: Line) -> Result<(), Gone> {
+        self.reserve().await?.command(command);
+        Ok(())
+    }
+
+    /// Leaves at once, whatever still waits.
+    pub fn quit(&self) {
+        self.leave.cancel();
+    }
+
+    /// Cancelled when the person leaves; to be handed to whoever hears the signals.
+    pub fn leave(&self) -> CancellationToken {
+        self.leave.clone()
+    }
+}
+
+impl Place<'_> {
+    /// Says a line; the name that its acknowledgement will have.
+    pub fn say(self, line: Line) -> Nonce {
+        *self.said += 1;
+        let nonce = Nonce {
+            run: self.run.clone(),
+            n: *self.said,
+        };
+        self.permit.send(Order::Say(nonce.clone(), line));
+        nonce
+    }
+
+    /// Sends a command as it was typed.
+    pub fn command(self, command: Line) {
+        self.permit.send(Order::Command(command));
+    }
+
+    /// Leaves when everything before it was sent.
+    pub fn quit(self) {
+        self.permit.send(Order::Quit);
+    }
+}
+
+/// What a link is asked to do.
+#[derive(Debug)]
+pub(crate) enum Order {
+    Say(Nonce, Line),
+    // A `Line`, because a command also stands on one line and hides nothing.
+    Command(Line),
+    Quit,
+}
+
+/// What outlives one connection.
+#[derive(Debug)]
+pub struct Outbox {
+    pub(crate) orders: mpsc::Receiver<Order>,
+    pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) leave: CancellationToken,
+    pub(crate) since: Since,
+    pub(crate) wire_too: bool,
+    /// The last entry that was handed over, by which the next link follows on.
+    pub(crate) last: Option<(u64, Timestamp)>,
+    unacknowledged: VecDeque<(Nonce, Line)>,
+}
+
+impl Outbox {
+    /// The lines of which nobody knows whether they were stored, oldest first.
+    pub fn unacknowledged(&self) -> impl ExactSizeIterator<Item = (&Nonce, &Line)> {
+        self.unacknowledged
+            .iter()
+            .map(|(nonce, line)| (nonce, line))
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        self.unacknowledged.len() < UNACKNOWLEDGED_LINES_MAX
+    }
+
+    pub(crate) fn keep(&mut self, nonce: Nonce, line: Line) {
+        self.unacknowledged.push_back((nonce, line));
+    }
+
+    /// Takes the unacknowledged lines out, while they must not be sent again.
+    pub(crate) fn set_aside(&mut self) -> VecDeque<(Nonce, Line)> {
+        std::mem::take(&mut self.unacknowledged)
+    }
+
+    /// Puts them back.
+    pub(crate) fn take_back(&mut self, lines: VecDeque<(Nonce, Line)>) {
+        self.unacknowledged = lines;
+    }
+
+    /// Whether the line was waited for; it no longer is.
+    pub(crate) fn answered(&mut self, nonce: &Nonce) -> bool {
+        // Answers come in the order of the lines, so it is nearly always the first.
+        let at = self.unacknowledged.iter().position(|(n, _)| n == nonce);
+        at.and_then(|at| self.unacknowledged.remove(at)).is_some()
+    }
+}
+
+/// 16 letters and digits: 2^80 and more, so no two runs of one person meet.
+fn random_run() -> Result<Run, getrandom::Error> {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    const CHARS: usize = 16;
+    const { assert!(CHARS <= RUN_CHARS_MAX) }
+    let mut bytes = [0; CHARS];
+    getrandom::fill(&mut bytes)?;
+    let text: String = bytes
+        .iter()
+        .map(|byte| char::from(LETTERS[usize::from(byte % 32)]))
+        .collect();
+    Ok(Run::parse(&text).expect("16 letters and digits are a run"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn lines_are_named_in_order_and_no_two_runs_alike() {
+        let (mut handle, mut outbox, _heard) = open(Since::Head, false).expect("random numbers");
+        let hello = Line::parse(b"hello").expect("a line");
+        let first = handle.say(hello.clone()).await.expect("a link");
+        let second = handle.say(hello).await.expect("a link");
+        assert_eq!((first.n, second.n), (1, 2));
+        assert_eq!(first.run, second.run);
+        assert!(matches!(outbox.orders.recv().await, Some(Order::Say(nonce, _)) if nonce == first));
+        let (other, _, _) = open(Since::Head, false).expect("random numbers");
+        assert_ne!(other.run, first.run);
+    }
+
+    #[tokio::test]
+    async fn without_a_link_nothing_can_be_said() {
+        let (mut handle, outbox, _heard) = open(Since::Head, false).expect("random numbers");
+        drop(outbox);
+        let hello = Line::parse(b"hello").expect("a line");
+        assert_eq!(handle.say(hello).await, Err(Gone));
+    }
+}

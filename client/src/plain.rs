@@ -1,0 +1,348 @@
+//! The plain mode: lines in on standard input, lines out on standard output, everything else on
+//! standard error. It is built on nothing but what the library gives to everybody.
+
+use std::io::{self, BufWriter, Stdout};
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use wire::{Code, Refusal, Reply};
+
+use crate::args::Config;
+use crate::connect::{Connected, connect};
+use crate::failure::{Exit, Failure};
+use crate::form::{Form, Printer};
+use crate::limits::{CATCH_UP_TIMEOUT, READ_BYTES_MAX};
+use crate::link::End;
+use crate::outbox::{Event, Gone, Handle, Place, Since, open};
+use crate::target::Target;
+use crate::terminal::{stdout_columns, tell};
+use crate::typed::{self, Typed};
+
+/// Runs until standard input ends, the session ends, or `leave` is cancelled.
+pub async fn run(config: Config, leave: CancellationToken) -> Exit {
+    for warning in &config.warnings {
+        tell(warning);
+    }
+    let connecting = connect(&config.bundle, &config.target, &config.clock);
+    let connected = tokio::select! {
+        connected = connecting => match connected {
+            Ok(connected) => connected,
+            Err(failure) => return report(&failure),
+        },
+        // Nothing was said yet, so nothing is lost.
+        () = leave.cancelled() => return Exit::Done,
+    };
+    tell(&describe(&connected, &config.target));
+    let (handle, outbox, events) = match open(config.since, config.form == Form::Raw) {
+        Ok(opened) => opened,
+        Err(error) => {
+            tell(&format!(
+                "error: this system has no random numbers: {error}"
+            ));
+            return Exit::Other;
+        }
+    };
+    // The link hears of it directly: it must leave also while standard output blocks.
+    let leaves = handle.leave();
+    let forward = tokio::spawn(async move {
+        leave.cancelled().await;
+        leaves.cancel();
+    });
+    let printer = Printer {
+        out: BufWriter::with_capacity(READ_BYTES_MAX, io::stdout()),
+        form: config.form,
+        clock: config.clock,
+        columns: stdout_columns(),
+    };
+    let mut talk = Talk::new(printer, config.since, connected.welcome.head);
+    talk.print(|printer| printer.greeting(&connected.welcome, &connected.greeting));
+    let link = tokio::spawn(connected.into_link(outbox).run());
+    talk.run(handle, events, read_stdin()).await;
+    let (end, outbox) = match link.await {
+        Ok(ended) => ended,
+        Err(error) => {
+            tell(&format!("error: the connection's task failed: {error}"));
+            return Exit::Other;
+        }
+    };
+    forward.abort();
+    talk.conclude(&end, outbox.unacknowledged().len())
+}
+
+/// Tells a failure and its hint.
+pub fn report(failure: &Failure) -> Exit {
+    tell(&format!("error: {failure}"));
+    if let Some(hint) = &failure.hint {
+        tell(&format!("hint: {hint}"));
+    }
+    failure.exit
+}
+
+/// `connected as alice from 192.0.2.7 via eth0 to "Networks 101" at chat.example:27332 (TLS 1.3, ...)`
+fn describe(connected: &Connected, target: &Target) -> String {
+    let welcome = &connected.welcome;
+    let via = match &connected.interface {
+        Some(interface) => format!(" via {interface}"),
+        None => String::new(),
+    };
+    let tls = &connected.tls;
+    format!(
+        "connected as {} from {}{via} to \"{}\" at {target} ({}, {}, {})",
+        welcome.id, welcome.ip, welcome.room, tls.version, tls.key_exchange, tls.cipher
+    )
+}
+
+/// Reads standard input on a thread of its own: a read of a terminal cannot be cancelled, and
+/// nothing may wait for it when the program ends.
+fn read_stdin() -> mpsc::Receiver<Typed> {
+    let (send, typed) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        let input = io::BufReader::with_capacity(READ_BYTES_MAX, io::stdin());
+        typed::read(input, |typed| send.blocking_send(typed).is_ok());
+    });
+    typed
+}
+
+/// One conversation.
+struct Talk {
+    printer: Printer<BufWriter<Stdout>>,
+    /// Whether standard output still takes anything, and if not, whether that is fine.
+    output: Output,
+    /// Whether some line was not sent.
+    refused: bool,
+    /// Whether standard input has ended, or nobody wants to read on.
+    ended: bool,
+    /// Whether `/quit` was said.
+    quit: bool,
+    waits: Waits,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Output {
+    Open,
+    /// Whoever read it has gone, as `head` does.
+    Closed,
+    Failed,
+}
+
+/// What must have come before it is time to go.
+struct Waits {
+    /// The lines that were said and not answered.
+    unanswered: u64,
+    /// The `/ping`s that were typed and not answered.
+    pings: u64,
+    /// The last entry that must be shown: our own last line, and what was there before us.
+    until: u64,
+    /// The last entry that was shown.
+    shown: u64,
+    /// Until when entries are waited for.
+    by: Instant,
+}
+
+impl Talk {
+    fn new(printer: Printer<BufWriter<Stdout>>, since: Since, head: u64) -> Self {
+        let until = match since {
+            Since::Head | Since::Last(0) => 0,
+            Since::Beginning | Since::Last(_) => head,
+        };
+        Self {
+            printer,
+            output: Output::Open,
+            refused: false,
+            ended: false,
+            quit: false,
+            waits: Waits {
+                unanswered: 0,
+                pings: 0,
+                until,
+                shown: 0,
+                by: Instant::now() + CATCH_UP_TIMEOUT,
+            },
+        }
+    }
+
+    async fn run(
+        &mut self,
+        mut handle: Handle,
+        mut events: mpsc::Receiver<Event>,
+        mut typed: mpsc::Receiver<Typed>,
+    ) {
+        loop {
+            let done = self.ended && !self.quit && self.waits.are_over();
+            let patience = self.waits.by;
+            let only_entries = self.ended && !self.quit && self.waits.unanswered == 0 && !done;
+            tokio::select! {
+                event = events.recv() => {
+                    let Some(event) = event else {
+                        return;
+                    };
+                    self.hear(event);
+                    while let Ok(event) = events.try_recv() {
+                        self.hear(event);
+                    }
+                    // Nothing more is waiting, so nothing is held back either.
+                    self.print(Printer::flush);
+                }
+                next = next_step(&mut handle, &mut typed, done), if done || !self.ended => match next {
+                    Ok((place, Step::Act(typed))) => self.act(typed, place),
+                    Ok((_, Step::End)) => self.ended = true,
+                    Ok((place, Step::Quit)) => {
+                        place.quit();
+                        self.quit = true;
+                    }
+                    // The link has ended; what it still has to tell comes as events.
+                    Err(Gone) => {
+                        self.ended = true;
+                        self.quit = true;
+                    }
+                },
+                () = sleep_until(patience), if only_entries => {
+                    tell("warning: the server acknowledged everything, but did not show all of it");
+                    self.waits.until = 0;
+                }
+            }
+        }
+    }
+
+    fn act(&mut self, typed: Typed, place: Place<'_>) {
+        match typed {
+            Typed::Say(line) => {
+                place.say(line);
+                self.waits.unanswered += 1;
+            }
+            Typed::Command(command) => place.command(command),
+            Typed::Ping(command) => {
+                place.command(command);
+                self.waits.pings += 1;
+            }
+            // What was said before it is waited for, as at the end of standard input.
+            Typed::Quit => self.ended = true,
+            Typed::Refused { words, hint } => self.refuse(&words, hint),
+            Typed::Unreadable { words, hint } => {
+                self.refuse(&words, hint);
+                self.ended = true;
+            }
+        }
+    }
+
+    fn refuse(&mut self, words: &str, hint: Option<&str>) {
+        self.refused = true;
+        tell(&format!("error: {words}"));
+        if let Some(hint) = hint {
+            tell(&format!("hint: {hint}"));
+        }
+    }
+
+    fn hear(&mut self, event: Event) {
+        self.waits.by = Instant::now() + CATCH_UP_TIMEOUT;
+        match event {
+            Event::Wire(text) => self.print(|printer| printer.wire(&text)),
+            Event::Entry(entry) => {
+                self.waits.shown = self.waits.shown.max(entry.seq);
+                self.print(|printer| printer.entry(&entry));
+            }
+            Event::Reply(reply) => self.hear_reply(&reply),
+            Event::Refused(refusal) => self.hear_refusal(&refusal),
+            Event::Disorder { after, came } => tell(&format!(
+                "warning: the server sent entry {came} after entry {after}; the record here is not complete or not in order"
+            )),
+            Event::OtherHistory => tell(
+                "warning: the server's record is not the one that was followed before; starting afresh",
+            ),
+            Event::Garbled(words) => tell(&format!("warning: {words}; it was ignored")),
+        }
+    }
+
+    fn hear_reply(&mut self, reply: &Reply) {
+        match reply {
+            Reply::Ok { seq, .. } => {
+                self.waits.unanswered = self.waits.unanswered.saturating_sub(1);
+                self.waits.until = self.waits.until.max(*seq);
+            }
+            Reply::At(_) if self.waits.pings > 0 => self.waits.pings -= 1,
+            // Nobody asked for it; but a program may want to know.
+            Reply::At(_) if self.printer.form != Form::Json => return,
+            _ => {}
+        }
+        self.print(|printer| printer.reply(reply));
+    }
+
+    fn hear_refusal(&mut self, refusal: &Refusal) {
+        match (&refusal.nonce, refusal.code) {
+            (Some(_), _) => {
+                self.refused = true;
+                self.waits.unanswered = self.waits.unanswered.saturating_sub(1);
+                tell(&format!("not sent: {}", refusal.words));
+            }
+            (None, Code::Waiting) => tell(&format!(
+                "the server is waiting ({}); nothing is lost",
+                refusal.words
+            )),
+            (None, _) => tell(&format!("refused: {}", refusal.words)),
+        }
+        self.print(|printer| printer.refusal(refusal));
+    }
+
+    fn print(&mut self, what: impl FnOnce(&mut Printer<BufWriter<Stdout>>) -> io::Result<()>) {
+        if self.output != Output::Open {
+            return;
+        }
+        let Err(error) = what(&mut self.printer) else {
+            return;
+        };
+        // Nobody reads on: leave, once what was said is acknowledged.
+        self.ended = true;
+        self.waits.until = 0;
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            self.output = Output::Closed;
+        } else {
+            self.output = Output::Failed;
+            tell(&format!("error: cannot write to standard output: {error}"));
+        }
+    }
+
+    fn conclude(mut self, end: &End, unacknowledged: usize) -> Exit {
+        self.print(Printer::flush);
+        if unacknowledged > 0 {
+            tell(&format!(
+                "warning: the server did not acknowledge {unacknowledged} of the lines; they may be in the record or not"
+            ));
+        }
+        if let End::Failed(failure) = end {
+            return report(failure);
+        }
+        if self.refused || unacknowledged > 0 || self.output == Output::Failed {
+            return Exit::Other;
+        }
+        Exit::Done
+    }
+}
+
+impl Waits {
+    fn are_over(&self) -> bool {
+        self.unanswered == 0 && self.shown >= self.until
+    }
+}
+
+/// What standard input, or its end, asks for.
+enum Step {
+    Act(Typed),
+    End,
+    Quit,
+}
+
+/// The next step, once there is a place for it: with 64 lines unacknowledged nothing is read.
+/// May be cancelled without any effect.
+async fn next_step<'a>(
+    handle: &'a mut Handle,
+    typed: &mut mpsc::Receiver<Typed>,
+    done: bool,
+) -> Result<(Place<'a>, Step), Gone> {
+    let place = handle.reserve().await?;
+    if done {
+        return Ok((place, Step::Quit));
+    }
+    let step = typed.recv().await.map_or(Step::End, Step::Act);
+    Ok((place, step))
+}
