@@ -1,1 +1,32 @@
-//! x
+//! The only code that can sign: people's certificates, servers', and the revocation list.
+//!
+//! It is a library so that tests can issue in process, and a thin program. Everything is kept in
+//! one folder that follows OpenSSL's conventions; `openssl ca` could take over from here.
+//!
+//! - [`Ca`] is that folder: it issues, revokes and lists.
+//! - What would be issued is decided first, purely, and for everybody; then it is written.
+//! - An issuance is recorded before its bundle can be seen.
+
+mod args;
+mod ca;
+mod error;
+mod folder;
+mod host;
+mod index;
+mod issuer;
+mod os;
+mod plan;
+mod reason;
+mod roster;
+mod run;
+mod show;
+
+pub use args::Args;
+pub use ca::{Ca, InitOptions, Issuance, IssueOptions, Issued, Revocation};
+pub use error::{Error, Problem};
+pub use host::{Host, HostError, Reach};
+pub use index::Record;
+pub use plan::Skipped;
+pub use reason::Reason;
+pub use roster::{Candidate, Place, Roster};
+pub use run::{Output, run};

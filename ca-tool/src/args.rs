@@ -1,0 +1,171 @@
+//! The command line as it is typed.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use time::{Date, Month};
+use wire::Role;
+
+use crate::host::{Host, Reach};
+use crate::reason::Reason;
+
+/// Issues one certificate per person, keeps who was revoked, and makes the server's bundle.
+#[derive(Debug, Parser)]
+#[command(name = "ca-tool", version, max_term_width = 100)]
+pub struct Args {
+    /// The CA's folder
+    #[arg(long, global = true, value_name = "DIR", default_value = "ca")]
+    pub(crate) dir: PathBuf,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a CA, an empty revocation list and a bundle for the server
+    #[command(after_help = "Example:\n  \
+        ca-tool init --name \"Networks 101\" --host chat.example.org --no-passphrase")]
+    Init {
+        /// What the room is called; stands in every certificate
+        #[arg(long)]
+        name: String,
+        /// Where people reach the server, the best first; this machine's own names are added
+        #[arg(long = "host", value_name = "NAME|IP", value_parser = Host::parse)]
+        hosts: Vec<Host>,
+        /// The server's port, for people's bundles
+        #[arg(long, default_value_t = wire::PORT, value_parser = clap::value_parser!(u16).range(1..))]
+        port: u16,
+        /// Store the CA's key as it is, for everybody who can read this folder
+        #[arg(long)]
+        no_passphrase: bool,
+    },
+    /// Issue a certificate to each person who has none
+    #[command(after_help = "Examples:\n  \
+        ca-tool issue alice bob\n  \
+        ca-tool issue --roster class.csv --until 2027-02-01\n\n\
+        A roster is CSV whose first line names the columns: id, and if wanted email and role.")]
+    Issue {
+        /// People's names; they become what stands before the @
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        /// A CSV file of people
+        #[arg(long, value_name = "FILE")]
+        roster: Option<PathBuf>,
+        /// The last day on which the certificates are valid [default: 180 days]
+        #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
+        until: Option<Date>,
+        /// The role of everybody whose row names none: student, assistant, instructor or bot
+        #[arg(long, default_value_t = Role::Student, value_parser = parse_role)]
+        role: Role,
+        /// Where the bundles go [default: people/ in the CA's folder]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Issue names that look like others, such as barnes and bames
+        #[arg(long)]
+        allow_lookalike: bool,
+        /// Where the server is, if not where init was told
+        #[arg(long, value_name = "HOST[:PORT]", value_parser = Reach::parse)]
+        server: Option<Reach>,
+    },
+    /// Make a bundle for another server
+    #[command(after_help = "Example:\n  \
+        ca-tool issue-server chat2.example.org 192.0.2.8")]
+    IssueServer {
+        /// Its names and addresses, the first names the file
+        #[arg(required = true, value_name = "HOST", value_parser = Host::parse)]
+        hosts: Vec<Host>,
+    },
+    /// Revoke people's certificates; a running server lets them out within two seconds
+    #[command(after_help = "Example:\n  \
+        ca-tool revoke alice --reason keyCompromise")]
+    Revoke {
+        /// Whose certificates
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+        /// keyCompromise, superseded, affiliationChanged, cessationOfOperation,
+        /// privilegeWithdrawn or unspecified
+        #[arg(long, default_value_t = Reason::Unspecified, value_parser = parse_reason)]
+        reason: Reason,
+    },
+    /// List who has a certificate, until when, and who was revoked
+    #[command(after_help = "Example:\n  ca-tool list --json | jq -r '.[].name'")]
+    List {
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say in plain words what a certificate, a bundle or a revocation list holds
+    #[command(after_help = "Examples:\n  \
+        ca-tool show alice\n  \
+        ca-tool show ca/crl.pem")]
+    Show {
+        /// A file, or the name of a person
+        #[arg(value_name = "FILE|ID")]
+        what: String,
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn parse_date(text: &str) -> Result<Date, String> {
+    let read = || {
+        let [year, month, day] = text.split('-').collect::<Vec<_>>()[..] else {
+            return None;
+        };
+        let digits =
+            |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
+        if !(digits(year, 4) && digits(month, 2) && digits(day, 2)) {
+            return None;
+        }
+        let month = Month::try_from(month.parse::<u8>().ok()?).ok()?;
+        Date::from_calendar_date(year.parse().ok()?, month, day.parse().ok()?).ok()
+    };
+    read().ok_or_else(|| "a day has the form 2027-02-01".to_owned())
+}
+
+fn parse_role(word: &str) -> Result<Role, String> {
+    Role::parse(word).ok_or_else(|| format!("there are {}", Role::ALL.map(Role::as_str).join(", ")))
+}
+
+fn parse_reason(word: &str) -> Result<Reason, String> {
+    Reason::parse(word)
+        .ok_or_else(|| format!("there are {}", Reason::ALL.map(Reason::as_str).join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_holds_together_and_every_command_has_an_example() {
+        let mut command = Args::command();
+        command.build();
+        command.clone().debug_assert();
+        for command in command.get_subcommands().filter(|c| c.get_name() != "help") {
+            let help = command.get_after_help().map(ToString::to_string);
+            let has_example = help.is_some_and(|help| help.contains("ca-tool "));
+            assert!(has_example, "{}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn a_day_has_one_form() {
+        assert_eq!(
+            parse_date("2027-02-01"),
+            Ok(time::macros::date!(2027 - 02 - 01))
+        );
+        for bad in [
+            "",
+            "2027-2-1",
+            "2027-02-30",
+            "01.02.2027",
+            "+027-02-01",
+            "2027-02-01x",
+        ] {
+            assert!(parse_date(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! What can go wrong, in words that name the file, and what to do about it.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use pki::ProfileError;
+
+/// Why nothing was done, or not all of it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or folder could not be used.
+    #[error("cannot {doing} {}: {source}", path.display())]
+    Io {
+        /// What was being done, such as `read`.
+        doing: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// `init` was not told how the CA's key is to be kept.
+    #[error("the CA's key would be stored without a passphrase, and that must be said")]
+    Passphrase,
+    /// The name of the CA cannot be shown on one line, or is too long.
+    #[error(
+        "\"{}\" cannot be the CA's name: it has 1 to 64 characters, none of them a control or at either end a space",
+        .0.escape_debug()
+    )]
+    Name(String),
+    /// There is something already where the CA would go.
+    #[error("{} already holds a CA", .0.display())]
+    AlreadyCa(PathBuf),
+    /// There is something else where the CA would go.
+    #[error("{} is not an empty folder", .0.display())]
+    NotEmpty(PathBuf),
+    /// No CA where one was looked for.
+    #[error("{} holds no CA", .0.display())]
+    NoCa(PathBuf),
+    /// A file of the CA's folder has not the form that it should have.
+    #[error("cannot read {}: {fault}", path.display())]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// The CA's key is encrypted.
+    #[error("cannot use {}: it is encrypted, and this program cannot ask for a passphrase", .0.display())]
+    EncryptedKey(PathBuf),
+    /// The CA's key is another one's.
+    #[error("cannot sign: {} does not belong to {}", key.display(), certificate.display())]
+    OtherKey {
+        /// The key.
+        key: PathBuf,
+        /// The certificate.
+        certificate: PathBuf,
+    },
+    /// The CA's certificate is not one that may sign.
+    #[error("cannot sign with {}: {fault}", path.display())]
+    NotCa {
+        /// The certificate.
+        path: PathBuf,
+        /// What it lacks.
+        fault: ProfileError,
+    },
+    /// The CA's time is over, or has not begun.
+    #[error("cannot sign with {}: it is valid from {from} until {until}, and today is {today}", path.display())]
+    CaNotValid {
+        /// The certificate.
+        path: PathBuf,
+        /// Its first day.
+        from: time::Date,
+        /// Its last day.
+        until: time::Date,
+        /// The day that the clock says it is.
+        today: time::Date,
+    },
+    /// Another run did not let go of the folder.
+    #[error("another run of ca-tool is using {}", .0.display())]
+    Locked(PathBuf),
+    /// The roster or the names given cannot be issued as they are; every fault is listed.
+    #[error("{} to be put right; nothing was issued", count(.0.len()))]
+    Problems(Vec<Problem>),
+    /// The roster cannot be read at all.
+    #[error("cannot read {}: {fault}", path.display())]
+    Roster {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// Neither names nor a roster.
+    #[error("nobody was named")]
+    Nobody,
+    /// The day until which certificates are to be valid is over.
+    #[error("{0} is over")]
+    Past(time::Date),
+    /// Names that were never issued a certificate.
+    #[error("{}; nothing was revoked", .0.join("; "))]
+    Unknown(Vec<String>),
+    /// Neither a file nor a person.
+    #[error("{0}")]
+    NothingToShow(String),
+    /// The file is there already, and nothing is overwritten.
+    #[error("{} is there already, and nothing is overwritten", .0.display())]
+    Exists(PathBuf),
+    /// A certificate was recorded, but its bundle could not be put in its place.
+    #[error("the certificate of \"{name}\" is recorded, but {fault}")]
+    NotDelivered {
+        /// Whose it is.
+        name: String,
+        /// What went wrong.
+        fault: Box<Error>,
+    },
+    /// A revocation list's number that cannot be counted on from.
+    #[error("cannot count on from the number in {}", .0.display())]
+    ListNumber(PathBuf),
+    /// What was signed is not what was meant, so it was thrown away.
+    #[error("the certificate that was just signed is not good: {0}")]
+    SelfCheck(String),
+    /// The cryptography failed.
+    #[error("cannot sign: {0}")]
+    Sign(#[from] rcgen::Error),
+    /// What was done cannot be said.
+    #[error("cannot write the result: {0}")]
+    Output(#[from] io::Error),
+    /// No random numbers.
+    #[error("the operating system gives no random numbers: {0}")]
+    Random(getrandom::Error),
+}
+
+/// One thing to be put right in what was asked for, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where, such as `class.csv:14` or `argument 2`.
+    pub place: String,
+    /// What.
+    pub what: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.what)
+    }
+}
+
+impl Error {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Error::Passphrase => {
+                "say --no-passphrase; encrypted CA keys are not made yet, so keep the folder where nobody else can read it"
+            }
+            Error::AlreadyCa(_) => {
+                "`ca-tool issue` uses it; another CA needs another folder: --dir DIR"
+            }
+            Error::NotEmpty(_) => "give a new folder: --dir DIR",
+            Error::NoCa(_) => {
+                "`ca-tool init --name \"Networks 101\" --no-passphrase` makes one; --dir DIR says where it is"
+            }
+            Error::EncryptedKey(path) => {
+                return Some(format!(
+                    "`openssl pkey -in {}` writes the key without a passphrase",
+                    path.display()
+                ));
+            }
+            Error::OtherKey { .. } => {
+                "one of the two files was replaced; take both from the same backup"
+            }
+            Error::NotCa { .. } => "it needs keyCertSign and cRLSign",
+            Error::CaNotValid { .. } => {
+                "is the clock right? if so, a new CA is needed: `ca-tool --dir DIR init`"
+            }
+            Error::Locked(_) => "wait until it is done",
+            Error::Roster { .. } => {
+                "a roster is CSV in UTF-8 whose first line names the columns: id,email,role"
+            }
+            Error::Nobody => "`ca-tool issue alice bob` or `ca-tool issue --roster class.csv`",
+            Error::Past(_) => "--until is the last day, such as 2027-02-01",
+            Error::Unknown(_) => "`ca-tool list` shows who has a certificate",
+            Error::NothingToShow(_) => {
+                "name a file such as ca/people/alice.pem, or a person whom `ca-tool list` shows"
+            }
+            Error::Exists(_) => "move it away first, or choose another place with --out DIR",
+            Error::NotDelivered { .. } => {
+                "revoke it with `ca-tool revoke NAME --reason superseded`, then issue it again"
+            }
+            Error::ListNumber(_) => "it should hold one hexadecimal number of at most 15 digits",
+            Error::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                "only the user who made the CA can read its folder"
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+
+    /// What the program's exit code says: 2 when the command was not complete, 1 otherwise.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Passphrase | Error::Nobody => 2,
+            _ => 1,
+        }
+    }
+
+    /// Whether the reader of the results went away, as `head` does; that is no failure.
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, Error::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// The lines to show before the error itself.
+    pub fn problems(&self) -> &[Problem] {
+        match self {
+            Error::Problems(problems) => problems,
+            _ => &[],
+        }
+    }
+}
+
+fn count(problems: usize) -> String {
+    if problems == 1 {
+        "1 problem".to_owned()
+    } else {
+        format!("{problems} problems")
+    }
+}
+
+/// Names the file in what the operating system said.
+pub(crate) fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Io {
+        doing,
+        path,
+        source,
+    }
+}

@@ -1,0 +1,245 @@
+//! The CA's folder: where everything lies in it, and how it is written so that a crash leaves
+//! either the old file or the new one.
+//!
+//! The names follow OpenSSL's conventions, so that `openssl ca` finds its way.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pki::Serial;
+
+use crate::error::{Error, io_error};
+use crate::issuer::random;
+use crate::os::{self, Access};
+
+/// A CA's folder.
+#[derive(Debug, Clone)]
+pub(crate) struct Folder(PathBuf);
+
+/// Keeps other runs away from the folder for as long as it is held.
+#[derive(Debug)]
+pub(crate) struct Lock(#[expect(dead_code, reason = "the file is open, and so locked")] File);
+
+/// A new file whose bytes are on the disk, but not yet under its name. Dropped, it is gone.
+#[derive(Debug)]
+pub(crate) struct Staged {
+    temporary: PathBuf,
+    destination: PathBuf,
+}
+
+impl Folder {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The CA's certificate. It is there when, and only when, the folder holds a CA.
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.0.join("ca.pem")
+    }
+
+    pub(crate) fn private(&self) -> PathBuf {
+        self.0.join("private")
+    }
+
+    pub(crate) fn key(&self) -> PathBuf {
+        self.private().join("ca.key")
+    }
+
+    pub(crate) fn certificates(&self) -> PathBuf {
+        self.0.join("certs")
+    }
+
+    /// Every certificate that was issued, under its serial number in OpenSSL's spelling.
+    pub(crate) fn issued(&self, serial: &Serial) -> PathBuf {
+        self.certificates()
+            .join(format!("{}.pem", serial.to_string().to_uppercase()))
+    }
+
+    pub(crate) fn index(&self) -> PathBuf {
+        self.0.join("index.txt")
+    }
+
+    pub(crate) fn list(&self) -> PathBuf {
+        self.0.join("crl.pem")
+    }
+
+    /// The number that the next revocation list may have at least.
+    pub(crate) fn list_number(&self) -> PathBuf {
+        self.0.join("crlnumber")
+    }
+
+    pub(crate) fn people(&self) -> PathBuf {
+        self.0.join("people")
+    }
+
+    pub(crate) fn server(&self) -> PathBuf {
+        self.0.join("server.pem")
+    }
+
+    pub(crate) fn settings(&self) -> PathBuf {
+        self.0.join("settings")
+    }
+
+    /// Keeps other runs away. Waits for one that is at work, but not for long.
+    pub(crate) fn lock(&self) -> Result<Lock, Error> {
+        let path = self.0.join(".lock");
+        let file = os::open_lock(&path).map_err(io_error("open", &path))?;
+        let start = Instant::now();
+        let mut told = false;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Lock(file)),
+                Err(TryLockError::Error(source)) => return Err(io_error("lock", &path)(source)),
+                Err(TryLockError::WouldBlock) if start.elapsed() > LOCK_TIMEOUT => {
+                    return Err(Error::Locked(self.0.clone()));
+                }
+                Err(TryLockError::WouldBlock) => {}
+            }
+            if !told && start.elapsed() > LOCK_PATIENCE {
+                eprintln!(
+                    "ca-tool: note: waiting for another run that is using {}",
+                    self.0.display()
+                );
+                told = true;
+            }
+            thread::sleep(LOCK_POLL);
+        }
+    }
+}
+
+/// How long another run is waited for.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long without saying so.
+const LOCK_PATIENCE: Duration = Duration::from_millis(500);
+/// How often it is tried: no operating system tells when a lock is free and gives up after a time.
+const LOCK_POLL: Duration = Duration::from_millis(20);
+
+impl Staged {
+    /// Writes the bytes next to where they will be, under a name that nobody can foresee.
+    pub(crate) fn write(destination: &Path, bytes: &[u8], access: Access) -> Result<Self, Error> {
+        let folder = parent(destination);
+        let temporary = folder.join(format!(".{}.tmp", random::<12>()?.map(hex).concat()));
+        let mut file = os::create_new(&temporary, access).map_err(io_error("write", &temporary))?;
+        // From here on the file is there, so it is removed when something fails.
+        let staged = Self {
+            temporary,
+            destination: destination.to_owned(),
+        };
+        file.write_all(bytes)
+            .and_then(|()| file.sync_all())
+            .map_err(io_error("write", &staged.temporary))?;
+        Ok(staged)
+    }
+
+    /// Gives the file its name; refuses when something has that name, were it a symbolic link.
+    pub(crate) fn publish(self) -> Result<PathBuf, Error> {
+        rename_new(&self.temporary, &self.destination)?;
+        let folder = parent(&self.destination);
+        os::sync_folder(folder).map_err(io_error("write to", folder))?;
+        Ok(self.destination.clone())
+    }
+
+    /// Gives the file its name; what had that name is gone.
+    fn replace(self) -> Result<(), Error> {
+        fs::rename(&self.temporary, &self.destination)
+            .map_err(io_error("replace", &self.destination))?;
+        let folder = parent(&self.destination);
+        os::sync_folder(folder).map_err(io_error("write to", folder))
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        // After a rename nothing is left to remove, and no one to tell if it cannot be removed.
+        let _ = fs::remove_file(&self.temporary);
+    }
+}
+
+/// Writes a file that was not there.
+pub(crate) fn write_new(path: &Path, bytes: &[u8], access: Access) -> Result<(), Error> {
+    Staged::write(path, bytes, access)?.publish().map(drop)
+}
+
+/// Writes a file that this program keeps, in place of the one before.
+pub(crate) fn replace(path: &Path, bytes: &[u8], access: Access) -> Result<(), Error> {
+    Staged::write(path, bytes, access)?.replace()
+}
+
+/// Gives a file another name in the same file system, unless something has that name.
+pub(crate) fn rename_new(from: &Path, to: &Path) -> Result<(), Error> {
+    match fs::hard_link(from, to) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(Error::Exists(to.to_owned()));
+        }
+        // Some file systems know no hard links (FAT, on a stick for the class). There an empty
+        // file takes the name first, which fails if something has it; then it is replaced.
+        Err(_) => {
+            os::create_new(to, Access::Private).map_err(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists => Error::Exists(to.to_owned()),
+                _ => io_error("write", to)(error),
+            })?;
+            return fs::rename(from, to).map_err(io_error("write", to));
+        }
+    }
+    fs::remove_file(from).map_err(io_error("remove", from))
+}
+
+/// Makes a folder that nobody else can enter.
+pub(crate) fn create_folder(path: &Path) -> Result<(), Error> {
+    os::create_folder(path).map_err(io_error("make", path))
+}
+
+/// Reads a file of at most `bytes_max`; `None` when it is not there.
+pub(crate) fn read_if_there(path: &Path, bytes_max: u64) -> Result<Option<Vec<u8>>, Error> {
+    use std::io::Read as _;
+
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io_error("read", path)(error)),
+    };
+    let mut bytes = Vec::new();
+    file.take(bytes_max + 1)
+        .read_to_end(&mut bytes)
+        .map_err(io_error("read", path))?;
+    if bytes.len() as u64 > bytes_max {
+        return Err(Error::Damaged {
+            path: path.to_owned(),
+            fault: format!("it has more than {} MiB", bytes_max >> 20),
+        });
+    }
+    Ok(Some(bytes))
+}
+
+/// Reads a text file of at most `bytes_max`; `None` when it is not there.
+pub(crate) fn read_text_if_there(path: &Path, bytes_max: u64) -> Result<Option<String>, Error> {
+    let Some(bytes) = read_if_there(path, bytes_max)? else {
+        return Ok(None);
+    };
+    String::from_utf8(bytes)
+        .map(Some)
+        .map_err(|_| Error::Damaged {
+            path: path.to_owned(),
+            fault: "it is not UTF-8".to_owned(),
+        })
+}
+
+/// The folder that a file lies in.
+pub(crate) fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+pub(crate) fn hex(byte: u8) -> String {
+    format!("{byte:02x}")
+}

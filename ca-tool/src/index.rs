@@ -1,0 +1,366 @@
+//! Which certificates were issued and which were revoked: OpenSSL's database, `index.txt`.
+//!
+//! One line each, six fields with tabs between them: status, expiry, revocation, serial number,
+//! file (`unknown`), subject. `openssl ca` reads it and can take over from this program.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use pki::Serial;
+use time::{Date, Month, OffsetDateTime, Time};
+use wire::{ClientId, Role};
+
+use crate::error::Error;
+use crate::issuer::Revoked;
+use crate::reason::Reason;
+
+/// Everything that was issued, oldest first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Index(Vec<Record>);
+
+/// One certificate that was issued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its number.
+    pub serial: Serial,
+    /// The last moment at which it is valid, unless it was revoked.
+    pub not_after: OffsetDateTime,
+    /// When it was revoked and why, if it was.
+    pub revoked: Option<(OffsetDateTime, Reason)>,
+    /// Whose it is: CN, OU and O, as they stand in the certificate.
+    pub(crate) subject: Vec<(String, String)>,
+    /// The line as it was read. It is written again as it was, because `openssl ca` says things
+    /// in it that have no meaning here.
+    line: Option<String>,
+}
+
+impl Record {
+    /// Of a certificate that was just signed.
+    pub(crate) fn new(
+        serial: Serial,
+        not_after: OffsetDateTime,
+        subject: Vec<(&'static str, String)>,
+    ) -> Self {
+        let subject = subject.into_iter();
+        Self {
+            serial,
+            not_after,
+            revoked: None,
+            subject: subject
+                .map(|(kind, text)| (kind.to_owned(), text))
+                .collect(),
+            line: None,
+        }
+    }
+
+    /// The person whose certificate it is; `None` when it is a server's.
+    pub fn person(&self) -> Option<(ClientId, Role)> {
+        let id = ClientId::parse(self.part("CN")?).ok()?;
+        let role = Role::parse(self.part("OU")?)?;
+        Some((id, role))
+    }
+
+    /// The name in it: a person's, or a server's first host.
+    pub fn name(&self) -> &str {
+        self.part("CN").unwrap_or("(no name)")
+    }
+
+    /// Whether it can be used at `now`.
+    pub fn is_live(&self, now: OffsetDateTime) -> bool {
+        self.revoked.is_none() && now <= self.not_after
+    }
+
+    fn part(&self, kind: &str) -> Option<&str> {
+        let part = self.subject.iter().find(|(k, _)| k == kind);
+        part.map(|(_, text)| text.as_str())
+    }
+}
+
+impl Index {
+    /// Reads the database. `path` is what errors call it.
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, Error> {
+        let mut serials = HashSet::new();
+        let mut records = Vec::new();
+        for (number, line) in text.lines().enumerate() {
+            if line.is_empty() {
+                continue;
+            }
+            let fault = |what: &str| Error::Damaged {
+                path: path.to_owned(),
+                fault: format!("line {} {what}", number + 1),
+            };
+            let record =
+                parse_line(line).ok_or_else(|| fault("is not one of OpenSSL's database"))?;
+            if !serials.insert(record.serial.clone()) {
+                return Err(fault("has a serial number that stands there already"));
+            }
+            records.push(record);
+        }
+        Ok(Self(records))
+    }
+
+    /// The text of the database.
+    pub(crate) fn format(&self) -> String {
+        self.0.iter().map(format_line).collect()
+    }
+
+    pub(crate) fn records(&self) -> &[Record] {
+        &self.0
+    }
+
+    pub(crate) fn push(&mut self, record: Record) {
+        self.0.push(record);
+    }
+
+    pub(crate) fn serials(&self) -> HashSet<Serial> {
+        self.0.iter().map(|record| record.serial.clone()).collect()
+    }
+
+    /// The certificate of this number, if it was issued here.
+    pub(crate) fn find(&self, serial: &Serial) -> Option<&Record> {
+        self.0.iter().find(|record| record.serial == *serial)
+    }
+
+    /// What the revocation list has to say. Nothing is ever taken off it: a clock that is wrong
+    /// for a day must not bring anybody back.
+    pub(crate) fn revoked(&self) -> impl Iterator<Item = Revoked> {
+        self.0.iter().filter_map(|record| {
+            let (at, reason) = record.revoked?;
+            Some(Revoked {
+                serial: record.serial.clone(),
+                at,
+                reason,
+            })
+        })
+    }
+
+    /// Revokes every certificate of a person that was not revoked yet; says how many.
+    pub(crate) fn revoke(&mut self, id: &ClientId, at: OffsetDateTime, reason: Reason) -> usize {
+        let mut revoked = 0;
+        for record in &mut self.0 {
+            let is_theirs = record.person().is_some_and(|(person, _)| person == *id);
+            if is_theirs && record.revoked.is_none() {
+                record.revoked = Some((at, reason));
+                record.line = None;
+                revoked += 1;
+            }
+        }
+        revoked
+    }
+}
+
+fn parse_line(line: &str) -> Option<Record> {
+    let fields: Vec<&str> = line.split('\t').collect();
+    let [status, expiry, revocation, serial, _file, subject] = fields[..] else {
+        return None;
+    };
+    let revoked = match (status, revocation) {
+        // OpenSSL marks what has expired with E; here the clock tells.
+        ("V" | "E", "") => None,
+        ("R", revocation) => {
+            let (at, reason) = revocation.split_once(',').unwrap_or((revocation, ""));
+            // A reason that OpenSSL knows and we do not still leaves the certificate revoked.
+            let reason = Reason::parse(reason).unwrap_or_default();
+            Some((parse_moment(at)?, reason))
+        }
+        _ => return None,
+    };
+    Some(Record {
+        serial: Serial::parse(serial)?,
+        not_after: parse_moment(expiry)?,
+        revoked,
+        subject: parse_subject(subject)?,
+        line: Some(line.to_owned()),
+    })
+}
+
+fn format_line(record: &Record) -> String {
+    if let Some(line) = &record.line {
+        return format!("{line}\n");
+    }
+    let (status, revocation) = match record.revoked {
+        None => ("V", String::new()),
+        Some((at, Reason::Unspecified)) => ("R", format_moment(at)),
+        Some((at, reason)) => ("R", format!("{},{reason}", format_moment(at))),
+    };
+    let serial = record.serial.to_string().to_uppercase();
+    let expiry = format_moment(record.not_after);
+    let subject: String = record
+        .subject
+        .iter()
+        .map(|(kind, text)| format!("/{kind}={}", escape(text)))
+        .collect();
+    format!("{status}\t{expiry}\t{revocation}\t{serial}\tunknown\t{subject}\n")
+}
+
+/// Reads `/CN=alice/OU=student`, where a slash or backslash in a text has a backslash before it.
+/// OpenSSL writes the bytes of what is not ASCII as `\xE5`, which is read too.
+fn parse_subject(text: &str) -> Option<Vec<(String, String)>> {
+    let mut parts = vec![Vec::new()];
+    let mut rest = text.strip_prefix('/')?.as_bytes();
+    while let [first, after @ ..] = rest {
+        let part = parts.last_mut().expect("there is always a part");
+        rest = match (first, after) {
+            (b'\\', [b'x', high, low, after @ ..]) => {
+                let digit = |b: &u8| char::from(*b).to_digit(16);
+                part.push(u8::try_from(digit(high)? << 4 | digit(low)?).ok()?);
+                after
+            }
+            (b'\\', [escaped, after @ ..]) => {
+                part.push(*escaped);
+                after
+            }
+            (b'/', after) => {
+                parts.push(Vec::new());
+                after
+            }
+            (byte, after) => {
+                part.push(*byte);
+                after
+            }
+        };
+    }
+    let split = |part: Vec<u8>| {
+        let part = String::from_utf8(part).ok()?;
+        let (kind, text) = part.split_once('=')?;
+        Some((kind.to_owned(), text.to_owned()))
+    };
+    parts.into_iter().map(split).collect()
+}
+
+fn escape(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('/', "\\/")
+}
+
+/// `YYMMDDHHMMSSZ`, and from 2050 on `YYYYMMDDHHMMSSZ`, as in certificates.
+fn format_moment(moment: OffsetDateTime) -> String {
+    let year = moment.year();
+    let year = match year {
+        1950..2050 => format!("{:02}", year % 100),
+        _ => format!("{year:04}"),
+    };
+    format!(
+        "{year}{:02}{:02}{:02}{:02}{:02}Z",
+        u8::from(moment.month()),
+        moment.day(),
+        moment.hour(),
+        moment.minute(),
+        moment.second()
+    )
+}
+
+fn parse_moment(text: &str) -> Option<OffsetDateTime> {
+    let digits = text.strip_suffix('Z')?;
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let (year, rest) = match digits.len() {
+        12 => {
+            let year: i32 = digits[..2].parse().ok()?;
+            (year + if year < 50 { 2000 } else { 1900 }, &digits[2..])
+        }
+        14 => (digits[..4].parse().ok()?, &digits[4..]),
+        _ => return None,
+    };
+    let pair = |at: usize| rest[at..at + 2].parse::<u8>().ok();
+    let month = Month::try_from(pair(0)?).ok()?;
+    let date = Date::from_calendar_date(year, month, pair(2)?).ok()?;
+    let clock = Time::from_hms(pair(4)?, pair(6)?, pair(8)?).ok()?;
+    Some(date.with_time(clock).assume_utc())
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    fn parse(text: &str) -> Result<Index, Error> {
+        Index::parse(text, Path::new("index.txt"))
+    }
+
+    #[test]
+    fn a_database_reads_back_as_it_was_written() {
+        let text = "V\t270520235959Z\t\t4A01\tunknown\t/CN=alice/OU=student/O=Networks 101\n\
+                    R\t270520235959Z\t261121100000Z,keyCompromise\t4A02\tunknown\t/CN=张三/OU=bot/O=a\\/b\\\\c\n\
+                    R\t20510520235959Z\t261121100000Z\tFF\tunknown\t/CN=chat.example/O=x=y\n";
+        let index = parse(text).expect("a database");
+        let anew: String = index
+            .records()
+            .iter()
+            .map(|record| {
+                format_line(&Record {
+                    line: None,
+                    ..record.clone()
+                })
+            })
+            .collect();
+        assert_eq!(anew, text);
+        let [alice, zhang, server] = index.records() else {
+            panic!("three records")
+        };
+        assert_eq!(alice.not_after, datetime!(2027-05-20 23:59:59 UTC));
+        assert_eq!(
+            alice.person().map(|(id, role)| (id.to_string(), role)),
+            Some(("alice".to_owned(), Role::Student))
+        );
+        assert_eq!(zhang.part("O"), Some("a/b\\c"));
+        assert_eq!(
+            zhang.revoked,
+            Some((datetime!(2026-11-21 10:00:00 UTC), Reason::KeyCompromise))
+        );
+        assert_eq!(server.person(), None);
+        assert_eq!(server.not_after.year(), 2051);
+    }
+
+    #[test]
+    fn what_openssl_wrote_is_read_and_left_as_it_was() {
+        let text = "E\t200520235959Z\t\t01\tx.pem\t/CN=\\xE5\\xBC\\xA0\n\
+                    R\t270520235959Z\t261121100000Z,CACompromise\t02\tunknown\t/C=XY/CN=x\n";
+        let index = parse(text).expect("a database");
+        assert_eq!(index.revoked().count(), 1);
+        assert_eq!(index.records()[0].name(), "张");
+        assert!(index.records().iter().all(|r| r.person().is_none()));
+        assert_eq!(index.format(), text);
+    }
+
+    #[test]
+    fn a_damaged_line_is_named_and_not_skipped() {
+        let good = "V\t270520235959Z\t\t4A01\tunknown\t/CN=alice\n";
+        for bad in [
+            "V\t270520235959Z\t\t4A02\tunknown",
+            "V\t270520235959Z\t261121100000Z\t4A02\tunknown\t/CN=a",
+            "R\t270520235959Z\t\t4A02\tunknown\t/CN=a",
+            "X\t270520235959Z\t\t4A02\tunknown\t/CN=a",
+            "V\t270230235959Z\t\t4A02\tunknown\t/CN=a",
+            "V\t270520235959\t\t4A02\tunknown\t/CN=a",
+            "V\t270520235959Z\t\tzz\tunknown\t/CN=a",
+            "V\t270520235959Z\t\t4A02\tunknown\tCN=a",
+            "V\t270520235959Z\t\t04a01\tunknown\t/CN=twice",
+        ] {
+            let error = parse(&format!("{good}{bad}\n")).expect_err(bad);
+            assert!(
+                error
+                    .to_string()
+                    .starts_with("cannot read index.txt: line 2 "),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn revoking_twice_changes_nothing() {
+        let mut index = parse(
+            "V\t270520235959Z\t\t4A01\tunknown\t/CN=alice/OU=student/O=N\n\
+             V\t270520235959Z\t\t4A02\tunknown\t/CN=alice/OU=bot/O=N\n\
+             V\t270520235959Z\t\t4A03\tunknown\t/CN=alice/O=N\n",
+        )
+        .expect("a database");
+        let alice = ClientId::parse("alice").expect("a name");
+        let now = datetime!(2026-11-21 10:00:00 UTC);
+        assert_eq!(index.revoke(&alice, now, Reason::Superseded), 2);
+        let once = index.format();
+        assert_eq!(index.revoke(&alice, now, Reason::KeyCompromise), 0);
+        assert_eq!(index.format(), once);
+    }
+}

@@ -1,0 +1,40 @@
+//! Parses the command line, runs it, and gives the exit code: 0 done, 1 failed, 2 usage.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use ca_tool::{Args, Output, run};
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) if !error.use_stderr() => error.exit(),
+        Err(error) => {
+            eprint!("ca-tool: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let (mut results, mut notes) = (io::stdout().lock(), io::stderr().lock());
+    let mut output = Output {
+        results: &mut results,
+        notes: &mut notes,
+    };
+    let done = run(args, &mut output).and_then(|()| Ok(results.flush()?));
+    let Err(error) = done else {
+        return ExitCode::SUCCESS;
+    };
+    if error.is_broken_pipe() {
+        return ExitCode::SUCCESS;
+    }
+    drop(notes);
+    for problem in error.problems() {
+        eprintln!("{problem}");
+    }
+    eprintln!("ca-tool: error: {error}");
+    if let Some(hint) = error.hint() {
+        eprintln!("ca-tool: hint: {hint}");
+    }
+    ExitCode::from(error.exit_code())
+}

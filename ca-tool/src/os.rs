@@ -1,0 +1,91 @@
+//! What is special to an operating system: who may read a file, from the moment it is made, and
+//! how a folder is brought to the disk.
+//!
+//! Modes are given when a file is opened. A `chmod` afterwards would leave a moment in which a
+//! key could be read.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::path::Path;
+
+/// Who may read a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Its owner: it holds a key.
+    Private,
+    /// Whoever can reach it.
+    Public,
+}
+
+/// Makes a file that was not there. A symbolic link that lies in its place is not followed.
+pub(crate) fn create_new(path: &Path, access: Access) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    mode::of_file(&mut options, access);
+    options.open(path)
+}
+
+/// Opens a file that is only locked, and makes it when it is not there.
+pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    mode::of_file(&mut options, Access::Private);
+    options.open(path)
+}
+
+/// Makes a folder that nobody else can enter, and those above it; what is there stays as it is.
+pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    mode::of_folder(&mut builder);
+    builder.create(path)
+}
+
+/// Brings to the disk which files a folder has.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    mode::sync_folder(path)
+}
+
+#[cfg(unix)]
+mod mode {
+    use std::fs::{DirBuilder, File, OpenOptions};
+    use std::io;
+    use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+    use std::path::Path;
+
+    use super::Access;
+
+    pub(super) fn of_file(options: &mut OpenOptions, access: Access) {
+        options.mode(match access {
+            Access::Private => 0o600,
+            Access::Public => 0o644,
+        });
+    }
+
+    pub(super) fn of_folder(builder: &mut DirBuilder) {
+        builder.mode(0o700);
+    }
+
+    pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+}
+
+#[cfg(not(unix))]
+mod mode {
+    use std::fs::{DirBuilder, OpenOptions};
+    use std::io;
+    use std::path::Path;
+
+    use super::Access;
+
+    // A file here inherits who may read it from its folder, which lies in the user's own.
+    pub(super) fn of_file(_options: &mut OpenOptions, _access: Access) {}
+
+    pub(super) fn of_folder(_builder: &mut DirBuilder) {}
+
+    // A folder cannot be opened as a file here; the file system keeps a journal of names.
+    pub(super) fn sync_folder(_path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,361 @@
+//! What would be issued, and what stands against it. Decides, and writes nothing.
+//!
+//! Everybody is judged before anybody is issued a certificate: a class that is half there is
+//! harder to put right than one that is not.
+
+use std::collections::HashMap;
+
+use rustls::pki_types::ServerName;
+use time::OffsetDateTime;
+use wire::{ClientId, Role};
+
+use crate::error::Problem;
+use crate::index::Index;
+use crate::roster::{Candidate, Place};
+
+/// Who gets a certificate and who does not.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// Who gets one.
+    pub(crate) people: Vec<Person>,
+    /// Who has one.
+    pub(crate) skipped: Vec<Skipped>,
+}
+
+/// Somebody who gets a certificate.
+#[derive(Debug)]
+pub(crate) struct Person {
+    pub(crate) id: ClientId,
+    pub(crate) role: Role,
+    pub(crate) email: Option<String>,
+    pub(crate) place: Place,
+}
+
+/// Somebody who has a certificate already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// Who.
+    pub id: ClientId,
+    /// Until when it is valid.
+    pub until: OffsetDateTime,
+}
+
+/// What holds for everybody in one call.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Terms {
+    /// The role of those whose row names none.
+    pub(crate) role: Role,
+    /// Whether an honest pair such as barnes and bames is meant.
+    pub(crate) allow_lookalike: bool,
+}
+
+/// A mail address (RFC 5321, section 4.5.3.1.3).
+const EMAIL_BYTES_MAX: usize = 254;
+
+/// Judges everybody. All problems are found at once.
+pub(crate) fn plan(
+    candidates: &[Candidate],
+    index: &Index,
+    terms: Terms,
+    now: OffsetDateTime,
+) -> Result<Plan, Vec<Problem>> {
+    let mut known = Known::of(index, now);
+    let mut plan = Plan::default();
+    let mut problems = Vec::new();
+    for candidate in candidates {
+        let found = problems.len();
+        let mut object = |what: String| {
+            problems.push(Problem {
+                place: candidate.place.to_string(),
+                what,
+            });
+        };
+        let role = role(candidate, terms.role).unwrap_or_else(|what| {
+            object(what);
+            terms.role
+        });
+        if let Some(what) = candidate.email.as_deref().and_then(email_fault) {
+            object(what);
+        }
+        let id = match ClientId::parse_typed(&candidate.name) {
+            Ok(id) => id,
+            Err(error) => {
+                object(format!("\"{}\": {error}", candidate.name.escape_debug()));
+                continue;
+            }
+        };
+        match known.judge(&id, terms.allow_lookalike) {
+            Verdict::Has(until) => plan.skipped.push(Skipped {
+                id: id.clone(),
+                until,
+            }),
+            Verdict::Refused(what) => object(what),
+            Verdict::Free if problems.len() == found => plan.people.push(Person {
+                id: id.clone(),
+                role,
+                email: candidate.email.clone(),
+                place: candidate.place.clone(),
+            }),
+            Verdict::Free => {}
+        }
+        known.add(id, Standing::Asked(candidate.place.clone()));
+    }
+    if problems.is_empty() {
+        Ok(plan)
+    } else {
+        Err(problems)
+    }
+}
+
+/// The names that there are, by what they could be taken for.
+#[derive(Default)]
+struct Known {
+    standing: HashMap<ClientId, Standing>,
+    by_folded: HashMap<String, Vec<ClientId>>,
+    by_skeleton: HashMap<String, Vec<ClientId>>,
+}
+
+/// How a name is known.
+enum Standing {
+    /// It has a certificate until then.
+    Live(OffsetDateTime),
+    /// It had one, and may still stand in a transcript.
+    Gone,
+    /// It is asked for in this call.
+    Asked(Place),
+}
+
+enum Verdict {
+    Free,
+    Has(OffsetDateTime),
+    Refused(String),
+}
+
+impl Known {
+    fn of(index: &Index, now: OffsetDateTime) -> Self {
+        let mut known = Self::default();
+        for record in index.records() {
+            let Some((id, _)) = record.person() else {
+                continue;
+            };
+            // The last certificate that is live is the one to name, so a dead one never hides it.
+            let standing = match (record.is_live(now), known.standing.get(&id)) {
+                (true, Some(Standing::Live(until))) => Standing::Live(record.not_after.max(*until)),
+                (true, _) => Standing::Live(record.not_after),
+                (false, Some(Standing::Live(until))) => Standing::Live(*until),
+                (false, _) => Standing::Gone,
+            };
+            known.add(id, standing);
+        }
+        known
+    }
+
+    fn add(&mut self, id: ClientId, standing: Standing) {
+        if self.standing.insert(id.clone(), standing).is_none() {
+            let folded = self.by_folded.entry(id.folded()).or_default();
+            folded.push(id.clone());
+            self.by_skeleton.entry(id.skeleton()).or_default().push(id);
+        }
+    }
+
+    fn judge(&self, id: &ClientId, allow_lookalike: bool) -> Verdict {
+        match self.standing.get(id) {
+            Some(Standing::Live(until)) => return Verdict::Has(*until),
+            Some(Standing::Asked(place)) => {
+                return Verdict::Refused(format!("\"{id}\" stands at {place} already"));
+            }
+            // This very name was theirs before.
+            Some(Standing::Gone) => return Verdict::Free,
+            None => {}
+        }
+        // Two names that differ in case alone are never honest while both are used: their bundles
+        // would have one file name on many systems.
+        if let Some((other, standing)) = self.other(&self.by_folded, &id.folded(), |standing| {
+            !allow_lookalike || !matches!(standing, Standing::Gone)
+        }) {
+            let said = self.describe(standing);
+            return Verdict::Refused(format!(
+                "\"{id}\" differs from \"{other}\" ({said}) in upper and lower case alone"
+            ));
+        }
+        match self.other(&self.by_skeleton, &id.skeleton(), |_| !allow_lookalike) {
+            Some((other, standing)) => Verdict::Refused(format!(
+                "\"{id}\" looks like \"{other}\" ({}); --allow-lookalike issues it all the same",
+                self.describe(standing)
+            )),
+            None => Verdict::Free,
+        }
+    }
+
+    fn other<'a>(
+        &'a self,
+        names: &'a HashMap<String, Vec<ClientId>>,
+        key: &str,
+        counts: impl Fn(&Standing) -> bool,
+    ) -> Option<(&'a ClientId, &'a Standing)> {
+        let mut same = names
+            .get(key)?
+            .iter()
+            .map(|id| (id, &self.standing[id]))
+            .filter(|(_, standing)| counts(standing));
+        same.next()
+    }
+
+    fn describe(&self, standing: &Standing) -> String {
+        match standing {
+            Standing::Live(_) => "who has a certificate".to_owned(),
+            Standing::Gone => "who had a certificate".to_owned(),
+            Standing::Asked(place) => format!("at {place}"),
+        }
+    }
+}
+
+fn role(candidate: &Candidate, otherwise: Role) -> Result<Role, String> {
+    let Some(word) = &candidate.role else {
+        return Ok(otherwise);
+    };
+    Role::parse(word).ok_or_else(|| {
+        let roles = Role::ALL.map(Role::as_str).join(", ");
+        format!(
+            "\"{}\" is not a role; there are {roles}",
+            word.escape_debug()
+        )
+    })
+}
+
+/// A certificate has mail addresses in ASCII only (RFC 5280, section 4.2.1.6).
+fn email_fault(email: &str) -> Option<String> {
+    let shown = email.escape_debug();
+    if !email.is_ascii() {
+        return Some(format!(
+            "the mail address \"{shown}\" is not ASCII, and a certificate has no others"
+        ));
+    }
+    let is_good = email.len() <= EMAIL_BYTES_MAX
+        && email.bytes().all(|b| b.is_ascii_graphic())
+        && email.split_once('@').is_some_and(|(local, domain)| {
+            !local.is_empty()
+                && !domain.contains('@')
+                && matches!(ServerName::try_from(domain), Ok(ServerName::DnsName(_)))
+        });
+    (!is_good).then(|| format!("\"{shown}\" is not a mail address"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use time::macros::datetime;
+
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-21 10:00:00 UTC);
+
+    /// alice has a certificate, bob's was revoked, carol's has expired.
+    const ISSUED: &str = "V\t270520235959Z\t\t01\tunknown\t/CN=alice/OU=student/O=N\n\
+                          R\t270520235959Z\t261101000000Z\t02\tunknown\t/CN=bob/OU=student/O=N\n\
+                          V\t261101000000Z\t\t03\tunknown\t/CN=carol/OU=student/O=N\n\
+                          V\t270520235959Z\t\t04\tunknown\t/CN=localhost/O=N\n";
+
+    fn judge(candidates: &[Candidate], allow_lookalike: bool) -> Result<Plan, Vec<String>> {
+        let index = Index::parse(ISSUED, Path::new("index.txt")).expect("a database");
+        let terms = Terms {
+            allow_lookalike,
+            ..Terms::default()
+        };
+        plan(candidates, &index, terms, NOW)
+            .map_err(|problems| problems.iter().map(Problem::to_string).collect())
+    }
+
+    fn names(plan: &Plan) -> Vec<&str> {
+        plan.people.iter().map(|p| p.id.as_str()).collect()
+    }
+
+    #[test]
+    fn who_has_a_certificate_is_skipped_and_who_had_one_is_not() {
+        let candidates = Candidate::named(["alice", "bob", "carol", "dave", "localhost"]);
+        let plan = judge(&candidates, false).expect("no problem");
+        assert_eq!(names(&plan), ["bob", "carol", "dave", "localhost"]);
+        let [alice] = &plan.skipped[..] else {
+            panic!("alice alone is skipped")
+        };
+        assert_eq!(alice.until, datetime!(2027-05-20 23:59:59 UTC));
+    }
+
+    #[test]
+    fn every_problem_is_found_at_once() {
+        let mut candidates = Candidate::named(["Alice", "a b", "BOB", "dave", "dave", "a1ice"]);
+        candidates[3].role = Some("boss".to_owned());
+        candidates[3].email = Some("dave".to_owned());
+        assert_eq!(
+            judge(&candidates, false).expect_err("problems"),
+            [
+                "argument 1: \"Alice\" differs from \"alice\" (who has a certificate) in upper and lower case alone",
+                "argument 2: \"a b\": a name cannot contain a space",
+                "argument 3: \"BOB\" differs from \"bob\" (who had a certificate) in upper and lower case alone",
+                "argument 4: \"boss\" is not a role; there are student, assistant, instructor, bot",
+                "argument 4: \"dave\" is not a mail address",
+                "argument 5: \"dave\" stands at argument 4 already",
+                "argument 6: \"a1ice\" looks like \"alice\" (who has a certificate); --allow-lookalike issues it all the same",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_honest_pair_can_be_allowed_but_never_two_that_differ_in_case_alone() {
+        let pair = Candidate::named(["barnes", "bames"]);
+        assert_eq!(
+            judge(&pair, false).expect_err("look-alikes"),
+            [
+                "argument 2: \"bames\" looks like \"barnes\" (at argument 1); --allow-lookalike issues it all the same"
+            ]
+        );
+        let plan = judge(&pair, true).expect("allowed");
+        assert_eq!(names(&plan), ["barnes", "bames"]);
+
+        let cases = Candidate::named(["erin", "Erin"]);
+        assert_eq!(judge(&cases, true).expect_err("one in two cases").len(), 1);
+        // Nobody is bob any more, so the other spelling may be meant.
+        let plan = judge(&Candidate::named(["Bob"]), true).expect("allowed");
+        assert_eq!(names(&plan), ["Bob"]);
+    }
+
+    #[test]
+    fn a_role_of_ones_own_comes_before_the_one_for_all() {
+        let mut candidates = Candidate::named(["dave", "erin"]);
+        candidates[1].role = Some("instructor".to_owned());
+        let plan = judge(&candidates, false).expect("no problem");
+        let roles: Vec<_> = plan.people.iter().map(|p| p.role).collect();
+        assert_eq!(roles, [Role::Student, Role::Instructor]);
+    }
+
+    #[test]
+    fn a_name_is_brought_to_nfc_before_it_is_compared() {
+        let plan = judge(&Candidate::named(["Zoe\u{308}"]), false).expect("a name");
+        assert_eq!(names(&plan), ["Zoë"]);
+        let twice = Candidate::named(["Zoe\u{308}", "Zoë"]);
+        assert_eq!(judge(&twice, false).expect_err("the same").len(), 1);
+    }
+
+    #[test]
+    fn a_mail_address_is_one_that_a_certificate_can_have() {
+        for good in ["a@x.org", "a.b+c@mail.example.org", "o'x@localhost"] {
+            assert_eq!(email_fault(good), None, "{good}");
+        }
+        let long = format!("{}@x.org", "a".repeat(250));
+        for bad in [
+            "a",
+            "@x.org",
+            "a@",
+            "a@b@c",
+            "a b@x.org",
+            "张@x.org",
+            "a@x..org",
+            "a@192.0.2.1",
+            "a\n@x.org",
+            &long,
+        ] {
+            assert!(email_fault(bad).is_some(), "{bad:?}");
+        }
+    }
+}

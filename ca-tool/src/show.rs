@@ -1,0 +1,253 @@
+//! What a certificate, a bundle or a revocation list holds, in plain words. Nothing is verified
+//! but what can be: whether a list was signed by this folder's CA.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use pki::{Certificate, Purpose, RevocationList, Serial};
+use rustls::pki_types::pem::{PemObject as _, SectionKind};
+use serde::Serialize;
+use time::OffsetDateTime;
+use x509_parser::prelude::{CertificateRevocationList, FromDer as _};
+
+use crate::ca::Ca;
+use crate::error::Error;
+use crate::folder;
+use crate::run::moment;
+
+/// One thing that a file holds.
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub(crate) enum Shown {
+    Certificate(Box<ShownCertificate>),
+    RevocationList(ShownList),
+    PrivateKey,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct ShownCertificate {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<String>,
+    organization: Option<String>,
+    issuer: String,
+    purpose: &'static str,
+    not_before: String,
+    not_after: String,
+    state: String,
+    dns_names: Vec<String>,
+    addresses: Vec<String>,
+    emails: Vec<String>,
+    key: String,
+    serial: String,
+    fingerprint: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct ShownList {
+    issuer: String,
+    number: String,
+    this_update: String,
+    next_update: Option<String>,
+    revoked: Vec<String>,
+    signature: &'static str,
+}
+
+impl Shown {
+    /// What a file holds, in its order. `ca` is the CA that is asked who was revoked.
+    pub(crate) fn read(
+        path: &Path,
+        ca: Option<&Ca>,
+        now: OffsetDateTime,
+    ) -> Result<Vec<Self>, Error> {
+        let bytes = folder::read_if_there(path, pki::limits::CRL_BYTES_MAX)?.unwrap_or_default();
+        Self::parse(&bytes, path, ca, now)
+    }
+
+    /// What these bytes hold; `path` is what errors call them.
+    pub(crate) fn parse(
+        bytes: &[u8],
+        path: &Path,
+        ca: Option<&Ca>,
+        now: OffsetDateTime,
+    ) -> Result<Vec<Self>, Error> {
+        let damaged = |fault: &str| Error::Damaged {
+            path: path.to_owned(),
+            fault: fault.to_owned(),
+        };
+        let mut all = Vec::new();
+        for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(bytes) {
+            let (kind, der) = section.map_err(|_| damaged("a PEM section in it is damaged"))?;
+            let shown = match kind {
+                SectionKind::Certificate => Self::certificate(&der, ca, now)
+                    .ok_or_else(|| damaged("a certificate in it cannot be read"))?,
+                SectionKind::Crl => Self::list(&der, ca, now)
+                    .ok_or_else(|| damaged("a revocation list in it cannot be read"))?,
+                SectionKind::PrivateKey
+                | SectionKind::EcPrivateKey
+                | SectionKind::RsaPrivateKey => Shown::PrivateKey,
+                _ => continue,
+            };
+            all.push(shown);
+        }
+        if all.is_empty() {
+            let der = Self::certificate(bytes, ca, now).or_else(|| Self::list(bytes, ca, now));
+            all.extend(der);
+        }
+        if all.is_empty() {
+            return Err(damaged(
+                "it holds neither a certificate nor a revocation list",
+            ));
+        }
+        Ok(all)
+    }
+
+    fn certificate(der: &[u8], ca: Option<&Ca>, now: OffsetDateTime) -> Option<Self> {
+        let said = Certificate::parse(der).ok()?;
+        let is_person = said.purposes.contains(&Purpose::Client);
+        let role = is_person.then(|| said.subject.units.first()).flatten();
+        let all = |texts: &[String]| texts.iter().map(|text| plain(text)).collect();
+        Some(Shown::Certificate(Box::new(ShownCertificate {
+            name: said.subject.to_string(),
+            role: role.map(|role| plain(role)),
+            organization: said.subject.organizations.first().map(|o| plain(o)),
+            issuer: said.issuer.to_string(),
+            purpose: purpose(&said),
+            not_before: moment(said.not_before.into()),
+            not_after: moment(said.not_after.into()),
+            state: state(&said, ca, now),
+            dns_names: all(&said.dns_names),
+            addresses: said.addresses.iter().map(ToString::to_string).collect(),
+            emails: all(&said.emails),
+            key: said.key.clone(),
+            serial: said.serial.to_string(),
+            fingerprint: said.fingerprint.to_string(),
+        })))
+    }
+
+    fn list(der: &[u8], ca: Option<&Ca>, now: OffsetDateTime) -> Option<Self> {
+        let ([], list) = CertificateRevocationList::from_der(der).ok()? else {
+            return None;
+        };
+        let signature = match ca {
+            None => "not verified: there is no CA here to verify it with",
+            Some(ca) => match RevocationList::parse(der, ca.anchor(), now.into()) {
+                Ok(_) => "good, by this CA",
+                Err(_) => "not one that this CA's servers would take",
+            },
+        };
+        let revoked = list.iter_revoked_certificates();
+        Some(Shown::RevocationList(ShownList {
+            issuer: issuer_of(&list),
+            number: list.crl_number().map_or_else(
+                || "none".to_owned(),
+                |n| Serial::new(&n.to_bytes_be()).to_string(),
+            ),
+            this_update: moment(list.last_update().to_datetime()),
+            next_update: list.next_update().map(|next| moment(next.to_datetime())),
+            revoked: revoked
+                .map(|revoked| Serial::new(revoked.raw_serial()).to_string())
+                .collect(),
+            signature,
+        }))
+    }
+
+    /// The text for people.
+    pub(crate) fn to_text(&self) -> String {
+        let mut text = String::new();
+        let mut line = |what: &str, said: &str| {
+            writeln!(text, "  {what:<12} {said}").expect("a string takes every line");
+        };
+        let title = match self {
+            Shown::PrivateKey => {
+                return "private key: keep this file to yourself\n".to_owned();
+            }
+            Shown::Certificate(said) => {
+                line("issued by", &said.issuer);
+                line(
+                    "valid",
+                    &format!("from {} until {}", said.not_before, said.not_after),
+                );
+                line("state", &said.state);
+                line("for", said.purpose);
+                for (what, said) in [
+                    ("role", said.role.as_deref()),
+                    ("room", said.organization.as_deref()),
+                ] {
+                    said.into_iter().for_each(|said| line(what, said));
+                }
+                for (what, said) in [
+                    ("names", &said.dns_names),
+                    ("addresses", &said.addresses),
+                    ("mail", &said.emails),
+                ] {
+                    if !said.is_empty() {
+                        line(what, &said.join(", "));
+                    }
+                }
+                line("key", &said.key);
+                line("serial", &said.serial);
+                line("fingerprint", &format!("SHA-256 {}", said.fingerprint));
+                format!("certificate of \"{}\"", said.name)
+            }
+            Shown::RevocationList(said) => {
+                line("number", &said.number);
+                line("signed", &said.this_update);
+                let next = said.next_update.as_deref();
+                line("next", next.unwrap_or("not said"));
+                line("signature", said.signature);
+                line("revoked", &said.revoked.len().to_string());
+                for serial in &said.revoked {
+                    line("", serial);
+                }
+                format!("revocation list of \"{}\"", said.issuer)
+            }
+        };
+        format!("{title}\n{text}")
+    }
+}
+
+fn purpose(said: &Certificate) -> &'static str {
+    let server = said.purposes.contains(&Purpose::Server);
+    let client = said.purposes.contains(&Purpose::Client);
+    match (said.is_ca, server, client) {
+        (true, _, _) => "signing certificates and revocation lists",
+        (_, true, true) => "proving a server and a person",
+        (_, true, false) => "proving a server",
+        (_, false, true) => "proving a person",
+        _ => "nothing that this room knows",
+    }
+}
+
+fn state(said: &Certificate, ca: Option<&Ca>, now: OffsetDateTime) -> String {
+    let record = ca
+        .filter(|ca| ca.says().subject == said.issuer)
+        .and_then(|ca| ca.list().ok())
+        .and_then(|records| records.into_iter().find(|r| r.serial == said.serial));
+    let revoked = record.and_then(|record| record.revoked);
+    if let Some((at, reason)) = revoked {
+        return format!("revoked {} ({reason})", moment(at));
+    }
+    let not_after = OffsetDateTime::from(said.not_after);
+    if now < said.not_before {
+        "not valid yet".to_owned()
+    } else if now > not_after {
+        "expired".to_owned()
+    } else {
+        format!("valid, {} days left", (not_after - now).whole_days())
+    }
+}
+
+fn issuer_of(list: &CertificateRevocationList<'_>) -> String {
+    let mut names = list.issuer().iter_common_name();
+    let name = names.next().and_then(|name| name.as_str().ok());
+    name.map_or_else(|| "(no name)".to_owned(), plain)
+}
+
+/// A text from a certificate, with whatever could move a cursor escaped.
+fn plain(text: &str) -> String {
+    text.chars()
+        .take(128)
+        .flat_map(char::escape_debug)
+        .collect()
+}
