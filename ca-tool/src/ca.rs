@@ -832,3 +832,6 @@ fn to_hex(number: u64) -> String {
 pub(crate) fn end_of(day: Date) -> OffsetDateTime {
     day.with_time(time::macros::time!(23:59:59)).assume_utc()
 }
+
+#[cfg(test)]
+mod tests;

@@ -149,9 +149,12 @@ impl Index {
     }
 }
 
+/// What stands before a reason in the place of a file's name.
+const REASON: &str = "reason=";
+
 fn parse_line(line: &str) -> Option<Record> {
     let fields: Vec<&str> = line.split('\t').collect();
-    let [status, expiry, revocation, serial, _file, subject] = fields[..] else {
+    let [status, expiry, revocation, serial, file, subject] = fields[..] else {
         return None;
     };
     let revoked = match (status, revocation) {
@@ -160,7 +163,11 @@ fn parse_line(line: &str) -> Option<Record> {
         ("R", revocation) => {
             let (at, reason) = revocation.split_once(',').unwrap_or((revocation, ""));
             // A reason that OpenSSL knows and we do not still leaves the certificate revoked.
-            let reason = Reason::parse(reason).unwrap_or_default();
+            let reason = match file.strip_prefix(REASON) {
+                Some(reason) => Reason::parse(reason),
+                None => Reason::parse(reason),
+            };
+            let reason = reason.unwrap_or_default();
             Some((parse_moment(at)?, reason))
         }
         _ => return None,
@@ -178,11 +185,18 @@ fn format_line(record: &Record) -> String {
     if let Some(line) = &record.line {
         return format!("{line}\n");
     }
-    let (status, revocation) = match record.revoked {
-        None => ("V", String::new()),
-        Some((at, Reason::Unspecified)) => ("R", format_moment(at)),
-        Some((at, reason)) => ("R", format!("{},{reason}", format_moment(at))),
-    };
+    let (mut revocation, mut file) = (String::new(), "unknown".to_owned());
+    if let Some((at, reason)) = record.revoked {
+        revocation = format_moment(at);
+        match reason {
+            Reason::Unspecified => {}
+            // OpenSSL refuses the whole database if it finds a reason that it does not know, and
+            // it does not know this one. It never looks at the file's name.
+            Reason::PrivilegeWithdrawn => file = format!("{REASON}{reason}"),
+            reason => revocation.push_str(&format!(",{reason}")),
+        }
+    }
+    let status = if record.revoked.is_some() { "R" } else { "V" };
     let serial = record.serial.to_string().to_uppercase();
     let expiry = format_moment(record.not_after);
     let subject: String = record
@@ -190,7 +204,7 @@ fn format_line(record: &Record) -> String {
         .iter()
         .map(|(kind, text)| format!("/{kind}={}", escape(text)))
         .collect();
-    format!("{status}\t{expiry}\t{revocation}\t{serial}\tunknown\t{subject}\n")
+    format!("{status}\t{expiry}\t{revocation}\t{serial}\t{file}\t{subject}\n")
 }
 
 /// Reads `/CN=alice/OU=student`, where a slash or backslash in a text has a backslash before it.
@@ -283,6 +297,7 @@ mod tests {
     fn a_database_reads_back_as_it_was_written() {
         let text = "V\t270520235959Z\t\t4A01\tunknown\t/CN=alice/OU=student/O=Networks 101\n\
                     R\t270520235959Z\t261121100000Z,keyCompromise\t4A02\tunknown\t/CN=张三/OU=bot/O=a\\/b\\\\c\n\
+                    R\t270520235959Z\t261121100000Z\t4A03\treason=privilegeWithdrawn\t/CN=bob/O=N\n\
                     R\t20510520235959Z\t261121100000Z\tFF\tunknown\t/CN=chat.example/O=x=y\n";
         let index = parse(text).expect("a database");
         let anew: String = index
@@ -296,8 +311,8 @@ mod tests {
             })
             .collect();
         assert_eq!(anew, text);
-        let [alice, zhang, server] = index.records() else {
-            panic!("three records")
+        let [alice, zhang, bob, server] = index.records() else {
+            panic!("four records")
         };
         assert_eq!(alice.not_after, datetime!(2027-05-20 23:59:59 UTC));
         assert_eq!(
@@ -309,6 +324,8 @@ mod tests {
             zhang.revoked,
             Some((datetime!(2026-11-21 10:00:00 UTC), Reason::KeyCompromise))
         );
+        let reason = bob.revoked.map(|(_, reason)| reason);
+        assert_eq!(reason, Some(Reason::PrivilegeWithdrawn));
         assert_eq!(server.person(), None);
         assert_eq!(server.not_after.year(), 2051);
     }

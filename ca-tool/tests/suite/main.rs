@@ -1,0 +1,95 @@
+//! What `ca-tool` promises, asked of its library and of the program.
+
+mod certificates;
+mod openssl;
+mod people;
+mod program;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use ca_tool::{Ca, Candidate, InitOptions, IssueOptions, Issued};
+use pki::{Bundle, Gate, Identity, Refusal, Revocations};
+use tempfile::TempDir;
+
+/// A folder with a CA in it, and a server's gate that trusts the CA.
+struct World {
+    above: TempDir,
+    ca: Ca,
+}
+
+impl World {
+    fn new() -> Self {
+        let above = tempfile::tempdir().expect("a folder");
+        let options = InitOptions::named("Networks 101");
+        let ca = Ca::init(&above.path().join("ca"), &options).expect("a CA");
+        Self { above, ca }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.above.path().join(name)
+    }
+
+    fn issue(&self, name: &str) -> Issued {
+        let candidates = Candidate::named([name]);
+        let mut issuance = self
+            .ca
+            .issue(&candidates, &IssueOptions::default())
+            .expect("issued");
+        issuance.issued.pop().expect("a new certificate")
+    }
+
+    /// What a server with the list of this moment says to a bundle's holder.
+    fn admit(&self, bundle: &Path) -> Result<Identity, Refusal> {
+        let now = SystemTime::now();
+        let gate = Gate::new(self.ca.anchor().clone(), true).expect("a trust anchor");
+        let list = fs::read(self.ca.revocation_list()).expect("a list");
+        let list = gate.revocation_list(&list, now).expect("a good list");
+        let bundle = Bundle::read(bundle).expect("a bundle");
+        let revocations = Revocations::List(Arc::new(list));
+        gate.admit(bundle.leaf(), &[], &revocations, now)
+    }
+
+    /// Runs the program on this CA.
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the program runs")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.current_dir(self.above.path()).args(arguments);
+        command
+    }
+}
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_ca-tool");
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("UTF-8")
+}
+
+/// Every file below a folder with its bytes, to see that nothing was written.
+fn snapshot(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_symlink() {
+            let target = fs::read_link(&path).expect("a link");
+            files.push((path, target.into_os_string().into_encoded_bytes()));
+        } else if path.is_dir() {
+            files.push((path.clone(), Vec::new()));
+            files.extend(snapshot(&path));
+        } else if !path.ends_with(".lock") {
+            files.push((path.clone(), fs::read(path).expect("a file")));
+        }
+    }
+    files.sort();
+    files
+}

@@ -1,0 +1,170 @@
+//! OpenSSL's word on what is made. Without the tool this is skipped, but never where CI runs.
+
+use std::fs;
+use std::process::Command;
+
+use ca_tool::{Candidate, IssueOptions, Reason};
+
+use crate::World;
+
+/// Runs `openssl` in the folder above the CA: whether it was content, and all that it said.
+fn openssl(w: &World, arguments: &[&str]) -> (bool, String) {
+    let output = Command::new("openssl")
+        .current_dir(w.above.path())
+        .args(arguments)
+        .output()
+        .expect("openssl runs");
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    (output.status.success(), said.into_owned())
+}
+
+fn is_here() -> bool {
+    let here = Command::new("openssl").arg("version").output().is_ok();
+    assert!(
+        here || std::env::var_os("CI").is_none(),
+        "openssl is missing"
+    );
+    if !here {
+        println!("skipped: openssl is not here");
+    }
+    here
+}
+
+#[track_caller]
+fn content(w: &World, arguments: &[&str]) -> String {
+    let (content, said) = openssl(w, arguments);
+    assert!(content, "{arguments:?}: {said}");
+    said
+}
+
+#[test]
+fn openssl_verifies_what_is_issued_and_refuses_what_was_revoked() {
+    if !is_here() {
+        return;
+    }
+    let w = World::new();
+    let mut zhang = Candidate::named(["张三"]);
+    zhang[0].email = Some("zhang@example.org".to_owned());
+    w.ca.issue(&zhang, &IssueOptions::default())
+        .expect("issued");
+    let verify = |purpose, file| {
+        let arguments = [
+            "verify",
+            "-x509_strict",
+            "-crl_check",
+            "-CAfile",
+            "ca/ca.pem",
+            "-CRLfile",
+            "ca/crl.pem",
+            "-purpose",
+            purpose,
+            file,
+        ];
+        openssl(&w, &arguments)
+    };
+    for (purpose, file, good) in [
+        ("sslserver", "ca/server.pem", true),
+        ("sslclient", "ca/server.pem", false),
+        ("sslclient", "ca/people/张三.pem", true),
+        ("sslserver", "ca/people/张三.pem", false),
+    ] {
+        let (content, said) = verify(purpose, file);
+        assert_eq!(content, good, "{purpose} {file}: {said}");
+    }
+    content(
+        &w,
+        &[
+            "verify",
+            "-x509_strict",
+            "-CAfile",
+            "ca/ca.pem",
+            "ca/ca.pem",
+        ],
+    );
+    w.ca.revoke(&["张三".to_owned()], Reason::KeyCompromise)
+        .expect("revoked");
+    let (content, said) = verify("sslclient", "ca/people/张三.pem");
+    assert!(!content && said.contains("certificate revoked"), "{said}");
+}
+
+#[test]
+fn openssl_reads_the_keys_and_the_list() {
+    if !is_here() {
+        return;
+    }
+    let w = World::new();
+    w.issue("alice");
+    for file in ["ca/private/ca.key", "ca/server.pem", "ca/people/alice.pem"] {
+        let said = content(&w, &["pkey", "-in", file, "-noout", "-text"]);
+        assert!(said.contains("prime256v1"), "{said}");
+    }
+    w.ca.revoke(&["alice".to_owned()], Reason::Superseded)
+        .expect("revoked");
+    let list = [
+        "crl",
+        "-in",
+        "ca/crl.pem",
+        "-noout",
+        "-text",
+        "-CAfile",
+        "ca/ca.pem",
+    ];
+    let said = content(&w, &list);
+    for expected in ["verify OK", "Superseded", "X509v3 CRL Number", "Version 2"] {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+    assert!(!said.contains("critical"), "{said}");
+}
+
+#[test]
+fn openssl_ca_can_take_over() {
+    if !is_here() {
+        return;
+    }
+    let w = World::new();
+    let reasons = Reason::ALL;
+    for (number, reason) in reasons.into_iter().enumerate() {
+        let name = format!("s{number}");
+        w.issue(&name);
+        w.ca.revoke(&[name], reason).expect("revoked");
+    }
+    let alice = w.issue("alice");
+    let config = "[ca]\ndefault_ca = d\n[d]\ndatabase = ca/index.txt\ncertificate = ca/ca.pem\n\
+                  private_key = ca/private/ca.key\nnew_certs_dir = ca/certs\n\
+                  crlnumber = ca/crlnumber\ndefault_md = sha256\ndefault_crl_days = 30\n\
+                  unique_subject = no\n";
+    fs::write(w.path("openssl.cnf"), config).expect("written");
+    let serial = alice.serial.to_string().to_uppercase();
+    // It tells the status and then fails, whatever the status is.
+    let (_, said) = openssl(&w, &["ca", "-config", "openssl.cnf", "-status", &serial]);
+    assert!(said.contains(&format!("{serial}=Valid (V)")), "{said}");
+    content(
+        &w,
+        &[
+            "ca",
+            "-config",
+            "openssl.cnf",
+            "-gencrl",
+            "-out",
+            "theirs.pem",
+        ],
+    );
+    let said = content(&w, &["crl", "-in", "theirs.pem", "-noout", "-text"]);
+    assert_eq!(said.matches("Serial Number").count(), reasons.len());
+
+    // And back again: what it revoked is on our next list, and its number was counted on.
+    let certificate = format!("ca/certs/{serial}.pem");
+    content(
+        &w,
+        &["ca", "-config", "openssl.cnf", "-revoke", &certificate],
+    );
+    w.admit(&alice.bundle)
+        .expect("our list is still the old one");
+    let ca = ca_tool::Ca::open(w.ca.path()).expect("opens");
+    w.admit(&alice.bundle).expect_err("and now the new one");
+    let (_, theirs) = openssl(&w, &["crl", "-in", "theirs.pem", "-noout", "-crlnumber"]);
+    let ours = ["crl", "-in", "ca/crl.pem", "-noout", "-crlnumber"];
+    assert!(content(&w, &ours) > theirs);
+    let people = ca.list().expect("a database");
+    assert_eq!(people.len(), reasons.len() + 2);
+}

@@ -1,0 +1,225 @@
+//! Who is issued a certificate, who is not, and what is never written.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+
+use ca_tool::{Ca, Candidate, Error, InitOptions, IssueOptions, Reason, Roster};
+
+use crate::{World, snapshot};
+
+#[test]
+fn one_bad_name_stops_them_all_and_nothing_is_written() {
+    let w = World::new();
+    w.issue("alice");
+    let before = snapshot(w.above.path());
+    let roster = "id,role\nbob,student\nb ob,student\nALICE,boss\ncarol,\n";
+    let roster = Roster::parse(roster.as_bytes(), Path::new("class.csv")).expect("a roster");
+    let options = IssueOptions {
+        out: Some(w.path("out")),
+        ..IssueOptions::default()
+    };
+    let error = w.ca.issue(&roster.candidates, &options).expect_err("bad");
+    let places: Vec<_> = error.problems().iter().map(|p| p.place.as_str()).collect();
+    assert_eq!(places, ["class.csv:3", "class.csv:4", "class.csv:4"]);
+    assert_eq!(snapshot(w.above.path()), before);
+}
+
+#[test]
+fn issuing_again_changes_nothing() {
+    let w = World::new();
+    let first = w.issue("alice");
+    let before = snapshot(w.above.path());
+    let again =
+        w.ca.issue(&Candidate::named(["alice"]), &IssueOptions::default())
+            .expect("no error");
+    assert!(again.issued.is_empty());
+    assert_eq!(again.skipped[0].until, first.not_after);
+    assert_eq!(snapshot(w.above.path()), before);
+}
+
+#[test]
+fn who_was_revoked_can_be_issued_again() {
+    let w = World::new();
+    let first = w.issue("alice");
+    let names = ["alice".to_owned()];
+    let revoked = w.ca.revoke(&names, Reason::Superseded).expect("revoked");
+    assert_eq!(revoked.people[0].1, 1);
+    let before = snapshot(w.above.path());
+    let again =
+        w.ca.revoke(&names, Reason::KeyCompromise)
+            .expect("idempotent");
+    assert_eq!(again.people[0].1, 0);
+    assert_eq!(snapshot(w.above.path()), before);
+
+    let second = w.issue("alice");
+    assert_eq!(second.bundle, first.bundle);
+    w.admit(&second.bundle).expect("the new one is good");
+    let old = second.moved.expect("the old bundle was moved");
+    w.admit(&old).expect_err("the old one is not");
+}
+
+#[test]
+fn an_unknown_name_revokes_nobody() {
+    let w = World::new();
+    let alice = w.issue("alice");
+    let names = ["alice".to_owned(), "alicia".to_owned(), "\u{1b}".to_owned()];
+    let error =
+        w.ca.revoke(&names, Reason::Unspecified)
+            .expect_err("unknown");
+    assert_eq!(
+        error.to_string(),
+        "\"alicia\" was never issued a certificate (is \"alice\" meant?); \
+         \"\\u{1b}\" was never issued a certificate; nothing was revoked"
+    );
+    w.admit(&alice.bundle).expect("still good");
+    // A server has no name in the room.
+    let server = ["localhost".to_owned()];
+    w.ca.revoke(&server, Reason::Unspecified)
+        .expect_err("no person");
+}
+
+#[test]
+fn what_lies_where_a_bundle_would_go_stays() {
+    let w = World::new();
+    let (people, bystander) = (w.ca.people(), w.path("bystander"));
+    fs::write(people.join("alice.pem"), "mine").expect("written");
+    // Somebody else's bundle, in date: moving it would take it from its owner.
+    let bob = w.issue("bob");
+    fs::copy(&bob.bundle, people.join("carol.pem")).expect("copied");
+    fs::create_dir(people.join("dave.pem")).expect("made");
+    let mut names = vec!["alice", "carol", "dave"];
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(&bystander, people.join("erin.pem")).expect("linked");
+        names.push("erin");
+    }
+    let before = snapshot(w.above.path());
+    let candidates = Candidate::named(names.iter().copied());
+    let error =
+        w.ca.issue(&candidates, &IssueOptions::default())
+            .expect_err("all are taken");
+    assert_eq!(
+        error.problems().len(),
+        names.len(),
+        "{:?}",
+        error.problems()
+    );
+    assert_eq!(snapshot(w.above.path()), before);
+    assert!(!bystander.exists());
+}
+
+#[test]
+fn a_folder_that_holds_anything_is_not_made_a_ca() {
+    let w = World::new();
+    let options = InitOptions::named("Another");
+    let init = |path: &Path| Ca::init(path, &options);
+    let before = snapshot(w.above.path());
+    let error = init(w.ca.path()).expect_err("a CA");
+    assert!(matches!(error, Error::AlreadyCa(_)), "{error}");
+    for taken in [w.above.path().to_owned(), w.ca.server_bundle(), "..".into()] {
+        let error = init(&taken).expect_err("taken");
+        assert!(matches!(error, Error::NotEmpty(_)), "{error}");
+    }
+    assert_eq!(snapshot(w.above.path()), before);
+    fs::create_dir(w.path("empty")).expect("made");
+    init(&w.path("empty")).expect("an empty folder will do");
+    init(&w.path("not/yet/there")).expect("and one that is not there");
+}
+
+#[test]
+fn a_name_that_cannot_be_shown_is_not_given_to_a_ca() {
+    let w = World::new();
+    let long = "x".repeat(65);
+    for name in [
+        "",
+        " ",
+        " a",
+        "a ",
+        "a\nb",
+        "a\tb",
+        "a\u{1b}[2J",
+        "a\u{202e}b",
+        &long,
+    ] {
+        let error = Ca::init(&w.path("new"), &InitOptions::named(name)).expect_err(name);
+        assert!(matches!(error, Error::Name(_)), "{error}");
+        assert!(!error.to_string().contains(char::is_control), "{error}");
+    }
+    Ca::init(&w.path("new"), &InitOptions::named("数".repeat(64))).expect("64 characters");
+}
+
+#[test]
+fn a_ca_whose_files_do_not_belong_together_signs_nothing() {
+    let (w, other) = (World::new(), World::new());
+    let load = || Ca::load(w.ca.path()).expect_err("not a CA");
+    let key = fs::read_to_string(w.ca.key()).expect("a key");
+
+    fs::copy(other.ca.key(), w.ca.key()).expect("copied");
+    assert!(matches!(load(), Error::OtherKey { .. }));
+    fs::write(w.ca.key(), key.replace("BEGIN ", "BEGIN ENCRYPTED ")).expect("written");
+    assert!(matches!(load(), Error::EncryptedKey(_)));
+    fs::write(w.ca.key(), "").expect("written");
+    assert!(matches!(load(), Error::Damaged { .. }));
+    fs::remove_file(w.ca.key()).expect("removed");
+    assert!(matches!(load(), Error::Io { .. }));
+    fs::write(w.ca.key(), key).expect("written");
+    Ca::load(w.ca.path()).expect("as it was");
+
+    let alice = w.issue("alice");
+    fs::copy(alice.bundle, w.ca.certificate()).expect("copied");
+    assert!(matches!(load(), Error::NotCa { .. }));
+    fs::remove_file(w.ca.certificate()).expect("removed");
+    assert!(matches!(load(), Error::NoCa(_)));
+}
+
+#[test]
+fn many_at_once_lose_nobody_and_share_no_serial() {
+    const THREADS: usize = 20;
+    let w = World::new();
+    thread::scope(|scope| {
+        for number in 0..THREADS {
+            let ca = &w.ca;
+            // Everybody asks for one name of their own and for one that all want.
+            scope.spawn(move || {
+                let names = [format!("s{number:02}"), "everyones".to_owned()];
+                ca.issue(&Candidate::named(names), &IssueOptions::default())
+                    .expect("issued");
+            });
+        }
+    });
+    let records = w.ca.list().expect("a database");
+    // And one for the server.
+    assert_eq!(records.len(), THREADS + 2);
+    let mut serials: Vec<_> = records.iter().map(|r| r.serial.clone()).collect();
+    serials.sort();
+    serials.dedup();
+    assert_eq!(serials.len(), THREADS + 2);
+    for number in 0..THREADS {
+        let bundle = w.ca.people().join(format!("s{number:02}.pem"));
+        w.admit(&bundle).expect("admitted");
+    }
+}
+
+#[test]
+fn people_revoked_at_once_are_all_on_the_list() {
+    const PEOPLE: usize = 8;
+    let w = World::new();
+    let names: Vec<String> = (0..PEOPLE).map(|number| format!("s{number}")).collect();
+    let options = IssueOptions::default();
+    w.ca.issue(&Candidate::named(names.clone()), &options)
+        .expect("issued");
+    thread::scope(|scope| {
+        for name in &names {
+            let ca = &w.ca;
+            scope.spawn(move || {
+                ca.revoke(std::slice::from_ref(name), Reason::Superseded)
+                    .expect("revoked");
+            });
+        }
+    });
+    for name in &names {
+        let bundle = w.ca.people().join(format!("{name}.pem"));
+        w.admit(&bundle).expect_err("revoked");
+    }
+}

@@ -1,0 +1,304 @@
+//! The program: its exit codes, what it says, and who may read what it makes.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use crate::{PROGRAM, World, snapshot, stderr, stdout};
+
+#[test]
+fn init_says_what_was_made_where_and_until_when() {
+    let above = tempfile::tempdir().expect("a folder");
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(PROGRAM);
+        let output = command.current_dir(above.path()).args(arguments).output();
+        output.expect("the program runs")
+    };
+    let refused = run(&["init", "--name", "Networks 101"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("ca-tool: hint: say --no-passphrase"));
+    assert!(!above.path().join("ca").exists());
+
+    let init = ["init", "--name", "Networks 101", "--no-passphrase"];
+    let made = run(&init);
+    assert_eq!(made.status.code(), Some(0), "{}", stderr(&made));
+    for expected in [
+        "\"Networks 101\"",
+        "ca/ca.pem",
+        "ca/server.pem",
+        "valid until",
+        "localhost",
+    ] {
+        assert!(stdout(&made).contains(expected), "{}", stdout(&made));
+    }
+    let before = snapshot(above.path());
+    let again = run(&init);
+    assert_eq!(again.status.code(), Some(1));
+    assert_eq!(stdout(&again), "");
+    assert!(stderr(&again).starts_with("ca-tool: error: ca already holds a CA\nca-tool: hint: "));
+    assert_eq!(snapshot(above.path()), before);
+}
+
+#[test]
+fn a_roster_and_names_are_issued_together_or_not_at_all() {
+    let w = World::new();
+    let roster = "id,role,phone\r\nalice,instructor,1\r\n\r\nb ob,,2\r\n";
+    fs::write(w.path("class.csv"), roster).expect("written");
+    let refused = w.run(&["issue", "carol", "carol", "--roster", "class.csv"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(
+        stderr(&refused),
+        "ca-tool: note: nothing is done with phone in class.csv\n\
+         argument 2: \"carol\" stands at argument 1 already\n\
+         class.csv:4: \"b ob\": a name cannot contain a space\n\
+         ca-tool: error: 2 problems to be put right; nothing was issued\n"
+    );
+    assert_eq!(fs::read_dir(w.ca.people()).expect("a folder").count(), 0);
+
+    fs::write(w.path("class.csv"), roster.replace("b ob", "bob")).expect("written");
+    let issued = w.run(&["issue", "carol", "--roster", "class.csv"]);
+    assert_eq!(issued.status.code(), Some(0), "{}", stderr(&issued));
+    let names: Vec<_> = stdout(&issued).lines().map(first_word).collect();
+    assert_eq!(names, ["carol", "alice", "bob"]);
+    let again = w.run(&["issue", "carol"]);
+    assert_eq!(
+        (again.status.code(), stdout(&again).as_str()),
+        (Some(0), "")
+    );
+    assert!(stderr(&again).contains("carol has a certificate until "));
+}
+
+fn first_word(line: &str) -> String {
+    line.split(' ').next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn what_is_typed_wrong_ends_with_two_and_what_cannot_be_done_with_one() {
+    let w = World::new();
+    for (arguments, code) in [
+        (&["issue"][..], 2),
+        (&["issue", "alice", "--role", "boss"], 2),
+        (&["issue", "alice", "--until", "tomorrow"], 2),
+        (&["issue-server", "a b"], 2),
+        (&["revoke"], 2),
+        (&["revoke", "alice", "--reason", "boredom"], 2),
+        (&["frobnicate"], 2),
+        (&["issue", "alice", "--until", "2020-01-01"], 1),
+        (&["issue", "--roster", "none.csv"], 1),
+        (&["issue", "--", "-rf"], 1),
+        (&["issue", "../x"], 1),
+        (&["revoke", "nobody"], 1),
+        (&["show", "nobody"], 1),
+        (&["show", "ca/index.txt"], 1),
+        (&["--dir", "elsewhere", "list"], 1),
+        (&["list"], 0),
+        (&["--help"], 0),
+        (&["issue", "--help"], 0),
+    ] {
+        let output = w.run(arguments);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        assert_eq!(code == 0, said.is_empty(), "{arguments:?}: {said}");
+        assert!(
+            code == 0 || said.contains("ca-tool: error: "),
+            "{arguments:?}: {said}"
+        );
+    }
+}
+
+#[test]
+fn list_and_show_tell_people_and_programs() {
+    let w = World::new();
+    w.run(&["issue", "alice", "张三", "--role", "assistant"]);
+    w.run(&["revoke", "alice", "--reason", "keycompromise"]);
+    let list = stdout(&w.run(&["list"]));
+    let rows: Vec<Vec<&str>> = list
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(rows[0], ["NAME", "ROLE", "UNTIL", "STATE", "SERIAL"]);
+    assert_eq!(rows[1][..2], ["localhost", "server"]);
+    assert_eq!(rows[2][..2], ["alice", "assistant"]);
+    assert!(list.contains("(keyCompromise)"), "{list}");
+    assert_eq!((rows[3][0], rows[3][3]), ("张三", "valid"));
+
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&stdout(&w.run(arguments))).expect("JSON")
+    };
+    let rows = json(&["list", "--json"]);
+    assert_eq!(rows[1]["name"], "alice");
+    assert_eq!(rows[1]["state"], "revoked");
+    assert_eq!(rows[1]["reason"], "keyCompromise");
+    assert_eq!(rows[2]["role"], "assistant");
+    assert_eq!(rows[0]["kind"], "server");
+
+    let alice = json(&["show", "alice", "--json"]);
+    assert_eq!(alice[0]["name"], "alice");
+    assert_eq!(alice[0]["serial"], rows[1]["serial"]);
+    assert!(
+        alice[0]["state"]
+            .as_str()
+            .expect("text")
+            .starts_with("revoked ")
+    );
+    let list = json(&["show", "ca/crl.pem", "--json"]);
+    assert_eq!(list[0]["revoked"][0], rows[1]["serial"]);
+    assert_eq!(list[0]["signature"], "good, by this CA");
+    let bundle = w.run(&["show", "ca/people/张三.pem"]);
+    for expected in [
+        "certificate of \"张三\"",
+        "proving a person",
+        "private key",
+        "SHA-256",
+    ] {
+        assert!(stdout(&bundle).contains(expected), "{}", stdout(&bundle));
+    }
+    assert!(!stdout(&bundle).contains("PRIVATE KEY"));
+}
+
+#[test]
+fn a_list_that_is_due_is_signed_by_any_run() {
+    let w = World::new();
+    for arguments in [&["list"][..], &["show", "ca/ca.pem"], &["issue", "alice"]] {
+        fs::remove_file(w.ca.revocation_list()).expect("removed");
+        let output = w.run(arguments);
+        assert!(
+            stderr(&output).contains("was signed again"),
+            "{arguments:?}"
+        );
+        assert!(w.ca.revocation_list().exists(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn twenty_programs_at_once_lose_nobody() {
+    let w = World::new();
+    let mut running: Vec<_> = (0..20)
+        .map(|number| {
+            let mut command = w.command(&["issue", &format!("s{number:02}")]);
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            command.spawn().expect("it runs")
+        })
+        .collect();
+    for program in &mut running {
+        assert!(program.wait().expect("it ends").success());
+    }
+    let records = w.ca.list().expect("a database");
+    assert_eq!(records.len(), 21);
+    assert_eq!(fs::read_dir(w.ca.people()).expect("a folder").count(), 20);
+}
+
+#[test]
+fn a_folder_in_use_is_waited_for_and_then_refused() {
+    let w = World::new();
+    let lock = fs::File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(w.ca.path().join(".lock"))
+        .expect("a lock");
+    lock.lock().expect("locked");
+    let mut waiting = w
+        .command(&["issue", "alice"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    // The note is the event: from here on the program is known to be waiting.
+    let mut said = std::io::BufReader::new(waiting.stderr.take().expect("a pipe"));
+    let mut note = String::new();
+    std::io::BufRead::read_line(&mut said, &mut note).expect("a line");
+    assert!(note.contains("waiting for another run"), "{note}");
+    drop(lock);
+    assert!(waiting.wait().expect("it ends").success());
+    w.admit(&w.ca.people().join("alice.pem")).expect("admitted");
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    use std::path::Path;
+    use std::process::Command;
+
+    use crate::{PROGRAM, World, snapshot, stderr};
+
+    fn mode(path: &Path) -> u32 {
+        fs::symlink_metadata(path).expect("it is there").mode() & 0o7777
+    }
+
+    #[test]
+    fn nobody_else_can_read_a_key_whatever_the_umask() {
+        for umask in ["000", "022", "077"] {
+            let above = tempfile::tempdir().expect("a folder");
+            let script = format!(
+                "umask {umask} && \"$0\" init --name N --no-passphrase && \"$0\" issue alice bob \
+                 && \"$0\" issue --out out carol && \"$0\" issue-server a.example && \"$0\" \
+                 revoke bob && \"$0\" issue bob"
+            );
+            let mut command = Command::new("sh");
+            let command = command.args(["-c", &script, PROGRAM]);
+            let output = command.current_dir(above.path()).output().expect("it runs");
+            assert!(output.status.success(), "{}", stderr(&output));
+            let mut keys = 0;
+            for (path, bytes) in snapshot(above.path()) {
+                if path.is_dir() {
+                    assert_eq!(mode(&path), 0o700, "{}", path.display());
+                } else if String::from_utf8_lossy(&bytes).contains("PRIVATE KEY") {
+                    assert_eq!(mode(&path), 0o600, "{}", path.display());
+                    keys += 1;
+                } else {
+                    assert_eq!(mode(&path) & 0o133, 0, "{}", path.display());
+                }
+            }
+            // The CA's, two servers', alice's, carol's, bob's two.
+            assert_eq!(keys, 7);
+        }
+    }
+
+    #[test]
+    fn a_bundle_is_private_before_it_has_its_name() {
+        // Where a folder cannot be written to, the bundle fails before anything is recorded.
+        let w = World::new();
+        let out = w.path("out");
+        fs::write(&out, "a file").expect("written");
+        let before = snapshot(w.above.path());
+        let output = w.run(&["issue", "alice", "--out", "out"]);
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(snapshot(w.above.path()), before);
+    }
+
+    #[test]
+    fn files_that_are_replaced_are_not_written_through_a_symbolic_link() {
+        let w = World::new();
+        let bystander = w.path("bystander");
+        fs::write(&bystander, "mine").expect("written");
+        for name in ["index.txt", "crl.pem", "crlnumber"] {
+            let file = w.ca.path().join(name);
+            fs::copy(&file, w.path("copy")).expect("copied");
+            fs::remove_file(&file).expect("removed");
+            std::os::unix::fs::symlink(w.path("copy"), &file).expect("linked");
+            let before = fs::read(w.path("copy")).expect("a copy");
+            let person = name.replace('.', "-");
+            assert!(w.run(&["issue", &person]).status.success(), "{name}");
+            assert!(w.run(&["revoke", &person]).status.success(), "{name}");
+            assert_eq!(fs::read(w.path("copy")).expect("a copy"), before, "{name}");
+            let now = fs::symlink_metadata(&file).expect("it is there");
+            assert!(now.is_file(), "{name}");
+        }
+        assert_eq!(fs::read(&bystander).expect("a file"), b"mine");
+    }
+
+    #[test]
+    fn who_may_only_read_can_still_look() {
+        let w = World::new();
+        fs::remove_file(w.ca.revocation_list()).expect("removed");
+        let readable = fs::Permissions::from_mode(0o500);
+        fs::set_permissions(w.ca.path(), readable).expect("set");
+        let output = w.run(&["list"]);
+        let writable = fs::Permissions::from_mode(0o700);
+        fs::set_permissions(w.ca.path(), writable).expect("set");
+        // Root may write everywhere, and then the list is signed.
+        let said = stderr(&output);
+        assert!(output.status.success(), "{said}");
+        assert!(said.contains("signed again"), "{said}");
+    }
+}
