@@ -243,3 +243,72 @@ pub(crate) fn parent(path: &Path) -> &Path {
 pub(crate) fn hex(byte: u8) -> String {
     format!("{byte:02x}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).expect("a folder");
+        let names = entries.map(|entry| entry.expect("an entry").file_name());
+        let mut names: Vec<_> = names.map(|n| n.to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_new_file_takes_nobodys_place() {
+        let above = tempfile::tempdir().expect("a folder");
+        let path = above.path().join("alice.pem");
+        write_new(&path, b"one", Access::Private).expect("written");
+        let staged = Staged::write(&path, b"two", Access::Private).expect("beside it");
+        assert!(matches!(staged.publish(), Err(Error::Exists(_))));
+        assert_eq!(fs::read(&path).expect("a file"), b"one");
+        assert_eq!(names(above.path()), ["alice.pem"], "nothing is left over");
+
+        replace(&path, b"three", Access::Private).expect("replaced");
+        assert_eq!(fs::read(&path).expect("a file"), b"three");
+        assert_eq!(names(above.path()), ["alice.pem"], "nothing is left over");
+    }
+
+    #[test]
+    fn a_file_that_is_not_published_is_gone() {
+        let above = tempfile::tempdir().expect("a folder");
+        let path = above.path().join("alice.pem");
+        drop(Staged::write(&path, b"one", Access::Private).expect("written"));
+        assert!(names(above.path()).is_empty());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_symbolic_link_that_was_planted_is_not_followed() {
+        let above = tempfile::tempdir().expect("a folder");
+        let (path, elsewhere) = (
+            above.path().join("alice.pem"),
+            above.path().join("elsewhere"),
+        );
+        std::os::unix::fs::symlink(&elsewhere, &path).expect("linked");
+        let refused = write_new(&path, b"key", Access::Private);
+        assert!(matches!(refused, Err(Error::Exists(_))));
+        assert!(!elsewhere.exists());
+    }
+
+    #[test]
+    fn what_is_too_large_is_not_read() {
+        let above = tempfile::tempdir().expect("a folder");
+        let path = above.path().join("index.txt");
+        fs::write(&path, "12345").expect("written");
+        assert_eq!(
+            read_if_there(&path, 5).expect("5 bytes"),
+            Some(b"12345".to_vec())
+        );
+        assert!(matches!(
+            read_if_there(&path, 4),
+            Err(Error::Damaged { .. })
+        ));
+        assert_eq!(
+            read_if_there(&above.path().join("none"), 4).expect("none"),
+            None
+        );
+    }
+}

@@ -275,6 +275,12 @@ fn a_revoked_person_is_refused_and_the_list_says_why() {
             .iter()
             .all(|extension| !extension.critical)
     );
+    let now = x509_parser::time::ASN1Time::now().timestamp();
+    let age = now - list.last_update().timestamp();
+    assert!(
+        (300..360).contains(&age),
+        "{age} s: for clocks that are slow"
+    );
     let (_, anchor) = X509Certificate::from_der(w.ca.anchor()).expect("a certificate");
     let signer =
         list.extensions()

@@ -1,7 +1,8 @@
 //! OpenSSL's word on what is made. Without the tool this is skipped, but never where CI runs.
 
 use std::fs;
-use std::process::Command;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Command, Stdio};
 
 use ca_tool::{Candidate, IssueOptions, Reason};
 
@@ -167,4 +168,69 @@ fn openssl_ca_can_take_over() {
     assert!(content(&w, &ours) > theirs);
     let people = ca.list().expect("a database");
     assert_eq!(people.len(), reasons.len() + 2);
+}
+
+#[test]
+fn openssl_logs_in_with_a_bundle_as_it_is() {
+    if !is_here() {
+        return;
+    }
+    let w = World::new();
+    w.issue("alice");
+    let mut server = Command::new("openssl")
+        .current_dir(w.above.path())
+        .args([
+            "s_server",
+            "-accept",
+            "127.0.0.1:0",
+            "-naccept",
+            "1",
+            "-tls1_3",
+        ])
+        .args([
+            "-cert",
+            "ca/server.pem",
+            "-key",
+            "ca/server.pem",
+            "-CAfile",
+            "ca/server.pem",
+        ])
+        .args(["-Verify", "1", "-verify_return_error", "-x509_strict"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("openssl runs");
+    let mut said = BufReader::new(server.stdout.take().expect("a pipe"));
+    let mut line = String::new();
+    while !line.starts_with("ACCEPT ") {
+        line.clear();
+        let bytes = said.read_line(&mut line).expect("UTF-8");
+        assert_ne!(bytes, 0, "the server ended");
+    }
+    let address = line.trim_start_matches("ACCEPT ").trim();
+    let bundle = "ca/people/alice.pem";
+    let client = Command::new("openssl")
+        .current_dir(w.above.path())
+        .args([
+            "s_client",
+            "-connect",
+            address,
+            "-verify_return_error",
+            "-x509_strict",
+        ])
+        .args(["-verify_hostname", "localhost", "-brief"])
+        .args(["-cert", bundle, "-key", bundle, "-CAfile", bundle])
+        .stdin(Stdio::null())
+        .output()
+        .expect("openssl runs");
+    // Its input ends, so the server does too, whatever became of the handshake.
+    drop(server.stdin.take());
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).expect("UTF-8");
+    server.wait().expect("it ends");
+    let told = String::from_utf8_lossy(&client.stderr);
+    assert!(client.status.success(), "{told}");
+    assert!(told.contains("Verification: OK"), "{told}");
+    assert!(rest.contains("CN = alice, OU = student"), "{rest}");
 }

@@ -199,6 +199,7 @@ fn a_folder_in_use_is_waited_for_and_then_refused() {
     lock.lock().expect("locked");
     let mut waiting = w
         .command(&["issue", "alice"])
+        .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .expect("it runs");
@@ -255,8 +256,7 @@ mod unix {
     }
 
     #[test]
-    fn a_bundle_is_private_before_it_has_its_name() {
-        // Where a folder cannot be written to, the bundle fails before anything is recorded.
+    fn where_no_bundle_can_be_written_nobody_is_issued_a_certificate() {
         let w = World::new();
         let out = w.path("out");
         fs::write(&out, "a file").expect("written");
