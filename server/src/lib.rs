@@ -1,1 +1,239 @@
-//! x
+//! The room: mutual TLS in, one ordered transcript out.
+//!
+//! Every session is a cursor over the transcript; one recorder is its only writer.
+//! `ARCHITECTURE.md` at the top of the repository shows how the parts fit together.
+
+mod accept;
+mod config;
+mod database;
+mod handshake;
+mod inbound;
+mod network;
+mod outbound;
+mod pace;
+mod presence;
+mod recorder;
+mod refusals;
+mod revocation;
+mod senders;
+mod session;
+mod show;
+mod stamp;
+mod tail;
+mod transcript;
+
+pub mod args;
+pub mod log;
+pub mod query;
+
+use std::sync::Arc;
+
+use pki::{Revocations, ServerTls};
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{error, info, warn};
+
+pub use config::{Config, Limits, SameId};
+pub use database::DatabaseError;
+pub use network::listen;
+pub use recorder::RecorderError;
+pub use revocation::{ListError, read_list};
+
+use accept::Acceptor;
+use database::Database;
+use handshake::Shared;
+use presence::Rules;
+use recorder::Recorder;
+use refusals::Refusals;
+use revocation::{RevocationWatch, check_number};
+use transcript::Transcript;
+
+/// Why a server could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The recorder.
+    #[error(transparent)]
+    Recorder(#[from] RecorderError),
+    /// The revocation list.
+    #[error(transparent)]
+    List(#[from] ListError),
+    /// The recorder panicked, and with it the record ends.
+    #[error("the recorder failed: {0}")]
+    Panic(tokio::task::JoinError),
+    /// The newest entries could not be read.
+    #[error("cannot read the newest entries: {0}")]
+    Tail(sqlx::Error),
+}
+
+impl Failure {
+    /// The exit code (`sysexits.h`): 74 when reading or writing failed or the database is damaged,
+    /// 75 when lines could not be stored for now, 1 for anything else.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Recorder(RecorderError::NotStored { .. }) => 75,
+            // After a commit that failed for any reason but the known passing ones, what the disk
+            // holds is unknown.
+            Failure::Recorder(RecorderError::Database(_)) | Failure::Tail(_) => 74,
+            Failure::Database(error) if error.is_io_or_corruption() => 74,
+            Failure::Database(_) | Failure::List(_) | Failure::Panic(_) => 1,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Failure::Database(DatabaseError::InUse { .. }) => {
+                Some("only one server may write a database; stop the other one, or use --db")
+            }
+            Failure::List(ListError::Older { .. }) => Some(
+                "was an old copy of the CA's folder restored? Revoking, or any run of ca-tool that signs the list again, makes a newer one",
+            ),
+            Failure::Recorder(RecorderError::Database(_)) => Some(
+                "start the server again: what was committed is safe, and clients send the rest again",
+            ),
+            _ => None,
+        }
+    }
+}
+
+/// Serves a room until `stop` is done, then ends it in good order. `reload` makes it read the
+/// revocation list at once.
+///
+/// # Errors
+///
+/// When the database cannot be opened or fails, or the revocation list is older than one that was
+/// seen before.
+pub async fn run(
+    config: Config,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+    reload: Arc<Notify>,
+) -> Result<(), Failure> {
+    let Config {
+        bundle,
+        gate,
+        crl,
+        db,
+        room,
+        show,
+        same_id,
+        limits,
+    } = config;
+    let limits = Arc::new(limits);
+    let (database, pages, found) = Database::open(&db).await?;
+    if found.crashed > 0 {
+        warn!(
+            sessions = found.crashed,
+            "closed the sessions that a crash left open"
+        );
+    }
+    let (epoch, newest_list) = (found.epoch.clone(), found.crl_number.clone());
+    let stopping = CancellationToken::new();
+    let rules = Rules {
+        same_id,
+        sessions_per_minute: limits.sessions_per_minute_max,
+        line_rate: limits.line_rate,
+        line_burst: limits.line_burst,
+        absence_max: limits.absence_max,
+    };
+    let recorder = Recorder::new(
+        database,
+        &pages,
+        found,
+        rules,
+        (*limits).clone(),
+        stopping.clone(),
+    )
+    .await;
+    let (recorder, asks, views) = recorder.map_err(Failure::Tail)?;
+    let mut recording = tokio::spawn(recorder.run());
+
+    let helpers = TaskTracker::new();
+    let transcript = Transcript::new(views, pages, limits.page_entries_max);
+    let (lists, revocations) = watch::channel(Revocations::Unchecked);
+    if let Some((path, list)) = crl {
+        if let Revocations::List(list) = &list {
+            check_number(&path, list.number(), &newest_list)?;
+            // Only a full channel could refuse it, and nobody else has the channel yet.
+            let _recorded = asks.try_send(recorder::Ask::ListSeen(list.number().clone()));
+        }
+        lists.send_replace(list.clone());
+        let newest = match list {
+            Revocations::List(list) => list.number().clone(),
+            Revocations::Unchecked => newest_list,
+        };
+        let watch = RevocationWatch {
+            path,
+            gate: gate.clone(),
+            lists,
+            newest,
+            asks: asks.clone(),
+            reload,
+            poll_interval: limits.crl_poll_interval,
+            stop: stopping.clone(),
+        };
+        helpers.spawn(watch.run());
+    }
+    if show {
+        helpers.spawn(show::show(
+            transcript.clone(),
+            tokio::io::stdout(),
+            stopping.clone(),
+        ));
+    }
+
+    let sessions = TaskTracker::new();
+    let abandon = CancellationToken::new();
+    let refusals = Refusals::new(limits.refusals_logged_per_second);
+    let tls = ServerTls::new(&bundle, gate);
+    let shared = Arc::new(Shared {
+        tls,
+        revocations,
+        asks,
+        transcript,
+        room,
+        epoch,
+        limits: limits.clone(),
+        stop: stopping.clone(),
+        abandon: abandon.clone(),
+        refusals,
+    });
+    let accepting = tokio::spawn(Acceptor::new(listener, shared, sessions.clone()).run());
+
+    // The recorder ends before it is told to only when it cannot go on.
+    let early = tokio::select! {
+        () = stop => None,
+        ended = &mut recording => Some(ended),
+    };
+    stopping.cancel();
+    if accepting.await.is_err() {
+        error!("the accept loop failed");
+    }
+    helpers.close();
+    sessions.close();
+    if let Some(ended) = early {
+        return ended.map_err(Failure::Panic)?.map_err(Failure::from);
+    }
+    info!(sessions = sessions.len(), "stopping");
+    if tokio::time::timeout(limits.stop_sessions_timeout, sessions.wait())
+        .await
+        .is_err()
+    {
+        warn!(
+            sessions = sessions.len(),
+            "sessions did not end in time; they are given up"
+        );
+        abandon.cancel();
+        sessions.wait().await;
+    }
+    helpers.wait().await;
+    recording
+        .await
+        .map_err(Failure::Panic)?
+        .map_err(Failure::from)
+}

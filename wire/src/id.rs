@@ -4,6 +4,7 @@
 //! would refuse, and no name is shown that could pass for another.
 
 use std::fmt;
+use std::sync::Arc;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -17,7 +18,7 @@ use crate::limits::{ID_BYTES_MAX, ID_CHARS_MAX};
 /// allows in identifiers, with single `.`, `_` or `-` between them; scripts mixed no further than
 /// UTS #39 "Highly Restrictive"; none of a few reserved words.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClientId(Box<str>);
+pub struct ClientId(Arc<str>);
 
 impl ClientId {
     /// Reads a name as it stands in a certificate: nothing is repaired.

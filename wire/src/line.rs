@@ -1,6 +1,7 @@
 //! The text that a client asks to say: no author, no time.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::limits::TEXT_BYTES_MAX;
 
@@ -11,7 +12,7 @@ use crate::limits::TEXT_BYTES_MAX;
 /// was sent.
 // No author and no time here: the one comes from the certificate, the other from the recorder.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Line(Box<str>);
+pub struct Line(Arc<str>);
 
 impl Line {
     /// Reads a text from the wire, without its line end.

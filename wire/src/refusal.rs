@@ -38,8 +38,6 @@ codes! {
     ForbiddenCharacter = "forbidden-character",
     /// A `/say` without a text.
     Empty = "empty",
-    /// A line without end; the session is closed.
-    Endless = "endless",
     /// No such command.
     UnknownCommand = "unknown-command",
     /// A command with arguments that it does not take.

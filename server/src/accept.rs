@@ -1,0 +1,187 @@
+//! Takes connections, as many as there is room for, and gives each a task.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::TaskTracker;
+use tracing::{error, warn};
+
+use crate::handshake::{Connection, Shared, shake};
+use crate::network::{Interfaces, canonical, neighbourhood, prepare};
+
+/// The pause after the first accept that failed; it doubles up to [`BACKOFF_MAX`].
+const BACKOFF_MIN: Duration = Duration::from_millis(10);
+const BACKOFF_MAX: Duration = Duration::from_secs(1);
+
+/// How often addresses without handshakes are forgotten.
+const FORGET_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The accept loop.
+pub(crate) struct Acceptor {
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    sessions: TaskTracker,
+    connections: Arc<Semaphore>,
+    handshakes: Arc<Semaphore>,
+    /// Handshakes by address, so that one address cannot take every place.
+    addresses: HashMap<IpAddr, Arc<Semaphore>>,
+    forgot_at: Instant,
+    interfaces: Interfaces,
+}
+
+impl Acceptor {
+    pub(crate) fn new(listener: TcpListener, shared: Arc<Shared>, sessions: TaskTracker) -> Self {
+        let limits = &shared.limits;
+        Self {
+            connections: Arc::new(Semaphore::new(places(limits.connections_max))),
+            handshakes: Arc::new(Semaphore::new(places(limits.handshakes_max))),
+            addresses: HashMap::new(),
+            forgot_at: Instant::now(),
+            interfaces: Interfaces::default(),
+            listener,
+            shared,
+            sessions,
+        }
+    }
+
+    /// Accepts until the server stops.
+    pub(crate) async fn run(mut self) {
+        let mut backoff = BACKOFF_MIN;
+        let stop = self.shared.stop.clone();
+        loop {
+            let accepted = tokio::select! {
+                () = stop.cancelled() => return,
+                accepted = self.listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    backoff = BACKOFF_MIN;
+                    self.take(stream, peer);
+                }
+                // The connection was gone before it was taken; the next one may be fine.
+                Err(failure) if is_of_the_connection(&failure) => {}
+                Err(failure) => {
+                    // Out of files, most likely. Trying again at once would spin until one closes.
+                    error!(error = %failure, ?backoff, "cannot accept connections");
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = tokio::time::sleep(backoff) => {}
+                    }
+                    backoff = (backoff * 2).min(BACKOFF_MAX);
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, stream: TcpStream, peer: SocketAddr) {
+        let (ip, port) = (canonical(peer), peer.port());
+        let Ok(place) = self.connections.clone().try_acquire_owned() else {
+            // Dropping the stream closes it.
+            self.shared
+                .refusals
+                .log(ip, port, "there is no room for more connections");
+            return;
+        };
+        if let Err(failure) = prepare(&stream) {
+            warn!(%ip, port, error = %failure, "cannot set up a connection");
+            return;
+        }
+        let Ok(local) = stream.local_addr() else {
+            return;
+        };
+        let local = self.interfaces.local_end(canonical(local));
+        let connection = Connection {
+            stream,
+            ip,
+            port,
+            local,
+        };
+        let turns = Turns {
+            address: self.address(ip),
+            all: self.handshakes.clone(),
+        };
+        let shared = self.shared.clone();
+        self.sessions.spawn(async move {
+            let _place = place;
+            serve(connection, turns, &shared).await;
+        });
+    }
+
+    /// The handshakes of one address.
+    fn address(&mut self, ip: IpAddr) -> Arc<Semaphore> {
+        if self.forgot_at.elapsed() > FORGET_INTERVAL {
+            self.addresses
+                .retain(|_, handshakes| Arc::strong_count(handshakes) > 1);
+            self.forgot_at = Instant::now();
+        }
+        let max = places(self.shared.limits.handshakes_per_address_max);
+        let handshakes = self.addresses.entry(neighbourhood(ip));
+        handshakes
+            .or_insert_with(|| Arc::new(Semaphore::new(max)))
+            .clone()
+    }
+}
+
+/// The turns that a handshake must wait for.
+struct Turns {
+    address: Arc<Semaphore>,
+    all: Arc<Semaphore>,
+}
+
+/// One connection, from its handshake to its end.
+async fn serve(connection: Connection, turns: Turns, shared: &Shared) {
+    let (ip, port) = (connection.ip, connection.port);
+    let waiting = tokio::time::timeout(shared.limits.handshake_timeout, turns.wait());
+    let turn = tokio::select! {
+        () = shared.stop.cancelled() => return,
+        turn = waiting => turn,
+    };
+    // A class behind one address waits its turn; only who would wait too long is sent away.
+    let Ok(turn) = turn else {
+        shared
+            .refusals
+            .log(ip, port, "too many handshakes at once from this address");
+        return;
+    };
+    let admitted = tokio::select! {
+        () = shared.stop.cancelled() => return,
+        admitted = shake(connection, shared) => admitted,
+    };
+    drop(turn);
+    let Some(admitted) = admitted else { return };
+    tokio::select! {
+        () = admitted.serve(shared) => {}
+        // Its row in `joins` is closed by the recorder.
+        () = shared.abandon.cancelled() => {}
+    }
+}
+
+impl Turns {
+    async fn wait(self) -> (OwnedSemaphorePermit, OwnedSemaphorePermit) {
+        // First among its own, so that one address holds no more places of all than its share.
+        let address = self.address.acquire_owned().await;
+        let all = self.all.acquire_owned().await;
+        const NEVER_CLOSED: &str = "the accept loop's semaphores are never closed";
+        (address.expect(NEVER_CLOSED), all.expect(NEVER_CLOSED))
+    }
+}
+
+fn places(max: usize) -> usize {
+    if max == 0 {
+        Semaphore::MAX_PERMITS
+    } else {
+        max.min(Semaphore::MAX_PERMITS)
+    }
+}
+
+fn is_of_the_connection(failure: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(
+        failure.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
+    )
+}

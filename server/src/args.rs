@@ -1,0 +1,247 @@
+//! What was typed: raw, until [`Serve::load`] has read and checked the files.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+use pki::{Bundle, Gate, Revocations, SERVER};
+use tokio::net::TcpListener;
+
+use crate::config::{Config, Limits, SameId};
+use crate::network::listen;
+use crate::revocation::read_list;
+
+/// A room where your certificate is your name.
+#[derive(Debug, Parser)]
+#[command(version, about, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
+pub struct Args {
+    /// Something else than serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// What to serve, and how.
+    #[command(flatten)]
+    pub serve: Serve,
+}
+
+const EXAMPLES: &str = "Examples:
+  server                                      in the folder where `ca-tool init` ran
+  server --db lab.db --listen 192.0.2.1:9000  another file, another address
+  server query \"select * from transcript\"     what was said so far";
+
+/// Something else than serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Ask the record; nothing can be changed by it.
+    #[command(after_help = "Examples:
+  server query \"select * from transcript\"
+  server query --csv \"select * from attendance\" > attendance.csv")]
+    Query {
+        /// The question, in SQL: the tables are joins, history, senders and meta, the views
+        /// transcript and attendance.
+        sql: String,
+        /// The database.
+        #[arg(long, default_value = "chat.db", value_name = "FILE")]
+        db: PathBuf,
+        /// Write CSV.
+        #[arg(long, conflicts_with = "json")]
+        csv: bool,
+        /// Write JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What to serve, and how.
+#[derive(Debug, clap::Args)]
+pub struct Serve {
+    /// The server's bundle: certificate, key and CA certificate.
+    #[arg(long, default_value = "ca/server.pem", value_name = "FILE")]
+    cert: PathBuf,
+    /// The revocation list; read again when it changes, and on SIGHUP.
+    #[arg(long, default_value = "ca/crl.pem", value_name = "FILE")]
+    crl: PathBuf,
+    /// Let revoked certificates in.
+    #[arg(long, conflicts_with = "strict_revocation")]
+    no_revocation: bool,
+    /// Let nobody in while the revocation list is past its nextUpdate.
+    #[arg(long)]
+    strict_revocation: bool,
+    /// The database; made if it is not there.
+    #[arg(long, default_value = "chat.db", value_name = "FILE")]
+    db: PathBuf,
+    /// Where to listen.
+    #[arg(long, value_name = "IP:PORT", help = format!("Where to listen [default: [::]:{}]", wire::PORT))]
+    listen: Option<SocketAddr>,
+    /// Print each entry on standard output when it has been committed.
+    #[arg(long)]
+    show: bool,
+    /// Keep a log of connections and errors in a file too.
+    #[arg(long, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+    /// When an ID that is here comes again: the newer session replaces the older one, or is
+    /// refused, or both are allowed.
+    #[arg(long, value_enum, default_value_t)]
+    same_id: SameId,
+    /// Lines a second of one person; 0 for no limit.
+    #[arg(long, default_value_t = Limits::default().line_rate, value_name = "N")]
+    line_rate: u32,
+    /// Lines of one person at once.
+    #[arg(long, default_value_t = Limits::default().line_burst, value_name = "N")]
+    line_burst: u32,
+    /// Connections at once; 0 for no limit.
+    #[arg(long, default_value_t = Limits::default().connections_max, value_name = "N")]
+    connections: usize,
+    /// Handshakes at once; 0 for no limit.
+    #[arg(long, default_value_t = Limits::default().handshakes_max, value_name = "N")]
+    handshakes: usize,
+    /// Handshakes at once from one address; an IPv6 /64 is one; 0 for no limit.
+    #[arg(long, default_value_t = Limits::default().handshakes_per_address_max, value_name = "N")]
+    handshakes_per_address: usize,
+    /// New sessions of one ID within a minute; 0 for no limit.
+    #[arg(long, default_value_t = Limits::default().sessions_per_minute_max, value_name = "N")]
+    sessions_per_minute: u32,
+    /// Entries shown on joining to clients that do not say where to start.
+    #[arg(long, default_value_t = Limits::default().backlog_entries, value_name = "N")]
+    backlog: u64,
+}
+
+impl Serve {
+    /// Reads the files and refuses early.
+    ///
+    /// # Errors
+    ///
+    /// When a file is missing, is not what it should be, or does not fit the others.
+    pub fn load(&self) -> Result<Config> {
+        let bundle = match Bundle::read(&self.cert) {
+            Ok(bundle) => bundle,
+            Err(error) if error.is_not_found() => {
+                let hint =
+                    "run `ca-tool init` in this folder, or name the server's bundle with --cert";
+                return Err(Hinted {
+                    error: error.to_string(),
+                    hint: hint.into(),
+                }
+                .into());
+            }
+            Err(error) => {
+                let hint = error.hint().map(str::to_owned);
+                return Err(Hinted::maybe(error.to_string(), hint));
+            }
+        };
+        let certificate = bundle.certificate();
+        if !SERVER
+            .purpose
+            .is_some_and(|purpose| certificate.purposes.contains(&purpose))
+        {
+            let error = format!("{} is not a server's certificate", self.cert.display());
+            let hint = "`ca-tool init` makes ca/server.pem; people's certificates are for clients";
+            return Err(Hinted {
+                error,
+                hint: hint.into(),
+            }
+            .into());
+        }
+        let now = SystemTime::now();
+        if !certificate.is_valid_at(now) {
+            let error = format!(
+                "the certificate in {} is valid from {} to {}, not now",
+                self.cert.display(),
+                wire::Timestamp::from(certificate.not_before),
+                wire::Timestamp::from(certificate.not_after)
+            );
+            let hint = "is this machine's clock right? If it is, make a new one with `ca-tool issue-server`";
+            return Err(Hinted {
+                error,
+                hint: hint.into(),
+            }
+            .into());
+        }
+        let gate = Gate::new(bundle.anchor().clone(), self.strict_revocation)
+            .with_context(|| format!("cannot use {}", self.cert.display()))?;
+        let gate = Arc::new(gate);
+        Ok(Config {
+            crl: self.load_list(&gate)?,
+            room: gate.anchor().subject.to_string(),
+            bundle,
+            gate,
+            db: self.db.clone(),
+            show: self.show,
+            same_id: self.same_id,
+            limits: Limits {
+                line_rate: self.line_rate,
+                line_burst: self.line_burst,
+                connections_max: self.connections,
+                handshakes_max: self.handshakes,
+                handshakes_per_address_max: self.handshakes_per_address,
+                sessions_per_minute_max: self.sessions_per_minute,
+                backlog_entries: self.backlog,
+                ..Limits::default()
+            },
+        })
+    }
+
+    fn load_list(&self, gate: &Gate) -> Result<Option<(PathBuf, Revocations)>> {
+        if self.no_revocation {
+            return Ok(None);
+        }
+        let list = read_list(&self.crl, gate).map_err(|error| {
+            let hint = "`ca-tool init` makes ca/crl.pem; --crl names another, and --no-revocation does without";
+            Hinted { error: error.to_string(), hint: hint.into() }
+        })?;
+        Ok(Some((self.crl.clone(), Revocations::List(Arc::new(list)))))
+    }
+
+    /// Listens where it was told to, or on every address of this host.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be listened on.
+    pub fn listen(&self) -> Result<TcpListener> {
+        let everywhere = SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, wire::PORT));
+        let address = self.listen.unwrap_or(everywhere);
+        let failure = match listen(address) {
+            Ok(listener) => return Ok(listener),
+            Err(failure) => failure,
+        };
+        if self.listen.is_none() && failure.kind() != std::io::ErrorKind::AddrInUse {
+            let ipv4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, wire::PORT));
+            if let Ok(listener) = listen(ipv4) {
+                tracing::warn!(error = %failure, "this host has no IPv6; listening on {ipv4}");
+                return Ok(listener);
+            }
+        }
+        let error = format!("cannot listen on {address}: {failure}");
+        let hint = match failure.kind() {
+            std::io::ErrorKind::AddrInUse => Some(
+                "another program has this port; is a server running already? --listen takes another",
+            ),
+            std::io::ErrorKind::PermissionDenied => {
+                Some("ports below 1024 are for the system's own services; --listen takes another")
+            }
+            std::io::ErrorKind::AddrNotAvailable => Some("this host does not have that address"),
+            _ => None,
+        };
+        Err(Hinted::maybe(error, hint.map(str::to_owned)))
+    }
+}
+
+/// An error with what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Hinted {
+    error: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+impl Hinted {
+    fn maybe(error: String, hint: Option<String>) -> anyhow::Error {
+        match hint {
+            Some(hint) => Self { error, hint }.into(),
+            None => anyhow::Error::msg(error),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What a server has been told, read and found good. Every limit is here.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pki::{Bundle, Gate, Revocations};
+
+/// What a server needs to run.
+#[derive(Debug)]
+pub struct Config {
+    /// What proves this server to its clients, and whom it trusts.
+    pub bundle: Bundle,
+    /// Who is let in.
+    pub gate: Arc<Gate>,
+    /// The revocation list, and the file that it came from; `None` for `--no-revocation`.
+    pub crl: Option<(PathBuf, Revocations)>,
+    /// The database.
+    pub db: PathBuf,
+    /// The room's name, from the CA's certificate.
+    pub room: String,
+    /// Whether each entry is printed on standard output when it is committed.
+    pub show: bool,
+    /// What one ID may have at once.
+    pub same_id: SameId,
+    /// How much of everything.
+    pub limits: Limits,
+}
+
+/// What happens when an ID that is here comes again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum SameId {
+    /// The newer session takes the older one's place.
+    #[default]
+    Replace,
+    /// The newer session is refused.
+    Refuse,
+    /// Both are here.
+    Allow,
+}
+
+/// How much of everything, units last. The limits of a line are in [`wire::limits`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Lines a second of one ID, over all its sessions; 0 for no limit. By backpressure.
+    pub line_rate: u32,
+    /// Lines of one ID at once, before the rate is felt.
+    pub line_burst: u32,
+    /// Connections at once; 0 for no limit.
+    pub connections_max: usize,
+    /// Handshakes at once; 0 for no limit.
+    pub handshakes_max: usize,
+    /// Handshakes at once from one address, an IPv6 /64 counting as one; 0 for no limit.
+    pub handshakes_per_address_max: usize,
+    /// New sessions of one ID within a minute; 0 for no limit.
+    pub sessions_per_minute_max: u32,
+    /// Entries shown on joining, in the plain dialect.
+    pub backlog_entries: u64,
+    /// From the first byte to the greeting.
+    pub handshake_timeout: Duration,
+    /// How long a write may make no progress at all.
+    pub write_stall_timeout: Duration,
+    /// How long nothing may be heard from a client of our dialect.
+    pub silence_timeout: Duration,
+    /// Entries in one commit.
+    pub batch_entries_max: usize,
+    /// The transcript's newest part in memory.
+    pub tail_bytes_max: usize,
+    /// How much of that is read from the database at the start.
+    pub tail_bytes_at_start: usize,
+    /// Entries in one page of history.
+    pub page_entries_max: u64,
+    /// Bytes in one write to a client.
+    pub write_bytes_max: usize,
+    /// Lines that wait for a database which cannot be written now, besides a batch.
+    pub waiting_asks_max: usize,
+    /// How long a person may be without a session before the leave is written.
+    pub absence_max: Duration,
+    /// The same, after the server was started.
+    pub absence_after_start_max: Duration,
+    /// How often the revocation list's file is looked at.
+    pub crl_poll_interval: Duration,
+    /// How long a session that is told to stop may go on receiving entries.
+    pub stop_entries_timeout: Duration,
+    /// How long sessions have to end when the server stops.
+    pub stop_sessions_timeout: Duration,
+    /// How long the server waits for a database that cannot be written, when it stops.
+    pub stop_database_timeout: Duration,
+    /// How often the database is told that the server runs.
+    pub alive_interval: Duration,
+    /// Log lines about refused attempts, a second.
+    pub refusals_logged_per_second: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            line_rate: 10,
+            line_burst: 20,
+            connections_max: 4096,
+            handshakes_max: 64,
+            handshakes_per_address_max: 16,
+            sessions_per_minute_max: 10,
+            backlog_entries: 20,
+            handshake_timeout: Duration::from_secs(10),
+            write_stall_timeout: Duration::from_secs(60),
+            silence_timeout: Duration::from_secs(75),
+            batch_entries_max: 1000,
+            tail_bytes_max: 16 * 1024 * 1024,
+            tail_bytes_at_start: 1024 * 1024,
+            page_entries_max: 256,
+            write_bytes_max: 64 * 1024,
+            waiting_asks_max: 2000,
+            absence_max: Duration::from_secs(15),
+            absence_after_start_max: Duration::from_secs(60),
+            crl_poll_interval: Duration::from_millis(500),
+            stop_entries_timeout: Duration::from_secs(2),
+            stop_sessions_timeout: Duration::from_secs(6),
+            stop_database_timeout: Duration::from_secs(8),
+            alive_interval: Duration::from_secs(30),
+            refusals_logged_per_second: 10,
+        }
+    }
+}

@@ -1,0 +1,886 @@
+//! The file that holds the record: opening it, one commit for a batch, pages of history.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use pki::CrlNumber;
+use serde_json::json;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Row as _};
+use wire::{ClientId, Entry, Kind, Reason, Role, Timestamp};
+
+use crate::presence::Left;
+use crate::senders::{Sender, Stored, slot};
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
+
+/// Readers of history at once; the others wait their turn.
+const READERS_MAX: u32 = 4;
+
+/// How long one attempt to commit waits for another program that holds the database.
+const BUSY_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// How large the write-ahead log stays after a checkpoint.
+const JOURNAL_BYTES_MAX: &str = "67108864";
+
+/// The recorder's connection: the only one that writes.
+#[derive(Debug)]
+pub(crate) struct Database {
+    connection: SqliteConnection,
+    /// Keeps a second server away for as long as this one runs.
+    _lock: File,
+    path: PathBuf,
+}
+
+/// Connections that only read.
+#[derive(Debug, Clone)]
+pub(crate) struct Pages {
+    pool: SqlitePool,
+}
+
+/// What was found in the database when it was opened.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) epoch: String,
+    pub(crate) head: u64,
+    pub(crate) last_at: Timestamp,
+    pub(crate) last_session: u64,
+    pub(crate) crl_number: CrlNumber,
+    /// Sessions that a crash left open.
+    pub(crate) crashed: u64,
+    /// People who were here when the server stopped, with the time of their last session.
+    pub(crate) here: Vec<(Left, Timestamp, Role)>,
+    /// Every ID that was ever here.
+    pub(crate) ids: Vec<String>,
+}
+
+/// Everything that is committed at once.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) entries: Vec<Recorded>,
+    pub(crate) senders: Vec<(Sender, Stored)>,
+    pub(crate) joins: Vec<Join>,
+    pub(crate) ends: Vec<(u64, Timestamp, Reason)>,
+    /// Whose presence ended, with which entry; the last is the newest session it covers.
+    pub(crate) leaves: Vec<(ClientId, u64, u64)>,
+    pub(crate) crl_number: Option<CrlNumber>,
+}
+
+/// An entry, and where it came from.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    pub(crate) entry: Entry,
+    pub(crate) session: u64,
+    pub(crate) nonce: Option<String>,
+}
+
+/// A row of `joins`.
+#[derive(Debug)]
+pub(crate) struct Join {
+    pub(crate) session: u64,
+    pub(crate) at: Timestamp,
+    pub(crate) facts: Facts,
+}
+
+/// What is known of a connection whose client was let in.
+#[derive(Debug, Clone)]
+pub(crate) struct Facts {
+    pub(crate) identity: pki::Identity,
+    pub(crate) ip: std::net::IpAddr,
+    pub(crate) port: u16,
+    pub(crate) local: crate::network::LocalEnd,
+    pub(crate) tls: &'static str,
+    pub(crate) cipher: String,
+    pub(crate) key_exchange: Option<String>,
+    /// The dialect that the client named.
+    pub(crate) dialect: Option<&'static str>,
+}
+
+/// What went wrong with the database.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// Another server has it.
+    #[error("{} is in use by another server", path.display())]
+    InUse {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The file cannot be made or opened.
+    #[error("cannot open {}: {source}", path.display())]
+    Open {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// SQLite refused.
+    #[error("{}: {source}", path.display())]
+    Sqlite {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite said.
+        source: sqlx::Error,
+    },
+    /// The migrations do not fit the file.
+    #[error("{} cannot be brought to this version's tables: {source}", path.display())]
+    Migrate {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        source: sqlx::migrate::MigrateError,
+    },
+    /// SQLite did not do what it was told, so that commits would not be durable.
+    #[error("{}: {pragma} is {found}, not {wanted}: lines would not be safe", path.display())]
+    Pragma {
+        /// The database.
+        path: PathBuf,
+        /// Which setting.
+        pragma: &'static str,
+        /// What it is.
+        found: String,
+        /// What it must be.
+        wanted: &'static str,
+    },
+    /// The file holds what no server wrote.
+    #[error("{} is damaged: {what}", path.display())]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What is wrong.
+        what: &'static str,
+    },
+}
+
+/// What an error means for whoever wanted to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It will pass: nothing was stored; try the same again.
+    Passing(&'static str),
+    /// It is not known what was stored, or nothing can be trusted any more: stop.
+    Fatal,
+}
+
+impl DatabaseError {
+    /// Whether waiting can help.
+    pub(crate) fn fault(&self) -> Fault {
+        let DatabaseError::Sqlite {
+            source: sqlx::Error::Database(error),
+            ..
+        } = self
+        else {
+            return Fault::Fatal;
+        };
+        const SQLITE_BUSY: i32 = 5;
+        const SQLITE_LOCKED: i32 = 6;
+        const SQLITE_FULL: i32 = 13;
+        // Extended codes have the primary one in their low byte.
+        match error
+            .code()
+            .and_then(|code| code.parse::<i32>().ok())
+            .map(|code| code & 0xff)
+        {
+            Some(SQLITE_BUSY | SQLITE_LOCKED) => Fault::Passing("the database is locked"),
+            Some(SQLITE_FULL) => Fault::Passing("disk full"),
+            _ => Fault::Fatal,
+        }
+    }
+
+    /// Whether SQLite said that the file is damaged or that reading or writing it failed.
+    pub fn is_io_or_corruption(&self) -> bool {
+        match self {
+            DatabaseError::Sqlite {
+                source: sqlx::Error::Database(error),
+                ..
+            } => {
+                const SQLITE_IOERR: i32 = 10;
+                const SQLITE_CORRUPT: i32 = 11;
+                const SQLITE_NOTADB: i32 = 26;
+                let code = error.code().and_then(|code| code.parse::<i32>().ok());
+                matches!(
+                    code.map(|c| c & 0xff),
+                    Some(SQLITE_IOERR | SQLITE_CORRUPT | SQLITE_NOTADB)
+                )
+            }
+            DatabaseError::Damaged { .. } => true,
+            _ => false,
+        }
+    }
+}
+
+impl Database {
+    /// Opens or makes the database, closes what a crash left open, and says what is in it.
+    ///
+    /// # Errors
+    ///
+    /// When another server has it, when it cannot be opened, or when it would not keep its word.
+    pub(crate) async fn open(path: &Path) -> Result<(Self, Pages, Found), DatabaseError> {
+        let lock = lock(path)?;
+        create(path)?;
+        let sqlite = |source| DatabaseError::Sqlite {
+            path: path.to_owned(),
+            source,
+        };
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            // Without this no commit survives a power cut: WAL alone syncs only at checkpoints.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5))
+            .pragma("journal_size_limit", JOURNAL_BYTES_MAX);
+        let mut connection = options.connect().await.map_err(sqlite)?;
+        check_pragmas(&mut connection, path).await?;
+        MIGRATIONS
+            .run(&mut connection)
+            .await
+            .map_err(|source| DatabaseError::Migrate {
+                path: path.to_owned(),
+                source,
+            })?;
+        let pool = SqlitePoolOptions::new()
+            .max_connections(READERS_MAX)
+            // A reader waits for its turn however long the queue is; the session's own deadline
+            // ends it when nobody wants the answer any more.
+            .acquire_timeout(Duration::from_secs(3600))
+            .connect_lazy_with(SqliteConnectOptions::new().filename(path).read_only(true));
+        let mut database = Self {
+            connection,
+            _lock: lock,
+            path: path.to_owned(),
+        };
+        let found = database.find().await?;
+        let timeout = format!("pragma busy_timeout = {}", BUSY_TIMEOUT.as_millis());
+        database
+            .connection
+            .execute(sqlx::AssertSqlSafe(timeout))
+            .await
+            .map_err(|source| database.error(source))?;
+        Ok((database, Pages { pool }, found))
+    }
+
+    async fn find(&mut self) -> Result<Found, DatabaseError> {
+        let crashed = sqlx::query(CLOSE_CRASHED)
+            .execute(&mut self.connection)
+            .await;
+        let crashed = crashed
+            .map_err(|source| self.error(source))?
+            .rows_affected();
+        let row = sqlx::query(FIND).fetch_one(&mut self.connection).await;
+        let row = row.map_err(|source| self.error(source))?;
+        let (head, last): (i64, i64) = (row.get("head"), row.get("last"));
+        let last_at = Timestamp::parse(row.get("last_at"));
+        let crl_number = CrlNumber::parse(row.get("crl_number"));
+        let here = sqlx::query(FIND_HERE).fetch_all(&mut self.connection).await;
+        let here = here.map_err(|source| self.error(source))?;
+        let ids = sqlx::query_scalar(FIND_IDS)
+            .fetch_all(&mut self.connection)
+            .await;
+        Ok(Found {
+            epoch: row.get("epoch"),
+            head: head.max(last).unsigned_abs(),
+            last_at: last_at.map_err(|_| self.damaged("a time in history"))?,
+            last_session: row.get::<i64, _>("last_session").unsigned_abs(),
+            crl_number: crl_number.ok_or_else(|| self.damaged("meta.crl_number"))?,
+            crashed,
+            here: here
+                .iter()
+                .map(|row| parse_here(row).ok_or_else(|| self.damaged("a row of joins")))
+                .collect::<Result<_, _>>()?,
+            ids: ids.map_err(|source| self.error(source))?,
+        })
+    }
+
+    /// Commits a batch: afterwards it is on the disk, or nothing of it is known to be.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError::fault`] tells whether the same batch may be tried again.
+    pub(crate) async fn commit(
+        &mut self,
+        batch: &Batch,
+        head: u64,
+        alive_at: Timestamp,
+    ) -> Result<(), DatabaseError> {
+        let query = sqlx::query(COMMIT)
+            .bind(batch.joins_json())
+            .bind(batch.entries_json())
+            .bind(batch.senders_json())
+            .bind(batch.ends_json())
+            .bind(batch.leaves_json())
+            .bind(head.to_string())
+            .bind(alive_at.to_string())
+            .bind(batch.crl_number.as_ref().map(ToString::to_string));
+        let Err(source) = query.execute(&mut self.connection).await else {
+            return Ok(());
+        };
+        // Whatever the error was, the next attempt must not find itself inside this one. There is
+        // nothing to roll back when `begin` itself failed, which SQLite reports as an error.
+        let _nothing_to_roll_back = self.connection.execute("rollback").await;
+        Err(self.error(source))
+    }
+
+    /// What is known of a run of one person's client.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be read.
+    pub(crate) async fn stored(&mut self, sender: &Sender) -> Result<Vec<Stored>, DatabaseError> {
+        let (id, run) = sender;
+        let rows = sqlx::query("select n, seq, hash from senders where id = ? and run = ?")
+            .bind(id.as_str())
+            .bind(run.as_str())
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(|source| self.error(source))?;
+        let stored = |row: &sqlx::sqlite::SqliteRow| Stored {
+            n: row.get::<i64, _>("n").unsigned_abs(),
+            seq: row.get::<i64, _>("seq").unsigned_abs(),
+            hash: row.get("hash"),
+        };
+        Ok(rows.iter().map(stored).collect())
+    }
+
+    /// Moves what the log holds into the file, as far as readers let it, and closes both.
+    pub(crate) async fn close(mut self) -> Result<(), DatabaseError> {
+        let checkpoint = self
+            .connection
+            .execute("pragma wal_checkpoint(passive)")
+            .await;
+        let path = self.path;
+        checkpoint.map_err(|source| DatabaseError::Sqlite {
+            path: path.clone(),
+            source,
+        })?;
+        self.connection
+            .close()
+            .await
+            .map_err(|source| DatabaseError::Sqlite { path, source })
+    }
+
+    /// Where the file is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn error(&self, source: sqlx::Error) -> DatabaseError {
+        DatabaseError::Sqlite {
+            path: self.path.clone(),
+            source,
+        }
+    }
+
+    fn damaged(&self, what: &'static str) -> DatabaseError {
+        DatabaseError::Damaged {
+            path: self.path.clone(),
+            what,
+        }
+    }
+}
+
+impl Pages {
+    /// The entries after `after` up to `to` as they go out, at most so many, and the seq of the
+    /// last one; `None` when there is none.
+    pub(crate) async fn page(
+        &self,
+        after: u64,
+        to: u64,
+        entries_max: u64,
+    ) -> Result<Option<(String, u64)>, sqlx::Error> {
+        let row = sqlx::query(PAGE)
+            .bind(after.cast_signed())
+            .bind(to.cast_signed())
+            .bind(entries_max.cast_signed())
+            .fetch_one(&self.pool)
+            .await?;
+        let (lines, last): (Option<String>, Option<i64>) = (row.get(0), row.get(1));
+        Ok(lines.zip(last.map(i64::unsigned_abs)))
+    }
+
+    /// When an entry was recorded; `None` when there is no such entry.
+    pub(crate) async fn time_of(&self, seq: u64) -> Result<Option<String>, sqlx::Error> {
+        sqlx::query_scalar("select at from history where seq = ?")
+            .bind(seq.cast_signed())
+            .fetch_optional(&self.pool)
+            .await
+    }
+
+    /// The last session of an ID: role, ip, when it ended and why.
+    pub(crate) async fn last_session(
+        &self,
+        id: &ClientId,
+    ) -> Result<Option<(String, String, Option<String>, Option<String>)>, sqlx::Error> {
+        sqlx::query_as(LAST_SESSION)
+            .bind(id.as_str())
+            .fetch_optional(&self.pool)
+            .await
+    }
+
+    /// Where to begin so that at most so many bytes of text follow: the seq before the first.
+    pub(crate) async fn start_of_tail(&self, head: u64, bytes: usize) -> Result<u64, sqlx::Error> {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let before: Option<i64> = sqlx::query_scalar(START_OF_TAIL)
+            .bind(head.cast_signed())
+            .bind(bytes)
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(before.map_or(head, i64::unsigned_abs))
+    }
+}
+
+impl Batch {
+    /// Whether there is nothing to commit.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+            && self.joins.is_empty()
+            && self.ends.is_empty()
+            && self.leaves.is_empty()
+            && self.crl_number.is_none()
+    }
+
+    fn joins_json(&self) -> String {
+        rows(self.joins.iter().map(|join| {
+            let Facts {
+                identity, local, ..
+            } = &join.facts;
+            json!([
+                join.session,
+                identity.id().as_str(),
+                identity.role().as_str(),
+                join.facts.ip.to_string(),
+                join.facts.port,
+                local.ip.to_string(),
+                local.interface.as_ref().map(|i| i.prefix_bits),
+                local.interface.as_ref().map(|i| &i.name),
+                local.interface.as_ref().and_then(|i| i.index),
+                identity.serial().to_string(),
+                identity.fingerprint().to_string(),
+                join.facts.tls,
+                join.facts.cipher,
+                join.facts.key_exchange,
+                join.facts.dialect,
+                join.at.to_string(),
+            ])
+        }))
+    }
+
+    fn entries_json(&self) -> String {
+        rows(self.entries.iter().map(|recorded| {
+            let Entry {
+                seq,
+                at,
+                id,
+                ip,
+                kind,
+            } = &recorded.entry;
+            let (kind, text) = match kind {
+                Kind::Message(line) => ("message", line.as_str()),
+                Kind::Enter => ("enter", ""),
+                Kind::Leave(reason) => ("leave", reason.as_str()),
+            };
+            let (at, ip) = (at.to_string(), ip.to_string());
+            json!([
+                seq,
+                at,
+                kind,
+                id.as_str(),
+                ip,
+                text,
+                recorded.session,
+                recorded.nonce
+            ])
+        }))
+    }
+
+    fn senders_json(&self) -> String {
+        rows(
+            self.senders
+                .iter()
+                .map(|((id, run), Stored { n, seq, hash })| {
+                    json!([id.as_str(), run.as_str(), slot(*n), n, seq, hash])
+                }),
+        )
+    }
+
+    fn ends_json(&self) -> String {
+        let ends = self.ends.iter();
+        rows(ends.map(|(session, at, reason)| json!([session, at.to_string(), reason.as_str()])))
+    }
+
+    fn leaves_json(&self) -> String {
+        rows(
+            self.leaves
+                .iter()
+                .map(|(id, seq, session)| json!([id.as_str(), seq, session])),
+        )
+    }
+}
+
+fn rows(rows: impl Iterator<Item = serde_json::Value>) -> String {
+    serde_json::Value::Array(rows.collect()).to_string()
+}
+
+fn parse_here(row: &sqlx::sqlite::SqliteRow) -> Option<(Left, Timestamp, Role)> {
+    let left = Left {
+        id: ClientId::parse(row.get("id")).ok()?,
+        ip: row.get::<&str, _>("ip").parse().ok()?,
+        session: row.get::<i64, _>("session").unsigned_abs(),
+        reason: Reason::parse(row.get("reason"))?,
+    };
+    Some((
+        left,
+        Timestamp::parse(row.get("joined_at")).ok()?,
+        Role::parse(row.get("role"))?,
+    ))
+}
+
+fn lock(path: &Path) -> Result<File, DatabaseError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let open = |source| DatabaseError::Open {
+        path: PathBuf::from(&name),
+        source,
+    };
+    let file = private_options()
+        .create(true)
+        .truncate(false)
+        .open(&name)
+        .map_err(open)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(DatabaseError::InUse {
+            path: path.to_owned(),
+        }),
+        Err(TryLockError::Error(source)) => Err(open(source)),
+    }
+}
+
+/// Makes the file before SQLite does, so that it never has another mode than it should.
+fn create(path: &Path) -> Result<(), DatabaseError> {
+    match private_options().create_new(true).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(source) => Err(DatabaseError::Open {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+fn private_options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
+    options
+}
+
+/// What was asked of SQLite is read back, because a setting that was not taken says nothing.
+async fn check_pragmas(
+    connection: &mut SqliteConnection,
+    path: &Path,
+) -> Result<(), DatabaseError> {
+    let sqlite = |source| DatabaseError::Sqlite {
+        path: path.to_owned(),
+        source,
+    };
+    let journal: String = sqlx::query_scalar("pragma journal_mode")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(sqlite)?;
+    let synchronous: i64 = sqlx::query_scalar("pragma synchronous")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(sqlite)?;
+    let found = [
+        ("journal_mode", journal, "wal"),
+        // 2 is FULL.
+        ("synchronous", synchronous.to_string(), "2"),
+    ];
+    for (pragma, found, wanted) in found {
+        if found != wanted {
+            return Err(DatabaseError::Pragma {
+                path: path.to_owned(),
+                pragma,
+                found,
+                wanted,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// One text and one hop to SQLite's thread for everything: a statement of its own for each row
+/// costs ten times as much.
+const COMMIT: &str = "
+    begin immediate;
+    insert into joins (session, id, role, ip, port, local_ip, prefix, interface, interface_index,
+        serial, fingerprint, tls, cipher, key_exchange, client, joined_at)
+    select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+        value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11,
+        value ->> 12, value ->> 13, value ->> 14, value ->> 15
+    from json_each(?);
+    insert into history (seq, at, kind, id, ip, text, session, nonce)
+    select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+        value ->> 6, value ->> 7
+    from json_each(?);
+    insert or replace into senders (id, run, slot, n, seq, hash)
+    select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
+    from json_each(?);
+    update joins set left_at = ended.value ->> 1, reason = ended.value ->> 2
+    from json_each(?) as ended
+    where joins.session = ended.value ->> 0;
+    update joins set leave_seq = gone.value ->> 1
+    from json_each(?) as gone
+    where joins.id = gone.value ->> 0
+        and joins.session <= gone.value ->> 2
+        and joins.leave_seq is null;
+    update meta set value = ? where key = 'head';
+    update meta set value = ? where key = 'alive_at';
+    update meta set value = coalesce(?, value) where key = 'crl_number';
+    commit";
+
+/// A session that was open when the server died ended when the server was last known to run.
+const CLOSE_CRASHED: &str = "
+    update joins
+    set left_at = max(joined_at, (select value from meta where key = 'alive_at')),
+        reason = 'server-crash'
+    where left_at is null";
+
+const FIND: &str = "
+    select
+        (select value from meta where key = 'epoch') as epoch,
+        (select cast(value as integer) from meta where key = 'head') as head,
+        (select coalesce(max(seq), 0) from history) as last,
+        coalesce(
+            (select at from history order by seq desc limit 1),
+            '1970-01-01T00:00:00.000Z'
+        ) as last_at,
+        (select coalesce(max(session), 0) from joins) as last_session,
+        (select value from meta where key = 'crl_number') as crl_number";
+
+const FIND_HERE: &str = "
+    select id, role, ip, max(session) as session, joined_at, coalesce(reason, 'server-crash') as reason
+    from joins
+    where leave_seq is null
+    group by id";
+
+/// Every ID once, by as many steps through the index as there are IDs.
+const FIND_IDS: &str = "
+    with recursive ids (id) as (
+        select min(id) from joins
+        union all
+        select (select min(joins.id) from joins where joins.id > ids.id) from ids
+        where ids.id is not null
+    )
+    select id from ids where id is not null";
+
+/// A page is put together by SQLite, one row a page: four times as fast as row by row.
+const PAGE: &str = "
+    select group_concat(seq || ' ' || at || ' ' || line, char(10)) || char(10), max(seq)
+    from (select seq, at, line from transcript where seq > ? and seq <= ? order by seq limit ?)";
+
+const LAST_SESSION: &str = "
+    select role, ip, left_at, reason from joins where id = ? order by session desc limit 1";
+
+/// Walks back from the head until the texts, each with some 80 bytes of stamp, fill the tail.
+const START_OF_TAIL: &str = "
+    with recursive back (seq, bytes, allowed) as (
+        select ?, 0, ?
+        union all
+        select back.seq - 1, back.bytes + octet_length(history.text) + 80, allowed
+        from back join history on history.seq = back.seq
+        where back.bytes + octet_length(history.text) + 80 <= allowed
+    )
+    select min(seq) from back";
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, SqlSafeStr as _};
+
+    use super::*;
+
+    async fn open(folder: &tempfile::TempDir) -> (Database, Pages, Found) {
+        Database::open(&folder.path().join("chat.db"))
+            .await
+            .expect("a database")
+    }
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a folder")
+    }
+
+    fn entry(seq: u64, kind: Kind) -> Recorded {
+        let entry = Entry {
+            seq,
+            at: Timestamp::from_unix_millis(1_795_255_200_000 + seq.cast_signed()),
+            id: ClientId::parse("张三").expect("a name"),
+            ip: "2001:db8::1".parse().expect("an address"),
+            kind,
+        };
+        Recorded {
+            entry,
+            session: 1,
+            nonce: None,
+        }
+    }
+
+    /// Entries of every kind, with texts that JSON and SQL must leave alone.
+    fn entries() -> Vec<Recorded> {
+        let texts = [
+            "hello",
+            "\"quoted\" \\ 'single' \t tab",
+            "你好 👨‍👩‍👧",
+            "] [bob@::1] hi",
+            "{}[]",
+        ];
+        let messages =
+            texts.map(|text| Kind::Message(wire::Line::parse(text.as_bytes()).expect("a line")));
+        let others = [Kind::Enter, Kind::Leave(Reason::Lost)];
+        let kinds = messages.into_iter().chain(others);
+        kinds.zip(1..).map(|(kind, seq)| entry(seq, kind)).collect()
+    }
+
+    #[tokio::test]
+    async fn every_statement_fits_the_tables() {
+        let folder = folder();
+        let (mut database, _, _) = open(&folder).await;
+        for sql in [
+            COMMIT,
+            CLOSE_CRASHED,
+            FIND,
+            FIND_HERE,
+            FIND_IDS,
+            PAGE,
+            LAST_SESSION,
+            START_OF_TAIL,
+        ] {
+            for part in sql.split(';').filter(|part| !part.trim().is_empty()) {
+                let prepared = database
+                    .connection
+                    .prepare(AssertSqlSafe(part).into_sql_str())
+                    .await;
+                assert!(prepared.is_ok(), "{part}: {:?}", prepared.err());
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_page_is_what_the_recorder_would_have_sent() {
+        let folder = folder();
+        let (mut database, pages, _) = open(&folder).await;
+        let batch = Batch {
+            entries: entries(),
+            ..Batch::default()
+        };
+        database
+            .commit(&batch, 7, Timestamp::EPOCH)
+            .await
+            .expect("a commit");
+        let mut sent = Vec::new();
+        batch
+            .entries
+            .iter()
+            .for_each(|recorded| recorded.entry.encode(&mut sent));
+        let page = pages.page(0, 100, 256).await.expect("a page");
+        assert_eq!(page, Some((String::from_utf8(sent).expect("text"), 7)));
+        let part = pages.page(2, 5, 2).await.expect("a page").expect("entries");
+        assert_eq!((part.0.lines().count(), part.1), (2, 4));
+        assert_eq!(pages.page(7, 100, 256).await.expect("no page"), None);
+    }
+
+    #[tokio::test]
+    async fn the_tail_begins_where_it_fits() {
+        let folder = folder();
+        let (mut database, pages, _) = open(&folder).await;
+        let batch = Batch {
+            entries: entries(),
+            ..Batch::default()
+        };
+        database
+            .commit(&batch, 7, Timestamp::EPOCH)
+            .await
+            .expect("a commit");
+        assert_eq!(pages.start_of_tail(7, 1_000_000).await.expect("a start"), 0);
+        assert_eq!(pages.start_of_tail(7, 0).await.expect("a start"), 7);
+        let some = pages.start_of_tail(7, 200).await.expect("a start");
+        assert!((4..7).contains(&some), "{some}");
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_fails_leaves_nothing_behind_and_can_be_tried_again() {
+        let folder = folder();
+        let (mut database, pages, _) = open(&folder).await;
+        let mut other = SqliteConnectOptions::new()
+            .filename(folder.path().join("chat.db"))
+            .connect()
+            .await
+            .expect("a second connection");
+        other.execute("begin immediate").await.expect("the lock");
+        let batch = Batch {
+            entries: entries(),
+            ..Batch::default()
+        };
+        let failure = database
+            .commit(&batch, 7, Timestamp::EPOCH)
+            .await
+            .expect_err("locked");
+        assert_eq!(failure.fault(), Fault::Passing("the database is locked"));
+        other.execute("rollback").await.expect("no lock");
+        assert_eq!(pages.page(0, 100, 256).await.expect("no page"), None);
+        database
+            .commit(&batch, 7, Timestamp::EPOCH)
+            .await
+            .expect("a commit");
+
+        // A seq that is there already is no passing fault, and nothing of its batch is stored.
+        let mut twice = entries();
+        twice.push(entry(8, Kind::Enter));
+        twice.reverse();
+        let batch = Batch {
+            entries: twice,
+            ..Batch::default()
+        };
+        let failure = database
+            .commit(&batch, 8, Timestamp::EPOCH)
+            .await
+            .expect_err("twice");
+        assert_eq!(failure.fault(), Fault::Fatal);
+        assert_eq!(pages.page(7, 100, 256).await.expect("no page"), None);
+    }
+
+    #[tokio::test]
+    async fn a_second_server_is_kept_away() {
+        let folder = folder();
+        let (_database, _, _) = open(&folder).await;
+        let second = Database::open(&folder.path().join("chat.db")).await;
+        assert!(matches!(second, Err(DatabaseError::InUse { .. })));
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn the_file_is_not_for_everyone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = folder();
+        let (_database, _, _) = open(&folder).await;
+        let mode = std::fs::metadata(folder.path().join("chat.db"))
+            .expect("a file")
+            .permissions();
+        assert_eq!(mode.mode() & 0o777, 0o640);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_database_is_said_to_be_damaged() {
+        let folder = folder();
+        let path = folder.path().join("chat.db");
+        std::fs::write(
+            &path,
+            "this is not a database, and long enough to be looked at".repeat(20),
+        )
+        .expect("a file");
+        let failure = Database::open(&path).await.expect_err("no database");
+        assert!(failure.is_io_or_corruption(), "{failure}");
+    }
+}

@@ -1,0 +1,373 @@
+//! From an accepted socket to a session: TLS, the gate, the row in `joins`, the greeting.
+
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, SystemTime};
+
+use pki::{Revocations, ServerTls, Verdict};
+use rustls::{HandshakeKind, ProtocolVersion};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info};
+use wire::{Reason, Refusal, Timestamp, Welcome};
+
+use crate::config::Limits;
+use crate::database::Facts;
+use crate::inbound::{Dialect, Inbound, Links};
+use crate::network::{LocalEnd, Metered};
+use crate::outbound::{OWED_MAX, Outbound};
+use crate::recorder::{Ask, Asks, Enter, Entered, SessionHandle};
+use crate::refusals::Refusals;
+use crate::session::{Session, Watch, drain};
+use crate::transcript::Transcript;
+
+/// What every connection is served with.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) tls: ServerTls,
+    pub(crate) revocations: watch::Receiver<Revocations>,
+    pub(crate) asks: Asks,
+    pub(crate) transcript: Transcript,
+    pub(crate) room: String,
+    pub(crate) epoch: String,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) stop: CancellationToken,
+    /// Ends sessions that did not end when they were told to.
+    pub(crate) abandon: CancellationToken,
+    pub(crate) refusals: Refusals,
+}
+
+/// A connection that was accepted, and nothing more.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) stream: TcpStream,
+    pub(crate) ip: IpAddr,
+    pub(crate) port: u16,
+    pub(crate) local: LocalEnd,
+}
+
+/// A client that was let in.
+pub(crate) struct Admitted {
+    stream: TlsStream<Metered<TcpStream>>,
+    facts: Facts,
+    revocations: watch::Receiver<Revocations>,
+}
+
+/// The first byte of a TLS record with a handshake message (RFC 8446, section 5.1).
+const TLS_HANDSHAKE: u8 = 22;
+
+/// How long a refused peer has to take its refusal.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What somebody is told who does not speak TLS.
+const NOT_TLS: &str = "this room needs TLS and a client certificate: \
+    use `client --cert YOU.pem`, or `openssl s_client -cert YOU.pem -key YOU.pem -CAfile YOU.pem -connect HOST:PORT`\n";
+
+/// Shakes hands. `None` when the client was not let in, which has been logged.
+pub(crate) async fn shake(connection: Connection, shared: &Shared) -> Option<Admitted> {
+    let (ip, port) = (connection.ip, connection.port);
+    let deadline = shared.limits.handshake_timeout;
+    // One deadline around everything: no phase of a handshake has its own.
+    match tokio::time::timeout(deadline, try_shake(connection, shared)).await {
+        Ok(admitted) => admitted,
+        Err(_) => {
+            let seconds = deadline.as_secs();
+            let cause = format!("no handshake within {seconds} s");
+            shared.refusals.log(ip, port, &cause);
+            None
+        }
+    }
+}
+
+async fn try_shake(connection: Connection, shared: &Shared) -> Option<Admitted> {
+    let Connection {
+        mut stream,
+        ip,
+        port,
+        local,
+    } = connection;
+    match first_byte(&stream).await {
+        Some(TLS_HANDSHAKE) => {}
+        Some(_) => {
+            shared.refusals.log(ip, port, "not TLS");
+            if stream.write_all(NOT_TLS.as_bytes()).await.is_ok() {
+                close(&mut stream).await;
+            }
+            return None;
+        }
+        None => {
+            debug!(%ip, port, "closed before it said anything");
+            return None;
+        }
+    }
+    // Subscribed before it is judged: a list that comes in between is seen by the session.
+    let mut revocations = shared.revocations.clone();
+    let list = revocations.borrow_and_update().clone();
+    let (config, verdict) = match shared.tls.accept(list) {
+        Ok(accepted) => accepted,
+        Err(failure) => {
+            error!("{failure}");
+            return None;
+        }
+    };
+    let accepting = TlsAcceptor::from(config)
+        .accept(Metered::new(stream))
+        .into_fallible();
+    match accepting.await {
+        Ok(stream) => {
+            let facts = facts(&stream, &verdict, ip, port, local, shared)?;
+            Some(Admitted {
+                stream,
+                facts,
+                revocations,
+            })
+        }
+        Err((failure, mut stream)) => {
+            // The gate's own words, where it had a say; what rustls saw, where it had not.
+            match verdict.get() {
+                Some(Err(refusal)) => shared.refusals.log(ip, port, &refusal.to_string()),
+                _ => shared.refusals.log(ip, port, &describe(&failure)),
+            }
+            close(&mut stream).await;
+            None
+        }
+    }
+}
+
+impl Admitted {
+    /// Asks the recorder in, greets, and serves the session until it ends.
+    pub(crate) async fn serve(self, shared: &Shared) {
+        let Self {
+            mut stream,
+            facts,
+            mut revocations,
+        } = self;
+        let identity = Arc::new(facts.identity.clone());
+        let gate = shared.tls.gate().clone();
+        let list = revocations.borrow_and_update().clone();
+        if let Err(refusal) = gate.still_welcome(&identity, &list, SystemTime::now()) {
+            shared
+                .refusals
+                .log(facts.ip, facts.port, &refusal.to_string());
+            close(&mut stream).await;
+            return;
+        }
+        let (owed, owing) = mpsc::channel(OWED_MAX);
+        let (end, ends) = mpsc::channel(1);
+        let handle = SessionHandle {
+            owed: owed.clone(),
+            end,
+        };
+        let Entered { session, pace } = match enter(shared, &facts, handle).await {
+            Some(Ok(entered)) => entered,
+            Some(Err(refusal)) => {
+                shared.refusals.log(facts.ip, facts.port, &refusal.words);
+                refuse(&mut stream, &refusal).await;
+                return;
+            }
+            None => return,
+        };
+        log_entered(&facts, session);
+
+        let limits = shared.limits.clone();
+        let (transcript, asks) = (shared.transcript.clone(), shared.asks.clone());
+        let speaks = if facts.dialect.is_some() {
+            Dialect::Ours
+        } else {
+            Dialect::Plain
+        };
+        let written = stream.get_ref().0.written();
+        let (reader, writer) = tokio::io::split(stream);
+        let mut outbound = Outbound::new(writer, written, transcript.clone(), owing, &limits);
+        outbound.greet(&welcome(&facts, shared));
+        if speaks == Dialect::Plain {
+            outbound.follow(transcript.head().saturating_sub(limits.backlog_entries));
+        }
+        let links = Links {
+            identity: identity.clone(),
+            session,
+            pace,
+            asks,
+            owed,
+            transcript,
+        };
+        let inbound = Inbound::new(reader, speaks, links);
+        let stop = shared.stop.clone();
+        let watch = Watch {
+            identity: identity.clone(),
+            ends,
+            gate,
+            revocations,
+            stop,
+        };
+        let reason = until_panic(
+            Session {
+                inbound,
+                outbound,
+                watch,
+                limits,
+            }
+            .run(),
+        )
+        .await;
+
+        info!(id = %identity.id(), session, %reason, "left");
+        let leave = Ask::Leave {
+            id: identity.id().clone(),
+            session,
+            reason,
+        };
+        if shared.asks.send(leave).await.is_err() {
+            debug!("the recorder ended before the session");
+        }
+    }
+}
+
+/// Asks the recorder in. It always answers, so that nobody is here without a session; `None` when
+/// it has ended.
+async fn enter(
+    shared: &Shared,
+    facts: &Facts,
+    handle: SessionHandle,
+) -> Option<Result<Entered, Refusal>> {
+    let (reply, answer) = oneshot::channel();
+    let enter = Enter {
+        facts: facts.clone(),
+        handle,
+        reply,
+    };
+    shared.asks.send(Ask::Enter(Box::new(enter))).await.ok()?;
+    answer.await.ok()
+}
+
+/// What is known of a connection now that its client was let in.
+fn facts(
+    stream: &TlsStream<Metered<TcpStream>>,
+    verdict: &Verdict,
+    ip: IpAddr,
+    port: u16,
+    local: LocalEnd,
+    shared: &Shared,
+) -> Option<Facts> {
+    let tls = stream.get_ref().1;
+    // With resumption off, every handshake is a full one and the gate has judged it.
+    let was_judged = tls.handshake_kind() != Some(HandshakeKind::Resumed);
+    let Some(Ok(identity)) = verdict.get().filter(|_| was_judged) else {
+        error!(%ip, port, "a handshake succeeded that the gate never judged");
+        shared.refusals.log(ip, port, "not judged by the gate");
+        return None;
+    };
+    Some(Facts {
+        identity: identity.clone(),
+        ip,
+        port,
+        local,
+        tls: match tls.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
+            _ => "unknown",
+        },
+        cipher: tls
+            .negotiated_cipher_suite()
+            .map_or_else(String::new, |suite| {
+                suite.suite().as_str().unwrap_or_default().to_owned()
+            }),
+        key_exchange: tls
+            .negotiated_key_exchange_group()
+            .map(|g| format!("{:?}", g.name())),
+        dialect: (tls.alpn_protocol() == Some(wire::ALPN)).then_some("countersign/1"),
+    })
+}
+
+fn welcome(facts: &Facts, shared: &Shared) -> Welcome {
+    Welcome {
+        id: facts.identity.id().clone(),
+        role: facts.identity.role(),
+        ip: facts.ip,
+        room: shared.room.clone(),
+        head: shared.transcript.head(),
+        epoch: shared.epoch.clone(),
+        clock: Timestamp::from(SystemTime::now()),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+fn log_entered(facts: &Facts, session: u64) {
+    let identity = &facts.identity;
+    info!(
+        id = %identity.id(),
+        ip = %facts.ip,
+        port = facts.port,
+        local = %facts.local,
+        session,
+        role = %identity.role(),
+        tls = facts.tls,
+        cipher = %facts.cipher,
+        key_exchange = facts.key_exchange.as_deref().unwrap_or("none"),
+        serial = %identity.serial(),
+        fingerprint = %identity.fingerprint(),
+        dialect = facts.dialect.unwrap_or("plain"),
+        "entered"
+    );
+}
+
+/// The first byte that a peer sends, left where it is; `None` when it sends nothing.
+async fn first_byte(stream: &TcpStream) -> Option<u8> {
+    let mut first = [0];
+    match stream.peek(&mut first).await {
+        Ok(1) => Some(first[0]),
+        _ => None,
+    }
+}
+
+async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, refusal: &Refusal) {
+    let line = format!("{refusal}\n");
+    if stream.write_all(line.as_bytes()).await.is_ok() {
+        close(stream).await;
+    }
+}
+
+/// Ends a connection so that what was sent last arrives: half-close, then drain for a moment.
+async fn close<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) {
+    // A peer that is gone already needs no goodbye.
+    let half_closed = tokio::time::timeout(CLOSE_TIMEOUT, stream.shutdown()).await;
+    if matches!(half_closed, Ok(Ok(()))) {
+        drain(stream).await;
+    }
+}
+
+/// Why a handshake failed, in words, when the gate had no say in it.
+fn describe(failure: &std::io::Error) -> String {
+    let inner = failure
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match inner {
+        Some(rustls::Error::NoCertificatesPresented) => "no certificate was presented".to_owned(),
+        Some(rustls::Error::AlertReceived(alert)) => {
+            format!("the client refused this server: {alert:?}")
+        }
+        Some(other) => other.to_string(),
+        None if failure.kind() == std::io::ErrorKind::UnexpectedEof => {
+            "the client closed the connection during the handshake".to_owned()
+        }
+        None => failure.to_string(),
+    }
+}
+
+/// Runs a session; a panic in it ends this session and no other.
+async fn until_panic(session: impl Future<Output = Reason>) -> Reason {
+    tokio::pin!(session);
+    std::future::poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| session.as_mut().poll(cx)));
+        polled.unwrap_or_else(|_| {
+            error!("a session panicked; the others go on");
+            Poll::Ready(Reason::Lost)
+        })
+    })
+    .await
+}

@@ -1,0 +1,355 @@
+//! What comes in from one session: lines to say and commands, one after the other.
+//!
+//! Memory is bounded by not reading: a session has at most 64 lines on their way to their
+//! answers, and one command on its way to its reply.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use pki::Identity;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
+use wire::limits::{LINE_BYTES_MAX, UNACKNOWLEDGED_LINES_MAX};
+use wire::{
+    ClientId, Code, Line, LineDecoder, Nonce, Overlong, Reason, Refusal, Reply, Request, Start,
+};
+
+use crate::outbound::Owed;
+use crate::pace::Pace;
+use crate::recorder::{Ask, Asks, End, Said};
+use crate::transcript::Transcript;
+
+/// What is read at once; a session that is quiet holds no more than this.
+const READ_BYTES: usize = 2 * 1024;
+
+/// The inbound half of a session.
+pub(crate) struct Inbound<R> {
+    reader: R,
+    decoder: LineDecoder,
+    buffer: BytesMut,
+    /// What waits for its turn. It stays here while it waits, so that nothing which was read whole
+    /// is lost when the wait is broken off.
+    pending: Option<Pending>,
+    /// One for each line that may be on its way to its answer.
+    lines: Arc<Semaphore>,
+    /// One for the command that may be on its way to its reply.
+    command: Arc<Semaphore>,
+    speaks: Dialect,
+    has_followed: bool,
+    heard_at: Instant,
+    /// Whether the server is being stopped: nothing more is read, and nothing waits for its turn.
+    is_finishing: bool,
+    links: Links,
+}
+
+/// Whose half it is, and what it is tied to.
+pub(crate) struct Links {
+    pub(crate) identity: Arc<Identity>,
+    /// Of `joins`.
+    pub(crate) session: u64,
+    pub(crate) pace: Arc<Pace>,
+    pub(crate) asks: Asks,
+    pub(crate) owed: mpsc::Sender<Owed>,
+    pub(crate) transcript: Transcript,
+}
+
+/// The two ways to speak with a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Any TLS tool: entries come by themselves.
+    Plain,
+    /// `countersign/1`: the client says where to start.
+    Ours,
+}
+
+#[derive(Debug, Clone)]
+enum Pending {
+    Say(Option<Nonce>, Line),
+    Command(Request),
+    Refuse(Refusal),
+}
+
+impl<R: AsyncRead + Unpin> Inbound<R> {
+    pub(crate) fn new(reader: R, speaks: Dialect, links: Links) -> Self {
+        Self {
+            reader,
+            decoder: LineDecoder::new(LINE_BYTES_MAX),
+            buffer: BytesMut::new(),
+            pending: None,
+            lines: Arc::new(Semaphore::new(UNACKNOWLEDGED_LINES_MAX)),
+            command: Arc::new(Semaphore::new(1)),
+            speaks,
+            has_followed: speaks == Dialect::Plain,
+            heard_at: Instant::now(),
+            is_finishing: false,
+            links,
+        }
+    }
+
+    /// One thing: reads until there is a line, waits for its turn, does it. May be broken off at
+    /// any point and taken up again.
+    pub(crate) async fn step(&mut self) -> Option<End> {
+        loop {
+            match self.pending.clone() {
+                Some(Pending::Say(nonce, line)) => return self.say(nonce, line).await,
+                Some(Pending::Command(request)) => return self.command(request).await,
+                Some(Pending::Refuse(refusal)) => return self.refuse(refusal).await,
+                None => {}
+            }
+            match self.decoder.decode(&mut self.buffer) {
+                Some(Ok(line)) => self.pending = understand(&line),
+                Some(Err(Overlong::Line(prefix))) => {
+                    self.pending = Some(Pending::Refuse(Request::too_long(&prefix)));
+                }
+                Some(Err(Overlong::Endless)) => {
+                    let words = "a line went on without end".into();
+                    return Some(End {
+                        reason: Reason::Flooding,
+                        words,
+                    });
+                }
+                None if self.is_finishing => return Some(end(Reason::ShuttingDown)),
+                None => {
+                    self.buffer.reserve(READ_BYTES);
+                    match self.reader.read_buf(&mut self.buffer).await {
+                        Ok(0) => return Some(end(Reason::Goodbye)),
+                        Ok(_) => self.heard_at = Instant::now(),
+                        Err(_) => return Some(end(Reason::Lost)),
+                    }
+                }
+            }
+        }
+    }
+
+    /// The server stops: what was read whole is still recorded, nothing more is read.
+    pub(crate) async fn finish_what_was_read(&mut self) {
+        self.is_finishing = true;
+        while self.step().await.is_none() {}
+    }
+
+    /// When this session will have been silent for too long; never while it waits for its turn,
+    /// because then it is the server that is not reading.
+    pub(crate) fn silent_at(&self, silence_timeout: Duration) -> Option<Instant> {
+        let is_listened_to = self.speaks == Dialect::Ours && self.pending.is_none();
+        is_listened_to.then(|| self.heard_at + silence_timeout)
+    }
+
+    /// Waits until every line under way has been answered.
+    pub(crate) async fn all_answered(&self) {
+        let all = u32::try_from(UNACKNOWLEDGED_LINES_MAX).expect("the limit is small");
+        // The semaphore is never closed, so this ends when the last permit is back.
+        let _all_permits = self.lines.acquire_many(all).await;
+    }
+
+    /// Hands something to the outbound half, which may be gone already.
+    pub(crate) async fn owe(&self, owed: Owed) {
+        if self.links.owed.send(owed).await.is_err() {
+            tracing::trace!("the connection was gone before an answer");
+        }
+    }
+
+    /// What is still coming.
+    pub(crate) fn reader(&mut self) -> &mut R {
+        &mut self.reader
+    }
+
+    async fn say(&mut self, nonce: Option<Nonce>, line: Line) -> Option<End> {
+        let permit = self.turn(&self.lines).await;
+        let Ok(place) = self.links.asks.reserve().await else {
+            return Some(server_gone());
+        };
+        let (id, session) = (self.links.identity.id().clone(), self.links.session);
+        place.send(Ask::Say(Said {
+            id,
+            session,
+            nonce,
+            line,
+            permit,
+        }));
+        self.done()
+    }
+
+    async fn refuse(&mut self, refusal: Refusal) -> Option<End> {
+        // A refused line takes a line's turn, or refusals could be had without end.
+        let permit = self.turn(&self.lines).await;
+        if let Some(nonce) = refusal.nonce.clone() {
+            let Ok(place) = self.links.asks.reserve().await else {
+                return Some(server_gone());
+            };
+            place.send(Ask::Spend {
+                id: self.links.identity.id().clone(),
+                nonce,
+            });
+        }
+        let Ok(place) = self.links.owed.reserve().await else {
+            return Some(end(Reason::Lost));
+        };
+        place.send(Owed::Answer(Some(format!("{refusal}\n")), permit));
+        self.done()
+    }
+
+    async fn command(&mut self, request: Request) -> Option<End> {
+        // The next command waits until this one's reply has gone out.
+        let permit = self.turn(&self.command).await;
+        let head = self.links.transcript.head();
+        let owed = match request {
+            Request::Quit => return Some(end(Reason::Goodbye)),
+            Request::Ping => Owed::At(permit),
+            Request::History { last, before } => {
+                let to = before.map_or(head, |before| before.saturating_sub(1).min(head));
+                let after = last.map_or(0, |last| to.saturating_sub(last));
+                Owed::Replay { after, to, permit }
+            }
+            Request::Follow(start) => match self.follow(start, head).await {
+                Ok(after) => Owed::Follow { after, permit },
+                Err(refusal) => Owed::Reply(format!("{refusal}\n"), permit),
+            },
+            Request::Who => Owed::Reply(self.who(), permit),
+            Request::Whois(id) => Owed::Reply(self.whois(&id).await, permit),
+            Request::Help => Owed::Reply(help(), permit),
+            Request::Nick => Owed::Reply(nick(&self.links.identity), permit),
+            // Lines are not commands; `understand` tells them apart.
+            Request::Say(_) | Request::SayOnce(..) => return self.done(),
+        };
+        let follows = matches!(owed, Owed::Follow { .. });
+        let Ok(place) = self.links.owed.reserve().await else {
+            return Some(end(Reason::Lost));
+        };
+        place.send(owed);
+        self.has_followed |= follows;
+        self.done()
+    }
+
+    /// Waits for a permit, and for the person's pace.
+    async fn turn(&self, permits: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+        let permit = permits.clone().acquire_owned().await;
+        if !self.is_finishing {
+            self.links.pace.turn().await;
+        }
+        permit.expect("a session's semaphore is never closed")
+    }
+
+    /// The pending thing is done, and nothing can break it off any more.
+    fn done(&mut self) -> Option<End> {
+        self.pending = None;
+        // Until now it was the server that was not reading.
+        self.heard_at = Instant::now();
+        None
+    }
+
+    /// The seq after which to follow.
+    async fn follow(&self, start: Start, head: u64) -> Result<u64, Refusal> {
+        if self.has_followed {
+            let words = "this session follows already; connect anew to start elsewhere";
+            return Err(Refusal::new(Code::AlreadyFollowing, words));
+        }
+        let (seq, at) = match start {
+            Start::Beginning => return Ok(0),
+            Start::Head => return Ok(head),
+            Start::After { seq, at } => (seq, at),
+        };
+        let found = self.links.transcript.time_of(seq).await.map_err(|error| {
+            tracing::error!(%error, "history cannot be read");
+            Refusal::new(Code::TryLater, "history cannot be read now")
+        })?;
+        if found.is_some_and(|found| found == at.to_string()) {
+            return Ok(seq);
+        }
+        let words = format!(
+            "entry {seq} is not the one you know: the database was replaced or restored; \
+             /follow 0 or /follow head starts afresh"
+        );
+        Err(Refusal::new(Code::OtherHistory, words))
+    }
+
+    fn who(&self) -> String {
+        let view = self.links.transcript.clone().view();
+        let count = view.here.len() as u64;
+        let mut text = format!(
+            "{}\n",
+            Reply::Who {
+                seq: view.head,
+                count
+            }
+        );
+        for here in view.here.iter() {
+            text.push_str(&format!("{}\n", Reply::Here(here.clone())));
+        }
+        text
+    }
+
+    async fn whois(&self, id: &ClientId) -> String {
+        let view = self.links.transcript.clone().view();
+        if let Some(here) = view.here.iter().find(|here| here.id == *id) {
+            return format!(
+                "= whois {id} role={} ip={} since={} sessions={}\n",
+                here.role, here.ip, here.since, here.sessions
+            );
+        }
+        let refusal = match self.links.transcript.last_session(id).await {
+            Ok(Some((role, ip, left, why))) => {
+                let (left, why) = (left.unwrap_or_default(), why.unwrap_or_default());
+                return format!(
+                    "= whois {id} role={role} ip={ip} left={left} reason={why} sessions=0\n"
+                );
+            }
+            Ok(None) => Refusal::new(Code::UnknownId, format!("{id} was never here")),
+            Err(error) => {
+                tracing::error!(%error, "joins cannot be read");
+                Refusal::new(Code::TryLater, "the record cannot be read now")
+            }
+        };
+        format!("{refusal}\n")
+    }
+}
+
+/// What a line asks for; nothing, when it is empty.
+fn understand(line: &[u8]) -> Option<Pending> {
+    match Request::parse(line) {
+        Ok(None) => None,
+        Ok(Some(Request::Say(line))) => Some(Pending::Say(None, line)),
+        Ok(Some(Request::SayOnce(nonce, line))) => Some(Pending::Say(Some(nonce), line)),
+        Ok(Some(request)) => Some(Pending::Command(request)),
+        Err(refusal) => Some(Pending::Refuse(refusal)),
+    }
+}
+
+fn end(reason: Reason) -> End {
+    End {
+        reason,
+        words: String::new(),
+    }
+}
+
+fn server_gone() -> End {
+    End {
+        reason: Reason::ShuttingDown,
+        words: "the server cannot record any more".into(),
+    }
+}
+
+fn help() -> String {
+    let mut text = format!("{}\n", Reply::Begin("help".into()));
+    for command in wire::COMMANDS {
+        let usage = format!("{} {}", command.name, command.arguments);
+        let line = format!("help {:<30} {}", usage.trim_end(), command.what);
+        text.push_str(&format!("{}\n", Reply::Other(line)));
+    }
+    let line = "help anything else is said; // at the beginning says one slash".to_owned();
+    text.push_str(&format!(
+        "{}\n{}\n",
+        Reply::Other(line),
+        Reply::End("help".into())
+    ));
+    text
+}
+
+fn nick(identity: &Identity) -> String {
+    let words = format!(
+        "you are {} because your certificate says so; for another name, ask for another certificate",
+        identity.id()
+    );
+    format!("{}\n", Refusal::new(Code::NameFromCertificate, words))
+}

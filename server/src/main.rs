@@ -1,0 +1,143 @@
+//! The room's program: parse, run, exit code.
+
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use clap::Parser as _;
+use server::args::{Args, Command, Hinted, Serve};
+use server::query::{Format, QueryError, query};
+use server::{Failure, log};
+use tokio::sync::Notify;
+use tracing::{info, warn};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(failure) => return fail(&anyhow::Error::new(failure).context("cannot start")),
+    };
+    let done = runtime.block_on(async {
+        match &args.command {
+            Some(Command::Query { sql, db, csv, json }) => ask(db, sql.clone(), *csv, *json).await,
+            None => serve(&args.serve).await,
+        }
+    });
+    // Standard output may be stuck in a write that nobody reads; it must not hold up the end.
+    runtime.shutdown_background();
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => fail(&failure),
+    }
+}
+
+async fn serve(serve: &Serve) -> Result<()> {
+    let config = serve.load()?;
+    let _log = match &serve.log_file {
+        Some(path) => log::start(Some(path))
+            .with_context(|| format!("cannot open the log {}", path.display()))?,
+        None => log::start(None)?,
+    };
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(files) => tracing::debug!(files, "open files"),
+        Err(failure) => warn!(error = %failure, "the limit on open files stays as it is"),
+    }
+    let reload = Arc::new(Notify::new());
+    let stop = stop_signal(reload.clone())?;
+    let listener = serve.listen()?;
+    let address = listener.local_addr()?;
+    let ca = config.gate.anchor();
+    info!(
+        room = config.room,
+        ca_fingerprint = %ca.fingerprint,
+        db = %absolute(&config.db).display(),
+        revocation = config.crl.as_ref().map_or("off", |_| "on"),
+        "listening on {address}"
+    );
+    if config.crl.is_none() {
+        warn!("--no-revocation: revoked certificates are let in");
+    }
+    server::run(config, listener, stop, reload).await?;
+    info!("stopped");
+    Ok(())
+}
+
+async fn ask(db: &Path, sql: String, csv: bool, json: bool) -> Result<()> {
+    let format = match (csv, json) {
+        (true, _) => Format::Csv,
+        (_, true) => Format::Json,
+        _ => Format::Table,
+    };
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match query(db, sql, format, &mut out).await {
+        // Whoever reads has read enough.
+        Err(QueryError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(failure) => Err(failure.into()),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Done at the first SIGTERM or SIGINT; a second one ends the program at once.
+#[cfg(unix)]
+fn stop_signal(reload: Arc<Notify>) -> Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut hangups = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
+    tokio::spawn(async move {
+        while hangups.recv().await.is_some() {
+            reload.notify_one();
+        }
+    });
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    tokio::spawn(async move {
+        let mut stop = Some(stop);
+        loop {
+            let code = tokio::select! {
+                _ = terminate.recv() => 143,
+                _ = interrupt.recv() => 130,
+            };
+            match stop.take() {
+                Some(stop) => drop(stop),
+                None => std::process::exit(code),
+            }
+        }
+    });
+    Ok(async move {
+        // The other end is dropped, not used: either way it is time to stop.
+        let _dropped = stopped.await;
+    })
+}
+
+#[cfg(not(unix))]
+fn stop_signal(_reload: Arc<Notify>) -> Result<impl Future<Output = ()>> {
+    Ok(async {
+        if let Err(failure) = tokio::signal::ctrl_c().await {
+            warn!(error = %failure, "cannot wait for Ctrl-C");
+            std::future::pending::<()>().await;
+        }
+    })
+}
+
+fn absolute(path: &Path) -> std::path::PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn fail(failure: &anyhow::Error) -> ExitCode {
+    eprintln!("server: error: {failure:#}");
+    let server_failure = failure.downcast_ref::<Failure>();
+    let hint = failure
+        .downcast_ref::<Hinted>()
+        .map(|hinted| hinted.hint.as_str())
+        .or_else(|| server_failure.and_then(Failure::hint));
+    if let Some(hint) = hint {
+        eprintln!("server: hint: {hint}");
+    }
+    ExitCode::from(server_failure.map_or(1, Failure::exit_code))
+}

@@ -1,0 +1,289 @@
+//! Who is here. Enters and leaves are about people, sessions are about connections.
+//!
+//! A person has come when the first session begins, and has gone when the last one said goodbye,
+//! or when none has been there for a while: a connection that breaks and comes back is no event.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pki::Identity;
+use wire::{ClientId, Code, Here, Reason, Refusal, Timestamp};
+
+use crate::config::SameId;
+use crate::pace::Pace;
+
+/// The rules of coming and going.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
+    pub(crate) same_id: SameId,
+    pub(crate) sessions_per_minute: u32,
+    pub(crate) line_rate: u32,
+    pub(crate) line_burst: u32,
+    /// How long a person may be without a session before the leave is written.
+    pub(crate) absence_max: Duration,
+}
+
+/// Everyone who is here, and who was a moment ago.
+#[derive(Debug)]
+pub(crate) struct Presence<H> {
+    rules: Rules,
+    people: BTreeMap<ClientId, Person<H>>,
+    /// No absence becomes a leave before this moment.
+    due: Option<Instant>,
+}
+
+/// A session that is here. `H` is how it is told that it must end.
+#[derive(Debug)]
+pub(crate) struct Live<H> {
+    pub(crate) session: u64,
+    pub(crate) identity: Identity,
+    pub(crate) ip: IpAddr,
+    pub(crate) since: Timestamp,
+    pub(crate) handle: H,
+}
+
+/// What follows from a session that begins.
+#[derive(Debug)]
+pub(crate) struct Entered<H> {
+    /// The sessions that it takes the place of.
+    pub(crate) replaced: Vec<Live<H>>,
+    /// Whether the person was not here before: an enter is to be written.
+    pub(crate) is_new: bool,
+    pub(crate) pace: Arc<Pace>,
+}
+
+/// A person who has left: a leave is to be written.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Left {
+    pub(crate) id: ClientId,
+    pub(crate) ip: IpAddr,
+    /// The last session.
+    pub(crate) session: u64,
+    pub(crate) reason: Reason,
+}
+
+#[derive(Debug)]
+struct Person<H> {
+    /// Oldest first.
+    sessions: Vec<Live<H>>,
+    /// Set while the person counts as here without a session.
+    absent: Option<Absent>,
+    /// When sessions began, within the last minute.
+    began: VecDeque<Instant>,
+    pace: Arc<Pace>,
+    role: wire::Role,
+}
+
+#[derive(Debug)]
+struct Absent {
+    until: Instant,
+    since: Timestamp,
+    left: Left,
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+impl<H> Presence<H> {
+    pub(crate) fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            people: BTreeMap::new(),
+            due: None,
+        }
+    }
+
+    /// Notes somebody who was here when the server stopped, and may come back until then.
+    pub(crate) fn remember(
+        &mut self,
+        left: Left,
+        since: Timestamp,
+        role: wire::Role,
+        until: Instant,
+    ) {
+        let mut person = Person::new(&self.rules, role);
+        let id = left.id.clone();
+        person.absent = Some(Absent { until, since, left });
+        self.people.insert(id, person);
+        self.note_due(until);
+    }
+
+    /// Whether a session may begin, before a number is given to it.
+    ///
+    /// # Errors
+    ///
+    /// The refusal for the client.
+    pub(crate) fn may_enter(&mut self, id: &ClientId, now: Instant) -> Result<(), Refusal> {
+        let limit = self.rules.sessions_per_minute;
+        let Some(person) = self.people.get_mut(id) else {
+            return Ok(());
+        };
+        person.forget_began(now);
+        if limit > 0 && person.began.len() >= limit as usize {
+            let oldest = person.began.front().copied().unwrap_or(now);
+            let wait = MINUTE.saturating_sub(now.duration_since(oldest)).as_secs() + 1;
+            let words = format!("{limit} sessions a minute are enough; try again in {wait} s");
+            return Err(Refusal::new(Code::TooManySessions, words));
+        }
+        if self.rules.same_id == SameId::Refuse
+            && let Some(live) = person.sessions.last()
+        {
+            let words = format!("{id} is already here since {} from {}", live.since, live.ip);
+            return Err(Refusal::new(Code::AlreadyHere, words));
+        }
+        Ok(())
+    }
+
+    /// A session begins.
+    pub(crate) fn enter(&mut self, live: Live<H>, now: Instant) -> Entered<H> {
+        let id = live.identity.id().clone();
+        let rules = &self.rules;
+        let person = self
+            .people
+            .entry(id)
+            .or_insert_with(|| Person::new(rules, live.identity.role()));
+        let is_new = person.sessions.is_empty() && person.absent.is_none();
+        let replaced = match rules.same_id {
+            SameId::Replace => std::mem::take(&mut person.sessions),
+            SameId::Refuse | SameId::Allow => Vec::new(),
+        };
+        person.absent = None;
+        person.began.push_back(now);
+        person.role = live.identity.role();
+        person.sessions.push(live);
+        Entered {
+            replaced,
+            is_new,
+            pace: person.pace.clone(),
+        }
+    }
+
+    /// A session has ended. Gives the leave, if the person left with it.
+    pub(crate) fn end(
+        &mut self,
+        id: &ClientId,
+        session: u64,
+        reason: Reason,
+        now: Instant,
+        at: Timestamp,
+    ) -> Option<Left> {
+        let person = self.people.get_mut(id)?;
+        let index = person
+            .sessions
+            .iter()
+            .position(|live| live.session == session)?;
+        let live = person.sessions.remove(index);
+        if !person.sessions.is_empty() {
+            return None;
+        }
+        let left = Left {
+            id: id.clone(),
+            ip: live.ip,
+            session,
+            reason,
+        };
+        // Who says goodbye, or may not come back, has left; everyone else may have a bad line.
+        if matches!(reason, Reason::Goodbye | Reason::Revoked | Reason::Expired) {
+            return Some(left);
+        }
+        let until = now + self.rules.absence_max;
+        person.absent = Some(Absent {
+            until,
+            since: at,
+            left,
+        });
+        self.note_due(until);
+        None
+    }
+
+    /// Those whose absence has become a leave.
+    pub(crate) fn overdue(&mut self, now: Instant) -> Vec<Left> {
+        let mut left = Vec::new();
+        self.people.retain(|_, person| {
+            if person
+                .absent
+                .as_ref()
+                .is_some_and(|absent| absent.until <= now)
+            {
+                left.extend(person.absent.take().map(|absent| absent.left));
+            }
+            person.forget_began(now);
+            // A person is kept for a minute after leaving, to count the sessions that they began.
+            !person.sessions.is_empty() || person.absent.is_some() || !person.began.is_empty()
+        });
+        self.due = self
+            .people
+            .values()
+            .filter_map(|p| Some(p.absent.as_ref()?.until))
+            .min();
+        left
+    }
+
+    /// When [`Presence::overdue`] should be asked next.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    fn note_due(&mut self, until: Instant) {
+        self.due = Some(self.due.map_or(until, |due| due.min(until)));
+    }
+
+    /// The session, if it is here and was not replaced.
+    pub(crate) fn live(&self, id: &ClientId, session: u64) -> Option<&Live<H>> {
+        self.people
+            .get(id)?
+            .sessions
+            .iter()
+            .find(|live| live.session == session)
+    }
+
+    /// The sessions that are here.
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = &Live<H>> {
+        self.people.values().flat_map(|person| &person.sessions)
+    }
+
+    /// Everyone who is here, for `/who`.
+    pub(crate) fn here(&self) -> Vec<Here> {
+        let people = self.people.iter();
+        people.filter_map(|(id, person)| person.here(id)).collect()
+    }
+}
+
+impl<H> Person<H> {
+    fn new(rules: &Rules, role: wire::Role) -> Self {
+        Self {
+            sessions: Vec::new(),
+            absent: None,
+            began: VecDeque::new(),
+            pace: Arc::new(Pace::new(rules.line_rate, rules.line_burst)),
+            role,
+        }
+    }
+
+    fn forget_began(&mut self, now: Instant) {
+        while self
+            .began
+            .front()
+            .is_some_and(|began| now.duration_since(*began) >= MINUTE)
+        {
+            self.began.pop_front();
+        }
+    }
+
+    fn here(&self, id: &ClientId) -> Option<Here> {
+        let (ip, since) = match (self.sessions.first(), self.sessions.last(), &self.absent) {
+            (Some(oldest), Some(newest), _) => (newest.ip, oldest.since),
+            (_, _, Some(absent)) => (absent.left.ip, absent.since),
+            _ => return None,
+        };
+        let sessions = self.sessions.len() as u64;
+        Some(Here {
+            id: id.clone(),
+            role: self.role,
+            ip,
+            since,
+            sessions,
+        })
+    }
+}

@@ -1,0 +1,187 @@
+//! Keeps the revocation list up to date: when the file changes, and when it is asked to.
+
+use std::fs::{File, Metadata};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use pki::{CrlNumber, Gate, RevocationList, Revocations};
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::recorder::{Ask, Asks};
+
+/// How often somebody is reminded that the list is past its nextUpdate.
+const STALE_WARNING_INTERVAL: Duration = Duration::from_secs(60 * 60);
+
+/// Reads the list again and again, and publishes it.
+#[derive(Debug)]
+pub(crate) struct RevocationWatch {
+    pub(crate) path: PathBuf,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) lists: watch::Sender<Revocations>,
+    /// The highest number that was ever seen; the database remembers it.
+    pub(crate) newest: CrlNumber,
+    pub(crate) asks: Asks,
+    pub(crate) reload: Arc<Notify>,
+    pub(crate) poll_interval: Duration,
+    pub(crate) stop: CancellationToken,
+}
+
+/// Why a list was not read.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The list is not to be trusted.
+    #[error("cannot use {}: {source}", path.display())]
+    Use {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: pki::RevocationError,
+    },
+    /// An older list than one that was seen before: somebody may want to be un-revoked.
+    #[error("cannot use {}: its number {found} is lower than {newest}, which was seen before", path.display())]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Its number.
+        found: CrlNumber,
+        /// The highest one.
+        newest: CrlNumber,
+    },
+}
+
+/// Reads a list from a file.
+///
+/// # Errors
+///
+/// When the file cannot be read, or holds no list of this gate's CA.
+pub fn read_list(path: &Path, gate: &Gate) -> Result<RevocationList, ListError> {
+    let read = |source| ListError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let mut bytes = Vec::new();
+    let limit = pki::limits::CRL_BYTES_MAX;
+    File::open(path)
+        .map_err(read)?
+        .take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(read)?;
+    gate.revocation_list(&bytes, SystemTime::now())
+        .map_err(|source| ListError::Use {
+            path: path.to_owned(),
+            source,
+        })
+}
+
+/// Refuses a list that is older than one which was seen before.
+pub(crate) fn check_number(
+    path: &Path,
+    found: &CrlNumber,
+    newest: &CrlNumber,
+) -> Result<(), ListError> {
+    if found >= newest {
+        return Ok(());
+    }
+    let (found, newest) = (found.clone(), newest.clone());
+    Err(ListError::Older {
+        path: path.to_owned(),
+        found,
+        newest,
+    })
+}
+
+impl RevocationWatch {
+    /// Watches until the server stops.
+    pub(crate) async fn run(mut self) {
+        let mut poll = tokio::time::interval(self.poll_interval);
+        let mut seen = stamp(&self.path);
+        let mut warned_at: Option<Instant> = None;
+        loop {
+            let is_asked = tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = self.reload.notified() => true,
+                _ = poll.tick() => false,
+            };
+            let now = stamp(&self.path);
+            if is_asked || now != seen {
+                // The stamp from before the reading: a change in the middle of it is read again.
+                seen = now;
+                self.reload().await;
+            }
+            if warned_at.is_none_or(|at| at.elapsed() >= STALE_WARNING_INTERVAL) && self.is_stale()
+            {
+                warned_at = Some(Instant::now());
+                warn!(path = %self.path.display(), "the revocation list is past its nextUpdate; run ca-tool");
+            }
+        }
+    }
+
+    /// Takes the list in the file, or keeps the last good one.
+    async fn reload(&mut self) {
+        let (path, gate) = (self.path.clone(), self.gate.clone());
+        let read = tokio::task::spawn_blocking(move || read_list(&path, &gate)).await;
+        let Ok(read) = read else {
+            error!(path = %self.path.display(), "reading the revocation list failed; the last good one stays");
+            return;
+        };
+        let checked = read
+            .and_then(|list| check_number(&self.path, list.number(), &self.newest).map(|()| list));
+        match checked {
+            Ok(list) => {
+                info!(number = %list.number(), revoked = list.count(), "revocation list read");
+                let is_newer = *list.number() > self.newest;
+                self.newest = list.number().clone();
+                self.lists.send_replace(Revocations::List(Arc::new(list)));
+                if is_newer
+                    && self
+                        .asks
+                        .send(Ask::ListSeen(self.newest.clone()))
+                        .await
+                        .is_err()
+                {
+                    warn!("the number of the revocation list could not be recorded");
+                }
+            }
+            Err(failure) => error!("{failure}; the last good list stays"),
+        }
+    }
+
+    fn is_stale(&self) -> bool {
+        match &*self.lists.borrow() {
+            Revocations::List(list) => list.next_update() < SystemTime::now(),
+            Revocations::Unchecked => false,
+        }
+    }
+}
+
+/// What tells a file from the one that was there before.
+fn stamp(path: &Path) -> Option<(SystemTime, u64, u64)> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((
+        metadata.modified().ok()?,
+        metadata.len(),
+        file_number(&metadata),
+    ))
+}
+
+#[cfg(unix)]
+fn file_number(metadata: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(metadata)
+}
+
+#[cfg(not(unix))]
+fn file_number(_metadata: &Metadata) -> u64 {
+    0
+}

@@ -1,0 +1,205 @@
+//! The life of one session, from its greeting to its end.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use pki::{Gate, Identity, Refusal as GateRefusal, Revocations};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use wire::{Reason, Reply};
+
+use crate::config::Limits;
+use crate::inbound::Inbound;
+use crate::outbound::{Gone, Outbound, Owed};
+use crate::recorder::End;
+
+/// How often a session looks whether its certificate has expired, at the least: the system's
+/// clock may be set while it waits.
+const EXPIRY_CHECK_MAX: Duration = Duration::from_secs(60);
+
+/// One authenticated connection: its two halves, and what can end it.
+pub(crate) struct Session<R, W> {
+    pub(crate) inbound: Inbound<R>,
+    pub(crate) outbound: Outbound<W>,
+    pub(crate) watch: Watch,
+    pub(crate) limits: Arc<Limits>,
+}
+
+/// What can end a session from outside.
+pub(crate) struct Watch {
+    pub(crate) identity: Arc<Identity>,
+    /// The recorder's word that a newer session has come.
+    pub(crate) ends: mpsc::Receiver<End>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) revocations: watch::Receiver<Revocations>,
+    pub(crate) stop: CancellationToken,
+}
+
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
+    /// Runs both halves until the session ends, and says why it did.
+    pub(crate) async fn run(self) -> Reason {
+        let Self {
+            mut inbound,
+            mut outbound,
+            mut watch,
+            limits,
+        } = self;
+        let sending = outbound.run();
+        tokio::pin!(sending);
+        let end = tokio::select! {
+            end = receive(&mut inbound, &mut watch, &limits) => end,
+            gone = &mut sending => return reason_of(&gone),
+        };
+        if end.reason == Reason::Lost {
+            return Reason::Lost;
+        }
+        let reason = end.reason;
+        // Who was told to go is not waited for as long as who is leaving and reads slowly.
+        let patience = match reason {
+            Reason::Goodbye => limits.write_stall_timeout + limits.silence_timeout,
+            _ => limits.stop_sessions_timeout,
+        };
+        let closing = async {
+            tokio::select! {
+                () = say_bye(&inbound, end, &limits) => (&mut sending).await,
+                gone = &mut sending => gone,
+            }
+        };
+        if let Ok(Ok(())) = tokio::time::timeout(patience, closing).await {
+            drain(inbound.reader()).await;
+        }
+        reason
+    }
+}
+
+/// Reads and does what is asked until something ends the session.
+async fn receive<R: AsyncRead + Unpin>(
+    inbound: &mut Inbound<R>,
+    watch: &mut Watch,
+    limits: &Limits,
+) -> End {
+    loop {
+        let check_at = watch.next_check(inbound.silent_at(limits.silence_timeout));
+        // What ends the session comes before what it asks. A step that is broken off goes on
+        // where it was, so that no line is lost.
+        let end = tokio::select! {
+            biased;
+            Some(end) = watch.ends.recv() => Some(end),
+            () = watch.stop.cancelled() => {
+                inbound.finish_what_was_read().await;
+                Some(End {
+                    reason: Reason::ShuttingDown,
+                    words: "the server is being stopped".into(),
+                })
+            }
+            // Without a list there is nobody to publish one, and nothing to wait for.
+            Ok(()) = watch.revocations.changed() => watch.check_welcome(),
+            () = tokio::time::sleep_until(check_at) => {
+                let silent_at = inbound.silent_at(limits.silence_timeout);
+                watch.check_clock(silent_at, limits)
+            }
+            end = inbound.step() => end,
+        };
+        if let Some(end) = end {
+            return end;
+        }
+    }
+}
+
+/// Waits until every line under way has been answered, then says why the session ends.
+async fn say_bye<R: AsyncRead + Unpin>(inbound: &Inbound<R>, end: End, limits: &Limits) {
+    inbound.all_answered().await;
+    let entries_until = match end.reason {
+        Reason::ShuttingDown | Reason::Goodbye => Instant::now() + limits.stop_entries_timeout,
+        _ => Instant::now(),
+    };
+    let line = format!(
+        "{}\n",
+        Reply::Bye {
+            reason: end.reason,
+            words: end.words
+        }
+    );
+    inbound
+        .owe(Owed::Bye {
+            line,
+            entries_until,
+        })
+        .await;
+}
+
+impl Watch {
+    /// When the clock must be looked at next: for the certificate's end, or for silence.
+    fn next_check(&self, silent_at: Option<Instant>) -> Instant {
+        let valid_for = self.identity.not_after().duration_since(SystemTime::now());
+        // A certificate is still good in the second that it names.
+        let valid_for = valid_for.unwrap_or_default() + Duration::from_secs(1);
+        let expiry = Instant::now() + valid_for.min(EXPIRY_CHECK_MAX);
+        silent_at.map_or(expiry, |silent_at| silent_at.min(expiry))
+    }
+
+    fn check_clock(&mut self, silent_at: Option<Instant>, limits: &Limits) -> Option<End> {
+        if silent_at.is_some_and(|silent_at| silent_at <= Instant::now()) {
+            let words = format!(
+                "nothing was heard for {} s",
+                limits.silence_timeout.as_secs()
+            );
+            return Some(End {
+                reason: Reason::Silent,
+                words,
+            });
+        }
+        self.check_welcome()
+    }
+
+    fn check_welcome(&mut self) -> Option<End> {
+        let revocations = self.revocations.borrow_and_update().clone();
+        let now = SystemTime::now();
+        match self
+            .gate
+            .still_welcome(&self.identity, &revocations, now)
+            .err()?
+        {
+            GateRefusal::Revoked { .. } => Some(End {
+                reason: Reason::Revoked,
+                words: "your certificate was revoked; ask whoever issued it".into(),
+            }),
+            GateRefusal::Expired { .. } => Some(End {
+                reason: Reason::Expired,
+                words: "your certificate has expired; ask for a new one".into(),
+            }),
+            // A list that is out of date keeps newcomers out, and nobody who is here.
+            _ => None,
+        }
+    }
+}
+
+fn reason_of(gone: &Result<(), Gone>) -> Reason {
+    match gone {
+        Ok(()) => Reason::Goodbye,
+        Err(Gone::Lost) => Reason::Lost,
+        Err(Gone::Stalled) => Reason::Stalled,
+        Err(Gone::NoTranscript) => Reason::ShuttingDown,
+    }
+}
+
+/// Reads and discards what is still coming, for a moment: closing a socket with unread bytes makes
+/// the system throw away what was sent last.
+pub(crate) async fn drain<R: AsyncRead + Unpin>(reader: &mut R) {
+    const DRAIN_BYTES_MAX: usize = 64 * 1024;
+    const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+    let draining = async {
+        let mut scratch = [0; 1024];
+        let mut drained = 0;
+        while drained < DRAIN_BYTES_MAX {
+            match reader.read(&mut scratch).await {
+                Ok(0) | Err(_) => return,
+                Ok(read) => drained += read,
+            }
+        }
+    };
+    // Who goes on sending after a second has had the last word already.
+    let _elapsed = tokio::time::timeout(DRAIN_TIMEOUT, draining).await;
+}

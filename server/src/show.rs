@@ -1,0 +1,49 @@
+//! Prints each entry on standard output when it has been committed: a reader like any other.
+
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::transcript::{Cursor, Transcript};
+
+const WRITE_BYTES: usize = 64 * 1024;
+
+/// Prints until the server stops, or until nobody reads any more.
+pub(crate) async fn show(
+    mut transcript: Transcript,
+    mut out: impl AsyncWrite + Unpin,
+    stop: CancellationToken,
+) {
+    let mut cursor = Cursor::after(transcript.head());
+    let mut buffer = Vec::new();
+    loop {
+        let view = transcript.view();
+        if let Err(failure) = cursor
+            .take(&transcript, &view, view.head, &mut buffer, WRITE_BYTES)
+            .await
+        {
+            warn!(error = %failure, "history cannot be read; entries are not shown any more");
+            return;
+        }
+        if !buffer.is_empty() {
+            let wrote = async {
+                out.write_all(&buffer).await?;
+                out.flush().await
+            };
+            if let Err(failure) = wrote.await {
+                info!(error = %failure, "standard output is closed; entries are not shown any more");
+                return;
+            }
+            buffer.clear();
+            continue;
+        }
+        // Stopped only once everything that was committed has been shown.
+        if stop.is_cancelled() {
+            return;
+        }
+        tokio::select! {
+            changed = transcript.changed() => if changed.is_err() { return },
+            () = stop.cancelled() => {}
+        }
+    }
+}

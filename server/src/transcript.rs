@@ -1,0 +1,209 @@
+//! The transcript as sessions read it: a published view of its newest part, and pages of the rest.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use wire::{ClientId, Here};
+
+use crate::database::Pages;
+use crate::tail::Tail;
+
+/// What the recorder publishes after each commit. Everything in it is on the disk.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    /// The newest entry.
+    pub(crate) head: u64,
+    pub(crate) tail: Arc<Tail>,
+    /// Who is here, true as of `head`.
+    pub(crate) here: Arc<Vec<Here>>,
+    /// Why nothing can be written at the moment.
+    pub(crate) waiting: Option<&'static str>,
+}
+
+/// A reader of the transcript.
+#[derive(Debug, Clone)]
+pub(crate) struct Transcript {
+    view: watch::Receiver<View>,
+    pages: Pages,
+    page_entries_max: u64,
+}
+
+/// How far somebody has read.
+#[derive(Debug)]
+pub(crate) struct Cursor {
+    /// The last entry that was taken.
+    seq: u64,
+    /// What is left of the page that the cursor is in.
+    page: Option<Page>,
+    /// What each line begins with.
+    prefix: &'static str,
+}
+
+#[derive(Debug)]
+struct Page {
+    lines: String,
+    taken: usize,
+}
+
+/// The recorder has ended.
+#[derive(Debug)]
+pub(crate) struct Closed;
+
+impl Transcript {
+    pub(crate) fn new(view: watch::Receiver<View>, pages: Pages, page_entries_max: u64) -> Self {
+        Self {
+            view,
+            pages,
+            page_entries_max,
+        }
+    }
+
+    /// The newest view.
+    pub(crate) fn view(&mut self) -> View {
+        self.view.borrow_and_update().clone()
+    }
+
+    /// The newest entry.
+    pub(crate) fn head(&self) -> u64 {
+        self.view.borrow().head
+    }
+
+    /// Waits until there is a view that [`Transcript::view`] has not given yet.
+    pub(crate) async fn changed(&mut self) -> Result<(), Closed> {
+        self.view.changed().await.map_err(|_| Closed)
+    }
+
+    /// When an entry was recorded.
+    pub(crate) async fn time_of(&self, seq: u64) -> Result<Option<String>, sqlx::Error> {
+        self.pages.time_of(seq).await
+    }
+
+    /// The last session of an ID: role, ip, when it ended and why.
+    pub(crate) async fn last_session(
+        &self,
+        id: &ClientId,
+    ) -> Result<Option<(String, String, Option<String>, Option<String>)>, sqlx::Error> {
+        self.pages.last_session(id).await
+    }
+}
+
+impl Cursor {
+    /// A cursor after the entry `seq`.
+    pub(crate) fn after(seq: u64) -> Self {
+        Self {
+            seq,
+            page: None,
+            prefix: "",
+        }
+    }
+
+    /// The same, giving entries as parts of an answer.
+    pub(crate) fn replaying_after(seq: u64) -> Self {
+        Self {
+            prefix: "= ",
+            ..Self::after(seq)
+        }
+    }
+
+    /// The last entry that was taken.
+    pub(crate) fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Appends the next entries up to `to`, until `out` has some `bytes_max` bytes: from the tail
+    /// while the cursor is in it, from the database when it is not.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be read.
+    pub(crate) async fn take(
+        &mut self,
+        transcript: &Transcript,
+        view: &View,
+        to: u64,
+        out: &mut Vec<u8>,
+        bytes_max: usize,
+    ) -> Result<(), sqlx::Error> {
+        while self.seq < to && out.len() < bytes_max {
+            let room = bytes_max - out.len();
+            if let Some(page) = &mut self.page {
+                let taken = page.take(room);
+                self.seq += append(out, taken, self.prefix);
+                if page.is_empty() {
+                    self.page = None;
+                }
+            } else if let Some((bytes, last)) = view.tail.read(self.seq, to, room) {
+                append(out, bytes, self.prefix);
+                self.seq = last;
+            } else {
+                let entries_max = transcript.page_entries_max;
+                let page = transcript.pages.page(self.seq, to, entries_max).await?;
+                // Entries that are below the head and in no page were pruned; nothing is skipped
+                // that anybody could still be sent.
+                let Some((lines, last)) = page else {
+                    self.seq = to;
+                    break;
+                };
+                let entries = memchr::memchr_iter(b'\n', lines.as_bytes()).count() as u64;
+                self.seq = last - entries;
+                self.page = Some(Page { lines, taken: 0 });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Page {
+    /// The next whole lines within `bytes_max`, but at least one.
+    fn take(&mut self, bytes_max: usize) -> &[u8] {
+        let rest = &self.lines.as_bytes()[self.taken..];
+        let first = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+        let within = &rest[..bytes_max.min(rest.len())];
+        let whole = memchr::memrchr(b'\n', within).map_or(0, |end| end + 1);
+        let length = whole.max(first);
+        self.taken += length;
+        &self.lines.as_bytes()[self.taken - length..self.taken]
+    }
+
+    fn is_empty(&self) -> bool {
+        self.taken >= self.lines.len()
+    }
+}
+
+/// Appends lines, each behind `prefix`, and counts them.
+fn append(out: &mut Vec<u8>, lines: &[u8], prefix: &str) -> u64 {
+    if prefix.is_empty() {
+        out.extend_from_slice(lines);
+        return memchr::memchr_iter(b'\n', lines).count() as u64;
+    }
+    let mut count = 0;
+    for line in lines.split_inclusive(|byte| *byte == b'\n') {
+        out.extend_from_slice(prefix.as_bytes());
+        out.extend_from_slice(line);
+        count += 1;
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_given_out_in_whole_lines() {
+        let mut page = Page {
+            lines: "one\ntwo\nthree\n".into(),
+            taken: 0,
+        };
+        assert_eq!(page.take(9), b"one\ntwo\n");
+        assert_eq!(page.take(1), b"three\n");
+        assert!(page.is_empty());
+    }
+
+    #[test]
+    fn an_answer_has_its_mark_before_each_line() {
+        let mut out = Vec::new();
+        assert_eq!(append(&mut out, b"1 a\n2 b\n", "= "), 2);
+        assert_eq!(out, b"= 1 a\n= 2 b\n");
+    }
+}
