@@ -239,7 +239,7 @@ impl Ca {
         let Plan { people, skipped } =
             plan(candidates, &index, terms, now).map_err(Error::Problems)?;
         let out = options.out.clone().unwrap_or_else(|| self.folder.people());
-        let places = find_places(&people, &out, &index, now)?;
+        let places = find_places(&people, &out, &index)?;
 
         let mut orders = Vec::new();
         let mut taken = index.serials();
@@ -626,16 +626,11 @@ impl Person {
 }
 
 /// Finds out where each bundle goes, before any is written.
-fn find_places(
-    people: &[Person],
-    out: &Path,
-    index: &Index,
-    now: OffsetDateTime,
-) -> Result<Vec<BundlePlace>, Error> {
+fn find_places(people: &[Person], out: &Path, index: &Index) -> Result<Vec<BundlePlace>, Error> {
     let (mut places, mut problems) = (Vec::new(), Vec::new());
     for person in people {
         let bundle = out.join(format!("{}.pem", person.id));
-        match find_old(&bundle, &person.id, index, now) {
+        match find_old(&bundle, &person.id, index) {
             Ok(old) => places.push(BundlePlace { bundle, old }),
             Err(what) => problems.push(Problem {
                 place: person.place.to_string(),
@@ -652,12 +647,7 @@ fn find_places(
 
 /// Where to put what lies in a bundle's place: only this person's bundle of a certificate that is
 /// over is ever moved.
-fn find_old(
-    bundle: &Path,
-    id: &ClientId,
-    index: &Index,
-    now: OffsetDateTime,
-) -> Result<Option<PathBuf>, String> {
+fn find_old(bundle: &Path, id: &ClientId, index: &Index) -> Result<Option<PathBuf>, String> {
     let in_the_way = |why: &str| {
         let bundle = bundle.display();
         Err(format!(
@@ -674,11 +664,9 @@ fn find_old(
         return in_the_way("");
     };
     let serial = old.certificate().serial;
-    let is_over = index.find(&serial).is_some_and(|record| {
-        let is_theirs = record.person().is_some_and(|(person, _)| person == *id);
-        is_theirs && !record.is_live(now)
-    });
-    if !is_over {
+    // Who has a certificate that is good was skipped, so theirs is one that is over.
+    let theirs = index.find(&serial).and_then(|record| record.person());
+    if theirs.is_none_or(|(person, _)| person != *id) {
         return in_the_way("");
     }
     let name = format!("{id}-{}.pem", serial.to_string().to_uppercase());

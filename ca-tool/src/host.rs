@@ -82,8 +82,7 @@ impl Host {
         // A machine that cannot list its interfaces still has the names above.
         for interface in if_addrs::get_if_addrs().unwrap_or_default() {
             let address = interface.ip();
-            let needs_zone = matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
-            if !needs_zone && !address.is_unspecified() {
+            if !needs_zone(address) {
                 hosts.push(Host::Address(address));
             }
         }
@@ -95,6 +94,10 @@ impl Host {
         // A colon has another meaning in file names on Windows.
         self.to_string().replace(':', "-")
     }
+}
+
+fn needs_zone(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
 }
 
 impl fmt::Display for Host {
@@ -208,7 +211,15 @@ mod tests {
         assert!(hosts.contains(&Host::Name("localhost".into())));
         assert!(hosts.contains(&Host::Address([127, 0, 0, 1].into())));
         for host in hosts {
+            assert!(!matches!(host, Host::Address(address) if needs_zone(address)));
             assert_eq!(Host::parse(&host.to_string()), Ok(host));
+        }
+        for (address, needed) in [
+            ("fe80::1", true),
+            ("fd00::1", false),
+            ("169.254.0.1", false),
+        ] {
+            assert_eq!(needs_zone(address.parse().expect("an address")), needed);
         }
     }
 }

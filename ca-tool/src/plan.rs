@@ -63,7 +63,6 @@ pub(crate) fn plan(
     let mut plan = Plan::default();
     let mut problems = Vec::new();
     for candidate in candidates {
-        let found = problems.len();
         let mut object = |what: String| {
             problems.push(Problem {
                 place: candidate.place.to_string(),
@@ -90,13 +89,12 @@ pub(crate) fn plan(
                 until,
             }),
             Verdict::Refused(what) => object(what),
-            Verdict::Free if problems.len() == found => plan.people.push(Person {
+            Verdict::Free => plan.people.push(Person {
                 id: id.clone(),
                 role,
                 email: candidate.email.clone(),
                 place: candidate.place.clone(),
             }),
-            Verdict::Free => {}
         }
         known.add(id, Standing::Asked(candidate.place.clone()));
     }

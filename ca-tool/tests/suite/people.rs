@@ -87,8 +87,13 @@ fn what_lies_where_a_bundle_would_go_stays() {
     // Somebody else's bundle, in date: moving it would take it from its owner.
     let bob = w.issue("bob");
     fs::copy(&bob.bundle, people.join("carol.pem")).expect("copied");
+    // And one that was revoked, but was never hers.
+    let frank = w.issue("frank");
+    w.ca.revoke(&["frank".to_owned()], Reason::Unspecified)
+        .expect("revoked");
+    fs::copy(&frank.bundle, people.join("grace.pem")).expect("copied");
     fs::create_dir(people.join("dave.pem")).expect("made");
-    let mut names = vec!["alice", "carol", "dave"];
+    let mut names = vec!["alice", "carol", "grace", "dave"];
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink(&bystander, people.join("erin.pem")).expect("linked");
