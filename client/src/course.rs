@@ -27,6 +27,8 @@ pub(crate) struct Course {
 enum Stage {
     /// The newest entries were asked for, to be followed by what comes after them.
     Replaying,
+    /// Entries come, and the first `= at` says that none is missing.
+    CatchingUp,
     /// Entries come as they are recorded.
     Following,
 }
@@ -49,7 +51,7 @@ impl Course {
             owed: VecDeque::new(),
             farewell: None,
             quitting: false,
-            stage: Stage::Following,
+            stage: Stage::CatchingUp,
         };
         course.start();
         course
@@ -68,7 +70,7 @@ impl Course {
     }
 
     fn follow(&mut self, from: &str) {
-        self.stage = Stage::Following;
+        self.stage = Stage::CatchingUp;
         self.write(&format!("/follow {from}"));
         // Under their old names, so that the server knows which of them it has.
         let lines: Vec<String> = self
@@ -83,7 +85,7 @@ impl Course {
 
     /// Whether another order may be taken: after the start, within the window, before the end.
     pub(crate) fn takes_orders(&self) -> bool {
-        self.stage == Stage::Following
+        self.stage != Stage::Replaying
             && self.outbox.has_room()
             && self.out.len() < WRITE_BYTES_MAX
             && !self.quitting
@@ -176,6 +178,10 @@ impl Course {
             (Reply::Begin(_), Stage::Replaying) => {}
             (Reply::Replayed(entry), Stage::Replaying) => self.hear_entry(entry),
             (Reply::End(_), Stage::Replaying) => self.follow_on(),
+            (Reply::At(seq), Stage::CatchingUp) => {
+                self.stage = Stage::Following;
+                self.owed.push_back(Event::CaughtUp(seq));
+            }
             (Reply::Ok { nonce, seq }, _) => {
                 if self.outbox.answered(&nonce) {
                     self.owed.push_back(Event::Reply(Reply::Ok { nonce, seq }));

@@ -63,13 +63,15 @@ impl<S: AsyncRead + AsyncWrite> Link<S> {
         tokio::pin!(alarm);
 
         let cause = loop {
-            while course.owed.is_empty() && course.farewell.is_none() {
-                let Some(line) = incoming.next_line() else {
-                    break;
-                };
-                course.hear(line);
-            }
             deliver(&mut course);
+            // What was read is understood before more is read, but no faster than it is taken.
+            while course.owed.is_empty()
+                && course.farewell.is_none()
+                && let Some(line) = incoming.next_line()
+            {
+                course.hear(line);
+                deliver(&mut course);
+            }
             let hears = course.owed.is_empty();
             if hears && let Some(farewell) = course.farewell.take() {
                 break Stop::Said(farewell);

@@ -64,6 +64,8 @@ pub enum Event {
     Entry(Entry),
     /// A reply, but for the greeting, which [`connect`](crate::connect) took.
     Reply(Reply),
+    /// Everything up to this entry has come. Told once, after the start.
+    CaughtUp(u64),
     /// A refusal. It has a RUN-N exactly when one of our lines was not stored.
     Refused(Refusal),
     /// Entries did not come in the order 1, 2, 3, ...: after `after` came `came`.

@@ -57,9 +57,13 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
     };
     let mut talk = Talk::new(printer, config.since, connected.welcome.head);
     talk.print(|printer| printer.greeting(&connected.welcome, &connected.greeting));
-    let link = tokio::spawn(connected.into_link(outbox).run());
+    let link = tokio::spawn(async move {
+        let (end, outbox) = connected.into_link(outbox).run().await;
+        // With the outbox goes the sender of events, which ends the talk.
+        (end, outbox.unacknowledged().len())
+    });
     talk.run(handle, events, read_stdin()).await;
-    let (end, outbox) = match link.await {
+    let (end, unacknowledged) = match link.await {
         Ok(ended) => ended,
         Err(error) => {
             tell(&format!("error: the connection's task failed: {error}"));
@@ -67,7 +71,7 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
         }
     };
     forward.abort();
-    talk.conclude(&end, outbox.unacknowledged().len())
+    talk.conclude(&end, unacknowledged)
 }
 
 /// Tells a failure and its hint.
@@ -243,6 +247,12 @@ impl Talk {
                 self.print(|printer| printer.entry(&entry));
             }
             Event::Reply(reply) => self.hear_reply(&reply),
+            Event::CaughtUp(seq) => {
+                self.waits.shown = self.waits.shown.max(seq);
+                if self.printer.form == Form::Json {
+                    self.print(|printer| printer.reply(&Reply::At(seq)));
+                }
+            }
             Event::Refused(refusal) => self.hear_refusal(&refusal),
             Event::Disorder { after, came } => tell(&format!(
                 "warning: the server sent entry {came} after entry {after}; the record here is not complete or not in order"
@@ -260,9 +270,15 @@ impl Talk {
                 self.waits.unanswered = self.waits.unanswered.saturating_sub(1);
                 self.waits.until = self.waits.until.max(*seq);
             }
-            Reply::At(_) if self.waits.pings > 0 => self.waits.pings -= 1,
-            // Nobody asked for it; but a program may want to know.
-            Reply::At(_) if self.printer.form != Form::Json => return,
+            Reply::At(seq) => {
+                self.waits.shown = self.waits.shown.max(*seq);
+                let is_asked = self.waits.pings > 0;
+                self.waits.pings = self.waits.pings.saturating_sub(1);
+                // The link asks too, to hear whether the server is still there.
+                if !is_asked && self.printer.form != Form::Json {
+                    return;
+                }
+            }
             _ => {}
         }
         self.print(|printer| printer.reply(reply));

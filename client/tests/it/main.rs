@@ -1,0 +1,6 @@
+//! The program `client` against a scripted server.
+
+mod hostile;
+mod refusals;
+mod room;
+mod talk;

@@ -1,0 +1,300 @@
+//! Every way of not getting in: its exit code, its sentence, and the next step.
+
+use rcgen::ExtendedKeyUsagePurpose;
+use tokio::io::AsyncWriteExt as _;
+
+use crate::room::{Authority, Leaf, Outcome, Person, Room};
+
+/// The sentence and the hint of a failure, without the port.
+fn told(outcome: &Outcome, room: &Room) -> (Option<i32>, Vec<String>) {
+    let (code, told) = outcome.told();
+    let port = format!(":{}", room.port);
+    (
+        code,
+        told.iter().map(|line| line.replace(&port, "")).collect(),
+    )
+}
+
+#[track_caller]
+fn check(outcome: &Outcome, room: &Room, code: i32, sentence: &str, hint: &str) {
+    let (came, told) = told(outcome, room);
+    let sentence = format!("client: error: {sentence}");
+    let hint = format!("client: hint: {hint}");
+    assert_eq!((came, told), (Some(code), vec![sentence, hint]));
+    assert_eq!(outcome.stdout, "");
+}
+
+const ASK: &str = "ask whoever runs the room for a new certificate";
+
+#[tokio::test]
+async fn a_revoked_certificate_is_told_so() {
+    let room = Room::open().await.revoking(7);
+    let mut alice = room.alice(&[]);
+    alice.types("hi\n").await;
+    room.refuse().await;
+    let outcome = alice.ends().await;
+    let sentence = "the certificate of alice was revoked by \"Networks 101\"";
+    check(&outcome, &room, 62, sentence, ASK);
+}
+
+#[tokio::test]
+async fn a_name_that_the_server_does_not_accept_is_told_so() {
+    let room = Room::open().await;
+    let outcome = room.person(&Leaf::person("server"), &[]);
+    room.refuse().await;
+    let sentence = "127.0.0.1 does not admit server: the name or the key in the certificate is not acceptable there";
+    let hint = "ask whoever runs the room; the server's log says why";
+    check(&outcome.ends().await, &room, 61, sentence, hint);
+}
+
+#[tokio::test]
+async fn a_servers_certificate_is_no_way_in() {
+    let room = Room::open().await;
+    let alice = room.person(
+        &Leaf {
+            purpose: ExtendedKeyUsagePurpose::ServerAuth,
+            ..Leaf::person("alice")
+        },
+        &[],
+    );
+    room.refuse().await;
+    let sentence = "127.0.0.1 does not admit alice: the certificate is not one for a person";
+    let hint = "a server's or a CA's certificate is no way in; use your own";
+    check(&alice.ends().await, &room, 61, sentence, hint);
+}
+
+#[tokio::test]
+async fn a_certificate_of_another_ca_is_told_so() {
+    let room = Room::open().await;
+    let other = Authority::new("Chemistry 7");
+    let bundle = other.bundle(&Leaf::person("alice"), &room.authority, &[]);
+    let path = room.write("alice.pem", &bundle);
+    let server = format!("127.0.0.1:{}", room.port);
+    let alice = Person::start(&["--cert", path.to_str().expect("UTF-8"), "--server", &server]);
+    room.refuse().await;
+    let sentence =
+        "the certificate of alice is from the CA \"Chemistry 7\", and 127.0.0.1 trusts another one";
+    let hint = "is this the right room? if its CA is new, ask for a new certificate";
+    check(&alice.ends().await, &room, 62, sentence, hint);
+}
+
+#[tokio::test]
+async fn own_dates_are_told_before_connecting() {
+    let room = Room::open().await;
+    for (valid, words) in [
+        ((-10, -1), "expired at "),
+        ((1, 10), "is not valid before "),
+    ] {
+        let leaf = Leaf {
+            valid,
+            ..Leaf::person("alice")
+        };
+        let outcome = room.person(&leaf, &[]).ends().await;
+        let (code, told) = told(&outcome, &room);
+        assert_eq!(code, Some(62));
+        assert!(told[0].contains(words), "{told:?}");
+        assert!(told[0].ends_with("by this machine's clock"), "{told:?}");
+        assert!(
+            told[1].ends_with("this machine's clock may be wrong"),
+            "{told:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_prove_itself_is_not_trusted() {
+    let right = "is this the right server? if the room's CA is new, ask for a new certificate";
+    let poser = "somebody may be posing as the server with a person's certificate";
+    let person = Leaf {
+        hosts: vec!["127.0.0.1"],
+        ..Leaf::person("mallory")
+    };
+    let expired = Leaf {
+        valid: (-10, -1),
+        ..Leaf::server(&["127.0.0.1"])
+    };
+    for (leaf, is_ours, sentence, hint) in [
+        (
+            Leaf::server(&["chat.example", "192.0.2.1"]),
+            true,
+            "the server's certificate is for chat.example and 192.0.2.1, not for 127.0.0.1",
+            "use --server chat.example, if that is the server you mean; or whoever runs the room can run `ca-tool issue-server 127.0.0.1`",
+        ),
+        (
+            Leaf::server(&[]),
+            true,
+            "the server's certificate is for no host at all, not for 127.0.0.1",
+            "whoever runs the room can run `ca-tool issue-server 127.0.0.1`",
+        ),
+        (
+            Leaf::server(&["127.0.0.1"]),
+            false,
+            "127.0.0.1 proves itself with a certificate of another CA, not of \"Chemistry 7\"",
+            right,
+        ),
+        (
+            person,
+            true,
+            "127.0.0.1 proves itself with a certificate that is not one for a server",
+            poser,
+        ),
+        (
+            expired,
+            true,
+            "the certificate of 127.0.0.1 expired at ",
+            "tell whoever runs the room; or this machine's clock may be wrong",
+        ),
+    ] {
+        let room = Room::open_as(Authority::new("Networks 101"), &leaf).await;
+        let alice = if is_ours {
+            room.alice(&[])
+        } else {
+            let other = Authority::new("Chemistry 7");
+            let server = format!("127.0.0.1:{}", room.port);
+            let alice = Leaf::person("alice");
+            let bundle = other.bundle(&alice, &other, &[("server", &server)]);
+            let path = room.write("alice.pem", &bundle);
+            Person::start(&["--cert", path.to_str().expect("UTF-8")])
+        };
+        room.refuse().await;
+        let (code, told) = told(&alice.ends().await, &room);
+        assert_eq!(code, Some(5), "{told:?}");
+        assert!(
+            told[0].starts_with(&format!("client: error: {sentence}")),
+            "{told:?}"
+        );
+        assert_eq!(told[1], format!("client: hint: {hint}"));
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_in_the_rooms_own_words_is_told() {
+    for (refusal, words, hint) in [
+        (
+            "! already-here - alice is here already",
+            "alice is here already",
+            "alice is in the room already; leave there first",
+        ),
+        (
+            "! too-many-sessions - come back in 12 s",
+            "come back in 12 s",
+            "try again later",
+        ),
+        ("! try-later - disk full", "disk full", "try again later"),
+    ] {
+        let room = Room::open().await;
+        let alice = room.alice(&[]);
+        let mut session = room.accept().await;
+        session.send(refusal).await;
+        let outcome = alice.ends_by_itself().await;
+        let sentence = format!("127.0.0.1 does not admit alice now: {words}");
+        check(&outcome, &room, 61, &sentence, hint);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_room_is_told_so() {
+    let room = Room::open().await;
+    let alice = room.alice(&[]);
+    let mut tcp = room.accept_tcp().await;
+    tcp.write_all(b"SSH-2.0-OpenSSH_9.2\r\n")
+        .await
+        .expect("sent");
+    let hint = "a room's port is usually 27332";
+    let outcome = alice.ends_by_itself().await;
+    check(&outcome, &room, 4, "127.0.0.1 does not speak TLS", hint);
+
+    let alice = room.alice(&[]);
+    drop(room.accept_tcp().await);
+    let outcome = alice.ends_by_itself().await;
+    let sentence = "127.0.0.1 closed the connection before its greeting";
+    let hint = "is this a room's port? the server's log may say why";
+    check(&outcome, &room, 4, sentence, hint);
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_a_matter_of_the_network() {
+    let room = Room::open().await;
+    let (alice, port) = (Leaf::person("alice"), room.port);
+    let bundle = room.authority.bundle(&alice, &room.authority, &[]);
+    let path = room.write("alice.pem", &bundle);
+    let path = path.to_str().expect("UTF-8").to_owned();
+    drop(room);
+    let room = Room::open().await;
+    let path_again = room.write("alice.pem", &bundle);
+    let path_again = path_again.to_str().expect("UTF-8");
+    assert_ne!(path, path_again);
+    let server = format!("127.0.0.1:{port}");
+    let outcome = Person::start(&["--cert", path_again, "--server", &server])
+        .ends()
+        .await;
+    let (code, told) = outcome.told();
+    assert_eq!(code, Some(4));
+    assert!(told[0].starts_with(&format!(
+        "client: error: cannot reach 127.0.0.1:{port} (127.0.0.1: "
+    )));
+
+    let outcome = Person::start(&["--cert", path_again, "--server", "no-such-host.invalid"]);
+    let outcome = outcome.ends().await;
+    let (code, told) = outcome.told();
+    assert_eq!(code, Some(4));
+    assert!(told[0].starts_with("client: error: cannot find no-such-host.invalid: "));
+}
+
+#[tokio::test]
+async fn the_command_line_and_its_files_are_checked_first() {
+    let room = Room::open().await;
+    let bundle = room
+        .authority
+        .bundle(&Leaf::person("alice"), &room.authority, &[]);
+    let path = room.write("alice.pem", &bundle);
+    let path = path.to_str().expect("UTF-8");
+    for (arguments, code, sentence) in [
+        (vec!["--cert", path], 2, "no server is known: "),
+        (
+            vec!["--cert", path, "--server", "a:b"],
+            2,
+            "--server a:b: \"b\" is not a port",
+        ),
+        (vec!["--cert", "absent.pem"], 1, "cannot read absent.pem: "),
+    ] {
+        let outcome = Person::start(&arguments).ends().await;
+        let (came, told) = outcome.told();
+        assert_eq!(came, Some(code), "{told:?}");
+        assert!(
+            told[0].starts_with(&format!("client: error: {sentence}")),
+            "{told:?}"
+        );
+    }
+    for arguments in [
+        &["--cert", path, "--bare", "--raw"][..],
+        &["--cert", path, "--since", "tail"],
+        &[],
+    ] {
+        assert_eq!(Person::start(arguments).ends().await.code, Some(2));
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_key_that_others_can_read_is_warned_of() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let room = Room::open().await;
+    let bundle = room
+        .authority
+        .bundle(&Leaf::person("alice"), &room.authority, &[]);
+    let path = room.write("alice.pem", &bundle);
+    for (mode, is_warned) in [(0o600, false), (0o640, true), (0o604, true)] {
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(&path, permissions).expect("a mode");
+        let arguments = [
+            "--cert",
+            path.to_str().expect("UTF-8"),
+            "--server",
+            "127.0.0.1:1",
+        ];
+        let outcome = Person::start(&arguments).ends().await;
+        let warning = outcome.stderr.contains("run `chmod 600 ");
+        assert_eq!(warning, is_warned, "{mode:o}: {}", outcome.stderr);
+    }
+}
