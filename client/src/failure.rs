@@ -404,3 +404,227 @@ fn explain_bye(reason: &str, words: &str) -> Failure {
         _ => ended,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    /// 2026-11-21T00:00:00Z
+    fn today() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_219_200)
+    }
+
+    /// Alice with a certificate of "Networks 101", valid a day each way, before chat.example.
+    fn scene() -> Scene {
+        let name = |name: &str| pki::Name {
+            common_names: vec![name.to_owned()],
+            ..pki::Name::default()
+        };
+        let own = Certificate {
+            subject: name("alice"),
+            issuer: name("Networks 101"),
+            serial: pki::Serial::new(&[7]),
+            fingerprint: pki::Fingerprint::of(b""),
+            not_before: today() - DAY,
+            not_after: today() + DAY,
+            dns_names: Vec::new(),
+            addresses: Vec::new(),
+            emails: Vec::new(),
+            purposes: Vec::new(),
+            is_ca: false,
+            key: "P-256".to_owned(),
+        };
+        Scene {
+            target: Target::parse("chat.example").expect("a target"),
+            own,
+            anchor: "Networks 101".to_owned(),
+            clock: Clock::utc(),
+        }
+    }
+
+    #[track_caller]
+    fn check(cause: &Cause, now: SystemTime, exit: Exit, words: &str, hint: &str) {
+        let failure = explain(cause, &scene(), now);
+        assert_eq!(failure.exit, exit, "{failure}");
+        assert!(failure.sentence.contains(words), "{failure}");
+        assert!(failure.hint.unwrap_or_default().contains(hint));
+        // As errors are written here: lower case or a name first, no full stop.
+        assert!(!failure.sentence.ends_with('.'));
+    }
+
+    #[test]
+    fn every_alert_has_its_sentence_and_its_exit_code() {
+        use Exit::*;
+        for (alert, exit, words, hint) in [
+            (
+                Alert::CertificateRequired,
+                CertificateRequired,
+                "wants a certificate and got none",
+                "--cert",
+            ),
+            (
+                Alert::AccessDenied,
+                NotAdmitted,
+                "does not admit alice",
+                "the server's log",
+            ),
+            (
+                Alert::UnsupportedCertificate,
+                NotAdmitted,
+                "not one for a person",
+                "use your own",
+            ),
+            (
+                Alert::BadCertificate,
+                NotAdmitted,
+                "cannot read the certificate of alice",
+                "ask",
+            ),
+            (
+                Alert::DecodeError,
+                NotAdmitted,
+                "cannot read the certificate of alice",
+                "ask",
+            ),
+            (
+                Alert::CertificateUnknown,
+                NotAdmitted,
+                "yours may be good",
+                "revocation list",
+            ),
+            (
+                Alert::CertificateExpired,
+                CertificateInvalid,
+                "valid from 2026-11-20 00:00:00 to 2026-11-22 00:00:00",
+                "clocks",
+            ),
+            (
+                Alert::CertificateRevoked,
+                CertificateInvalid,
+                "was revoked by \"Networks 101\"",
+                "ask",
+            ),
+            (
+                Alert::UnknownCA,
+                CertificateInvalid,
+                "is from the CA \"Networks 101\", and chat.example:27332 trusts another one",
+                "right room",
+            ),
+            (
+                Alert::DecryptError,
+                CertificateInvalid,
+                "could not verify",
+                "ask",
+            ),
+            (
+                Alert::NoApplicationProtocol,
+                Network,
+                "it is not a room",
+                "27332",
+            ),
+            (Alert::ProtocolVersion, Other, "does not speak TLS 1.3", ""),
+            (Alert::InternalError, Other, "InternalError", ""),
+        ] {
+            let cause = Cause::Tls(rustls::Error::AlertReceived(alert));
+            check(&cause, today(), exit, words, hint);
+        }
+    }
+
+    #[test]
+    fn our_own_dates_tell_expired_from_not_yet_valid() {
+        let alert = Cause::Tls(rustls::Error::AlertReceived(Alert::CertificateExpired));
+        for cause in [alert, Cause::OwnDates] {
+            let exit = Exit::CertificateInvalid;
+            let late = "expired at 2026-11-22 00:00:00, and it is 2026-11-23 00:00:00";
+            check(&cause, today() + 2 * DAY, exit, late, "new certificate");
+            let early = "not valid before 2026-11-20 00:00:00, and it is 2026-11-19 00:00:00";
+            check(&cause, today() - 2 * DAY, exit, early, "clock may be wrong");
+        }
+    }
+
+    #[test]
+    fn whatever_is_wrong_with_the_server_is_told() {
+        let now = rustls::pki_types::UnixTime::since_unix_epoch(Duration::from_secs(1_795_219_200));
+        let name = rustls::pki_types::ServerName::try_from("chat.example").expect("a name");
+        for (judged, words, hint) in [
+            (
+                Judged::NotValidForNameContext {
+                    expected: name,
+                    presented: vec![
+                        "DnsName(\"a.example\")".into(),
+                        "IpAddress(192.0.2.1)".into(),
+                    ],
+                },
+                "is for a.example and 192.0.2.1, not for chat.example",
+                "--server a.example",
+            ),
+            (
+                Judged::UnknownIssuer,
+                "another CA, not of \"Networks 101\"",
+                "right server",
+            ),
+            (
+                Judged::BadSignature,
+                "another CA, not of \"Networks 101\"",
+                "right server",
+            ),
+            (Judged::Expired, "has expired", "clock"),
+            (
+                Judged::ExpiredContext {
+                    time: now,
+                    not_after: now,
+                },
+                "expired at 2026-11-21 00:00:00",
+                "clock",
+            ),
+            (Judged::NotValidYet, "is not valid yet", "clock"),
+            (
+                Judged::NotValidYetContext {
+                    time: now,
+                    not_before: now,
+                },
+                "is not valid before 2026-11-21 00:00:00",
+                "clock",
+            ),
+            (Judged::InvalidPurpose, "not one for a server", "posing"),
+            (Judged::Revoked, "is not good", ""),
+        ] {
+            let cause = Cause::Tls(rustls::Error::InvalidCertificate(judged));
+            check(&cause, today(), Exit::Untrusted, words, hint);
+        }
+    }
+
+    #[test]
+    fn a_goodbye_is_told_with_its_reason_and_without_its_escapes() {
+        let bye = |reason: &str, words: &str| Cause::Bye {
+            reason: reason.to_owned(),
+            words: words.to_owned(),
+        };
+        let exit = Exit::Ended;
+        check(
+            &bye("replaced", "from 192.0.2.9"),
+            today(),
+            exit,
+            "from 192.0.2.9 (replaced)",
+            "allow",
+        );
+        check(
+            &bye("revoked", ""),
+            today(),
+            exit,
+            "session: revoked",
+            "new certificate",
+        );
+        check(
+            &bye("kicked", "\u{1b}[2Jout"),
+            today(),
+            exit,
+            "\u{fffd}[2Jout (kicked)",
+            "",
+        );
+    }
+}

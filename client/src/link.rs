@@ -283,3 +283,221 @@ impl Watch {
         Ring::Nothing
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncBufReadExt as _, BufReader, DuplexStream, duplex};
+    use tokio::task::JoinHandle;
+    use wire::Line;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::failure::Exit;
+    use crate::outbox::{Handle, Since, open};
+    use crate::target::Target;
+
+    /// A link over memory, where time can be paused, and the server's end of it.
+    struct World {
+        handle: Handle,
+        events: mpsc::Receiver<Event>,
+        server: BufReader<DuplexStream>,
+        link: JoinHandle<(End, Outbox)>,
+    }
+
+    impl World {
+        fn start(since: Since) -> Self {
+            let (handle, outbox, events) = open(since, false).expect("random numbers");
+            Self::go_on(handle, outbox, events)
+        }
+
+        fn go_on(handle: Handle, outbox: Outbox, events: mpsc::Receiver<Event>) -> Self {
+            // A small pipe, so that both ends often have to wait for one another.
+            let (client, server) = duplex(256);
+            let link = Link::new(client, Incoming::new(), outbox, Arc::new(scene()));
+            Self {
+                handle,
+                events,
+                server: BufReader::new(server),
+                link: tokio::spawn(link.run()),
+            }
+        }
+
+        async fn next(&mut self) -> String {
+            let mut line = String::new();
+            self.server.read_line(&mut line).await.expect("a line");
+            line.trim_end().to_owned()
+        }
+
+        async fn send(&mut self, line: &str) {
+            let line = format!("{line}\n");
+            let sent = self.server.write_all(line.as_bytes()).await;
+            sent.expect("the link reads");
+        }
+
+        async fn end(self) -> End {
+            self.link.await.expect("the link ends").0
+        }
+    }
+
+    fn scene() -> Scene {
+        let name = pki::Name::default();
+        Scene {
+            target: Target::parse("chat.example").expect("a target"),
+            own: pki::Certificate {
+                subject: name.clone(),
+                issuer: name,
+                serial: pki::Serial::new(&[7]),
+                fingerprint: pki::Fingerprint::of(b""),
+                not_before: SystemTime::UNIX_EPOCH,
+                not_after: SystemTime::UNIX_EPOCH,
+                dns_names: Vec::new(),
+                addresses: Vec::new(),
+                emails: Vec::new(),
+                purposes: Vec::new(),
+                is_ca: false,
+                key: String::new(),
+            },
+            anchor: String::new(),
+            clock: Clock::utc(),
+        }
+    }
+
+    fn line(text: &str) -> Line {
+        Line::parse(text.as_bytes()).expect("a line")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_asked_about_and_then_taken_for_a_loss() {
+        let mut world = World::start(Since::Head);
+        let begin = Instant::now();
+        assert_eq!(world.next().await, "/follow head");
+        assert_eq!(world.next().await, "/ping");
+        assert_eq!(begin.elapsed().as_secs(), 30);
+        world.send("= at 1").await;
+        assert_eq!(world.next().await, "/ping");
+        assert_eq!(begin.elapsed().as_secs(), 60);
+        assert_eq!(world.next().await, "/ping");
+        let end = world.end().await;
+        let End::Failed(failure) = end else {
+            panic!("{end:?}");
+        };
+        assert_eq!(failure.exit, Exit::Network);
+        // 75 seconds after the last byte, which came after 30.
+        assert_eq!(begin.elapsed().as_secs(), 105);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_farewell_is_not_waited_for_for_ever() {
+        let mut world = World::start(Since::Head);
+        assert_eq!(world.next().await, "/follow head");
+        let begin = Instant::now();
+        world.handle.quit();
+        assert_eq!(world.next().await, "/quit");
+        let end = world.end().await;
+        assert!(matches!(end, End::Failed(failure) if failure.exit == Exit::Network));
+        assert_eq!(begin.elapsed(), FAREWELL_TIMEOUT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_nobody_listens_the_server_is_not_blamed_for_silence() {
+        let mut world = World::start(Since::Head);
+        assert_eq!(world.next().await, "/follow head");
+        world.send("= at 0").await;
+        // More than the channel and the pipe hold together, and nobody takes an event.
+        let flood = async {
+            for seq in 1..=400 {
+                let at = "2026-11-21T10:00:00.123Z";
+                world.send(&format!("{seq} {at} [bob@192.0.2.9] x")).await;
+            }
+        };
+        assert!(timeout(Duration::from_secs(200), flood).await.is_err());
+        assert!(!world.link.is_finished());
+        // Yet it was asked for, so that the server knows that we are still here.
+        assert_eq!(world.next().await, "/ping");
+        assert_eq!(world.events.len(), crate::limits::EVENTS_MAX);
+    }
+
+    #[tokio::test]
+    async fn what_was_not_acknowledged_is_said_again_after_a_loss() {
+        let mut world = World::start(Since::Head);
+        assert_eq!(world.next().await, "/follow head");
+        let first = world.handle.say(line("one")).await.expect("a link");
+        let second = world.handle.say(line("/two")).await.expect("a link");
+        assert_eq!(world.next().await, format!("/say {first} one"));
+        assert_eq!(world.next().await, format!("/say {second} /two"));
+        world.send("= at 6").await;
+        world
+            .send("7 2026-11-21T10:00:00.123Z [bob@192.0.2.9] one")
+            .await;
+        world.send(&format!("= ok {first} 7")).await;
+        for _ in 0..3 {
+            assert!(world.events.recv().await.is_some());
+        }
+        let World {
+            handle,
+            events,
+            server,
+            link,
+        } = world;
+        drop(server);
+        let (end, outbox) = link.await.expect("the link ends");
+        assert!(matches!(end, End::Failed(failure) if failure.exit == Exit::Network));
+        assert_eq!(outbox.unacknowledged().len(), 1);
+
+        let mut world = World::go_on(handle, outbox, events);
+        assert_eq!(world.next().await, "/follow 7 2026-11-21T10:00:00.123Z");
+        assert_eq!(world.next().await, format!("/say {second} /two"));
+        world.send("= at 7").await;
+        world.send(&format!("= ok {second} 8")).await;
+        let third = world.handle.say(line("three")).await.expect("a link");
+        assert_eq!(third.n, 3);
+        assert_eq!(world.next().await, format!("/say {third} three"));
+    }
+
+    #[tokio::test]
+    async fn another_history_is_told_and_followed_afresh() {
+        let mut world = World::start(Since::Head);
+        assert_eq!(world.next().await, "/follow head");
+        world
+            .send("7 2026-11-21T10:00:00.123Z [bob@192.0.2.9] one")
+            .await;
+        assert!(matches!(world.events.recv().await, Some(Event::Entry(_))));
+        let World {
+            handle,
+            events,
+            server,
+            link,
+        } = world;
+        drop(server);
+        let (_, outbox) = link.await.expect("the link ends");
+        let mut world = World::go_on(handle, outbox, events);
+        assert_eq!(world.next().await, "/follow 7 2026-11-21T10:00:00.123Z");
+        world
+            .send("! other-history - entry 7 is another one here")
+            .await;
+        assert_eq!(world.next().await, "/follow head");
+        assert_eq!(world.events.recv().await, Some(Event::OtherHistory));
+    }
+
+    #[tokio::test]
+    async fn both_ends_may_have_much_to_say_at_once() {
+        let mut world = World::start(Since::Beginning);
+        assert_eq!(world.next().await, "/follow 0");
+        // Neither reads before it has written all that it has: the pipe holds 256 bytes.
+        for seq in 1..=200 {
+            if seq <= 64 {
+                let long = line(&"y".repeat(100));
+                world.handle.say(long).await.expect("a link");
+            }
+            world
+                .send(&format!("{seq} 2026-11-21T10:00:00.123Z [bob@192.0.2.9] x"))
+                .await;
+        }
+        for n in 1..=64 {
+            assert!(world.next().await.contains(&format!("-{n} y")));
+        }
+        assert_eq!(world.events.len(), 200);
+    }
+}

@@ -197,7 +197,7 @@ impl Room {
 
     /// Lets nobody in: the alert goes out, and the connection is closed properly.
     pub(crate) async fn refuse(&self) {
-        let (_, mut tcp) = self.handshake().await.err().expect("a refusal");
+        let (_, mut tcp) = self.handshake().await.expect_err("a refusal");
         tcp.shutdown().await.expect("a closed connection");
         let mut rest = Vec::new();
         let drained = timeout(DEADLINE, tcp.read_to_end(&mut rest)).await;
