@@ -29,3 +29,4 @@ pub use form::Form;
 pub use link::{End, Link};
 pub use outbox::{Event, Gone, Handle, Outbox, Place, Since, open};
 pub use target::{Target, TargetError};
+pub use terminal::tell;

@@ -419,6 +419,54 @@ mod tests {
         assert_eq!(world.events.len(), crate::limits::EVENTS_MAX);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn whoever_listens_again_gives_the_server_time_to_speak() {
+        let mut world = World::start(Since::Head);
+        assert_eq!(world.next().await, "/follow head");
+        world.send("= at 0").await;
+        // Exactly one event more than the channel takes: nothing is left to be read after it.
+        for seq in 1..=crate::limits::EVENTS_MAX {
+            let at = "2026-11-21T10:00:00.123Z";
+            world.send(&format!("{seq} {at} [bob@192.0.2.9] x")).await;
+        }
+        for _ in 0..4 {
+            assert_eq!(world.next().await, "/ping");
+        }
+        for _ in 0..=crate::limits::EVENTS_MAX {
+            assert!(world.events.recv().await.is_some());
+        }
+        assert_eq!(world.next().await, "/ping");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_leaves_at_once_does_not_hear_everything() {
+        let mut world = World::start(Since::Head);
+        assert_eq!(world.next().await, "/follow head");
+        let begin = Instant::now();
+        world.handle.quit();
+        assert_eq!(world.next().await, "/quit");
+        // A server that goes on as if nothing had been said.
+        for seq in 1..=10 {
+            let at = "2026-11-21T10:00:00.123Z";
+            let entry = format!("{seq} {at} [bob@192.0.2.9] x\n");
+            tokio::time::advance(Duration::from_secs(3)).await;
+            if world.server.write_all(entry.as_bytes()).await.is_err() {
+                break;
+            }
+        }
+        world.end().await;
+        assert!(begin.elapsed() < 2 * FAREWELL_TIMEOUT);
+    }
+
+    #[tokio::test]
+    async fn an_empty_history_is_followed_from_its_beginning() {
+        let mut world = World::start(Since::Last(5));
+        assert_eq!(world.next().await, "/history 5");
+        world.send("= begin history").await;
+        world.send("= end history").await;
+        assert_eq!(world.next().await, "/follow 0");
+    }
+
     #[tokio::test]
     async fn what_was_not_acknowledged_is_said_again_after_a_loss() {
         let mut world = World::start(Since::Head);

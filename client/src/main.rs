@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use client::{Args, Exit, plain};
+use client::{Args, Exit, plain, tell};
 use tokio_util::sync::CancellationToken;
 
 fn main() -> ExitCode {
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("client: error: cannot start: {error}");
+            tell(&format!("error: cannot start: {error}"));
             return ExitCode::from(Exit::Other.code());
         }
     };
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
 async fn hear_signals(leave: CancellationToken) {
     for _ in 0..2 {
         if let Err(error) = signals::next().await {
-            eprintln!("client: warning: signals cannot be heard: {error}");
+            tell(&format!("warning: signals cannot be heard: {error}"));
             return;
         }
         if leave.is_cancelled() {

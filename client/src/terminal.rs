@@ -108,7 +108,7 @@ fn columns(width: Option<Width>) -> usize {
 }
 
 /// Tells the person something on standard error, beginning with the program's name.
-pub(crate) fn tell(words: &str) {
+pub fn tell(words: &str) {
     let words = format!("client: {words}");
     let words = sanitise(&words);
     let stderr = io::stderr();

@@ -213,6 +213,22 @@ async fn what_is_no_room_is_told_so() {
 }
 
 #[tokio::test]
+async fn a_server_of_another_kind_is_told_so() {
+    let sentence = "127.0.0.1 speaks TLS, but it is not a room (it does not know countersign/1)";
+    for greets in [true, false] {
+        let room = Room::open().await.of_another_kind();
+        let alice = room.alice(&[]);
+        let mut session = room.accept().await;
+        if greets {
+            session.send(crate::room::GREETING).await;
+        }
+        session.close().await;
+        let hint = "a room's port is usually 27332";
+        check(&alice.ends_by_itself().await, &room, 4, sentence, hint);
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_is_not_there_is_a_matter_of_the_network() {
     let room = Room::open().await;
     let (alice, port) = (Leaf::person("alice"), room.port);

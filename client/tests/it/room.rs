@@ -130,6 +130,7 @@ pub(crate) struct Room {
     listener: TcpListener,
     tls: ServerTls,
     revoked: Option<u64>,
+    knows_our_dialect: bool,
 }
 
 impl Room {
@@ -152,12 +153,21 @@ impl Room {
             listener,
             tls: ServerTls::new(&bundle, Arc::new(gate)),
             revoked: None,
+            knows_our_dialect: true,
         }
     }
 
     pub(crate) fn revoking(self, serial: u64) -> Self {
         Self {
             revoked: Some(serial),
+            ..self
+        }
+    }
+
+    /// A server of another kind, which was never told of our dialect.
+    pub(crate) fn of_another_kind(self) -> Self {
+        Self {
+            knows_our_dialect: false,
             ..self
         }
     }
@@ -216,7 +226,13 @@ impl Room {
             }
         };
         let (config, _) = self.tls.accept(revocations).expect("a configuration");
-        let accepted = TlsAcceptor::from(config).accept(tcp).into_fallible();
+        let mut config = (*config).clone();
+        if !self.knows_our_dialect {
+            config.alpn_protocols.clear();
+        }
+        let accepted = TlsAcceptor::from(Arc::new(config))
+            .accept(tcp)
+            .into_fallible();
         timeout(DEADLINE, accepted).await.expect("a handshake")
     }
 
@@ -306,6 +322,13 @@ impl Session {
         let read = timeout(DEADLINE, self.stream.read_to_end(&mut rest)).await;
         read.expect("the client closes").expect("a close_notify");
         assert_eq!(String::from_utf8_lossy(&rest), "");
+    }
+
+    /// Closes with a close_notify; the client has said nothing more, and closes too.
+    pub(crate) async fn hang_up(mut self) {
+        let closed = timeout(DEADLINE, self.stream.shutdown()).await;
+        closed.expect("no delay").expect("closed");
+        self.closed().await;
     }
 
     /// Closes with a close_notify.
