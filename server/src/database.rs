@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use pki::CrlNumber;
 use serde_json::json;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
@@ -16,7 +17,7 @@ use wire::{ClientId, Entry, Kind, Reason, Role, Timestamp};
 use crate::presence::Left;
 use crate::senders::{Sender, Stored, slot};
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
+static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 
 /// Readers of history at once; the others wait their turn.
 const READERS_MAX: u32 = 4;
@@ -131,7 +132,7 @@ pub enum DatabaseError {
         /// The database.
         path: PathBuf,
         /// Why.
-        source: sqlx::migrate::MigrateError,
+        source: MigrateError,
     },
     /// SQLite did not do what it was told, so that commits would not be durable.
     #[error("{}: {pragma} is {found}, not {wanted}: lines would not be safe", path.display())]
@@ -233,8 +234,10 @@ impl Database {
             .pragma("journal_size_limit", JOURNAL_BYTES_MAX);
         let mut connection = options.connect().await.map_err(sqlite)?;
         check_pragmas(&mut connection, path).await?;
+        // `run` cannot be awaited in a task that may change threads: its bound on the connection
+        // is too narrow for the compiler. This is what it calls.
         MIGRATIONS
-            .run(&mut connection)
+            .run_direct(None, &mut connection, false)
             .await
             .map_err(|source| DatabaseError::Migrate {
                 path: path.to_owned(),

@@ -1,1 +1,28 @@
-//! x
+//! The harness of the integration tests: it does the work, so that a test is a few lines of story.
+//!
+//! A [`World`] is a CA and a room in a folder of their own; a [`Peer`] is a TLS connection below
+//! the client crate, for everything that a real client would not do; [`programs`] are the three
+//! programs as people run them.
+
+#![expect(clippy::missing_panics_doc, reason = "a harness fails by panicking")]
+
+mod peer;
+mod programs;
+mod world;
+
+pub use peer::{Peer, Said, said};
+pub use programs::{Running, program, run, tool_or_skip};
+pub use world::{Options, World};
+
+use std::time::Duration;
+
+/// How long anything may take before a test gives it up for lost. A bound, never a pause.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits for something that must happen.
+pub async fn within<T>(what: &str, event: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, event).await {
+        Ok(value) => value,
+        Err(_) => panic!("{what}: not within {PATIENCE:?}"),
+    }
+}

@@ -1,0 +1,181 @@
+//! A TLS connection below the client crate, for what a real client would not do.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use pki::Bundle;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use wire::{Entry, Kind, LineDecoder, Reply, ServerLine, Welcome};
+
+use crate::within;
+
+/// A connection, whose lines are read one by one.
+#[derive(Debug)]
+pub struct Peer {
+    /// The connection itself.
+    pub stream: TlsStream<TcpStream>,
+    decoder: LineDecoder,
+    buffer: BytesMut,
+}
+
+/// Who said what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// The author.
+    pub id: String,
+    /// The text; of an enter or a leave, what the transcript says.
+    pub text: String,
+}
+
+/// An author and a text, to compare with.
+pub fn said(id: &str, text: &str) -> Said {
+    Said {
+        id: id.to_owned(),
+        text: text.to_owned(),
+    }
+}
+
+impl Peer {
+    /// Connects and shakes hands. In TLS 1.3 that says nothing about being let in.
+    ///
+    /// # Errors
+    ///
+    /// When the connection or the handshake fails on this side.
+    pub async fn connect(
+        address: SocketAddr,
+        bundle: &Bundle,
+        alpn: &[&[u8]],
+    ) -> std::io::Result<Self> {
+        let config = pki::client_config(bundle, alpn).expect("a client's TLS");
+        Self::connect_with(address, config).await
+    }
+
+    /// Connects with any TLS configuration.
+    ///
+    /// # Errors
+    ///
+    /// When the connection or the handshake fails on this side.
+    pub async fn connect_with(
+        address: SocketAddr,
+        config: Arc<rustls::ClientConfig>,
+    ) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let name = ServerName::try_from("localhost").expect("a name");
+        let stream = TlsConnector::from(config).connect(name, stream).await?;
+        let decoder = LineDecoder::new(wire::limits::SERVER_LINE_BYTES_MAX);
+        Ok(Self {
+            stream,
+            decoder,
+            buffer: BytesMut::new(),
+        })
+    }
+
+    /// Sends bytes as they are.
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        let sent = async {
+            self.stream.write_all(bytes.as_ref()).await?;
+            self.stream.flush().await
+        };
+        within("sending", sent)
+            .await
+            .expect("the connection is there");
+    }
+
+    /// Says a text, or a command.
+    pub async fn say(&mut self, text: &str) {
+        self.send(format!("{text}\n")).await;
+    }
+
+    /// The next line; `None` at the end of the connection, however it ended.
+    pub async fn next_line(&mut self) -> Option<String> {
+        within("reading", self.read_line()).await.unwrap_or(None)
+    }
+
+    /// The next line, or why there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the connection broke.
+    pub async fn read_line(&mut self) -> std::io::Result<Option<String>> {
+        loop {
+            if let Some(line) = self.decoder.decode(&mut self.buffer) {
+                let line = line.expect("a server's lines are not too long");
+                return Ok(Some(
+                    String::from_utf8(line.to_vec()).expect("a server sends UTF-8"),
+                ));
+            }
+            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// The next line, understood.
+    pub async fn next(&mut self) -> Option<ServerLine> {
+        let line = self.next_line().await?;
+        Some(ServerLine::parse(&line).unwrap_or_else(|error| panic!("{line}: {error}")))
+    }
+
+    /// The greeting, which is the first line.
+    pub async fn welcome(&mut self) -> Welcome {
+        match self.next().await {
+            Some(ServerLine::Reply(Reply::Welcome(welcome))) => welcome,
+            other => panic!("no greeting: {other:?}"),
+        }
+    }
+
+    /// The next line that contains `part`; what comes before it is passed over.
+    pub async fn expect(&mut self, part: &str) -> String {
+        loop {
+            match self.next_line().await {
+                Some(line) if line.contains(part) => return line,
+                Some(_) => {}
+                None => panic!("the connection ended before {part:?}"),
+            }
+        }
+    }
+
+    /// The next entry; replies and refusals before it are passed over.
+    pub async fn next_entry(&mut self) -> Option<Entry> {
+        loop {
+            match self.next().await? {
+                ServerLine::Entry(entry) => return Some(entry),
+                _ => continue,
+            }
+        }
+    }
+
+    /// The next thing that somebody said; enters and leaves before it are passed over.
+    pub async fn next_said(&mut self) -> Said {
+        loop {
+            let entry = self.next_entry().await.expect("something is said");
+            if let Kind::Message(line) = entry.kind {
+                return said(entry.id.as_str(), line.as_str());
+            }
+        }
+    }
+
+    /// Every line up to the end of the connection.
+    pub async fn rest(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Some(line) = self.next_line().await {
+            lines.push(line);
+        }
+        lines
+    }
+
+    /// Says goodbye as TLS does it, and waits for the server to do the same.
+    pub async fn close(mut self) -> Vec<String> {
+        self.stream
+            .shutdown()
+            .await
+            .expect("the connection is there");
+        self.rest().await
+    }
+}

@@ -1,0 +1,254 @@
+//! A CA and a room in a folder of their own, for one test.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ca_tool::{Ca, Candidate, InitOptions, IssueOptions, Reason};
+use pki::{Bundle, Gate, Revocations};
+use server::{Config, Failure, Limits, SameId};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
+use sqlx::{AssertSqlSafe, ConnectOptions as _};
+use tempfile::TempDir;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::{Peer, within};
+
+/// How a room differs from one with every default.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// What an ID may have at once.
+    pub same_id: SameId,
+    /// The limits.
+    pub limits: Limits,
+}
+
+/// A CA, and a room that is being served in this process.
+#[derive(Debug)]
+pub struct World {
+    folder: TempDir,
+    ca: Ca,
+    options: Options,
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    reload: Arc<Notify>,
+    serving: Option<JoinHandle<Result<(), Failure>>>,
+}
+
+impl World {
+    /// A room with every default.
+    pub async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// A room that differs from the defaults.
+    pub async fn with(change: impl FnOnce(&mut Options)) -> Self {
+        let mut options = Options::default();
+        change(&mut options);
+        let folder = tempfile::tempdir().expect("a folder");
+        let ca = Ca::init(
+            &folder.path().join("ca"),
+            &InitOptions::named("Networks 101"),
+        )
+        .expect("a new CA");
+        let mut world = Self {
+            folder,
+            ca,
+            options,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            stop: None,
+            reload: Arc::new(Notify::new()),
+            serving: None,
+        };
+        world.serve().await;
+        world
+    }
+
+    /// Serves the room, in this process, on a port that is free.
+    pub async fn serve(&mut self) {
+        let listener = server::listen(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+        self.address = listener.local_addr().expect("an address");
+        let (stop, stopped) = oneshot::channel();
+        let config = self.config();
+        let reload = self.reload.clone();
+        let stopped = async {
+            let _asked_or_dropped = stopped.await;
+        };
+        self.stop = Some(stop);
+        self.serving = Some(tokio::spawn(server::run(config, listener, stopped, reload)));
+    }
+
+    fn config(&self) -> Config {
+        let bundle = Bundle::read(&self.ca.server_bundle()).expect("the server's bundle");
+        let gate = Gate::new(bundle.anchor().clone(), false).expect("a gate");
+        let path = self.ca.revocation_list();
+        let list = server::read_list(&path, &gate).expect("a revocation list");
+        Config {
+            bundle,
+            gate: Arc::new(gate),
+            crl: Some((path, Revocations::List(Arc::new(list)))),
+            db: self.db(),
+            room: "Networks 101".to_owned(),
+            show: false,
+            same_id: self.options.same_id,
+            limits: self.options.limits.clone(),
+        }
+    }
+
+    /// Stops the server and waits for its end.
+    ///
+    /// # Errors
+    ///
+    /// What the server ended with.
+    pub async fn stop(&mut self) -> Result<(), Failure> {
+        self.stop = None;
+        self.ended().await
+    }
+
+    /// Tells the server to stop, and does not wait.
+    pub fn begin_to_stop(&mut self) {
+        self.stop = None;
+    }
+
+    /// Waits for the server's end.
+    ///
+    /// # Errors
+    ///
+    /// What the server ended with.
+    pub async fn ended(&mut self) -> Result<(), Failure> {
+        let serving = self.serving.take().expect("the server was started");
+        within("the server's end", serving)
+            .await
+            .expect("the server does not panic")
+    }
+
+    /// The folder of this world.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The CA.
+    pub fn ca(&self) -> &Ca {
+        &self.ca
+    }
+
+    /// The database.
+    pub fn db(&self) -> PathBuf {
+        self.folder.path().join("chat.db")
+    }
+
+    /// Where somebody's bundle is; it is issued if there is none.
+    pub fn bundle_path(&self, name: &str) -> PathBuf {
+        let path = self.ca.people().join(format!("{name}.pem"));
+        if !path.exists() {
+            let candidates = Candidate::named([name.to_owned()]);
+            self.ca
+                .issue(&candidates, &IssueOptions::default())
+                .expect("a certificate");
+        }
+        path
+    }
+
+    /// Somebody's bundle; it is issued if there is none.
+    pub fn bundle(&self, name: &str) -> Bundle {
+        Bundle::read(&self.bundle_path(name)).expect("a bundle")
+    }
+
+    /// Revokes somebody's certificates, as `ca-tool revoke` does.
+    pub fn revoke(&self, name: &str) {
+        self.ca
+            .revoke(&[name.to_owned()], Reason::Unspecified)
+            .expect("a revocation");
+    }
+
+    /// Makes the server read the revocation list at once, as SIGHUP does.
+    pub fn reload(&self) {
+        self.reload.notify_one();
+    }
+
+    /// Connects as somebody in the plain dialect; nothing is read yet.
+    pub async fn connect(&self, name: &str) -> Peer {
+        Peer::connect(self.address, &self.bundle(name), &[])
+            .await
+            .expect("a connection")
+    }
+
+    /// Connects as somebody in our dialect; nothing is read yet.
+    pub async fn connect_ours(&self, name: &str) -> Peer {
+        let connected = Peer::connect(self.address, &self.bundle(name), &[wire::ALPN]).await;
+        connected.expect("a connection")
+    }
+
+    /// Somebody in the room in the plain dialect, greeted and caught up.
+    pub async fn enter(&self, name: &str) -> Peer {
+        let mut peer = self.connect(name).await;
+        assert_eq!(peer.welcome().await.id.as_str(), name);
+        peer.expect("= at ").await;
+        peer
+    }
+
+    /// Somebody in the room in our dialect, greeted, following from the head.
+    pub async fn enter_ours(&self, name: &str) -> Peer {
+        let mut peer = self.connect_ours(name).await;
+        assert_eq!(peer.welcome().await.id.as_str(), name);
+        peer.say("/follow head").await;
+        peer.expect("= at ").await;
+        peer
+    }
+
+    /// Two people in the room who have both seen both of them enter.
+    pub async fn pair(&self, one: &str, other: &str) -> (Peer, Peer) {
+        let mut first = self.enter(one).await;
+        let second = self.enter(other).await;
+        first.expect(&format!("* {other}@")).await;
+        (first, second)
+    }
+
+    /// Asks the database.
+    pub async fn rows(&self, sql: &str) -> Vec<SqliteRow> {
+        let mut connection = self.sqlite().await;
+        sqlx::query(AssertSqlSafe(sql.to_owned()))
+            .fetch_all(&mut connection)
+            .await
+            .unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// Asks the database for one column of text.
+    pub async fn column(&self, sql: &str) -> Vec<String> {
+        let mut connection = self.sqlite().await;
+        sqlx::query_scalar(AssertSqlSafe(sql.to_owned()))
+            .fetch_all(&mut connection)
+            .await
+            .unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// Waits until a question about the record, whose answer is 0 or 1, is answered with 1.
+    pub async fn until(&self, sql: &str) {
+        let mut connection = self.sqlite().await;
+        let asking = async {
+            loop {
+                let answer: Result<i64, _> = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()))
+                    .fetch_one(&mut connection)
+                    .await;
+                if answer.unwrap_or_else(|error| panic!("{sql}: {error}")) == 1 {
+                    return;
+                }
+                // SQLite tells nobody when something changes.
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        within(sql, asking).await;
+    }
+
+    /// A connection of one's own to the database.
+    pub async fn sqlite(&self) -> SqliteConnection {
+        let options = SqliteConnectOptions::new().filename(self.db());
+        options.connect().await.expect("the database opens")
+    }
+}
