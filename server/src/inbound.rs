@@ -193,6 +193,8 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
     async fn command(&mut self, request: Request) -> Option<End> {
         // The next command waits until this one's reply has gone out.
         let permit = self.turn(&self.command).await;
+        // And it knows of everything that this session said before it.
+        self.all_answered().await;
         let head = self.links.transcript.head();
         let owed = match request {
             Request::Quit => return Some(end(Reason::Goodbye)),

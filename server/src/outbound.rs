@@ -144,7 +144,11 @@ impl<W: AsyncWrite + Unpin> Outbound<W> {
             self.collect_notes(&view);
             if !self.out.is_empty() {
                 self.write().await?;
-            } else if let Some((line, entries_until)) = &self.bye {
+                continue;
+            }
+            // A line without a RUN-N is answered by nothing but its place in the transcript.
+            self.permits.clear();
+            if let Some((line, entries_until)) = &self.bye {
                 let is_behind = self
                     .following
                     .as_ref()

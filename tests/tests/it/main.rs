@@ -1,3 +1,8 @@
 //! What a room promises, each promise as a test. One program, so that it is linked once.
 
+mod history;
+mod lines;
+mod presence;
+mod resend;
 mod room;
+mod structure;

@@ -1,6 +1,7 @@
-//! The main path: who enters, what is said, what everyone sees.
+//! The main path: who enters, what is said, what everyone sees, what is answered.
 
 use tests::{World, said};
+use wire::{Kind, Reply, Role, ServerLine};
 
 #[tokio::test]
 async fn what_one_says_the_other_sees_with_the_name_in_the_certificate() {
@@ -15,4 +16,155 @@ async fn what_one_says_the_other_sees_with_the_name_in_the_certificate() {
         "own lines come back too"
     );
     assert_eq!(alice.next_said().await, said("张三", "你好"));
+}
+
+#[tokio::test]
+async fn the_greeting_says_who_where_and_how_far() {
+    let w = World::start().await;
+    let mut alice = w.connect("alice").await;
+    let welcome = alice.welcome().await;
+    assert_eq!(welcome.id.as_str(), "alice");
+    assert_eq!(
+        (welcome.role, welcome.room.as_str()),
+        (Role::Student, "Networks 101")
+    );
+    assert_eq!(
+        (welcome.ip.to_string().as_str(), welcome.head),
+        ("127.0.0.1", 1)
+    );
+    assert_eq!(
+        w.column("select value from meta where key = 'epoch'").await,
+        [welcome.epoch]
+    );
+}
+
+#[tokio::test]
+async fn a_plain_client_gets_the_last_20_entries_and_then_what_is_said() {
+    let w = World::with(|o| o.limits.line_rate = 0).await;
+    let mut alice = w.enter("alice").await;
+    for n in 1..=30 {
+        alice.say(&format!("line {n}")).await;
+    }
+    alice.expect("line 30").await;
+    let mut bob = w.connect("bob").await;
+    let head = bob.welcome().await.head;
+    assert_eq!(head, 32, "30 lines and two enters");
+    for seq in 13..=32 {
+        assert_eq!(bob.next_entry().await.map(|entry| entry.seq), Some(seq));
+    }
+    assert_eq!(bob.next().await, Some(ServerLine::Reply(Reply::At(32))));
+    alice.say("live").await;
+    assert_eq!(bob.next_said().await, said("alice", "live"));
+}
+
+#[tokio::test]
+async fn our_dialect_is_sent_nothing_before_it_says_where_to_start() {
+    let w = World::start().await;
+    let (mut alice, _bob) = w.pair("alice", "bob").await;
+    let mut carol = w.connect_ours("carol").await;
+    carol.welcome().await;
+    alice.say("said before").await;
+    alice.expect("said before").await;
+    carol.say("/ping").await;
+    assert_eq!(carol.next().await, Some(ServerLine::Reply(Reply::At(4))));
+    carol.say("/follow head").await;
+    assert_eq!(carol.next().await, Some(ServerLine::Reply(Reply::At(4))));
+    alice.say("said after").await;
+    assert_eq!(carol.next_said().await, said("alice", "said after"));
+}
+
+#[tokio::test]
+async fn a_line_in_our_dialect_is_acknowledged_with_its_place() {
+    let w = World::start().await;
+    let mut alice = w.enter_ours("alice").await;
+    alice.say("/say k3v9q2a7-1 /literally this").await;
+    let mut acknowledged = None;
+    let mut shown = None;
+    while acknowledged.is_none() || shown.is_none() {
+        match alice.next().await.expect("the session goes on") {
+            ServerLine::Reply(Reply::Ok { nonce, seq }) => {
+                assert_eq!(nonce.to_string(), "k3v9q2a7-1");
+                acknowledged = Some(seq);
+            }
+            ServerLine::Entry(entry) => {
+                let Kind::Message(line) = &entry.kind else {
+                    panic!("{entry:?}")
+                };
+                assert_eq!(line.as_str(), "/literally this");
+                shown = Some(entry.seq);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(acknowledged, shown);
+}
+
+#[tokio::test]
+async fn more_lines_than_may_be_under_way_are_all_taken_even_by_who_follows_nothing() {
+    let w = World::with(|o| o.limits.line_rate = 0).await;
+    let mut alice = w.connect_ours("alice").await;
+    alice.welcome().await;
+    let lines: String = (1..=300).map(|n| format!("line {n}\n")).collect();
+    alice.send(lines).await;
+    alice.say("/ping").await;
+    assert_eq!(alice.next_line().await.as_deref(), Some("= at 301"));
+}
+
+#[tokio::test]
+async fn each_command_is_answered_in_the_grammar() {
+    let w = World::start().await;
+    let (mut alice, _bob) = w.pair("alice", "bob").await;
+    for (command, answers) in [
+        (
+            "/who",
+            &[
+                "= who 2 count=2",
+                "= here alice role=student ip=127.0.0.1 since=",
+                "= here bob ",
+            ][..],
+        ),
+        (
+            "/whois bob",
+            &["= whois bob role=student ip=127.0.0.1 since="],
+        ),
+        ("/whois carol", &["! unknown-id - carol was never here"]),
+        ("/whois al ice", &["! bad-argument - usage: /whois ID"]),
+        (
+            "/nick root",
+            &["! name-from-certificate - you are alice because your certificate says so"],
+        ),
+        ("/ping", &["= at 2"]),
+        ("/help", &["= begin help", "= help /help", "= end help"]),
+        (
+            "/hsitory",
+            &["! unknown-command - there is no /hsitory; did you mean /history?"],
+        ),
+        ("/history 1", &["= begin history", "= 2 ", "= end history"]),
+        (
+            "history",
+            &["= begin history", "= 1 ", "= 2 ", "= end history"],
+        ),
+    ] {
+        alice.say(command).await;
+        for answer in answers {
+            let line = alice.expect(answer).await;
+            assert!(line.starts_with(answer), "{command}: {line}");
+            assert!(ServerLine::parse(&line).is_ok(), "{command}: {line}");
+        }
+    }
+    alice.say("//who").await;
+    assert_eq!(alice.next_said().await, said("alice", "/who"));
+    alice.say("/quit").await;
+    assert_eq!(alice.rest().await, ["= bye goodbye"]);
+}
+
+#[tokio::test]
+async fn whois_knows_who_was_here() {
+    let w = World::start().await;
+    let (mut alice, bob) = w.pair("alice", "bob").await;
+    bob.close().await;
+    alice.expect("* bob@127.0.0.1 left (goodbye)").await;
+    alice.say("/whois bob").await;
+    let answer = alice.expect("= whois bob").await;
+    assert!(answer.contains("reason=goodbye sessions=0"), "{answer}");
 }
