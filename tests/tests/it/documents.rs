@@ -1,0 +1,387 @@
+//! What the documents say is what the programs do: transcripts are replayed, tables compared.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::RangeInclusive;
+
+use tests::{Peer, World};
+use wire::limits;
+use wire::{COMMANDS, Code, Line, Reason, Timestamp};
+
+const PROTOCOL: &str = include_str!("../../../PROTOCOL.md");
+
+#[tokio::test]
+async fn every_transcript_in_the_protocol_happens_as_it_is_written() {
+    let transcripts: Vec<Transcript> = fences(PROTOCOL, "transcript").map(read).collect();
+    let codes = transcripts.iter().flat_map(|t| &t.steps);
+    let shown = codes.filter(|step| matches!(step, Step::Server(line) if line.starts_with("! ")));
+    assert!(shown.count() > 10, "the transcripts show refusals too");
+
+    let mut scene: Option<Scene> = None;
+    for transcript in &transcripts {
+        let mut now = match (scene.take(), transcript.continues) {
+            (Some(before), true) => before,
+            _ => Scene::new().await,
+        };
+        now.play(transcript).await;
+        scene = Some(now);
+    }
+}
+
+#[tokio::test]
+#[should_panic(expected = "2 <time> [alice@127.0.0.1] goodbye")]
+async fn a_transcript_that_is_not_true_fails() {
+    let text = "plain\n\
+        S: = welcome id=alice role=student ip=127.0.0.1 room=\"Networks 101\" head=1 epoch=<epoch> clock=<time> version=<version>\n\
+        S: 1 <time> * alice@127.0.0.1 entered\n\
+        S: = at 1\n\
+        C: hello\n\
+        S: 2 <time> [alice@127.0.0.1] goodbye\n";
+    Scene::new().await.play(&read(text)).await;
+}
+
+#[test]
+fn a_placeholder_stands_for_its_kind_and_a_numbered_time_for_one_time() {
+    let mut times = BTreeMap::new();
+    let time = "2026-11-21T10:00:00.123Z";
+    let mut check = |pattern: &str, line: &str| matches(pattern, line, &mut times);
+    assert!(check("1 <time> x", &format!("1 {time} x")));
+    assert!(check("a=<epoch> v=<version>", "a=0123456789abcdef v=0.1.0"));
+    assert!(!check("1 <time> x", "1 yesterday x"));
+    assert!(!check("1 <time> x", &format!("1 {time} y")));
+    assert!(!check("a=<epoch>", "a=0123456789abcdeg"));
+    assert!(!check("v=<version>", "v="));
+    assert!(check("<time 7>", time));
+    assert!(check("<time 7>", time));
+    assert!(!check("<time 7>", "2026-11-21T10:00:00.124Z"));
+}
+
+#[test]
+fn the_protocol_names_every_refusal_and_no_other() {
+    let codes = Code::ALL.iter().map(|code| code.as_str());
+    assert_eq!(first_column("## 8. Refusals"), codes.collect());
+}
+
+#[test]
+fn the_protocol_names_every_reason_and_no_other() {
+    let reasons = Reason::ALL.iter().map(|reason| reason.as_str());
+    assert_eq!(first_column("## 9. Reasons"), reasons.collect());
+}
+
+#[test]
+fn the_protocol_names_every_command_with_its_arguments_and_no_other() {
+    let usages: Vec<String> = COMMANDS
+        .iter()
+        .map(|command| format!("{} {}", command.name, command.arguments))
+        .map(|usage| usage.trim_end().replace('|', r"\|"))
+        .collect();
+    let usages = usages.iter().map(String::as_str);
+    assert_eq!(first_column("## 6. Commands"), usages.collect());
+}
+
+#[test]
+fn the_limits_in_the_protocol_are_those_of_the_code() {
+    let limits = BTreeMap::from([
+        ("TEXT_BYTES_MAX", limits::TEXT_BYTES_MAX),
+        ("LINE_BYTES_MAX", limits::LINE_BYTES_MAX),
+        ("SERVER_LINE_BYTES_MAX", limits::SERVER_LINE_BYTES_MAX),
+        ("DISCARD_BYTES_MAX", limits::DISCARD_BYTES_MAX),
+        ("PREFIX_BYTES_MAX", limits::PREFIX_BYTES_MAX),
+        ("ID_CHARS_MAX", limits::ID_CHARS_MAX),
+        ("ID_BYTES_MAX", limits::ID_BYTES_MAX),
+        ("UNACKNOWLEDGED_LINES_MAX", limits::UNACKNOWLEDGED_LINES_MAX),
+        ("RUN_CHARS_MIN", limits::RUN_CHARS_MIN),
+        ("RUN_CHARS_MAX", limits::RUN_CHARS_MAX),
+    ]);
+    let section = section(PROTOCOL, "## 2. Lines");
+    let rows = section.lines().filter_map(|row| {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let name = cells.get(3)?.strip_prefix('`')?.strip_suffix('`')?;
+        let (value, _unit) = cells[2].split_once(' ')?;
+        Some((name, value.parse().expect("a number and its unit")))
+    });
+    assert_eq!(rows.collect::<BTreeMap<_, usize>>(), limits);
+    let port = format!("port {} unless", wire::PORT);
+    assert!(PROTOCOL.contains(&port), "no {port:?}");
+    let alpn = std::str::from_utf8(wire::ALPN).expect("a name");
+    assert!(PROTOCOL.contains(&format!("**`{alpn}`.**")));
+}
+
+#[test]
+fn the_characters_of_a_text_in_the_grammar_are_those_that_may_be_said() {
+    let rule = rules().remove("text-char").expect("a rule");
+    let ranges: Vec<RangeInclusive<u32>> = rule.split('/').map(range).collect();
+    for c in '\0'..=char::MAX {
+        let in_grammar = ranges.iter().any(|range| range.contains(&u32::from(c)));
+        let may_be_said = Line::parse(c.to_string().as_bytes()).is_ok();
+        assert_eq!(in_grammar, may_be_said, "U+{:04X}", u32::from(c));
+    }
+}
+
+#[test]
+fn every_rule_that_the_grammar_uses_is_defined_in_it() {
+    const CORE: [&str; 8] = [
+        "ALPHA", "DIGIT", "HEXDIG", "CR", "LF", "SP", "WSP", "DQUOTE",
+    ];
+    let rules = rules();
+    for (name, rule) in &rules {
+        // Every second part stands in quotes; a number may stand before a rule.
+        let bare: Vec<&str> = rule.split('"').step_by(2).collect();
+        let bare = bare.join(" ").replace("%s", " ");
+        let names = bare.split(|c: char| !(c.is_ascii_alphanumeric() || "-%".contains(c)));
+        for used in names {
+            let used = used.trim_start_matches(|c: char| c.is_ascii_digit());
+            let is_number = used.is_empty() || used.starts_with('%');
+            assert!(
+                is_number || CORE.contains(&used) || rules.contains_key(used),
+                "{name} uses {used:?}, which is not defined"
+            );
+        }
+    }
+    for command in COMMANDS {
+        let name = command.name.trim_start_matches('/');
+        assert!(rules.contains_key(name), "no rule for {}", command.name);
+    }
+}
+
+// --- transcripts ------------------------------------------------------------------------------
+
+struct Transcript {
+    speaks_ours: bool,
+    continues: bool,
+    steps: Vec<Step>,
+}
+
+enum Step {
+    Client(String),
+    Server(String),
+}
+
+/// A room, and what is known of the times in it.
+struct Scene {
+    world: World,
+    times: BTreeMap<String, String>,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        Self {
+            world: World::start().await,
+            times: BTreeMap::new(),
+        }
+    }
+
+    async fn play(&mut self, transcript: &Transcript) {
+        let mut peer = match transcript.speaks_ours {
+            true => self.world.connect_ours("alice").await,
+            false => self.world.connect("alice").await,
+        };
+        let mut has_ended = false;
+        let mut steps = transcript.steps.iter().peekable();
+        while steps.peek().is_some() {
+            while let Some(Step::Client(line)) = steps.next_if(|s| matches!(s, Step::Client(_))) {
+                self.send(&mut peer, line).await;
+            }
+            let mut expected = Vec::new();
+            while let Some(Step::Server(line)) = steps.next_if(|s| matches!(s, Step::Server(_))) {
+                expected.push(line.as_str());
+            }
+            has_ended = expected.last() == Some(&"<end>");
+            self.expect(&mut peer, &expected).await;
+        }
+        if has_ended {
+            drop(peer);
+            // Whoever comes next comes after this leave.
+            self.world
+                .until("select not exists (select 1 from joins where left_at is null)")
+                .await;
+        } else {
+            // Nothing more was sent than what is written.
+            peer.say("/ping").await;
+            let last = peer.next_line().await.expect("an answer");
+            assert!(last.starts_with("= at "), "one line more: {last}");
+        }
+    }
+
+    async fn send(&self, peer: &mut Peer, line: &str) {
+        use tokio::io::AsyncWriteExt as _;
+        if line == "<close>" {
+            let closed = peer.stream.shutdown().await;
+            return closed.expect("the connection is there");
+        }
+        let mut bytes = self.fill_in(line);
+        bytes.push(b'\n');
+        peer.send(bytes).await;
+    }
+
+    /// Compares what comes with what is written. Only an `= ok` may stand elsewhere among the
+    /// others.
+    async fn expect(&mut self, peer: &mut Peer, expected: &[&str]) {
+        let mut came = Vec::new();
+        for _ in expected {
+            came.push(peer.next_line().await.unwrap_or("<end>".to_owned()));
+        }
+        let is_ok = |line: &&str| line.starts_with("= ok ");
+        let in_order = |lines: &[&str]| -> VecDeque<String> {
+            let (oks, others): (Vec<&str>, Vec<&str>) = lines.iter().partition(|l| is_ok(l));
+            others.into_iter().chain(oks).map(str::to_owned).collect()
+        };
+        let came: Vec<&str> = came.iter().map(String::as_str).collect();
+        for (pattern, line) in in_order(expected).iter().zip(in_order(&came)) {
+            assert!(
+                matches(pattern, &line, &mut self.times),
+                "the document says\n  {pattern}\nand the server\n  {line}"
+            );
+        }
+    }
+
+    /// A client's line with its placeholders filled in.
+    fn fill_in(&self, line: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for part in parts(line) {
+            match part {
+                Part::Literal(text) => bytes.extend_from_slice(text.as_bytes()),
+                Part::Placeholder(inner) => match inner.split_once(' ') {
+                    Some(("x", times)) => {
+                        let times = times.trim_start_matches("* ").parse();
+                        bytes.extend(std::iter::repeat_n(b'x', times.expect("a number")));
+                    }
+                    Some(("octet", hex)) => {
+                        bytes.push(u8::from_str_radix(hex, 16).expect("an octet"));
+                    }
+                    _ => bytes.extend_from_slice(self.times[inner].as_bytes()),
+                },
+            }
+        }
+        bytes
+    }
+}
+
+fn read(block: &str) -> Transcript {
+    let (words, lines) = block.split_once('\n').expect("a dialect, then lines");
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let step = |line: &str| match line.split_once(": ") {
+        Some(("C", text)) => Step::Client(text.to_owned()),
+        Some(("S", text)) => Step::Server(text.to_owned()),
+        _ => panic!("neither C: nor S: {line}"),
+    };
+    let (speaks_ours, continues) = match words.as_slice() {
+        ["plain"] => (false, false),
+        ["plain", "continued"] => (false, true),
+        ["countersign/1"] => (true, false),
+        ["countersign/1", "continued"] => (true, true),
+        other => panic!("no such transcript: {other:?}"),
+    };
+    Transcript {
+        speaks_ours,
+        continues,
+        steps: lines.lines().map(step).collect(),
+    }
+}
+
+enum Part<'a> {
+    Literal(&'a str),
+    Placeholder(&'a str),
+}
+
+fn parts(line: &str) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once('<') {
+        let (inner, after) = after.split_once('>').expect("a placeholder ends");
+        parts.extend([Part::Literal(before), Part::Placeholder(inner)]);
+        rest = after;
+    }
+    parts.push(Part::Literal(rest));
+    parts
+}
+
+/// Whether a line is what a pattern says. Numbered times are remembered.
+fn matches(pattern: &str, line: &str, times: &mut BTreeMap<String, String>) -> bool {
+    if pattern == "<end>" {
+        return line == pattern;
+    }
+    let mut rest = line;
+    for part in parts(pattern) {
+        let taken = match part {
+            Part::Literal(text) => rest.starts_with(text).then_some(text.len()),
+            Part::Placeholder(inner) => take(inner, rest, times),
+        };
+        let Some(taken) = taken else {
+            return false;
+        };
+        rest = &rest[taken..];
+    }
+    rest.is_empty()
+}
+
+/// How many bytes a placeholder stands for, if it stands for what comes.
+fn take(placeholder: &str, text: &str, times: &mut BTreeMap<String, String>) -> Option<usize> {
+    let value = text.split(' ').next().unwrap_or_default();
+    let is_good = match placeholder {
+        "epoch" => value.len() == 16 && value.bytes().all(|b| b.is_ascii_hexdigit()),
+        "version" => value.split('.').all(|n| n.parse::<u32>().is_ok()),
+        "time" => Timestamp::parse(value).is_ok(),
+        numbered => {
+            assert!(numbered.starts_with("time "), "no such thing: <{numbered}>");
+            let known = times.entry(numbered.to_owned());
+            Timestamp::parse(value).is_ok() && known.or_insert_with(|| value.to_owned()) == value
+        }
+    };
+    is_good.then_some(value.len())
+}
+
+// --- the page ---------------------------------------------------------------------------------
+
+/// The fenced blocks of a kind: what stands after the kind, and their lines.
+fn fences<'a>(page: &'a str, kind: &'a str) -> impl Iterator<Item = &'a str> {
+    let blocks = page.split("\n```").skip(1).step_by(2);
+    blocks.filter_map(move |block| block.strip_prefix(kind))
+}
+
+/// What stands under a heading, up to the next one of its kind.
+fn section<'a>(page: &'a str, heading: &str) -> &'a str {
+    let (_, after) = page
+        .split_once(&format!("\n{heading}\n"))
+        .unwrap_or_else(|| panic!("no {heading:?}"));
+    after.split("\n## ").next().unwrap_or_default()
+}
+
+/// What stands in backquotes at the beginning of each row of the table in a section.
+fn first_column(heading: &str) -> BTreeSet<&str> {
+    let rows = section(PROTOCOL, heading).lines();
+    rows.filter_map(|row| row.strip_prefix("| `")?.split('`').next())
+        .collect()
+}
+
+/// The grammar's rules, comments gone.
+fn rules() -> BTreeMap<&'static str, String> {
+    let mut rules: BTreeMap<&str, String> = BTreeMap::new();
+    for block in fences(PROTOCOL, "abnf") {
+        let mut name = "";
+        for line in block
+            .lines()
+            .map(|line| line.split(';').next().unwrap_or_default())
+        {
+            let more = match line.split_once('=') {
+                Some((new, rule)) if line.starts_with(|c: char| c.is_ascii_alphabetic()) => {
+                    name = new.trim();
+                    assert!(!rules.contains_key(name), "{name} is defined twice");
+                    rule
+                }
+                _ => line,
+            };
+            if !more.trim().is_empty() {
+                rules.entry(name).or_default().push_str(more);
+            }
+        }
+    }
+    rules
+}
+
+/// `%x20-7E` or `%x09`
+fn range(terminal: &str) -> RangeInclusive<u32> {
+    let hex = terminal.trim().strip_prefix("%x").expect("a terminal");
+    let (first, last) = hex.split_once('-').unwrap_or((hex, hex));
+    let number = |hex| u32::from_str_radix(hex, 16).expect("a code point");
+    number(first)..=number(last)
+}
