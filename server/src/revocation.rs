@@ -106,7 +106,9 @@ impl RevocationWatch {
     /// Watches until the server stops.
     pub(crate) async fn run(mut self) {
         let mut poll = tokio::time::interval(self.poll_interval);
-        let mut seen = stamp(&self.path);
+        // Nothing yet: the file may have changed since the list was read from it for the start.
+        let mut judged = None;
+        let mut told = None;
         let mut warned_at: Option<Instant> = None;
         loop {
             let is_asked = tokio::select! {
@@ -115,10 +117,18 @@ impl RevocationWatch {
                 _ = poll.tick() => false,
             };
             let now = stamp(&self.path);
-            if is_asked || now != seen {
+            if is_asked || judged != Some(now) {
                 // The stamp from before the reading: a change in the middle of it is read again.
-                seen = now;
-                self.reload().await;
+                let failure = self.reload().await.err();
+                let may_pass = matches!(failure, Some(ListError::Read { .. }));
+                judged = (!may_pass).then_some(now);
+                let tells = failure.map(|failure| failure.to_string());
+                if let Some(failure) = &tells
+                    && (is_asked || !may_pass || told != tells)
+                {
+                    error!("{failure}; the last good list stays");
+                }
+                told = tells;
             }
             if warned_at.is_none_or(|at| at.elapsed() >= STALE_WARNING_INTERVAL) && self.is_stale()
             {
@@ -129,33 +139,27 @@ impl RevocationWatch {
     }
 
     /// Takes the list in the file, or keeps the last good one.
-    async fn reload(&mut self) {
+    async fn reload(&mut self) -> Result<(), ListError> {
         let (path, gate) = (self.path.clone(), self.gate.clone());
-        let read = tokio::task::spawn_blocking(move || read_list(&path, &gate)).await;
-        let Ok(read) = read else {
-            error!(path = %self.path.display(), "reading the revocation list failed; the last good one stays");
-            return;
+        let reading = tokio::task::spawn_blocking(move || read_list(&path, &gate));
+        let list = reading.await.map_err(|failure| ListError::Read {
+            path: self.path.clone(),
+            source: failure.into(),
+        })??;
+        check_number(&self.path, list.number(), &self.newest)?;
+        info!(number = %list.number(), revoked = list.count(), "revocation list read");
+        let is_newer = *list.number() > self.newest;
+        self.newest = list.number().clone();
+        self.lists.send_replace(Revocations::List(Arc::new(list)));
+        let recorded = if is_newer {
+            self.asks.send(Ask::ListSeen(self.newest.clone())).await
+        } else {
+            Ok(())
         };
-        let checked = read
-            .and_then(|list| check_number(&self.path, list.number(), &self.newest).map(|()| list));
-        match checked {
-            Ok(list) => {
-                info!(number = %list.number(), revoked = list.count(), "revocation list read");
-                let is_newer = *list.number() > self.newest;
-                self.newest = list.number().clone();
-                self.lists.send_replace(Revocations::List(Arc::new(list)));
-                if is_newer
-                    && self
-                        .asks
-                        .send(Ask::ListSeen(self.newest.clone()))
-                        .await
-                        .is_err()
-                {
-                    warn!("the number of the revocation list could not be recorded");
-                }
-            }
-            Err(failure) => error!("{failure}; the last good list stays"),
+        if recorded.is_err() {
+            warn!("the number of the revocation list could not be recorded");
         }
+        Ok(())
     }
 
     fn is_stale(&self) -> bool {
