@@ -130,7 +130,7 @@ fn absolute(path: &Path) -> std::path::PathBuf {
 }
 
 fn fail(failure: &anyhow::Error) -> ExitCode {
-    eprintln!("server: error: {failure:#}");
+    eprintln!("server: error: {}", describe(failure));
     let server_failure = failure.downcast_ref::<Failure>();
     let hint = failure
         .downcast_ref::<Hinted>()
@@ -140,4 +140,19 @@ fn fail(failure: &anyhow::Error) -> ExitCode {
         eprintln!("server: hint: {hint}");
     }
     ExitCode::from(server_failure.map_or(1, Failure::exit_code))
+}
+
+/// An error with its causes, each once: some errors name theirs themselves.
+fn describe(failure: &anyhow::Error) -> String {
+    let mut described = String::new();
+    for cause in failure.chain().map(ToString::to_string) {
+        if described.contains(&cause) {
+            continue;
+        }
+        if !described.is_empty() {
+            described.push_str(": ");
+        }
+        described.push_str(&cause);
+    }
+    described
 }

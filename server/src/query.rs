@@ -37,7 +37,7 @@ pub enum QueryError {
     },
     /// SQLite does not understand the question, or refuses it.
     #[error("{0}")]
-    Sql(#[from] sqlx::Error),
+    Sql(String),
     /// The answer cannot be written.
     #[error("cannot write the answer: {0}")]
     Write(#[from] io::Error),
@@ -58,7 +58,8 @@ pub async fn query(
     let mut connection = open(path).await?;
     let rows = sqlx::query(AssertSqlSafe(sql))
         .fetch_all(&mut connection)
-        .await?;
+        .await
+        .map_err(|error| QueryError::Sql(in_words(&error)))?;
     let header: Vec<String> = rows.first().map_or_else(Vec::new, |row| {
         row.columns()
             .iter()
@@ -72,6 +73,12 @@ pub async fn query(
     }
     out.flush()?;
     Ok(())
+}
+
+/// What SQLite says, without its number.
+fn in_words(error: &sqlx::Error) -> String {
+    let database = error.as_database_error();
+    database.map_or_else(|| error.to_string(), |error| error.message().to_owned())
 }
 
 async fn open(path: &Path) -> Result<SqliteConnection, QueryError> {
