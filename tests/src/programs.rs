@@ -1,10 +1,14 @@
 //! The three programs as people run them, built once.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{LazyLock, mpsc};
 use std::time::{Duration, Instant};
+
+use ca_tool::{Ca, Candidate, InitOptions, IssueOptions};
+use tempfile::TempDir;
 
 use crate::PATIENCE;
 
@@ -63,6 +67,121 @@ pub fn tool_or_skip(tool: &str, test: &str) -> bool {
         println!("skipped: {test}: there is no {tool} here");
     }
     is_here
+}
+
+/// A folder with a CA in it, where the programs run as people run them.
+#[derive(Debug)]
+pub struct Site {
+    folder: TempDir,
+    ca: Ca,
+}
+
+/// The program `server` while it runs.
+#[derive(Debug)]
+pub struct Served {
+    /// The program.
+    pub program: Running,
+    /// The line in which it says where it listens.
+    pub said: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+impl Site {
+    /// A folder in which `ca-tool init` ran for this room.
+    pub fn new(room: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ca = Ca::init(&folder.path().join("ca"), &InitOptions::named(room));
+        Self {
+            folder,
+            ca: ca.expect("a new CA"),
+        }
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A file in the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder().join(name)
+    }
+
+    /// The CA.
+    pub fn ca(&self) -> &Ca {
+        &self.ca
+    }
+
+    /// Somebody's bundle, as it is named within the folder; it is issued if there is none.
+    pub fn bundle(&self, name: &str) -> String {
+        let bundle = format!("ca/people/{name}.pem");
+        if !self.path(&bundle).exists() {
+            let issued = self
+                .ca
+                .issue(&Candidate::named([name]), &IssueOptions::default());
+            issued.expect("a certificate");
+        }
+        bundle
+    }
+
+    /// Runs a program in the folder to its end, without any input.
+    pub fn run(&self, name: &str, arguments: &[&str]) -> Output {
+        run(self.folder(), name, arguments, "")
+    }
+
+    /// Starts `server` on a port that is free, and waits until it listens.
+    pub fn serve(&self, arguments: &[&str]) -> Served {
+        let mut command = Command::new(program("server"));
+        command.args(arguments);
+        self.serve_by(command)
+    }
+
+    /// The same, with the command that starts `server` in the caller's hands.
+    pub fn serve_by(&self, mut command: Command) -> Served {
+        command
+            .args(["--listen", "127.0.0.1:0"])
+            .current_dir(self.folder());
+        let mut program = Running::spawn(command);
+        let said = program.expect_err("listening on ");
+        let address = said
+            .split("listening on ")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next())
+            .and_then(|address| address.parse().ok());
+        Served {
+            address: address.unwrap_or_else(|| panic!("no address: {said}")),
+            program,
+            said,
+        }
+    }
+
+    /// Starts `client` as somebody; nothing is waited for.
+    pub fn client(&self, served: &Served, name: &str, arguments: &[&str]) -> Running {
+        let (bundle, server) = (self.bundle(name), served.address.to_string());
+        let mut all = vec!["--cert", &bundle, "--server", &server];
+        all.extend(arguments);
+        Running::start(self.folder(), &program("client"), &all)
+    }
+
+    /// Starts `client` as somebody and waits until the server has let it in.
+    pub fn enter(&self, served: &Served, name: &str, arguments: &[&str]) -> Running {
+        let mut client = self.client(served, name, arguments);
+        client.expect_err("connected as ");
+        client
+    }
+
+    /// What `server query` answers, one text for each row.
+    pub fn query(&self, sql: &str) -> Vec<String> {
+        let output = self.run("server", &["query", "--csv", sql]);
+        let answer = String::from_utf8(output.stdout).expect("UTF-8");
+        assert!(
+            output.status.success(),
+            "{sql}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        answer.lines().skip(1).map(str::to_owned).collect()
+    }
 }
 
 /// A program that is running. It is ended when this is dropped.

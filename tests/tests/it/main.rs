@@ -4,6 +4,7 @@ mod documents;
 mod history;
 mod lines;
 mod presence;
+mod programs;
 mod resend;
 mod room;
 mod structure;

@@ -1,0 +1,884 @@
+//! The three programs as people run them: what they say, what they leave behind, how they end.
+
+use std::fs;
+use std::net::TcpStream;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use ca_tool::{Host, Reason};
+use pki::Bundle;
+use rcgen::{
+    CertificateParams, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose, KeyPair,
+    KeyUsagePurpose,
+};
+use serde_json::Value;
+use tests::{Peer, Running, Site, program, run};
+
+/// How a program ended.
+struct Ended {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).expect("UTF-8"),
+            err: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+}
+
+impl Ended {
+    /// The error and the hint that a program ended with.
+    #[track_caller]
+    fn failed(&self, code: i32, error: &str, hint: &str) {
+        assert_eq!(self.code, Some(code), "{}", self.err);
+        let line = |kind: &str, part: &str| {
+            let mut lines = self.err.lines();
+            lines.any(|line| line.contains(&format!("{kind}: ")) && line.contains(part))
+        };
+        assert!(line("error", error), "{}", self.err);
+        assert!(line("hint", hint), "{}", self.err);
+    }
+}
+
+/// Closes a program's input, as the end of a pipe does, and waits for its end.
+fn finish(running: Running) -> Ended {
+    running.finish().into()
+}
+
+/// Waits until a program ends by itself; its input stays open.
+fn end(mut running: Running) -> Ended {
+    running.wait();
+    running.finish().into()
+}
+
+fn site() -> Site {
+    Site::new("Networks 101")
+}
+
+// --- by hand --------------------------------------------------------------------------------
+
+#[test]
+fn the_way_by_hand_works_in_an_empty_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let init: Vec<&str> = "init --host chat.example --no-passphrase --name"
+        .split(' ')
+        .chain(["Networks 101"])
+        .collect();
+    let made = Ended::from(run(folder, "ca-tool", &init, ""));
+    assert_eq!(made.code, Some(0), "{}", made.err);
+    assert!(made.out.contains("ca/server.pem"), "{}", made.out);
+    let people = ["issue", "alice", "张三", "s2024-017"];
+    let issued = Ended::from(run(folder, "ca-tool", &people, ""));
+    assert_eq!(issued.code, Some(0), "{}", issued.err);
+
+    // Without a flag it would take the port that everybody's server takes.
+    let listen = ["--listen", "127.0.0.1:0"];
+    let mut server = Running::start(folder, &program("server"), &listen);
+    let said = server.expect_err("listening on ");
+    let port = said.split("listening on 127.0.0.1:").nth(1);
+    let port = port.and_then(|rest| rest.split(' ').next());
+    let host = format!("localhost:{}", port.expect("a port"));
+    let cert = |id: &str| format!("ca/people/{id}.pem");
+
+    let client = |id: &str, more: &[&str]| {
+        let cert = cert(id);
+        let mut arguments = vec!["--cert", &cert, "--server", &host];
+        arguments.extend(more);
+        let mut client = Running::start(folder, &program("client"), &arguments);
+        client.expect_err(&format!("connected as {id} from 127.0.0.1"));
+        client
+    };
+    let mut zhang = client("张三", &["--bare"]);
+    let mut alice = client("alice", &[]);
+    alice.send("hello\nis anybody there?\n");
+    assert_eq!(zhang.expect_out("hello"), "[alice@127.0.0.1] hello");
+    zhang.expect_out("is anybody there?");
+    zhang.send("我在\n");
+    let line = alice.expect_out("我在");
+    let (stamp, text) = line.split_at("2026-11-21 10:00:00".len());
+    assert_eq!(text, " [张三@127.0.0.1] 我在");
+    assert!(stamp.starts_with("20"), "{line}");
+    // What was said in a pipe is shown to who said it, before the end.
+    alice.send("bye");
+    let (alice, zhang) = (finish(alice), finish(zhang));
+    assert_eq!((alice.code, zhang.code), (Some(0), Some(0)));
+    assert!(
+        alice.out.ends_with(" [alice@127.0.0.1] bye"),
+        "{}",
+        alice.out
+    );
+    assert!(zhang.out.starts_with("[alice@127.0.0.1] hello\n"));
+    let one_line = run(
+        folder,
+        "client",
+        &["--cert", &cert("s2024-017"), "--server", &host, "--bare"],
+        "hello\n",
+    );
+    assert_eq!(Ended::from(one_line).out, "[s2024-017@127.0.0.1] hello");
+
+    let asked = run(
+        folder,
+        "server",
+        &["query", "--csv", "select line from transcript"],
+        "",
+    );
+    let asked = Ended::from(asked).out;
+    assert_eq!(
+        asked.lines().take(5).collect::<Vec<_>>(),
+        [
+            "line",
+            "* 张三@127.0.0.1 entered",
+            "* alice@127.0.0.1 entered",
+            "[alice@127.0.0.1] hello",
+            "[alice@127.0.0.1] is anybody there?",
+        ]
+    );
+}
+
+// --- questions ------------------------------------------------------------------------------
+
+#[test]
+fn a_query_answers_as_a_table_as_csv_and_as_json() {
+    let site = site();
+    let served = site.serve(&[]);
+    let said = run_client(
+        &site,
+        &served.address.to_string(),
+        "alice",
+        "say \"hi\", 张三\n",
+    );
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let sql = "select id, text, nonce is null as plain, null as none \
+               from history where kind = 'message'";
+    let ask = |more: &[&str]| {
+        let mut arguments = vec!["query", sql];
+        arguments.extend(more);
+        let ended = Ended::from(site.run("server", &arguments));
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        ended.out
+    };
+    let table = ask(&[]);
+    let rows: Vec<&str> = table.lines().map(str::trim).collect();
+    let words = |row: &str| {
+        row.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(words(rows[0]), ["id", "text", "plain", "none"]);
+    assert_eq!(words(rows[1]), ["alice", "say", "\"hi\",", "张三", "0"]);
+    assert_eq!(
+        ask(&["--csv"]),
+        "id,text,plain,none\nalice,\"say \"\"hi\"\", 张三\",0,"
+    );
+    let json: Value = serde_json::from_str(&ask(&["--json"])).expect("JSON");
+    let expected = r#"[{"id":"alice","text":"say \"hi\", 张三","plain":0,"none":null}]"#;
+    assert_eq!(json, serde_json::from_str::<Value>(expected).expect("JSON"));
+}
+
+#[test]
+fn a_query_cannot_change_anything_and_says_what_it_did_not_understand() {
+    let site = site();
+    let served = site.serve(&[]);
+    run_client(&site, &served.address.to_string(), "alice", "hello\n");
+    let before = site.query("select count(*), max(seq) from history");
+    for (sql, words) in [
+        ("delete from history", "readonly"),
+        ("update joins set id = 'mallory'", "readonly"),
+        ("pragma user_version = 7", "readonly"),
+        ("drop view transcript", "readonly"),
+        ("select * from nowhere", "no such table: nowhere"),
+        ("selct", "syntax error"),
+    ] {
+        let refused = Ended::from(site.run("server", &["query", sql]));
+        assert_eq!(refused.code, Some(1), "{sql}: {}", refused.out);
+        let said = refused.err.strip_prefix("server: error: ");
+        assert!(
+            said.is_some_and(|said| said.contains(words)),
+            "{sql}: {}",
+            refused.err
+        );
+        // Each cause once, and without the numbers that SQLite gives them.
+        assert_eq!(refused.err.matches(words).count(), 1, "{}", refused.err);
+        assert!(!refused.err.contains("code"), "{}", refused.err);
+        assert_eq!(refused.out, "", "{sql}");
+    }
+    assert_eq!(site.query("select count(*), max(seq) from history"), before);
+    let missing = Ended::from(site.run("server", &["query", "--db", "no.db", "select 1"]));
+    assert_eq!(missing.code, Some(1));
+    assert!(missing.err.contains("no.db"), "{}", missing.err);
+    assert!(!site.path("no.db").exists());
+}
+
+// --- what a server says ---------------------------------------------------------------------
+
+#[test]
+fn a_server_says_where_it_listens_which_record_it_keeps_and_whom_it_trusts() {
+    let site = site();
+    let served = site.serve(&["--db", "lab.db"]);
+    let says = &served.said;
+    for part in [
+        format!("listening on {} ", served.address),
+        "room=\"Networks 101\"".to_owned(),
+        format!("ca_fingerprint={}", site.ca().says().fingerprint),
+        site.path("lab.db").display().to_string(),
+        "revocation=\"on\"".to_owned(),
+    ] {
+        assert!(says.contains(&part), "{part}: {says}");
+    }
+}
+
+#[test]
+fn a_connection_is_logged_with_everything_that_its_row_in_joins_holds() {
+    let site = site();
+    let mut served = site.serve(&[]);
+    let _alice = site.enter(&served, "alice", &[]);
+    let line = served.program.expect_err(" entered ");
+    let row = site.run("server", &["query", "--json", "select * from joins"]);
+    let row: Value = serde_json::from_slice(&row.stdout).expect("JSON");
+    let row = &row[0];
+    let text = |key: &str| match &row[key] {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        other => panic!("{key}: {other}"),
+    };
+    let local = format!(
+        "local={}/{} {}#{}",
+        text("local_ip"),
+        text("prefix"),
+        text("interface"),
+        text("interface_index")
+    );
+    assert!(line.contains(&local), "{local}: {line}");
+    for (key, shown) in [
+        ("id", format!("id={} ", text("id"))),
+        ("ip", format!("ip={} ", text("ip"))),
+        ("port", format!("port={} ", text("port"))),
+        ("session", format!("session={} ", text("session"))),
+        ("role", format!("role={} ", text("role"))),
+        ("tls", format!("tls=\"{}\"", text("tls"))),
+        ("cipher", format!("cipher={} ", text("cipher"))),
+        (
+            "key_exchange",
+            format!("key_exchange=\"{}\"", text("key_exchange")),
+        ),
+        ("serial", format!("serial={} ", text("serial"))),
+        (
+            "fingerprint",
+            format!("fingerprint={} ", text("fingerprint")),
+        ),
+        ("client", format!("dialect=\"{}\"", text("client"))),
+    ] {
+        assert!(line.contains(&shown), "{key}: no {shown} in {line}");
+    }
+    let certificate = Bundle::read(&site.path("ca/people/alice.pem"));
+    let certificate = certificate.expect("a bundle").certificate();
+    assert_eq!(text("serial"), certificate.serial.to_string());
+    assert_eq!(text("fingerprint"), certificate.fingerprint.to_string());
+    assert_eq!(
+        (text("ip"), text("local_ip")),
+        ("127.0.0.1".into(), "127.0.0.1".into())
+    );
+    assert_eq!(text("prefix"), "8");
+    assert_eq!(text("tls"), "TLSv1.3");
+    assert_eq!(text("key_exchange"), "X25519MLKEM768");
+    assert!(row["left_at"].is_null() && row["reason"].is_null());
+}
+
+#[test]
+fn show_prints_each_entry_and_the_log_file_tells_thread_and_line_but_never_what_was_said() {
+    let site = site();
+    let mut served = site.serve(&["--show", "--log-file", "room.log"]);
+    run_client(&site, &served.address.to_string(), "alice", "a secret\n");
+    let stamp = served.program.expect_out(" * alice@127.0.0.1 entered");
+    assert!(stamp.starts_with("1 20"), "{stamp}");
+    let line = served.program.expect_out("] a secret");
+    assert!(line.ends_with("Z [alice@127.0.0.1] a secret"), "{line}");
+    served
+        .program
+        .expect_out(" * alice@127.0.0.1 left (goodbye)");
+    served.program.signal("-TERM");
+    let ended = end(served.program);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    let log = fs::read_to_string(site.path("room.log")).expect("a log");
+    let entered = log.lines().find(|line| line.contains(" entered "));
+    let entered = entered.expect("a connection in the log");
+    assert!(entered.starts_with("20"), "a time: {entered}");
+    assert!(entered.contains("tokio-rt-worker"), "a thread: {entered}");
+    assert!(entered.contains("src/handshake.rs:"), "a place: {entered}");
+    assert!(!log.contains("a secret") && !ended.err.contains("a secret"));
+}
+
+#[test]
+fn who_is_refused_is_logged_with_the_cause_escaped_and_leaves_no_row() {
+    let site = site();
+    let mut served = site.serve(&[]);
+    let evil = "ev\u{1b}[2Jil\n2026-11-21 INFO entered id=alice";
+    fs::write(site.path("evil.pem"), mint(&site, evil)).expect("written");
+    let refused = run_at(&site, &served.address.to_string(), "evil.pem", "hello\n");
+    refused.failed(61, "does not admit", "the server's log says why");
+    assert!(!refused.err.contains('\u{1b}'), "{:?}", refused.err);
+    let line = served.program.expect_err("refused");
+    assert!(line.contains("ip=127.0.0.1 port="), "{line}");
+    assert!(line.contains("is not acceptable"), "{line}");
+    assert!(line.contains("INFO entered id=alice"), "one line: {line}");
+    assert!(!line.contains('\u{1b}'), "{line:?}");
+    assert_eq!(site.query("select count(*) from joins"), ["0"]);
+
+    // The same certificate with a name that is one is let in.
+    fs::write(site.path("dora.pem"), mint(&site, "dora")).expect("written");
+    let said = run_at(&site, &served.address.to_string(), "dora.pem", "hello\n");
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert_eq!(site.query("select id from joins"), ["dora"]);
+}
+
+/// A bundle that this site's CA signed, with any text for a name.
+fn mint(site: &Site, name: &str) -> String {
+    let key = KeyPair::generate().expect("a key");
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    let name = DnValue::Utf8String(name.to_owned());
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    params.use_authority_key_identifier_extension = true;
+    let leaf = params.signed_by(&key, site.ca().issuer());
+    let anchor = fs::read_to_string(site.ca().certificate()).expect("a certificate");
+    let leaf = leaf.expect("a certificate").pem();
+    Bundle::compose(&[], &leaf, &anchor, &key.serialize_pem())
+}
+
+// --- revocation -----------------------------------------------------------------------------
+
+#[test]
+fn who_is_revoked_is_out_within_two_seconds_and_nobody_else_notices() {
+    let site = site();
+    let served = site.serve(&[]);
+    let mut alice = site.enter(&served, "alice", &["--bare"]);
+    let bob = site.enter(&served, "bob", &[]);
+    let revoked = Ended::from(site.run("ca-tool", &["revoke", "bob"]));
+    assert_eq!(revoked.code, Some(0), "{}", revoked.err);
+    let since = Instant::now();
+    let bob = end(bob);
+    bob.failed(
+        6,
+        "revoked",
+        "ask whoever runs the room for a new certificate",
+    );
+    let again = run_client(&site, &served.address.to_string(), "bob", "hello\n");
+    assert!(
+        since.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        since.elapsed()
+    );
+    again.failed(
+        62,
+        "revoked",
+        "ask whoever runs the room for a new certificate",
+    );
+    alice.send("still here\n");
+    alice.expect_out("[alice@127.0.0.1] still here");
+    assert_eq!(finish(alice).code, Some(0));
+    assert_eq!(
+        site.query("select id, reason from joins order by session"),
+        ["alice,goodbye", "bob,revoked"]
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_revocation_list_that_is_worse_than_the_last_one_is_refused_loudly() {
+    let site = site();
+    let list = site.ca().revocation_list();
+    let (first, alice) = (fs::read(&list).expect("a list"), site.bundle("alice"));
+    let other = Site::new("Compilers 202").ca().revocation_list();
+    site.bundle("bob");
+    let revoke = |name: &str| {
+        let revoked = site.ca().revoke(&[name.to_owned()], Reason::KeyCompromise);
+        revoked.expect("a revocation");
+    };
+    revoke("bob");
+    let good = fs::read(&list).expect("a list");
+    let mut served = site.serve(&[]);
+    let address = served.address.to_string();
+    // As ca-tool does it: nobody sees half of a file.
+    let put = |bytes: &[u8]| {
+        fs::write(site.path("new"), bytes).expect("written");
+        fs::rename(site.path("new"), &list).expect("renamed");
+    };
+    for (bad, cause) in [
+        (&good[..good.len() / 2], "not a whole revocation list"),
+        (&[], "not a whole revocation list"),
+        (&fs::read(&other).unwrap_or_default(), "not"),
+        (&first, "is lower than"),
+    ] {
+        put(bad);
+        let line = served.program.expect_err("the last good list stays");
+        assert!(line.contains(" ERROR ") && line.contains(cause), "{line}");
+        run_client(&site, &address, "bob", "").failed(62, "revoked", "");
+        let said = run_at(&site, &address, &alice, "hello\n");
+        assert_eq!(said.code, Some(0), "{}", said.err);
+    }
+    // Nor does it start with an older list than it has ever seen.
+    served.program.signal("-TERM");
+    assert_eq!(end(served.program).code, Some(0));
+    let started = Ended::from(site.run("server", &["--listen", "127.0.0.1:0"]));
+    started.failed(1, "is lower than", "an old copy of the CA's folder");
+    put(&good);
+    let mut served = site.serve(&[]);
+    revoke("alice");
+    served.program.expect_err("revocation list read");
+    run_at(&site, &served.address.to_string(), &alice, "").failed(62, "revoked", "");
+}
+
+#[cfg(unix)]
+#[test]
+fn sighup_reads_the_revocation_list_though_nothing_changed() {
+    let site = site();
+    let mut served = site.serve(&[]);
+    // Once at the start, and then only when it is asked to.
+    served.program.expect_err("revocation list read");
+    for _ in 0..2 {
+        served.program.signal("-HUP");
+        let line = served.program.expect_err("revocation list read");
+        assert!(line.contains("revoked=0"), "{line}");
+    }
+    let mut alice = site.enter(&served, "alice", &["--bare"]);
+    alice.send("it did not end the server\n");
+    alice.expect_out("it did not end");
+}
+
+#[test]
+fn without_revocation_a_server_warns_and_lets_the_revoked_in() {
+    let site = site();
+    site.bundle("bob");
+    let revoked = site.ca().revoke(&["bob".to_owned()], Reason::Unspecified);
+    revoked.expect("a revocation");
+    let mut served = site.serve(&["--no-revocation"]);
+    assert!(
+        served.said.contains("revocation=\"off\""),
+        "{}",
+        served.said
+    );
+    let warning = served.program.expect_err("revoked certificates are let in");
+    assert!(warning.contains(" WARN "), "{warning}");
+    let said = run_client(&site, &served.address.to_string(), "bob", "hello\n");
+    assert_eq!(said.code, Some(0), "{}", said.err);
+}
+
+// --- the end of a server --------------------------------------------------------------------
+
+#[cfg(unix)]
+#[test]
+fn a_server_that_is_stopped_says_so_and_has_stored_all_that_it_acknowledged() {
+    let site = site();
+    let served = site.serve(&["--line-rate", "0"]);
+    let mut alice = site.enter(&served, "alice", &["--raw"]);
+    let bob = site.enter(&served, "bob", &["--raw"]);
+    // Less than a pipe holds, and more than is said at once.
+    let lines: String = (0..5000).map(|number| format!("line {number}\n")).collect();
+    alice.send(&lines);
+    alice.expect_out("= ok ");
+    let since = Instant::now();
+    served.program.signal("-TERM");
+    let (alice, bob) = (end(alice), end(bob));
+    let server = end(served.program);
+    assert_eq!(server.code, Some(0), "{}", server.err);
+    assert!(
+        since.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        since.elapsed()
+    );
+    for client in [&alice, &bob] {
+        client.failed(6, "shutting-down", "connect again when the server is back");
+        let bye = "= bye shutting-down the server is being stopped";
+        assert_eq!(client.out.lines().last(), Some(bye));
+    }
+    let stored = site.query("select nonce || ' ' || seq from history where kind = 'message'");
+    let acknowledged = alice
+        .out
+        .lines()
+        .filter_map(|line| line.strip_prefix("= ok "));
+    let acknowledged: Vec<&str> = acknowledged.collect();
+    assert!(!acknowledged.is_empty());
+    for answer in &acknowledged {
+        assert!(stored.iter().any(|row| row == answer), "{answer} is lost");
+    }
+    assert_eq!(
+        site.query("select id, reason, left_at is null from joins order by session"),
+        ["alice,shutting-down,0", "bob,shutting-down,0"]
+    );
+}
+
+/// A session that asks for far more than a connection holds, and reads nothing of it.
+#[cfg(unix)]
+async fn sit_unread(site: &Site, served: &tests::Served) -> Peer {
+    let mut alice = site.enter(served, "alice", &["--bare"]);
+    let long = format!("{}\n", "x".repeat(4000));
+    alice.send(&long.repeat(250));
+    alice.send("the end\n");
+    alice.expect_out("the end");
+    assert_eq!(finish(alice).code, Some(0));
+    let bundle = Bundle::read(&site.path(&site.bundle("bob"))).expect("a bundle");
+    let bob = Peer::connect(served.address, &bundle, &[wire::ALPN]).await;
+    let mut bob = bob.expect("a connection");
+    bob.welcome().await;
+    bob.send("/history\n".repeat(30)).await;
+    bob
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn who_does_not_read_holds_up_the_end_for_ten_seconds_at_most() {
+    let site = site();
+    let mut served = site.serve(&["--line-rate", "0"]);
+    let _bob = sit_unread(&site, &served).await;
+    let since = Instant::now();
+    served.program.signal("-TERM");
+    served.program.expect_err("they are given up");
+    let server = end(served.program);
+    assert_eq!(server.code, Some(0), "{}", server.err);
+    assert!(
+        since.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        since.elapsed()
+    );
+    assert_eq!(
+        site.query("select reason from joins where id = 'bob'"),
+        ["shutting-down"]
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_second_signal_does_not_wait_for_anybody() {
+    let site = site();
+    let mut served = site.serve(&["--line-rate", "0"]);
+    let _bob = sit_unread(&site, &served).await;
+    served.program.signal("-TERM");
+    served.program.expect_err("stopping");
+    served.program.signal("-TERM");
+    assert_eq!(end(served.program).code, Some(143));
+}
+
+#[cfg(unix)]
+#[test]
+fn after_a_crash_sessions_end_when_the_server_was_last_known_to_run() {
+    let site = site();
+    let served = site.serve(&[]);
+    let mut alice = site.enter(&served, "alice", &["--bare"]);
+    alice.send("hello\n");
+    alice.expect_out("hello");
+    served.program.signal("-KILL");
+    assert_eq!(end(served.program).code, None);
+    let alice = end(alice);
+    assert_eq!(alice.code, Some(4), "{}", alice.err);
+    let alive_at = site.query("select value from meta where key = 'alive_at'");
+    let open = "select left_at, reason from joins";
+    assert_eq!(site.query(open), [","]);
+
+    let mut served = site.serve(&[]);
+    let line = served.program.expect_err("a crash left open");
+    assert!(
+        line.contains(" WARN ") && line.contains("sessions=1"),
+        "{line}"
+    );
+    assert_eq!(site.query(open), [format!("{},server-crash", alive_at[0])]);
+    // What was acknowledged before the crash is there, and the numbers go on.
+    let said = run_client(&site, &served.address.to_string(), "bob", "hello again\n");
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let lines = "select seq, text from history where kind = 'message' order by seq";
+    assert_eq!(site.query(lines)[0], "2,hello");
+    assert_eq!(
+        site.query("select count(*) = max(seq) from history"),
+        ["1"],
+        "no gap"
+    );
+}
+
+// --- a server that cannot start -------------------------------------------------------------
+
+#[test]
+fn a_record_has_one_server() {
+    let site = site();
+    let served = site.serve(&[]);
+    let second = Ended::from(site.run("server", &["--listen", "127.0.0.1:0"]));
+    second.failed(1, "chat.db is in use by another server", "use --db");
+    let other = site.serve(&["--db", "other.db"]);
+    assert_ne!(other.address, served.address);
+}
+
+#[test]
+fn a_file_that_is_no_record_is_left_as_it_is() {
+    let site = site();
+    let text = "these are my notes, not a database\n".repeat(200);
+    fs::write(site.path("notes.txt"), &text).expect("written");
+    let arguments = ["--listen", "127.0.0.1:0", "--db", "notes.txt"];
+    let refused = Ended::from(site.run("server", &arguments));
+    assert_eq!(refused.code, Some(74), "{}", refused.err);
+    let line = refused
+        .err
+        .lines()
+        .find(|line| line.starts_with("server: error: "));
+    let line = line.unwrap_or_else(|| panic!("no error: {}", refused.err));
+    assert!(line.contains("notes.txt"), "{line}");
+    assert_eq!(line.matches("file is not a database").count(), 1, "{line}");
+    let now = fs::read_to_string(site.path("notes.txt"));
+    assert_eq!(now.expect("notes"), text);
+}
+
+#[test]
+fn what_a_server_needs_and_does_not_find_is_named_with_what_to_do() {
+    let site = site();
+    let served = site.serve(&[]);
+    site.bundle("alice");
+    fs::write(site.path("broken.pem"), "-----BEGIN CERTIFICATE-----\n").expect("written");
+    let taken = served.address.to_string();
+    for (arguments, error, hint) in [
+        (
+            ["--listen", &taken],
+            format!("cannot listen on {taken}: "),
+            "another program has this port",
+        ),
+        (
+            ["--cert", "no/server.pem"],
+            "cannot read no/server.pem: ".to_owned(),
+            "ca-tool init",
+        ),
+        (
+            ["--crl", "no/crl.pem"],
+            "cannot read no/crl.pem: ".to_owned(),
+            "ca-tool init",
+        ),
+        (
+            ["--cert", "ca/people/alice.pem"],
+            "ca/people/alice.pem is not a server's certificate".to_owned(),
+            "ca/server.pem",
+        ),
+        (
+            ["--crl", "ca/server.pem"],
+            "cannot use ca/server.pem: it is not a whole revocation list".to_owned(),
+            "--crl names another",
+        ),
+    ] {
+        let refused = Ended::from(site.run("server", &arguments));
+        refused.failed(1, &error, hint);
+    }
+    assert!(!site.path("no").exists());
+}
+
+// --- no more files --------------------------------------------------------------------------
+
+/// The processor time that a process has used, in seconds.
+#[cfg(target_os = "linux")]
+fn processor_seconds(id: u32) -> f64 {
+    // The fields after the name, which stands in brackets: utime is the 12th, stime the 13th.
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).expect("a process");
+    let fields = stat.rsplit(')').next().expect("fields").split_whitespace();
+    let ticks = fields
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse::<f64>().ok());
+    ticks.sum::<f64>() / TICKS_PER_SECOND
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_that_has_no_more_files_waits_quietly_and_recovers() {
+    let site = site();
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "ulimit -n 60; exec \"$0\" \"$@\""])
+        .arg(program("server"));
+    let mut served = site.serve_by(command);
+    let mut alice = site.enter(&served, "alice", &["--bare"]);
+    let bob = site.enter(&served, "bob", &["--bare"]);
+    let before = processor_seconds(served.program.id());
+
+    let connect = |_| TcpStream::connect(served.address).expect("a connection");
+    let crowd: Vec<TcpStream> = (0..100).map(connect).collect();
+    // Each pause is twice as long as the one before; these are the first seven.
+    for pause in ["10ms", "20ms", "40ms", "80ms", "160ms", "320ms", "640ms"] {
+        let line = served.program.expect_err("cannot accept connections");
+        let is_next = line.contains("Too many open files") && line.contains(pause);
+        assert!(is_next, "{pause}: {line}");
+    }
+    alice.send("is it only me?\n");
+    alice.expect_out("[alice@127.0.0.1] is it only me?");
+    // A revoked person is out also now, when reading the list needs a file that is not there.
+    let revoked = Ended::from(site.run("ca-tool", &["revoke", "bob"]));
+    assert_eq!(revoked.code, Some(0), "{}", revoked.err);
+    served.program.expect_err("cannot read ca/crl.pem");
+    let used = processor_seconds(served.program.id()) - before;
+    assert!(used < 0.5, "{used} s of processor time");
+
+    drop(crowd);
+    end(bob).failed(6, "revoked", "");
+    let late = site.client(&served, "dora", &["--bare"]);
+    let late = finish(late);
+    assert_eq!(late.code, Some(0), "{}", late.err);
+    alice.send("welcome\n");
+    alice.expect_out("[alice@127.0.0.1] welcome");
+    served.program.signal("-TERM");
+    let server = end(served.program);
+    assert_eq!(server.code, Some(0), "{}", server.err);
+    let errors = server.err.lines().filter(|line| line.contains(" ERROR "));
+    let errors: Vec<_> = errors.collect();
+    assert!(errors.len() < 30, "{errors:#?}");
+}
+
+// --- the client -----------------------------------------------------------------------------
+
+/// Runs `client` with somebody's bundle to its end, with `input` on its standard input.
+fn run_client(site: &Site, server: &str, name: &str, input: &str) -> Ended {
+    run_at(site, server, &site.bundle(name), input)
+}
+
+/// Runs `client` with a bundle of any kind to its end.
+fn run_at(site: &Site, server: &str, cert: &str, input: &str) -> Ended {
+    let arguments = ["--cert", cert, "--server", server, "--bare"];
+    run(site.folder(), "client", &arguments, input).into()
+}
+
+#[test]
+fn a_client_shows_what_programs_want_to_read() {
+    let site = site();
+    let served = site.serve(&[]);
+    let mut json = site.enter(&served, "alice", &["--json"]);
+    json.send("hello\n");
+    let shown = json.expect_out(r#""kind":"message""#);
+    let shown: Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(shown["text"], "hello");
+    assert_eq!(
+        (&shown["id"], &shown["ip"]),
+        (&"alice".into(), &"127.0.0.1".into())
+    );
+    let every_line = finish(json).out;
+    assert!(every_line.lines().count() > 3, "{every_line}");
+    for line in every_line.lines() {
+        serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+    }
+
+    let mut raw = site.enter(&served, "bob", &["--raw"]);
+    raw.send("hello\n");
+    raw.expect_out("Z [bob@127.0.0.1] hello");
+    let raw = finish(raw).out;
+    let first = raw.lines().next().unwrap_or_default();
+    assert!(first.starts_with("= welcome id=bob "), "{raw}");
+    assert!(
+        raw.contains("= ok ") && raw.contains("\n= bye goodbye"),
+        "{raw}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_client_shows_times_in_the_zone_of_who_reads_or_in_utc() {
+    let site = site();
+    let served = site.serve(&[]);
+    let (cert, server) = (site.bundle("alice"), served.address.to_string());
+    for (more, shift) in [(&["--utc"][..], "+0 hours"), (&[], "+9 hours")] {
+        let mut command = Command::new(program("client"));
+        command
+            .args(["--cert", &cert, "--server", &server])
+            .args(more)
+            .env("TZ", "JST-9")
+            .current_dir(site.folder());
+        let mut client = Running::spawn(command);
+        client.send("hello\n");
+        let shown = client.expect_out("] hello");
+        assert_eq!(finish(client).code, Some(0));
+        let sql = format!(
+            "select strftime('%Y-%m-%d %H:%M:%S', at, '{shift}') || ' [alice@127.0.0.1] hello' \
+             from history where kind = 'message' order by seq desc limit 1"
+        );
+        assert_eq!(site.query(&sql), [shown]);
+    }
+}
+
+#[test]
+fn a_client_tells_which_server_it_did_not_find() {
+    let (site, others) = (site(), Site::new("Compilers 202"));
+    let hosts = ["chat.example", "192.0.2.7"].map(|host| Host::parse(host).expect("a host"));
+    let bundle = site.ca().issue_server(&hosts).expect("a bundle").bundle;
+    let elsewhere = site.serve(&["--cert", &bundle.to_string_lossy()]);
+    let server = elsewhere.address.to_string();
+    run_client(&site, &server, "alice", "hello\n").failed(
+        5,
+        "is for chat.example and 192.0.2.7, not for 127.0.0.1",
+        "use --server chat.example",
+    );
+    // Nothing was said to a server that is not the one that was meant.
+    assert_eq!(site.query("select count(*) from joins"), ["0"]);
+
+    let served = others.serve(&[]);
+    let server = served.address.to_string();
+    run_client(&site, &server, "alice", "hello\n").failed(
+        5,
+        "a certificate of another CA, not of \"Networks 101\"",
+        "is this the right server?",
+    );
+    // A stranger who knows the room's CA trusts the server, and is not trusted.
+    let read = |path| fs::read_to_string(path).expect("PEM");
+    let stranger = read(site.path(&site.bundle("alice"))).replace(
+        read(site.ca().certificate()).trim(),
+        read(others.ca().certificate()).trim(),
+    );
+    fs::write(others.path("stranger.pem"), stranger).expect("written");
+    run_at(&others, &server, "stranger.pem", "hello\n").failed(
+        62,
+        "is from the CA \"Networks 101\"",
+        "is this the right room?",
+    );
+    assert_eq!(others.query("select count(*) from joins"), ["0"]);
+
+    drop(served);
+    let nobody = run_client(&site, &server, "alice", "hello\n");
+    nobody.failed(
+        4,
+        &format!("cannot reach {server}"),
+        "is the server running",
+    );
+}
+
+#[test]
+fn a_second_session_replaces_the_first_is_refused_or_both_stay() {
+    let site = site();
+    let served = site.serve(&[]);
+    let first = site.enter(&served, "alice", &[]);
+    let second = site.enter(&served, "alice", &[]);
+    end(first).failed(6, "replaced", "--same-id allow");
+    assert_eq!(finish(second).code, Some(0));
+    drop(served);
+
+    let served = site.serve(&["--same-id", "refuse"]);
+    let mut first = site.enter(&served, "alice", &["--bare"]);
+    let since = site.query("select joined_at from joins order by session desc limit 1");
+    run_client(&site, &served.address.to_string(), "alice", "hello\n").failed(
+        61,
+        &format!("already here since {} from 127.0.0.1", since[0]),
+        "leave there first",
+    );
+    first.send("it is still me\n");
+    first.expect_out("it is still me");
+    assert_eq!(finish(first).code, Some(0));
+    drop(served);
+
+    let served = site.serve(&["--same-id", "allow"]);
+    let mut first = site.enter(&served, "alice", &["--bare"]);
+    let mut second = site.enter(&served, "alice", &["--bare"]);
+    second.send("from the second\n");
+    first.expect_out("[alice@127.0.0.1] from the second");
+    first.send("from the first\n");
+    second.expect_out("[alice@127.0.0.1] from the first");
+    assert_eq!(
+        (finish(first).code, finish(second).code),
+        (Some(0), Some(0))
+    );
+}

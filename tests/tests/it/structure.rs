@@ -1,0 +1,228 @@
+//! What must be absent: from the graph of dependencies, and from the source.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Node, PackageId};
+
+const OURS: [&str; 6] = ["wire", "pki", "ca-tool", "server", "client", "tests"];
+const PROGRAMS: [&str; 3] = ["ca-tool", "server", "client"];
+
+/// The workspace and everything that it can link, on any system.
+struct Graph {
+    metadata: Metadata,
+}
+
+impl Graph {
+    fn read() -> Self {
+        let metadata = MetadataCommand::new()
+            .manifest_path(root().join("Cargo.toml"))
+            .other_options(["--locked".to_owned()])
+            .exec();
+        Self {
+            metadata: metadata.expect("cargo metadata"),
+        }
+    }
+
+    fn nodes(&self) -> &[Node] {
+        let resolve = self.metadata.resolve.as_ref();
+        &resolve.expect("a resolved graph").nodes
+    }
+
+    fn name(&self, id: &PackageId) -> &str {
+        self.metadata[id].name.as_str()
+    }
+
+    fn node(&self, name: &str) -> &Node {
+        let named = |node: &&Node| self.name(&node.id) == name;
+        self.nodes().iter().find(named).expect("a member")
+    }
+
+    /// What a package depends on itself, by these kinds of dependencies.
+    fn direct<'a>(&'a self, node: &'a Node, kinds: &[DependencyKind]) -> Vec<&'a PackageId> {
+        node.deps
+            .iter()
+            .filter(|dep| dep.dep_kinds.iter().any(|kind| kinds.contains(&kind.kind)))
+            .map(|dep| &dep.pkg)
+            .collect()
+    }
+
+    /// Which of our packages a package depends on itself.
+    fn ours(&self, name: &str, kinds: &[DependencyKind]) -> BTreeSet<&str> {
+        let direct = self.direct(self.node(name), kinds).into_iter();
+        let names = direct.map(|id| self.name(id));
+        names.filter(|name| OURS.contains(name)).collect()
+    }
+
+    /// Everything that a package leads to, as `cargo tree -e KINDS` shows it.
+    fn reach(&self, name: &str, kinds: &[DependencyKind]) -> BTreeSet<&str> {
+        let nodes: BTreeMap<_, _> = self.nodes().iter().map(|node| (&node.id, node)).collect();
+        let mut found = BTreeSet::new();
+        let mut ahead = vec![&self.node(name).id];
+        while let Some(id) = ahead.pop() {
+            if found.insert(id) {
+                ahead.extend(self.direct(nodes[id], kinds));
+            }
+        }
+        found.into_iter().map(|id| self.name(id)).collect()
+    }
+}
+
+const LINKED: [DependencyKind; 1] = [DependencyKind::Normal];
+const BUILT: [DependencyKind; 2] = [DependencyKind::Normal, DependencyKind::Build];
+const ANY: [DependencyKind; 3] = [
+    DependencyKind::Normal,
+    DependencyKind::Build,
+    DependencyKind::Development,
+];
+
+#[test]
+fn there_is_one_source_of_cryptography() {
+    // Not `cargo metadata`: it also names what `name?/feature` mentions and nothing brings in.
+    let who_needs = |name: &str| {
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+        let tree = Command::new(cargo)
+            .args(["tree", "--locked", "--workspace", "--target", "all"])
+            .args(["--edges", "normal,build", "--invert", name])
+            .current_dir(root())
+            .output();
+        String::from_utf8(tree.expect("cargo tree").stdout).expect("UTF-8")
+    };
+    assert_eq!(who_needs("ring"), "");
+    let needs = who_needs("aws-lc-rs");
+    for name in PROGRAMS {
+        assert!(needs.contains(&format!(" {name} v")), "{name}: {needs}");
+    }
+}
+
+#[test]
+fn only_ca_tool_can_sign_and_only_the_server_holds_the_record() {
+    let graph = Graph::read();
+    let links = |name, what| graph.reach(name, &LINKED).contains(what);
+    for (what, who) in [
+        ("rcgen", "ca-tool"),
+        ("sqlx", "server"),
+        ("libsqlite3-sys", "server"),
+    ] {
+        for name in ["wire", "pki", "ca-tool", "server", "client"] {
+            assert_eq!(links(name, what), name == who, "{name} and {what}");
+        }
+    }
+}
+
+#[test]
+fn dependencies_run_one_way() {
+    let graph = Graph::read();
+    for (name, expected) in [
+        ("wire", &[][..]),
+        ("pki", &["wire"]),
+        ("ca-tool", &["pki", "wire"]),
+        ("server", &["pki", "wire"]),
+        ("client", &["pki", "wire"]),
+    ] {
+        let ours = graph.ours(name, &BUILT);
+        assert_eq!(Vec::from_iter(ours), expected, "{name}");
+    }
+    // Not for their tests either: what concerns two programs is asked in this crate.
+    for name in PROGRAMS {
+        let mut ours = graph.ours(name, &ANY);
+        ours.retain(|name| PROGRAMS.contains(name));
+        assert!(ours.is_empty(), "{name} depends on {ours:?}");
+    }
+    let tests = graph.ours("tests", &BUILT);
+    assert!(PROGRAMS.iter().all(|name| tests.contains(name)));
+}
+
+#[test]
+fn every_file_of_source_says_why_it_exists() {
+    for (path, text) in sources() {
+        assert!(text.starts_with("//! "), "{}", path.display());
+    }
+}
+
+#[test]
+fn no_source_unwraps_or_lets_a_queue_grow_without_bound() {
+    for (path, text) in sources() {
+        if path.starts_with("tests") {
+            continue;
+        }
+        for (number, line) in (1..).zip(text.lines()) {
+            for banned in [".unwrap()", "unbounded_channel", "mpsc::unbounded"] {
+                let found = line.contains(banned);
+                assert!(!found, "{}:{number}: {banned}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn sql_is_written_in_lower_case() {
+    let files = files("migrations", "sql");
+    assert!(!files.is_empty());
+    for path in files {
+        let text = read(&path);
+        for (number, line) in (1..).zip(text.lines()) {
+            let code = line.split("--").next().unwrap_or_default();
+            // Every second piece stands between quotes.
+            let mut outside = code.split('\'').step_by(2);
+            let is_lower = outside.all(|piece| !piece.contains(|c: char| c.is_ascii_uppercase()));
+            assert!(is_lower, "{}:{number}: {line}", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_dependency_stands_under_the_reason_for_it() {
+    let manifest = read(Path::new("Cargo.toml"));
+    let section = manifest.split("[workspace.dependencies]\n").nth(1);
+    let section = section.and_then(|rest| rest.split("\n[").next());
+    let section = section.expect("the workspace's dependencies");
+    let mut has_reason = false;
+    let mut dependencies = 0;
+    for line in section.lines() {
+        match line.split_once(" = ") {
+            _ if line.starts_with('#') => has_reason = true,
+            Some((name, _)) if OURS.contains(&name) => {}
+            Some((name, _)) => {
+                assert!(has_reason, "{name} stands under no comment");
+                dependencies += 1;
+            }
+            None => has_reason = false,
+        }
+    }
+    assert!(dependencies > 20, "only {dependencies} were found");
+}
+
+/// Every file of Rust source, by its path within the project.
+fn sources() -> Vec<(PathBuf, String)> {
+    let files = OURS.iter().flat_map(|folder| files(folder, "rs"));
+    let sources: Vec<_> = files.map(|path| (path.clone(), read(&path))).collect();
+    assert!(sources.len() > 60, "only {} were found", sources.len());
+    sources
+}
+
+fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut ahead = vec![PathBuf::from(folder)];
+    while let Some(folder) = ahead.pop() {
+        for entry in fs::read_dir(root().join(&folder)).expect("a folder") {
+            let path = folder.join(entry.expect("an entry").file_name());
+            if root().join(&path).is_dir() {
+                ahead.push(path);
+            } else if path.extension().is_some_and(|found| found == extension) {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path:?}: {error}"))
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
