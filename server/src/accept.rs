@@ -135,7 +135,7 @@ struct Turns {
 /// One connection, from its handshake to its end.
 async fn serve(connection: Connection, turns: Turns, shared: &Shared) {
     let (ip, port) = (connection.ip, connection.port);
-    let waiting = tokio::time::timeout(shared.limits.handshake_timeout, turns.wait());
+    let waiting = tokio::time::timeout(shared.limits.handshake_wait_timeout, turns.wait());
     let turn = tokio::select! {
         () = shared.stop.cancelled() => return,
         turn = waiting => turn,

@@ -58,6 +58,9 @@ pub struct Limits {
     pub backlog_entries: u64,
     /// From the first byte to the greeting.
     pub handshake_timeout: Duration,
+    /// How long a connection may wait for a place among the handshakes: longer than one handshake
+    /// may take, so that nobody is turned away by who holds a place and does nothing.
+    pub handshake_wait_timeout: Duration,
     /// How long a write may make no progress at all.
     pub write_stall_timeout: Duration,
     /// How long nothing may be heard from a client of our dialect.
@@ -103,6 +106,7 @@ impl Default for Limits {
             sessions_per_minute_max: 10,
             backlog_entries: 20,
             handshake_timeout: Duration::from_secs(10),
+            handshake_wait_timeout: Duration::from_secs(30),
             write_stall_timeout: Duration::from_secs(60),
             silence_timeout: Duration::from_secs(75),
             batch_entries_max: 1000,

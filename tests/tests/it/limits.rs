@@ -1,0 +1,142 @@
+//! Limits and deadlines: what happens to who wants more than there is.
+
+use std::time::Duration;
+
+use tests::{World, within};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// Everything that the server sends until it closes.
+async fn everything(mut stream: TcpStream) -> String {
+    let mut text = Vec::new();
+    // A reset after the last byte is an end too.
+    let _end = within("the server's answer", stream.read_to_end(&mut text)).await;
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+#[tokio::test]
+async fn who_does_not_speak_tls_is_told_what_is_needed() {
+    let w = World::start().await;
+    for opening in [
+        "GET / HTTP/1.1\r\n\r\n",
+        "hello\n",
+        "SSH-2.0-OpenSSH_9.2\r\n",
+        "\0\0\0",
+    ] {
+        let mut stream = TcpStream::connect(w.address()).await.expect("a connection");
+        stream.write_all(opening.as_bytes()).await.expect("written");
+        let told = everything(stream).await;
+        assert!(
+            told.starts_with("this room needs TLS and a client certificate: "),
+            "{told:?}"
+        );
+    }
+    assert_eq!(w.column("select id from joins").await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_handshake_that_does_not_end_is_ended() {
+    let w = World::with(|o| o.limits.handshake_timeout = Duration::from_millis(200)).await;
+    let silent = TcpStream::connect(w.address()).await.expect("a connection");
+    let mut slow = TcpStream::connect(w.address()).await.expect("a connection");
+    // The beginning of a TLS record of 512 bytes that never comes whole.
+    slow.write_all(&[22, 3, 1, 2, 0, 1]).await.expect("written");
+    assert_eq!(everything(silent).await, "");
+    assert_eq!(everything(slow).await, "");
+    let _alice = w.enter("alice").await;
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_are_closed_and_the_others_stay() {
+    let w = World::with(|o| o.limits.connections_max = 2).await;
+    let (mut alice, mut bob) = w.pair("alice", "bob").await;
+    let third = TcpStream::connect(w.address()).await.expect("a connection");
+    assert_eq!(everything(third).await, "");
+    alice.say("there is room for two").await;
+    bob.expect("there is room for two").await;
+    bob.close().await;
+    alice.expect("* bob@127.0.0.1 left").await;
+    // The place is free when the session has ended.
+    let entered = async {
+        loop {
+            let mut carol = w.connect("carol").await;
+            if carol
+                .next_line()
+                .await
+                .is_some_and(|line| line.starts_with("= welcome"))
+            {
+                return;
+            }
+        }
+    };
+    within("a free place", entered).await;
+}
+
+#[tokio::test]
+async fn a_class_behind_one_address_waits_its_turn_and_gets_in() {
+    let w = World::with(|o| {
+        o.limits.handshakes_per_address_max = 1;
+        o.limits.handshake_timeout = Duration::from_millis(500);
+    })
+    .await;
+    // Somebody holds the only place for as long as a handshake may take.
+    let mut slow = TcpStream::connect(w.address()).await.expect("a connection");
+    slow.write_all(&[22]).await.expect("written");
+    let (_a, _b, _c, _d, _e) = tokio::join!(
+        w.enter("alice"),
+        w.enter("bob"),
+        w.enter("carol"),
+        w.enter("dave"),
+        w.enter("erin"),
+    );
+    assert_eq!(everything(slow).await, "");
+}
+
+#[tokio::test]
+async fn who_takes_nothing_for_too_long_is_cut() {
+    let w = World::with(|o| {
+        o.limits.line_rate = 0;
+        o.limits.write_stall_timeout = Duration::from_millis(300);
+    })
+    .await;
+    let (mut alice, stalled) = w.pair("alice", "bob").await;
+    // More than the system's own buffers take, so that a write to bob cannot go on.
+    let line = format!("{}\n", "x".repeat(4096));
+    for _ in 0..100 {
+        alice.send(line.repeat(64)).await;
+        for _ in 0..64 {
+            alice.next_said().await;
+        }
+    }
+    w.until("select count(*) = 1 from joins where id = 'bob' and reason = 'stalled'")
+        .await;
+    drop(stalled);
+    // And follows on without a gap when it comes back.
+    let at = w
+        .column("select at from history where seq = 2")
+        .await
+        .remove(0);
+    let mut bob = w.connect_ours("bob").await;
+    bob.welcome().await;
+    bob.say(&format!("/follow 2 {at}")).await;
+    for seq in 3..6403 {
+        assert_eq!(bob.next_entry().await.map(|entry| entry.seq), Some(seq));
+    }
+}
+
+#[tokio::test]
+async fn who_is_silent_for_too_long_in_our_dialect_has_gone() {
+    let w = World::with(|o| o.limits.silence_timeout = Duration::from_millis(200)).await;
+    let mut alice = w.enter_ours("alice").await;
+    let bye = alice.expect("= bye ").await;
+    assert!(
+        bye.starts_with("= bye silent nothing was heard for "),
+        "{bye}"
+    );
+    // In the plain dialect nobody has to say anything.
+    let mut bob = w.enter("bob").await;
+    let mut carol = w.enter_ours("carol").await;
+    carol.expect("= bye silent").await;
+    bob.say("/ping").await;
+    bob.expect("= at ").await;
+}
