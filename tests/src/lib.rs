@@ -1,7 +1,7 @@
 //! The harness of the integration tests: it does the work, so that a test is a few lines of story.
 //!
 //! A [`World`] is a CA and a room in a folder of their own; a [`Peer`] is a TLS connection below
-//! the client crate, for everything that a real client would not do; [`programs`] are the three
+//! the client crate, for everything that a real client would not do; `programs` has the three
 //! programs as people run them.
 
 #![expect(clippy::missing_panics_doc, reason = "a harness fails by panicking")]
