@@ -241,3 +241,114 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, Fault> {
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{
+        BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+        PKCS_ECDSA_P256_SHA256,
+    };
+
+    use super::*;
+
+    /// The PEM sections of one person's bundle.
+    struct Parts {
+        leaf: String,
+        anchor: String,
+        key: String,
+    }
+
+    fn parts() -> Parts {
+        let new_key = || KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a key");
+        let named = |name: &str| {
+            let mut params = CertificateParams::default();
+            params.distinguished_name = rcgen::DistinguishedName::new();
+            params.distinguished_name.push(DnType::CommonName, name);
+            params
+        };
+        let mut ca = named("Networks 101");
+        ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let ca_key = new_key();
+        let anchor = ca.self_signed(&ca_key).expect("a CA").pem();
+        let issuer = Issuer::new(ca, ca_key);
+        let key = new_key();
+        let leaf = named("alice")
+            .signed_by(&key, &issuer)
+            .expect("a leaf")
+            .pem();
+        Parts {
+            leaf,
+            anchor,
+            key: key.serialize_pem(),
+        }
+    }
+
+    fn parse(text: &str) -> Result<Bundle, String> {
+        Bundle::parse(text.as_bytes(), Path::new("alice.pem")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_bundle_is_read_in_any_order_and_with_any_line_ends() {
+        let Parts { leaf, anchor, key } = parts();
+        let whole = Bundle::compose(&[("id", "alice"), ("server", "h:1")], &leaf, &anchor, &key);
+        for text in [
+            whole.clone(),
+            whole.replace('\n', "\r\n"),
+            format!("{key}{leaf}{anchor}"),
+            format!("{anchor}{leaf}{key}"),
+        ] {
+            let bundle = parse(&text).expect("a bundle");
+            assert_eq!(bundle.certificate().subject.common_names, ["alice"]);
+        }
+        let bundle = parse(&whole).expect("a bundle");
+        assert_eq!(
+            (bundle.note("server"), bundle.note("port")),
+            (Some("h:1"), None)
+        );
+    }
+
+    #[test]
+    fn what_is_no_bundle_is_told_what_is_missing() {
+        let Parts { leaf, anchor, key } = parts();
+        let other = parts();
+        let encrypted =
+            "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+        for (text, why) in [
+            (String::new(), "it is not PEM"),
+            ("\u{0}\u{1}der".to_owned(), "it is not PEM"),
+            (key.clone(), "it holds no certificate"),
+            (
+                format!("{leaf}{anchor}"),
+                "it holds a certificate but no private key",
+            ),
+            (
+                format!("{leaf}{anchor}{encrypted}"),
+                "its private key is encrypted",
+            ),
+            (
+                format!("{leaf}{key}"),
+                "it holds no CA certificate to trust",
+            ),
+            (format!("{anchor}{key}"), "it holds no certificate"),
+            (
+                format!("{leaf}{anchor}{}", other.key),
+                "does not belong to its certificate",
+            ),
+            (
+                format!("{leaf}{anchor}{key}{}", other.key),
+                "it holds 2 private keys",
+            ),
+            (
+                format!("{leaf}{anchor}{}", &key[..key.len() - 40]),
+                "a PEM section in it is damaged",
+            ),
+        ] {
+            let error = parse(&text).expect_err(why);
+            assert!(
+                error.starts_with("cannot read alice.pem: ") && error.contains(why),
+                "{error}"
+            );
+        }
+    }
+}
