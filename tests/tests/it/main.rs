@@ -2,6 +2,7 @@
 
 mod documents;
 mod history;
+mod independent;
 mod lines;
 mod presence;
 mod programs;
