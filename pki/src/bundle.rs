@@ -13,8 +13,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
 use crate::certificate::{Certificate, CertificateError};
+use crate::crypto::provider;
 use crate::limits::BUNDLE_BYTES_MAX;
-use crate::tls::provider;
 
 /// A leaf, its key and its trust anchor.
 pub struct Bundle {

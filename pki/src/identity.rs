@@ -6,7 +6,7 @@ use wire::{ClientId, Role};
 use x509_parser::certificate::X509Certificate;
 
 use crate::certificate::{Certificate, Fingerprint, Serial, escape, system_time};
-use crate::gate::Refusal;
+use crate::refusal::Refusal;
 
 /// A verified certificate. The only way to get one is through the [`Gate`](crate::Gate).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,21 +5,25 @@
 
 mod bundle;
 mod certificate;
+mod crypto;
 mod gate;
 mod identity;
 mod profile;
+mod refusal;
 mod revocation;
 mod tls;
 
 pub use bundle::{Bundle, BundleError};
 pub use certificate::{Certificate, CertificateError, Fingerprint, Name, Serial};
-pub use gate::{Gate, GateError, Refusal};
+pub use crypto::provider;
+pub use gate::{Gate, GateError};
 pub use identity::Identity;
 pub use profile::{BACKDATE, CA, CLIENT, Profile, ProfileError, Purpose, SERVER};
+pub use refusal::Refusal;
 pub use revocation::{
     CRL_DAYS, CRL_RENEW_DAYS, CrlNumber, RevocationError, RevocationList, Revocations,
 };
-pub use tls::{ServerTls, TlsError, Verdict, client_config, provider};
+pub use tls::{ServerTls, TlsError, Verdict, client_config};
 
 /// The limits of what is read, units last.
 pub mod limits {

@@ -10,7 +10,6 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _};
 
 use crate::certificate::{Serial, parse_der, system_time};
-use crate::identity::Identity;
 
 /// How long a list is valid, in days.
 pub const CRL_DAYS: u32 = 180;
@@ -129,11 +128,11 @@ impl RevocationList {
 }
 
 impl Revocations {
-    /// Whether this person's certificate was revoked.
-    pub fn revokes(&self, identity: &Identity) -> bool {
+    /// Whether this certificate was revoked.
+    pub fn revokes(&self, serial: &Serial) -> bool {
         match self {
             Revocations::Unchecked => false,
-            Revocations::List(list) => list.revokes(identity.serial()),
+            Revocations::List(list) => list.revokes(serial),
         }
     }
 }

@@ -8,7 +8,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::client::Resumption;
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -19,17 +18,11 @@ use rustls::{
 };
 
 use crate::bundle::Bundle;
-use crate::gate::{Gate, Refusal};
+use crate::crypto::provider;
+use crate::gate::Gate;
 use crate::identity::Identity;
+use crate::refusal::Refusal;
 use crate::revocation::Revocations;
-
-/// The one source of cryptography in the tree: aws-lc-rs, X25519MLKEM768 first.
-pub fn provider() -> Arc<CryptoProvider> {
-    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
-    PROVIDER
-        .get_or_init(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .clone()
-}
 
 /// A TLS configuration could not be made.
 #[derive(Debug, thiserror::Error)]

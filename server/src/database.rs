@@ -1,26 +1,22 @@
-//! The file that holds the record: opening it, one commit for a batch, pages of history.
+//! The file that holds the record: opening it, and one commit for a batch.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pki::CrlNumber;
-use serde_json::json;
-use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
-};
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Row as _};
-use wire::{ClientId, Entry, Kind, Reason, Role, Timestamp};
+use wire::{ClientId, Reason, Role, Timestamp};
 
+use crate::batch::Batch;
+use crate::fault::DatabaseError;
+use crate::pages::Pages;
 use crate::presence::Left;
-use crate::senders::{Sender, Stored, slot};
+use crate::senders::{Sender, Stored};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
-
-/// Readers of history at once; the others wait their turn.
-const READERS_MAX: u32 = 4;
 
 /// How long one attempt to commit waits for another program that holds the database.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(100);
@@ -37,12 +33,6 @@ pub(crate) struct Database {
     path: PathBuf,
 }
 
-/// Connections that only read.
-#[derive(Debug, Clone)]
-pub(crate) struct Pages {
-    pool: SqlitePool,
-}
-
 /// What was found in the database when it was opened.
 #[derive(Debug)]
 pub(crate) struct Found {
@@ -57,159 +47,6 @@ pub(crate) struct Found {
     pub(crate) here: Vec<(Left, Timestamp, Role)>,
     /// Every ID that was ever here.
     pub(crate) ids: Vec<String>,
-}
-
-/// Everything that is committed at once.
-#[derive(Debug, Default)]
-pub(crate) struct Batch {
-    pub(crate) entries: Vec<Recorded>,
-    pub(crate) senders: Vec<(Sender, Stored)>,
-    pub(crate) joins: Vec<Join>,
-    pub(crate) ends: Vec<(u64, Timestamp, Reason)>,
-    /// Whose presence ended, with which entry; the last is the newest session it covers.
-    pub(crate) leaves: Vec<(ClientId, u64, u64)>,
-    pub(crate) crl_number: Option<CrlNumber>,
-}
-
-/// An entry, and where it came from.
-#[derive(Debug)]
-pub(crate) struct Recorded {
-    pub(crate) entry: Entry,
-    pub(crate) session: u64,
-    pub(crate) nonce: Option<String>,
-}
-
-/// A row of `joins`.
-#[derive(Debug)]
-pub(crate) struct Join {
-    pub(crate) session: u64,
-    pub(crate) at: Timestamp,
-    pub(crate) facts: Facts,
-}
-
-/// What is known of a connection whose client was let in.
-#[derive(Debug, Clone)]
-pub(crate) struct Facts {
-    pub(crate) identity: pki::Identity,
-    pub(crate) ip: std::net::IpAddr,
-    pub(crate) port: u16,
-    pub(crate) local: crate::network::LocalEnd,
-    pub(crate) tls: &'static str,
-    pub(crate) cipher: String,
-    pub(crate) key_exchange: Option<String>,
-    /// The dialect that the client named.
-    pub(crate) dialect: Option<&'static str>,
-}
-
-/// What went wrong with the database.
-#[derive(Debug, thiserror::Error)]
-pub enum DatabaseError {
-    /// Another server has it.
-    #[error("{} is in use by another server", path.display())]
-    InUse {
-        /// The database.
-        path: PathBuf,
-    },
-    /// The file cannot be made or opened.
-    #[error("cannot open {}: {source}", path.display())]
-    Open {
-        /// The database.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// SQLite refused.
-    #[error("{}: {source}", path.display())]
-    Sqlite {
-        /// The database.
-        path: PathBuf,
-        /// What SQLite said.
-        source: sqlx::Error,
-    },
-    /// The migrations do not fit the file.
-    #[error("{} cannot be brought to this version's tables: {source}", path.display())]
-    Migrate {
-        /// The database.
-        path: PathBuf,
-        /// Why.
-        source: MigrateError,
-    },
-    /// SQLite did not do what it was told, so that commits would not be durable.
-    #[error("{}: {pragma} is {found}, not {wanted}: lines would not be safe", path.display())]
-    Pragma {
-        /// The database.
-        path: PathBuf,
-        /// Which setting.
-        pragma: &'static str,
-        /// What it is.
-        found: String,
-        /// What it must be.
-        wanted: &'static str,
-    },
-    /// The file holds what no server wrote.
-    #[error("{} is damaged: {what}", path.display())]
-    Damaged {
-        /// The database.
-        path: PathBuf,
-        /// What is wrong.
-        what: &'static str,
-    },
-}
-
-/// What an error means for whoever wanted to write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// It will pass: nothing was stored; try the same again.
-    Passing(&'static str),
-    /// It is not known what was stored, or nothing can be trusted any more: stop.
-    Fatal,
-}
-
-impl DatabaseError {
-    /// Whether waiting can help.
-    pub(crate) fn fault(&self) -> Fault {
-        let DatabaseError::Sqlite {
-            source: sqlx::Error::Database(error),
-            ..
-        } = self
-        else {
-            return Fault::Fatal;
-        };
-        const SQLITE_BUSY: i32 = 5;
-        const SQLITE_LOCKED: i32 = 6;
-        const SQLITE_FULL: i32 = 13;
-        // Extended codes have the primary one in their low byte.
-        match error
-            .code()
-            .and_then(|code| code.parse::<i32>().ok())
-            .map(|code| code & 0xff)
-        {
-            Some(SQLITE_BUSY | SQLITE_LOCKED) => Fault::Passing("the database is locked"),
-            Some(SQLITE_FULL) => Fault::Passing("disk full"),
-            _ => Fault::Fatal,
-        }
-    }
-
-    /// Whether SQLite said that the file is damaged or that reading or writing it failed.
-    pub fn is_io_or_corruption(&self) -> bool {
-        match self {
-            DatabaseError::Sqlite {
-                source: sqlx::Error::Database(error),
-                ..
-            } => {
-                const SQLITE_IOERR: i32 = 10;
-                const SQLITE_CORRUPT: i32 = 11;
-                const SQLITE_NOTADB: i32 = 26;
-                let code = error.code().and_then(|code| code.parse::<i32>().ok());
-                matches!(
-                    code.map(|c| c & 0xff),
-                    Some(SQLITE_IOERR | SQLITE_CORRUPT | SQLITE_NOTADB)
-                )
-            }
-            DatabaseError::Damaged { .. } => true,
-            _ => false,
-        }
-    }
 }
 
 impl Database {
@@ -243,12 +80,6 @@ impl Database {
                 path: path.to_owned(),
                 source,
             })?;
-        let pool = SqlitePoolOptions::new()
-            .max_connections(READERS_MAX)
-            // A reader waits for its turn however long the queue is; the session's own deadline
-            // ends it when nobody wants the answer any more.
-            .acquire_timeout(Duration::from_secs(3600))
-            .connect_lazy_with(SqliteConnectOptions::new().filename(path).read_only(true));
         let mut database = Self {
             connection,
             _lock: lock,
@@ -261,7 +92,7 @@ impl Database {
             .execute(sqlx::AssertSqlSafe(timeout))
             .await
             .map_err(|source| database.error(source))?;
-        Ok((database, Pages { pool }, found))
+        Ok((database, Pages::of(path), found))
     }
 
     async fn find(&mut self) -> Result<Found, DatabaseError> {
@@ -381,148 +212,6 @@ impl Database {
             what,
         }
     }
-}
-
-impl Pages {
-    /// The entries after `after` up to `to` as they go out, at most so many, and the seq of the
-    /// last one; `None` when there is none.
-    pub(crate) async fn page(
-        &self,
-        after: u64,
-        to: u64,
-        entries_max: u64,
-    ) -> Result<Option<(String, u64)>, sqlx::Error> {
-        let row = sqlx::query(PAGE)
-            .bind(after.cast_signed())
-            .bind(to.cast_signed())
-            .bind(entries_max.cast_signed())
-            .fetch_one(&self.pool)
-            .await?;
-        let (lines, last): (Option<String>, Option<i64>) = (row.get(0), row.get(1));
-        Ok(lines.zip(last.map(i64::unsigned_abs)))
-    }
-
-    /// When an entry was recorded; `None` when there is no such entry.
-    pub(crate) async fn time_of(&self, seq: u64) -> Result<Option<String>, sqlx::Error> {
-        sqlx::query_scalar("select at from history where seq = ?")
-            .bind(seq.cast_signed())
-            .fetch_optional(&self.pool)
-            .await
-    }
-
-    /// The last session of an ID: role, ip, when it ended and why.
-    pub(crate) async fn last_session(
-        &self,
-        id: &ClientId,
-    ) -> Result<Option<(String, String, Option<String>, Option<String>)>, sqlx::Error> {
-        sqlx::query_as(LAST_SESSION)
-            .bind(id.as_str())
-            .fetch_optional(&self.pool)
-            .await
-    }
-
-    /// Where to begin so that at most so many bytes of text follow: the seq before the first.
-    pub(crate) async fn start_of_tail(&self, head: u64, bytes: usize) -> Result<u64, sqlx::Error> {
-        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        let before: Option<i64> = sqlx::query_scalar(START_OF_TAIL)
-            .bind(head.cast_signed())
-            .bind(bytes)
-            .fetch_one(&self.pool)
-            .await?;
-        Ok(before.map_or(head, i64::unsigned_abs))
-    }
-}
-
-impl Batch {
-    /// Whether there is nothing to commit.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-            && self.joins.is_empty()
-            && self.ends.is_empty()
-            && self.leaves.is_empty()
-            && self.crl_number.is_none()
-    }
-
-    fn joins_json(&self) -> String {
-        rows(self.joins.iter().map(|join| {
-            let Facts {
-                identity, local, ..
-            } = &join.facts;
-            json!([
-                join.session,
-                identity.id().as_str(),
-                identity.role().as_str(),
-                join.facts.ip.to_string(),
-                join.facts.port,
-                local.ip.to_string(),
-                local.interface.as_ref().map(|i| i.prefix_bits),
-                local.interface.as_ref().map(|i| &i.name),
-                local.interface.as_ref().and_then(|i| i.index),
-                identity.serial().to_string(),
-                identity.fingerprint().to_string(),
-                join.facts.tls,
-                join.facts.cipher,
-                join.facts.key_exchange,
-                join.facts.dialect,
-                join.at.to_string(),
-            ])
-        }))
-    }
-
-    fn entries_json(&self) -> String {
-        rows(self.entries.iter().map(|recorded| {
-            let Entry {
-                seq,
-                at,
-                id,
-                ip,
-                kind,
-            } = &recorded.entry;
-            let (kind, text) = match kind {
-                Kind::Message(line) => ("message", line.as_str()),
-                Kind::Enter => ("enter", ""),
-                Kind::Leave(reason) => ("leave", reason.as_str()),
-            };
-            let (at, ip) = (at.to_string(), ip.to_string());
-            json!([
-                seq,
-                at,
-                kind,
-                id.as_str(),
-                ip,
-                text,
-                recorded.session,
-                recorded.nonce
-            ])
-        }))
-    }
-
-    fn senders_json(&self) -> String {
-        rows(
-            self.senders
-                .iter()
-                .map(|((id, run), Stored { n, seq, hash })| {
-                    json!([id.as_str(), run.as_str(), slot(*n), n, seq, hash])
-                }),
-        )
-    }
-
-    fn ends_json(&self) -> String {
-        let ends = self.ends.iter();
-        rows(ends.map(|(session, at, reason)| json!([session, at.to_string(), reason.as_str()])))
-    }
-
-    fn leaves_json(&self) -> String {
-        rows(
-            self.leaves
-                .iter()
-                .map(|(id, seq, session)| json!([id.as_str(), seq, session])),
-        )
-    }
-}
-
-fn rows(rows: impl Iterator<Item = serde_json::Value>) -> String {
-    serde_json::Value::Array(rows.collect()).to_string()
 }
 
 fn parse_here(row: &sqlx::sqlite::SqliteRow) -> Option<(Left, Timestamp, Role)> {
@@ -680,30 +369,15 @@ const FIND_IDS: &str = "
     )
     select id from ids where id is not null";
 
-/// A page is put together by SQLite, one row a page: four times as fast as row by row.
-const PAGE: &str = "
-    select group_concat(seq || ' ' || at || ' ' || line, char(10)) || char(10), max(seq)
-    from (select seq, at, line from transcript where seq > ? and seq <= ? order by seq limit ?)";
-
-const LAST_SESSION: &str = "
-    select role, ip, left_at, reason from joins where id = ? order by session desc limit 1";
-
-/// Walks back from the head until the texts, each with some 80 bytes of stamp, fill the tail.
-const START_OF_TAIL: &str = "
-    with recursive back (seq, bytes, allowed) as (
-        select ?, 0, ?
-        union all
-        select back.seq - 1, back.bytes + octet_length(history.text) + 80, allowed
-        from back join history on history.seq = back.seq
-        where back.bytes + octet_length(history.text) + 80 <= allowed
-    )
-    select min(seq) from back";
-
 #[cfg(test)]
 mod tests {
     use sqlx::{AssertSqlSafe, SqlSafeStr as _};
+    use wire::{Entry, Kind};
 
     use super::*;
+    use crate::batch::Recorded;
+    use crate::fault::Fault;
+    use crate::pages::{LAST_SESSION, PAGE, START_OF_TAIL};
 
     async fn open(folder: &tempfile::TempDir) -> (Database, Pages, Found) {
         Database::open(&folder.path().join("chat.db"))

@@ -17,12 +17,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 use wire::{Reason, Refusal, Timestamp, Welcome};
 
+use crate::ask::{Ask, Asks, Enter, Entered, SessionHandle};
+use crate::batch::Facts;
 use crate::config::Limits;
-use crate::database::Facts;
 use crate::inbound::{Dialect, Inbound, Links};
 use crate::network::{LocalEnd, Metered};
 use crate::outbound::{OWED_MAX, Outbound};
-use crate::recorder::{Ask, Asks, Enter, Entered, SessionHandle};
 use crate::refusals::Refusals;
 use crate::session::{Session, Watch, drain};
 use crate::transcript::Transcript;

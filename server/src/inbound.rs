@@ -16,9 +16,9 @@ use wire::{
     ClientId, Code, Line, LineDecoder, Nonce, Overlong, Reason, Refusal, Reply, Request, Start,
 };
 
+use crate::ask::{Ask, Asks, End, Said};
 use crate::outbound::Owed;
 use crate::pace::Pace;
-use crate::recorder::{Ask, Asks, End, Said};
 use crate::transcript::Transcript;
 
 /// What is read at once; a session that is quiet holds no more than this.

@@ -4,17 +4,23 @@
 //! `ARCHITECTURE.md` at the top of the repository shows how the parts fit together.
 
 mod accept;
+mod ask;
+mod batch;
 mod config;
 mod database;
+mod disk;
+mod fault;
 mod handshake;
 mod inbound;
 mod network;
 mod outbound;
 mod pace;
+mod pages;
 mod presence;
 mod recorder;
 mod refusals;
 mod revocation;
+mod room;
 mod senders;
 mod session;
 mod show;
@@ -36,7 +42,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 pub use config::{Config, Limits, SameId};
-pub use database::DatabaseError;
+pub use fault::DatabaseError;
 pub use network::listen;
 pub use recorder::RecorderError;
 pub use revocation::{ListError, read_list};
@@ -160,7 +166,7 @@ pub async fn run(
         if let Revocations::List(list) = &list {
             check_number(&path, list.number(), &newest_list)?;
             // Only a full channel could refuse it, and nobody else has the channel yet.
-            let _recorded = asks.try_send(recorder::Ask::ListSeen(list.number().clone()));
+            let _recorded = asks.try_send(ask::Ask::ListSeen(list.number().clone()));
         }
         lists.send_replace(list.clone());
         let newest = match list {

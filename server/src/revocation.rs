@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::recorder::{Ask, Asks};
+use crate::ask::{Ask, Asks};
 
 /// How often somebody is reminded that the list is past its nextUpdate.
 const STALE_WARNING_INTERVAL: Duration = Duration::from_secs(60 * 60);

@@ -10,10 +10,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wire::{Reason, Reply};
 
+use crate::ask::End;
 use crate::config::Limits;
 use crate::inbound::Inbound;
 use crate::outbound::{Gone, Outbound, Owed};
-use crate::recorder::End;
 
 /// How often a session looks whether its certificate has expired, at the least: the system's
 /// clock may be set while it waits.

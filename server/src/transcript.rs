@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use wire::{ClientId, Here};
 
-use crate::database::Pages;
+use crate::pages::Pages;
 use crate::tail::Tail;
 
 /// What the recorder publishes after each commit. Everything in it is on the disk.

@@ -1,0 +1,76 @@
+//! What sessions ask of the recorder, and how it reaches them.
+
+use std::sync::Arc;
+
+use pki::CrlNumber;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use wire::{ClientId, Line, Nonce, Reason, Refusal};
+
+use crate::batch::Facts;
+use crate::outbound::Owed;
+use crate::pace::Pace;
+
+/// How others reach the recorder.
+pub(crate) type Asks = mpsc::Sender<Ask>;
+
+/// What can be asked of the recorder.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    /// A session wants to begin.
+    Enter(Box<Enter>),
+    /// A session says something.
+    Say(Said),
+    /// A line of a session was refused; its N is spent.
+    Spend { id: ClientId, nonce: Nonce },
+    /// A session has ended.
+    Leave {
+        id: ClientId,
+        session: u64,
+        reason: Reason,
+    },
+    /// A revocation list was taken.
+    ListSeen(CrlNumber),
+}
+
+/// A session that wants to begin.
+#[derive(Debug)]
+pub(crate) struct Enter {
+    pub(crate) facts: Facts,
+    pub(crate) handle: SessionHandle,
+    pub(crate) reply: oneshot::Sender<Result<Entered, Refusal>>,
+}
+
+/// A session that has begun: its row in `joins`, and the enter if there is one, are committed.
+#[derive(Debug)]
+pub(crate) struct Entered {
+    pub(crate) session: u64,
+    pub(crate) pace: Arc<Pace>,
+}
+
+/// A line, and who wants it said.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) id: ClientId,
+    pub(crate) session: u64,
+    pub(crate) nonce: Option<Nonce>,
+    pub(crate) line: Line,
+    /// One of the 64 lines that a session may have under way, given back when it is answered.
+    pub(crate) permit: OwnedSemaphorePermit,
+}
+
+/// How the recorder reaches a session.
+#[derive(Debug, Clone)]
+pub(crate) struct SessionHandle {
+    /// Answers; the session never has more of them under way than there is room for.
+    pub(crate) owed: mpsc::Sender<Owed>,
+    /// The reason to end; the first one counts.
+    pub(crate) end: mpsc::Sender<End>,
+}
+
+/// Why a session is told to end.
+#[derive(Debug, Clone)]
+pub(crate) struct End {
+    pub(crate) reason: Reason,
+    /// The same for the person.
+    pub(crate) words: String,
+}

@@ -1,0 +1,116 @@
+//! What can go wrong with the database, and what it means for whoever wanted to write.
+
+use std::path::PathBuf;
+
+use sqlx::migrate::MigrateError;
+
+/// What went wrong with the database.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// Another server has it.
+    #[error("{} is in use by another server", path.display())]
+    InUse {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The file cannot be made or opened.
+    #[error("cannot open {}: {source}", path.display())]
+    Open {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// SQLite refused.
+    #[error("{}: {source}", path.display())]
+    Sqlite {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite said.
+        source: sqlx::Error,
+    },
+    /// The migrations do not fit the file.
+    #[error("{} cannot be brought to this version's tables: {source}", path.display())]
+    Migrate {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        source: MigrateError,
+    },
+    /// SQLite did not do what it was told, so that commits would not be durable.
+    #[error("{}: {pragma} is {found}, not {wanted}: lines would not be safe", path.display())]
+    Pragma {
+        /// The database.
+        path: PathBuf,
+        /// Which setting.
+        pragma: &'static str,
+        /// What it is.
+        found: String,
+        /// What it must be.
+        wanted: &'static str,
+    },
+    /// The file holds what no server wrote.
+    #[error("{} is damaged: {what}", path.display())]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What is wrong.
+        what: &'static str,
+    },
+}
+
+/// What an error means for whoever wanted to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It will pass: nothing was stored; try the same again.
+    Passing(&'static str),
+    /// It is not known what was stored, or nothing can be trusted any more: stop.
+    Fatal,
+}
+
+impl DatabaseError {
+    /// Whether waiting can help.
+    pub(crate) fn fault(&self) -> Fault {
+        let DatabaseError::Sqlite {
+            source: sqlx::Error::Database(error),
+            ..
+        } = self
+        else {
+            return Fault::Fatal;
+        };
+        const SQLITE_BUSY: i32 = 5;
+        const SQLITE_LOCKED: i32 = 6;
+        const SQLITE_FULL: i32 = 13;
+        // Extended codes have the primary one in their low byte.
+        match error
+            .code()
+            .and_then(|code| code.parse::<i32>().ok())
+            .map(|code| code & 0xff)
+        {
+            Some(SQLITE_BUSY | SQLITE_LOCKED) => Fault::Passing("the database is locked"),
+            Some(SQLITE_FULL) => Fault::Passing("disk full"),
+            _ => Fault::Fatal,
+        }
+    }
+
+    /// Whether SQLite said that the file is damaged or that reading or writing it failed.
+    pub fn is_io_or_corruption(&self) -> bool {
+        match self {
+            DatabaseError::Sqlite {
+                source: sqlx::Error::Database(error),
+                ..
+            } => {
+                const SQLITE_IOERR: i32 = 10;
+                const SQLITE_CORRUPT: i32 = 11;
+                const SQLITE_NOTADB: i32 = 26;
+                let code = error.code().and_then(|code| code.parse::<i32>().ok());
+                matches!(
+                    code.map(|c| c & 0xff),
+                    Some(SQLITE_IOERR | SQLITE_CORRUPT | SQLITE_NOTADB)
+                )
+            }
+            DatabaseError::Damaged { .. } => true,
+            _ => false,
+        }
+    }
+}

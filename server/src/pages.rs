@@ -1,0 +1,97 @@
+//! The record as it is read: pages of history, put together by SQLite.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
+use wire::ClientId;
+
+/// Readers of history at once; the others wait their turn.
+const READERS_MAX: u32 = 4;
+
+/// Connections that only read.
+#[derive(Debug, Clone)]
+pub(crate) struct Pages {
+    pool: SqlitePool,
+}
+
+impl Pages {
+    /// Readers of a database, which connect when they are needed.
+    pub(crate) fn of(path: &Path) -> Self {
+        let pool = SqlitePoolOptions::new()
+            .max_connections(READERS_MAX)
+            // A reader waits for its turn however long the queue is; the session's own deadline
+            // ends it when nobody wants the answer any more.
+            .acquire_timeout(Duration::from_secs(3600))
+            .connect_lazy_with(SqliteConnectOptions::new().filename(path).read_only(true));
+        Self { pool }
+    }
+
+    /// The entries after `after` up to `to` as they go out, at most so many, and the seq of the
+    /// last one; `None` when there is none.
+    pub(crate) async fn page(
+        &self,
+        after: u64,
+        to: u64,
+        entries_max: u64,
+    ) -> Result<Option<(String, u64)>, sqlx::Error> {
+        let row = sqlx::query(PAGE)
+            .bind(after.cast_signed())
+            .bind(to.cast_signed())
+            .bind(entries_max.cast_signed())
+            .fetch_one(&self.pool)
+            .await?;
+        let (lines, last): (Option<String>, Option<i64>) = (row.get(0), row.get(1));
+        Ok(lines.zip(last.map(i64::unsigned_abs)))
+    }
+
+    /// When an entry was recorded; `None` when there is no such entry.
+    pub(crate) async fn time_of(&self, seq: u64) -> Result<Option<String>, sqlx::Error> {
+        sqlx::query_scalar("select at from history where seq = ?")
+            .bind(seq.cast_signed())
+            .fetch_optional(&self.pool)
+            .await
+    }
+
+    /// The last session of an ID: role, ip, when it ended and why.
+    pub(crate) async fn last_session(
+        &self,
+        id: &ClientId,
+    ) -> Result<Option<(String, String, Option<String>, Option<String>)>, sqlx::Error> {
+        sqlx::query_as(LAST_SESSION)
+            .bind(id.as_str())
+            .fetch_optional(&self.pool)
+            .await
+    }
+
+    /// Where to begin so that at most so many bytes of text follow: the seq before the first.
+    pub(crate) async fn start_of_tail(&self, head: u64, bytes: usize) -> Result<u64, sqlx::Error> {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let before: Option<i64> = sqlx::query_scalar(START_OF_TAIL)
+            .bind(head.cast_signed())
+            .bind(bytes)
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(before.map_or(head, i64::unsigned_abs))
+    }
+}
+
+/// A page is put together by SQLite, one row a page: four times as fast as row by row.
+pub(crate) const PAGE: &str = "
+    select group_concat(seq || ' ' || at || ' ' || line, char(10)) || char(10), max(seq)
+    from (select seq, at, line from transcript where seq > ? and seq <= ? order by seq limit ?)";
+
+pub(crate) const LAST_SESSION: &str = "
+    select role, ip, left_at, reason from joins where id = ? order by session desc limit 1";
+
+/// Walks back from the head until the texts, each with some 80 bytes of stamp, fill the tail.
+pub(crate) const START_OF_TAIL: &str = "
+    with recursive back (seq, bytes, allowed) as (
+        select ?, 0, ?
+        union all
+        select back.seq - 1, back.bytes + octet_length(history.text) + 80, allowed
+        from back join history on history.seq = back.seq
+        where back.bytes + octet_length(history.text) + 80 <= allowed
+    )
+    select min(seq) from back";

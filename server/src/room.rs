@@ -1,0 +1,377 @@
+//! What the recorder knows, and what it decides: asks become rows, and answers for when they are
+//! committed. Nothing here waits, reads or writes.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+use tracing::{error, info, warn};
+use wire::{ClientId, Code, Entry, Here, Kind, Nonce, Reason, Refusal, Reply, Timestamp};
+
+use crate::ask::{Ask, End, Enter, Entered, Said, SessionHandle};
+use crate::batch::{Batch, Join, Recorded};
+use crate::database::Found;
+use crate::outbound::Owed;
+use crate::presence::{Left, Live, Presence, Rules};
+use crate::senders::{self, Judgement, Sender, Senders, Stored};
+use crate::stamp::{Step, stamp};
+
+/// What the recorder knows: everything that a batch is made from.
+#[derive(Debug)]
+pub(crate) struct Room {
+    head: u64,
+    last_at: Timestamp,
+    last_session: u64,
+    presence: Presence<SessionHandle>,
+    senders: Senders,
+    /// By what a name looks like: the names that were ever here.
+    skeletons: HashMap<String, ClientId>,
+    pub(crate) disk_is_low: bool,
+}
+
+/// A batch, and what follows when it is committed.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    pub(crate) rows: Batch,
+    pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) presence_changed: bool,
+}
+
+/// What somebody is told when the batch is committed.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Entered(oneshot::Sender<Result<Entered, Refusal>>, Entered),
+    Refused(oneshot::Sender<Result<Entered, Refusal>>, Refusal),
+    Answered(SessionHandle, Owed),
+    Ended(SessionHandle, End),
+}
+
+impl Room {
+    /// What was found in the database, and who may still come back until `until`.
+    pub(crate) fn new(found: Found, rules: Rules, until: Instant) -> Self {
+        let mut presence = Presence::new(rules);
+        for (left, since, role) in found.here {
+            presence.remember(left, since, role, until);
+        }
+        let ids = found.ids.iter().filter_map(|id| ClientId::parse(id).ok());
+        Self {
+            head: found.head,
+            last_at: found.last_at,
+            last_session: found.last_session,
+            presence,
+            senders: Senders::default(),
+            skeletons: ids.map(|id| (id.skeleton(), id)).collect(),
+            disk_is_low: false,
+        }
+    }
+
+    /// The newest entry's seq, that of the batch being made included.
+    pub(crate) fn head(&self) -> u64 {
+        self.head
+    }
+
+    /// Everyone who is here.
+    pub(crate) fn here(&self) -> Vec<Here> {
+        self.presence.here()
+    }
+
+    /// When somebody's absence becomes a leave.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.presence.next_due()
+    }
+
+    /// Those whose absence has become a leave.
+    pub(crate) fn note_absences(&mut self, now: Instant, clock: Timestamp, work: &mut Work) {
+        for left in self.presence.overdue(now) {
+            self.leave(left, clock, work);
+        }
+    }
+
+    /// Takes what the database knows of a run.
+    pub(crate) fn learn(&mut self, sender: Sender, stored: Vec<Stored>) {
+        self.senders.learn(sender, stored);
+    }
+
+    /// Forgets what the database can be asked for again.
+    pub(crate) fn forget_old(&mut self) {
+        self.senders.forget_old();
+    }
+
+    /// The ends of sessions that never came to say that they ended.
+    pub(crate) fn end_all(&self, at: Timestamp) -> Batch {
+        let ends = self
+            .presence
+            .sessions()
+            .map(|live| (live.session, at.max(live.since), Reason::ShuttingDown));
+        Batch {
+            ends: ends.collect(),
+            ..Batch::default()
+        }
+    }
+
+    /// Turns one ask into rows, and into what is told when they are committed. Only this decides.
+    pub(crate) fn apply(&mut self, ask: Ask, now: Instant, clock: Timestamp, work: &mut Work) {
+        match ask {
+            Ask::Enter(enter) => self.enter(*enter, now, clock, work),
+            Ask::Say(said) => self.say(said, clock, work),
+            Ask::Spend { id, nonce } => self.senders.spend(&id, &nonce),
+            Ask::Leave {
+                id,
+                session,
+                reason,
+            } => self.end(&id, session, reason, now, clock, work),
+            Ask::ListSeen(number) => {
+                let newest = work
+                    .rows
+                    .crl_number
+                    .take()
+                    .map_or(number.clone(), |n| n.max(number));
+                work.rows.crl_number = Some(newest);
+            }
+        }
+    }
+
+    fn enter(&mut self, enter: Enter, now: Instant, clock: Timestamp, work: &mut Work) {
+        let Enter {
+            facts,
+            handle,
+            reply,
+        } = enter;
+        let id = facts.identity.id().clone();
+        if let Err(refusal) = self.presence.may_enter(&id, now) {
+            work.outcomes.push(Outcome::Refused(reply, refusal));
+            return;
+        }
+        self.warn_of_look_alike(&id);
+        self.last_session += 1;
+        let session = self.last_session;
+        let at = self.stamp(clock);
+        let live = Live {
+            session,
+            identity: facts.identity.clone(),
+            ip: facts.ip,
+            since: at,
+            handle,
+        };
+        let entered = self.presence.enter(live, now);
+        for old in entered.replaced {
+            info!(
+                %id, old_serial = %old.identity.serial(), serial = %facts.identity.serial(),
+                old_ip = %old.ip, ip = %facts.ip, "replaced by a newer session"
+            );
+            let words = format!(
+                "{id} came in again from {} at {at}; two terminals at once need a server with --same-id allow",
+                facts.ip
+            );
+            work.rows.ends.push((old.session, at, Reason::Replaced));
+            work.outcomes.push(Outcome::Ended(
+                old.handle,
+                End {
+                    reason: Reason::Replaced,
+                    words,
+                },
+            ));
+        }
+        let ip = facts.ip;
+        work.rows.joins.push(Join { session, at, facts });
+        work.presence_changed = true;
+        if entered.is_new {
+            self.write(
+                Entry {
+                    seq: 0,
+                    at,
+                    id,
+                    ip,
+                    kind: Kind::Enter,
+                },
+                session,
+                None,
+                work,
+            );
+        }
+        let entered = Entered {
+            session,
+            pace: entered.pace,
+        };
+        work.outcomes.push(Outcome::Entered(reply, entered));
+    }
+
+    fn say(&mut self, said: Said, clock: Timestamp, work: &mut Work) {
+        let Said {
+            id,
+            session,
+            nonce,
+            line,
+            permit,
+        } = said;
+        // A session that was replaced can say nothing after its successor entered.
+        let Some(live) = self.presence.live(&id, session) else {
+            return;
+        };
+        let (handle, ip) = (live.handle.clone(), live.ip);
+        let hash = senders::hash(&line);
+        let judgement = match &nonce {
+            Some(nonce) => self.senders.judge(&id, nonce, hash),
+            None => Judgement::New,
+        };
+        let answer = match judgement {
+            Judgement::Repeated(seq) => nonce.map(|nonce| ok(nonce, seq)),
+            Judgement::Refused(refusal) => Some(format!("{refusal}\n")),
+            Judgement::New if self.disk_is_low => {
+                if let Some(nonce) = &nonce {
+                    self.senders.spend(&id, nonce);
+                }
+                let words =
+                    "the server's disk is nearly full; nothing is taken until there is room";
+                Some(format!(
+                    "{}\n",
+                    Refusal::new(Code::DiskLow, words).of(nonce)
+                ))
+            }
+            Judgement::New => {
+                let at = self.stamp(clock);
+                let kind = Kind::Message(line);
+                let entry = Entry {
+                    seq: 0,
+                    at,
+                    id: id.clone(),
+                    ip,
+                    kind,
+                };
+                let seq = self.write(entry, session, nonce.as_ref(), work);
+                if let Some(nonce) = &nonce {
+                    let stored = Stored {
+                        n: nonce.n,
+                        seq,
+                        hash,
+                    };
+                    self.senders.store(&id, &nonce.run, stored);
+                    work.rows.senders.push(((id, nonce.run.clone()), stored));
+                }
+                nonce.map(|nonce| ok(nonce, seq))
+            }
+        };
+        work.outcomes
+            .push(Outcome::Answered(handle, Owed::Answer(answer, permit)));
+    }
+
+    fn end(
+        &mut self,
+        id: &ClientId,
+        session: u64,
+        reason: Reason,
+        now: Instant,
+        clock: Timestamp,
+        work: &mut Work,
+    ) {
+        // A replaced session's row was closed when its successor entered.
+        let Some(since) = self.presence.live(id, session).map(|live| live.since) else {
+            return;
+        };
+        let at = self.stamp(clock).max(since);
+        work.rows.ends.push((session, at, reason));
+        work.presence_changed = true;
+        if let Some(left) = self.presence.end(id, session, reason, now, at) {
+            self.leave(left, clock, work);
+        }
+    }
+
+    fn leave(&mut self, left: Left, clock: Timestamp, work: &mut Work) {
+        let Left {
+            id,
+            ip,
+            session,
+            reason,
+        } = left;
+        let at = self.stamp(clock);
+        let entry = Entry {
+            seq: 0,
+            at,
+            id: id.clone(),
+            ip,
+            kind: Kind::Leave(reason),
+        };
+        let seq = self.write(entry, session, None, work);
+        work.rows.leaves.push((id, seq, session));
+        work.presence_changed = true;
+    }
+
+    /// Gives an entry the next place. A gap would read as a lost line, so a place is taken only
+    /// for what the same commit stores.
+    fn write(&mut self, entry: Entry, session: u64, nonce: Option<&Nonce>, work: &mut Work) -> u64 {
+        self.head += 1;
+        let entry = Entry {
+            seq: self.head,
+            ..entry
+        };
+        let nonce = nonce.map(ToString::to_string);
+        work.rows.entries.push(Recorded {
+            entry,
+            session,
+            nonce,
+        });
+        self.head
+    }
+
+    fn stamp(&mut self, clock: Timestamp) -> Timestamp {
+        let (at, step) = stamp(clock, self.last_at);
+        if let Step::Back(behind) = step {
+            error!(
+                ?behind,
+                "the clock is far behind the last entry; times go on from the clock"
+            );
+        }
+        self.last_at = at;
+        at
+    }
+
+    /// The runs that the database must be asked about before these lines are judged.
+    pub(crate) fn unknown_senders(&self, asks: &[Ask]) -> Vec<Sender> {
+        let mut unknown: Vec<Sender> = Vec::new();
+        for ask in asks {
+            let (id, nonce) = match ask {
+                Ask::Say(Said {
+                    id,
+                    nonce: Some(nonce),
+                    ..
+                })
+                | Ask::Spend { id, nonce } => (id, nonce),
+                _ => continue,
+            };
+            let sender = (id.clone(), nonce.run.clone());
+            if self.senders.is_unknown(&sender) && !unknown.contains(&sender) {
+                unknown.push(sender);
+            }
+        }
+        unknown
+    }
+
+    fn warn_of_look_alike(&mut self, id: &ClientId) {
+        let known = self
+            .skeletons
+            .entry(id.skeleton())
+            .or_insert_with(|| id.clone());
+        if known != id {
+            warn!(%id, other = %known, "this name looks like another one that was here");
+        }
+    }
+}
+
+impl Outcome {
+    /// Tells it. Who is not there any more need not be told.
+    pub(crate) fn tell(self) {
+        let told = match self {
+            Outcome::Entered(reply, entered) => reply.send(Ok(entered)).is_ok(),
+            Outcome::Refused(reply, refusal) => reply.send(Err(refusal)).is_ok(),
+            Outcome::Answered(handle, owed) => handle.owed.try_send(owed).is_ok(),
+            Outcome::Ended(handle, end) => handle.end.try_send(end).is_ok(),
+        };
+        if !told {
+            tracing::trace!("a session ended before it was answered");
+        }
+    }
+}
+
+fn ok(nonce: Nonce, seq: u64) -> String {
+    format!("{}\n", Reply::Ok { nonce, seq })
+}
