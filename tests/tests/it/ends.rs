@@ -95,6 +95,26 @@ async fn a_server_that_stops_finishes_what_it_read_and_says_goodbye() {
 }
 
 #[tokio::test]
+async fn lines_that_were_read_and_wait_for_their_turn_are_recorded_when_the_server_stops() {
+    let mut w = World::with(|o| (o.limits.line_rate, o.limits.line_burst) = (1, 1)).await;
+    let mut alice = w.enter_ours("alice").await;
+    // One record, so that all of it is read at once; at one line a second it would take a while.
+    let lines: String = (1..=20)
+        .map(|n| format!("/say k3v9q2a7-{n} line {n}\n"))
+        .collect();
+    alice.send(lines).await;
+    alice.expect("= ok k3v9q2a7-1 ").await;
+    w.begin_to_stop();
+    alice.expect("= ok k3v9q2a7-20 ").await;
+    alice.expect("= bye shutting-down").await;
+    w.ended().await.expect("a good end");
+    let stored = w
+        .column("select text from history where kind = 'message'")
+        .await;
+    assert_eq!(stored.len(), 20);
+}
+
+#[tokio::test]
 async fn a_server_that_stops_does_not_wait_for_who_reads_nothing() {
     let mut w = World::with(|o| {
         o.limits.line_rate = 0;
