@@ -135,7 +135,12 @@ fn fail(failure: &anyhow::Error) -> ExitCode {
     let hint = failure
         .downcast_ref::<Hinted>()
         .map(|hinted| hinted.hint.as_str())
-        .or_else(|| server_failure.and_then(Failure::hint));
+        .or_else(|| server_failure.and_then(Failure::hint))
+        .or_else(|| {
+            failure
+                .downcast_ref::<QueryError>()
+                .and_then(QueryError::hint)
+        });
     if let Some(hint) = hint {
         eprintln!("server: hint: {hint}");
     }

@@ -43,6 +43,21 @@ pub enum QueryError {
     Write(#[from] io::Error),
 }
 
+impl QueryError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            QueryError::Missing(_) => {
+                Some("a server makes it in the folder where it runs; --db FILE names another")
+            }
+            QueryError::Open { .. } => {
+                Some("the record is readable for the server's user and group only")
+            }
+            QueryError::Sql(_) | QueryError::Write(_) => None,
+        }
+    }
+}
+
 /// Asks the database at `path` and writes the answer to `out`.
 ///
 /// # Errors

@@ -1,11 +1,15 @@
 //! What a room promises, each promise as a test. One program, so that it is linked once.
 
 mod documents;
+mod ends;
 mod history;
 mod independent;
+mod limits;
 mod lines;
+mod load;
 mod presence;
 mod programs;
+mod record;
 mod resend;
 mod room;
 mod structure;
