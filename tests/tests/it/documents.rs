@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::RangeInclusive;
+use std::process::Command;
 
-use tests::{Peer, World};
+use tests::{Peer, Running, World, run, tool_or_skip};
 use wire::limits;
 use wire::{COMMANDS, Code, Line, Reason, Timestamp};
 
 const PROTOCOL: &str = include_str!("../../../PROTOCOL.md");
+const README: &str = include_str!("../../../README.md");
 
 #[tokio::test]
 async fn every_transcript_in_the_protocol_happens_as_it_is_written() {
@@ -141,6 +143,92 @@ fn every_rule_that_the_grammar_uses_is_defined_in_it() {
         let name = command.name.trim_start_matches('/');
         assert!(rules.contains_key(name), "no rule for {}", command.name);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_python_in_the_readme_is_a_client() {
+    if !tool_or_skip("python3", "the_python_in_the_readme_is_a_client") {
+        return;
+    }
+    let w = World::start().await;
+    w.bundle_path("alice");
+    let code = fences(README, "python\n").next().expect("some Python");
+    let (port, here) = (wire::PORT.to_string(), w.address().port().to_string());
+    assert!(code.contains(&port) && code.contains("ca/people/alice.pem"));
+    let mut command = Command::new("python3");
+    command.args(["-c", &code.replace(&port, &here)]);
+    command.current_dir(w.folder()).env("PYTHONUTF8", "1");
+    let output = Running::spawn(command).finish();
+    let (out, err) = (output.stdout, output.stderr);
+    let err = String::from_utf8_lossy(&err);
+    assert!(output.status.success(), "{err}");
+    let out = String::from_utf8(out).expect("UTF-8");
+    assert!(out.starts_with("= welcome id=alice "), "{out}");
+    assert!(out.contains("[alice@127.0.0.1] hello from Python"), "{out}");
+    assert!(out.contains("= here alice "), "{out}");
+    assert!(out.ends_with("= bye goodbye"), "{out}");
+}
+
+#[tokio::test]
+async fn the_questions_in_the_readme_have_answers() {
+    let w = World::start().await;
+    let mut alice = w.enter("alice").await;
+    alice.say("hello").await;
+    alice.expect("hello").await;
+    let serial = "select serial from joins";
+    let serial = w.column(serial).await.remove(0);
+    let block = fences(README, "sql\n").next().expect("some SQL");
+    let example = "67f4f6740fe63f3068f5b7fc60941b79";
+    let block = block.replace(example, &serial);
+    let mut asked = 0;
+    for sql in block.split("\n\n") {
+        asked += 1;
+        assert!(!w.rows(sql).await.is_empty(), "no answer: {sql}");
+    }
+    assert_eq!(asked, 5);
+    for sql in README.lines().filter_map(|line| line.split('"').nth(1)) {
+        if sql.starts_with("select ") {
+            assert!(!w.rows(sql).await.is_empty(), "no answer: {sql}");
+        }
+    }
+}
+
+#[test]
+fn the_servers_flags_in_the_readme_are_those_that_it_has() {
+    let folder = std::env::temp_dir();
+    let help = run(&folder, "server", &["--help"], "").stdout;
+    let help = String::from_utf8(help).expect("UTF-8");
+    let mut told: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut flag = "";
+    for line in help.lines() {
+        if let Some(name) = line.strip_prefix("      --") {
+            flag = name.split(' ').next().unwrap_or_default();
+            told.insert(flag, "");
+        }
+        if let Some((_, default)) = line.split_once("[default: ") {
+            told.insert(flag, default.strip_suffix(']').expect("it ends"));
+        }
+    }
+    let rows = section(README, "## The server's flags").lines();
+    let rows = rows.filter_map(|row| {
+        let (flag, rest) = row.strip_prefix("| `--")?.split_once("` |")?;
+        let default = rest.split('|').next()?.trim().trim_matches('`');
+        Some((flag, default))
+    });
+    assert_eq!(rows.collect::<BTreeMap<_, _>>(), told);
+}
+
+#[test]
+fn the_clients_exit_codes_in_the_readme_are_those_that_it_tells() {
+    let folder = std::env::temp_dir();
+    let help = run(&folder, "client", &["--help"], "").stdout;
+    let help = String::from_utf8(help).expect("UTF-8");
+    let (_, told) = help.split_once("Exit codes:").expect("exit codes");
+    let number = |word: &str| word.parse::<u8>().ok();
+    let told: BTreeSet<u8> = told.split_whitespace().filter_map(number).collect();
+    let rows = section(README, "## The client's exit codes").lines();
+    let rows = rows.filter_map(|row| number(row.strip_prefix("| ")?.split(' ').next()?));
+    assert_eq!(rows.collect::<BTreeSet<_>>(), told);
 }
 
 // --- transcripts ------------------------------------------------------------------------------
