@@ -48,7 +48,12 @@ async fn a_handshake_that_does_not_end_is_ended() {
 
 #[tokio::test]
 async fn connections_beyond_the_limit_are_closed_and_the_others_stay() {
-    let w = World::with(|o| o.limits.connections_max = 2).await;
+    let w = World::with(|o| {
+        o.limits.connections_max = 2;
+        // Longer than any test waits, so that it is not this which closes the third.
+        o.limits.handshake_timeout = Duration::from_secs(3600);
+    })
+    .await;
     let (mut alice, mut bob) = w.pair("alice", "bob").await;
     let third = TcpStream::connect(w.address()).await.expect("a connection");
     assert_eq!(everything(third).await, "");
