@@ -1,0 +1,171 @@
+//! What is measured, alone: cargo runs one test program after the other, and within the other one
+//! tests share the processor.
+
+#![cfg(target_os = "linux")]
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use pki::Bundle;
+use tests::{Peer, Running, World, program};
+use wire::{Entry, Kind};
+
+/// How fast lines are said while somebody may be stalled.
+const LINES_PER_SECOND: u64 = 5000;
+
+/// One who stops reading for 20 seconds, while 100,000 lines are said, costs the others nothing
+/// and loses nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_reader_costs_the_others_nothing_and_loses_nothing() {
+    const QUIET: u64 = 50_000;
+    const STALLED: u64 = 100_000;
+    let w = World::start().await;
+    // The programs use this world's CA; its own server has another database.
+    let folder = w.folder().join("apart");
+    std::fs::create_dir(&folder).expect("a folder");
+    std::os::unix::fs::symlink(w.folder().join("ca"), folder.join("ca")).expect("a link");
+    let room = Room::start(&folder);
+    let mut speaker = room.enter(&w.bundle("speaker")).await;
+    let mut listener = room.enter(&w.bundle("listener")).await;
+    let mut slow = room.enter(&w.bundle("slow")).await;
+    let first = measure(&mut speaker, &mut listener, 5_000).await;
+    slow.expect(" line 4999 ").await;
+    let baseline = room.resident_kib();
+
+    // Half of the comparison before, half after, so that a machine that drifts drifts for both.
+    let mut without = measure(&mut speaker, &mut listener, QUIET / 2).await;
+    slow.expect(&format!(" line {} ", QUIET / 2 - 1)).await;
+    let begun = Instant::now();
+    let with = measure(&mut speaker, &mut listener, STALLED).await;
+    assert!(
+        begun.elapsed() >= Duration::from_secs(19),
+        "{:?}",
+        begun.elapsed()
+    );
+    let grown = room.resident_kib().saturating_sub(baseline);
+
+    let mut expected = None;
+    let mut count = 0;
+    while count < STALLED {
+        let entry = slow.next_entry().await.expect("the session goes on");
+        assert_eq!(
+            entry.seq,
+            expected.unwrap_or(entry.seq),
+            "no gap, no duplicate"
+        );
+        expected = Some(entry.seq + 1);
+        if matches!(entry.kind, Kind::Message(_)) {
+            assert!(
+                text(&entry).starts_with(&format!("line {count} ")),
+                "{entry}"
+            );
+            count += 1;
+        }
+    }
+    without.extend(measure(&mut speaker, &mut listener, QUIET / 2).await);
+    slow.expect(&format!(" line {} ", QUIET / 2 - 1)).await;
+
+    let (without, with) = (p99(without), p99(with));
+    println!(
+        "warm-up p99 {:?}, without {without:?}, with {with:?}, grown {grown} KiB",
+        p99(first)
+    );
+    assert!(grown <= 32 * 1024, "resident memory grew by {grown} KiB");
+    assert!(
+        with <= without * 2,
+        "p99 {with:?} with a slow reader, {without:?} without"
+    );
+}
+
+/// A room as a process of its own, whose memory can be looked at.
+struct Room {
+    server: Running,
+    address: std::net::SocketAddr,
+}
+
+impl Room {
+    fn start(folder: &Path) -> Self {
+        let arguments = ["--listen", "127.0.0.1:0", "--line-rate", "0"];
+        let mut server = Running::start(folder, &program("server"), &arguments);
+        let line = server.expect_err("listening on ");
+        let address = line
+            .split("listening on ")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next());
+        let address = address
+            .and_then(|address| address.parse().ok())
+            .expect("an address");
+        Self { server, address }
+    }
+
+    /// Resident memory, in KiB.
+    fn resident_kib(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.server.id());
+        let status = std::fs::read_to_string(path).expect("the server runs");
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .expect("VmRSS");
+        line.split_ascii_whitespace()
+            .nth(1)
+            .and_then(|kib| kib.parse().ok())
+            .expect("a number")
+    }
+
+    async fn enter(&self, bundle: &Bundle) -> Peer {
+        let mut peer = Peer::connect(self.address, bundle, &[wire::ALPN])
+            .await
+            .expect("a connection");
+        peer.welcome().await;
+        peer.say("/follow head").await;
+        peer.expect("= at ").await;
+        peer
+    }
+}
+
+/// Says so many lines at an even pace; gives how long each took to be seen by the listener.
+async fn measure(speaker: &mut Peer, listener: &mut Peer, lines: u64) -> Vec<Duration> {
+    let begun = Instant::now();
+    let due = |n: u64| Duration::from_micros(n * 1_000_000 / LINES_PER_SECOND);
+    let speaking = async {
+        let mut tick = tokio::time::interval(Duration::from_millis(2));
+        let mut next = 0;
+        while next < lines {
+            tick.tick().await;
+            let mut text = String::new();
+            while next < lines && due(next) <= begun.elapsed() {
+                text.push_str(&format!("line {next} at {}\n", begun.elapsed().as_micros()));
+                next += 1;
+            }
+            speaker.send(text).await;
+        }
+        speaker.expect(&format!(" line {} ", lines - 1)).await;
+    };
+    let listening = async {
+        let mut took = Vec::new();
+        while (took.len() as u64) < lines {
+            let entry = listener.next_entry().await.expect("the session goes on");
+            let said_at = text(&entry)
+                .rsplit(' ')
+                .next()
+                .and_then(|at| at.parse().ok());
+            took.extend(
+                said_at.map(|at| begun.elapsed().saturating_sub(Duration::from_micros(at))),
+            );
+        }
+        took
+    };
+    tokio::join!(speaking, listening).1
+}
+
+fn p99(mut took: Vec<Duration>) -> Duration {
+    took.sort_unstable();
+    took[took.len() * 99 / 100]
+}
+
+fn text(entry: &Entry) -> &str {
+    match &entry.kind {
+        Kind::Message(line) => line.as_str(),
+        _ => "",
+    }
+}
