@@ -92,7 +92,10 @@ impl Database {
             .execute(sqlx::AssertSqlSafe(timeout))
             .await
             .map_err(|source| database.error(source))?;
-        Ok((database, Pages::of(path), found))
+        let pages = Pages::open(path)
+            .await
+            .map_err(|source| database.error(source))?;
+        Ok((database, pages, found))
     }
 
     async fn find(&mut self) -> Result<Found, DatabaseError> {

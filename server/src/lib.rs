@@ -71,6 +71,9 @@ pub enum Failure {
     /// The recorder panicked, and with it the record ends.
     #[error("the recorder failed: {0}")]
     Panic(tokio::task::JoinError),
+    /// The listener is not one.
+    #[error("cannot tell where this server listens: {0}")]
+    Listener(std::io::Error),
     /// The newest entries could not be read.
     #[error("cannot read the newest entries: {0}")]
     Tail(sqlx::Error),
@@ -86,7 +89,7 @@ impl Failure {
             // holds is unknown.
             Failure::Recorder(RecorderError::Database(_)) | Failure::Tail(_) => 74,
             Failure::Database(error) if error.is_io_or_corruption() => 74,
-            Failure::Database(_) | Failure::List(_) | Failure::Panic(_) => 1,
+            Failure::Database(_) | Failure::List(_) | Failure::Panic(_) | Failure::Listener(_) => 1,
         }
     }
 
@@ -139,6 +142,18 @@ pub async fn run(
         );
     }
     let (epoch, newest_list) = (found.epoch.clone(), found.crl_number.clone());
+    // Said only now: who waits for this line may count on a database that is open.
+    info!(
+        room,
+        ca_fingerprint = %gate.anchor().fingerprint,
+        db = %std::path::absolute(&db).unwrap_or(db).display(),
+        revocation = crl.as_ref().map_or("off", |_| "on"),
+        "listening on {}",
+        listener.local_addr().map_err(Failure::Listener)?
+    );
+    if crl.is_none() {
+        warn!("--no-revocation: revoked certificates are let in");
+    }
     let stopping = CancellationToken::new();
     let rules = Rules {
         same_id,

@@ -43,28 +43,29 @@ async fn serve(serve: &Serve) -> Result<()> {
             .with_context(|| format!("cannot open the log {}", path.display()))?,
         None => log::start(None)?,
     };
-    match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(files) => tracing::debug!(files, "open files"),
-        Err(failure) => warn!(error = %failure, "the limit on open files stays as it is"),
-    }
+    raise_file_limit(config.limits.connections_max);
     let reload = Arc::new(Notify::new());
     let stop = stop_signal(reload.clone())?;
     let listener = serve.listen()?;
-    let address = listener.local_addr()?;
-    let ca = config.gate.anchor();
-    info!(
-        room = config.room,
-        ca_fingerprint = %ca.fingerprint,
-        db = %absolute(&config.db).display(),
-        revocation = config.crl.as_ref().map_or("off", |_| "on"),
-        "listening on {address}"
-    );
-    if config.crl.is_none() {
-        warn!("--no-revocation: revoked certificates are let in");
-    }
     server::run(config, listener, stop, reload).await?;
     info!("stopped");
     Ok(())
+}
+
+/// Each connection is an open file, and so are the database and the log.
+fn raise_file_limit(connections_max: usize) {
+    const OTHER_FILES: u64 = 64;
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(files) if files < connections_max as u64 + OTHER_FILES => {
+            warn!(
+                files,
+                connections = connections_max,
+                "the limit on open files is reached before that on connections; raise it (ulimit -n) or lower --connections"
+            );
+        }
+        Ok(_) => {}
+        Err(failure) => warn!(error = %failure, "the limit on open files stays as it is"),
+    }
 }
 
 async fn ask(db: &Path, sql: String, csv: bool, json: bool) -> Result<()> {
@@ -123,10 +124,6 @@ fn stop_signal(_reload: Arc<Notify>) -> Result<impl Future<Output = ()>> {
             std::future::pending::<()>().await;
         }
     })
-}
-
-fn absolute(path: &Path) -> std::path::PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 fn fail(failure: &anyhow::Error) -> ExitCode {

@@ -17,15 +17,20 @@ pub(crate) struct Pages {
 }
 
 impl Pages {
-    /// Readers of a database, which connect when they are needed.
-    pub(crate) fn of(path: &Path) -> Self {
+    /// Connects the readers, all of them now and for good: when files or memory run out later, those
+    /// who need history can still be served.
+    pub(crate) async fn open(path: &Path) -> Result<Self, sqlx::Error> {
         let pool = SqlitePoolOptions::new()
+            .min_connections(READERS_MAX)
             .max_connections(READERS_MAX)
+            .idle_timeout(None)
+            .max_lifetime(None)
             // A reader waits for its turn however long the queue is; the session's own deadline
             // ends it when nobody wants the answer any more.
             .acquire_timeout(Duration::from_secs(3600))
-            .connect_lazy_with(SqliteConnectOptions::new().filename(path).read_only(true));
-        Self { pool }
+            .connect_with(SqliteConnectOptions::new().filename(path).read_only(true))
+            .await?;
+        Ok(Self { pool })
     }
 
     /// The entries after `after` up to `to` as they go out, at most so many, and the seq of the
