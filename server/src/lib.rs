@@ -135,12 +135,6 @@ pub async fn run(
     } = config;
     let limits = Arc::new(limits);
     let (database, pages, found) = Database::open(&db).await?;
-    if found.crashed > 0 {
-        warn!(
-            sessions = found.crashed,
-            "closed the sessions that a crash left open"
-        );
-    }
     let (epoch, newest_list) = (found.epoch.clone(), found.crl_number.clone());
     // Said only now: who waits for this line may count on a database that is open.
     info!(
@@ -151,6 +145,12 @@ pub async fn run(
         "listening on {}",
         listener.local_addr().map_err(Failure::Listener)?
     );
+    if found.crashed > 0 {
+        warn!(
+            sessions = found.crashed,
+            "closed the sessions that a crash left open"
+        );
+    }
     if crl.is_none() {
         warn!("--no-revocation: revoked certificates are let in");
     }
