@@ -4,6 +4,7 @@
 //! that nobody can foresee, then the issuance is recorded, then the bundles get their names.
 //! A run that is cut short leaves a certificate that nobody has, never one that nobody knows of.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -398,6 +399,7 @@ impl Ca {
     }
 
     fn sign_list(&self, index: &Index, now: OffsetDateTime) -> Result<(), Error> {
+        self.check_nobody_is_forgotten(index, now)?;
         let number = self.next_list_number(now)?;
         // The next number is on the disk before this one is used, so none is used twice.
         folder::replace(
@@ -407,6 +409,31 @@ impl Ca {
         )?;
         let list = self.issuer.sign_list(number, index.revoked(), now)?;
         folder::replace(&self.folder.list(), list.as_bytes(), Access::Public)
+    }
+
+    /// Whoever is on the list now is on the next one too: an index that lost its newest lines must
+    /// not let a revoked person back in.
+    fn check_nobody_is_forgotten(&self, index: &Index, now: OffsetDateTime) -> Result<(), Error> {
+        let Some(list) = self.read_list(now)? else {
+            return Ok(());
+        };
+        let revoked: HashSet<Serial> = index.revoked().map(|revoked| revoked.serial).collect();
+        let forgotten = list
+            .serials()
+            .filter(|serial| !revoked.contains(*serial))
+            .count();
+        if forgotten == 0 {
+            return Ok(());
+        }
+        let list = self.folder.list();
+        let fault = format!(
+            "it does not know {forgotten} of the certificates that {} revokes; was an old copy put back?",
+            list.display()
+        );
+        Err(Error::Damaged {
+            path: self.folder.index(),
+            fault,
+        })
     }
 
     /// Larger than any number before, and at least the minutes since 1970: servers refuse a list
@@ -502,8 +529,13 @@ impl Ca {
 
     fn index(&self) -> Result<Index, Error> {
         let path = self.folder.index();
-        let text = folder::read_text_if_there(&path, INDEX_BYTES_MAX)?.unwrap_or_default();
-        Index::parse(&text, &path)
+        // An empty index would be the end of every revocation, so none is not taken for an empty one.
+        let text = folder::read_text_if_there(&path, INDEX_BYTES_MAX)?;
+        let missing = || Error::Damaged {
+            path: path.clone(),
+            fault: "it is missing, and with it everything that was issued and revoked".to_owned(),
+        };
+        Index::parse(&text.ok_or_else(missing)?, &path)
     }
 
     fn write_index(&self, index: &Index) -> Result<(), Error> {

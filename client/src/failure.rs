@@ -267,7 +267,7 @@ fn explain_alert(alert: Alert, scene: &Scene, now: SystemTime) -> Failure {
         Alert::UnknownCA => failure(
             Exit::CertificateInvalid,
             format!(
-                "the certificate of {name} is from the CA \"{}\", and {target} trusts another one",
+                "the certificate of {name} is from the CA \"{}\", and {target}, which is of the CA \"{anchor}\", does not trust that one",
                 scene.own.issuer
             ),
         )
@@ -511,7 +511,7 @@ mod tests {
             (
                 Alert::UnknownCA,
                 CertificateInvalid,
-                "is from the CA \"Networks 101\", and chat.example:27332 trusts another one",
+                "is from the CA \"Networks 101\", and chat.example:27332, which is of the CA \"Networks 101\", does not trust that one",
                 "right room",
             ),
             (

@@ -207,7 +207,7 @@ fn lost(error: &io::Error) -> Cause {
 /// When something was last heard and sent, and until when a farewell is waited for.
 struct Watch {
     heard: Instant,
-    traffic: Instant,
+    wrote_at: Instant,
     farewell_by: Option<Instant>,
     /// Whether the person wants to leave at once, whatever the server still has to say.
     impatient: bool,
@@ -227,7 +227,7 @@ impl Watch {
         let now = Instant::now();
         Self {
             heard: now,
-            traffic: now,
+            wrote_at: now,
             farewell_by: None,
             impatient: false,
         }
@@ -235,7 +235,6 @@ impl Watch {
 
     fn heard(&mut self) {
         self.heard = Instant::now();
-        self.traffic = self.heard;
         // The server may owe us a long answer before its farewell.
         if !self.impatient && self.farewell_by.is_some() {
             self.farewell_by = Some(self.heard + FAREWELL_TIMEOUT);
@@ -243,7 +242,7 @@ impl Watch {
     }
 
     fn wrote(&mut self) {
-        self.traffic = Instant::now();
+        self.wrote_at = Instant::now();
     }
 
     fn listened_again(&mut self) {
@@ -260,7 +259,7 @@ impl Watch {
 
     /// The next moment at which something may be due. While we do not listen, silence is ours.
     fn next(&self, hears: bool) -> Instant {
-        let ping = self.traffic + SILENCE_BEFORE_PING;
+        let ping = self.wrote_at + SILENCE_BEFORE_PING;
         if !hears {
             return ping;
         }
@@ -276,8 +275,9 @@ impl Watch {
         if hears && self.farewell_by.is_some_and(|by| now >= by) {
             return Ring::NoFarewell;
         }
-        if now >= self.traffic + SILENCE_BEFORE_PING {
-            self.traffic = now;
+        // However much is heard meanwhile: the server counts what it hears from us.
+        if now >= self.wrote_at + SILENCE_BEFORE_PING {
+            self.wrote_at = now;
             return Ring::Ping;
         }
         Ring::Nothing
@@ -386,6 +386,29 @@ mod tests {
         assert_eq!(failure.exit, Exit::Network);
         // 75 seconds after the last byte, which came after 30.
         assert_eq!(begin.elapsed().as_secs(), 105);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_listens_to_a_busy_room_still_tells_the_server_that_they_are_there() {
+        let mut world = World::start(Since::Head);
+        assert_eq!(world.next().await, "/follow head");
+        world.send("= at 0").await;
+        let begin = Instant::now();
+        let mut seq = 0;
+        let mut pings = Vec::new();
+        while pings.len() < 3 {
+            // Something is said every ten seconds, so the line is never quiet.
+            match timeout(Duration::from_secs(10), world.next()).await {
+                Ok(line) => pings.push((line, begin.elapsed().as_secs())),
+                Err(_) => {
+                    seq += 1;
+                    let at = "2026-11-21T10:00:00.123Z";
+                    world.send(&format!("{seq} {at} [bob@192.0.2.9] x")).await;
+                }
+            }
+        }
+        let at = |seconds| ("/ping".to_owned(), seconds);
+        assert_eq!(pings, [at(30), at(60), at(90)]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -121,6 +121,11 @@ impl RevocationList {
         self.revoked.len()
     }
 
+    /// The certificates on it, in no order.
+    pub fn serials(&self) -> impl Iterator<Item = &Serial> {
+        self.revoked.iter()
+    }
+
     /// Whether a certificate is on it.
     pub fn revokes(&self, serial: &Serial) -> bool {
         self.revoked.contains(serial)

@@ -27,8 +27,8 @@ pub(crate) struct Acceptor {
     sessions: TaskTracker,
     connections: Arc<Semaphore>,
     handshakes: Arc<Semaphore>,
-    /// Handshakes by address, so that one address cannot take every place.
-    addresses: HashMap<IpAddr, Arc<Semaphore>>,
+    /// By address, so that one address cannot take every place.
+    addresses: HashMap<IpAddr, Address>,
     forgot_at: Instant,
     interfaces: Interfaces,
 }
@@ -100,9 +100,10 @@ impl Acceptor {
             port,
             local,
         };
-        let turns = Turns {
-            address: self.address(ip),
-            all: self.handshakes.clone(),
+        let Some(turns) = self.turns(ip) else {
+            let cause = "too many connections without a session from this address";
+            self.shared.refusals.log(ip, port, cause);
+            return;
         };
         let shared = self.shared.clone();
         self.sessions.spawn(async move {
@@ -111,23 +112,43 @@ impl Acceptor {
         });
     }
 
-    /// The handshakes of one address.
-    fn address(&mut self, ip: IpAddr) -> Arc<Semaphore> {
+    /// What a connection of this address must wait for; `None` when too many wait already.
+    fn turns(&mut self, ip: IpAddr) -> Option<Turns> {
         if self.forgot_at.elapsed() > FORGET_INTERVAL {
-            self.addresses
-                .retain(|_, handshakes| Arc::strong_count(handshakes) > 1);
+            self.addresses.retain(|_, address| address.is_in_use());
             self.forgot_at = Instant::now();
         }
-        let max = places(self.shared.limits.handshakes_per_address_max);
-        let handshakes = self.addresses.entry(neighbourhood(ip));
-        handshakes
-            .or_insert_with(|| Arc::new(Semaphore::new(max)))
-            .clone()
+        let limits = &self.shared.limits;
+        let address = self.addresses.entry(neighbourhood(ip));
+        let address = address.or_insert_with(|| Address {
+            waiting: Arc::new(Semaphore::new(places(limits.waiting_per_address_max))),
+            handshakes: Arc::new(Semaphore::new(places(limits.handshakes_per_address_max))),
+        });
+        Some(Turns {
+            waiting: address.waiting.clone().try_acquire_owned().ok()?,
+            address: address.handshakes.clone(),
+            all: self.handshakes.clone(),
+        })
+    }
+}
+
+/// The connections of one address that have no session yet.
+struct Address {
+    /// All of them: who sends nothing must not take the places of those who would.
+    waiting: Arc<Semaphore>,
+    /// Those that are shaking hands.
+    handshakes: Arc<Semaphore>,
+}
+
+impl Address {
+    fn is_in_use(&self) -> bool {
+        Arc::strong_count(&self.waiting) > 1
     }
 }
 
 /// The turns that a handshake must wait for.
 struct Turns {
+    waiting: OwnedSemaphorePermit,
     address: Arc<Semaphore>,
     all: Arc<Semaphore>,
 }
@@ -161,12 +182,13 @@ async fn serve(connection: Connection, turns: Turns, shared: &Shared) {
 }
 
 impl Turns {
-    async fn wait(self) -> (OwnedSemaphorePermit, OwnedSemaphorePermit) {
-        // First among its own, so that one address holds no more places of all than its share.
-        let address = self.address.acquire_owned().await;
-        let all = self.all.acquire_owned().await;
+    /// A place among the handshakes, held until what this gives is dropped.
+    async fn wait(self) -> [OwnedSemaphorePermit; 3] {
         const NEVER_CLOSED: &str = "the accept loop's semaphores are never closed";
-        (address.expect(NEVER_CLOSED), all.expect(NEVER_CLOSED))
+        // First among its own, so that one address holds no more places of all than its share.
+        let address = self.address.acquire_owned().await.expect(NEVER_CLOSED);
+        let all = self.all.acquire_owned().await.expect(NEVER_CLOSED);
+        [self.waiting, address, all]
     }
 }
 

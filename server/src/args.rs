@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
-use pki::{Bundle, Gate, Revocations, SERVER};
+use pki::{Bundle, Gate, RevocationList, SERVER};
 use tokio::net::TcpListener;
 
 use crate::config::{Config, Limits, SameId};
@@ -183,7 +183,7 @@ impl Serve {
         })
     }
 
-    fn load_list(&self, gate: &Gate) -> Result<Option<(PathBuf, Revocations)>> {
+    fn load_list(&self, gate: &Gate) -> Result<Option<(PathBuf, Arc<RevocationList>)>> {
         if self.no_revocation {
             return Ok(None);
         }
@@ -191,7 +191,7 @@ impl Serve {
             let hint = "`ca-tool init` makes ca/crl.pem; --crl names another, and --no-revocation does without";
             Hinted { error: error.to_string(), hint: hint.into() }
         })?;
-        Ok(Some((self.crl.clone(), Revocations::List(Arc::new(list)))))
+        Ok(Some((self.crl.clone(), Arc::new(list))))
     }
 
     /// Listens where it was told to, or on every address of this host.

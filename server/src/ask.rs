@@ -4,11 +4,17 @@ use std::sync::Arc;
 
 use pki::CrlNumber;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
-use wire::{ClientId, Line, Nonce, Reason, Refusal};
+use wire::{ClientId, Code, Line, Nonce, Reason, Refusal};
 
 use crate::batch::Facts;
 use crate::outbound::Owed;
 use crate::pace::Pace;
+
+/// What newcomers are told while nothing can be recorded.
+pub(crate) fn try_later(cause: &str) -> Refusal {
+    let words = format!("nothing can be recorded now ({cause}); try again later");
+    Refusal::new(Code::TryLater, words)
+}
 
 /// How others reach the recorder.
 pub(crate) type Asks = mpsc::Sender<Ask>;
@@ -21,7 +27,11 @@ pub(crate) enum Ask {
     /// A session says something.
     Say(Said),
     /// A line of a session was refused; its N is spent.
-    Spend { id: ClientId, nonce: Nonce },
+    Spend {
+        id: ClientId,
+        session: u64,
+        nonce: Nonce,
+    },
     /// A session has ended.
     Leave {
         id: ClientId,

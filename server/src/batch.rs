@@ -16,7 +16,7 @@ pub(crate) struct Batch {
     pub(crate) senders: Vec<(Sender, Stored)>,
     pub(crate) joins: Vec<Join>,
     pub(crate) ends: Vec<(u64, Timestamp, Reason)>,
-    /// Whose presence ended, with which entry; the last is the newest session it covers.
+    /// Whose presence ended, with which entry, and the newest session that it covers.
     pub(crate) leaves: Vec<(ClientId, u64, u64)>,
     pub(crate) crl_number: Option<CrlNumber>,
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pki::{Bundle, Gate, Revocations};
+use pki::{Bundle, Gate, RevocationList};
 
 /// What a server needs to run.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub struct Config {
     /// Who is let in.
     pub gate: Arc<Gate>,
     /// The revocation list, and the file that it came from; `None` for `--no-revocation`.
-    pub crl: Option<(PathBuf, Revocations)>,
+    pub crl: Option<(PathBuf, Arc<RevocationList>)>,
     /// The database.
     pub db: PathBuf,
     /// The room's name, from the CA's certificate.
@@ -56,11 +56,13 @@ pub struct Limits {
     pub sessions_per_minute_max: u32,
     /// Entries shown on joining, in the plain dialect.
     pub backlog_entries: u64,
-    /// From the first byte to the greeting.
+    /// From the place among the handshakes to the end of the handshake.
     pub handshake_timeout: Duration,
     /// How long a connection may wait for a place among the handshakes: longer than one handshake
     /// may take, so that nobody is turned away by who holds a place and does nothing.
     pub handshake_wait_timeout: Duration,
+    /// Connections of one address that may be waiting or shaking hands.
+    pub waiting_per_address_max: usize,
     /// How long a write may make no progress at all.
     pub write_stall_timeout: Duration,
     /// How long nothing may be heard from a client of our dialect.
@@ -73,6 +75,8 @@ pub struct Limits {
     pub tail_bytes_at_start: usize,
     /// Entries in one page of history.
     pub page_entries_max: u64,
+    /// Bytes of a page that are kept; what is beyond is asked for again.
+    pub page_bytes_max: usize,
     /// Bytes in one write to a client.
     pub write_bytes_max: usize,
     /// Lines that wait for a database which cannot be written now, besides a batch.
@@ -85,6 +89,8 @@ pub struct Limits {
     pub crl_poll_interval: Duration,
     /// How long a session that is told to stop may go on receiving entries.
     pub stop_entries_timeout: Duration,
+    /// How long a session that was ended may take to hear why.
+    pub end_timeout: Duration,
     /// How long sessions have to end when the server stops.
     pub stop_sessions_timeout: Duration,
     /// How long the server waits for a database that cannot be written, when it stops.
@@ -107,18 +113,21 @@ impl Default for Limits {
             backlog_entries: 20,
             handshake_timeout: Duration::from_secs(10),
             handshake_wait_timeout: Duration::from_secs(30),
+            waiting_per_address_max: 512,
             write_stall_timeout: Duration::from_secs(60),
             silence_timeout: Duration::from_secs(75),
             batch_entries_max: 1000,
             tail_bytes_max: 16 * 1024 * 1024,
             tail_bytes_at_start: 1024 * 1024,
             page_entries_max: 256,
+            page_bytes_max: 64 * 1024,
             write_bytes_max: 64 * 1024,
             waiting_asks_max: 2000,
             absence_max: Duration::from_secs(15),
             absence_after_start_max: Duration::from_secs(60),
             crl_poll_interval: Duration::from_millis(500),
             stop_entries_timeout: Duration::from_secs(2),
+            end_timeout: Duration::from_secs(1),
             stop_sessions_timeout: Duration::from_secs(6),
             stop_database_timeout: Duration::from_secs(8),
             alive_interval: Duration::from_secs(30),

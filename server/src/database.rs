@@ -166,7 +166,7 @@ impl Database {
     /// When the database cannot be read.
     pub(crate) async fn stored(&mut self, sender: &Sender) -> Result<Vec<Stored>, DatabaseError> {
         let (id, run) = sender;
-        let rows = sqlx::query("select n, seq, hash from senders where id = ? and run = ?")
+        let rows = sqlx::query(STORED)
             .bind(id.as_str())
             .bind(run.as_str())
             .fetch_all(&mut self.connection)
@@ -337,6 +337,9 @@ const COMMIT: &str = "
     update meta set value = coalesce(?, value) where key = 'crl_number';
     commit";
 
+/// What is known of a run.
+const STORED: &str = "select n, seq, hash from senders where id = ? and run = ?";
+
 /// A session that was open when the server died ended when the server was last known to run.
 const CLOSE_CRASHED: &str = "
     update joins
@@ -380,7 +383,7 @@ mod tests {
     use super::*;
     use crate::batch::Recorded;
     use crate::fault::Fault;
-    use crate::pages::{LAST_SESSION, PAGE, START_OF_TAIL};
+    use crate::pages::{LAST_SESSION, PAGE, START_OF_TAIL, TIME_OF};
 
     async fn open(folder: &tempfile::TempDir) -> (Database, Pages, Found) {
         Database::open(&folder.path().join("chat.db"))
@@ -433,9 +436,11 @@ mod tests {
             FIND,
             FIND_HERE,
             FIND_IDS,
+            STORED,
             PAGE,
             LAST_SESSION,
             START_OF_TAIL,
+            TIME_OF,
         ] {
             for part in sql.split(';').filter(|part| !part.trim().is_empty()) {
                 let prepared = database

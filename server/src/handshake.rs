@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 use wire::{Reason, Refusal, Timestamp, Welcome};
 
-use crate::ask::{Ask, Asks, Enter, Entered, SessionHandle};
+use crate::ask::{Ask, Asks, Enter, Entered, SessionHandle, try_later};
 use crate::batch::Facts;
 use crate::config::Limits;
 use crate::inbound::{Dialect, Inbound, Links};
@@ -206,16 +206,13 @@ impl Admitted {
             revocations,
             stop,
         };
-        let reason = until_panic(
-            Session {
-                inbound,
-                outbound,
-                watch,
-                limits,
-            }
-            .run(),
-        )
-        .await;
+        let session_run = Session {
+            inbound,
+            outbound,
+            watch,
+            limits,
+        };
+        let (reason, closed) = until_panic(session_run.run()).await;
 
         info!(id = %identity.id(), session, %reason, "left");
         let leave = Ask::Leave {
@@ -225,6 +222,9 @@ impl Admitted {
         };
         if shared.asks.send(leave).await.is_err() {
             debug!("the recorder ended before the session");
+        }
+        if let Some(mut reader) = closed {
+            drain(&mut reader).await;
         }
     }
 }
@@ -236,6 +236,10 @@ async fn enter(
     facts: &Facts,
     handle: SessionHandle,
 ) -> Option<Result<Entered, Refusal>> {
+    // While nothing can be written the recorder's queue may be full, and a newcomer would hang.
+    if let Some(cause) = shared.transcript.clone().view().waiting {
+        return Some(Err(try_later(cause)));
+    }
     let (reply, answer) = oneshot::channel();
     let enter = Enter {
         facts: facts.clone(),
@@ -360,13 +364,13 @@ fn describe(failure: &std::io::Error) -> String {
 }
 
 /// Runs a session; a panic in it ends this session and no other.
-async fn until_panic(session: impl Future<Output = Reason>) -> Reason {
+async fn until_panic<R>(session: impl Future<Output = (Reason, Option<R>)>) -> (Reason, Option<R>) {
     tokio::pin!(session);
     std::future::poll_fn(|cx| {
         let polled = catch_unwind(AssertUnwindSafe(|| session.as_mut().poll(cx)));
         polled.unwrap_or_else(|_| {
             error!("a session panicked; the others go on");
-            Poll::Ready(Reason::Lost)
+            Poll::Ready((Reason::Lost, None))
         })
     })
     .await

@@ -143,6 +143,11 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
         let _all_permits = self.lines.acquire_many(all).await;
     }
 
+    /// Waits until the reply to the last command has gone out.
+    pub(crate) async fn all_replied(&self) {
+        let _permit = self.command.acquire().await;
+    }
+
     /// Hands something to the outbound half, which may be gone already.
     pub(crate) async fn owe(&self, owed: Owed) {
         if self.links.owed.send(owed).await.is_err() {
@@ -151,8 +156,8 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
     }
 
     /// What is still coming.
-    pub(crate) fn reader(&mut self) -> &mut R {
-        &mut self.reader
+    pub(crate) fn into_reader(self) -> R {
+        self.reader
     }
 
     async fn say(&mut self, nonce: Option<Nonce>, line: Line) -> Option<End> {
@@ -178,10 +183,8 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
             let Ok(place) = self.links.asks.reserve().await else {
                 return Some(server_gone());
             };
-            place.send(Ask::Spend {
-                id: self.links.identity.id().clone(),
-                nonce,
-            });
+            let (id, session) = (self.links.identity.id().clone(), self.links.session);
+            place.send(Ask::Spend { id, session, nonce });
         }
         let Ok(place) = self.links.owed.reserve().await else {
             return Some(end(Reason::Lost));

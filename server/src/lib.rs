@@ -175,24 +175,19 @@ pub async fn run(
     let mut recording = tokio::spawn(recorder.run());
 
     let helpers = TaskTracker::new();
-    let transcript = Transcript::new(views, pages, limits.page_entries_max);
-    let (lists, revocations) = watch::channel(Revocations::Unchecked);
+    let transcript = Transcript::new(views, pages, &limits);
+    let (lists, revocations) = watch::channel(match &crl {
+        Some((_, list)) => Revocations::List(list.clone()),
+        None => Revocations::Unchecked,
+    });
     if let Some((path, list)) = crl {
-        if let Revocations::List(list) = &list {
-            check_number(&path, list.number(), &newest_list)?;
-            // Only a full channel could refuse it, and nobody else has the channel yet.
-            let _recorded = asks.try_send(ask::Ask::ListSeen(list.number().clone()));
-        }
-        lists.send_replace(list.clone());
-        let newest = match list {
-            Revocations::List(list) => list.number().clone(),
-            Revocations::Unchecked => newest_list,
-        };
+        check_number(&path, list.number(), &newest_list)?;
         let watch = RevocationWatch {
             path,
             gate: gate.clone(),
             lists,
-            newest,
+            newest: list.number().clone(),
+            unrecorded: Some(list.number().clone()),
             asks: asks.clone(),
             reload,
             poll_interval: limits.crl_poll_interval,

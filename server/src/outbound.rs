@@ -137,32 +137,37 @@ impl<W: AsyncWrite + Unpin> Outbound<W> {
     /// Sends until the session says goodbye.
     pub(crate) async fn run(&mut self) -> Result<(), Gone> {
         loop {
-            let view = self.transcript.view();
-            self.collect_owed();
-            self.collect_replay(&view).await?;
-            self.collect_entries(&view).await?;
-            self.collect_notes(&view);
+            let head = self.collect().await?;
             if !self.out.is_empty() {
                 self.write().await?;
                 continue;
             }
-            // A line without a RUN-N is answered by nothing but its place in the transcript.
-            self.permits.clear();
-            if let Some((line, entries_until)) = &self.bye {
-                let is_behind = self
-                    .following
-                    .as_ref()
-                    .is_some_and(|f| f.cursor.seq() < view.head);
-                if is_behind && Instant::now() < *entries_until {
-                    continue;
-                }
-                self.out.extend_from_slice(line.as_bytes());
-                self.write().await?;
-                return self.close().await;
-            } else {
+            let Some((line, entries_until)) = &self.bye else {
                 self.wait().await?;
+                continue;
+            };
+            let is_behind = self
+                .following
+                .as_ref()
+                .is_some_and(|f| f.cursor.seq() < head);
+            if is_behind && Instant::now() < *entries_until {
+                continue;
             }
+            self.out.extend_from_slice(line.as_bytes());
+            self.write().await?;
+            return self.close().await;
         }
+    }
+
+    /// Puts together what goes out next, and gives the newest entry's seq. The view is let go
+    /// before anything is written: a slow reader must not keep an old tail in memory.
+    async fn collect(&mut self) -> Result<u64, Gone> {
+        let view = self.transcript.view();
+        self.collect_owed();
+        self.collect_replay(&view).await?;
+        self.collect_entries(&view).await?;
+        self.collect_notes(&view);
+        Ok(view.head)
     }
 
     /// Waits until there is something to send.
@@ -196,9 +201,11 @@ impl<W: AsyncWrite + Unpin> Outbound<W> {
     fn take(&mut self, owed: Owed) {
         match owed {
             Owed::Answer(answer, permit) => {
-                self.out
-                    .extend_from_slice(answer.unwrap_or_default().as_bytes());
-                self.permits.push(permit);
+                // A line without a RUN-N is answered by nothing but its place in the transcript.
+                if let Some(answer) = answer {
+                    self.out.extend_from_slice(answer.as_bytes());
+                    self.permits.push(permit);
+                }
             }
             Owed::Reply(reply, permit) => {
                 self.out.extend_from_slice(reply.as_bytes());
@@ -231,6 +238,9 @@ impl<W: AsyncWrite + Unpin> Outbound<W> {
         let Some(mut replay) = self.replay.take() else {
             return Ok(());
         };
+        if self.has_to_end() {
+            return Ok(());
+        }
         // Half of a write, so that what is said meanwhile is not held up by a long history.
         let bytes_max = self.write_bytes_max / 2;
         replay
@@ -247,17 +257,20 @@ impl<W: AsyncWrite + Unpin> Outbound<W> {
         Ok(())
     }
 
+    /// Whether it is time to say goodbye, whatever else there would be to send.
+    fn has_to_end(&self) -> bool {
+        self.bye
+            .as_ref()
+            .is_some_and(|(_, until)| Instant::now() >= *until)
+    }
+
     async fn collect_entries(&mut self, view: &View) -> Result<(), Gone> {
+        if self.has_to_end() {
+            return Ok(());
+        }
         let Some(following) = &mut self.following else {
             return Ok(());
         };
-        if self
-            .bye
-            .as_ref()
-            .is_some_and(|(_, until)| Instant::now() >= *until)
-        {
-            return Ok(());
-        }
         let bytes_max = self.write_bytes_max;
         following
             .cursor

@@ -10,6 +10,10 @@ use wire::ClientId;
 /// Readers of history at once; the others wait their turn.
 const READERS_MAX: u32 = 4;
 
+/// How long somebody waits for a reader. A page takes about a millisecond, so whoever waits longer
+/// waits for a disk that does not answer.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Connections that only read.
 #[derive(Debug, Clone)]
 pub(crate) struct Pages {
@@ -25,9 +29,7 @@ impl Pages {
             .max_connections(READERS_MAX)
             .idle_timeout(None)
             .max_lifetime(None)
-            // A reader waits for its turn however long the queue is; the session's own deadline
-            // ends it when nobody wants the answer any more.
-            .acquire_timeout(Duration::from_secs(3600))
+            .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_with(SqliteConnectOptions::new().filename(path).read_only(true))
             .await?;
         Ok(Self { pool })
@@ -53,7 +55,7 @@ impl Pages {
 
     /// When an entry was recorded; `None` when there is no such entry.
     pub(crate) async fn time_of(&self, seq: u64) -> Result<Option<String>, sqlx::Error> {
-        sqlx::query_scalar("select at from history where seq = ?")
+        sqlx::query_scalar(TIME_OF)
             .bind(seq.cast_signed())
             .fetch_optional(&self.pool)
             .await
@@ -100,3 +102,5 @@ pub(crate) const START_OF_TAIL: &str = "
         where back.bytes + octet_length(history.text) + 80 <= allowed
     )
     select min(seq) from back";
+
+pub(crate) const TIME_OF: &str = "select at from history where seq = ?";

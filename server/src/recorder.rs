@@ -10,9 +10,9 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
-use wire::{Code, Kind, Refusal, Timestamp};
+use wire::{Kind, Timestamp};
 
-use crate::ask::{Ask, Asks};
+use crate::ask::{Ask, Asks, try_later};
 use crate::batch::{Batch, Recorded};
 use crate::config::Limits;
 use crate::database::{Database, Found};
@@ -21,6 +21,7 @@ use crate::fault::{DatabaseError, Fault};
 use crate::pages::Pages;
 use crate::presence::Rules;
 use crate::room::{Outcome, Room, Work};
+use crate::senders::{Sender, Stored};
 use crate::tail::{Segment, Tail};
 use crate::transcript::View;
 
@@ -136,7 +137,7 @@ impl Recorder {
     async fn record(&mut self, asks: impl Iterator<Item = Ask>) -> Result<(), RecorderError> {
         let asks: Vec<Ask> = asks.collect();
         for sender in self.room.unknown_senders(&asks) {
-            let stored = self.database.stored(&sender).await?;
+            let stored = self.stored(&sender, asks.len()).await?;
             self.room.learn(sender, stored);
         }
         self.room.disk_is_low = self.disk.is_low();
@@ -155,9 +156,28 @@ impl Recorder {
         Ok(())
     }
 
+    /// What the database knows of a run; a database that is locked is waited out.
+    async fn stored(&mut self, sender: &Sender, asks: usize) -> Result<Vec<Stored>, RecorderError> {
+        let mut patience = Patience::default();
+        loop {
+            let failure = match self.database.stored(sender).await {
+                Ok(stored) => return Ok(stored),
+                Err(failure) => failure,
+            };
+            let Fault::Passing(cause) = failure.fault() else {
+                return Err(failure.into());
+            };
+            if patience.is_over(&self.stop, self.limits.stop_database_timeout) {
+                let lines = asks + self.waiting.len();
+                return Err(RecorderError::NotStored { cause, lines });
+            }
+            self.wait_out(cause).await;
+        }
+    }
+
     async fn commit(&mut self, batch: &Batch) -> Result<(), RecorderError> {
         let mut told = false;
-        let mut stopped_at = None;
+        let mut patience = Patience::default();
         loop {
             let alive_at = Timestamp::from(SystemTime::now());
             let failure = match self
@@ -180,13 +200,9 @@ impl Recorder {
                 self.view.send_modify(|view| view.waiting = Some(cause));
                 told = true;
             }
-            let deadline = self.limits.stop_database_timeout;
-            if self.stop.is_cancelled() {
-                let since: &mut Instant = stopped_at.get_or_insert_with(Instant::now);
-                if since.elapsed() > deadline {
-                    let lines = self.count_lines(batch);
-                    return Err(RecorderError::NotStored { cause, lines });
-                }
+            if patience.is_over(&self.stop, self.limits.stop_database_timeout) {
+                let lines = self.count_lines(batch);
+                return Err(RecorderError::NotStored { cause, lines });
             }
             self.wait_out(cause).await;
         }
@@ -207,9 +223,7 @@ impl Recorder {
                 () = &mut moment => return,
                 ask = self.asks.recv(), if has_room => match ask {
                     Some(Ask::Enter(enter)) => {
-                        let words = format!("nothing can be recorded now ({cause}); try again later");
-                        let refusal = Refusal::new(Code::TryLater, words);
-                        Outcome::Refused(enter.reply, refusal).tell();
+                        Outcome::Refused(enter.reply, try_later(cause)).tell();
                     }
                     Some(ask) => self.waiting.push_back(ask),
                     None => {
@@ -251,6 +265,18 @@ impl Recorder {
             .filter(|ask| matches!(ask, Ask::Say(_)))
             .count();
         batch.entries.iter().filter(is_line).count() + waiting + self.asks.len()
+    }
+}
+
+/// How long a database that cannot be written is waited for: for ever, until the server is stopped.
+#[derive(Debug, Default)]
+struct Patience {
+    stopped_at: Option<Instant>,
+}
+
+impl Patience {
+    fn is_over(&mut self, stop: &CancellationToken, timeout: Duration) -> bool {
+        stop.is_cancelled() && self.stopped_at.get_or_insert_with(Instant::now).elapsed() > timeout
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct RevocationWatch {
     pub(crate) lists: watch::Sender<Revocations>,
     /// The highest number that was ever seen; the database remembers it.
     pub(crate) newest: CrlNumber,
+    /// The same, until the database remembers it.
+    pub(crate) unrecorded: Option<CrlNumber>,
     pub(crate) asks: Asks,
     pub(crate) reload: Arc<Notify>,
     pub(crate) poll_interval: Duration,
@@ -71,6 +73,10 @@ pub fn read_list(path: &Path, gate: &Gate) -> Result<RevocationList, ListError> 
         path: path.to_owned(),
         source,
     };
+    // Opening a pipe would wait for its other end.
+    if !std::fs::metadata(path).map_err(read)?.is_file() {
+        return Err(read(std::io::Error::other("it is not a file")));
+    }
     let mut bytes = Vec::new();
     let limit = pki::limits::CRL_BYTES_MAX;
     File::open(path)
@@ -120,7 +126,16 @@ impl RevocationWatch {
             if is_asked || judged != Some(now) {
                 // The stamp from before the reading: a change in the middle of it is read again.
                 let failure = self.reload().await.err();
-                let may_pass = matches!(failure, Some(ListError::Read { .. }));
+                // What passes by itself is tried again although the file stays as it is: a moment
+                // without files, or a CA's clock that is ahead of ours.
+                let may_pass = matches!(
+                    failure,
+                    Some(ListError::Read { .. })
+                        | Some(ListError::Use {
+                            source: pki::RevocationError::Future,
+                            ..
+                        })
+                );
                 judged = (!may_pass).then_some(now);
                 let tells = failure.map(|failure| failure.to_string());
                 if let Some(failure) = &tells
@@ -130,6 +145,7 @@ impl RevocationWatch {
                 }
                 told = tells;
             }
+            self.record();
             if warned_at.is_none_or(|at| at.elapsed() >= STALE_WARNING_INTERVAL) && self.is_stale()
             {
                 warned_at = Some(Instant::now());
@@ -148,18 +164,43 @@ impl RevocationWatch {
         })??;
         check_number(&self.path, list.number(), &self.newest)?;
         info!(number = %list.number(), revoked = list.count(), "revocation list read");
-        let is_newer = *list.number() > self.newest;
-        self.newest = list.number().clone();
-        self.lists.send_replace(Revocations::List(Arc::new(list)));
-        let recorded = if is_newer {
-            self.asks.send(Ask::ListSeen(self.newest.clone())).await
-        } else {
-            Ok(())
-        };
-        if recorded.is_err() {
-            warn!("the number of the revocation list could not be recorded");
+        if *list.number() > self.newest {
+            self.newest = list.number().clone();
+            self.unrecorded = Some(self.newest.clone());
         }
+        let before = self.lists.send_replace(Revocations::List(Arc::new(list)));
+        self.tell_of_the_forgotten(&before);
         Ok(())
+    }
+
+    /// A list may leave out certificates that have expired, and nobody else: an old copy of the CA's
+    /// folder that was put back signs lists with new numbers and old contents.
+    fn tell_of_the_forgotten(&self, before: &Revocations) {
+        let (Revocations::List(before), Revocations::List(now)) = (before, &*self.lists.borrow())
+        else {
+            return;
+        };
+        let serials: Vec<String> = before
+            .serials()
+            .filter(|serial| !now.revokes(serial))
+            .map(ToString::to_string)
+            .collect();
+        if !serials.is_empty() {
+            error!(
+                ?serials,
+                "the new list lets in certificates that the last one revoked; was an old copy of the CA's folder put back?"
+            );
+        }
+    }
+
+    /// Has the newest number remembered. Never waits: the recorder's queue may be full while the
+    /// database cannot be written, and lists must be taken all the same.
+    fn record(&mut self) {
+        if let Some(number) = self.unrecorded.clone()
+            && self.asks.try_send(Ask::ListSeen(number)).is_ok()
+        {
+            self.unrecorded = None;
+        }
     }
 
     fn is_stale(&self) -> bool {

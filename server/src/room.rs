@@ -114,7 +114,12 @@ impl Room {
         match ask {
             Ask::Enter(enter) => self.enter(*enter, now, clock, work),
             Ask::Say(said) => self.say(said, clock, work),
-            Ask::Spend { id, nonce } => self.senders.spend(&id, &nonce),
+            Ask::Spend { id, session, nonce } => {
+                // Nor can a replaced session spend what its successor may still say.
+                if self.presence.live(&id, session).is_some() {
+                    self.senders.spend(&id, &nonce);
+                }
+            }
             Ask::Leave {
                 id,
                 session,
@@ -292,7 +297,8 @@ impl Room {
             kind: Kind::Leave(reason),
         };
         let seq = self.write(entry, session, None, work);
-        work.rows.leaves.push((id, seq, session));
+        // Every session so far: with several at once, the last to end need not be the newest.
+        work.rows.leaves.push((id, seq, self.last_session));
         work.presence_changed = true;
     }
 
@@ -335,7 +341,7 @@ impl Room {
                     nonce: Some(nonce),
                     ..
                 })
-                | Ask::Spend { id, nonce } => (id, nonce),
+                | Ask::Spend { id, nonce, .. } => (id, nonce),
                 _ => continue,
             };
             let sender = (id.clone(), nonce.run.clone());

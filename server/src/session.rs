@@ -38,8 +38,9 @@ pub(crate) struct Watch {
 }
 
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
-    /// Runs both halves until the session ends, and says why it did.
-    pub(crate) async fn run(self) -> Reason {
+    /// Runs both halves until the session ends, and says why it did. A connection that was closed
+    /// in good order is still to be drained.
+    pub(crate) async fn run(self) -> (Reason, Option<R>) {
         let Self {
             mut inbound,
             mut outbound,
@@ -50,16 +51,18 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
         tokio::pin!(sending);
         let end = tokio::select! {
             end = receive(&mut inbound, &mut watch, &limits) => end,
-            gone = &mut sending => return reason_of(&gone),
+            gone = &mut sending => return (reason_of(&gone), None),
         };
         if end.reason == Reason::Lost {
-            return Reason::Lost;
+            return (Reason::Lost, None);
         }
         let reason = end.reason;
-        // Who was told to go is not waited for as long as who is leaving and reads slowly.
+        // Who leaves may read slowly; who is sent away is not waited for, and a revoked person has
+        // to be out within two seconds.
         let patience = match reason {
             Reason::Goodbye => limits.write_stall_timeout + limits.silence_timeout,
-            _ => limits.stop_sessions_timeout,
+            Reason::ShuttingDown => limits.stop_sessions_timeout,
+            _ => limits.end_timeout,
         };
         let closing = async {
             tokio::select! {
@@ -67,10 +70,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
                 gone = &mut sending => gone,
             }
         };
-        if let Ok(Ok(())) = tokio::time::timeout(patience, closing).await {
-            drain(inbound.reader()).await;
-        }
-        reason
+        let is_closed = matches!(tokio::time::timeout(patience, closing).await, Ok(Ok(())));
+        (reason, is_closed.then(|| inbound.into_reader()))
     }
 }
 
@@ -111,6 +112,10 @@ async fn receive<R: AsyncRead + Unpin>(
 /// Waits until every line under way has been answered, then says why the session ends.
 async fn say_bye<R: AsyncRead + Unpin>(inbound: &Inbound<R>, end: End, limits: &Limits) {
     inbound.all_answered().await;
+    // Who asks for the whole history and closes its end still wants all of it.
+    if end.reason == Reason::Goodbye {
+        inbound.all_replied().await;
+    }
     let entries_until = match end.reason {
         Reason::ShuttingDown | Reason::Goodbye => Instant::now() + limits.stop_entries_timeout,
         _ => Instant::now(),

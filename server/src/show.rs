@@ -1,5 +1,7 @@
 //! Prints each entry on standard output when it has been committed: a reader like any other.
 
+use std::time::Duration;
+
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -7,6 +9,9 @@ use tracing::{info, warn};
 use crate::transcript::{Cursor, Transcript};
 
 const WRITE_BYTES: usize = 64 * 1024;
+
+/// How long the last entries may take to be printed when the server stops.
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Prints until the server stops, or until nobody reads any more.
 pub(crate) async fn show(
@@ -30,7 +35,12 @@ pub(crate) async fn show(
                 out.write_all(&buffer).await?;
                 out.flush().await
             };
-            if let Err(failure) = wrote.await {
+            // A pipe that nobody reads must not keep the server from stopping.
+            let wrote = tokio::select! {
+                wrote = wrote => wrote,
+                () = give_up(&stop) => return,
+            };
+            if let Err(failure) = wrote {
                 info!(error = %failure, "standard output is closed; entries are not shown any more");
                 return;
             }
@@ -46,4 +56,10 @@ pub(crate) async fn show(
             () = stop.cancelled() => {}
         }
     }
+}
+
+/// Done a moment after the server is told to stop.
+async fn give_up(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(STOP_TIMEOUT).await;
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use wire::{ClientId, Here};
 
+use crate::config::Limits;
 use crate::pages::Pages;
 use crate::tail::Tail;
 
@@ -26,6 +27,7 @@ pub(crate) struct Transcript {
     view: watch::Receiver<View>,
     pages: Pages,
     page_entries_max: u64,
+    page_bytes_max: usize,
 }
 
 /// How far somebody has read.
@@ -37,6 +39,8 @@ pub(crate) struct Cursor {
     page: Option<Page>,
     /// What each line begins with.
     prefix: &'static str,
+    /// How many entries to ask for next.
+    page_entries: u64,
 }
 
 #[derive(Debug)]
@@ -50,11 +54,12 @@ struct Page {
 pub(crate) struct Closed;
 
 impl Transcript {
-    pub(crate) fn new(view: watch::Receiver<View>, pages: Pages, page_entries_max: u64) -> Self {
+    pub(crate) fn new(view: watch::Receiver<View>, pages: Pages, limits: &Limits) -> Self {
         Self {
             view,
             pages,
-            page_entries_max,
+            page_entries_max: limits.page_entries_max,
+            page_bytes_max: limits.page_bytes_max,
         }
     }
 
@@ -94,6 +99,7 @@ impl Cursor {
             seq,
             page: None,
             prefix: "",
+            page_entries: u64::MAX,
         }
     }
 
@@ -136,7 +142,7 @@ impl Cursor {
                 append(out, bytes, self.prefix);
                 self.seq = last;
             } else {
-                let entries_max = transcript.page_entries_max;
+                let entries_max = self.page_entries.min(transcript.page_entries_max);
                 let page = transcript.pages.page(self.seq, to, entries_max).await?;
                 // Entries that are below the head and in no page were pruned; nothing is skipped
                 // that anybody could still be sent.
@@ -144,9 +150,12 @@ impl Cursor {
                     self.seq = to;
                     break;
                 };
-                let entries = memchr::memchr_iter(b'\n', lines.as_bytes()).count() as u64;
+                let entries = count(lines.as_bytes());
                 self.seq = last - entries;
-                self.page = Some(Page { lines, taken: 0 });
+                // Long lines make large pages; the next one has only as many as are kept.
+                let average = lines.len() as u64 / entries.max(1) + 1;
+                self.page_entries = (transcript.page_bytes_max as u64 / average).max(1);
+                self.page = Some(Page::new(lines, transcript.page_bytes_max));
             }
         }
         Ok(())
@@ -154,6 +163,17 @@ impl Cursor {
 }
 
 impl Page {
+    /// The first whole lines within `bytes_max`, but at least one. A reader that takes its time
+    /// holds no more than that; the rest is asked for again.
+    fn new(lines: String, bytes_max: usize) -> Self {
+        let mut page = Self { lines, taken: 0 };
+        let kept = page.take(bytes_max).len();
+        page.lines.truncate(kept);
+        page.lines.shrink_to_fit();
+        page.taken = 0;
+        page
+    }
+
     /// The next whole lines within `bytes_max`, but at least one.
     fn take(&mut self, bytes_max: usize) -> &[u8] {
         let rest = &self.lines.as_bytes()[self.taken..];
@@ -170,19 +190,23 @@ impl Page {
     }
 }
 
+fn count(lines: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', lines).count() as u64
+}
+
 /// Appends lines, each behind `prefix`, and counts them.
 fn append(out: &mut Vec<u8>, lines: &[u8], prefix: &str) -> u64 {
     if prefix.is_empty() {
         out.extend_from_slice(lines);
-        return memchr::memchr_iter(b'\n', lines).count() as u64;
+        return count(lines);
     }
-    let mut count = 0;
+    let mut appended = 0;
     for line in lines.split_inclusive(|byte| *byte == b'\n') {
         out.extend_from_slice(prefix.as_bytes());
         out.extend_from_slice(line);
-        count += 1;
+        appended += 1;
     }
-    count
+    appended
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ca_tool::{Ca, Candidate, InitOptions, IssueOptions, Reason};
-use pki::{Bundle, Gate, Revocations};
+use pki::{Bundle, Gate};
 use server::{Config, Failure, Limits, SameId};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions as _};
@@ -87,7 +87,7 @@ impl World {
         Config {
             bundle,
             gate: Arc::new(gate),
-            crl: Some((path, Revocations::List(Arc::new(list)))),
+            crl: Some((path, Arc::new(list))),
             db: self.db(),
             room: "Networks 101".to_owned(),
             show: false,

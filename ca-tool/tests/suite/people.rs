@@ -228,3 +228,40 @@ fn people_revoked_at_once_are_all_on_the_list() {
         w.admit(&bundle).expect_err("revoked");
     }
 }
+
+#[test]
+fn an_index_that_lost_a_revocation_signs_no_list() {
+    let w = World::new();
+    w.issue("alice");
+    w.issue("bob");
+    let index = w.ca.path().join("index.txt");
+    let before = fs::read(&index).expect("an index");
+    w.ca.revoke(&["alice".to_owned()], Reason::Unspecified)
+        .expect("a revocation");
+    let list = fs::read(w.ca.revocation_list()).expect("a list");
+
+    // An old copy of the index, then none at all.
+    fs::write(&index, &before).expect("put back");
+    let error =
+        w.ca.revoke(&["bob".to_owned()], Reason::Unspecified)
+            .expect_err("a refusal");
+    assert!(
+        error
+            .to_string()
+            .contains("does not know 1 of the certificates"),
+        "{error}"
+    );
+    fs::remove_file(&index).expect("removed");
+    let error =
+        w.ca.revoke(&["bob".to_owned()], Reason::Unspecified)
+            .expect_err("a refusal");
+    assert!(
+        error.to_string().contains("index.txt: it is missing"),
+        "{error}"
+    );
+    assert_eq!(
+        fs::read(w.ca.revocation_list()).expect("a list"),
+        list,
+        "nothing was signed"
+    );
+}

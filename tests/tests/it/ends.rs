@@ -1,6 +1,6 @@
 //! How sessions and servers end.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use ca_tool::{Candidate, IssueOptions};
 use pki::Bundle;
@@ -30,6 +30,28 @@ async fn a_revoked_person_is_out_within_two_seconds_and_stays_out() {
     );
     alice.say("/ping").await;
     alice.expect("= at ").await;
+}
+
+#[tokio::test]
+async fn a_revoked_person_who_reads_nothing_is_out_within_two_seconds_too() {
+    let w = World::with(|o| o.limits.line_rate = 0).await;
+    let (mut alice, _stalled) = w.pair("alice", "bob").await;
+    let line = format!("{}\n", "x".repeat(4096));
+    for _ in 0..80 {
+        alice.send(line.repeat(64)).await;
+        for _ in 0..64 {
+            alice.next_said().await;
+        }
+    }
+    let begun = Instant::now();
+    w.revoke("bob");
+    w.until("select count(*) = 1 from joins where id = 'bob' and reason = 'revoked'")
+        .await;
+    assert!(
+        begun.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        begun.elapsed()
+    );
 }
 
 #[tokio::test]

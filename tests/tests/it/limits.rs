@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tests::{World, within};
+use tests::{Peer, World, within};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -95,6 +95,32 @@ async fn a_class_behind_one_address_waits_its_turn_and_gets_in() {
         w.enter("erin"),
     );
     assert_eq!(everything(slow).await, "");
+}
+
+#[tokio::test]
+async fn one_address_cannot_take_every_place_by_saying_nothing() {
+    let w = World::with(|o| {
+        o.limits.connections_max = 100;
+        o.limits.waiting_per_address_max = 4;
+        o.limits.handshake_timeout = Duration::from_secs(3600);
+    })
+    .await;
+    let mut idle = Vec::new();
+    for _ in 0..4 {
+        idle.push(TcpStream::connect(w.address()).await.expect("a connection"));
+    }
+    let fifth = TcpStream::connect(w.address()).await.expect("a connection");
+    assert_eq!(everything(fifth).await, "");
+    drop(idle.pop());
+    // A place is free as soon as one of them has gone.
+    let entered = async {
+        loop {
+            if let Ok(mut alice) = Peer::connect(w.address(), &w.bundle("alice"), &[]).await {
+                break alice.welcome().await;
+            }
+        }
+    };
+    within("a free place", entered).await;
 }
 
 #[tokio::test]

@@ -97,6 +97,32 @@ async fn a_server_can_allow_both() {
 }
 
 #[tokio::test]
+async fn whoever_had_several_sessions_has_left_with_all_of_them() {
+    let mut w = World::with(|o| o.same_id = SameId::Allow).await;
+    let first = w.enter("alice").await;
+    let second = w.enter("alice").await;
+    // The newer one first.
+    second.close().await;
+    w.until("select count(*) = 1 from joins where left_at is not null")
+        .await;
+    first.close().await;
+    w.until("select count(*) = 1 from history where kind = 'leave'")
+        .await;
+    assert_eq!(
+        w.column("select id from joins where leave_seq is null")
+            .await,
+        [""; 0]
+    );
+    w.stop().await.expect("a good end");
+    w.serve().await;
+    let mut again = w.connect("alice").await;
+    again.welcome().await;
+    again.expect("= at 3").await;
+    let kinds = w.column("select kind from history order by seq").await;
+    assert_eq!(kinds, ["enter", "leave", "enter"]);
+}
+
+#[tokio::test]
 async fn who_says_goodbye_has_left_at_once() {
     let w = World::start().await;
     let (alice, mut bob) = w.pair("alice", "bob").await;

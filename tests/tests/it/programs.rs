@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::TcpStream;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use ca_tool::{Host, Reason};
@@ -12,7 +12,7 @@ use rcgen::{
     KeyUsagePurpose,
 };
 use serde_json::Value;
-use tests::{Peer, Running, Site, program, run};
+use tests::{PATIENCE, Peer, Running, Site, program, run};
 
 /// How a program ended.
 struct Ended {
@@ -886,5 +886,52 @@ fn a_second_session_replaces_the_first_is_refused_or_both_stay() {
     assert_eq!(
         (finish(first).code, finish(second).code),
         (Some(0), Some(0))
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_server_whose_output_nobody_reads_still_ends_when_it_is_told_to() {
+    let site = Site::new("Networks 101");
+    let mut command = Command::new(program("server"));
+    command.args(["--listen", "127.0.0.1:0", "--line-rate", "0", "--show"]);
+    command
+        .current_dir(site.folder())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    let log = std::fs::File::create(site.path("log.txt")).expect("a log");
+    let mut server = command.stderr(log).spawn().expect("the server starts");
+    let log = || std::fs::read_to_string(site.path("log.txt")).expect("a log");
+    let deadline = Instant::now() + PATIENCE;
+    while !log().contains("listening on ") && Instant::now() < deadline {
+        std::thread::yield_now();
+    }
+    let log = log();
+    let port = log
+        .split("listening on 127.0.0.1:")
+        .nth(1)
+        .and_then(|l| l.split(' ').next());
+    let target = format!("127.0.0.1:{}", port.expect("a port"));
+    // Far more than a pipe holds.
+    let lines = format!("{}\n", "x".repeat(4000)).repeat(100);
+    let bundle = site.bundle("alice");
+    let said = run(
+        site.folder(),
+        "client",
+        &["--cert", &bundle, "--server", &target],
+        &lines,
+    );
+    assert!(
+        said.status.success(),
+        "{}",
+        String::from_utf8_lossy(&said.stderr)
+    );
+    let told = Command::new("kill").arg(server.id().to_string()).status();
+    assert!(told.is_ok_and(|status| status.success()));
+    let begun = Instant::now();
+    let status = server.wait().expect("the server ends");
+    assert!(
+        status.success() && begun.elapsed() < Duration::from_secs(10),
+        "{status}"
     );
 }
