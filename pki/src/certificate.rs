@@ -155,7 +155,7 @@ impl fmt::Display for Name {
 pub(crate) fn escape(text: &str) -> String {
     let mut shown = String::new();
     for c in text.chars() {
-        if shown.len() > 128 {
+        if shown.len() >= 128 {
             shown.push('…');
             break;
         }

@@ -27,6 +27,9 @@ pub struct Gate {
     anchor: CertificateDer<'static>,
     anchor_says: Certificate,
     chains: Arc<dyn ClientCertVerifier>,
+    /// How many CAs may stand between the trust anchor and a person: its pathLen (RFC 5280, section
+    /// 4.2.1.9). webpki does not look at it, because a trust anchor is only a name and a key to it.
+    cas_below_max: usize,
     /// Whether a revocation list past its nextUpdate lets nobody in.
     strict: bool,
 }
@@ -51,6 +54,10 @@ impl Gate {
     pub fn new(anchor: CertificateDer<'static>, strict: bool) -> Result<Self, GateError> {
         let parsed = parse_der(&anchor).map_err(|_| GateError::Unreadable)?;
         CA.check(&parsed).map_err(GateError::Anchor)?;
+        let constraints = parsed.basic_constraints().ok().flatten();
+        let cas_below_max = constraints
+            .and_then(|c| c.value.path_len_constraint)
+            .map_or(INTERMEDIATES_MAX, |cas| cas as usize);
         let anchor_says = Certificate::parse(&anchor).map_err(|_| GateError::Unreadable)?;
         let mut roots = RootCertStore::empty();
         roots
@@ -64,6 +71,7 @@ impl Gate {
             anchor,
             anchor_says,
             chains,
+            cas_below_max,
             strict,
         })
     }
@@ -97,9 +105,11 @@ impl Gate {
             return Err(Refusal::Anchor);
         }
         let said = Certificate::parse(leaf).map_err(|_| Refusal::Unreadable)?;
+        // No path is longer than what it can be made of.
+        let usable = &intermediates[..intermediates.len().min(self.cas_below_max)];
         self.chains
-            .verify_client_cert(leaf, intermediates, unix_time(now))
-            .map_err(|error| refuse_chain(&error, &said))?;
+            .verify_client_cert(leaf, usable, unix_time(now))
+            .map_err(|error| self.refuse_chain(&error, &said))?;
 
         let certificate = parse_der(leaf).map_err(|_| Refusal::Unreadable)?;
         CLIENT.check(&certificate).map_err(Refusal::Profile)?;
@@ -109,6 +119,33 @@ impl Gate {
         let identity = Identity::of(leaf, &certificate)?;
         self.still_welcome(&identity, revocations, now)?;
         Ok(identity)
+    }
+
+    /// Why no path leads from a certificate to the trust anchor, in our words.
+    fn refuse_chain(&self, error: &rustls::Error, said: &Certificate) -> Refusal {
+        use TlsCertificateError as E;
+        let name = said.subject.to_string();
+        let rustls::Error::InvalidCertificate(error) = error else {
+            return Refusal::Chain(error.to_string());
+        };
+        match error {
+            E::Expired | E::ExpiredContext { .. } => Refusal::Expired { name },
+            E::NotValidYet | E::NotValidYetContext { .. } => Refusal::NotYetValid { name },
+            E::InvalidPurpose | E::InvalidPurposeContext { .. } => {
+                Refusal::Profile(ProfileError::Purpose)
+            }
+            E::BadEncoding => Refusal::Unreadable,
+            E::Other(_) if said.is_ca => Refusal::Profile(ProfileError::BasicConstraints),
+            // Whatever stopped webpki on the way, no path that may be taken leads to our CA.
+            E::UnknownIssuer | E::Other(_) if said.issuer != self.anchor_says.subject => {
+                Refusal::UnknownIssuer {
+                    issuer: said.issuer.to_string(),
+                }
+            }
+            E::UnknownIssuer | E::BadSignature => Refusal::Signature { name },
+            E::Other(error) => Refusal::Chain(error.to_string()),
+            other => Refusal::Chain(other.to_string()),
+        }
     }
 
     /// Whether somebody who was let in may stay: asked again before the enter, and whenever the
@@ -162,26 +199,6 @@ impl Gate {
     /// What webpki needs for the rest of a handshake.
     pub(crate) fn chains(&self) -> &Arc<dyn ClientCertVerifier> {
         &self.chains
-    }
-}
-
-fn refuse_chain(error: &rustls::Error, said: &Certificate) -> Refusal {
-    use TlsCertificateError as E;
-    let name = said.subject.to_string();
-    match error {
-        rustls::Error::InvalidCertificate(error) => match error {
-            E::Expired | E::ExpiredContext { .. } => Refusal::Expired { name },
-            E::NotValidYet | E::NotValidYetContext { .. } => Refusal::NotYetValid { name },
-            E::UnknownIssuer => Refusal::UnknownIssuer {
-                issuer: said.issuer.to_string(),
-            },
-            E::InvalidPurpose | E::InvalidPurposeContext { .. } => {
-                Refusal::Profile(ProfileError::Purpose)
-            }
-            E::BadEncoding => Refusal::Unreadable,
-            other => Refusal::Chain(other.to_string()),
-        },
-        other => Refusal::Chain(other.to_string()),
     }
 }
 

@@ -46,8 +46,16 @@ pub enum Refusal {
         /// Its number.
         serial: Serial,
     },
-    /// Path building failed otherwise.
-    #[error("the chain does not hold: {0}")]
+    /// Our CA's name, but not its signature.
+    #[error(
+        "the signature of \"{name}\"'s certificate does not hold: it was changed, or is by another CA of this name"
+    )]
+    Signature {
+        /// Whose it says to be.
+        name: String,
+    },
+    /// webpki found something else wrong, and this is its name for it.
+    #[error("the certificate does not hold: {0}")]
     Chain(String),
     /// It is not made for people.
     #[error("the certificate is not one for a person: {0}")]
@@ -92,10 +100,11 @@ impl Refusal {
             Refusal::Revoked { .. } => TlsCertificateError::Revoked,
             Refusal::UnknownIssuer { .. } => TlsCertificateError::UnknownIssuer,
             Refusal::Profile(_) => TlsCertificateError::InvalidPurpose,
-            Refusal::Unreadable | Refusal::TooLarge(_) | Refusal::TooManyIntermediates(_) => {
-                TlsCertificateError::BadEncoding
-            }
-            Refusal::Chain(_) => TlsCertificateError::BadSignature,
+            Refusal::Unreadable
+            | Refusal::TooLarge(_)
+            | Refusal::TooManyIntermediates(_)
+            | Refusal::Chain(_) => TlsCertificateError::BadEncoding,
+            Refusal::Signature { .. } => TlsCertificateError::BadSignature,
             Refusal::Key(_)
             | Refusal::NoName
             | Refusal::TwoNames

@@ -2,14 +2,17 @@
 
 mod documents;
 mod ends;
+mod gate;
 mod history;
 mod independent;
 mod limits;
 mod lines;
 mod load;
+mod mint;
 mod presence;
 mod programs;
 mod record;
+mod refusals;
 mod resend;
 mod room;
 mod structure;
