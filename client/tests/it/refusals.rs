@@ -72,8 +72,7 @@ async fn a_certificate_of_another_ca_is_told_so() {
     let server = format!("127.0.0.1:{}", room.port);
     let alice = Person::start(&["--cert", path.to_str().expect("UTF-8"), "--server", &server]);
     room.refuse().await;
-    let sentence =
-        "the certificate of alice is from the CA \"Chemistry 7\", and 127.0.0.1, which is of the CA \"Networks 101\", does not trust that one";
+    let sentence = "the certificate of alice is from the CA \"Chemistry 7\", and 127.0.0.1, which is of the CA \"Networks 101\", does not trust that one";
     let hint = "is this the right room? if its CA is new, ask for a new certificate";
     check(&alice.ends().await, &room, 62, sentence, hint);
 }
