@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
 
-use crate::handshake::{Connection, Shared, shake};
+use crate::handshake::{Admitted, Connection, Shared, hear};
 use crate::network::{Interfaces, canonical, neighbourhood, prepare};
 
 /// The pause after the first accept that failed; it doubles up to [`BACKOFF_MAX`].
@@ -125,7 +125,7 @@ impl Acceptor {
             handshakes: Arc::new(Semaphore::new(places(limits.handshakes_per_address_max))),
         });
         Some(Turns {
-            waiting: address.waiting.clone().try_acquire_owned().ok()?,
+            _waiting: address.waiting.clone().try_acquire_owned().ok()?,
             address: address.handshakes.clone(),
             all: self.handshakes.clone(),
         })
@@ -148,31 +148,18 @@ impl Address {
 
 /// The turns that a handshake must wait for.
 struct Turns {
-    waiting: OwnedSemaphorePermit,
+    /// Held until there is a session, or none.
+    _waiting: OwnedSemaphorePermit,
     address: Arc<Semaphore>,
     all: Arc<Semaphore>,
 }
 
-/// One connection, from its handshake to its end.
+/// One connection, from its first byte to its end.
 async fn serve(connection: Connection, turns: Turns, shared: &Shared) {
-    let (ip, port) = (connection.ip, connection.port);
-    let waiting = tokio::time::timeout(shared.limits.handshake_wait_timeout, turns.wait());
-    let turn = tokio::select! {
-        () = shared.stop.cancelled() => return,
-        turn = waiting => turn,
-    };
-    // A class behind one address waits its turn; only who would wait too long is sent away.
-    let Ok(turn) = turn else {
-        shared
-            .refusals
-            .log(ip, port, "too many handshakes at once from this address");
-        return;
-    };
     let admitted = tokio::select! {
         () = shared.stop.cancelled() => return,
-        admitted = shake(connection, shared) => admitted,
+        admitted = admit(connection, turns, shared) => admitted,
     };
-    drop(turn);
     let Some(admitted) = admitted else { return };
     tokio::select! {
         () = admitted.serve(shared) => {}
@@ -181,14 +168,33 @@ async fn serve(connection: Connection, turns: Turns, shared: &Shared) {
     }
 }
 
+/// A connection becomes a client that is let in, or nothing.
+async fn admit(connection: Connection, turns: Turns, shared: &Shared) -> Option<Admitted> {
+    let (ip, port) = (connection.ip, connection.port);
+    let hello = hear(connection, shared).await?;
+    // A class behind one address waits its turn; only who would wait too long is sent away.
+    let turn = tokio::time::timeout(shared.limits.handshake_wait_timeout, turns.wait()).await;
+    let Ok(_turn) = turn else {
+        let cause = "too many handshakes at once";
+        shared.refusals.log(ip, port, cause);
+        return None;
+    };
+    hello.shake(shared, || turns.are_taken()).await
+}
+
 impl Turns {
     /// A place among the handshakes, held until what this gives is dropped.
-    async fn wait(self) -> [OwnedSemaphorePermit; 3] {
+    async fn wait(&self) -> (SemaphorePermit<'_>, SemaphorePermit<'_>) {
         const NEVER_CLOSED: &str = "the accept loop's semaphores are never closed";
         // First among its own, so that one address holds no more places of all than its share.
-        let address = self.address.acquire_owned().await.expect(NEVER_CLOSED);
-        let all = self.all.acquire_owned().await.expect(NEVER_CLOSED);
-        [self.waiting, address, all]
+        let address = self.address.acquire().await.expect(NEVER_CLOSED);
+        let all = self.all.acquire().await.expect(NEVER_CLOSED);
+        (address, all)
+    }
+
+    /// Whether others may be waiting for a place.
+    fn are_taken(&self) -> bool {
+        self.address.available_permits() == 0 || self.all.available_permits() == 0
     }
 }
 

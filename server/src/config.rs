@@ -58,6 +58,8 @@ pub struct Limits {
     pub backlog_entries: u64,
     /// From the place among the handshakes to the end of the handshake.
     pub handshake_timeout: Duration,
+    /// How long a handshake may take while others wait for its place.
+    pub crowded_handshake_timeout: Duration,
     /// How long a connection may wait for a place among the handshakes: longer than one handshake
     /// may take, so that nobody is turned away by who holds a place and does nothing.
     pub handshake_wait_timeout: Duration,
@@ -112,6 +114,7 @@ impl Default for Limits {
             sessions_per_minute_max: 10,
             backlog_entries: 20,
             handshake_timeout: Duration::from_secs(10),
+            crowded_handshake_timeout: Duration::from_secs(2),
             handshake_wait_timeout: Duration::from_secs(30),
             waiting_per_address_max: 512,
             write_stall_timeout: Duration::from_secs(60),

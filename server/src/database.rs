@@ -31,6 +31,8 @@ pub(crate) struct Database {
     /// Keeps a second server away for as long as this one runs.
     _lock: File,
     path: PathBuf,
+    /// The file that was opened.
+    file: Option<u64>,
 }
 
 /// What was found in the database when it was opened.
@@ -56,8 +58,13 @@ impl Database {
     ///
     /// When another server has it, when it cannot be opened, or when it would not keep its word.
     pub(crate) async fn open(path: &Path) -> Result<(Self, Pages, Found), DatabaseError> {
-        let lock = lock(path)?;
         create(path)?;
+        // By its own name: a second server must not find it free under another one.
+        let path = &path.canonicalize().map_err(|source| DatabaseError::Open {
+            path: path.to_owned(),
+            source,
+        })?;
+        let lock = lock(path)?;
         let sqlite = |source| DatabaseError::Sqlite {
             path: path.to_owned(),
             source,
@@ -84,6 +91,7 @@ impl Database {
             connection,
             _lock: lock,
             path: path.to_owned(),
+            file: file_number(path),
         };
         let found = database.find().await?;
         let timeout = format!("pragma busy_timeout = {}", BUSY_TIMEOUT.as_millis());
@@ -180,6 +188,17 @@ impl Database {
         Ok(rows.iter().map(stored).collect())
     }
 
+    /// Whether the file that is open is still the one under its name: SQLite goes on writing to a
+    /// file that was deleted, and everything in it would be gone with the server.
+    pub(crate) fn check_file(&self) -> Result<(), DatabaseError> {
+        if self.file.is_some() && file_number(&self.path) != self.file {
+            return Err(DatabaseError::Replaced {
+                path: self.path.clone(),
+            });
+        }
+        Ok(())
+    }
+
     /// Moves what the log holds into the file, as far as readers let it, and closes both.
     pub(crate) async fn close(mut self) -> Result<(), DatabaseError> {
         let checkpoint = self
@@ -262,6 +281,18 @@ fn create(path: &Path) -> Result<(), DatabaseError> {
             source,
         }),
     }
+}
+
+/// What tells a file from another one of the same name; `None` where the system does not say.
+#[cfg(unix)]
+fn file_number(path: &Path) -> Option<u64> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some(std::os::unix::fs::MetadataExt::ino(&metadata))
+}
+
+#[cfg(not(unix))]
+fn file_number(_path: &Path) -> Option<u64> {
+    None
 }
 
 fn private_options() -> OpenOptions {
@@ -537,11 +568,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_second_server_is_kept_away() {
+    async fn a_second_server_is_kept_away_by_whatever_name_it_comes() {
         let folder = folder();
         let (_database, _, _) = open(&folder).await;
-        let second = Database::open(&folder.path().join("chat.db")).await;
-        assert!(matches!(second, Err(DatabaseError::InUse { .. })));
+        let path = folder.path().join("chat.db");
+        let mut names = vec![path.clone(), folder.path().join(".").join("chat.db")];
+        #[cfg(unix)]
+        {
+            let link = folder.path().join("link.db");
+            std::os::unix::fs::symlink(&path, &link).expect("a link");
+            names.push(link);
+        }
+        for name in names {
+            let second = Database::open(&name).await;
+            assert!(
+                matches!(second, Err(DatabaseError::InUse { .. })),
+                "{}",
+                name.display()
+            );
+        }
     }
 
     #[cfg(unix)]

@@ -49,6 +49,12 @@ pub enum DatabaseError {
         /// What it must be.
         wanted: &'static str,
     },
+    /// The file was deleted, moved or replaced while it was open.
+    #[error("{} was deleted, moved or replaced while the server was using it", path.display())]
+    Replaced {
+        /// The database.
+        path: PathBuf,
+    },
     /// The file holds what no server wrote.
     #[error("{} is damaged: {what}", path.display())]
     Damaged {

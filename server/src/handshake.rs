@@ -7,12 +7,14 @@ use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use pki::{Revocations, ServerTls, Verdict};
+use rustls::server::Acceptor;
 use rustls::{HandshakeKind, ProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio_rustls::TlsAcceptor;
+use tokio::time::Instant;
 use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 use wire::{Reason, Refusal, Timestamp, Welcome};
@@ -52,6 +54,14 @@ pub(crate) struct Connection {
     pub(crate) local: LocalEnd,
 }
 
+/// A client that has said hello, and nothing more.
+pub(crate) struct Hello {
+    start: StartHandshake<Metered<TcpStream>>,
+    ip: IpAddr,
+    port: u16,
+    local: LocalEnd,
+}
+
 /// A client that was let in.
 pub(crate) struct Admitted {
     stream: TlsStream<Metered<TcpStream>>,
@@ -69,23 +79,23 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const NOT_TLS: &str = "this room needs TLS and a client certificate: \
     use `client --cert YOU.pem`, or `openssl s_client -cert YOU.pem -key YOU.pem -CAfile YOU.pem -connect HOST:PORT`\n";
 
-/// Shakes hands. `None` when the client was not let in, which has been logged.
-pub(crate) async fn shake(connection: Connection, shared: &Shared) -> Option<Admitted> {
+/// Waits until a client has said hello (RFC 8446, section 4.1.2). This costs nothing but a place
+/// among the connections, so that who says nothing holds up nobody who would. `None` when it never
+/// did, which has been logged.
+pub(crate) async fn hear(connection: Connection, shared: &Shared) -> Option<Hello> {
     let (ip, port) = (connection.ip, connection.port);
     let deadline = shared.limits.handshake_timeout;
-    // One deadline around everything: no phase of a handshake has its own.
-    match tokio::time::timeout(deadline, try_shake(connection, shared)).await {
-        Ok(admitted) => admitted,
+    match tokio::time::timeout(deadline, try_hear(connection, shared)).await {
+        Ok(hello) => hello,
         Err(_) => {
-            let seconds = deadline.as_secs();
-            let cause = format!("no handshake within {seconds} s");
+            let cause = format!("no ClientHello within {} s", deadline.as_secs());
             shared.refusals.log(ip, port, &cause);
             None
         }
     }
 }
 
-async fn try_shake(connection: Connection, shared: &Shared) -> Option<Admitted> {
+async fn try_hear(connection: Connection, shared: &Shared) -> Option<Hello> {
     let Connection {
         mut stream,
         ip,
@@ -106,36 +116,91 @@ async fn try_shake(connection: Connection, shared: &Shared) -> Option<Admitted> 
             return None;
         }
     }
-    // Subscribed before it is judged: a list that comes in between is seen by the session.
-    let mut revocations = shared.revocations.clone();
-    let list = revocations.borrow_and_update().clone();
-    let (config, verdict) = match shared.tls.accept(list) {
-        Ok(accepted) => accepted,
+    let mut acceptor = LazyConfigAcceptor::new(Acceptor::default(), Metered::new(stream));
+    match (&mut acceptor).await {
+        Ok(start) => Some(Hello {
+            start,
+            ip,
+            port,
+            local,
+        }),
         Err(failure) => {
-            error!("{failure}");
-            return None;
-        }
-    };
-    let accepting = TlsAcceptor::from(config)
-        .accept(Metered::new(stream))
-        .into_fallible();
-    match accepting.await {
-        Ok(stream) => {
-            let facts = facts(&stream, &verdict, ip, port, local, shared)?;
-            Some(Admitted {
-                stream,
-                facts,
-                revocations,
-            })
-        }
-        Err((failure, mut stream)) => {
-            // The gate's own words, where it had a say; what rustls saw, where it had not.
-            match verdict.get() {
-                Some(Err(refusal)) => shared.refusals.log(ip, port, &refusal.to_string()),
-                _ => shared.refusals.log(ip, port, &describe(&failure)),
+            shared.refusals.log(ip, port, &describe(&failure));
+            if let Some(mut stream) = acceptor.take_io() {
+                close(&mut stream).await;
             }
-            close(&mut stream).await;
             None
+        }
+    }
+}
+
+impl Hello {
+    /// Shakes hands. `None` when the client was not let in, which has been logged. Who is slow
+    /// while others wait for their turn loses it: `is_crowded` is asked after a while.
+    pub(crate) async fn shake(
+        self,
+        shared: &Shared,
+        is_crowded: impl Fn() -> bool,
+    ) -> Option<Admitted> {
+        let (ip, port) = (self.ip, self.port);
+        let limits = &shared.limits;
+        // One deadline around everything: no phase of a handshake has its own.
+        let deadline = Instant::now() + limits.handshake_timeout;
+        let shaking = self.try_shake(shared);
+        tokio::pin!(shaking);
+        let begun = Instant::now();
+        loop {
+            let patience = limits.crowded_handshake_timeout;
+            match tokio::time::timeout_at((Instant::now() + patience).min(deadline), &mut shaking)
+                .await
+            {
+                Ok(admitted) => return admitted,
+                Err(_) if Instant::now() < deadline && !is_crowded() => {}
+                Err(_) => {
+                    let seconds = begun.elapsed().as_secs();
+                    let cause = format!("the handshake was not over after {seconds} s");
+                    shared.refusals.log(ip, port, &cause);
+                    return None;
+                }
+            }
+        }
+    }
+
+    async fn try_shake(self, shared: &Shared) -> Option<Admitted> {
+        let Self {
+            start,
+            ip,
+            port,
+            local,
+        } = self;
+        // Subscribed before it is judged: a list that comes in between is seen by the session.
+        let mut revocations = shared.revocations.clone();
+        let list = revocations.borrow_and_update().clone();
+        let (config, verdict) = match shared.tls.accept(list) {
+            Ok(accepted) => accepted,
+            Err(failure) => {
+                error!("{failure}");
+                return None;
+            }
+        };
+        match start.into_stream(config).into_fallible().await {
+            Ok(stream) => {
+                let facts = facts(&stream, &verdict, ip, port, local, shared)?;
+                Some(Admitted {
+                    stream,
+                    facts,
+                    revocations,
+                })
+            }
+            Err((failure, mut stream)) => {
+                // The gate's own words, where it had a say; what rustls saw, where it had not.
+                match verdict.get() {
+                    Some(Err(refusal)) => shared.refusals.log(ip, port, &refusal.to_string()),
+                    _ => shared.refusals.log(ip, port, &describe(&failure)),
+                }
+                close(&mut stream).await;
+                None
+            }
         }
     }
 }

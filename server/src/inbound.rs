@@ -69,6 +69,8 @@ enum Pending {
     Say(Option<Nonce>, Line),
     Command(Request),
     Refuse(Refusal),
+    /// An empty line: nothing, in its turn, or they could be sent without end.
+    Nothing,
 }
 
 impl<R: AsyncRead + Unpin> Inbound<R> {
@@ -96,10 +98,14 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
                 Some(Pending::Say(nonce, line)) => return self.say(nonce, line).await,
                 Some(Pending::Command(request)) => return self.command(request).await,
                 Some(Pending::Refuse(refusal)) => return self.refuse(refusal).await,
+                Some(Pending::Nothing) => {
+                    drop(self.turn(&self.command).await);
+                    return self.done();
+                }
                 None => {}
             }
             match self.decoder.decode(&mut self.buffer) {
-                Some(Ok(line)) => self.pending = understand(&line),
+                Some(Ok(line)) => self.pending = Some(understand(&line)),
                 Some(Err(Overlong::Line(prefix))) => {
                     self.pending = Some(Pending::Refuse(Request::too_long(&prefix)));
                 }
@@ -310,14 +316,14 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
     }
 }
 
-/// What a line asks for; nothing, when it is empty.
-fn understand(line: &[u8]) -> Option<Pending> {
+/// What a line asks for.
+fn understand(line: &[u8]) -> Pending {
     match Request::parse(line) {
-        Ok(None) => None,
-        Ok(Some(Request::Say(line))) => Some(Pending::Say(None, line)),
-        Ok(Some(Request::SayOnce(nonce, line))) => Some(Pending::Say(Some(nonce), line)),
-        Ok(Some(request)) => Some(Pending::Command(request)),
-        Err(refusal) => Some(Pending::Refuse(refusal)),
+        Ok(None) => Pending::Nothing,
+        Ok(Some(Request::Say(line))) => Pending::Say(None, line),
+        Ok(Some(Request::SayOnce(nonce, line))) => Pending::Say(Some(nonce), line),
+        Ok(Some(request)) => Pending::Command(request),
+        Err(refusal) => Pending::Refuse(refusal),
     }
 }
 

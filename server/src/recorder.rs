@@ -29,6 +29,9 @@ use crate::transcript::View;
 /// them and waits for a place.
 const ASKS_MAX: usize = 4096;
 
+/// How often the database's file is looked at, whether it is still there.
+const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
 /// How often a commit is tried again while the database cannot be written.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -62,6 +65,8 @@ pub(crate) struct Recorder {
     limits: Limits,
     stop: CancellationToken,
     disk: Disk,
+    /// When the database's file was last found to be the one that is open.
+    checked_at: Instant,
 }
 
 impl Recorder {
@@ -100,6 +105,7 @@ impl Recorder {
                 limits,
                 stop,
                 disk,
+                checked_at: Instant::now(),
             },
             sender,
             views,
@@ -109,6 +115,7 @@ impl Recorder {
     /// Records until nobody can ask any more, then closes the database.
     pub(crate) async fn run(mut self) -> Result<(), RecorderError> {
         let mut alive = tokio::time::interval(self.limits.alive_interval);
+        let mut check = tokio::time::interval(FILE_CHECK_INTERVAL);
         let mut asks = Vec::new();
         loop {
             if self.waiting.is_empty() {
@@ -120,6 +127,10 @@ impl Recorder {
                         }
                     }
                     _ = alive.tick() => {}
+                    _ = check.tick() => {
+                        self.database.check_file()?;
+                        continue;
+                    }
                     () = sleep_until(due) => {}
                 }
             } else {
@@ -139,6 +150,10 @@ impl Recorder {
         for sender in self.room.unknown_senders(&asks) {
             let stored = self.stored(&sender, asks.len()).await?;
             self.room.learn(sender, stored);
+        }
+        if self.checked_at.elapsed() >= FILE_CHECK_INTERVAL {
+            self.database.check_file()?;
+            self.checked_at = Instant::now();
         }
         self.room.disk_is_low = self.disk.is_low();
         let mut work = Work::default();

@@ -257,3 +257,28 @@ async fn a_server_that_cannot_store_and_is_stopped_says_how_much_was_not() {
         "{rest:?}"
     );
 }
+
+#[tokio::test]
+async fn a_server_whose_database_was_taken_away_ends_and_says_so() {
+    for take_away in ["delete", "replace"] {
+        let mut w = World::start().await;
+        let mut alice = w.enter_ours("alice").await;
+        let db = w.db();
+        match take_away {
+            "delete" => std::fs::remove_file(&db).expect("deleted"),
+            _ => {
+                std::fs::copy(&db, w.folder().join("other.db")).expect("copied");
+                std::fs::rename(w.folder().join("other.db"), &db).expect("replaced");
+            }
+        }
+        let failure = w.ended().await.expect_err("nothing can be stored any more");
+        assert_eq!(failure.exit_code(), 74);
+        assert!(
+            failure
+                .to_string()
+                .contains("was deleted, moved or replaced"),
+            "{failure}"
+        );
+        alice.rest().await;
+    }
+}

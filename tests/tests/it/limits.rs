@@ -77,16 +77,35 @@ async fn connections_beyond_the_limit_are_closed_and_the_others_stay() {
     within("a free place", entered).await;
 }
 
+/// A connection that has said hello as TLS wants it, and will say nothing more.
+async fn stalled_handshake(w: &World) -> TcpStream {
+    let config = pki::client_config(&w.bundle("mallory"), &[]).expect("a client's TLS");
+    let name = "localhost".try_into().expect("a name");
+    let mut hello = Vec::new();
+    rustls::ClientConnection::new(config, name)
+        .expect("a handshake")
+        .write_tls(&mut hello)
+        .expect("a ClientHello");
+    let mut stream = TcpStream::connect(w.address()).await.expect("a connection");
+    stream.write_all(&hello).await.expect("written");
+    // The server has answered, so it has given the handshake its place.
+    let mut first = [0];
+    within("a ServerHello", stream.read_exact(&mut first))
+        .await
+        .expect("a ServerHello");
+    stream
+}
+
 #[tokio::test]
 async fn a_class_behind_one_address_waits_its_turn_and_gets_in() {
     let w = World::with(|o| {
         o.limits.handshakes_per_address_max = 1;
-        o.limits.handshake_timeout = Duration::from_millis(500);
+        o.limits.handshake_timeout = Duration::from_secs(3600);
+        o.limits.crowded_handshake_timeout = Duration::from_millis(200);
     })
     .await;
-    // Somebody holds the only place for as long as a handshake may take.
-    let mut slow = TcpStream::connect(w.address()).await.expect("a connection");
-    slow.write_all(&[22]).await.expect("written");
+    // Somebody holds the only place for as long as others let it.
+    let slow = stalled_handshake(&w).await;
     let (_a, _b, _c, _d, _e) = tokio::join!(
         w.enter("alice"),
         w.enter("bob"),
@@ -94,7 +113,25 @@ async fn a_class_behind_one_address_waits_its_turn_and_gets_in() {
         w.enter("dave"),
         w.enter("erin"),
     );
-    assert_eq!(everything(slow).await, "");
+    everything(slow).await;
+}
+
+#[tokio::test]
+async fn who_says_nothing_holds_up_nobody() {
+    let w = World::with(|o| {
+        o.limits.handshakes_max = 1;
+        o.limits.handshakes_per_address_max = 1;
+        o.limits.handshake_timeout = Duration::from_secs(3600);
+        o.limits.crowded_handshake_timeout = Duration::from_secs(3600);
+    })
+    .await;
+    let mut idle = Vec::new();
+    for opening in [&b""[..], &[22], &[22, 3, 1, 2, 0, 1]] {
+        let mut stream = TcpStream::connect(w.address()).await.expect("a connection");
+        stream.write_all(opening).await.expect("written");
+        idle.push(stream);
+    }
+    let _alice = w.enter("alice").await;
 }
 
 #[tokio::test]

@@ -133,3 +133,13 @@ async fn lines_beyond_the_rate_wait_and_are_not_dropped() {
     // 25 lines beyond the burst, one every 20 ms.
     assert!(begun.elapsed().as_millis() >= 480, "{:?}", begun.elapsed());
 }
+
+#[tokio::test]
+async fn empty_lines_are_nothing_and_take_their_turn_all_the_same() {
+    let w = World::with(|o| (o.limits.line_rate, o.limits.line_burst) = (50, 5)).await;
+    let mut alice = w.enter("alice").await;
+    let begun = std::time::Instant::now();
+    alice.send("\n".repeat(30) + "said\n").await;
+    assert_eq!(alice.next_said().await, said("alice", "said"));
+    assert!(begun.elapsed().as_millis() >= 480, "{:?}", begun.elapsed());
+}
