@@ -34,6 +34,9 @@ pub enum Revocations {
     List(Arc<RevocationList>),
 }
 
+/// The bytes of a list's number, without leading zeros.
+const NUMBER_BYTES_MAX: usize = 20;
+
 /// A list's number, which only ever grows. It may have 20 bytes, so it is kept as bytes.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct CrlNumber(Vec<u8>);
@@ -50,6 +53,9 @@ pub enum RevocationError {
     /// Without these it cannot be told whether it is newer, or still good.
     #[error("it has no number or no nextUpdate")]
     Undated,
+    /// RFC 5280, section 5.2.3, allows 20 bytes.
+    #[error("its number is longer than {NUMBER_BYTES_MAX} bytes")]
+    Number,
     /// A list of only some certificates, or of changes to another list.
     #[error("it covers only a part of the certificates")]
     Partial,
@@ -92,12 +98,17 @@ impl RevocationList {
             return Err(RevocationError::Partial);
         }
         let number = list.crl_number().ok_or(RevocationError::Undated)?;
+        let number = CrlNumber::new(&number.to_bytes_be());
+        // What was taken is written down, and must be read again at the next start.
+        if number.0.len() > NUMBER_BYTES_MAX {
+            return Err(RevocationError::Number);
+        }
         let next_update = list.next_update().ok_or(RevocationError::Undated)?;
         if system_time(list.last_update()) > now {
             return Err(RevocationError::Future);
         }
         Ok(Self {
-            number: CrlNumber::new(&number.to_bytes_be()),
+            number,
             next_update: system_time(next_update),
             revoked: list
                 .iter_revoked_certificates()
@@ -202,7 +213,46 @@ impl fmt::Debug for CrlNumber {
 
 #[cfg(test)]
 mod tests {
+    use rcgen::{
+        BasicConstraints, CertificateParams, CertificateRevocationListParams, IsCa, Issuer,
+        KeyIdMethod, KeyPair, SerialNumber,
+    };
+
     use super::*;
+
+    #[test]
+    fn a_list_number_has_at_most_20_bytes_and_is_read_back_as_it_was_written() {
+        let key = KeyPair::generate().expect("a key");
+        let mut ca = CertificateParams::default();
+        ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        let anchor = ca.self_signed(&key).expect("a certificate");
+        let issuer = Issuer::new(ca, key);
+        let now = SystemTime::now();
+        let read = |number: &[u8]| {
+            let list = CertificateRevocationListParams {
+                this_update: now.into(),
+                next_update: (now + std::time::Duration::from_secs(60)).into(),
+                crl_number: SerialNumber::from_slice(number),
+                issuing_distribution_point: None,
+                revoked_certs: Vec::new(),
+                key_identifier_method: KeyIdMethod::Sha256,
+            };
+            let list = list.signed_by(&issuer).expect("a list");
+            RevocationList::parse(list.der(), anchor.der(), now)
+        };
+        // The largest, and one whose leading zero does not count.
+        let zero_first = [&[0][..], &[0x7f; 20]].concat();
+        for number in [&[0xff; 20][..], &zero_first, &[1]] {
+            let taken = read(number).expect("a list").number().clone();
+            assert_eq!(taken, CrlNumber::new(number));
+            assert_eq!(CrlNumber::parse(&taken.to_string()), Some(taken));
+        }
+        for number in [&[1; 21][..], &[0xff; 33]] {
+            let refused = read(number).expect_err("too long");
+            assert_eq!(refused, RevocationError::Number);
+            assert_eq!(refused.to_string(), "its number is longer than 20 bytes");
+        }
+    }
 
     #[test]
     fn list_numbers_are_compared_as_numbers() {
