@@ -145,6 +145,10 @@ async fn greet(
     if !speaks_our_dialect(&stream) {
         return Err(Cause::OtherProtocol);
     }
+    // The name is the certificate's, whatever a server makes of it.
+    if scene.own.subject.common_names != [welcome.id.as_str()] {
+        return Err(Cause::OtherName(welcome.id.to_string()));
+    }
     Ok(Connected {
         welcome,
         greeting,

@@ -101,6 +101,8 @@ pub enum Cause {
     Endless,
     /// It speaks TLS, but not our dialect.
     OtherProtocol,
+    /// The server greets us by a name that is not in our certificate.
+    OtherName(String),
     /// TLS failed, here or by an alert from there.
     Tls(rustls::Error),
     /// Refused before the greeting.
@@ -153,6 +155,15 @@ pub fn explain(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
             format!("{target} sent a line without end, so the connection was closed"),
         ),
         Cause::OtherProtocol => explain_other_protocol(target),
+        Cause::OtherName(name) => failure(
+            Exit::Untrusted,
+            format!(
+                "{target} calls us \"{}\", but our certificate says \"{}\"",
+                sanitise(name),
+                scene.own.subject
+            ),
+        )
+        .hint("that server does not take names from certificates; tell whoever runs it"),
         Cause::Tls(rustls::Error::AlertReceived(alert)) => explain_alert(*alert, scene, now),
         Cause::Tls(rustls::Error::InvalidCertificate(judged)) => explain_server(judged, scene),
         Cause::Tls(rustls::Error::NoCertificatesPresented) => failure(

@@ -1,6 +1,27 @@
 //! What a hostile or broken server can do: nothing that the person does not see.
 
-use crate::room::{Room, entry};
+use crate::room::{GREETING, Room, entry};
+
+#[tokio::test]
+async fn a_server_that_gives_us_another_name_is_not_believed() {
+    let room = Room::open().await;
+    let alice = room.alice(&[]);
+    let mut session = room.accept().await;
+    session
+        .send(&GREETING.replace("id=alice", "id=mallory"))
+        .await;
+    let outcome = alice.ends_by_itself().await;
+    let (code, told) = outcome.told();
+    assert_eq!(code, Some(5));
+    assert!(
+        told[0].ends_with("calls us \"mallory\", but our certificate says \"alice\""),
+        "{told:?}"
+    );
+    assert!(
+        !told.iter().any(|line| line.contains("connected as")),
+        "{told:?}"
+    );
+}
 
 #[tokio::test]
 async fn gaps_and_steps_back_are_told() {
