@@ -19,7 +19,7 @@ use crate::error::{Error, Problem, io_error};
 use crate::folder::{self, Folder, Staged};
 use crate::host::{Host, Reach};
 use crate::index::{Index, Record};
-use crate::issuer::{Holder, Issuer, Signed, random};
+use crate::issuer::{Holder, Issuer, Signed};
 use crate::os::Access;
 use crate::plan::{Person, Plan, Skipped, Terms, plan};
 use crate::reason::Reason;
@@ -451,7 +451,9 @@ impl Ca {
             .map(|list| list.number().to_u64().ok_or_else(bad))
             .transpose()?;
         let minutes = u64::try_from(now.unix_timestamp() / 60).unwrap_or(0);
-        let number = next.max(minutes).max(signed.map_or(0, |signed| signed + 1));
+        let number = next
+            .max(minutes)
+            .max(signed.map_or(0, |signed| signed.saturating_add(1)));
         if number > LIST_NUMBER_MAX {
             return Err(bad());
         }
@@ -754,8 +756,7 @@ struct Draft(PathBuf);
 
 impl Draft {
     fn new(above: &Path) -> Result<Self, Error> {
-        let name: String = random::<12>()?.map(folder::hex).concat();
-        let path = above.join(format!(".ca-{name}.tmp"));
+        let path = above.join(folder::temporary_name("ca-")?);
         folder::create_folder(&path)?;
         Ok(Self(path))
     }

@@ -87,7 +87,8 @@ impl Folder {
         self.0.join("settings")
     }
 
-    /// Keeps other runs away. Waits for one that is at work, but not for long.
+    /// Keeps other runs away, and removes what those before left half done. Waits for one that is
+    /// at work, but not for long.
     pub(crate) fn lock(&self) -> Result<Lock, Error> {
         let path = self.0.join(".lock");
         let file = os::open_lock(&path).map_err(io_error("open", &path))?;
@@ -95,7 +96,10 @@ impl Folder {
         let mut told = false;
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Lock(file)),
+                Ok(()) => {
+                    self.remove_leftovers();
+                    return Ok(Lock(file));
+                }
                 Err(TryLockError::Error(source)) => return Err(io_error("lock", &path)(source)),
                 Err(TryLockError::WouldBlock) if start.elapsed() > LOCK_TIMEOUT => {
                     return Err(Error::Locked(self.0.clone()));
@@ -112,6 +116,49 @@ impl Folder {
             thread::sleep(LOCK_POLL);
         }
     }
+
+    /// Removes the temporary files of runs that were killed: some hold private keys. Nobody else
+    /// is at work while the lock is held, so no file of a living run is among them.
+    fn remove_leftovers(&self) {
+        let mut removed = 0;
+        let below = [self.private(), self.certificates(), self.people()];
+        // Who put a link in a folder's place keeps other things there.
+        let below = below.into_iter().filter(|place| is_folder(place));
+        for place in std::iter::once(self.0.clone()).chain(below) {
+            for leftover in temporary_files(&place) {
+                match fs::remove_file(&leftover) {
+                    Ok(()) => removed += 1,
+                    Err(error) => {
+                        let leftover = leftover.display();
+                        eprintln!("ca-tool: note: cannot remove {leftover}: {error}");
+                    }
+                }
+            }
+        }
+        if removed > 0 {
+            let files = if removed == 1 { "file" } else { "files" };
+            eprintln!(
+                "ca-tool: note: removed {removed} temporary {files} that a run which was cut short left in {}",
+                self.0.display()
+            );
+        }
+    }
+}
+
+fn is_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|there| there.is_dir())
+}
+
+/// The plain files of a folder that have a name as [`Staged`] gives it.
+fn temporary_files(folder: &Path) -> Vec<PathBuf> {
+    // A folder that cannot be read is told of by whoever needs it.
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        // A symbolic link is none of ours, whatever its name.
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
+        .filter(|entry| entry.file_name().to_str().is_some_and(is_temporary))
+        .map(|entry| entry.path())
+        .collect()
 }
 
 /// How long another run is waited for.
@@ -125,7 +172,7 @@ impl Staged {
     /// Writes the bytes next to where they will be, under a name that nobody can foresee.
     pub(crate) fn write(destination: &Path, bytes: &[u8], access: Access) -> Result<Self, Error> {
         let folder = parent(destination);
-        let temporary = folder.join(format!(".{}.tmp", random::<12>()?.map(hex).concat()));
+        let temporary = folder.join(temporary_name("")?);
         let mut file = os::create_new(&temporary, access).map_err(io_error("write", &temporary))?;
         // From here on the file is there, so it is removed when something fails.
         let staged = Self {
@@ -191,6 +238,28 @@ pub(crate) fn rename_new(from: &Path, to: &Path) -> Result<(), Error> {
     }
     fs::remove_file(from).map_err(io_error("remove", from))
 }
+
+/// A name that nobody can foresee, for what has not its own yet.
+pub(crate) fn temporary_name(kind: &str) -> Result<String, Error> {
+    let random = random::<TEMPORARY_BYTES>()?.map(hex).concat();
+    Ok(format!(".{kind}{random}.tmp"))
+}
+
+/// Whether [`Staged`] could have given this name.
+fn is_temporary(name: &str) -> bool {
+    let random = name
+        .strip_prefix('.')
+        .and_then(|rest| rest.strip_suffix(".tmp"));
+    random.is_some_and(|random| {
+        random.len() == 2 * TEMPORARY_BYTES
+            && random
+                .bytes()
+                .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
+/// The random bytes in the name of a temporary file.
+const TEMPORARY_BYTES: usize = 12;
 
 /// Makes a folder that nobody else can enter.
 pub(crate) fn create_folder(path: &Path) -> Result<(), Error> {
@@ -277,6 +346,27 @@ mod tests {
         let path = above.path().join("alice.pem");
         drop(Staged::write(&path, b"one", Access::Private).expect("written"));
         assert!(names(above.path()).is_empty());
+    }
+
+    #[test]
+    fn only_names_that_are_given_here_are_temporary() {
+        let name = temporary_name("").expect("random bytes");
+        assert!(is_temporary(&name), "{name}");
+        let digits = "0123456789abcdef01234567";
+        assert!(is_temporary(&format!(".{digits}.tmp")));
+        for other in [
+            format!("{digits}.tmp"),
+            format!(".{digits}"),
+            format!(".{digits}.pem"),
+            format!(".{digits}0.tmp"),
+            format!(".{}.tmp", &digits[1..]),
+            format!(".{}.tmp", digits.to_uppercase()),
+            format!(".{}g.tmp", &digits[1..]),
+            format!(".ca-{digits}.tmp"),
+            ".tmp".to_owned(),
+        ] {
+            assert!(!is_temporary(&other), "{other}");
+        }
     }
 
     #[cfg(unix)]

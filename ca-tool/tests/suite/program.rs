@@ -213,6 +213,86 @@ fn a_folder_in_use_is_waited_for_and_then_refused() {
     w.admit(&w.ca.people().join("alice.pem")).expect("admitted");
 }
 
+#[test]
+fn what_a_killed_run_left_is_removed_by_the_next_and_nothing_else() {
+    let w = World::new();
+    let people = w.ca.people();
+    let temporary = || {
+        let entries = fs::read_dir(&people).expect("a folder");
+        let names = entries.map(|entry| entry.expect("an entry").file_name());
+        names.filter(|name| name.to_string_lossy().ends_with(".tmp"))
+    };
+    let class: String = (0..300).map(|n| format!("s{n:03}\n")).collect();
+    fs::write(w.path("class.csv"), format!("id\n{class}")).expect("written");
+    let mut issuing = w
+        .command(&["issue", "--roster", "class.csv"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it runs");
+    while temporary().count() < 5 {
+        assert!(issuing.try_wait().expect("a child").is_none(), "it ended");
+        std::thread::yield_now();
+    }
+    issuing.kill().expect("killed");
+    issuing.wait().expect("it ends");
+    let keys = temporary().count();
+    assert!(keys >= 5, "{keys}");
+
+    // Somebody else's: a folder of that name, and a file of another.
+    let digits = "0123456789abcdef01234567";
+    let others = [
+        people.join(".notes.tmp"),
+        people.join(format!("{digits}.tmp")),
+    ];
+    for other in &others {
+        fs::write(other, "mine").expect("written");
+    }
+    let folder = people.join(format!(".{digits}.tmp"));
+    fs::create_dir(&folder).expect("made");
+
+    let output = w.run(&["issue", "zoe"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let note = "temporary files that a run which was cut short left in ca\n";
+    assert!(stderr(&output).contains(note), "{}", stderr(&output));
+    assert_eq!(temporary().count(), 3, "those of others");
+    assert!(folder.is_dir());
+    for other in &others {
+        assert_eq!(fs::read(other).expect("a file"), b"mine");
+    }
+    w.admit(&people.join("zoe.pem")).expect("admitted");
+    let again = w.run(&["issue", "zed"]);
+    assert!(!stderr(&again).contains("temporary"), "{}", stderr(&again));
+}
+
+#[test]
+fn every_run_that_writes_removes_what_was_left() {
+    let w = World::new();
+    w.issue("alice");
+    let leftover = ".0123456789abcdef01234567.tmp";
+    for arguments in [
+        &["issue", "bob"][..],
+        &["issue-server", "a.example"],
+        &["revoke", "alice"],
+    ] {
+        for place in ["", "private", "certs", "people"] {
+            fs::write(w.ca.path().join(place).join(leftover), "key").expect("written");
+        }
+        let output = w.run(arguments);
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert!(
+            stderr(&output).contains("note: removed 4 temporary files "),
+            "{}",
+            stderr(&output)
+        );
+    }
+    // Who only looks removes nothing.
+    let path = w.ca.people().join(leftover);
+    fs::write(&path, "key").expect("written");
+    assert!(w.run(&["list"]).status.success());
+    assert!(path.exists());
+}
+
 #[cfg(unix)]
 mod unix {
     use std::fs;
@@ -285,6 +365,27 @@ mod unix {
             assert!(now.is_file(), "{name}");
         }
         assert_eq!(fs::read(&bystander).expect("a file"), b"mine");
+    }
+
+    #[test]
+    fn a_symbolic_link_is_no_leftover_whatever_its_name() {
+        let w = World::new();
+        let leftover = ".0123456789abcdef01234567.tmp";
+        let elsewhere = w.path("elsewhere");
+        fs::create_dir(&elsewhere).expect("made");
+        fs::write(elsewhere.join(leftover), "mine").expect("written");
+        let link = w.ca.people().join(leftover);
+        std::os::unix::fs::symlink(elsewhere.join(leftover), &link).expect("linked");
+        assert!(w.run(&["issue", "alice"]).status.success());
+        assert!(link.is_symlink());
+
+        // Nor is what lies behind a link in a folder's place.
+        fs::remove_dir_all(w.ca.people()).expect("removed");
+        std::os::unix::fs::symlink(&elsewhere, w.ca.people()).expect("linked");
+        let output = w.run(&["issue", "bob"]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert_eq!(fs::read(elsewhere.join(leftover)).expect("a file"), b"mine");
+        assert!(elsewhere.join("bob.pem").exists());
     }
 
     #[test]

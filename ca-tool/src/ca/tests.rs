@@ -1,0 +1,190 @@
+//! What depends on the clock, and what only the inside can show.
+
+use tempfile::TempDir;
+use time::macros::datetime;
+
+use super::*;
+
+const NOW: OffsetDateTime = datetime!(2026-11-21 10:00:00 UTC);
+
+fn days(days: i64) -> time::Duration {
+    time::Duration::days(days)
+}
+
+fn new_ca() -> (TempDir, Ca) {
+    let above = tempfile::tempdir().expect("a folder");
+    let options = InitOptions::named("Networks 101");
+    let ca = Ca::init_at(&above.path().join("ca"), &options, NOW).expect("a CA");
+    (above, ca)
+}
+
+fn issue(ca: &Ca, name: &str, now: OffsetDateTime) -> Issuance {
+    ca.issue_at(&Candidate::named([name]), &IssueOptions::default(), now)
+        .expect("a certificate")
+}
+
+fn list(ca: &Ca, now: OffsetDateTime) -> RevocationList {
+    ca.read_list(now)
+        .expect("a readable file")
+        .expect("a list that servers take")
+}
+
+#[test]
+fn a_list_is_signed_again_when_fewer_than_thirty_days_of_it_are_left() {
+    let (_above, ca) = new_ca();
+    let first = list(&ca, NOW);
+    assert_eq!(
+        OffsetDateTime::from(first.next_update()),
+        NOW + days(pki::CRL_DAYS.into())
+    );
+
+    let early = NOW + days(150);
+    assert!(!ca.renew_list_at(early).expect("readable"));
+    assert_eq!(list(&ca, early).number(), first.number());
+
+    let late = early + time::Duration::SECOND;
+    assert!(ca.renew_list_at(late).expect("writable"));
+    let second = list(&ca, late);
+    assert!(second.number() > first.number());
+    assert!(OffsetDateTime::from(second.next_update()) > NOW + days(300));
+    assert!(!ca.renew_list_at(late).expect("readable"));
+}
+
+#[test]
+fn a_list_that_is_lost_damaged_or_lacks_somebody_is_signed_again() {
+    let (_above, ca) = new_ca();
+    issue(&ca, "alice", NOW);
+    let path = ca.revocation_list();
+    let empty = fs::read(&path).expect("a list");
+    ca.revoke(&["alice".to_owned()], Reason::KeyCompromise)
+        .expect("revoked");
+    // From here on the real clock counts, which revoked her.
+    let now = OffsetDateTime::now_utc().max(NOW);
+    let full = list(&ca, now);
+    assert_eq!(full.count(), 1);
+
+    // As if the run that revoked her had been cut short before it signed the list.
+    fs::write(&path, &empty).expect("written");
+    assert!(ca.renew_list_at(now).expect("writable"));
+    assert_eq!(list(&ca, now).count(), 1);
+
+    fs::write(&path, "-----BEGIN X509 CRL-----\n").expect("written");
+    assert!(ca.renew_list_at(now).expect("writable"));
+    fs::remove_file(&path).expect("removed");
+    assert!(ca.renew_list_at(now).expect("writable"));
+    let last = list(&ca, now);
+    assert_eq!(last.count(), 1);
+    assert!(last.number() > full.number());
+}
+
+#[test]
+fn a_list_number_only_grows_even_when_the_folder_goes_back() {
+    let (_above, ca) = new_ca();
+    let minutes = u64::try_from(NOW.unix_timestamp()).expect("after 1970") / 60;
+    let number = |now| list(&ca, now).number().to_u64().expect("a small number");
+    assert_eq!(number(NOW), minutes);
+
+    // Many lists in one minute.
+    let index = Index::default();
+    for more in 1..=5 {
+        ca.sign_list(&index, NOW).expect("signed");
+        assert_eq!(number(NOW), minutes + more);
+    }
+    // An old copy of the folder is put back a day later.
+    let later = NOW + days(1);
+    fs::write(ca.folder.list_number(), "01\n").expect("written");
+    fs::remove_file(ca.revocation_list()).expect("removed");
+    ca.sign_list(&index, later).expect("signed");
+    assert_eq!(number(later), minutes + 24 * 60);
+    // Only the number's file is lost, and the clock went back.
+    fs::remove_file(ca.folder.list_number()).expect("removed");
+    ca.sign_list(&index, later - time::Duration::MINUTE)
+        .expect("signed");
+    assert_eq!(number(later), minutes + 24 * 60 + 1);
+
+    for bad in ["", "x", "-1", "FFFFFFFFFFFFFFFF", "FFFFFFFFFFFFFFFFFF"] {
+        fs::write(ca.folder.list_number(), bad).expect("written");
+        let error = ca.sign_list(&index, later).expect_err(bad);
+        assert!(matches!(error, Error::ListNumber(_)), "{error}");
+    }
+}
+
+#[test]
+fn a_list_that_was_signed_with_the_last_number_is_not_counted_on_from() {
+    let (_above, ca) = new_ca();
+    let index = Index::default();
+    for number in [LIST_NUMBER_MAX, u64::MAX] {
+        let last = ca.issuer.sign_list(number, index.revoked(), NOW);
+        fs::write(ca.revocation_list(), last.expect("signed")).expect("written");
+        let error = ca.sign_list(&index, NOW).expect_err("no number is left");
+        assert!(matches!(error, Error::ListNumber(_)), "{error}");
+        assert_eq!(list(&ca, NOW).number().to_u64(), Some(number));
+    }
+}
+
+#[test]
+fn nothing_is_valid_longer_than_the_ca_and_a_ca_that_expired_signs_nothing() {
+    let (_above, ca) = new_ca();
+    let end = OffsetDateTime::from(ca.says().not_after);
+    assert_eq!(end, NOW + days(pki::CA.days.into()));
+
+    let exact = issue(&ca, "alice", end - days(180));
+    assert_eq!((exact.clamped, exact.issued[0].not_after), (None, end));
+    let longer = issue(&ca, "bob", end - days(179));
+    assert_eq!(
+        (longer.clamped, longer.issued[0].not_after),
+        (Some(end), end)
+    );
+
+    assert!(Ca::load_at(ca.path(), end).is_ok());
+    for wrong in [end + time::Duration::SECOND, NOW - days(1)] {
+        let error = Ca::load_at(ca.path(), wrong).expect_err("not valid");
+        assert!(matches!(error, Error::CaNotValid { .. }), "{error}");
+    }
+}
+
+#[test]
+fn who_has_expired_is_issued_again_and_the_old_bundle_is_kept() {
+    let (_above, ca) = new_ca();
+    let first = issue(&ca, "alice", NOW).issued.remove(0);
+    let old = fs::read(&first.bundle).expect("a bundle");
+
+    let last_day = NOW + days(180);
+    assert_eq!(issue(&ca, "alice", last_day).skipped.len(), 1);
+    let second = issue(&ca, "alice", last_day + days(1)).issued.remove(0);
+    assert_eq!(second.bundle, first.bundle);
+    let moved = second.moved.expect("the old bundle was moved");
+    let serial = first.serial.to_string().to_uppercase();
+    assert!(moved.ends_with(format!("people/old/alice-{serial}.pem")));
+    assert_eq!(fs::read(moved).expect("a bundle"), old);
+    assert_ne!(fs::read(second.bundle).expect("a bundle"), old);
+}
+
+#[test]
+fn a_day_that_is_over_is_refused() {
+    let (_above, ca) = new_ca();
+    let until = |until| {
+        let options = IssueOptions {
+            until: Some(until),
+            ..IssueOptions::default()
+        };
+        ca.issue_at(&Candidate::named(["alice"]), &options, NOW)
+    };
+    let yesterday = end_of(NOW.date()) - days(1);
+    assert!(matches!(until(yesterday), Err(Error::Past(_))));
+    let today = until(end_of(NOW.date())).expect("until tonight");
+    assert_eq!(
+        today.issued[0].not_after,
+        datetime!(2026-11-21 23:59:59 UTC)
+    );
+}
+
+#[test]
+fn the_nearest_name_is_suggested_and_a_far_one_is_not() {
+    let people: Vec<_> = ["alice", "张三"]
+        .map(|name| ClientId::parse(name).expect("a name"))
+        .into();
+    assert!(nobody("alcie", &people).contains("\"alice\""));
+    assert!(!nobody("bob", &people).contains("meant"));
+    assert!(!nobody("bob", &[]).contains("meant"));
+}
