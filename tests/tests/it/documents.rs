@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::process::Command;
 
 use tests::{Peer, Running, World, run, tool_or_skip};
@@ -169,28 +170,130 @@ async fn the_python_in_the_readme_is_a_client() {
     assert!(out.ends_with("= bye goodbye"), "{out}");
 }
 
-#[tokio::test]
-async fn the_questions_in_the_readme_have_answers() {
-    let w = World::start().await;
-    let mut alice = w.enter("alice").await;
-    alice.say("hello").await;
-    alice.expect("hello").await;
-    let serial = "select serial from joins";
-    let serial = w.column(serial).await.remove(0);
-    let block = fences(README, "sql\n").next().expect("some SQL");
-    let example = "67f4f6740fe63f3068f5b7fc60941b79";
-    let block = block.replace(example, &serial);
-    let mut asked = 0;
-    for sql in block.split("\n\n") {
-        asked += 1;
-        assert!(!w.rows(sql).await.is_empty(), "no answer: {sql}");
-    }
-    assert_eq!(asked, 5);
-    for sql in README.lines().filter_map(|line| line.split('"').nth(1)) {
-        if sql.starts_with("select ") {
-            assert!(!w.rows(sql).await.is_empty(), "no answer: {sql}");
+/// What the README says to type, typed in its order in an empty folder.
+#[cfg(unix)]
+#[test]
+fn the_commands_in_the_readme_work_in_their_order() {
+    // They build what has been built for this test; the first runs as a step of `.ci/run`.
+    const BUILDS: [&str; 5] = [
+        "./quickstart",
+        "cargo test --workspace",
+        "cargo install --locked --path ca-tool",
+        "cargo install --locked --path server",
+        "cargo install --locked --path client",
+    ];
+    for tool in ["openssl", "sqlite3"] {
+        if !tool_or_skip(tool, "the_commands_in_the_readme_work_in_their_order") {
+            return;
         }
     }
+    let lines = fences(README, "sh\n").flat_map(str::lines);
+    let mut commands: Vec<&str> = lines
+        .map(|line| line.split("  #").next().unwrap_or_default().trim())
+        .collect();
+    commands.retain(|command| !BUILDS.contains(command));
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut server: Option<(Running, String)> = None;
+    for command in &commands {
+        if *command == "server" {
+            // The port that everybody's server takes may be taken.
+            let mut started = Running::spawn(shell("exec server --listen 127.0.0.1:0", &folder));
+            let said = started.expect_err("listening on ");
+            let (_, port) = said.split_once("127.0.0.1:").expect("a port");
+            let port = port.split(' ').next().unwrap_or_default().to_owned();
+            server = Some((started, port));
+            continue;
+        }
+        let mut typed = (*command).to_owned();
+        if let Some((_, port)) = &server {
+            let host = format!("localhost:{port}");
+            typed = typed.replace(&format!("localhost:{}", wire::PORT), &host);
+            typed = typed.replace("--server localhost", &format!("--server {host}"));
+        }
+        let mut running = Running::spawn(shell(&typed, &folder));
+        if command.starts_with("openssl s_client") {
+            running.expect_out("= welcome id=alice ");
+        }
+        running.send("hello\n/quit\n");
+        let ended = running.finish();
+        let told = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success(), "{command}: {told}");
+    }
+    assert_eq!(commands.len(), 12, "{commands:?}");
+    let ask = |db: &str, sql: &str| {
+        let output = run(
+            folder.path(),
+            "server",
+            &["query", "--csv", "--db", db, sql],
+            "",
+        );
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let said = "select group_concat(text, ', ') as said from history where kind = 'message'";
+    for copy in ["chat.db", "copy.db", "small-copy.db"] {
+        assert_eq!(
+            ask(copy, said),
+            "said\n\"hello, the tests are green, hello\"",
+            "{copy}"
+        );
+    }
+    let file = std::fs::read_to_string(folder.path().join("joins.csv")).expect("a file");
+    assert_eq!(file.lines().count(), 4, "{file}");
+    assert!(file.contains(",TLSv1.3,"), "{file}");
+}
+
+#[cfg(unix)]
+fn shell(command: &str, folder: &tempfile::TempDir) -> Command {
+    let programs = tests::program("server");
+    let mut path = programs.parent().expect("a folder").as_os_str().to_owned();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", command])
+        .current_dir(folder)
+        .env("PATH", path);
+    shell
+}
+
+#[test]
+fn every_promise_in_the_readme_names_the_test_that_tries_to_break_it() {
+    let mut promises = 0;
+    let heading = "## What is promised, and what tries to break it";
+    for row in section(README, heading).lines() {
+        let Some((_, name)) = row.split_once("| `") else {
+            continue;
+        };
+        let name = name.strip_suffix("` |").expect("one test a row");
+        assert!(is_a_test(name), "there is no test {name}");
+        promises += 1;
+    }
+    assert!(promises > 15, "only {promises} promises");
+}
+
+#[test]
+fn a_test_that_is_not_there_is_noticed() {
+    assert!(is_a_test("documents::a_test_that_is_not_there_is_noticed"));
+    assert!(!is_a_test("documents::a_test_that_is_not_there"));
+    assert!(!is_a_test("record::a_test_that_is_not_there_is_noticed"));
+    assert!(!is_a_test("documents::is_a_test"), "it is no test itself");
+}
+
+/// Whether `FILE::NAME` is a test that runs.
+fn is_a_test(name: &str) -> bool {
+    let (file, name) = name.split_once("::").expect("a file and a name");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let source = std::fs::read_to_string(folder.join(file).with_extension("rs"));
+    let source = source.expect("a file of tests");
+    let Some((before, _)) = source.split_once(&format!("fn {name}()")) else {
+        return false;
+    };
+    let (above, _) = before.rsplit_once('\n').expect("a file begins otherwise");
+    let mut attributes = above
+        .lines()
+        .rev()
+        .take_while(|line| line.starts_with("#["));
+    attributes.any(|line| line == "#[test]" || line.starts_with("#[tokio::test"))
 }
 
 #[test]
