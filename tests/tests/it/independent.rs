@@ -1,5 +1,5 @@
-//! What other people's programs make of a room: OpenSSL, GnuTLS, Python and SQLite's own shell.
-//! Without the program a test is skipped, but never where CI runs.
+//! What other people's programs make of a room: OpenSSL, GnuTLS, Python, Node and SQLite's own
+//! shell. Without the program a test is skipped, but never where CI runs.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -107,6 +107,32 @@ async fn python_is_a_client() {
         .arg(w.bundle_path("bob"))
         .arg(w.address().port().to_string())
         .env("PYTHONUTF8", "1");
+    talks_with_alice(&w, "bob", command).await;
+}
+
+/// Says what it reads, shows what is said.
+const NODE: &str = r#"
+const [cert, port] = process.argv.slice(1);
+const pem = require("fs").readFileSync(cert);
+const room = require("tls").connect({
+  host: "127.0.0.1", port, servername: "localhost", ca: pem, cert: pem, key: pem,
+});
+process.stdin.pipe(room);
+room.pipe(process.stdout);
+room.on("end", () => process.stdin.destroy());
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_is_a_client() {
+    if !tool_or_skip("node", "node_is_a_client") {
+        return;
+    }
+    let w = World::start().await;
+    let mut command = Command::new("node");
+    command
+        .args(["-e", NODE])
+        .arg(w.bundle_path("bob"))
+        .arg(w.address().port().to_string());
     talks_with_alice(&w, "bob", command).await;
 }
 
