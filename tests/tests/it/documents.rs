@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tests::{Peer, Running, World, run, tool_or_skip};
@@ -10,6 +10,7 @@ use wire::limits;
 use wire::{COMMANDS, Code, Line, Reason, Timestamp};
 
 const PROTOCOL: &str = include_str!("../../../PROTOCOL.md");
+const ARCHITECTURE: &str = include_str!("../../../ARCHITECTURE.md");
 const README: &str = include_str!("../../../README.md");
 
 #[tokio::test]
@@ -282,7 +283,7 @@ fn a_test_that_is_not_there_is_noticed() {
 /// Whether `FILE::NAME` is a test that runs.
 fn is_a_test(name: &str) -> bool {
     let (file, name) = name.split_once("::").expect("a file and a name");
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let folder = project().join("tests/tests/it");
     let source = std::fs::read_to_string(folder.join(file).with_extension("rs"));
     let source = source.expect("a file of tests");
     let Some((before, _)) = source.split_once(&format!("fn {name}()")) else {
@@ -332,6 +333,156 @@ fn the_clients_exit_codes_in_the_readme_are_those_that_it_tells() {
     let rows = section(README, "## The client's exit codes").lines();
     let rows = rows.filter_map(|row| number(row.strip_prefix("| ")?.split(' ').next()?));
     assert_eq!(rows.collect::<BTreeSet<_>>(), told);
+}
+
+#[test]
+fn every_function_that_the_architecture_names_is_there() {
+    let whole = ARCHITECTURE.lines().filter(|line| !line.contains("<br>"));
+    let named = whole.flat_map(|line| line.split('`').skip(1).step_by(2));
+    let named: Vec<&str> = named.filter(|code| code.contains(".rs: ")).collect();
+    assert!(named.len() > 40, "only {} are named", named.len());
+    for named in named {
+        // In the steps below a chart the crate is that of the chart.
+        let crates = ["", "server/", "client/"].into_iter();
+        let mut places = crates.map(|within| format!("{within}{named}"));
+        assert!(places.any(|place| is_there(&place)), "there is no {named}");
+    }
+}
+
+#[test]
+fn every_box_of_the_flowcharts_is_a_function_with_its_step_below() {
+    for (of, heading) in [
+        ("server", "## The server, step by step"),
+        ("client", "## The client, step by step"),
+    ] {
+        let page = section(ARCHITECTURE, heading);
+        let chart = fences(page, "mermaid\n").next().expect("a chart");
+        let mut numbers = Vec::new();
+        for label in chart.split('"').skip(1).step_by(2) {
+            let (what, place) = label.split_once("<br>").expect("what, and where");
+            let (number, _) = what.split_once(' ').expect("a number");
+            numbers.push(number.parse::<usize>().expect("a number"));
+            let is_named = place.split(':').next().is_some_and(|p| p.contains('/'));
+            let place = match is_named {
+                true => place.to_owned(),
+                false => format!("{of}/{place}"),
+            };
+            assert!(is_there(&place), "there is no {place}");
+        }
+        numbers.sort_unstable();
+        let steps = page.lines().filter_map(|line| line.split_once(". "));
+        let steps: Vec<usize> = steps.filter_map(|(n, _)| n.parse().ok()).collect();
+        assert_eq!(numbers, steps, "{heading}");
+        assert!((12..=18).contains(&steps.len()), "a chart that can be read");
+        let of = &of[..1];
+        for number in steps.into_iter().skip(1) {
+            let is_led_to = arrows(chart).any(|(_, to)| to == format!("{of}{number}"));
+            // What a person types comes from nowhere else.
+            let is_a_start = of == "c" && number == 12;
+            assert_ne!(is_led_to, is_a_start, "{of}{number}");
+        }
+    }
+}
+
+/// From which box to which the arrows of a chart lead.
+fn arrows(chart: &str) -> impl Iterator<Item = (&str, &str)> {
+    chart.lines().filter_map(|line| {
+        let (from, to) = line.trim().split_once(" -->")?;
+        let to = to.rsplit_once("| ").map_or(to.trim(), |(_, to)| to);
+        Some((first_word(from), first_word(to)))
+    })
+}
+
+fn first_word(text: &str) -> &str {
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    words.next().unwrap_or_default()
+}
+
+#[test]
+fn every_thread_and_task_that_is_started_is_in_the_table() {
+    let table = section(ARCHITECTURE, "## Threads and tasks");
+    let mut starters = 0;
+    for program in ["server", "client"] {
+        let folder = project().join(program).join("src");
+        for file in std::fs::read_dir(folder).expect("a folder") {
+            let file = file.expect("a file").path();
+            let source = std::fs::read_to_string(&file).unwrap_or_default();
+            let code = source
+                .split("#[cfg(test)]\nmod ")
+                .next()
+                .unwrap_or_default();
+            if ["spawn(", "spawn_blocking("]
+                .iter()
+                .any(|starts| code.contains(starts))
+            {
+                starters += 1;
+                let name = file.file_name().and_then(|name| name.to_str());
+                let named = format!("`{program}/{}: ", name.expect("a name"));
+                assert!(table.contains(&named), "{named} starts something");
+            }
+        }
+    }
+    assert!(starters >= 5, "only {starters} files start anything");
+}
+
+#[test]
+fn a_function_that_is_not_there_is_noticed() {
+    assert!(is_there("server/recorder.rs: Recorder::run"));
+    assert!(
+        !is_there("server/recorder.rs: Recorder::ru"),
+        "part of a name"
+    );
+    assert!(
+        !is_there("server/recorder.rs: Patience::run"),
+        "of another type"
+    );
+    assert!(!is_there("server/recorder.rs: run"), "of a type, not free");
+    assert!(
+        !is_there("client/recorder.rs: Recorder::run"),
+        "of another crate"
+    );
+    assert!(
+        is_there("server/session.rs: Session::run"),
+        "of a generic type"
+    );
+    assert!(is_there("server/lib.rs: run"), "a free one");
+}
+
+/// Whether `CRATE/FILE: FUNCTION` or `CRATE/FILE: TYPE::FUNCTION` is in the source.
+fn is_there(place: &str) -> bool {
+    let (file, function) = place.split_once(": ").expect("a file and a function");
+    let (within, file) = file.split_once('/').unwrap_or((file, ""));
+    let source = std::fs::read_to_string(project().join(within).join("src").join(file));
+    let Ok(source) = source else {
+        return false;
+    };
+    let (holder, name) = match function.split_once("::") {
+        Some((holder, name)) => (Some(holder), name),
+        None => (None, function),
+    };
+    let mut is_in_holder = false;
+    source.lines().any(|line| {
+        let is_outermost = line.starts_with(|c: char| c.is_ascii_alphabetic());
+        if is_outermost {
+            // `impl<R> Session<R> {` and `impl Display for Session {` are both of Session.
+            let mut words = line.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+            is_in_holder = line.starts_with("impl") && words.any(|word| holder == Some(word));
+        }
+        let rest = line
+            .split_once("fn ")
+            .and_then(|(_, rest)| rest.strip_prefix(name));
+        let is_it = rest.is_some_and(|rest| rest.starts_with(['(', '<']));
+        is_it
+            && if holder.is_some() {
+                is_in_holder
+            } else {
+                is_outermost
+            }
+    })
+}
+
+fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 // --- transcripts ------------------------------------------------------------------------------
