@@ -9,6 +9,7 @@ use tests::{Peer, Running, World, run, tool_or_skip};
 use wire::limits;
 use wire::{COMMANDS, Code, Line, Reason, Timestamp};
 
+const CONTRIBUTING: &str = include_str!("../../../CONTRIBUTING.md");
 const PROTOCOL: &str = include_str!("../../../PROTOCOL.md");
 const ARCHITECTURE: &str = include_str!("../../../ARCHITECTURE.md");
 const README: &str = include_str!("../../../README.md");
@@ -188,39 +189,11 @@ fn the_commands_in_the_readme_work_in_their_order() {
             return;
         }
     }
-    let lines = fences(README, "sh\n").flat_map(str::lines);
-    let mut commands: Vec<&str> = lines
-        .map(|line| line.split("  #").next().unwrap_or_default().trim())
-        .collect();
+    let mut commands = commands(README);
     commands.retain(|command| !BUILDS.contains(command));
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut server: Option<(Running, String)> = None;
-    for command in &commands {
-        if *command == "server" {
-            // The port that everybody's server takes may be taken.
-            let mut started = Running::spawn(shell("exec server --listen 127.0.0.1:0", &folder));
-            let said = started.expect_err("listening on ");
-            let (_, port) = said.split_once("127.0.0.1:").expect("a port");
-            let port = port.split(' ').next().unwrap_or_default().to_owned();
-            server = Some((started, port));
-            continue;
-        }
-        let mut typed = (*command).to_owned();
-        if let Some((_, port)) = &server {
-            let host = format!("localhost:{port}");
-            typed = typed.replace(&format!("localhost:{}", wire::PORT), &host);
-            typed = typed.replace("--server localhost", &format!("--server {host}"));
-        }
-        let mut running = Running::spawn(shell(&typed, &folder));
-        if command.starts_with("openssl s_client") {
-            running.expect_out("= welcome id=alice ");
-        }
-        running.send("hello\n/quit\n");
-        let ended = running.finish();
-        let told = String::from_utf8_lossy(&ended.stderr);
-        assert!(ended.status.success(), "{command}: {told}");
-    }
     assert_eq!(commands.len(), 12, "{commands:?}");
+    let folder = tempfile::tempdir().expect("a folder");
+    type_in(&folder, &commands);
     let ask = |db: &str, sql: &str| {
         let output = run(
             folder.path(),
@@ -241,6 +214,69 @@ fn the_commands_in_the_readme_work_in_their_order() {
     let file = std::fs::read_to_string(folder.path().join("joins.csv")).expect("a file");
     assert_eq!(file.lines().count(), 4, "{file}");
     assert!(file.contains(",TLSv1.3,"), "{file}");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_contributing_says_of_measuring_can_be_typed() {
+    let mut commands = commands(CONTRIBUTING);
+    commands.retain(|command| !command.starts_with("cargo ") && !command.starts_with("./"));
+    commands.retain(|command| *command != ".ci/run");
+    let measured = commands.last().expect("a command");
+    // As many as it says are too many for a build that is not a release.
+    let few = measured.replace("seq 100000 |", "seq 1000 |");
+    assert_ne!(few, *measured);
+    commands.pop();
+    commands.push(&few);
+    let folder = tempfile::tempdir().expect("a folder");
+    type_in(&folder, &commands);
+    let seen = std::fs::read_to_string(folder.path().join("seen")).expect("a file");
+    assert_eq!(
+        seen.lines().filter(|line| line.contains("] ")).count(),
+        1000
+    );
+}
+
+/// What a page says to type, comments gone.
+#[cfg(unix)]
+fn commands(page: &str) -> Vec<&str> {
+    let lines = fences(page, "sh\n").flat_map(str::lines);
+    lines
+        .map(|line| line.split("  #").next().unwrap_or_default().trim())
+        .filter(|line| !line.is_empty())
+        .collect()
+}
+
+/// Types commands one after the other, a server's end being that of the last. All must succeed.
+#[cfg(unix)]
+fn type_in(folder: &tempfile::TempDir, commands: &[&str]) {
+    let mut server: Option<(Running, String)> = None;
+    for command in commands {
+        if command.starts_with("server") && !command.starts_with("server query") {
+            // The port that everybody's server takes may be taken.
+            let serve = format!("exec {command} --listen 127.0.0.1:0");
+            let mut started = Running::spawn(shell(&serve, folder));
+            let said = started.expect_err("listening on ");
+            let (_, port) = said.split_once("127.0.0.1:").expect("a port");
+            let port = port.split(' ').next().unwrap_or_default().to_owned();
+            server = Some((started, port));
+            continue;
+        }
+        let mut typed = (*command).to_owned();
+        if let Some((_, port)) = &server {
+            let host = format!("localhost:{port}");
+            typed = typed.replace(&format!("localhost:{}", wire::PORT), &host);
+            typed = typed.replace("--server localhost", &format!("--server {host}"));
+        }
+        let mut running = Running::spawn(shell(&typed, folder));
+        if command.starts_with("openssl s_client") {
+            running.expect_out("= welcome id=alice ");
+        }
+        running.send("hello\n/quit\n");
+        let ended = running.finish();
+        let told = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success(), "{command}: {told}");
+    }
 }
 
 #[cfg(unix)]
@@ -336,11 +372,12 @@ fn the_clients_exit_codes_in_the_readme_are_those_that_it_tells() {
 }
 
 #[test]
-fn every_function_that_the_architecture_names_is_there() {
-    let whole = ARCHITECTURE.lines().filter(|line| !line.contains("<br>"));
-    let named = whole.flat_map(|line| line.split('`').skip(1).step_by(2));
-    let named: Vec<&str> = named.filter(|code| code.contains(".rs: ")).collect();
-    assert!(named.len() > 40, "only {} are named", named.len());
+fn every_function_that_the_documents_name_is_there() {
+    let lines = ARCHITECTURE.lines().chain(CONTRIBUTING.lines());
+    let lines = lines.filter(|line| !line.contains("<br>"));
+    let code = lines.flat_map(|line| line.split('`').skip(1).step_by(2));
+    let named: Vec<&str> = code.filter(|code| code.contains(".rs: ")).collect();
+    assert!(named.len() > 50, "only {} are named", named.len());
     for named in named {
         // In the steps below a chart the crate is that of the chart.
         let crates = ["", "server/", "client/"].into_iter();
@@ -423,6 +460,22 @@ fn every_thread_and_task_that_is_started_is_in_the_table() {
         }
     }
     assert!(starters >= 5, "only {starters} files start anything");
+}
+
+#[test]
+fn every_file_that_contributing_names_is_there() {
+    let code = CONTRIBUTING.split('`').skip(1).step_by(2);
+    let is_file = |code: &&str| {
+        let is_path = code
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"./_".contains(&b));
+        is_path && (code.contains('/') || code.ends_with(".md") || code.ends_with(".toml"))
+    };
+    let files: Vec<&str> = code.filter(is_file).collect();
+    assert!(files.len() > 10, "{files:?}");
+    for file in files {
+        assert!(project().join(file).exists(), "there is no {file}");
+    }
 }
 
 #[test]
