@@ -372,6 +372,23 @@ fn the_clients_exit_codes_in_the_readme_are_those_that_it_tells() {
 }
 
 #[test]
+fn every_file_of_the_programs_has_its_row_in_the_architecture() {
+    for program in ["server", "client"] {
+        let heading = format!("The files of `{program}/src/`:\n\n");
+        let (_, table) = ARCHITECTURE.split_once(&heading).expect("a table");
+        let rows = table.lines().take_while(|row| row.starts_with('|'));
+        let rows = rows.filter_map(|row| row.strip_prefix("| `")?.split('`').next());
+        let rows: BTreeSet<String> = rows.map(str::to_owned).collect();
+        let folder = std::fs::read_dir(project().join(program).join("src"));
+        let files = folder.expect("a folder").map(|file| {
+            let name = file.expect("a file").file_name();
+            name.into_string().expect("UTF-8")
+        });
+        assert_eq!(files.collect::<BTreeSet<_>>(), rows, "{program}");
+    }
+}
+
+#[test]
 fn every_function_that_the_documents_name_is_there() {
     let lines = ARCHITECTURE.lines().chain(CONTRIBUTING.lines());
     let lines = lines.filter(|line| !line.contains("<br>"));
