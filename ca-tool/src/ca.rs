@@ -16,7 +16,7 @@ use time::{Date, OffsetDateTime};
 use wire::{ClientId, Role};
 
 use crate::error::{Error, Problem, io_error};
-use crate::folder::{self, Folder, Staged};
+use crate::folder::{self, Folder, Lock, Staged};
 use crate::host::{Host, Reach};
 use crate::index::{Index, Record};
 use crate::issuer::{Holder, Issuer, Signed};
@@ -131,11 +131,12 @@ impl Ca {
         check_empty(path)?;
         let above = folder::parent(path);
         folder::create_folder(above)?;
+        folder::remove_drafts(above)?;
         // All of it is made beside its place, so that a run that is cut short leaves no half CA.
         let draft = Draft::new(above)?;
         let (issuer, key) = Issuer::create(&options.name, now)?;
         let ca = Self {
-            folder: Folder::new(&draft.0),
+            folder: Folder::new(&draft.folder),
             issuer,
         };
         let folder = &ca.folder;
@@ -752,23 +753,33 @@ pub(crate) fn nobody(name: &str, people: &[ClientId]) -> String {
 }
 
 /// A CA's folder before it has its name. Dropped, it is gone.
-struct Draft(PathBuf);
+struct Draft {
+    folder: PathBuf,
+    /// While it is held, this is no leftover of a run that was killed.
+    lock: Option<Lock>,
+}
 
 impl Draft {
     fn new(above: &Path) -> Result<Self, Error> {
-        let path = above.join(folder::temporary_name("ca-")?);
-        folder::create_folder(&path)?;
-        Ok(Self(path))
+        let mut draft = Self {
+            folder: above.join(folder::temporary_name(folder::DRAFT)?),
+            lock: None,
+        };
+        folder::create_folder(&draft.folder)?;
+        draft.lock = Some(Folder::new(&draft.folder).lock()?);
+        Ok(draft)
     }
 
-    fn publish(self, path: &Path) -> Result<(), Error> {
+    fn publish(mut self, path: &Path) -> Result<(), Error> {
         // An empty folder gives way to the new one; if it is not empty any more, this fails.
         match fs::remove_dir(path) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(_) => return Err(taken(path)),
         }
-        fs::rename(&self.0, path).map_err(|error| match check_empty(path) {
+        // Some systems rename no folder in which a file is open.
+        self.lock = None;
+        fs::rename(&self.folder, path).map_err(|error| match check_empty(path) {
             Err(taken) => taken,
             Ok(()) => io_error("make", path)(error),
         })?;
@@ -780,7 +791,7 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         // After the rename it is not there, and no one to tell if it cannot be removed.
-        let _ = fs::remove_dir_all(&self.0);
+        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 

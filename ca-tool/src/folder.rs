@@ -87,10 +87,14 @@ impl Folder {
         self.0.join("settings")
     }
 
+    fn lock_file(&self) -> PathBuf {
+        self.0.join(".lock")
+    }
+
     /// Keeps other runs away, and removes what those before left half done. Waits for one that is
     /// at work, but not for long.
     pub(crate) fn lock(&self) -> Result<Lock, Error> {
-        let path = self.0.join(".lock");
+        let path = self.lock_file();
         let file = os::open_lock(&path).map_err(io_error("open", &path))?;
         let start = Instant::now();
         let mut told = false;
@@ -149,6 +153,42 @@ fn is_folder(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|there| there.is_dir())
 }
 
+/// Removes the folders beside a CA's in which a run of `init` was cut short: they hold keys.
+pub(crate) fn remove_drafts(above: &Path) -> Result<(), Error> {
+    let entries = fs::read_dir(above).into_iter().flatten().flatten();
+    let drafts: Vec<PathBuf> = entries
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .filter(|entry| {
+            let name = entry.file_name();
+            name.to_str().is_some_and(|name| is_temporary(name, DRAFT))
+        })
+        .map(|entry| entry.path())
+        .collect();
+    for draft in drafts {
+        // Its run may give it its name at this very moment: whoever renames it first has it.
+        let ours = above.join(temporary_name(DRAFT)?);
+        if !is_abandoned(&draft) || fs::rename(&draft, &ours).is_err() {
+            continue;
+        }
+        match fs::remove_dir_all(&ours) {
+            Ok(()) => eprintln!(
+                "ca-tool: note: removed {}, which a run that was cut short left",
+                draft.display()
+            ),
+            Err(error) => eprintln!("ca-tool: note: cannot remove {}: {error}", ours.display()),
+        }
+    }
+    Ok(())
+}
+
+/// Whether no run holds a draft's lock. One without a lock was made just now, and holds no key yet.
+fn is_abandoned(draft: &Path) -> bool {
+    let lock = Folder::new(draft).lock_file();
+    let is_file = fs::symlink_metadata(&lock).is_ok_and(|there| there.is_file());
+    let open = || File::options().read(true).write(true).open(&lock);
+    is_file && open().is_ok_and(|file| file.try_lock().is_ok())
+}
+
 /// The plain files of a folder that have a name as [`Staged`] gives it.
 fn temporary_files(folder: &Path) -> Vec<PathBuf> {
     // A folder that cannot be read is told of by whoever needs it.
@@ -156,7 +196,12 @@ fn temporary_files(folder: &Path) -> Vec<PathBuf> {
     entries
         // A symbolic link is none of ours, whatever its name.
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
-        .filter(|entry| entry.file_name().to_str().is_some_and(is_temporary))
+        .filter(|entry| {
+            entry
+                .file_name()
+                .to_str()
+                .is_some_and(|name| is_temporary(name, ""))
+        })
         .map(|entry| entry.path())
         .collect()
 }
@@ -245,10 +290,11 @@ pub(crate) fn temporary_name(kind: &str) -> Result<String, Error> {
     Ok(format!(".{kind}{random}.tmp"))
 }
 
-/// Whether [`Staged`] could have given this name.
-fn is_temporary(name: &str) -> bool {
+/// Whether [`temporary_name`] could have given this name.
+fn is_temporary(name: &str, kind: &str) -> bool {
     let random = name
         .strip_prefix('.')
+        .and_then(|rest| rest.strip_prefix(kind))
         .and_then(|rest| rest.strip_suffix(".tmp"));
     random.is_some_and(|random| {
         random.len() == 2 * TEMPORARY_BYTES
@@ -258,6 +304,8 @@ fn is_temporary(name: &str) -> bool {
     })
 }
 
+/// In the name of a CA's folder that has not its own yet.
+pub(crate) const DRAFT: &str = "ca-";
 /// The random bytes in the name of a temporary file.
 const TEMPORARY_BYTES: usize = 12;
 
@@ -351,9 +399,11 @@ mod tests {
     #[test]
     fn only_names_that_are_given_here_are_temporary() {
         let name = temporary_name("").expect("random bytes");
-        assert!(is_temporary(&name), "{name}");
+        assert!(is_temporary(&name, ""), "{name}");
         let digits = "0123456789abcdef01234567";
-        assert!(is_temporary(&format!(".{digits}.tmp")));
+        assert!(is_temporary(&format!(".{digits}.tmp"), ""));
+        assert!(is_temporary(&format!(".ca-{digits}.tmp"), DRAFT));
+        assert!(!is_temporary(&format!(".{digits}.tmp"), DRAFT));
         for other in [
             format!("{digits}.tmp"),
             format!(".{digits}"),
@@ -365,7 +415,7 @@ mod tests {
             format!(".ca-{digits}.tmp"),
             ".tmp".to_owned(),
         ] {
-            assert!(!is_temporary(&other), "{other}");
+            assert!(!is_temporary(&other, ""), "{other}");
         }
     }
 

@@ -123,6 +123,67 @@ fn a_list_that_was_signed_with_the_last_number_is_not_counted_on_from() {
 }
 
 #[test]
+fn what_a_killed_init_left_is_removed_and_what_a_living_one_makes_is_not() {
+    let above = tempfile::tempdir().expect("a folder");
+    let begin = || {
+        let draft = Draft::new(above.path()).expect("a draft");
+        let folder = Folder::new(&draft.folder);
+        folder::create_folder(&folder.private()).expect("made");
+        folder::write_new(&folder.key(), b"key", Access::Private).expect("written");
+        draft
+    };
+    let mut killed = begin();
+    let left = killed.folder.clone();
+    // As the operating system lets go of what a killed run held.
+    killed.lock = None;
+    std::mem::forget(killed);
+    let living = begin();
+    let digits = "0123456789abcdef01234567";
+    // Not by this program: without its lock, of another name, no folder.
+    let others = [".ca-DIGITS.tmp", ".ca-notes.tmp", ".DIGITS.tmp"];
+    let others = others.map(|name| above.path().join(name.replace("DIGITS", digits)));
+    for other in &others {
+        fs::create_dir(other).expect("made");
+        fs::write(other.join("mine"), "mine").expect("written");
+    }
+    let file = above.path().join(format!(".ca-{digits}0.tmp"));
+    fs::write(&file, "mine").expect("written");
+
+    let ca = Ca::init(&above.path().join("ca"), &InitOptions::named("Other")).expect("a CA");
+    assert!(ca.key().exists());
+    assert!(!left.exists());
+    for other in others {
+        assert!(other.join("mine").exists(), "{}", other.display());
+    }
+    assert!(file.exists());
+    living
+        .publish(&above.path().join("second"))
+        .expect("published");
+    let key = Folder::new(&above.path().join("second")).key();
+    assert_eq!(fs::read(key).expect("a key"), b"key");
+    let entries = fs::read_dir(above.path()).expect("a folder");
+    assert_eq!(entries.count(), 6, "ca, second, and what is of others");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_draft_behind_a_symbolic_link_is_not_removed() {
+    let above = tempfile::tempdir().expect("a folder");
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    fs::write(elsewhere.path().join(".lock"), "").expect("written");
+    let link = above.path().join(".ca-0123456789abcdef01234567.tmp");
+    std::os::unix::fs::symlink(elsewhere.path(), &link).expect("linked");
+    folder::remove_drafts(above.path()).expect("done");
+    assert!(link.is_symlink());
+    assert!(elsewhere.path().join(".lock").exists());
+    // A folder of that name with that lock in it is one.
+    fs::remove_file(&link).expect("removed");
+    fs::rename(elsewhere.keep(), &link).expect("moved");
+    folder::remove_drafts(above.path()).expect("done");
+    assert!(!link.exists());
+}
+
+#[test]
 fn nothing_is_valid_longer_than_the_ca_and_a_ca_that_expired_signs_nothing() {
     let (_above, ca) = new_ca();
     let end = OffsetDateTime::from(ca.says().not_after);
