@@ -174,7 +174,7 @@ pub async fn run(
     let (recorder, asks, views) = recorder.map_err(Failure::Tail)?;
     let mut recording = tokio::spawn(recorder.run());
 
-    let helpers = TaskTracker::new();
+    let watchers = TaskTracker::new();
     let transcript = Transcript::new(views, pages, &limits);
     let (lists, revocations) = watch::channel(match &crl {
         Some((_, list)) => Revocations::List(list.clone()),
@@ -193,10 +193,10 @@ pub async fn run(
             poll_interval: limits.crl_poll_interval,
             stop: stopping.clone(),
         };
-        helpers.spawn(watch.run());
+        watchers.spawn(watch.run());
     }
     if show {
-        helpers.spawn(show::show(
+        watchers.spawn(show::show(
             transcript.clone(),
             tokio::io::stdout(),
             stopping.clone(),
@@ -230,7 +230,7 @@ pub async fn run(
     if accepting.await.is_err() {
         error!("the accept loop failed");
     }
-    helpers.close();
+    watchers.close();
     sessions.close();
     if let Some(ended) = early {
         return ended.map_err(Failure::Panic)?.map_err(Failure::from);
@@ -247,7 +247,7 @@ pub async fn run(
         abandon.cancel();
         sessions.wait().await;
     }
-    helpers.wait().await;
+    watchers.wait().await;
     recording
         .await
         .map_err(Failure::Panic)?
