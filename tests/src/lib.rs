@@ -11,7 +11,7 @@ mod programs;
 mod world;
 
 pub use peer::{Peer, Said, said};
-pub use programs::{Running, Served, Site, program, run, tool_or_skip};
+pub use programs::{Running, Served, Site, program, rare_tool_or_skip, run, tool_or_skip};
 pub use world::{Options, World};
 
 use std::time::Duration;

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use tests::{Running, World, said, tool_or_skip};
+use tests::{Running, World, rare_tool_or_skip, said, tool_or_skip};
 
 /// The flags of the README for `openssl s_client`, as somebody or as nobody.
 fn s_client(w: &World, name: Option<&str>, more: &[&str]) -> Command {
@@ -124,7 +124,7 @@ room.on("end", () => process.stdin.destroy());
 
 #[tokio::test(flavor = "multi_thread")]
 async fn node_is_a_client() {
-    if !tool_or_skip("node", "node_is_a_client") {
+    if !rare_tool_or_skip("node", "node_is_a_client") {
         return;
     }
     let w = World::start().await;
