@@ -269,8 +269,9 @@ impl Running {
     /// Sends it a signal, by its number.
     #[cfg(unix)]
     pub fn signal(&self, signal: &str) {
-        let sent = Command::new("kill")
-            .args([signal, &self.id().to_string()])
+        // The shell's own, because the program of that name is not on every system.
+        let sent = Command::new("sh")
+            .args(["-c", &format!("kill {signal} {}", self.id())])
             .status();
         assert!(
             sent.is_ok_and(|status| status.success()),

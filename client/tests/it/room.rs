@@ -408,7 +408,9 @@ impl Person {
     #[cfg(unix)]
     pub(crate) async fn signal(&self, name: &str) {
         let id = self.child.id().expect("it runs").to_string();
-        let sent = Command::new("kill").args(["-s", name, &id]).status().await;
+        // The shell's own, because the program of that name is not on every system.
+        let kill = format!("kill -s {name} {id}");
+        let sent = Command::new("sh").args(["-c", &kill]).status().await;
         assert!(sent.expect("a signal").success());
     }
 

@@ -926,7 +926,9 @@ fn a_server_whose_output_nobody_reads_still_ends_when_it_is_told_to() {
         "{}",
         String::from_utf8_lossy(&said.stderr)
     );
-    let told = Command::new("kill").arg(server.id().to_string()).status();
+    let told = Command::new("sh")
+        .args(["-c", &format!("kill {}", server.id())])
+        .status();
     assert!(told.is_ok_and(|status| status.success()));
     let begun = Instant::now();
     let status = server.wait().expect("the server ends");
