@@ -161,6 +161,19 @@ impl Peer {
         }
     }
 
+    /// Says so many lines of 4096 bytes and sees each of them: with some thousands, more than the
+    /// system holds for a peer who does not read.
+    pub async fn say_much(&mut self, lines: usize) {
+        let line = format!("{}\n", "x".repeat(4096));
+        // No more at once than a session may have under way, or both ends would wait.
+        for batch in vec![64; lines / 64] {
+            self.send(line.repeat(batch)).await;
+            for _ in 0..batch {
+                self.next_said().await;
+            }
+        }
+    }
+
     /// Every line up to the end of the connection.
     pub async fn rest(&mut self) -> Vec<String> {
         let mut lines = Vec::new();

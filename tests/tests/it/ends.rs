@@ -36,13 +36,7 @@ async fn a_revoked_person_is_out_within_two_seconds_and_stays_out() {
 async fn a_revoked_person_who_reads_nothing_is_out_within_two_seconds_too() {
     let w = World::with(|o| o.limits.line_rate = 0).await;
     let (mut alice, _stalled) = w.pair("alice", "bob").await;
-    let line = format!("{}\n", "x".repeat(4096));
-    for _ in 0..80 {
-        alice.send(line.repeat(64)).await;
-        for _ in 0..64 {
-            alice.next_said().await;
-        }
-    }
+    alice.say_much(5120).await;
     let begun = Instant::now();
     w.revoke("bob");
     w.until("select count(*) = 1 from joins where id = 'bob' and reason = 'revoked'")
@@ -144,13 +138,7 @@ async fn a_server_that_stops_does_not_wait_for_who_reads_nothing() {
     })
     .await;
     let (mut alice, _stalled) = w.pair("alice", "bob").await;
-    let line = format!("{}\n", "x".repeat(4096));
-    for _ in 0..80 {
-        alice.send(line.repeat(64)).await;
-        for _ in 0..64 {
-            alice.next_said().await;
-        }
-    }
+    alice.say_much(5120).await;
     w.stop().await.expect("a good end");
     let open = w.column("select id from joins where left_at is null").await;
     assert_eq!(open, [""; 0]);

@@ -169,13 +169,7 @@ async fn who_takes_nothing_for_too_long_is_cut() {
     .await;
     let (mut alice, stalled) = w.pair("alice", "bob").await;
     // More than the system's own buffers take, so that a write to bob cannot go on.
-    let line = format!("{}\n", "x".repeat(4096));
-    for _ in 0..100 {
-        alice.send(line.repeat(64)).await;
-        for _ in 0..64 {
-            alice.next_said().await;
-        }
-    }
+    alice.say_much(6400).await;
     w.until("select count(*) = 1 from joins where id = 'bob' and reason = 'stalled'")
         .await;
     drop(stalled);
