@@ -1,6 +1,7 @@
 //! The command line as it is typed, and the configuration as it is true.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{ArgAction, Parser};
 use pki::Bundle;
@@ -24,6 +25,9 @@ pub struct Args {
     /// How much of what was said before is shown: none, the last N entries, or everything
     #[arg(long, value_name = "head|N|all", default_value = "head", value_parser = parse_since)]
     pub since: Since,
+    /// Try for so long to come back when the connection is lost; 0 for not at all [default: for ever]
+    #[arg(long, value_name = "SECONDS")]
+    pub give_up_after: Option<u64>,
     /// Show times in UTC, not in your own zone
     #[arg(long)]
     pub utc: bool,
@@ -58,6 +62,8 @@ pub struct Config {
     pub target: Target,
     /// From where on.
     pub since: Since,
+    /// For how long a lost connection is tried to be had again; `None` for ever.
+    pub give_up_after: Option<Duration>,
     /// The form of the output.
     pub form: Form,
     /// How times are shown.
@@ -77,11 +83,13 @@ impl Args {
             exit: Exit::Other,
             sentence: error.to_string(),
             hint: error.hint().map(str::to_owned),
+            may_pass: false,
         })?;
         let target = target(self.server.as_deref(), &bundle, &self.cert)?;
         Ok(Config {
             target,
             since: self.since,
+            give_up_after: self.give_up_after.map(Duration::from_secs),
             form: self.form(),
             clock: if self.utc {
                 Clock::utc()
@@ -108,6 +116,7 @@ fn target(server: Option<&str>, bundle: &Bundle, cert: &Path) -> Result<Target, 
         exit: Exit::Usage,
         sentence,
         hint: Some(hint.to_owned()),
+        may_pass: false,
     };
     if let Some(server) = server {
         return Target::parse(server).map_err(|error: TargetError| {

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use bytes::BytesMut;
 use rustls::CipherSuite;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -27,7 +27,7 @@ use crate::target::Target;
 
 /// A connection that the server has greeted.
 #[derive(Debug)]
-pub struct Connected {
+pub struct Connected<S = TlsStream<TcpStream>> {
     /// Who the server says we are, and what room this is.
     pub welcome: Welcome,
     /// The greeting as it came.
@@ -40,9 +40,9 @@ pub struct Connected {
     pub interface: Option<String>,
     /// The address that answered.
     pub server: SocketAddr,
-    scene: Arc<Scene>,
-    stream: TlsStream<TcpStream>,
-    incoming: Incoming,
+    pub(crate) scene: Arc<Scene>,
+    pub(crate) stream: S,
+    pub(crate) incoming: Incoming,
 }
 
 /// How a connection is protected, in the words of the trade.
@@ -209,10 +209,24 @@ pub(crate) fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-impl Connected {
+impl<S: AsyncRead + AsyncWrite> Connected<S> {
     /// The task that owns this connection from here on.
-    pub fn into_link(self, outbox: Outbox) -> Link {
+    pub fn into_link(self, outbox: Outbox) -> Link<S> {
         Link::new(self.stream, self.incoming, outbox, self.scene)
+    }
+
+    /// `as alice from 192.0.2.7 via eth0 to "Networks 101" at chat.example:27332 (TLS 1.3, ...)`
+    pub fn describe(&self) -> String {
+        let (welcome, target) = (&self.welcome, &self.scene.target);
+        let via = match &self.interface {
+            Some(interface) => format!(" via {interface}"),
+            None => String::new(),
+        };
+        let tls = &self.tls;
+        format!(
+            "as {} from {}{via} to \"{}\" at {target} ({}, {}, {})",
+            welcome.id, welcome.ip, welcome.room, tls.version, tls.key_exchange, tls.cipher
+        )
     }
 }
 

@@ -58,6 +58,14 @@ impl Course {
     }
 
     fn start(&mut self) {
+        if self.outbox.last.is_none()
+            && let Some((begun_at, head)) = self.missed()
+        {
+            // No entry has come yet by which to follow on, so what we missed is asked for.
+            self.stage = Stage::Replaying;
+            let count = head - begun_at;
+            return self.write(&format!("/history {count} before {}", head + 1));
+        }
         match (self.outbox.last, self.outbox.since) {
             (None, Since::Last(count)) if count > 0 => {
                 self.stage = Stage::Replaying;
@@ -67,6 +75,12 @@ impl Course {
             (None, Since::Head | Since::Last(_)) => self.follow("head"),
             (Some((seq, at)), _) => self.follow(&format!("{seq} {at}")),
         }
+    }
+
+    /// The newest entry when we first came and the one now, if they differ.
+    fn missed(&self) -> Option<(u64, u64)> {
+        let missed = self.outbox.begun_at.zip(self.outbox.head);
+        missed.filter(|(begun_at, head)| begun_at < head)
     }
 
     fn follow(&mut self, from: &str) {
@@ -106,6 +120,7 @@ impl Course {
     pub(crate) fn quit(&mut self) {
         if !self.quitting {
             self.quitting = true;
+            self.outbox.quits = true;
             self.write("/quit");
         }
     }
@@ -180,6 +195,9 @@ impl Course {
             (Reply::End(_), Stage::Replaying) => self.follow_on(),
             (Reply::At(seq), Stage::CatchingUp) => {
                 self.stage = Stage::Following;
+                if self.outbox.last.is_none() {
+                    self.outbox.begun_at = Some(seq);
+                }
                 self.owed.push_back(Event::CaughtUp(seq));
             }
             (Reply::Ok { nonce, seq }, _) => {
@@ -211,9 +229,11 @@ impl Course {
     }
 
     fn hear_refusal(&mut self, refusal: Refusal) {
-        if refusal.code == Code::OtherHistory && self.outbox.last.take().is_some() {
-            self.owed.push_back(Event::OtherHistory);
-            // What was not acknowledged was sent already, right after the refused /follow.
+        if refusal.code == Code::OtherHistory && self.outbox.last.is_some() {
+            self.outbox.forget_entries();
+            self.owed.push_back(Event::OtherHistory { set_aside: 0 });
+            // What was not acknowledged was sent already, right after the refused /follow. That is
+            // right: it is the same room, brought back from a copy, and each is stored once in it.
             let unanswered = self.outbox.set_aside();
             self.start();
             self.outbox.take_back(unanswered);

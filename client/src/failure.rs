@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use pki::Certificate;
 use rustls::AlertDescription as Alert;
 use rustls::CertificateError as Judged;
-use wire::{Code, Refusal};
+use wire::{Code, Reason, Refusal};
 
 use crate::clock::Clock;
 use crate::target::Target;
@@ -55,6 +55,8 @@ pub struct Failure {
     pub sentence: String,
     /// What to do about it.
     pub hint: Option<String>,
+    /// Whether it may be over when it is tried again later.
+    pub may_pass: bool,
 }
 
 impl fmt::Display for Failure {
@@ -76,6 +78,33 @@ pub struct Scene {
     pub anchor: String,
     /// How times are shown.
     pub clock: Clock,
+}
+
+#[cfg(test)]
+impl Scene {
+    /// A scene for tests that end.
+    pub(crate) fn example() -> Self {
+        let name = pki::Name::default();
+        Self {
+            target: Target::parse("chat.example").expect("a target"),
+            own: pki::Certificate {
+                subject: name.clone(),
+                issuer: name,
+                serial: pki::Serial::new(&[7]),
+                fingerprint: pki::Fingerprint::of(b""),
+                not_before: SystemTime::UNIX_EPOCH,
+                not_after: SystemTime::UNIX_EPOCH,
+                dns_names: Vec::new(),
+                addresses: Vec::new(),
+                emails: Vec::new(),
+                purposes: Vec::new(),
+                is_ca: false,
+                key: String::new(),
+            },
+            anchor: String::new(),
+            clock: Clock::utc(),
+        }
+    }
 }
 
 /// What went wrong.
@@ -116,8 +145,49 @@ pub enum Cause {
     },
 }
 
+impl Cause {
+    /// Whether it may be over when it is tried again later. What somebody decided, or what a
+    /// certificate says, does not change by asking again.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Cause::Unresolved(_)
+            | Cause::Unreachable(_)
+            | Cause::Slow
+            | Cause::ClosedEarly
+            | Cause::Lost(_)
+            | Cause::Silent
+            // A network that wants to be logged in to answers like this for a while.
+            | Cause::Tls(rustls::Error::InvalidMessage(_)) => true,
+            Cause::Refused(refusal) => refusal.code == Code::TryLater,
+            Cause::Bye { reason, .. } => matches!(
+                Reason::parse(reason),
+                Some(
+                    Reason::ShuttingDown
+                        | Reason::ServerCrash
+                        | Reason::Lost
+                        | Reason::Silent
+                        | Reason::Stalled
+                )
+            ),
+            Cause::OwnDates
+            | Cause::Setup(_)
+            | Cause::Endless
+            | Cause::OtherProtocol
+            | Cause::OtherName(_)
+            | Cause::Tls(_) => false,
+        }
+    }
+}
+
 /// Explains a failure.
 pub fn explain(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
+    Failure {
+        may_pass: cause.may_pass(),
+        ..in_words(cause, scene, now)
+    }
+}
+
+fn in_words(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
     let target = &scene.target;
     match cause {
         Cause::OwnDates => explain_own_dates(scene, now),
@@ -185,6 +255,7 @@ fn failure(exit: Exit, sentence: impl Into<String>) -> Failure {
         exit,
         sentence: sentence.into(),
         hint: None,
+        may_pass: false,
     }
 }
 
@@ -406,12 +477,12 @@ fn explain_bye(reason: &str, words: &str) -> Failure {
         words => format!("{} ({})", sanitise(words), sanitise(reason)),
     };
     let ended = failure(Exit::Ended, format!("the server ended the session: {why}"));
-    match wire::Reason::parse(reason) {
-        Some(wire::Reason::Replaced) => ended.hint(
+    match Reason::parse(reason) {
+        Some(Reason::Replaced) => ended.hint(
             "somebody with the same certificate entered; two terminals at once need a server with `--same-id allow`",
         ),
-        Some(wire::Reason::Revoked | wire::Reason::Expired) => ended.hint(ASK_FOR_NEW),
-        Some(wire::Reason::ShuttingDown) => ended.hint("connect again when the server is back"),
+        Some(Reason::Revoked | Reason::Expired) => ended.hint(ASK_FOR_NEW),
+        Some(Reason::ShuttingDown) => ended.hint("connect again when the server is back"),
         _ => ended,
     }
 }

@@ -3,7 +3,7 @@
 //! [`connect`] brings a person as far as the server's greeting and claims nothing before it. From
 //! there a [`Link`] owns the connection and speaks the dialect `countersign/1`; others hold a
 //! [`Handle`] to say things and a channel of [`Event`]s to hear them. What must outlive one
-//! connection is in one place, the [`Outbox`]. The plain mode in [`plain`] is built on nothing else.
+//! connection is in one place, the [`Outbox`]; a [`Stay`] takes it to the next one. The plain mode in [`plain`] is built on nothing else.
 // No SQL here and nothing that signs: a person's end needs neither.
 
 mod args;
@@ -14,6 +14,7 @@ mod failure;
 mod form;
 mod link;
 mod outbox;
+mod stay;
 mod target;
 mod terminal;
 mod typed;
@@ -28,5 +29,6 @@ pub use failure::{Cause, Exit, Failure, Scene, explain};
 pub use form::Form;
 pub use link::{End, Link};
 pub use outbox::{Event, Gone, Handle, Outbox, Place, Since, open};
+pub use stay::{Dial, Door, Left, Stay};
 pub use target::{Target, TargetError};
 pub use terminal::tell;

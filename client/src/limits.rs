@@ -23,6 +23,15 @@ pub const FAREWELL_TIMEOUT: Duration = Duration::from_secs(10);
 /// To send our close_notify once everything is said.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The longest first pause before a lost connection is tried again; each bound is twice the last.
+pub const PAUSE_FIRST: Duration = Duration::from_millis(500);
+
+/// The longest pause of all.
+pub const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// How long a connection must have lasted before the pauses begin at the shortest again.
+pub const HEALTH_BEFORE_RESET: Duration = Duration::from_secs(60);
+
 /// At the end of standard input, without any entry, before our own last line is no longer waited
 /// for.
 pub const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(10);

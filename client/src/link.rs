@@ -293,10 +293,8 @@ mod tests {
     use wire::Line;
 
     use super::*;
-    use crate::clock::Clock;
     use crate::failure::Exit;
     use crate::outbox::{Handle, Since, open};
-    use crate::target::Target;
 
     /// A link over memory, where time can be paused, and the server's end of it.
     struct World {
@@ -315,7 +313,7 @@ mod tests {
         fn go_on(handle: Handle, outbox: Outbox, events: mpsc::Receiver<Event>) -> Self {
             // A small pipe, so that both ends often have to wait for one another.
             let (client, server) = duplex(256);
-            let link = Link::new(client, Incoming::new(), outbox, Arc::new(scene()));
+            let link = Link::new(client, Incoming::new(), outbox, Arc::new(Scene::example()));
             Self {
                 handle,
                 events,
@@ -338,29 +336,6 @@ mod tests {
 
         async fn end(self) -> End {
             self.link.await.expect("the link ends").0
-        }
-    }
-
-    fn scene() -> Scene {
-        let name = pki::Name::default();
-        Scene {
-            target: Target::parse("chat.example").expect("a target"),
-            own: pki::Certificate {
-                subject: name.clone(),
-                issuer: name,
-                serial: pki::Serial::new(&[7]),
-                fingerprint: pki::Fingerprint::of(b""),
-                not_before: SystemTime::UNIX_EPOCH,
-                not_after: SystemTime::UNIX_EPOCH,
-                dns_names: Vec::new(),
-                addresses: Vec::new(),
-                emails: Vec::new(),
-                purposes: Vec::new(),
-                is_ca: false,
-                key: String::new(),
-            },
-            anchor: String::new(),
-            clock: Clock::utc(),
         }
     }
 
@@ -549,7 +524,10 @@ mod tests {
             .send("! other-history - entry 7 is another one here")
             .await;
         assert_eq!(world.next().await, "/follow head");
-        assert_eq!(world.events.recv().await, Some(Event::OtherHistory));
+        assert_eq!(
+            world.events.recv().await,
+            Some(Event::OtherHistory { set_aside: 0 })
+        );
     }
 
     #[tokio::test]

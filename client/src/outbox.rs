@@ -5,11 +5,12 @@
 //! acknowledged, under the same names, and follows on from the last entry: no gap, no duplicate.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use wire::limits::{RUN_CHARS_MAX, UNACKNOWLEDGED_LINES_MAX};
-use wire::{Entry, Line, Nonce, Refusal, Reply, Run, Timestamp};
+use wire::{Entry, Line, Nonce, Refusal, Reply, Run, Timestamp, Welcome};
 
 use crate::limits::{EVENTS_MAX, ORDERS_MAX};
 
@@ -38,6 +39,9 @@ pub fn open(
         leave,
         since,
         wire_too,
+        quits: false,
+        begun_at: None,
+        head: None,
         last: None,
         unacknowledged: VecDeque::new(),
     };
@@ -76,7 +80,26 @@ pub enum Event {
         came: u64,
     },
     /// The transcript is not the one that was followed before; the link has started afresh.
-    OtherHistory,
+    OtherHistory {
+        /// The unacknowledged lines that were not sent again, because it is another database.
+        set_aside: usize,
+    },
+    /// There is no connection now.
+    Lost {
+        /// Why.
+        why: String,
+        /// When the next try comes.
+        pause: Duration,
+    },
+    /// There is a connection again.
+    Back {
+        /// Who the server says we are, and what room this is.
+        welcome: Box<Welcome>,
+        /// The greeting as it came.
+        greeting: String,
+        /// How, in words: [`Connected::describe`](crate::Connected::describe).
+        words: String,
+    },
     /// A line that breaks the grammar, in words; it was ignored.
     Garbled(String),
 }
@@ -188,6 +211,12 @@ pub struct Outbox {
     pub(crate) leave: CancellationToken,
     pub(crate) since: Since,
     pub(crate) wire_too: bool,
+    /// Whether `/quit` was said.
+    pub(crate) quits: bool,
+    /// The newest entry when nothing older was wanted, while none has come.
+    pub(crate) begun_at: Option<u64>,
+    /// The newest entry when a lost connection was had again.
+    pub(crate) head: Option<u64>,
     /// The last entry that was handed over, by which the next link follows on.
     pub(crate) last: Option<(u64, Timestamp)>,
     unacknowledged: VecDeque<(Nonce, Line)>,
@@ -217,6 +246,25 @@ impl Outbox {
     /// Puts them back.
     pub(crate) fn take_back(&mut self, lines: VecDeque<(Nonce, Line)>) {
         self.unacknowledged = lines;
+    }
+
+    /// Forgets what belongs to another database; the lines of which nobody there knows.
+    pub(crate) fn begin_afresh(&mut self) -> VecDeque<(Nonce, Line)> {
+        self.forget_entries();
+        self.set_aside()
+    }
+
+    /// What was asked for at the start was asked of the old record.
+    pub(crate) fn forget_entries(&mut self) {
+        self.since = Since::Head;
+        self.last = None;
+        self.begun_at = None;
+        self.head = None;
+    }
+
+    /// Whether the person has nothing more to say and to hear.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.quits || self.leave.is_cancelled() || self.events.is_closed()
     }
 
     /// Whether the line was waited for; it no longer is.

@@ -2,20 +2,21 @@
 //! standard error. It is built on nothing but what the library gives to everybody.
 
 use std::io::{self, BufWriter, Stdout};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use wire::{Code, Refusal, Reply};
 
 use crate::args::Config;
-use crate::connect::{Connected, connect};
+use crate::connect::Connected;
 use crate::failure::{Exit, Failure};
 use crate::form::{Form, Printer};
 use crate::limits::{CATCH_UP_TIMEOUT, READ_BYTES_MAX};
 use crate::link::End;
 use crate::outbox::{Event, Gone, Handle, Place, Since, open};
-use crate::target::Target;
+use crate::stay::{Dial as _, Door, Left, Pauses, Stay};
 use crate::terminal::{stdout_columns, tell};
 use crate::typed::{self, Typed};
 
@@ -24,16 +25,20 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
     for warning in &config.warnings {
         tell(warning);
     }
-    let connecting = connect(&config.bundle, &config.target, &config.clock);
+    let mut door = Door {
+        bundle: config.bundle,
+        target: config.target,
+        clock: config.clock.clone(),
+    };
     let connected = tokio::select! {
-        connected = connecting => match connected {
+        connected = enter(&mut door, config.give_up_after) => match connected {
             Ok(connected) => connected,
             Err(failure) => return report(&failure),
         },
         // Nothing was said yet, so nothing is lost.
         () = leave.cancelled() => return Exit::Done,
     };
-    tell(&describe(&connected, &config.target));
+    tell(&format!("connected {}", connected.describe()));
     let (handle, outbox, events) = match open(config.since, config.form == Form::Raw) {
         Ok(opened) => opened,
         Err(error) => {
@@ -57,13 +62,10 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
     };
     let mut talk = Talk::new(printer, config.since, connected.welcome.head);
     talk.print(|printer| printer.greeting(&connected.welcome, &connected.greeting));
-    let link = tokio::spawn(async move {
-        let (end, outbox) = connected.into_link(outbox).run().await;
-        // With the outbox goes the sender of events, which ends the talk.
-        (end, outbox.unacknowledged().len())
-    });
+    // With the outbox goes the sender of events, which ends the talk.
+    let stay = tokio::spawn(Stay::new(door, outbox, config.give_up_after).run(connected));
     talk.run(handle, events, read_stdin()).await;
-    let (end, unacknowledged) = match link.await {
+    let left = match stay.await {
         Ok(ended) => ended,
         Err(error) => {
             tell(&format!("error: the connection's task failed: {error}"));
@@ -71,7 +73,38 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
         }
     };
     forward.abort();
-    talk.conclude(&end, unacknowledged)
+    talk.conclude(&left)
+}
+
+/// The first time in. Only a server that asks for it is waited for: who mistyped the host wants to
+/// know at once.
+async fn enter(door: &mut Door, give_up_after: Option<Duration>) -> Result<Connected, Failure> {
+    let begin = Instant::now();
+    let mut pauses = Pauses::default();
+    loop {
+        let failure = match door.dial().await {
+            Ok(connected) => return Ok(connected),
+            Err(failure) => failure,
+        };
+        let is_over = give_up_after.is_some_and(|after| begin.elapsed() >= after);
+        if failure.exit != Exit::NotAdmitted || !failure.may_pass || is_over {
+            return Err(failure);
+        }
+        let left = give_up_after.map(|after| after.saturating_sub(begin.elapsed()));
+        let pause = pauses.next(getrandom::u64().ok());
+        let pause = left.map_or(pause, |left| pause.min(left));
+        tell(&format!("{failure}; trying again in {}", seconds(pause)));
+        sleep(pause).await;
+    }
+}
+
+/// `0.3 s`, `4 s`
+fn seconds(pause: Duration) -> String {
+    if pause < Duration::from_secs(1) {
+        format!("{:.1} s", pause.as_secs_f32())
+    } else {
+        format!("{:.0} s", pause.as_secs_f32())
+    }
 }
 
 /// Tells a failure and its hint.
@@ -81,20 +114,6 @@ pub fn report(failure: &Failure) -> Exit {
         tell(&format!("hint: {hint}"));
     }
     failure.exit
-}
-
-/// `connected as alice from 192.0.2.7 via eth0 to "Networks 101" at chat.example:27332 (TLS 1.3, ...)`
-fn describe(connected: &Connected, target: &Target) -> String {
-    let welcome = &connected.welcome;
-    let via = match &connected.interface {
-        Some(interface) => format!(" via {interface}"),
-        None => String::new(),
-    };
-    let tls = &connected.tls;
-    format!(
-        "connected as {} from {}{via} to \"{}\" at {target} ({}, {}, {})",
-        welcome.id, welcome.ip, welcome.room, tls.version, tls.key_exchange, tls.cipher
-    )
 }
 
 /// Reads standard input on a thread of its own: a read of a terminal cannot be cancelled, and
@@ -119,6 +138,8 @@ struct Talk {
     ended: bool,
     /// Whether `/quit` was said.
     quit: bool,
+    /// Whether there is no connection now.
+    offline: bool,
     waits: Waits,
 }
 
@@ -156,6 +177,7 @@ impl Talk {
             refused: false,
             ended: false,
             quit: false,
+            offline: false,
             waits: Waits {
                 unanswered: 0,
                 pings: 0,
@@ -174,8 +196,15 @@ impl Talk {
     ) {
         loop {
             let done = self.ended && !self.quit && self.waits.are_over();
+            if done && self.offline {
+                // Nothing is waited for, so nothing needs a connection.
+                handle.quit();
+                self.quit = true;
+                continue;
+            }
             let patience = self.waits.by;
-            let only_entries = self.ended && !self.quit && self.waits.unanswered == 0 && !done;
+            let only_entries =
+                self.ended && !self.quit && self.waits.unanswered == 0 && !done && !self.offline;
             tokio::select! {
                 event = events.recv() => {
                     let Some(event) = event else {
@@ -257,10 +286,46 @@ impl Talk {
             Event::Disorder { after, came } => tell(&format!(
                 "warning: the server sent entry {came} after entry {after}; the record here is not complete or not in order"
             )),
-            Event::OtherHistory => tell(
-                "warning: the server's record is not the one that was followed before; starting afresh",
-            ),
+            Event::OtherHistory { set_aside } => self.hear_other_history(set_aside),
+            Event::Lost { why, pause } => {
+                let state = if self.offline {
+                    "still no connection"
+                } else {
+                    "connection lost"
+                };
+                self.offline = true;
+                // What was asked on a connection is not answered on another.
+                self.waits.pings = 0;
+                tell(&format!(
+                    "{state} ({why}); trying again in {}",
+                    seconds(pause)
+                ));
+            }
+            Event::Back {
+                welcome,
+                greeting,
+                words,
+            } => {
+                self.offline = false;
+                tell(&format!("connected again {words}"));
+                self.print(|printer| printer.greeting(&welcome, &greeting));
+            }
             Event::Garbled(words) => tell(&format!("warning: {words}; it was ignored")),
+        }
+    }
+
+    fn hear_other_history(&mut self, set_aside: usize) {
+        // Entries are numbered anew, so no number of the old ones is waited for.
+        self.waits.until = 0;
+        self.waits.shown = 0;
+        self.waits.unanswered = self.waits.unanswered.saturating_sub(set_aside as u64);
+        tell(
+            "warning: this is another history than the one that was followed before; starting afresh from its newest entry",
+        );
+        if set_aside > 0 {
+            tell(&format!(
+                "warning: {set_aside} of the lines were not acknowledged before, and are not sent again into another history"
+            ));
         }
     }
 
@@ -318,17 +383,25 @@ impl Talk {
         }
     }
 
-    fn conclude(mut self, end: &End, unacknowledged: usize) -> Exit {
+    fn conclude(mut self, left: &Left) -> Exit {
         self.print(Printer::flush);
+        let unsent = self
+            .waits
+            .unanswered
+            .saturating_sub(left.unacknowledged as u64);
+        if unsent > 0 {
+            tell(&format!("warning: {unsent} of the lines were not sent"));
+        }
+        let unacknowledged = left.unacknowledged + left.set_aside;
         if unacknowledged > 0 {
             tell(&format!(
                 "warning: the server did not acknowledge {unacknowledged} of the lines; they may be in the record or not"
             ));
         }
-        if let End::Failed(failure) = end {
+        if let End::Failed(failure) = &left.end {
             return report(failure);
         }
-        if self.refused || unacknowledged > 0 || self.output == Output::Failed {
+        if self.refused || unsent > 0 || unacknowledged > 0 || self.output == Output::Failed {
             return Exit::Other;
         }
         Exit::Done

@@ -145,9 +145,21 @@ impl Site {
 
     /// The same, with the command that starts `server` in the caller's hands.
     pub fn serve_by(&self, mut command: Command) -> Served {
+        command.args(["--listen", "127.0.0.1:0"]);
+        self.listen(command)
+    }
+
+    /// Starts `server` where another one listened before.
+    pub fn serve_again(&self, address: SocketAddr, arguments: &[&str]) -> Served {
+        let mut command = Command::new(program("server"));
         command
-            .args(["--listen", "127.0.0.1:0"])
-            .current_dir(self.folder());
+            .args(["--listen", &address.to_string()])
+            .args(arguments);
+        self.listen(command)
+    }
+
+    fn listen(&self, mut command: Command) -> Served {
+        command.current_dir(self.folder());
         let mut program = Running::spawn(command);
         let said = program.expect_err("listening on ");
         let address = said

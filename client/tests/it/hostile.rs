@@ -26,7 +26,7 @@ async fn a_server_that_gives_us_another_name_is_not_believed() {
 #[tokio::test]
 async fn gaps_and_steps_back_are_told() {
     let room = Room::open().await;
-    let alice = room.alice(&["--bare"]);
+    let alice = room.alice(&["--bare", "--give-up-after", "0"]);
     let mut session = room.enter().await;
     for seq in [42, 44, 43, 45] {
         session.send(&entry(seq, "x")).await;
@@ -113,7 +113,7 @@ async fn a_terminal_is_shown_no_escape_and_no_false_stamp() {
         .bundle(&leaf, &room.authority, &[("server", &server)]);
     let path = room.write("alice.pem", &bundle);
     let run = format!(
-        "stty rows 24 cols 40 -echo; exec '{}' --cert '{}' --raw",
+        "stty rows 24 cols 40 -echo; exec '{}' --cert '{}' --raw --give-up-after 0",
         env!("CARGO_BIN_EXE_client"),
         path.display()
     );

@@ -3,4 +3,5 @@
 mod hostile;
 mod refusals;
 mod room;
+mod stay;
 mod talk;

@@ -182,7 +182,7 @@ async fn a_refusal_in_the_rooms_own_words_is_told() {
         ("! try-later - disk full", "disk full", "try again later"),
     ] {
         let room = Room::open().await;
-        let alice = room.alice(&[]);
+        let alice = room.alice(&["--give-up-after", "0"]);
         let mut session = room.accept().await;
         session.send(refusal).await;
         let outcome = alice.ends_by_itself().await;

@@ -479,8 +479,9 @@ fn without_revocation_a_server_warns_and_lets_the_revoked_in() {
 fn a_server_that_is_stopped_says_so_and_has_stored_all_that_it_acknowledged() {
     let site = site();
     let served = site.serve(&["--line-rate", "0"]);
-    let mut alice = site.enter(&served, "alice", &["--raw"]);
-    let bob = site.enter(&served, "bob", &["--raw"]);
+    // How it ends is what is told here, so nobody waits for it to be back.
+    let mut alice = site.enter(&served, "alice", &["--raw", "--give-up-after", "0"]);
+    let bob = site.enter(&served, "bob", &["--raw", "--give-up-after", "0"]);
     // Less than a pipe holds, and more than is said at once.
     let lines: String = (0..5000).map(|number| format!("line {number}\n")).collect();
     alice.send(&lines);
@@ -572,7 +573,7 @@ async fn a_second_signal_does_not_wait_for_anybody() {
 fn after_a_crash_sessions_end_when_the_server_was_last_known_to_run() {
     let site = site();
     let served = site.serve(&[]);
-    let mut alice = site.enter(&served, "alice", &["--bare"]);
+    let mut alice = site.enter(&served, "alice", &["--bare", "--give-up-after", "0"]);
     alice.send("hello\n");
     alice.expect_out("hello");
     served.program.signal("-KILL");
@@ -936,4 +937,49 @@ fn a_server_whose_output_nobody_reads_still_ends_when_it_is_told_to() {
         status.success() && begun.elapsed() < Duration::from_secs(10),
         "{status}"
     );
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_piped_while_the_server_is_killed_and_started_again_is_stored_once_and_in_order() {
+    let site = site();
+    let served = site.serve(&["--line-rate", "0"]);
+    let address = served.address;
+    let mut bob = site.enter(&served, "bob", &["--bare"]);
+    let mut alice = site.enter(&served, "alice", &["--bare"]);
+    // Far more than the window, and less than a pipe holds.
+    let lines: Vec<String> = (0..5000).map(|number| format!("line {number}")).collect();
+    let (before, after) = lines.split_at(4000);
+    alice.send(&(before.join("\n") + "\n"));
+    alice.expect_out("line 100");
+    served.program.signal("-KILL");
+    assert_eq!(end(served.program).code, None);
+    alice.expect_err("connection lost");
+    bob.expect_err("connection lost");
+    alice.send(&(after.join("\n") + "\n"));
+    alice.close_input();
+    let served = site.serve_again(address, &["--line-rate", "0"]);
+    bob.expect_err("connected again as bob");
+    let alice = finish(alice);
+    assert_eq!(alice.code, Some(0), "{}", alice.err);
+    assert!(
+        alice.err.contains("connected again as alice"),
+        "{}",
+        alice.err
+    );
+    let stored = site.query("select text from history where kind = 'message' order by seq");
+    assert_eq!(stored, lines);
+    // Who said them and who only listened saw each of them once.
+    bob.expect_out("line 4999");
+    let bob = finish(bob);
+    assert_eq!(bob.code, Some(0), "{}", bob.err);
+    let shown = |out: &str| -> Vec<String> {
+        let texts = out
+            .lines()
+            .map(|line| line.replace("[alice@127.0.0.1] ", ""));
+        texts.collect()
+    };
+    assert_eq!(shown(&alice.out), lines);
+    assert_eq!(shown(&bob.out), lines);
+    drop(served);
 }

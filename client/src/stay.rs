@@ -1,0 +1,411 @@
+//! Stays in the room through trouble: link after link over one outbox, with growing pauses.
+//!
+//! What will not change by waiting is not tried again: [`Failure::may_pass`] says which is which.
+
+use std::time::Duration;
+
+use pki::Bundle;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep};
+use tokio_rustls::client::TlsStream;
+
+use crate::clock::Clock;
+use crate::connect::{Connected, connect};
+use crate::failure::{Exit, Failure};
+use crate::limits::{HEALTH_BEFORE_RESET, PAUSE_FIRST, PAUSE_MAX};
+use crate::link::End;
+use crate::outbox::{Event, Outbox};
+use crate::target::Target;
+
+/// The task that owns an outbox and takes it from one connection to the next.
+#[derive(Debug)]
+pub struct Stay<D> {
+    dial: D,
+    outbox: Outbox,
+    give_up_after: Option<Duration>,
+    pauses: Pauses,
+    /// The database that was followed so far.
+    epoch: String,
+    set_aside: usize,
+}
+
+/// How connections are made: over the network, or over memory where time is paused.
+pub trait Dial: Send {
+    /// What a connection is made of.
+    type Stream: AsyncRead + AsyncWrite + Send;
+
+    /// Connects and waits for the greeting. May be cancelled.
+    fn dial(&mut self) -> impl Future<Output = Result<Connected<Self::Stream>, Failure>> + Send;
+}
+
+/// The way over the network: who we are, and where to.
+#[derive(Debug)]
+pub struct Door {
+    /// Who we are.
+    pub bundle: Bundle,
+    /// Where to.
+    pub target: Target,
+    /// How times are shown in failures.
+    pub clock: Clock,
+}
+
+/// How it all ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// How the last connection ended, or the last try to have one.
+    pub end: End,
+    /// The lines of which nobody knows whether they were stored.
+    pub unacknowledged: usize,
+    /// How many more there are of which another database can no longer be asked.
+    pub set_aside: usize,
+}
+
+impl Dial for Door {
+    type Stream = TlsStream<TcpStream>;
+
+    async fn dial(&mut self) -> Result<Connected, Failure> {
+        connect(&self.bundle, &self.target, &self.clock).await
+    }
+}
+
+impl<D: Dial> Stay<D> {
+    /// Without `give_up_after`, a lost connection is tried to be had again for ever; with zero,
+    /// never.
+    pub fn new(dial: D, outbox: Outbox, give_up_after: Option<Duration>) -> Self {
+        Self {
+            dial,
+            outbox,
+            give_up_after,
+            pauses: Pauses::default(),
+            epoch: String::new(),
+            set_aside: 0,
+        }
+    }
+
+    /// Runs until the person leaves, or until coming back is impossible.
+    pub async fn run(mut self, first: Connected<D::Stream>) -> Left {
+        self.epoch.clone_from(&first.welcome.epoch);
+        let mut connected = first;
+        let end = loop {
+            let entered = Instant::now();
+            let (end, outbox) = connected.into_link(self.outbox).run().await;
+            self.outbox = outbox;
+            let End::Failed(failure) = end else {
+                break end;
+            };
+            if entered.elapsed() >= HEALTH_BEFORE_RESET {
+                self.pauses = Pauses::default();
+            }
+            match self.come_back(failure).await {
+                Ok(next) => connected = next,
+                Err(end) => break end,
+            }
+        };
+        Left {
+            end,
+            unacknowledged: self.outbox.unacknowledged().len(),
+            set_aside: self.set_aside,
+        }
+    }
+
+    async fn come_back(&mut self, mut failure: Failure) -> Result<Connected<D::Stream>, End> {
+        let lost_at = Instant::now();
+        let give_up_at = self
+            .give_up_after
+            .and_then(|after| lost_at.checked_add(after));
+        let leave = self.outbox.leave.clone();
+        let mut is_tried = false;
+        loop {
+            if !failure.may_pass {
+                return Err(End::Failed(failure));
+            }
+            // Who wants to leave needs no connection for it.
+            if self.outbox.is_leaving() {
+                return Err(End::Goodbye);
+            }
+            let now = Instant::now();
+            let left = give_up_at.map(|by| by.saturating_duration_since(now));
+            if left == Some(Duration::ZERO) {
+                // Whatever the last try met: for all that time there was no way in.
+                if is_tried {
+                    failure.exit = Exit::Network;
+                }
+                return Err(End::Failed(failure));
+            }
+            let pause = self.pauses.next(getrandom::u64().ok());
+            let pause = left.map_or(pause, |left| pause.min(left));
+            let why = failure.sentence;
+            self.tell(Event::Lost { why, pause }).await?;
+            let tried = tokio::select! {
+                () = leave.cancelled() => return Err(End::Goodbye),
+                tried = after(pause, self.dial.dial()) => tried,
+            };
+            is_tried = true;
+            match tried {
+                Ok(connected) => {
+                    self.greet(&connected).await?;
+                    return Ok(connected);
+                }
+                Err(next) => failure = next,
+            }
+        }
+    }
+
+    async fn greet(&mut self, connected: &Connected<D::Stream>) -> Result<(), End> {
+        let welcome = &connected.welcome;
+        self.tell(Event::Back {
+            welcome: Box::new(welcome.clone()),
+            greeting: connected.greeting.clone(),
+            words: connected.describe(),
+        })
+        .await?;
+        if welcome.epoch != self.epoch {
+            self.epoch.clone_from(&welcome.epoch);
+            // Another database may be another room's, and cannot tell whether the old one has
+            // these lines. Sent here, they could be said twice, or to other people.
+            let set_aside = self.outbox.begin_afresh().len();
+            self.set_aside += set_aside;
+            return self.tell(Event::OtherHistory { set_aside }).await;
+        }
+        self.outbox.head = Some(welcome.head);
+        Ok(())
+    }
+
+    /// Waits until somebody can hear it, unless the person leaves.
+    async fn tell(&self, event: Event) -> Result<(), End> {
+        tokio::select! {
+            told = self.outbox.events.send(event) => told.map_err(|_| End::Goodbye),
+            () = self.outbox.leave.cancelled() => Err(End::Goodbye),
+        }
+    }
+}
+
+async fn after<T>(pause: Duration, then: impl Future<Output = T>) -> T {
+    sleep(pause).await;
+    then.await
+}
+
+/// Full jitter: anything between nothing and a bound that doubles, so that a whole class does not
+/// come back at the same moment.
+#[derive(Debug)]
+pub(crate) struct Pauses {
+    bound: Duration,
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self { bound: PAUSE_FIRST }
+    }
+}
+
+impl Pauses {
+    /// The next pause; without a random number it is the bound itself.
+    pub(crate) fn next(&mut self, random: Option<u64>) -> Duration {
+        let bound = self.bound;
+        self.bound = (bound * 2).min(PAUSE_MAX);
+        let millis = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX - 1);
+        random.map_or(bound, |random| Duration::from_millis(random % (millis + 1)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::Arc;
+
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, duplex};
+    use tokio::sync::mpsc;
+    use tokio::task::JoinHandle;
+    use wire::{Reply, ServerLine};
+
+    use super::*;
+    use crate::connect::{Incoming, TlsFacts};
+    use crate::failure::Scene;
+    use crate::outbox::{Handle, Since, open};
+
+    /// What each try to connect meets; after that, nobody is there.
+    struct Script(VecDeque<Result<DuplexStream, Failure>>);
+
+    impl Dial for Script {
+        type Stream = DuplexStream;
+
+        async fn dial(&mut self) -> Result<Connected<DuplexStream>, Failure> {
+            let met = self.0.pop_front();
+            met.unwrap_or_else(|| Err(failure(true))).map(connected)
+        }
+    }
+
+    fn failure(may_pass: bool) -> Failure {
+        Failure {
+            exit: if may_pass {
+                Exit::Network
+            } else {
+                Exit::Untrusted
+            },
+            sentence: "nobody is there".to_owned(),
+            hint: None,
+            may_pass,
+        }
+    }
+
+    fn connected(stream: DuplexStream) -> Connected<DuplexStream> {
+        let greeting = "= welcome id=alice role=student ip=192.0.2.7 room=x head=0 epoch=9f86 \
+                        clock=2026-11-21T10:00:00.123Z version=0.1.0";
+        let Ok(ServerLine::Reply(Reply::Welcome(welcome))) = ServerLine::parse(greeting) else {
+            panic!("a greeting");
+        };
+        let local = "192.0.2.7:1".parse().expect("an address");
+        Connected {
+            welcome,
+            greeting: greeting.to_owned(),
+            tls: TlsFacts {
+                version: "TLS 1.3",
+                key_exchange: String::new(),
+                cipher: String::new(),
+            },
+            local,
+            interface: None,
+            server: local,
+            scene: Arc::new(Scene::example()),
+            stream,
+            incoming: Incoming::new(),
+        }
+    }
+
+    struct World {
+        handle: Handle,
+        events: mpsc::Receiver<Event>,
+        stay: JoinHandle<Left>,
+        servers: VecDeque<DuplexStream>,
+    }
+
+    impl World {
+        /// The first connection stands; the tries after it meet these.
+        fn start(tries: &[Result<(), bool>], give_up_after: Option<Duration>) -> Self {
+            let (handle, outbox, events) = open(Since::Head, false).expect("random numbers");
+            let (first, server) = duplex(1024);
+            let mut servers = VecDeque::from([server]);
+            let script = tries.iter().map(|met| {
+                met.map_err(failure).map(|()| {
+                    let (client, server) = duplex(1024);
+                    servers.push_back(server);
+                    client
+                })
+            });
+            let script = Script(script.collect());
+            let stay = Stay::new(script, outbox, give_up_after).run(connected(first));
+            Self {
+                handle,
+                events,
+                stay: tokio::spawn(stay),
+                servers,
+            }
+        }
+
+        fn lose(&mut self) {
+            drop(self.servers.pop_front().expect("a connection"));
+        }
+
+        /// The server answers for a minute; whoever is not heard is lost.
+        async fn live_a_minute(&mut self) {
+            let server = self.servers.front_mut().expect("a connection");
+            let (reader, mut writer) = tokio::io::split(server);
+            let mut lines = BufReader::new(reader).lines();
+            for asked in ["/follow head", "/ping", "/ping"] {
+                let line = lines.next_line().await.expect("a line");
+                assert_eq!(line.as_deref(), Some(asked));
+                writer.write_all(b"= at 0\n").await.expect("sent");
+            }
+        }
+
+        /// The pause that is told next.
+        async fn pause(&mut self) -> Option<Duration> {
+            loop {
+                if let Event::Lost { pause, .. } = self.events.recv().await? {
+                    return Some(pause);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bounds_double_up_to_the_longest_and_a_pause_is_anything_below_its_bound() {
+        let bounds = [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000];
+        let (mut full, mut none, mut some) = <(Pauses, Pauses, Pauses)>::default();
+        for bound in bounds.map(Duration::from_millis) {
+            assert_eq!(full.next(None), bound);
+            assert_eq!(none.next(Some(0)), Duration::ZERO);
+            assert!(some.next(Some(u64::MAX - 12345)) <= bound);
+        }
+        let all: std::collections::BTreeSet<Duration> = (0..=500)
+            .map(|random| Pauses::default().next(Some(random)))
+            .collect();
+        assert_eq!(all.len(), 501);
+        assert_eq!(all.last(), Some(&PAUSE_FIRST));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_tried_for_ever_in_growing_pauses() {
+        let mut world = World::start(&[], None);
+        world.lose();
+        let begin = Instant::now();
+        let mut longest = Duration::ZERO;
+        let mut told = Duration::ZERO;
+        for n in 0..100 {
+            let pause = world.pause().await.expect("it is tried again");
+            // A timer rings up to a millisecond late.
+            let late = begin.elapsed().saturating_sub(told);
+            assert!(late < Duration::from_millis(200), "{late:?}");
+            assert!(begin.elapsed() >= told);
+            let bound = (PAUSE_FIRST * 2_u32.pow(n.min(10))).min(PAUSE_MAX);
+            assert!(pause <= bound, "{n}: {pause:?}");
+            longest = longest.max(pause);
+            told += pause;
+        }
+        // That a hundred of them are all short does not happen.
+        assert!(longest > Duration::from_secs(10), "{longest:?}");
+        world.handle.quit();
+        let left = world.stay.await.expect("it ends");
+        assert_eq!((left.end, left.unacknowledged), (End::Goodbye, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_a_minute_of_health_makes_the_pauses_short_again() {
+        for is_healthy in [true, false] {
+            let mut world = World::start(&[Ok(()); 20], None);
+            let mut longest = Duration::ZERO;
+            for _ in 0..20 {
+                if is_healthy {
+                    world.live_a_minute().await;
+                }
+                world.lose();
+                let pause = world.pause().await.expect("it is tried again");
+                longest = longest.max(pause);
+                while !matches!(world.events.recv().await, Some(Event::Back { .. })) {}
+            }
+            assert_eq!(longest <= PAUSE_FIRST, is_healthy, "{longest:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_the_given_time_it_gives_up_and_not_before() {
+        let wait = Duration::from_secs(100);
+        let mut world = World::start(&[], Some(wait));
+        world.lose();
+        let begin = Instant::now();
+        while world.pause().await.is_some() {}
+        assert!(begin.elapsed().as_millis().abs_diff(wait.as_millis()) < 100);
+        let left = world.stay.await.expect("it ends");
+        assert_eq!(left.end, End::Failed(failure(true)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_will_not_change_ends_it() {
+        let mut world = World::start(&[Err(true), Err(false), Ok(())], None);
+        world.lose();
+        while world.pause().await.is_some() {}
+        let left = world.stay.await.expect("it ends");
+        assert_eq!(left.end, End::Failed(failure(false)));
+    }
+}
