@@ -681,6 +681,59 @@ mod tests {
     }
 
     #[test]
+    fn only_what_waiting_may_change_is_tried_again() {
+        let bye = |reason: &str| Cause::Bye {
+            reason: reason.to_owned(),
+            words: String::new(),
+        };
+        let refused = |code: Code| {
+            Cause::Refused(Refusal {
+                code,
+                nonce: None,
+                words: String::new(),
+            })
+        };
+        let alert = |alert| Cause::Tls(rustls::Error::AlertReceived(alert));
+        for cause in [
+            Cause::Unresolved(String::new()),
+            Cause::Unreachable(Vec::new()),
+            Cause::Slow,
+            Cause::ClosedEarly,
+            Cause::Lost(String::new()),
+            Cause::Silent,
+            refused(Code::TryLater),
+            bye("shutting-down"),
+            bye("silent"),
+            bye("stalled"),
+        ] {
+            assert!(cause.may_pass(), "{cause:?}");
+        }
+        for cause in [
+            Cause::OwnDates,
+            Cause::Setup(String::new()),
+            Cause::Endless,
+            Cause::OtherProtocol,
+            Cause::OtherName(String::new()),
+            Cause::Tls(rustls::Error::InvalidCertificate(Judged::UnknownIssuer)),
+            Cause::Tls(rustls::Error::NoCertificatesPresented),
+            alert(Alert::CertificateRequired),
+            alert(Alert::AccessDenied),
+            alert(Alert::CertificateRevoked),
+            alert(Alert::CertificateExpired),
+            alert(Alert::UnknownCA),
+            refused(Code::AlreadyHere),
+            refused(Code::TooManySessions),
+            bye("replaced"),
+            bye("revoked"),
+            bye("expired"),
+            bye("flooding"),
+            bye("kicked"),
+        ] {
+            assert!(!cause.may_pass(), "{cause:?}");
+        }
+    }
+
+    #[test]
     fn a_goodbye_is_told_with_its_reason_and_without_its_escapes() {
         let bye = |reason: &str, words: &str| Cause::Bye {
             reason: reason.to_owned(),

@@ -296,6 +296,8 @@ impl Talk {
                 self.offline = true;
                 // What was asked on a connection is not answered on another.
                 self.waits.pings = 0;
+                // The sentence for the end of the program says once more that it was lost.
+                let why = why.split_once(" was lost: ").map_or(&*why, |(_, why)| why);
                 tell(&format!(
                     "{state} ({why}); trying again in {}",
                     seconds(pause)

@@ -57,6 +57,8 @@ async fn after_a_loss_it_follows_on_and_says_again_what_was_not_acknowledged() {
     let shown = ["two", "three", "four"].map(|text| format!("[bob@192.0.2.9] {text}\n"));
     assert_eq!(outcome.stdout, shown.concat());
     assert_eq!(kinds(&outcome), ["connection lost", "connected again"]);
+    let why = "client: connection lost (the server closed it); trying again in 0.";
+    assert!(outcome.stderr.contains(why), "{}", outcome.stderr);
     assert_eq!(outcome.code, Some(0));
 }
 
