@@ -264,3 +264,46 @@ async fn sqlite_reads_the_record_while_the_server_writes_it_and_changes_nothing(
         .expect("sqlite3 runs");
     assert_eq!(String::from_utf8_lossy(&whole.stdout), "ok\n3\n");
 }
+
+#[tokio::test]
+async fn a_bundle_takes_keys_in_the_forms_that_openssl_has_written_them() {
+    if !tool_or_skip("openssl", "keys in older forms") {
+        return;
+    }
+    let w = World::start().await;
+    let openssl = |arguments: &str| {
+        let output = Command::new("openssl")
+            .args(arguments.split(' '))
+            .current_dir(w.folder())
+            .output()
+            .expect("openssl runs");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments}: {told}");
+        String::from_utf8(output.stdout).expect("PEM")
+    };
+    let read = |name: &str, text: &str| {
+        pki::Bundle::parse(text.as_bytes(), std::path::Path::new(name)).expect(name)
+    };
+    let anchor = std::fs::read_to_string(w.ca().certificate()).expect("the CA");
+
+    // SEC1, of a bundle that is otherwise as ca-tool made it; it is good enough to enter with.
+    w.bundle("alice");
+    let key = openssl("pkey -in ca/people/alice.pem -traditional");
+    assert!(key.starts_with("-----BEGIN EC PRIVATE KEY-----"), "{key}");
+    let leaf = openssl("x509 -in ca/people/alice.pem");
+    let bundle = read("alice.pem", &format!("{leaf}{anchor}{key}"));
+    let entered = tests::Peer::connect(w.address(), &bundle, &[]).await;
+    let welcome = entered.expect("a connection").welcome().await;
+    assert_eq!(welcome.id.as_str(), "alice");
+
+    // PKCS#1.
+    std::fs::write(w.folder().join("leaf.cnf"), "basicConstraints=CA:FALSE").expect("written");
+    openssl("req -new -newkey rsa:2048 -nodes -keyout bob.key -subj /CN=bob -out bob.csr");
+    let key = openssl("pkey -in bob.key -traditional");
+    assert!(key.starts_with("-----BEGIN RSA PRIVATE KEY-----"), "{key}");
+    let leaf = openssl(
+        "x509 -req -in bob.csr -CA ca/ca.pem -CAkey ca/private/ca.key -CAcreateserial -CAserial bob.srl -days 1 -extfile leaf.cnf",
+    );
+    let bundle = read("bob.pem", &format!("{leaf}{anchor}{key}"));
+    assert_eq!(bundle.certificate().key, "RSA-2048");
+}
