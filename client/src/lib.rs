@@ -29,6 +29,6 @@ pub use failure::{Cause, Exit, Failure, Scene, explain};
 pub use form::Form;
 pub use link::{End, Link};
 pub use outbox::{Event, Gone, Handle, Outbox, Place, Since, open};
-pub use stay::{Dial, Door, Left, Stay};
+pub use stay::{Dial, Door, Left, Pauses, Stay};
 pub use target::{Target, TargetError};
 pub use terminal::tell;

@@ -91,7 +91,7 @@ async fn enter(door: &mut Door, give_up_after: Option<Duration>) -> Result<Conne
             return Err(failure);
         }
         let left = give_up_after.map(|after| after.saturating_sub(begin.elapsed()));
-        let pause = pauses.next(getrandom::u64().ok());
+        let pause = pauses.next();
         let pause = left.map_or(pause, |left| pause.min(left));
         tell(&format!("{failure}; trying again in {}", seconds(pause)));
         sleep(pause).await;
