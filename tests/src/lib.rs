@@ -2,14 +2,20 @@
 //!
 //! A [`World`] is a CA and a room in a folder of their own; a [`Peer`] is a TLS connection below
 //! the client crate, for everything that a real client would not do; `programs` has the three
-//! programs as people run them.
+//! programs as people run them. A [`crowd`] is many clients at once, and the [`checker`] judges what
+//! they saw.
 
 #![expect(clippy::missing_panics_doc, reason = "a harness fails by panicking")]
 
+pub mod checker;
+pub mod crowd;
+
+mod chance;
 mod peer;
 mod programs;
 mod world;
 
+pub use chance::{chance, number, rounds};
 pub use peer::{Peer, Said, said};
 pub use programs::{Running, Served, Site, program, rare_tool_or_skip, run, tool_or_skip};
 pub use world::{Options, World};

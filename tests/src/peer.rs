@@ -76,13 +76,19 @@ impl Peer {
         })
     }
 
+    /// Sends bytes as they are, to a server that may be gone.
+    ///
+    /// # Errors
+    ///
+    /// When the connection broke.
+    pub async fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes).await?;
+        self.stream.flush().await
+    }
+
     /// Sends bytes as they are.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        let sent = async {
-            self.stream.write_all(bytes.as_ref()).await?;
-            self.stream.flush().await
-        };
-        within("sending", sent)
+        within("sending", self.try_send(bytes.as_ref()))
             .await
             .expect("the connection is there");
     }

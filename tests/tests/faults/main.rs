@@ -2,3 +2,5 @@
 //! each judged by the checker.
 
 #![cfg(target_os = "linux")]
+
+mod kills;
