@@ -35,7 +35,7 @@ pub(crate) struct Acceptor {
 
 impl Acceptor {
     pub(crate) fn new(listener: TcpListener, shared: Arc<Shared>, sessions: TaskTracker) -> Self {
-        let limits = &shared.limits;
+        let limits = &shared.serving.limits;
         Self {
             connections: Arc::new(Semaphore::new(places(limits.connections_max))),
             handshakes: Arc::new(Semaphore::new(places(limits.handshakes_max))),
@@ -51,7 +51,7 @@ impl Acceptor {
     /// Accepts until the server stops.
     pub(crate) async fn run(mut self) {
         let mut backoff = BACKOFF_MIN;
-        let stop = self.shared.stop.clone();
+        let stop = self.shared.serving.stop.clone();
         loop {
             let accepted = tokio::select! {
                 () = stop.cancelled() => return,
@@ -82,6 +82,7 @@ impl Acceptor {
         let Ok(place) = self.connections.clone().try_acquire_owned() else {
             // Dropping the stream closes it.
             self.shared
+                .serving
                 .refusals
                 .log(ip, port, "there is no room for more connections");
             return;
@@ -102,7 +103,7 @@ impl Acceptor {
         };
         let Some(turns) = self.turns(ip) else {
             let cause = "too many connections without a session from this address";
-            self.shared.refusals.log(ip, port, cause);
+            self.shared.serving.refusals.log(ip, port, cause);
             return;
         };
         let shared = self.shared.clone();
@@ -118,7 +119,7 @@ impl Acceptor {
             self.addresses.retain(|_, address| address.is_in_use());
             self.forgot_at = Instant::now();
         }
-        let limits = &self.shared.limits;
+        let limits = &self.shared.serving.limits;
         let address = self.addresses.entry(neighbourhood(ip));
         let address = address.or_insert_with(|| Address {
             waiting: Arc::new(Semaphore::new(places(limits.waiting_per_address_max))),
@@ -157,12 +158,12 @@ struct Turns {
 /// One connection, from its first byte to its end.
 async fn serve(connection: Connection, turns: Turns, shared: &Shared) {
     let admitted = tokio::select! {
-        () = shared.stop.cancelled() => return,
+        () = shared.serving.stop.cancelled() => return,
         admitted = admit(connection, turns, shared) => admitted,
     };
     let Some(admitted) = admitted else { return };
     tokio::select! {
-        () = admitted.serve(shared) => {}
+        () = admitted.serve(&shared.serving) => {}
         // Its row in `joins` is closed by the recorder.
         () = shared.abandon.cancelled() => {}
     }
@@ -173,10 +174,11 @@ async fn admit(connection: Connection, turns: Turns, shared: &Shared) -> Option<
     let (ip, port) = (connection.ip, connection.port);
     let hello = hear(connection, shared).await?;
     // A class behind one address waits its turn; only who would wait too long is sent away.
-    let turn = tokio::time::timeout(shared.limits.handshake_wait_timeout, turns.wait()).await;
+    let turn =
+        tokio::time::timeout(shared.serving.limits.handshake_wait_timeout, turns.wait()).await;
     let Ok(_turn) = turn else {
         let cause = "too many handshakes at once";
-        shared.refusals.log(ip, port, cause);
+        shared.serving.refusals.log(ip, port, cause);
         return None;
     };
     hello.shake(shared, || turns.are_taken()).await

@@ -10,8 +10,8 @@ use crate::network::LocalEnd;
 use crate::senders::{Sender, Stored, slot};
 
 /// Everything that is committed at once.
-#[derive(Debug, Default)]
-pub(crate) struct Batch {
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
     pub(crate) entries: Vec<Recorded>,
     pub(crate) senders: Vec<(Sender, Stored)>,
     pub(crate) joins: Vec<Join>,
@@ -22,7 +22,7 @@ pub(crate) struct Batch {
 }
 
 /// An entry, and where it came from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Recorded {
     pub(crate) entry: Entry,
     pub(crate) session: u64,
@@ -30,7 +30,7 @@ pub(crate) struct Recorded {
 }
 
 /// A row of `joins`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Join {
     pub(crate) session: u64,
     pub(crate) at: Timestamp,

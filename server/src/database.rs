@@ -11,9 +11,11 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Row as _};
 use wire::{ClientId, Reason, Role, Timestamp};
 
 use crate::batch::Batch;
+use crate::disk::Disk;
 use crate::fault::DatabaseError;
-use crate::pages::Pages;
+use crate::pages::Readers;
 use crate::presence::Left;
+use crate::record::{Found, Record};
 use crate::senders::{Sender, Stored};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
@@ -33,22 +35,7 @@ pub(crate) struct Database {
     path: PathBuf,
     /// The file that was opened.
     file: Option<u64>,
-}
-
-/// What was found in the database when it was opened.
-#[derive(Debug)]
-pub(crate) struct Found {
-    pub(crate) epoch: String,
-    pub(crate) head: u64,
-    pub(crate) last_at: Timestamp,
-    pub(crate) last_session: u64,
-    pub(crate) crl_number: CrlNumber,
-    /// Sessions that a crash left open.
-    pub(crate) crashed: u64,
-    /// People who were here when the server stopped, with the time of their last session.
-    pub(crate) here: Vec<(Left, Timestamp, Role)>,
-    /// Every ID that was ever here.
-    pub(crate) ids: Vec<String>,
+    disk: Disk,
 }
 
 impl Database {
@@ -57,7 +44,7 @@ impl Database {
     /// # Errors
     ///
     /// When another server has it, when it cannot be opened, or when it would not keep its word.
-    pub(crate) async fn open(path: &Path) -> Result<(Self, Pages, Found), DatabaseError> {
+    pub(crate) async fn open(path: &Path) -> Result<(Self, Readers, Found), DatabaseError> {
         create(path)?;
         // By its own name: a second server must not find it free under another one.
         let path = &path.canonicalize().map_err(|source| DatabaseError::Open {
@@ -92,6 +79,7 @@ impl Database {
             _lock: lock,
             path: path.to_owned(),
             file: file_number(path),
+            disk: Disk::new(path.to_owned()),
         };
         let found = database.find().await?;
         let timeout = format!("pragma busy_timeout = {}", BUSY_TIMEOUT.as_millis());
@@ -100,10 +88,8 @@ impl Database {
             .execute(sqlx::AssertSqlSafe(timeout))
             .await
             .map_err(|source| database.error(source))?;
-        let pages = Pages::open(path)
-            .await
-            .map_err(|source| database.error(source))?;
-        Ok((database, pages, found))
+        let readers = Readers::open(path).await?;
+        Ok((database, readers, found))
     }
 
     async fn find(&mut self) -> Result<Found, DatabaseError> {
@@ -138,12 +124,23 @@ impl Database {
         })
     }
 
-    /// Commits a batch: afterwards it is on the disk, or nothing of it is known to be.
-    ///
-    /// # Errors
-    ///
-    /// [`DatabaseError::fault`] tells whether the same batch may be tried again.
-    pub(crate) async fn commit(
+    fn error(&self, source: sqlx::Error) -> DatabaseError {
+        DatabaseError::Sqlite {
+            path: self.path.clone(),
+            source,
+        }
+    }
+
+    fn damaged(&self, what: &'static str) -> DatabaseError {
+        DatabaseError::Damaged {
+            path: self.path.clone(),
+            what,
+        }
+    }
+}
+
+impl Record for Database {
+    async fn commit(
         &mut self,
         batch: &Batch,
         head: u64,
@@ -167,12 +164,7 @@ impl Database {
         Err(self.error(source))
     }
 
-    /// What is known of a run of one person's client.
-    ///
-    /// # Errors
-    ///
-    /// When the database cannot be read.
-    pub(crate) async fn stored(&mut self, sender: &Sender) -> Result<Vec<Stored>, DatabaseError> {
+    async fn stored(&mut self, sender: &Sender) -> Result<Vec<Stored>, DatabaseError> {
         let (id, run) = sender;
         let rows = sqlx::query(STORED)
             .bind(id.as_str())
@@ -190,7 +182,7 @@ impl Database {
 
     /// Whether the file that is open is still the one under its name: SQLite goes on writing to a
     /// file that was deleted, and everything in it would be gone with the server.
-    pub(crate) fn check_file(&self) -> Result<(), DatabaseError> {
+    fn check(&self) -> Result<(), DatabaseError> {
         if self.file.is_some() && file_number(&self.path) != self.file {
             return Err(DatabaseError::Replaced {
                 path: self.path.clone(),
@@ -199,8 +191,12 @@ impl Database {
         Ok(())
     }
 
+    fn is_low(&mut self) -> bool {
+        self.disk.is_low()
+    }
+
     /// Moves what the log holds into the file, as far as readers let it, and closes both.
-    pub(crate) async fn close(mut self) -> Result<(), DatabaseError> {
+    async fn close(mut self) -> Result<(), DatabaseError> {
         let checkpoint = self
             .connection
             .execute("pragma wal_checkpoint(passive)")
@@ -214,25 +210,6 @@ impl Database {
             .close()
             .await
             .map_err(|source| DatabaseError::Sqlite { path, source })
-    }
-
-    /// Where the file is.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    fn error(&self, source: sqlx::Error) -> DatabaseError {
-        DatabaseError::Sqlite {
-            path: self.path.clone(),
-            source,
-        }
-    }
-
-    fn damaged(&self, what: &'static str) -> DatabaseError {
-        DatabaseError::Damaged {
-            path: self.path.clone(),
-            what,
-        }
     }
 }
 
@@ -415,8 +392,9 @@ mod tests {
     use crate::batch::Recorded;
     use crate::fault::Fault;
     use crate::pages::{LAST_SESSION, PAGE, START_OF_TAIL, TIME_OF};
+    use crate::record::Pages as _;
 
-    async fn open(folder: &tempfile::TempDir) -> (Database, Pages, Found) {
+    async fn open(folder: &tempfile::TempDir) -> (Database, Readers, Found) {
         Database::open(&folder.path().join("chat.db"))
             .await
             .expect("a database")

@@ -55,6 +55,12 @@ pub enum DatabaseError {
         /// The database.
         path: PathBuf,
     },
+    /// There is no room for more, which only the record in memory says in these words.
+    #[error("{} is full", path.display())]
+    Full {
+        /// The database.
+        path: PathBuf,
+    },
     /// The file holds what no server wrote.
     #[error("{} is damaged: {what}", path.display())]
     Damaged {
@@ -64,6 +70,9 @@ pub enum DatabaseError {
         what: &'static str,
     },
 }
+
+/// What people are told while the disk is full.
+const DISK_FULL: &str = "disk full";
 
 /// What an error means for whoever wanted to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,12 +86,13 @@ pub(crate) enum Fault {
 impl DatabaseError {
     /// Whether waiting can help.
     pub(crate) fn fault(&self) -> Fault {
-        let DatabaseError::Sqlite {
-            source: sqlx::Error::Database(error),
-            ..
-        } = self
-        else {
-            return Fault::Fatal;
+        let error = match self {
+            DatabaseError::Full { .. } => return Fault::Passing(DISK_FULL),
+            DatabaseError::Sqlite {
+                source: sqlx::Error::Database(error),
+                ..
+            } => error,
+            _ => return Fault::Fatal,
         };
         const SQLITE_BUSY: i32 = 5;
         const SQLITE_LOCKED: i32 = 6;
@@ -94,7 +104,7 @@ impl DatabaseError {
             .map(|code| code & 0xff)
         {
             Some(SQLITE_BUSY | SQLITE_LOCKED) => Fault::Passing("the database is locked"),
-            Some(SQLITE_FULL) => Fault::Passing("disk full"),
+            Some(SQLITE_FULL) => Fault::Passing(DISK_FULL),
             _ => Fault::Fatal,
         }
     }

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
-use pki::{Revocations, ServerTls, Verdict};
+use pki::{Gate, Revocations, ServerTls, Verdict};
 use rustls::server::Acceptor;
 use rustls::{HandshakeKind, ProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
@@ -33,6 +34,15 @@ use crate::transcript::Transcript;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) tls: ServerTls,
+    pub(crate) serving: Serving,
+    /// Ends sessions that did not end when they were told to.
+    pub(crate) abandon: CancellationToken,
+}
+
+/// What every session is served with.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    pub(crate) gate: Arc<Gate>,
     pub(crate) revocations: watch::Receiver<Revocations>,
     pub(crate) asks: Asks,
     pub(crate) transcript: Transcript,
@@ -40,8 +50,6 @@ pub(crate) struct Shared {
     pub(crate) epoch: String,
     pub(crate) limits: Arc<Limits>,
     pub(crate) stop: CancellationToken,
-    /// Ends sessions that did not end when they were told to.
-    pub(crate) abandon: CancellationToken,
     pub(crate) refusals: Refusals,
 }
 
@@ -63,10 +71,12 @@ pub(crate) struct Hello {
 }
 
 /// A client that was let in.
-pub(crate) struct Admitted {
-    stream: TlsStream<Metered<TcpStream>>,
-    facts: Facts,
-    revocations: watch::Receiver<Revocations>,
+pub(crate) struct Admitted<S = TlsStream<Metered<TcpStream>>> {
+    pub(crate) stream: S,
+    /// The bytes that have left, by which a slow write is told from a stalled one.
+    pub(crate) written: Arc<AtomicU64>,
+    pub(crate) facts: Facts,
+    pub(crate) revocations: watch::Receiver<Revocations>,
 }
 
 /// The first byte of a TLS record with a handshake message (RFC 8446, section 5.1).
@@ -84,12 +94,12 @@ const NOT_TLS: &str = "this room needs TLS and a client certificate: \
 /// did, which has been logged.
 pub(crate) async fn hear(connection: Connection, shared: &Shared) -> Option<Hello> {
     let (ip, port) = (connection.ip, connection.port);
-    let deadline = shared.limits.handshake_timeout;
+    let deadline = shared.serving.limits.handshake_timeout;
     match tokio::time::timeout(deadline, try_hear(connection, shared)).await {
         Ok(hello) => hello,
         Err(_) => {
             let cause = format!("no ClientHello within {} s", deadline.as_secs());
-            shared.refusals.log(ip, port, &cause);
+            shared.serving.refusals.log(ip, port, &cause);
             None
         }
     }
@@ -105,7 +115,7 @@ async fn try_hear(connection: Connection, shared: &Shared) -> Option<Hello> {
     match first_byte(&stream).await {
         Some(TLS_HANDSHAKE) => {}
         Some(_) => {
-            shared.refusals.log(ip, port, "not TLS");
+            shared.serving.refusals.log(ip, port, "not TLS");
             if stream.write_all(NOT_TLS.as_bytes()).await.is_ok() {
                 close(&mut stream).await;
             }
@@ -125,7 +135,7 @@ async fn try_hear(connection: Connection, shared: &Shared) -> Option<Hello> {
             local,
         }),
         Err(failure) => {
-            shared.refusals.log(ip, port, &describe(&failure));
+            shared.serving.refusals.log(ip, port, &describe(&failure));
             if let Some(mut stream) = acceptor.take_io() {
                 close(&mut stream).await;
             }
@@ -143,7 +153,7 @@ impl Hello {
         is_crowded: impl Fn() -> bool,
     ) -> Option<Admitted> {
         let (ip, port) = (self.ip, self.port);
-        let limits = &shared.limits;
+        let limits = &shared.serving.limits;
         // One deadline around everything: no phase of a handshake has its own.
         let deadline = Instant::now() + limits.handshake_timeout;
         let shaking = self.try_shake(shared);
@@ -159,7 +169,7 @@ impl Hello {
                 Err(_) => {
                     let seconds = begun.elapsed().as_secs();
                     let cause = format!("the handshake was not over after {seconds} s");
-                    shared.refusals.log(ip, port, &cause);
+                    shared.serving.refusals.log(ip, port, &cause);
                     return None;
                 }
             }
@@ -174,7 +184,7 @@ impl Hello {
             local,
         } = self;
         // Subscribed before it is judged: a list that comes in between is seen by the session.
-        let mut revocations = shared.revocations.clone();
+        let mut revocations = shared.serving.revocations.clone();
         let list = revocations.borrow_and_update().clone();
         let (config, verdict) = match shared.tls.accept(list) {
             Ok(accepted) => accepted,
@@ -186,8 +196,10 @@ impl Hello {
         match start.into_stream(config).into_fallible().await {
             Ok(stream) => {
                 let facts = facts(&stream, &verdict, ip, port, local, shared)?;
+                let written = stream.get_ref().0.written();
                 Some(Admitted {
                     stream,
+                    written,
                     facts,
                     revocations,
                 })
@@ -195,8 +207,10 @@ impl Hello {
             Err((failure, mut stream)) => {
                 // The gate's own words, where it had a say; what rustls saw, where it had not.
                 match verdict.get() {
-                    Some(Err(refusal)) => shared.refusals.log(ip, port, &refusal.to_string()),
-                    _ => shared.refusals.log(ip, port, &describe(&failure)),
+                    Some(Err(refusal)) => {
+                        shared.serving.refusals.log(ip, port, &refusal.to_string())
+                    }
+                    _ => shared.serving.refusals.log(ip, port, &describe(&failure)),
                 }
                 close(&mut stream).await;
                 None
@@ -205,19 +219,20 @@ impl Hello {
     }
 }
 
-impl Admitted {
+impl<S: AsyncRead + AsyncWrite + Unpin> Admitted<S> {
     /// Asks the recorder in, greets, and serves the session until it ends.
-    pub(crate) async fn serve(self, shared: &Shared) {
+    pub(crate) async fn serve(self, serving: &Serving) {
         let Self {
             mut stream,
+            written,
             facts,
             mut revocations,
         } = self;
         let identity = Arc::new(facts.identity.clone());
-        let gate = shared.tls.gate().clone();
+        let gate = serving.gate.clone();
         let list = revocations.borrow_and_update().clone();
         if let Err(refusal) = gate.still_welcome(&identity, &list, SystemTime::now()) {
-            shared
+            serving
                 .refusals
                 .log(facts.ip, facts.port, &refusal.to_string());
             close(&mut stream).await;
@@ -229,10 +244,10 @@ impl Admitted {
             owed: owed.clone(),
             end,
         };
-        let Entered { session, pace } = match enter(shared, &facts, handle).await {
+        let Entered { session, pace } = match enter(serving, &facts, handle).await {
             Some(Ok(entered)) => entered,
             Some(Err(refusal)) => {
-                shared.refusals.log(facts.ip, facts.port, &refusal.words);
+                serving.refusals.log(facts.ip, facts.port, &refusal.words);
                 refuse(&mut stream, &refusal).await;
                 return;
             }
@@ -240,17 +255,16 @@ impl Admitted {
         };
         log_entered(&facts, session);
 
-        let limits = shared.limits.clone();
-        let (transcript, asks) = (shared.transcript.clone(), shared.asks.clone());
+        let limits = serving.limits.clone();
+        let (transcript, asks) = (serving.transcript.clone(), serving.asks.clone());
         let speaks = if facts.dialect.is_some() {
             Dialect::Ours
         } else {
             Dialect::Plain
         };
-        let written = stream.get_ref().0.written();
         let (reader, writer) = tokio::io::split(stream);
         let mut outbound = Outbound::new(writer, written, transcript.clone(), owing, &limits);
-        outbound.greet(&welcome(&facts, shared));
+        outbound.greet(&welcome(&facts, serving));
         if speaks == Dialect::Plain {
             outbound.follow(transcript.head().saturating_sub(limits.backlog_entries));
         }
@@ -263,7 +277,7 @@ impl Admitted {
             transcript,
         };
         let inbound = Inbound::new(reader, speaks, links);
-        let stop = shared.stop.clone();
+        let stop = serving.stop.clone();
         let watch = Watch {
             identity: identity.clone(),
             ends,
@@ -285,7 +299,7 @@ impl Admitted {
             session,
             reason,
         };
-        if shared.asks.send(leave).await.is_err() {
+        if serving.asks.send(leave).await.is_err() {
             debug!("the recorder ended before the session");
         }
         if let Some(mut reader) = closed {
@@ -297,12 +311,12 @@ impl Admitted {
 /// Asks the recorder in. It always answers, so that nobody is here without a session; `None` when
 /// it has ended.
 async fn enter(
-    shared: &Shared,
+    serving: &Serving,
     facts: &Facts,
     handle: SessionHandle,
 ) -> Option<Result<Entered, Refusal>> {
     // While nothing can be written the recorder's queue may be full, and a newcomer would hang.
-    if let Some(cause) = shared.transcript.clone().view().waiting {
+    if let Some(cause) = serving.transcript.clone().view().waiting {
         return Some(Err(try_later(cause)));
     }
     let (reply, answer) = oneshot::channel();
@@ -311,7 +325,7 @@ async fn enter(
         handle,
         reply,
     };
-    shared.asks.send(Ask::Enter(Box::new(enter))).await.ok()?;
+    serving.asks.send(Ask::Enter(Box::new(enter))).await.ok()?;
     answer.await.ok()
 }
 
@@ -329,7 +343,10 @@ fn facts(
     let was_judged = tls.handshake_kind() != Some(HandshakeKind::Resumed);
     let Some(Ok(identity)) = verdict.get().filter(|_| was_judged) else {
         error!(%ip, port, "a handshake succeeded that the gate never judged");
-        shared.refusals.log(ip, port, "not judged by the gate");
+        shared
+            .serving
+            .refusals
+            .log(ip, port, "not judged by the gate");
         return None;
     };
     Some(Facts {
@@ -353,14 +370,14 @@ fn facts(
     })
 }
 
-fn welcome(facts: &Facts, shared: &Shared) -> Welcome {
+fn welcome(facts: &Facts, serving: &Serving) -> Welcome {
     Welcome {
         id: facts.identity.id().clone(),
         role: facts.identity.role(),
         ip: facts.ip,
-        room: shared.room.clone(),
-        head: shared.transcript.head(),
-        epoch: shared.epoch.clone(),
+        room: serving.room.clone(),
+        head: serving.transcript.head(),
+        epoch: serving.epoch.clone(),
         clock: Timestamp::from(SystemTime::now()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }

@@ -19,6 +19,7 @@ use wire::{
 use crate::ask::{Ask, Asks, End, Said};
 use crate::outbound::Owed;
 use crate::pace::Pace;
+use crate::record::LastSession;
 use crate::transcript::Transcript;
 
 /// What is read at once; a session that is quiet holds no more than this.
@@ -300,8 +301,10 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
             );
         }
         let refusal = match self.links.transcript.last_session(id).await {
-            Ok(Some((role, ip, left, why))) => {
-                let (left, why) = (left.unwrap_or_default(), why.unwrap_or_default());
+            Ok(Some(last)) => {
+                let LastSession { role, ip, .. } = last;
+                let left = last.left_at.unwrap_or_default();
+                let why = last.reason.unwrap_or_default();
                 return format!(
                     "= whois {id} role={role} ip={ip} left={left} reason={why} sessions=0\n"
                 );

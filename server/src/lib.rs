@@ -30,7 +30,9 @@ mod transcript;
 
 pub mod args;
 pub mod log;
+pub mod memory;
 pub mod query;
+pub mod record;
 
 use std::sync::Arc;
 
@@ -49,8 +51,9 @@ pub use revocation::{ListError, read_list};
 
 use accept::Acceptor;
 use database::Database;
-use handshake::Shared;
+use handshake::{Serving, Shared};
 use presence::Rules;
+use record::Pages;
 use recorder::Recorder;
 use refusals::Refusals;
 use revocation::{RevocationWatch, check_number};
@@ -76,7 +79,7 @@ pub enum Failure {
     Listener(std::io::Error),
     /// The newest entries could not be read.
     #[error("cannot read the newest entries: {0}")]
-    Tail(sqlx::Error),
+    Tail(DatabaseError),
 }
 
 impl Failure {
@@ -134,7 +137,8 @@ pub async fn run(
         limits,
     } = config;
     let limits = Arc::new(limits);
-    let (database, pages, found) = Database::open(&db).await?;
+    let (database, readers, found) = Database::open(&db).await?;
+    let pages: Arc<dyn Pages> = Arc::new(readers);
     let (epoch, newest_list) = (found.epoch.clone(), found.crl_number.clone());
     // Said only now: who waits for this line may count on a database that is open.
     info!(
@@ -155,16 +159,10 @@ pub async fn run(
         warn!("--no-revocation: revoked certificates are let in");
     }
     let stopping = CancellationToken::new();
-    let rules = Rules {
-        same_id,
-        sessions_per_minute: limits.sessions_per_minute_max,
-        line_rate: limits.line_rate,
-        line_burst: limits.line_burst,
-        absence_max: limits.absence_max,
-    };
+    let rules = Rules::new(same_id, &limits);
     let recorder = Recorder::new(
         database,
-        &pages,
+        &*pages,
         found,
         rules,
         (*limits).clone(),
@@ -206,9 +204,9 @@ pub async fn run(
     let sessions = TaskTracker::new();
     let abandon = CancellationToken::new();
     let refusals = Refusals::new(limits.refusals_logged_per_second);
-    let tls = ServerTls::new(&bundle, gate);
-    let shared = Arc::new(Shared {
-        tls,
+    let tls = ServerTls::new(&bundle, gate.clone());
+    let serving = Serving {
+        gate,
         revocations,
         asks,
         transcript,
@@ -216,8 +214,12 @@ pub async fn run(
         epoch,
         limits: limits.clone(),
         stop: stopping.clone(),
-        abandon: abandon.clone(),
         refusals,
+    };
+    let shared = Arc::new(Shared {
+        tls,
+        serving,
+        abandon: abandon.clone(),
     });
     let accepting = tokio::spawn(Acceptor::new(listener, shared, sessions.clone()).run());
 

@@ -14,6 +14,7 @@ use wire::limits::UNACKNOWLEDGED_LINES_MAX;
 use wire::{Code, Refusal, Reply, Welcome};
 
 use crate::config::Limits;
+use crate::fault::DatabaseError;
 use crate::transcript::{Cursor, Transcript, View};
 
 /// Room for everything that can be owed at once: an answer for each line under way, the reply to
@@ -175,7 +176,10 @@ impl<W: AsyncWrite + Unpin> Outbound<W> {
         if self.out.capacity() > IDLE_BUFFER_BYTES_MAX {
             self.out = Vec::new();
         }
+        // In an order that does not depend on chance, so that a run can be repeated. Whichever it is,
+        // what goes out next is put together from both.
         tokio::select! {
+            biased;
             owed = self.owed.recv() => match owed {
                 Some(owed) => self.take(owed),
                 None => return Err(Gone::Lost),
@@ -359,7 +363,7 @@ async fn with_progress(
     }
 }
 
-fn no_transcript(error: sqlx::Error) -> Gone {
+fn no_transcript(error: DatabaseError) -> Gone {
     tracing::error!(%error, "history cannot be read");
     Gone::NoTranscript
 }

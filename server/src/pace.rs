@@ -1,15 +1,26 @@
 //! How fast one person may say lines: by backpressure, never by dropping.
 
 use std::num::NonZeroU32;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use governor::clock::{Clock as _, MonotonicClock};
+use governor::clock::Clock;
 use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
-type Limiter =
-    RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<std::time::Instant>>;
+type Limiter = RateLimiter<NotKeyed, InMemoryState, Runtime, NoOpMiddleware<Instant>>;
+
+/// The runtime's own clock, which stands still where time is paused.
+#[derive(Debug, Clone)]
+struct Runtime;
+
+impl Clock for Runtime {
+    type Instant = Instant;
+
+    fn now(&self) -> Instant {
+        tokio::time::Instant::now().into_std()
+    }
+}
 
 /// One person's pace, over all of their sessions.
 #[derive(Debug)]
@@ -23,7 +34,7 @@ impl Pace {
         };
         let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(rate).allow_burst(burst);
-        Self(Some(RateLimiter::direct_with_clock(quota, MonotonicClock)))
+        Self(Some(RateLimiter::direct_with_clock(quota, Runtime)))
     }
 
     /// Takes one line's turn, or says how long to wait before asking again.
@@ -33,7 +44,7 @@ impl Pace {
         };
         limiter
             .check()
-            .map_err(|not_until| not_until.wait_time_from(MonotonicClock.now()))
+            .map_err(|not_until| not_until.wait_time_from(Runtime.now()))
     }
 
     /// Waits for one line's turn.

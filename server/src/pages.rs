@@ -1,11 +1,14 @@
 //! The record as it is read: pages of history, put together by SQLite.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use wire::ClientId;
+
+use crate::fault::DatabaseError;
+use crate::record::{Answer, LastSession, Pages};
 
 /// Readers of history at once; the others wait their turn.
 const READERS_MAX: u32 = 4;
@@ -15,15 +18,16 @@ const READERS_MAX: u32 = 4;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Connections that only read.
-#[derive(Debug, Clone)]
-pub(crate) struct Pages {
+#[derive(Debug)]
+pub(crate) struct Readers {
     pool: SqlitePool,
+    path: PathBuf,
 }
 
-impl Pages {
+impl Readers {
     /// Connects the readers, all of them now and for good: when files or memory run out later, those
     /// who need history can still be served.
-    pub(crate) async fn open(path: &Path) -> Result<Self, sqlx::Error> {
+    pub(crate) async fn open(path: &Path) -> Result<Self, DatabaseError> {
         let pool = SqlitePoolOptions::new()
             .min_connections(READERS_MAX)
             .max_connections(READERS_MAX)
@@ -31,56 +35,77 @@ impl Pages {
             .max_lifetime(None)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_with(SqliteConnectOptions::new().filename(path).read_only(true))
-            .await?;
-        Ok(Self { pool })
+            .await;
+        Ok(Self {
+            pool: pool.map_err(|source| DatabaseError::Sqlite {
+                path: path.to_owned(),
+                source,
+            })?,
+            path: path.to_owned(),
+        })
     }
 
-    /// The entries after `after` up to `to` as they go out, at most so many, and the seq of the
-    /// last one; `None` when there is none.
-    pub(crate) async fn page(
-        &self,
-        after: u64,
-        to: u64,
-        entries_max: u64,
-    ) -> Result<Option<(String, u64)>, sqlx::Error> {
-        let row = sqlx::query(PAGE)
-            .bind(after.cast_signed())
-            .bind(to.cast_signed())
-            .bind(entries_max.cast_signed())
-            .fetch_one(&self.pool)
-            .await?;
-        let (lines, last): (Option<String>, Option<i64>) = (row.get(0), row.get(1));
-        Ok(lines.zip(last.map(i64::unsigned_abs)))
+    fn error(&self, source: sqlx::Error) -> DatabaseError {
+        DatabaseError::Sqlite {
+            path: self.path.clone(),
+            source,
+        }
+    }
+}
+
+impl Pages for Readers {
+    fn page(&self, after: u64, to: u64, entries_max: u64) -> Answer<'_, Option<(String, u64)>> {
+        Box::pin(async move {
+            let row = sqlx::query(PAGE)
+                .bind(after.cast_signed())
+                .bind(to.cast_signed())
+                .bind(entries_max.cast_signed())
+                .fetch_one(&self.pool)
+                .await
+                .map_err(|source| self.error(source))?;
+            let (lines, last): (Option<String>, Option<i64>) = (row.get(0), row.get(1));
+            Ok(lines.zip(last.map(i64::unsigned_abs)))
+        })
     }
 
-    /// When an entry was recorded; `None` when there is no such entry.
-    pub(crate) async fn time_of(&self, seq: u64) -> Result<Option<String>, sqlx::Error> {
-        sqlx::query_scalar(TIME_OF)
-            .bind(seq.cast_signed())
-            .fetch_optional(&self.pool)
-            .await
+    fn time_of(&self, seq: u64) -> Answer<'_, Option<String>> {
+        Box::pin(async move {
+            sqlx::query_scalar(TIME_OF)
+                .bind(seq.cast_signed())
+                .fetch_optional(&self.pool)
+                .await
+                .map_err(|source| self.error(source))
+        })
     }
 
-    /// The last session of an ID: role, ip, when it ended and why.
-    pub(crate) async fn last_session(
-        &self,
-        id: &ClientId,
-    ) -> Result<Option<(String, String, Option<String>, Option<String>)>, sqlx::Error> {
-        sqlx::query_as(LAST_SESSION)
-            .bind(id.as_str())
-            .fetch_optional(&self.pool)
-            .await
+    fn last_session<'a>(&'a self, id: &'a ClientId) -> Answer<'a, Option<LastSession>> {
+        Box::pin(async move {
+            let row = sqlx::query_as(LAST_SESSION)
+                .bind(id.as_str())
+                .fetch_optional(&self.pool)
+                .await
+                .map_err(|source| self.error(source))?;
+            let last = |(role, ip, left_at, reason)| LastSession {
+                role,
+                ip,
+                left_at,
+                reason,
+            };
+            Ok(row.map(last))
+        })
     }
 
-    /// Where to begin so that at most so many bytes of text follow: the seq before the first.
-    pub(crate) async fn start_of_tail(&self, head: u64, bytes: usize) -> Result<u64, sqlx::Error> {
-        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        let before: Option<i64> = sqlx::query_scalar(START_OF_TAIL)
-            .bind(head.cast_signed())
-            .bind(bytes)
-            .fetch_one(&self.pool)
-            .await?;
-        Ok(before.map_or(head, i64::unsigned_abs))
+    fn start_of_tail(&self, head: u64, bytes: usize) -> Answer<'_, u64> {
+        Box::pin(async move {
+            let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+            let before: Option<i64> = sqlx::query_scalar(START_OF_TAIL)
+                .bind(head.cast_signed())
+                .bind(bytes)
+                .fetch_one(&self.pool)
+                .await
+                .map_err(|source| self.error(source))?;
+            Ok(before.map_or(head, i64::unsigned_abs))
+        })
     }
 }
 

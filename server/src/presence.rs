@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use pki::Identity;
 use wire::{ClientId, Code, Here, Reason, Refusal, Timestamp};
 
-use crate::config::SameId;
+use crate::config::{Limits, SameId};
 use crate::pace::Pace;
 
 /// The rules of coming and going.
@@ -23,6 +23,18 @@ pub(crate) struct Rules {
     pub(crate) line_burst: u32,
     /// How long a person may be without a session before the leave is written.
     pub(crate) absence_max: Duration,
+}
+
+impl Rules {
+    pub(crate) fn new(same_id: SameId, limits: &Limits) -> Self {
+        Self {
+            same_id,
+            sessions_per_minute: limits.sessions_per_minute_max,
+            line_rate: limits.line_rate,
+            line_burst: limits.line_burst,
+            absence_max: limits.absence_max,
+        }
+    }
 }
 
 /// Everyone who is here, and who was a moment ago.
@@ -56,7 +68,7 @@ pub(crate) struct Entered<H> {
 
 /// A person who has left: a leave is to be written.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Left {
+pub struct Left {
     pub(crate) id: ClientId,
     pub(crate) ip: IpAddr,
     /// The last session.

@@ -5,9 +5,10 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 use wire::{Kind, Timestamp};
@@ -15,11 +16,9 @@ use wire::{Kind, Timestamp};
 use crate::ask::{Ask, Asks, try_later};
 use crate::batch::{Batch, Recorded};
 use crate::config::Limits;
-use crate::database::{Database, Found};
-use crate::disk::Disk;
 use crate::fault::{DatabaseError, Fault};
-use crate::pages::Pages;
 use crate::presence::Rules;
+use crate::record::{Found, Pages, Record};
 use crate::room::{Outcome, Room, Work};
 use crate::senders::{Sender, Stored};
 use crate::tail::{Segment, Tail};
@@ -55,35 +54,34 @@ pub enum RecorderError {
 
 /// The recorder, before it runs.
 #[derive(Debug)]
-pub(crate) struct Recorder {
+pub(crate) struct Recorder<R> {
     asks: mpsc::Receiver<Ask>,
     /// What came in while the database could not be written.
     waiting: VecDeque<Ask>,
-    database: Database,
+    record: R,
     room: Room,
     view: watch::Sender<View>,
     limits: Limits,
     stop: CancellationToken,
-    disk: Disk,
-    /// When the database's file was last found to be the one that is open.
+    /// When the record was last found to be the one that is open.
     checked_at: Instant,
 }
 
-impl Recorder {
-    /// A recorder over an open database, how to reach it, and where it publishes.
+impl<R: Record> Recorder<R> {
+    /// A recorder over an open record, how to reach it, and where it publishes.
     pub(crate) async fn new(
-        database: Database,
-        pages: &Pages,
+        record: R,
+        pages: &dyn Pages,
         found: Found,
         rules: Rules,
         limits: Limits,
         stop: CancellationToken,
-    ) -> Result<(Self, Asks, watch::Receiver<View>), sqlx::Error> {
+    ) -> Result<(Self, Asks, watch::Receiver<View>), DatabaseError> {
         let tail = load_tail(pages, found.head, &limits).await?;
         let room = Room::new(
             found,
             rules,
-            Instant::now() + limits.absence_after_start_max,
+            (Instant::now() + limits.absence_after_start_max).into_std(),
         );
         let view = View {
             head: room.head(),
@@ -93,18 +91,16 @@ impl Recorder {
         };
         let (view, views) = watch::channel(view);
         let (sender, asks) = mpsc::channel(ASKS_MAX);
-        let disk = Disk::new(database.path().to_owned());
         let waiting = VecDeque::new();
         Ok((
             Self {
                 asks,
                 waiting,
-                database,
+                record,
                 room,
                 view,
                 limits,
                 stop,
-                disk,
                 checked_at: Instant::now(),
             },
             sender,
@@ -112,7 +108,7 @@ impl Recorder {
         ))
     }
 
-    /// Records until nobody can ask any more, then closes the database.
+    /// Records until nobody can ask any more, then closes the record.
     pub(crate) async fn run(mut self) -> Result<(), RecorderError> {
         let mut alive = tokio::time::interval(self.limits.alive_interval);
         let mut check = tokio::time::interval(FILE_CHECK_INTERVAL);
@@ -120,44 +116,48 @@ impl Recorder {
         loop {
             if self.waiting.is_empty() {
                 let due = self.room.next_due();
+                // In an order that does not depend on chance, so that a run can be repeated. What is
+                // due comes first: it is rare, and each time moves on when it was dealt with.
                 tokio::select! {
+                    biased;
+                    _ = check.tick() => {
+                        self.record.check()?;
+                        continue;
+                    }
+                    _ = alive.tick() => {}
+                    () = sleep_until(due) => {}
                     taken = self.asks.recv_many(&mut asks, self.limits.batch_entries_max) => {
                         if taken == 0 {
                             break;
                         }
                     }
-                    _ = alive.tick() => {}
-                    _ = check.tick() => {
-                        self.database.check_file()?;
-                        continue;
-                    }
-                    () = sleep_until(due) => {}
                 }
             } else {
                 let take = self.waiting.len().min(self.limits.batch_entries_max);
                 asks.extend(self.waiting.drain(..take));
             }
-            self.record(asks.drain(..)).await?;
+            self.take(asks.drain(..)).await?;
         }
         self.end_what_is_left().await?;
-        self.database.close().await?;
+        self.record.close().await?;
         Ok(())
     }
 
     /// One batch: stamp, commit, publish, answer.
-    async fn record(&mut self, asks: impl Iterator<Item = Ask>) -> Result<(), RecorderError> {
+    async fn take(&mut self, asks: impl Iterator<Item = Ask>) -> Result<(), RecorderError> {
         let asks: Vec<Ask> = asks.collect();
         for sender in self.room.unknown_senders(&asks) {
             let stored = self.stored(&sender, asks.len()).await?;
             self.room.learn(sender, stored);
         }
         if self.checked_at.elapsed() >= FILE_CHECK_INTERVAL {
-            self.database.check_file()?;
+            self.record.check()?;
             self.checked_at = Instant::now();
         }
-        self.room.disk_is_low = self.disk.is_low();
+        self.room.disk_is_low = self.record.is_low();
         let mut work = Work::default();
-        let (now, clock) = (Instant::now(), Timestamp::from(SystemTime::now()));
+        let now = Instant::now().into_std();
+        let clock = Timestamp::from(SystemTime::now());
         self.room.note_absences(now, clock, &mut work);
         for ask in asks {
             self.room.apply(ask, now, clock, &mut work);
@@ -175,7 +175,7 @@ impl Recorder {
     async fn stored(&mut self, sender: &Sender, asks: usize) -> Result<Vec<Stored>, RecorderError> {
         let mut patience = Patience::default();
         loop {
-            let failure = match self.database.stored(sender).await {
+            let failure = match self.record.stored(sender).await {
                 Ok(stored) => return Ok(stored),
                 Err(failure) => failure,
             };
@@ -195,11 +195,8 @@ impl Recorder {
         let mut patience = Patience::default();
         loop {
             let alive_at = Timestamp::from(SystemTime::now());
-            let failure = match self
-                .database
-                .commit(batch, self.room.head(), alive_at)
-                .await
-            {
+            let committed = self.record.commit(batch, self.room.head(), alive_at);
+            let failure = match committed.await {
                 Ok(()) => break,
                 Err(failure) => failure,
             };
@@ -234,7 +231,9 @@ impl Recorder {
         tokio::pin!(moment);
         loop {
             let has_room = self.waiting.len() < self.limits.waiting_asks_max;
+            // The moment first: it ends this, however many there are who ask.
             tokio::select! {
+                biased;
                 () = &mut moment => return,
                 ask = self.asks.recv(), if has_room => match ask {
                     Some(Ask::Enter(enter)) => {
@@ -295,14 +294,14 @@ impl Patience {
     }
 }
 
-async fn sleep_until(due: Option<Instant>) {
+async fn sleep_until(due: Option<std::time::Instant>) {
     match due {
         Some(due) => tokio::time::sleep_until(due.into()).await,
         None => std::future::pending().await,
     }
 }
 
-async fn load_tail(pages: &Pages, head: u64, limits: &Limits) -> Result<Tail, sqlx::Error> {
+async fn load_tail(pages: &dyn Pages, head: u64, limits: &Limits) -> Result<Tail, DatabaseError> {
     let mut tail = Tail::default();
     let mut after = pages
         .start_of_tail(head, limits.tail_bytes_at_start)

@@ -10,9 +10,9 @@ use wire::{ClientId, Code, Entry, Here, Kind, Nonce, Reason, Refusal, Reply, Tim
 
 use crate::ask::{Ask, End, Enter, Entered, Said, SessionHandle};
 use crate::batch::{Batch, Join, Recorded};
-use crate::database::Found;
 use crate::outbound::Owed;
 use crate::presence::{Left, Live, Presence, Rules};
+use crate::record::Found;
 use crate::senders::{self, Judgement, Sender, Senders, Stored};
 use crate::stamp::{Step, stamp};
 

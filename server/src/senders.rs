@@ -12,7 +12,7 @@ const RUNS_MAX: usize = 4096;
 const SLOTS: usize = UNACKNOWLEDGED_LINES_MAX;
 
 /// A run of one person's client.
-pub(crate) type Sender = (ClientId, Run);
+pub type Sender = (ClientId, Run);
 
 /// The runs that were heard from lately.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ pub(crate) struct Senders {
 
 /// One line of a run that is in the transcript.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stored {
+pub struct Stored {
     /// Its number within the run.
     pub(crate) n: u64,
     /// Its place in the transcript.

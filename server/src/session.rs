@@ -49,7 +49,11 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
         } = self;
         let sending = outbound.run();
         tokio::pin!(sending);
+        // In an order that does not depend on chance, so that a run can be repeated. Receiving first:
+        // it stops by itself, because what it took is under way until sending has answered it.
+        // Sending would never have to stop while the room talks.
         let end = tokio::select! {
+            biased;
             end = receive(&mut inbound, &mut watch, &limits) => end,
             gone = &mut sending => return (reason_of(&gone), None),
         };
@@ -66,6 +70,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
         };
         let closing = async {
             tokio::select! {
+                biased;
                 () = say_bye(&inbound, end, &limits) => (&mut sending).await,
                 gone = &mut sending => gone,
             }

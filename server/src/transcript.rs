@@ -6,7 +6,8 @@ use tokio::sync::watch;
 use wire::{ClientId, Here};
 
 use crate::config::Limits;
-use crate::pages::Pages;
+use crate::fault::DatabaseError;
+use crate::record::{LastSession, Pages};
 use crate::tail::Tail;
 
 /// What the recorder publishes after each commit. Everything in it is on the disk.
@@ -25,7 +26,7 @@ pub(crate) struct View {
 #[derive(Debug, Clone)]
 pub(crate) struct Transcript {
     view: watch::Receiver<View>,
-    pages: Pages,
+    pages: Arc<dyn Pages>,
     page_entries_max: u64,
     page_bytes_max: usize,
 }
@@ -54,7 +55,7 @@ struct Page {
 pub(crate) struct Closed;
 
 impl Transcript {
-    pub(crate) fn new(view: watch::Receiver<View>, pages: Pages, limits: &Limits) -> Self {
+    pub(crate) fn new(view: watch::Receiver<View>, pages: Arc<dyn Pages>, limits: &Limits) -> Self {
         Self {
             view,
             pages,
@@ -79,15 +80,15 @@ impl Transcript {
     }
 
     /// When an entry was recorded.
-    pub(crate) async fn time_of(&self, seq: u64) -> Result<Option<String>, sqlx::Error> {
+    pub(crate) async fn time_of(&self, seq: u64) -> Result<Option<String>, DatabaseError> {
         self.pages.time_of(seq).await
     }
 
-    /// The last session of an ID: role, ip, when it ended and why.
+    /// The last session of an ID.
     pub(crate) async fn last_session(
         &self,
         id: &ClientId,
-    ) -> Result<Option<(String, String, Option<String>, Option<String>)>, sqlx::Error> {
+    ) -> Result<Option<LastSession>, DatabaseError> {
         self.pages.last_session(id).await
     }
 }
@@ -129,7 +130,7 @@ impl Cursor {
         to: u64,
         out: &mut Vec<u8>,
         bytes_max: usize,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<(), DatabaseError> {
         while self.seq < to && out.len() < bytes_max {
             let room = bytes_max - out.len();
             if let Some(page) = &mut self.page {
