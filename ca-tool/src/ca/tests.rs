@@ -1,9 +1,17 @@
 //! What depends on the clock, and what only the inside can show.
 
+use std::fs;
+
+use pki::RevocationList;
 use tempfile::TempDir;
 use time::macros::datetime;
+use wire::ClientId;
 
+use super::founding::Draft;
+use super::list::LIST_NUMBER_MAX;
 use super::*;
+use crate::reason::Reason;
+use crate::roster::Candidate;
 
 const NOW: OffsetDateTime = datetime!(2026-11-21 10:00:00 UTC);
 

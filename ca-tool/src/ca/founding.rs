@@ -1,0 +1,186 @@
+//! Makes a CA: a folder that is whole or not there.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use time::OffsetDateTime;
+
+use super::Ca;
+use super::issuance::deduplicate;
+use crate::error::{Error, io_error};
+use crate::folder::{self, Folder, Lock};
+use crate::host::{Host, Reach};
+use crate::index::Index;
+use crate::issuer::Issuer;
+use crate::os::Access;
+
+/// What a new CA is to be.
+#[derive(Debug, Clone)]
+pub struct InitOptions {
+    /// Its name, which is the room's: 1 to 64 characters.
+    pub name: String,
+    /// Where the server can be reached, the best first. `localhost` and what this machine is
+    /// called come after these.
+    pub hosts: Vec<Host>,
+    /// The server's port, for people's bundles.
+    pub port: u16,
+}
+
+/// The characters of a CA's name (X.520, ub-common-name).
+const NAME_CHARS_MAX: usize = 64;
+
+impl InitOptions {
+    /// A CA of this name, for a server on this machine.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            hosts: Vec::new(),
+            port: wire::PORT,
+        }
+    }
+}
+
+impl Ca {
+    /// Makes a CA in a folder that is not there or empty, with an empty revocation list and a
+    /// bundle for a server.
+    ///
+    /// # Errors
+    ///
+    /// When the folder holds something, the name is not good, or a file cannot be written. Then
+    /// the folder is as it was.
+    pub fn init(path: &Path, options: &InitOptions) -> Result<Self, Error> {
+        Self::init_at(path, options, OffsetDateTime::now_utc())
+    }
+
+    pub(super) fn init_at(
+        path: &Path,
+        options: &InitOptions,
+        now: OffsetDateTime,
+    ) -> Result<Self, Error> {
+        check_name(&options.name)?;
+        check_empty(path)?;
+        let above = folder::parent(path);
+        folder::create_folder(above)?;
+        folder::remove_drafts(above)?;
+        // All of it is made beside its place, so that a run that is cut short leaves no half CA.
+        let draft = Draft::new(above)?;
+        let (issuer, key) = Issuer::create(&options.name, now)?;
+        let ca = Self {
+            folder: Folder::new(&draft.folder),
+            issuer,
+        };
+        let folder = &ca.folder;
+        for place in [folder.private(), folder.certificates(), folder.people()] {
+            folder::create_folder(&place)?;
+        }
+        folder::write_new(&folder.key(), key.as_bytes(), Access::Private)?;
+        folder::write_new(
+            &folder.certificate(),
+            ca.issuer.pem().as_bytes(),
+            Access::Public,
+        )?;
+        let hosts = server_hosts(&options.hosts);
+        let server = Reach {
+            host: hosts[0].clone(),
+            port: options.port,
+        };
+        let settings = format!("server = {server}\n");
+        folder::write_new(&folder.settings(), settings.as_bytes(), Access::Public)?;
+        ca.sign_list(&Index::default(), now)?;
+        ca.deliver_server(&mut Index::default(), &hosts, folder.server(), now)?;
+        draft.publish(path)?;
+        Ok(Self {
+            folder: Folder::new(path),
+            issuer: ca.issuer,
+        })
+    }
+}
+
+/// A CA's folder before it has its name. Dropped, it is gone.
+pub(super) struct Draft {
+    pub(super) folder: PathBuf,
+    /// While it is held, this is no leftover of a run that was killed.
+    pub(super) lock: Option<Lock>,
+}
+
+impl Draft {
+    pub(super) fn new(above: &Path) -> Result<Self, Error> {
+        let mut draft = Self {
+            folder: above.join(folder::temporary_name(folder::DRAFT)?),
+            lock: None,
+        };
+        folder::create_folder(&draft.folder)?;
+        draft.lock = Some(Folder::new(&draft.folder).lock()?);
+        Ok(draft)
+    }
+
+    pub(super) fn publish(mut self, path: &Path) -> Result<(), Error> {
+        // An empty folder gives way to the new one; if it is not empty any more, this fails.
+        match fs::remove_dir(path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(_) => return Err(taken(path)),
+        }
+        // Some systems rename no folder in which a file is open.
+        self.lock = None;
+        fs::rename(&self.folder, path).map_err(|error| match check_empty(path) {
+            Err(taken) => taken,
+            Ok(()) => io_error("make", path)(error),
+        })?;
+        let above = folder::parent(path);
+        crate::os::sync_folder(above).map_err(io_error("write to", above))
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // After the rename it is not there, and no one to tell if it cannot be removed.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn check_empty(path: &Path) -> Result<(), Error> {
+    // `.` and `..` cannot be given to something else.
+    if path.file_name().is_none() {
+        return Err(taken(path));
+    }
+    let mut entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Err(taken(path)),
+        Err(error) => return Err(io_error("read", path)(error)),
+    };
+    match entries.next() {
+        None => Ok(()),
+        Some(_) => Err(taken(path)),
+    }
+}
+
+fn taken(path: &Path) -> Error {
+    if Folder::new(path).certificate().exists() {
+        Error::AlreadyCa(path.to_owned())
+    } else {
+        Error::NotEmpty(path.to_owned())
+    }
+}
+
+/// A name stands on one line in bundles, in the greeting and in people's terminals.
+fn check_name(name: &str) -> Result<(), Error> {
+    let is_good = name.chars().count() <= NAME_CHARS_MAX
+        && name.trim() == name
+        && !name.contains(char::is_control)
+        && wire::Line::parse(name.as_bytes()).is_ok();
+    if is_good {
+        Ok(())
+    } else {
+        Err(Error::Name(name.to_owned()))
+    }
+}
+
+/// What was said first, then what this machine is called.
+fn server_hosts(said: &[Host]) -> Vec<Host> {
+    let mut hosts = said.to_vec();
+    hosts.extend(Host::of_this_machine());
+    deduplicate(hosts)
+}

@@ -1,0 +1,133 @@
+//! Keeps the revocation list fresh: its number only grows, and nobody is ever forgotten.
+
+use std::collections::HashSet;
+
+use pki::{RevocationList, Serial};
+use time::OffsetDateTime;
+
+use super::{Ca, TEXT_BYTES_MAX};
+use crate::error::Error;
+use crate::folder;
+use crate::index::Index;
+use crate::os::Access;
+
+/// A list's number is counted on from; this leaves room for all that will ever be signed.
+pub(super) const LIST_NUMBER_MAX: u64 = 1 << 60;
+
+impl Ca {
+    /// Signs the revocation list again if fewer than [`pki::CRL_RENEW_DAYS`] days of it are left,
+    /// if it is not there or damaged, or if it lacks somebody who was revoked. Says whether it did.
+    ///
+    /// # Errors
+    ///
+    /// When the list cannot be written.
+    pub fn renew_list(&self) -> Result<bool, Error> {
+        self.renew_list_at(OffsetDateTime::now_utc())
+    }
+
+    pub(super) fn renew_list_at(&self, now: OffsetDateTime) -> Result<bool, Error> {
+        if !self.list_is_due(&self.index()?, now)? {
+            return Ok(false);
+        }
+        let _lock = self.folder.lock()?;
+        // Another run may have signed it while this one waited.
+        let index = self.index()?;
+        let due = self.list_is_due(&index, now)?;
+        if due {
+            self.sign_list(&index, now)?;
+        }
+        Ok(due)
+    }
+
+    fn list_is_due(&self, index: &Index, now: OffsetDateTime) -> Result<bool, Error> {
+        let Some(list) = self.read_list(now)? else {
+            return Ok(true);
+        };
+        let left = OffsetDateTime::from(list.next_update()) - now;
+        Ok(left < time::Duration::days(pki::CRL_RENEW_DAYS.into())
+            || index
+                .revoked()
+                .any(|revoked| !list.revokes(&revoked.serial)))
+    }
+
+    /// The list as it is now; `None` when it is not there or no server would take it.
+    pub(super) fn read_list(&self, now: OffsetDateTime) -> Result<Option<RevocationList>, Error> {
+        let path = self.folder.list();
+        let bytes = folder::read_if_there(&path, pki::limits::CRL_BYTES_MAX)?;
+        Ok(bytes.and_then(|bytes| {
+            RevocationList::parse(&bytes, self.issuer.certificate(), now.into()).ok()
+        }))
+    }
+
+    pub(super) fn sign_list(&self, index: &Index, now: OffsetDateTime) -> Result<(), Error> {
+        self.check_nobody_is_forgotten(index, now)?;
+        let number = self.next_list_number(now)?;
+        // The next number is on the disk before this one is used, so none is used twice.
+        folder::replace(
+            &self.folder.list_number(),
+            format!("{}\n", to_hex(number + 1)).as_bytes(),
+            Access::Public,
+        )?;
+        let list = self.issuer.sign_list(number, index.revoked(), now)?;
+        folder::replace(&self.folder.list(), list.as_bytes(), Access::Public)
+    }
+
+    /// Whoever is on the list now is on the next one too: an index that lost its newest lines must
+    /// not let a revoked person back in.
+    fn check_nobody_is_forgotten(&self, index: &Index, now: OffsetDateTime) -> Result<(), Error> {
+        let Some(list) = self.read_list(now)? else {
+            return Ok(());
+        };
+        let revoked: HashSet<Serial> = index.revoked().map(|revoked| revoked.serial).collect();
+        let forgotten = list
+            .serials()
+            .filter(|serial| !revoked.contains(*serial))
+            .count();
+        if forgotten == 0 {
+            return Ok(());
+        }
+        let list = self.folder.list();
+        let fault = format!(
+            "it does not know {forgotten} of the certificates that {} revokes; was an old copy put back?",
+            list.display()
+        );
+        Err(Error::Damaged {
+            path: self.folder.index(),
+            fault,
+        })
+    }
+
+    /// Larger than any number before, and at least the minutes since 1970: servers refuse a list
+    /// with a lower number than one they saw, so an old copy of this folder that is put back must
+    /// not fall behind what was signed after it was made.
+    fn next_list_number(&self, now: OffsetDateTime) -> Result<u64, Error> {
+        let path = self.folder.list_number();
+        let bad = || Error::ListNumber(path.clone());
+        let next = match folder::read_text_if_there(&path, TEXT_BYTES_MAX)? {
+            Some(text) => u64::from_str_radix(text.trim(), 16).map_err(|_| bad())?,
+            None => 0,
+        };
+        let signed = self
+            .read_list(now)?
+            .map(|list| list.number().to_u64().ok_or_else(bad))
+            .transpose()?;
+        let minutes = u64::try_from(now.unix_timestamp() / 60).unwrap_or(0);
+        let number = next
+            .max(minutes)
+            .max(signed.map_or(0, |signed| signed.saturating_add(1)));
+        if number > LIST_NUMBER_MAX {
+            return Err(bad());
+        }
+        Ok(number)
+    }
+}
+
+/// As OpenSSL writes numbers: whole bytes, upper case.
+fn to_hex(number: u64) -> String {
+    let digits = format!("{number:X}");
+    if digits.len() % 2 == 0 {
+        digits
+    } else {
+        format!("0{digits}")
+    }
+}
