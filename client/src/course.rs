@@ -20,6 +20,8 @@ pub(crate) struct Course {
     pub(crate) farewell: Option<Farewell>,
     /// Whether `/quit` was said.
     pub(crate) quitting: bool,
+    /// Whether what was not acknowledged was said again on this connection.
+    resent: bool,
     stage: Stage,
 }
 
@@ -51,6 +53,7 @@ impl Course {
             owed: VecDeque::new(),
             farewell: None,
             quitting: false,
+            resent: false,
             stage: Stage::CatchingUp,
         };
         course.start();
@@ -59,12 +62,9 @@ impl Course {
 
     fn start(&mut self) {
         if self.outbox.last.is_none()
-            && let Some((begun_at, head)) = self.missed()
+            && let Some((begun_at, head)) = self.outbox.begun_at.zip(self.outbox.head)
         {
-            // No entry has come yet by which to follow on, so what we missed is asked for.
-            self.stage = Stage::Replaying;
-            let count = head - begun_at;
-            return self.write(&format!("/history {count} before {}", head + 1));
+            return self.start_where_it_began(begun_at, head);
         }
         match (self.outbox.last, self.outbox.since) {
             (None, Since::Last(count)) if count > 0 => {
@@ -77,15 +77,30 @@ impl Course {
         }
     }
 
-    /// The newest entry when we first came and the one now, if they differ.
-    fn missed(&self) -> Option<(u64, u64)> {
-        let missed = self.outbox.begun_at.zip(self.outbox.head);
-        missed.filter(|(begun_at, head)| begun_at < head)
+    /// No entry has come yet by which to follow on. So the one that was the newest then is asked
+    /// for, because its time is needed, and with it what was recorded since: our own lines may be
+    /// among that.
+    fn start_where_it_began(&mut self, begun_at: u64, head: u64) {
+        if head < begun_at {
+            self.outbox.forget_entries();
+            self.owed.push_back(Event::OtherHistory { set_aside: 0 });
+            self.outbox.begun_at = Some(head);
+            self.outbox.head = Some(head);
+        }
+        if begun_at.min(head) == 0 {
+            return self.follow("0");
+        }
+        self.stage = Stage::Replaying;
+        let count = head.saturating_sub(begun_at) + 1;
+        self.write(&format!("/history {count} before {}", head + 1));
     }
 
     fn follow(&mut self, from: &str) {
         self.stage = Stage::CatchingUp;
         self.write(&format!("/follow {from}"));
+        if std::mem::replace(&mut self.resent, true) {
+            return;
+        }
         // Under their old names, so that the server knows which of them it has.
         let lines: Vec<String> = self
             .outbox
@@ -188,10 +203,20 @@ impl Course {
         self.owed.push_back(Event::Entry(entry));
     }
 
+    /// What was there before us was not asked for to be shown, only to follow on from it.
+    fn hear_replayed(&mut self, entry: Entry) {
+        let is_shown = self.outbox.begun_at.is_none_or(|begun| entry.seq > begun);
+        if is_shown || self.outbox.last.is_some() {
+            self.hear_entry(entry);
+        } else {
+            self.outbox.last = Some((entry.seq, entry.at));
+        }
+    }
+
     fn hear_reply(&mut self, reply: Reply) {
         match (reply, self.stage) {
             (Reply::Begin(_), Stage::Replaying) => {}
-            (Reply::Replayed(entry), Stage::Replaying) => self.hear_entry(entry),
+            (Reply::Replayed(entry), Stage::Replaying) => self.hear_replayed(entry),
             (Reply::End(_), Stage::Replaying) => self.follow_on(),
             (Reply::At(seq), Stage::CatchingUp) => {
                 self.stage = Stage::Following;
@@ -230,13 +255,15 @@ impl Course {
 
     fn hear_refusal(&mut self, refusal: Refusal) {
         if refusal.code == Code::OtherHistory && self.outbox.last.is_some() {
-            self.outbox.forget_entries();
-            self.owed.push_back(Event::OtherHistory { set_aside: 0 });
             // What was not acknowledged was sent already, right after the refused /follow. That is
             // right: it is the same room, brought back from a copy, and each is stored once in it.
-            let unanswered = self.outbox.set_aside();
+            // To show those too, we follow from what was the newest before they came.
+            let head = self.outbox.head;
+            self.outbox.forget_entries();
+            self.outbox.begun_at = head;
+            self.outbox.head = head;
+            self.owed.push_back(Event::OtherHistory { set_aside: 0 });
             self.start();
-            self.outbox.take_back(unanswered);
             return;
         }
         // A line that waits for the database is not refused, whatever it is called by.

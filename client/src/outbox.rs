@@ -238,20 +238,18 @@ impl Outbox {
         self.unacknowledged.push_back((nonce, line));
     }
 
-    /// Takes the unacknowledged lines out, while they must not be sent again.
-    pub(crate) fn set_aside(&mut self) -> VecDeque<(Nonce, Line)> {
-        std::mem::take(&mut self.unacknowledged)
-    }
-
-    /// Puts them back.
-    pub(crate) fn take_back(&mut self, lines: VecDeque<(Nonce, Line)>) {
-        self.unacknowledged = lines;
+    /// Notes the newest entry at the first greeting. Who wants nothing older wants all that comes
+    /// after it, also when the connection is lost before the first entry comes.
+    pub(crate) fn begin(&mut self, head: u64) {
+        if matches!(self.since, Since::Head | Since::Last(0)) {
+            self.begun_at = Some(head);
+        }
     }
 
     /// Forgets what belongs to another database; the lines of which nobody there knows.
     pub(crate) fn begin_afresh(&mut self) -> VecDeque<(Nonce, Line)> {
         self.forget_entries();
-        self.set_aside()
+        std::mem::take(&mut self.unacknowledged)
     }
 
     /// What was asked for at the start was asked of the old record.

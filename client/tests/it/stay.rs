@@ -75,8 +75,10 @@ async fn what_was_missed_in_a_quiet_room_is_asked_for() {
     session.close().await;
     let mut session = room.accept().await;
     session.send(&GREETING.replace("head=41", "head=43")).await;
-    assert_eq!(session.next().await, "/history 2 before 44");
+    // The newest entry of then too, which was not wanted, to follow on from it.
+    assert_eq!(session.next().await, "/history 3 before 44");
     session.send("= begin history").await;
+    session.send(&format!("= {}", entry(41, "old"))).await;
     session.send(&format!("= {}", entry(42, "a"))).await;
     session.send(&format!("= {}", entry(43, "b"))).await;
     session.send("= end history").await;
@@ -87,6 +89,62 @@ async fn what_was_missed_in_a_quiet_room_is_asked_for() {
     let outcome = alice.ends().await;
     assert_eq!(outcome.stdout, "[bob@192.0.2.9] a\n[bob@192.0.2.9] b\n");
     assert_eq!(outcome.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_line_that_was_stored_before_anything_came_is_shown_all_the_same() {
+    let room = Room::open().await;
+    let mut alice = room.alice(&["--bare"]);
+    alice.types("one\n").await;
+    let mut session = room.greet().await;
+    assert_eq!(session.next().await, "/follow head");
+    let said = session.said().await;
+    // It is on the disk, and nothing but the greeting has come.
+    session.close().await;
+    let mut session = room.accept().await;
+    session.send(&GREETING.replace("head=41", "head=42")).await;
+    assert_eq!(session.next().await, "/history 2 before 43");
+    session.send("= begin history").await;
+    session.send(&format!("= {}", entry(41, "old"))).await;
+    session.send(&format!("= {}", entry(42, "one"))).await;
+    session.send("= end history").await;
+    assert_eq!(session.next().await, format!("/follow 42 {AT}"));
+    assert_eq!(session.said().await, said);
+    session.send("= at 42").await;
+    session.send(&format!("= ok {} 42", said.0)).await;
+    alice.stops_typing();
+    session.goodbye().await;
+    let outcome = alice.ends().await;
+    assert_eq!(outcome.stdout, "[bob@192.0.2.9] one\n");
+    assert_eq!(kinds(&outcome), ["connection lost", "connected again"]);
+    assert_eq!(outcome.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_shorter_record_is_another_one_also_for_who_has_seen_nothing() {
+    let room = Room::open().await;
+    let mut alice = room.alice(&["--bare"]);
+    let mut session = room.greet().await;
+    assert_eq!(session.next().await, "/follow head");
+    session.close().await;
+    let mut session = room.accept().await;
+    session.send(&GREETING.replace("head=41", "head=40")).await;
+    assert_eq!(session.next().await, "/history 1 before 41");
+    session.send("= begin history").await;
+    session.send(&format!("= {}", entry(40, "old"))).await;
+    session.send("= end history").await;
+    assert_eq!(session.next().await, format!("/follow 40 {AT}"));
+    session.send("= at 40").await;
+    alice.stops_typing();
+    session.goodbye().await;
+    let outcome = alice.ends().await;
+    assert_eq!(outcome.stdout, "");
+    let told = [
+        "connection lost",
+        "connected again",
+        "this is another history",
+    ];
+    assert_eq!(kinds(&outcome), told);
 }
 
 #[tokio::test]
@@ -130,9 +188,16 @@ async fn a_restored_record_gets_the_lines_and_another_database_does_not() {
             let mut session = enter_after(&room, 42).await;
             assert_eq!(session.said().await, said);
             session.send("! other-history - entry 42 is another").await;
-            session.send(&format!("= ok {} 12", said.0)).await;
-            assert_eq!(session.next().await, "/follow head");
-            session.send("= at 12").await;
+            session.send(&format!("= ok {} 42", said.0)).await;
+            // From what was the newest before the line came, so that it is shown.
+            assert_eq!(session.next().await, "/history 1 before 42");
+            session.send("= begin history").await;
+            session.send(&format!("= {}", entry(41, "old"))).await;
+            session.send("= end history").await;
+            assert_eq!(session.next().await, format!("/follow 41 {AT}"));
+            session.send(&entry(42, "one")).await;
+            session.send("= at 42").await;
+            assert_eq!(alice.shows().await, "[bob@192.0.2.9] one");
             alice.stops_typing();
             session.goodbye().await;
         } else {
