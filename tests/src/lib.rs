@@ -13,11 +13,13 @@ pub mod crowd;
 mod chance;
 mod peer;
 mod programs;
+mod proxy;
 mod world;
 
 pub use chance::{chance, number, rounds};
 pub use peer::{Peer, Said, said};
 pub use programs::{Running, Served, Site, program, rare_tool_or_skip, run, tool_or_skip};
+pub use proxy::{Cut, Manner, Proxy, Side};
 pub use world::{Options, World};
 
 use std::time::Duration;
