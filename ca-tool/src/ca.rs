@@ -10,19 +10,18 @@ mod list;
 mod revocation;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
+use std::path::Path;
 
-use pki::Serial;
 use rcgen::KeyPair;
-use rustls::pki_types::CertificateDer;
 use time::OffsetDateTime;
 
 use crate::error::{Error, io_error};
 use crate::folder::{self, Folder};
-use crate::host::Reach;
-use crate::index::{Index, Record};
+use crate::index::Index;
 use crate::issuer::Issuer;
 use crate::os::Access;
+use crate::register::{Register, TEXT_BYTES_MAX};
 
 pub use founding::InitOptions;
 pub(crate) use issuance::end_of;
@@ -30,17 +29,21 @@ pub use issuance::{Issuance, IssueOptions, Issued};
 pub use revocation::Revocation;
 pub(crate) use revocation::nobody;
 
-/// A folder that holds a CA.
+/// A folder that holds a CA, and the CA's key.
 #[derive(Debug)]
 pub struct Ca {
-    folder: Folder,
+    register: Register,
     issuer: Issuer,
 }
 
-/// The database of a CA; some 500,000 certificates.
-const INDEX_BYTES_MAX: u64 = 64 << 20;
-/// Any other text in the folder.
-const TEXT_BYTES_MAX: u64 = 1 << 20;
+/// Whoever can sign can also read.
+impl Deref for Ca {
+    type Target = Register;
+
+    fn deref(&self) -> &Register {
+        &self.register
+    }
+}
 
 impl Ca {
     /// Opens the CA of a folder, and signs its revocation list again if that is due.
@@ -74,102 +77,18 @@ impl Ca {
             io_error("read", &key)(missing)
         })?;
         let issuer = Issuer::load((&certificate, &pem), (&key, &secret), now)?;
-        Ok(Self { folder, issuer })
+        Self::of(folder, issuer)
     }
 
-    /// Everything that was issued, oldest first.
-    ///
-    /// # Errors
-    ///
-    /// When the database cannot be read.
-    pub fn list(&self) -> Result<Vec<Record>, Error> {
-        Ok(self.index()?.records().to_vec())
-    }
-
-    /// The certificate of this number, as PEM, if it was issued here.
-    ///
-    /// # Errors
-    ///
-    /// When its file cannot be read.
-    pub fn issued(&self, serial: &Serial) -> Result<Option<Vec<u8>>, Error> {
-        folder::read_if_there(&self.folder.issued(serial), TEXT_BYTES_MAX)
-    }
-
-    fn index(&self) -> Result<Index, Error> {
-        let path = self.folder.index();
-        // An empty index would be the end of every revocation, so none is not taken for an empty one.
-        let text = folder::read_text_if_there(&path, INDEX_BYTES_MAX)?;
-        let missing = || Error::Damaged {
-            path: path.clone(),
-            fault: "it is missing, and with it everything that was issued and revoked".to_owned(),
-        };
-        Index::parse(&text.ok_or_else(missing)?, &path)
+    fn of(folder: Folder, issuer: Issuer) -> Result<Self, Error> {
+        let register = Register::new(folder, issuer.certificate().clone())
+            .map_err(|error| Error::SelfCheck(error.to_string()))?;
+        Ok(Self { register, issuer })
     }
 
     fn write_index(&self, index: &Index) -> Result<(), Error> {
         let text = index.format();
         folder::replace(&self.folder.index(), text.as_bytes(), Access::Public)
-    }
-
-    /// Where people's bundles say that the server is.
-    fn server(&self) -> Result<Option<String>, Error> {
-        let path = self.folder.settings();
-        let Some(text) = folder::read_text_if_there(&path, TEXT_BYTES_MAX)? else {
-            return Ok(None);
-        };
-        let server = text
-            .lines()
-            .filter_map(|line| line.split_once('='))
-            .find(|(key, _)| key.trim() == "server");
-        server
-            .map(|(_, server)| {
-                let fault = |error: crate::HostError| Error::Damaged {
-                    path: path.clone(),
-                    fault: error.to_string(),
-                };
-                Ok(Reach::parse(server.trim()).map_err(fault)?.to_string())
-            })
-            .transpose()
-    }
-
-    /// The folder.
-    pub fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    /// Where `issue` puts people's bundles unless it is told otherwise.
-    pub fn people(&self) -> PathBuf {
-        self.folder.people()
-    }
-
-    /// Where the bundle of the first server is.
-    pub fn server_bundle(&self) -> PathBuf {
-        self.folder.server()
-    }
-
-    /// Where the revocation list is.
-    pub fn revocation_list(&self) -> PathBuf {
-        self.folder.list()
-    }
-
-    /// Where the CA's key is.
-    pub fn key(&self) -> PathBuf {
-        self.folder.key()
-    }
-
-    /// Where the CA's certificate is.
-    pub fn certificate(&self) -> PathBuf {
-        self.folder.certificate()
-    }
-
-    /// The CA's certificate: what everybody trusts.
-    pub fn anchor(&self) -> &CertificateDer<'static> {
-        self.issuer.certificate()
-    }
-
-    /// What it says.
-    pub fn says(&self) -> &pki::Certificate {
-        self.issuer.says()
     }
 
     /// What signs. Whatever is signed with it directly is neither recorded nor checked.

@@ -3,7 +3,8 @@
 //! It is a library so that tests can issue in process, and a thin program. Everything is kept in
 //! one folder that follows OpenSSL's conventions; `openssl ca` could take over from here.
 //!
-//! - [`Ca`] is that folder: it issues, revokes and lists.
+//! - [`Register`] is that folder as it can be read, and [`Ca`] the same with the key: it issues and
+//!   revokes.
 //! - What would be issued is decided first, purely, and for everybody; then it is written.
 //! - An issuance is recorded before its bundle can be seen.
 
@@ -17,9 +18,10 @@ mod issuer;
 mod os;
 mod plan;
 mod reason;
+mod register;
+mod report;
 mod roster;
 mod run;
-mod show;
 
 pub use args::Args;
 pub use ca::{Ca, InitOptions, Issuance, IssueOptions, Issued, Revocation};
@@ -28,5 +30,6 @@ pub use host::{Host, HostError, Reach};
 pub use index::Record;
 pub use plan::Skipped;
 pub use reason::Reason;
+pub use register::Register;
 pub use roster::{Candidate, Place, Roster};
 pub use run::{Output, run};

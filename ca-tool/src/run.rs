@@ -3,20 +3,18 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use comfy_table::{Table, presets};
 use pki::Bundle;
 use serde::Serialize;
 use time::OffsetDateTime;
-use wire::ClientId;
 
 use crate::args::{Args, Command};
-use crate::ca::{Ca, InitOptions, Issuance, IssueOptions, Issued, end_of, nobody};
+use crate::ca::{Ca, InitOptions, Issuance, IssueOptions, Issued, end_of};
 use crate::error::Error;
 use crate::host::Host;
-use crate::index::Record;
 use crate::reason::Reason;
+use crate::register::Register;
+use crate::report;
 use crate::roster::{Candidate, Roster};
-use crate::show::Shown;
 
 /// Where a run says what it did.
 pub struct Output<'a> {
@@ -65,8 +63,8 @@ pub fn run(args: Args, output: &mut Output<'_>) -> Result<(), Error> {
         }
         Command::IssueServer { hosts } => issue_server(dir, &hosts, output),
         Command::Revoke { ids, reason } => revoke(dir, &ids, reason, output),
-        Command::List { json } => list(dir, json, output),
-        Command::Show { what, json } => show(dir, &what, json, output),
+        Command::List { json } => report::list(dir, json, output),
+        Command::Show { what, json } => report::show(dir, &what, json, output),
     }
 }
 
@@ -222,120 +220,6 @@ fn revoke(
     Ok(())
 }
 
-/// One line of `list`.
-#[derive(Debug, Serialize)]
-struct Row {
-    name: String,
-    kind: &'static str,
-    role: Option<&'static str>,
-    until: String,
-    state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    revoked_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
-    serial: String,
-}
-
-impl Row {
-    fn of(record: &Record, now: OffsetDateTime) -> Self {
-        let person = record.person();
-        let state = match record.revoked {
-            Some(_) => "revoked",
-            None if record.is_live(now) => "valid",
-            None => "expired",
-        };
-        Self {
-            name: record.name().escape_debug().to_string(),
-            kind: if person.is_some() { "person" } else { "server" },
-            role: person.map(|(_, role)| role.as_str()),
-            until: moment(record.not_after),
-            state,
-            revoked_at: record.revoked.map(|(at, _)| moment(at)),
-            reason: record.revoked.map(|(_, reason)| reason.as_str()),
-            serial: record.serial.to_string(),
-        }
-    }
-}
-
-fn list(dir: &Path, json: bool, output: &mut Output<'_>) -> Result<(), Error> {
-    let ca = look(dir, output)?;
-    let now = OffsetDateTime::now_utc();
-    let rows: Vec<Row> = ca.list()?.iter().map(|r| Row::of(r, now)).collect();
-    if json {
-        return write_json(&rows, output);
-    }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(["NAME", "ROLE", "UNTIL", "STATE", "SERIAL"]);
-    for row in &rows {
-        let state = match (&row.revoked_at, row.reason) {
-            (Some(at), Some(reason)) => format!("revoked {} ({reason})", day(at)),
-            _ => row.state.to_owned(),
-        };
-        let role = row.role.unwrap_or(row.kind);
-        table.add_row([&row.name, role, day(&row.until), &state, &row.serial]);
-    }
-    for line in table.lines() {
-        writeln!(output.results, "{}", line.trim())?;
-    }
-    Ok(())
-}
-
-fn show(dir: &Path, what: &str, json: bool, output: &mut Output<'_>) -> Result<(), Error> {
-    let now = OffsetDateTime::now_utc();
-    let path = Path::new(what);
-    let shown = if path.exists() {
-        // A file can be shown where there is no CA; then nobody knows who was revoked.
-        let ca = match look(dir, output) {
-            Ok(ca) => Some(ca),
-            Err(Error::NoCa(_)) => None,
-            Err(error) => {
-                note(output, &error.to_string())?;
-                None
-            }
-        };
-        Shown::read(path, ca.as_ref(), now)?
-    } else {
-        show_person(&look(dir, output)?, what, now)?
-    };
-    if json {
-        return write_json(&shown, output);
-    }
-    for (index, shown) in shown.iter().enumerate() {
-        let gap = if index == 0 { "" } else { "\n" };
-        write!(output.results, "{gap}{}", shown.to_text())?;
-    }
-    Ok(())
-}
-
-/// Every certificate of a person, the newest first.
-fn show_person(ca: &Ca, name: &str, now: OffsetDateTime) -> Result<Vec<Shown>, Error> {
-    let records = ca.list()?;
-    let id = ClientId::parse_typed(name).ok();
-    let mut shown = Vec::new();
-    for record in records.iter().rev() {
-        let is_theirs = record
-            .person()
-            .is_some_and(|(person, _)| Some(person) == id);
-        if !is_theirs {
-            continue;
-        }
-        let path = ca.path().join("certs").join(record.serial.to_string());
-        if let Some(pem) = ca.issued(&record.serial)? {
-            shown.extend(Shown::parse(&pem, &path, Some(ca), now)?);
-        }
-    }
-    if shown.is_empty() {
-        let people: Vec<_> = records.iter().filter_map(|r| Some(r.person()?.0)).collect();
-        return Err(Error::NothingToShow(format!(
-            "there is no such file, and {}",
-            nobody(name, &people)
-        )));
-    }
-    Ok(shown)
-}
-
 /// Opens a CA to change it.
 fn open(dir: &Path, output: &mut Output<'_>) -> Result<Ca, Error> {
     let ca = Ca::load(dir)?;
@@ -345,21 +229,7 @@ fn open(dir: &Path, output: &mut Output<'_>) -> Result<Ca, Error> {
     Ok(ca)
 }
 
-/// Opens a CA to look at it. Who may only read its folder can still look.
-fn look(dir: &Path, output: &mut Output<'_>) -> Result<Ca, Error> {
-    let ca = Ca::load(dir)?;
-    match ca.renew_list() {
-        Ok(true) => tell_renewal(&ca, output)?,
-        Ok(false) => {}
-        Err(error) => note(
-            output,
-            &format!("the revocation list has to be signed again, but {error}"),
-        )?,
-    }
-    Ok(ca)
-}
-
-fn tell_renewal(ca: &Ca, output: &mut Output<'_>) -> Result<(), Error> {
+pub(crate) fn tell_renewal(ca: &Register, output: &mut Output<'_>) -> Result<(), Error> {
     let list = ca.revocation_list();
     let list = list.display();
     note(
@@ -368,12 +238,12 @@ fn tell_renewal(ca: &Ca, output: &mut Output<'_>) -> Result<(), Error> {
     )
 }
 
-fn note(output: &mut Output<'_>, what: &str) -> Result<(), Error> {
+pub(crate) fn note(output: &mut Output<'_>, what: &str) -> Result<(), Error> {
     writeln!(output.notes, "ca-tool: note: {what}")?;
     Ok(())
 }
 
-fn write_json(value: &impl Serialize, output: &mut Output<'_>) -> Result<(), Error> {
+pub(crate) fn write_json(value: &impl Serialize, output: &mut Output<'_>) -> Result<(), Error> {
     serde_json::to_writer_pretty(&mut *output.results, value)
         .map_err(|error| Error::Output(error.into()))?;
     writeln!(output.results)?;
@@ -386,6 +256,7 @@ pub(crate) fn moment(moment: OffsetDateTime) -> String {
     format!("{}Z", &text[.."2027-05-20T23:59:59".len()])
 }
 
-fn day(moment: &str) -> &str {
+/// The day of such a moment.
+pub(crate) fn day(moment: &str) -> &str {
     moment.split('T').next().unwrap_or(moment)
 }

@@ -66,10 +66,7 @@ impl Ca {
         // All of it is made beside its place, so that a run that is cut short leaves no half CA.
         let draft = Draft::new(above)?;
         let (issuer, key) = Issuer::create(&options.name, now)?;
-        let ca = Self {
-            folder: Folder::new(&draft.folder),
-            issuer,
-        };
+        let ca = Self::of(Folder::new(&draft.folder), issuer)?;
         let folder = &ca.folder;
         for place in [folder.private(), folder.certificates(), folder.people()] {
             folder::create_folder(&place)?;
@@ -90,10 +87,7 @@ impl Ca {
         ca.sign_list(&Index::default(), now)?;
         ca.deliver_server(&mut Index::default(), &hosts, folder.server(), now)?;
         draft.publish(path)?;
-        Ok(Self {
-            folder: Folder::new(path),
-            issuer: ca.issuer,
-        })
+        Self::of(Folder::new(path), ca.issuer)
     }
 }
 

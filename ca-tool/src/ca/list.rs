@@ -2,14 +2,15 @@
 
 use std::collections::HashSet;
 
-use pki::{RevocationList, Serial};
+use pki::Serial;
 use time::OffsetDateTime;
 
-use super::{Ca, TEXT_BYTES_MAX};
+use super::Ca;
 use crate::error::Error;
 use crate::folder;
 use crate::index::Index;
 use crate::os::Access;
+use crate::register::TEXT_BYTES_MAX;
 
 /// A list's number is counted on from; this leaves room for all that will ever be signed.
 pub(super) const LIST_NUMBER_MAX: u64 = 1 << 60;
@@ -37,26 +38,6 @@ impl Ca {
             self.sign_list(&index, now)?;
         }
         Ok(due)
-    }
-
-    fn list_is_due(&self, index: &Index, now: OffsetDateTime) -> Result<bool, Error> {
-        let Some(list) = self.read_list(now)? else {
-            return Ok(true);
-        };
-        let left = OffsetDateTime::from(list.next_update()) - now;
-        Ok(left < time::Duration::days(pki::CRL_RENEW_DAYS.into())
-            || index
-                .revoked()
-                .any(|revoked| !list.revokes(&revoked.serial)))
-    }
-
-    /// The list as it is now; `None` when it is not there or no server would take it.
-    pub(super) fn read_list(&self, now: OffsetDateTime) -> Result<Option<RevocationList>, Error> {
-        let path = self.folder.list();
-        let bytes = folder::read_if_there(&path, pki::limits::CRL_BYTES_MAX)?;
-        Ok(bytes.and_then(|bytes| {
-            RevocationList::parse(&bytes, self.issuer.certificate(), now.into()).ok()
-        }))
     }
 
     pub(super) fn sign_list(&self, index: &Index, now: OffsetDateTime) -> Result<(), Error> {

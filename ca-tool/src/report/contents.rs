@@ -10,9 +10,9 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _};
 
-use crate::ca::Ca;
 use crate::error::Error;
 use crate::folder;
+use crate::register::Register;
 use crate::run::moment;
 
 /// One thing that a file holds.
@@ -57,7 +57,7 @@ impl Shown {
     /// What a file holds, in its order. `ca` is the CA that is asked who was revoked.
     pub(crate) fn read(
         path: &Path,
-        ca: Option<&Ca>,
+        ca: Option<&Register>,
         now: OffsetDateTime,
     ) -> Result<Vec<Self>, Error> {
         let bytes = folder::read_if_there(path, pki::limits::CRL_BYTES_MAX)?.unwrap_or_default();
@@ -68,7 +68,7 @@ impl Shown {
     pub(crate) fn parse(
         bytes: &[u8],
         path: &Path,
-        ca: Option<&Ca>,
+        ca: Option<&Register>,
         now: OffsetDateTime,
     ) -> Result<Vec<Self>, Error> {
         let damaged = |fault: &str| Error::Damaged {
@@ -102,7 +102,7 @@ impl Shown {
         Ok(all)
     }
 
-    fn certificate(der: &[u8], ca: Option<&Ca>, now: OffsetDateTime) -> Option<Self> {
+    fn certificate(der: &[u8], ca: Option<&Register>, now: OffsetDateTime) -> Option<Self> {
         let said = Certificate::parse(der).ok()?;
         let is_person = said.purposes.contains(&Purpose::Client);
         let role = is_person.then(|| said.subject.units.first()).flatten();
@@ -125,7 +125,7 @@ impl Shown {
         })))
     }
 
-    fn list(der: &[u8], ca: Option<&Ca>, now: OffsetDateTime) -> Option<Self> {
+    fn list(der: &[u8], ca: Option<&Register>, now: OffsetDateTime) -> Option<Self> {
         let ([], list) = CertificateRevocationList::from_der(der).ok()? else {
             return None;
         };
@@ -219,7 +219,7 @@ fn purpose(said: &Certificate) -> &'static str {
     }
 }
 
-fn state(said: &Certificate, ca: Option<&Ca>, now: OffsetDateTime) -> String {
+fn state(said: &Certificate, ca: Option<&Register>, now: OffsetDateTime) -> String {
     let record = ca
         .filter(|ca| ca.says().subject == said.issuer)
         .and_then(|ca| ca.list().ok())
