@@ -4,4 +4,5 @@
 #![cfg(target_os = "linux")]
 
 mod cuts;
+mod herd;
 mod kills;
