@@ -28,12 +28,19 @@ impl Clock {
 
     /// `2026-11-21 19:00:00`
     pub fn show(&self, at: wire::Timestamp) -> String {
+        self.format(at, "%Y-%m-%d %H:%M:%S")
+    }
+
+    /// `2026-11-21`
+    pub fn show_day(&self, at: wire::Timestamp) -> String {
+        self.format(at, "%Y-%m-%d")
+    }
+
+    fn format(&self, at: wire::Timestamp, form: &str) -> String {
         // jiff leaves out the last day of 9999, so that every zone can show what it has.
         let at =
             jiff::Timestamp::from_millisecond(at.unix_millis()).unwrap_or(jiff::Timestamp::MAX);
-        at.to_zoned(self.zone.clone())
-            .strftime("%Y-%m-%d %H:%M:%S")
-            .to_string()
+        at.to_zoned(self.zone.clone()).strftime(form).to_string()
     }
 
     /// The same for a moment of the system's clock, such as a certificate's dates.
@@ -51,7 +58,9 @@ mod tests {
         let at = wire::Timestamp::parse("2026-11-21T23:30:00.999Z").expect("a time");
         assert_eq!(Clock::utc().show(at), "2026-11-21 23:30:00");
         let zone = TimeZone::posix("CST-8").expect("a zone");
-        assert_eq!(Clock { zone }.show(at), "2026-11-22 07:30:00");
+        let clock = Clock { zone };
+        assert_eq!(clock.show(at), "2026-11-22 07:30:00");
+        assert_eq!(clock.show_day(at), "2026-11-22");
     }
 
     #[test]

@@ -188,6 +188,8 @@ struct Json<'a> {
     sessions: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     words: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<String>,
     /// Whether the entry answers a `/history`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     replayed: bool,
@@ -227,6 +229,7 @@ impl<'a> Json<'a> {
             ip: Some(welcome.ip.to_string()),
             room: Some(&welcome.room),
             head: Some(welcome.head),
+            expires: welcome.expires.map(|expires| expires.to_string()),
             ..Self::of_kind("welcome")
         }
     }

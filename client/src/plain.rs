@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
-use wire::{Code, Refusal, Reply};
+use wire::{Code, Refusal, Reply, Timestamp, Welcome};
 
 use crate::args::Config;
+use crate::clock::Clock;
 use crate::connect::Connected;
 use crate::failure::{Exit, Failure};
 use crate::form::{Form, Printer};
@@ -61,7 +62,7 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
         columns: stdout_columns(),
     };
     let mut talk = Talk::new(printer, config.since, connected.welcome.head);
-    talk.print(|printer| printer.greeting(&connected.welcome, &connected.greeting));
+    talk.greet(&connected.welcome, &connected.greeting);
     // With the outbox goes the sender of events, which ends the talk.
     let stay = tokio::spawn(Stay::new(door, outbox, config.give_up_after).run(connected));
     talk.run(handle, events, read_stdin()).await;
@@ -140,6 +141,8 @@ struct Talk {
     quit: bool,
     /// Whether there is no connection now.
     offline: bool,
+    /// What the person was last told of the certificate's end.
+    told_of_end: Option<String>,
     waits: Waits,
 }
 
@@ -178,6 +181,7 @@ impl Talk {
             ended: false,
             quit: false,
             offline: false,
+            told_of_end: None,
             waits: Waits {
                 unanswered: 0,
                 pings: 0,
@@ -267,6 +271,18 @@ impl Talk {
         }
     }
 
+    fn greet(&mut self, welcome: &Welcome, text: &str) {
+        self.print(|printer| printer.greeting(welcome, text));
+        let words = welcome
+            .expires
+            .map(|expires| certificates_end(welcome.clock, expires, &self.printer.clock));
+        // A connection that comes and goes is no reason to say the same again.
+        if let Some(words) = words.filter(|words| self.told_of_end.as_ref() != Some(words)) {
+            tell(&words);
+            self.told_of_end = Some(words);
+        }
+    }
+
     fn hear(&mut self, event: Event) {
         self.waits.by = Instant::now() + CATCH_UP_TIMEOUT;
         match event {
@@ -310,7 +326,7 @@ impl Talk {
             } => {
                 self.offline = false;
                 tell(&format!("connected again {words}"));
-                self.print(|printer| printer.greeting(&welcome, &greeting));
+                self.greet(&welcome, &greeting);
             }
             Event::Garbled(words) => tell(&format!("warning: {words}; it was ignored")),
         }
@@ -416,6 +432,17 @@ impl Waits {
     }
 }
 
+/// How long a certificate is still good, by the clock of the server, which judges it.
+fn certificates_end(now: Timestamp, end: Timestamp, clock: &Clock) -> String {
+    const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
+    let left = match (end.unix_millis() - now.unix_millis()) / DAY_MILLIS {
+        ..1 => format!("less than a day ({})", clock.show(end)),
+        1 => format!("one day ({})", clock.show_day(end)),
+        days => format!("{days} days ({})", clock.show_day(end)),
+    };
+    format!("your certificate expires in {left}: ask for another")
+}
+
 /// What standard input, or its end, asks for.
 enum Step {
     Act(Typed),
@@ -436,4 +463,34 @@ async fn next_step<'a>(
     }
     let step = typed.recv().await.map_or(Step::End, Step::Act);
     Ok((place, step))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_are_told_how_long_their_certificate_is_still_good() {
+        let time = |text| Timestamp::parse(text).expect("a time");
+        let end = time("2026-12-01T00:00:00.000Z");
+        for (now, left) in [
+            ("2026-11-21T00:00:00.000Z", "10 days (2026-12-01)"),
+            ("2026-11-21T00:00:00.001Z", "9 days (2026-12-01)"),
+            ("2026-11-30T00:00:00.000Z", "one day (2026-12-01)"),
+            (
+                "2026-11-30T00:00:00.001Z",
+                "less than a day (2026-12-01 00:00:00)",
+            ),
+            (
+                "2026-12-01T00:00:00.500Z",
+                "less than a day (2026-12-01 00:00:00)",
+            ),
+        ] {
+            let words = certificates_end(time(now), end, &Clock::utc());
+            assert_eq!(
+                words,
+                format!("your certificate expires in {left}: ask for another")
+            );
+        }
+    }
 }

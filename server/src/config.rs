@@ -89,6 +89,8 @@ pub struct Limits {
     pub absence_after_start_max: Duration,
     /// How often the revocation list's file is looked at.
     pub crl_poll_interval: Duration,
+    /// Whose certificate has less than this left is told so in the greeting.
+    pub expiry_notice: Duration,
     /// How long a session that is told to stop may go on receiving entries.
     pub stop_entries_timeout: Duration,
     /// How long a session that was ended may take to hear why.
@@ -129,6 +131,8 @@ impl Default for Limits {
             absence_max: Duration::from_secs(15),
             absence_after_start_max: Duration::from_secs(60),
             crl_poll_interval: Duration::from_millis(500),
+            // Long enough to ask for another, short enough not to be told all term.
+            expiry_notice: Duration::from_secs(14 * 24 * 60 * 60),
             stop_entries_timeout: Duration::from_secs(2),
             end_timeout: Duration::from_secs(1),
             stop_sessions_timeout: Duration::from_secs(6),

@@ -371,6 +371,9 @@ fn facts(
 }
 
 fn welcome(facts: &Facts, serving: &Serving) -> Welcome {
+    let now = SystemTime::now();
+    let not_after = facts.identity.not_after();
+    let is_near = not_after < now + serving.limits.expiry_notice;
     Welcome {
         id: facts.identity.id().clone(),
         role: facts.identity.role(),
@@ -378,8 +381,9 @@ fn welcome(facts: &Facts, serving: &Serving) -> Welcome {
         room: serving.room.clone(),
         head: serving.transcript.head(),
         epoch: serving.epoch.clone(),
-        clock: Timestamp::from(SystemTime::now()),
+        clock: Timestamp::from(now),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        expires: is_near.then(|| Timestamp::from(not_after)),
     }
 }
 

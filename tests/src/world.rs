@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ca_tool::{Ca, Candidate, InitOptions, IssueOptions, Reason};
 use pki::{Bundle, Gate};
@@ -10,6 +11,7 @@ use server::{Config, Failure, Limits, SameId};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions as _};
 use tempfile::TempDir;
+use time::OffsetDateTime;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
@@ -22,6 +24,14 @@ pub struct Options {
     pub same_id: SameId,
     /// The limits.
     pub limits: Limits,
+}
+
+/// Options for a certificate that ends so long from now.
+pub fn lasting(left: Duration) -> IssueOptions {
+    IssueOptions {
+        until: Some(OffsetDateTime::now_utc() + left),
+        ..IssueOptions::default()
+    }
 }
 
 /// A CA, and a room that is being served in this process.
@@ -158,6 +168,12 @@ impl World {
     /// Somebody's bundle; it is issued if there is none.
     pub fn bundle(&self, name: &str) -> Bundle {
         Bundle::read(&self.bundle_path(name)).expect("a bundle")
+    }
+
+    /// Issues a certificate that is not like everybody's.
+    pub fn issue(&self, name: &str, options: &IssueOptions) {
+        let issued = self.ca.issue(&Candidate::named([name]), options);
+        issued.expect("a certificate");
     }
 
     /// Revokes somebody's certificates, as `ca-tool revoke` does.

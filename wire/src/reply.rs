@@ -103,6 +103,8 @@ pub struct Welcome {
     pub clock: Timestamp,
     /// The server's version.
     pub version: String,
+    /// The last moment of the client's certificate, when that is near.
+    pub expires: Option<Timestamp>,
 }
 
 /// `= here alice role=student ip=192.0.2.7 since=... sessions=1`
@@ -180,6 +182,10 @@ fn parse_welcome(rest: &str) -> Option<Welcome> {
         epoch: pairs.value("epoch")?.to_owned(),
         clock: Timestamp::parse(pairs.value("clock")?).ok()?,
         version: pairs.value("version")?.to_owned(),
+        expires: match pairs.value("expires") {
+            Some(time) => Some(Timestamp::parse(time).ok()?),
+            None => None,
+        },
     })
 }
 
@@ -269,18 +275,24 @@ fn unquote(text: &str) -> Option<(String, &str)> {
 impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Reply::Welcome(w) => write!(
-                f,
-                "= welcome id={} role={} ip={} room={} head={} epoch={} clock={} version={}",
-                w.id,
-                w.role,
-                w.ip,
-                Quoted(&w.room),
-                w.head,
-                w.epoch,
-                w.clock,
-                w.version
-            ),
+            Reply::Welcome(w) => {
+                write!(
+                    f,
+                    "= welcome id={} role={} ip={} room={} head={} epoch={} clock={} version={}",
+                    w.id,
+                    w.role,
+                    w.ip,
+                    Quoted(&w.room),
+                    w.head,
+                    w.epoch,
+                    w.clock,
+                    w.version
+                )?;
+                match w.expires {
+                    Some(expires) => write!(f, " expires={expires}"),
+                    None => Ok(()),
+                }
+            }
             Reply::Ok { nonce, seq } => write!(f, "= ok {nonce} {seq}"),
             Reply::At(seq) => write!(f, "= at {seq}"),
             Reply::Bye { reason, words } if words.is_empty() => write!(f, "= bye {reason}"),
@@ -322,6 +334,8 @@ mod tests {
             "41 2026-11-21T10:00:00.123Z [alice@192.0.2.7] hello",
             "= welcome id=alice role=student ip=192.0.2.7 room=\"Networks \\\"101\\\"\" head=41 \
              epoch=9f86d081884c7d65 clock=2026-11-21T10:00:00.123Z version=0.1.0",
+            "= welcome id=alice role=student ip=::1 room=\"\" head=0 epoch=9f86d081884c7d65 \
+             clock=2026-11-21T10:00:00.123Z version=0.1.0 expires=2026-12-01T00:00:00.000Z",
             "= ok k3v9q2a7-12 44",
             "= at 44",
             "= bye shutting-down the server is being stopped",
@@ -365,6 +379,8 @@ mod tests {
             "=ok",
             "= ok x 4",
             "= welcome id=alice",
+            "= welcome id=alice role=student ip=::1 room=\"\" head=0 epoch=9f86d081884c7d65 \
+             clock=2026-11-21T10:00:00.123Z version=0.1.0 expires=soon",
             "= bye bored",
             "!",
             "! x",

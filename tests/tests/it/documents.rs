@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
-use tests::{Peer, Running, World, run, tool_or_skip};
+use tests::{Peer, Running, World, lasting, run, tool_or_skip};
 use wire::limits;
 use wire::{COMMANDS, Code, Line, Reason, Timestamp};
 
@@ -23,9 +24,9 @@ async fn every_transcript_in_the_protocol_happens_as_it_is_written() {
 
     let mut scene: Option<Scene> = None;
     for transcript in &transcripts {
-        let mut now = match (scene.take(), transcript.continues) {
-            (Some(before), true) => before,
-            _ => Scene::new().await,
+        let mut now = match (scene.take(), transcript.setting) {
+            (Some(before), Setting::Continued) => before,
+            _ => Scene::new(transcript.setting).await,
         };
         now.play(transcript).await;
         scene = Some(now);
@@ -41,7 +42,7 @@ async fn a_transcript_that_is_not_true_fails() {
         S: = at 1\n\
         C: hello\n\
         S: 2 <time> [alice@127.0.0.1] goodbye\n";
-    Scene::new().await.play(&read(text)).await;
+    Scene::new(Setting::New).await.play(&read(text)).await;
 }
 
 #[test]
@@ -559,8 +560,19 @@ fn project() -> PathBuf {
 
 struct Transcript {
     speaks_ours: bool,
-    continues: bool,
+    setting: Setting,
     steps: Vec<Step>,
+}
+
+/// Where a transcript happens.
+#[derive(Clone, Copy)]
+enum Setting {
+    /// In a room in which nobody has been before.
+    New,
+    /// Where the transcript above it ended.
+    Continued,
+    /// In a new room, where alice's certificate has 9 days left.
+    Expiring,
 }
 
 enum Step {
@@ -575,9 +587,16 @@ struct Scene {
 }
 
 impl Scene {
-    async fn new() -> Self {
+    async fn new(setting: Setting) -> Self {
+        let world = World::start().await;
+        if let Setting::Expiring = setting {
+            world.issue(
+                "alice",
+                &lasting(Duration::from_secs(9 * 24 * 60 * 60 + 60)),
+            );
+        }
         Self {
-            world: World::start().await,
+            world,
             times: BTreeMap::new(),
         }
     }
@@ -676,16 +695,20 @@ fn read(block: &str) -> Transcript {
         Some(("S", text)) => Step::Server(text.to_owned()),
         _ => panic!("neither C: nor S: {line}"),
     };
-    let (speaks_ours, continues) = match words.as_slice() {
-        ["plain"] => (false, false),
-        ["plain", "continued"] => (false, true),
-        ["countersign/1"] => (true, false),
-        ["countersign/1", "continued"] => (true, true),
+    let (dialect, setting) = match words.as_slice() {
+        [dialect] => (*dialect, Setting::New),
+        [dialect, "continued"] => (*dialect, Setting::Continued),
+        [dialect, "expiring"] => (*dialect, Setting::Expiring),
         other => panic!("no such transcript: {other:?}"),
+    };
+    let speaks_ours = match dialect {
+        "plain" => false,
+        "countersign/1" => true,
+        other => panic!("no such dialect: {other}"),
     };
     Transcript {
         speaks_ours,
-        continues,
+        setting,
         steps: lines.lines().map(step).collect(),
     }
 }

@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use ca_tool::{Candidate, IssueOptions};
 use pki::Bundle;
-use tests::{Peer, World};
+use tests::{Peer, World, lasting};
 use wire::{Reply, ServerLine};
 
 #[tokio::test]
@@ -51,14 +50,7 @@ async fn a_revoked_person_who_reads_nothing_is_out_within_two_seconds_too() {
 #[tokio::test]
 async fn a_session_ends_with_its_certificate() {
     let w = World::start().await;
-    let soon = time::OffsetDateTime::now_utc() + Duration::from_secs(2);
-    let options = IssueOptions {
-        until: Some(soon),
-        ..IssueOptions::default()
-    };
-    w.ca()
-        .issue(&Candidate::named(["alice".to_owned()]), &options)
-        .expect("a certificate");
+    w.issue("alice", &lasting(Duration::from_secs(2)));
     let mut alice = w.enter("alice").await;
     alice
         .expect("= bye expired your certificate has expired")

@@ -5,14 +5,14 @@ use std::net::TcpStream;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use ca_tool::{Host, Reason};
+use ca_tool::{Candidate, Host, Reason};
 use pki::Bundle;
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose, KeyPair,
     KeyUsagePurpose,
 };
 use serde_json::Value;
-use tests::{PATIENCE, Peer, Running, Site, program, run};
+use tests::{PATIENCE, Peer, Running, Site, lasting, program, run};
 
 /// How a program ended.
 struct Ended {
@@ -470,6 +470,39 @@ fn without_revocation_a_server_warns_and_lets_the_revoked_in() {
     assert!(warning.contains(" WARN "), "{warning}");
     let said = run_client(&site, &served.address.to_string(), "bob", "hello\n");
     assert_eq!(said.code, Some(0), "{}", said.err);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_person_whose_certificate_ends_soon_is_told_so_once_and_what_to_do() {
+    const TOLD: &str = "client: your certificate expires in 9 days (";
+    let site = site();
+    let nine_days = lasting(Duration::from_secs(9 * 24 * 60 * 60 + 3600));
+    let issued = site.ca().issue(&Candidate::named(["alice"]), &nine_days);
+    issued.expect("a certificate");
+    let served = site.serve(&[]);
+    let mut alice = site.enter(&served, "alice", &["--json"]);
+    let told = alice.expect_err("expires");
+    assert!(
+        told.starts_with(TOLD) && told.ends_with("): ask for another"),
+        "{told}"
+    );
+    // Nor is it said again whenever a connection is had again.
+    served.program.signal("-TERM");
+    assert_eq!(end(served.program).code, Some(0));
+    let served = site.serve_again(served.address, &[]);
+    alice.expect_err("connected again");
+    let alice = finish(alice);
+    assert_eq!(alice.err.matches(TOLD).count(), 1, "{}", alice.err);
+    let welcome = |line: &&str| line.contains(r#""kind":"welcome""#);
+    let welcomes: Vec<&str> = alice.out.lines().filter(welcome).collect();
+    assert_eq!(welcomes.len(), 2, "{}", alice.out);
+    for welcome in welcomes {
+        assert!(welcome.contains(r#""expires":"20"#), "{welcome}");
+    }
+    let bob = finish(site.enter(&served, "bob", &["--json"]));
+    assert!(!bob.err.contains("expires"), "{}", bob.err);
+    assert!(!bob.out.contains("expires"), "{}", bob.out);
 }
 
 // --- the end of a server --------------------------------------------------------------------

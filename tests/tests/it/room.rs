@@ -1,7 +1,9 @@
 //! The main path: who enters, what is said, what everyone sees, what is answered.
 
-use tests::{World, said};
-use wire::{Kind, Reply, Role, ServerLine};
+use std::time::Duration;
+
+use tests::{PATIENCE, World, lasting, said};
+use wire::{Kind, Reply, Role, ServerLine, Timestamp};
 
 #[tokio::test]
 async fn what_one_says_the_other_sees_with_the_name_in_the_certificate() {
@@ -36,6 +38,22 @@ async fn the_greeting_says_who_where_and_how_far() {
         w.column("select value from meta where key = 'epoch'").await,
         [welcome.epoch]
     );
+}
+
+#[tokio::test]
+async fn whose_certificate_ends_within_14_days_is_told_so_in_the_greeting() {
+    const FORTNIGHT: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+    let w = World::start().await;
+    w.issue("alice", &lasting(FORTNIGHT - PATIENCE));
+    w.issue("bob", &lasting(FORTNIGHT + PATIENCE));
+    let not_after = w.bundle("alice").certificate().not_after;
+    let mut alice = w.connect("alice").await;
+    let expires = alice.welcome().await.expires;
+    assert_eq!(expires, Some(Timestamp::from(not_after)));
+    let mut in_ours = w.connect_ours("alice").await;
+    assert_eq!(in_ours.welcome().await.expires, expires);
+    let mut bob = w.connect("bob").await;
+    assert_eq!(bob.welcome().await.expires, None);
 }
 
 #[tokio::test]
