@@ -42,15 +42,21 @@ pub(crate) enum Command {
     /// Issue a certificate to each person who has none
     #[command(after_help = "Examples:\n  \
         ca-tool issue alice bob\n  \
-        ca-tool issue --roster class.csv --until 2027-02-01\n\n\
-        A roster is CSV whose first line names the columns: id, and if wanted email and role.")]
+        ca-tool issue --roster class.csv --until 2027-02-01\n  \
+        ca-tool issue --roster export.csv --id-column \"Student ID\"\n\n\
+        A roster is CSV in UTF-8 whose first line names the columns: id, and if wanted name,\n\
+        email and role; or one id a line. Who has a certificate is passed over, so the same\n\
+        roster with three late enrolments issues three.")]
     Issue {
         /// People's names; they become what stands before the @
         #[arg(value_name = "NAME")]
         names: Vec<String>,
-        /// A CSV file of people
+        /// A CSV file of people, or one name a line
         #[arg(long, value_name = "FILE")]
         roster: Option<PathBuf>,
+        /// What the roster calls the column of people's names [default: id]
+        #[arg(long, value_name = "COLUMN", requires = "roster")]
+        id_column: Option<String>,
         /// The last day on which the certificates are valid [default: 180 days]
         #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
         until: Option<Date>,
@@ -88,8 +94,20 @@ pub(crate) enum Command {
         reason: Reason,
     },
     /// List who has a certificate, until when, and who was revoked
-    #[command(after_help = "Example:\n  ca-tool list --json | jq -r '.[].name'")]
+    #[command(after_help = "Examples:\n  \
+        ca-tool list --expiring 30d\n  \
+        ca-tool list --role student --json | jq -r '.[].name'")]
     List {
+        /// Only what is valid for no longer than this and was not renewed, such as 30d or 2w
+        #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "30d",
+              value_parser = parse_days)]
+        expiring: Option<time::Duration>,
+        /// Only what was revoked
+        #[arg(long, conflicts_with = "expiring")]
+        revoked: bool,
+        /// Only people of this role: student, assistant, instructor or bot
+        #[arg(long, value_parser = parse_role)]
+        role: Option<Role>,
         /// For programs
         #[arg(long)]
         json: bool,
@@ -124,6 +142,20 @@ fn parse_date(text: &str) -> Result<Date, String> {
     read().ok_or_else(|| "a day has the form 2027-02-01".to_owned())
 }
 
+/// Days, `30d`, or weeks, `2w`.
+fn parse_days(text: &str) -> Result<time::Duration, String> {
+    let read = || {
+        let (digits, days) = match text.strip_suffix('w') {
+            Some(digits) => (digits, 7),
+            None => (text.strip_suffix('d').unwrap_or(text), 1),
+        };
+        let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        let count = digits.parse::<u16>().ok().filter(|_| is_number)?;
+        Some(time::Duration::days(i64::from(count) * days))
+    };
+    read().ok_or_else(|| "a time has the form 30d or 2w".to_owned())
+}
+
 fn parse_role(word: &str) -> Result<Role, String> {
     Role::parse(word).ok_or_else(|| format!("there are {}", Role::ALL.map(Role::as_str).join(", ")))
 }
@@ -148,6 +180,16 @@ mod tests {
             let help = command.get_after_help().map(ToString::to_string);
             let has_example = help.is_some_and(|help| help.contains("ca-tool "));
             assert!(has_example, "{}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn a_time_is_days_or_weeks() {
+        for (text, days) in [("30d", 30), ("30", 30), ("2w", 14), ("0d", 0)] {
+            assert_eq!(parse_days(text), Ok(time::Duration::days(days)), "{text}");
+        }
+        for bad in ["", "d", "-1d", "+1d", "1.5d", "1y", "30 d", "65536d"] {
+            assert!(parse_days(bad).is_err(), "{bad}");
         }
     }
 

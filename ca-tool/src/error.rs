@@ -175,7 +175,7 @@ impl Error {
             }
             Error::Locked(_) => "wait until it is done",
             Error::Roster { .. } => {
-                "a roster is CSV in UTF-8 whose first line names the columns: id,email,role"
+                "a roster is CSV in UTF-8 whose first line names the columns: id,name,email,role (--id-column names another for id); or one id a line"
             }
             Error::Nobody => "`ca-tool issue alice bob` or `ca-tool issue --roster class.csv`",
             Error::Past(_) => "--until is the last day, such as 2027-02-01",

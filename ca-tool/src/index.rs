@@ -3,7 +3,7 @@
 //! One line each, six fields with tabs between them: status, expiry, revocation, serial number,
 //! file (`unknown`), subject. `openssl ca` reads it and can take over from this program.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use pki::Serial;
@@ -29,6 +29,8 @@ pub struct Record {
     pub revoked: Option<(OffsetDateTime, Reason)>,
     /// Whose it is: CN, OU and O, as they stand in the certificate.
     pub(crate) subject: Vec<(String, String)>,
+    /// What this program keeps beside what OpenSSL does.
+    notes: Notes,
     /// The line as it was read. It is written again as it was, because `openssl ca` says things
     /// in it that have no meaning here.
     line: Option<String>,
@@ -49,8 +51,20 @@ impl Record {
             subject: subject
                 .map(|(kind, text)| (kind.to_owned(), text))
                 .collect(),
+            notes: Notes::default(),
             line: None,
         }
+    }
+
+    /// What is kept under a key such as `name`, if anything is.
+    pub fn note(&self, key: &str) -> Option<&str> {
+        self.notes.find(key)
+    }
+
+    /// Keeps a text under a key. The key is a plain word.
+    pub(crate) fn set_note(&mut self, key: &str, text: &str) {
+        self.notes.set(key, text);
+        self.line = None;
     }
 
     /// The person whose certificate it is; `None` when it is a server's.
@@ -68,6 +82,11 @@ impl Record {
     /// Whether it can be used at `now`.
     pub fn is_live(&self, now: OffsetDateTime) -> bool {
         self.revoked.is_none() && now <= self.not_after
+    }
+
+    /// Whose it is, whatever their role is now: the CN.
+    fn owner(&self) -> &str {
+        self.part("CN").unwrap_or_default()
     }
 
     fn part(&self, kind: &str) -> Option<&str> {
@@ -134,6 +153,21 @@ impl Index {
         })
     }
 
+    /// The certificates that are not revoked and are valid until `horizon` at most, where their
+    /// owner has none that is valid longer: what somebody has to see to.
+    pub(crate) fn ending(&self, horizon: OffsetDateTime) -> impl Iterator<Item = &Record> {
+        let mut last: HashMap<&str, OffsetDateTime> = HashMap::new();
+        for record in self.0.iter().filter(|record| record.revoked.is_none()) {
+            let until = last.entry(record.owner()).or_insert(record.not_after);
+            *until = record.not_after.max(*until);
+        }
+        self.0.iter().filter(move |record| {
+            record.revoked.is_none()
+                && record.not_after <= horizon
+                && last.get(record.owner()) == Some(&record.not_after)
+        })
+    }
+
     /// Revokes every certificate of a person that was not revoked yet; says how many.
     pub(crate) fn revoke(&mut self, id: &ClientId, at: OffsetDateTime, reason: Reason) -> usize {
         let mut revoked = 0;
@@ -149,25 +183,96 @@ impl Index {
     }
 }
 
-/// What stands before a reason in the place of a file's name.
-const REASON: &str = "reason=";
+/// The full name of a person, as the roster has it.
+pub(crate) const NAME: &str = "name";
+/// A reason that OpenSSL does not know.
+const REASON: &str = "reason";
+/// What OpenSSL writes where the file's name would stand. It never looks at it.
+const UNKNOWN: &str = "unknown";
+
+/// Texts that stand in the place of the file's name: `name=Alice Liddell;reason=privilegeWithdrawn`.
+/// A byte that would end a text or the field is written as `%3B`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Notes(Vec<(String, String)>);
+
+impl Notes {
+    /// A field that somebody else wrote holds no notes.
+    fn parse(field: &str) -> Self {
+        let pairs = field.split(';').map(|pair| {
+            let (key, text) = pair.split_once('=')?;
+            Some((key.to_owned(), unescape_note(text)?))
+        });
+        Self(pairs.collect::<Option<_>>().unwrap_or_default())
+    }
+
+    fn format(&self) -> String {
+        if self.0.is_empty() {
+            return UNKNOWN.to_owned();
+        }
+        let pairs = self.0.iter();
+        let pairs = pairs.map(|(key, text)| format!("{key}={}", escape_note(text)));
+        pairs.collect::<Vec<_>>().join(";")
+    }
+
+    fn find(&self, key: &str) -> Option<&str> {
+        let note = self.0.iter().find(|(k, _)| k == key);
+        note.map(|(_, text)| text.as_str())
+    }
+
+    fn set(&mut self, key: &str, text: &str) {
+        self.remove(key);
+        self.0.push((key.to_owned(), text.to_owned()));
+    }
+
+    fn remove(&mut self, key: &str) {
+        self.0.retain(|(k, _)| k != key);
+    }
+}
+
+fn escape_note(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in text.chars() {
+        if matches!(c, '%' | ';' | '\\') || c.is_ascii_control() {
+            escaped.push_str(&format!("%{:02X}", u32::from(c)));
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
+fn unescape_note(text: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = match (first, after) {
+            (b'%', [high, low, after @ ..]) => {
+                let digit = |b: &u8| char::from(*b).to_digit(16);
+                bytes.push(u8::try_from(digit(high)? << 4 | digit(low)?).ok()?);
+                after
+            }
+            (byte, after) => {
+                bytes.push(*byte);
+                after
+            }
+        };
+    }
+    String::from_utf8(bytes).ok()
+}
 
 fn parse_line(line: &str) -> Option<Record> {
     let fields: Vec<&str> = line.split('\t').collect();
     let [status, expiry, revocation, serial, file, subject] = fields[..] else {
         return None;
     };
+    let notes = Notes::parse(file);
     let revoked = match (status, revocation) {
         // OpenSSL marks what has expired with E; here the clock tells.
         ("V" | "E", "") => None,
         ("R", revocation) => {
             let (at, reason) = revocation.split_once(',').unwrap_or((revocation, ""));
             // A reason that OpenSSL knows and we do not still leaves the certificate revoked.
-            let reason = match file.strip_prefix(REASON) {
-                Some(reason) => Reason::parse(reason),
-                None => Reason::parse(reason),
-            };
-            let reason = reason.unwrap_or_default();
+            let reason = Reason::parse(notes.find(REASON).unwrap_or(reason)).unwrap_or_default();
             Some((parse_moment(at)?, reason))
         }
         _ => return None,
@@ -177,6 +282,7 @@ fn parse_line(line: &str) -> Option<Record> {
         not_after: parse_moment(expiry)?,
         revoked,
         subject: parse_subject(subject)?,
+        notes,
         line: Some(line.to_owned()),
     })
 }
@@ -185,20 +291,21 @@ fn format_line(record: &Record) -> String {
     if let Some(line) = &record.line {
         return format!("{line}\n");
     }
-    let (mut revocation, mut file) = (String::new(), "unknown".to_owned());
+    let (mut revocation, mut notes) = (String::new(), record.notes.clone());
+    notes.remove(REASON);
     if let Some((at, reason)) = record.revoked {
         revocation = format_moment(at);
         match reason {
             Reason::Unspecified => {}
             // OpenSSL refuses the whole database if it finds a reason that it does not know, and
-            // it does not know this one. It never looks at the file's name.
-            Reason::PrivilegeWithdrawn => file = format!("{REASON}{reason}"),
+            // it does not know this one.
+            Reason::PrivilegeWithdrawn => notes.set(REASON, reason.as_str()),
             reason => revocation.push_str(&format!(",{reason}")),
         }
     }
     let status = if record.revoked.is_some() { "R" } else { "V" };
     let serial = record.serial.to_string().to_uppercase();
-    let expiry = format_moment(record.not_after);
+    let (expiry, file) = (format_moment(record.not_after), notes.format());
     let subject: String = record
         .subject
         .iter()
@@ -342,6 +449,27 @@ mod tests {
     }
 
     #[test]
+    fn a_note_holds_any_text_and_survives_a_revocation() {
+        let mut index = parse("V\t270520235959Z\t\t4A01\tunknown\t/CN=alice/OU=student/O=N\n")
+            .expect("a database");
+        let full = "Alice \"50 %\"; Liddell=\\\t\n张";
+        index.0[0].set_note(NAME, full);
+        let written = index.format();
+        assert_eq!(written.lines().count(), 1);
+        assert_eq!(written.matches('\t').count(), 5);
+        let mut index = parse(&written).expect("a database");
+        assert_eq!(index.records()[0].note(NAME), Some(full));
+
+        let alice = ClientId::parse("alice").expect("a name");
+        let now = datetime!(2026-11-21 10:00:00 UTC);
+        index.revoke(&alice, now, Reason::PrivilegeWithdrawn);
+        let index = parse(&index.format()).expect("a database");
+        assert_eq!(index.records()[0].note(NAME), Some(full));
+        let reason = index.records()[0].revoked.map(|(_, reason)| reason);
+        assert_eq!(reason, Some(Reason::PrivilegeWithdrawn));
+    }
+
+    #[test]
     fn a_damaged_line_is_named_and_not_skipped() {
         let good = "V\t270520235959Z\t\t4A01\tunknown\t/CN=alice\n";
         for bad in [
@@ -363,6 +491,25 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn what_ends_soon_is_what_nobody_has_renewed() {
+        let index = parse(
+            "V\t261130000000Z\t\t01\tunknown\t/CN=alice/OU=student/O=N\n\
+             V\t270530000000Z\t\t02\tunknown\t/CN=alice/OU=assistant/O=N\n\
+             V\t261130000000Z\t\t03\tunknown\t/CN=bob/OU=student/O=N\n\
+             R\t270530000000Z\t261121100000Z\t04\tunknown\t/CN=bob/OU=student/O=N\n\
+             R\t261130000000Z\t261121100000Z\t05\tunknown\t/CN=carol/OU=student/O=N\n\
+             V\t261201000001Z\t\t06\tunknown\t/CN=localhost/O=N\n",
+        )
+        .expect("a database");
+        let ending = |horizon| index.ending(horizon).map(Record::name).collect::<Vec<_>>();
+        assert_eq!(ending(datetime!(2026-12-01 00:00:00 UTC)), ["bob"]);
+        assert_eq!(
+            ending(datetime!(2026-12-01 00:00:01 UTC)),
+            ["bob", "localhost"]
+        );
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub(crate) struct Plan {
 #[derive(Debug)]
 pub(crate) struct Person {
     pub(crate) id: ClientId,
+    pub(crate) full_name: Option<String>,
     pub(crate) role: Role,
     pub(crate) email: Option<String>,
     pub(crate) place: Place,
@@ -51,6 +52,10 @@ pub(crate) struct Terms {
 
 /// A mail address (RFC 5321, section 4.5.3.1.3).
 const EMAIL_BYTES_MAX: usize = 254;
+/// What a person is called.
+const FULL_NAME_CHARS_MAX: usize = 128;
+/// Enough of a text to find it again.
+const EXCERPT_CHARS_MAX: usize = 72;
 
 /// Judges everybody. All problems are found at once.
 pub(crate) fn plan(
@@ -69,6 +74,10 @@ pub(crate) fn plan(
                 what,
             });
         };
+        if let Some(what) = &candidate.fault {
+            object(what.clone());
+            continue;
+        }
         let role = role(candidate, terms.role).unwrap_or_else(|what| {
             object(what);
             terms.role
@@ -76,10 +85,13 @@ pub(crate) fn plan(
         if let Some(what) = candidate.email.as_deref().and_then(email_fault) {
             object(what);
         }
+        if let Some(what) = candidate.full_name.as_deref().and_then(full_name_fault) {
+            object(what);
+        }
         let id = match ClientId::parse_typed(&candidate.name) {
             Ok(id) => id,
             Err(error) => {
-                object(format!("\"{}\": {error}", candidate.name.escape_debug()));
+                object(format!("\"{}\": {error}", excerpt(&candidate.name)));
                 continue;
             }
         };
@@ -91,6 +103,7 @@ pub(crate) fn plan(
             Verdict::Refused(what) => object(what),
             Verdict::Free => plan.people.push(Person {
                 id: id.clone(),
+                full_name: candidate.full_name.clone(),
                 role,
                 email: candidate.email.clone(),
                 place: candidate.place.clone(),
@@ -214,16 +227,34 @@ fn role(candidate: &Candidate, otherwise: Role) -> Result<Role, String> {
     };
     Role::parse(word).ok_or_else(|| {
         let roles = Role::ALL.map(Role::as_str).join(", ");
+        format!("\"{}\" is not a role; there are {roles}", excerpt(word))
+    })
+}
+
+/// A full name stands on one line of a list, like what people say.
+fn full_name_fault(name: &str) -> Option<String> {
+    let is_good =
+        name.chars().count() <= FULL_NAME_CHARS_MAX && wire::Line::parse(name.as_bytes()).is_ok();
+    (!is_good).then(|| {
         format!(
-            "\"{}\" is not a role; there are {roles}",
-            word.escape_debug()
+            "\"{}\" is no full name: it has more than {FULL_NAME_CHARS_MAX} characters, or one that moves a cursor",
+            excerpt(name)
         )
     })
 }
 
+/// The beginning of a text that somebody wrote, fit for a message: a quote that is not closed makes
+/// one text of a whole roster.
+fn excerpt(text: &str) -> String {
+    let mut chars = text.chars();
+    let begin: String = chars.by_ref().take(EXCERPT_CHARS_MAX).collect();
+    let more = if chars.next().is_some() { "..." } else { "" };
+    format!("{}{more}", begin.escape_debug())
+}
+
 /// A certificate has mail addresses in ASCII only (RFC 5280, section 4.2.1.6).
 fn email_fault(email: &str) -> Option<String> {
-    let shown = email.escape_debug();
+    let shown = excerpt(email);
     if !email.is_ascii() {
         return Some(format!(
             "the mail address \"{shown}\" is not ASCII, and a certificate has no others"
@@ -297,6 +328,29 @@ mod tests {
                 "argument 6: \"a1ice\" looks like \"alice\" (who has a certificate); --allow-lookalike issues it all the same",
             ]
         );
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_row_is_named_among_all_else() {
+        let mut candidates = Candidate::named(["dave", "erin", "frank\nfrank", &"x".repeat(65)]);
+        candidates[0].fault = Some("it is not UTF-8".to_owned());
+        candidates[1].full_name = Some("Erin\nBrockovich".to_owned());
+        let problems = judge(&candidates, false).expect_err("problems");
+        assert_eq!(problems[0], "argument 1: it is not UTF-8");
+        assert!(problems[1].starts_with("argument 2: \"Erin\\nBrockovich\" is no full name"));
+        assert!(
+            problems[2].starts_with("argument 3: \"frank\\nfrank\": "),
+            "{}",
+            problems[2]
+        );
+        assert!(
+            problems[3].starts_with("argument 4: \"xxx"),
+            "{}",
+            problems[3]
+        );
+        assert_eq!(problems.len(), 4);
+        let huge = Candidate::named(["x".repeat(1 << 20)]);
+        assert!(judge(&huge, false).expect_err("a problem")[0].len() < 200);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::register::Register;
 use crate::run::{Output, note, tell_renewal};
 
-pub(crate) use list::list;
+pub(crate) use list::{Filter, list};
 pub(crate) use show::show;
 
 /// Opens a CA's folder to look at it, and signs its revocation list again if that is due. Who may

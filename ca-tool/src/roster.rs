@@ -6,7 +6,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Problem};
+use crate::error::Error;
 use crate::folder::read_if_there;
 
 /// Somebody who is to have a certificate, as it was written.
@@ -14,12 +14,16 @@ use crate::folder::read_if_there;
 pub struct Candidate {
     /// The name, not yet known to be one.
     pub name: String,
+    /// What the person is called in full, if that is known.
+    pub full_name: Option<String>,
     /// The mail address, if there is one.
     pub email: Option<String>,
     /// The role, if it is not the one that all others have.
     pub role: Option<String>,
     /// Where it was written.
     pub place: Place,
+    /// Why it could not be read as it should be, if so. Whoever judges it names this with all else.
+    pub fault: Option<String>,
 }
 
 /// Where a candidate was written.
@@ -38,9 +42,11 @@ impl Candidate {
         names
             .map(|(index, name)| Self {
                 name: name.into(),
+                full_name: None,
                 email: None,
                 role: None,
                 place: Place::Argument(index + 1),
+                fault: None,
             })
             .collect()
     }
@@ -57,21 +63,25 @@ pub struct Roster {
 
 /// A roster, in bytes.
 const ROSTER_BYTES_MAX: u64 = 16 << 20;
+/// A roster, in people; a university has fewer.
+const ROSTER_PEOPLE_MAX: usize = 100_000;
 
 impl Roster {
-    /// Reads a roster: CSV (RFC 4180) in UTF-8, whose first line names the columns. `id` has to
-    /// be there; `email` and `role` are used. Commas, semicolons or tabs stand between columns,
-    /// whichever the first line has. A byte order mark is passed over.
+    /// Reads a roster: CSV (RFC 4180) in UTF-8, whose first line names the columns, or one name a
+    /// line. The column `id` has to be there, unless `id_column` says what it is called; `name`,
+    /// `email` and `role` are used. Commas, semicolons or tabs stand between columns, whichever
+    /// the first line has. A byte order mark is passed over.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read or is not such a roster; every bad row is listed.
-    pub fn read(path: &Path) -> Result<Self, Error> {
+    /// When the file cannot be read or is not a roster at all. A bad row is a candidate with a
+    /// fault, so that everything that is wrong can be named at once.
+    pub fn read(path: &Path, id_column: Option<&str>) -> Result<Self, Error> {
         let bytes = read_if_there(path, ROSTER_BYTES_MAX)?.ok_or_else(|| Error::Roster {
             path: path.to_owned(),
             fault: "there is no such file".to_owned(),
         })?;
-        Self::parse(&bytes, path)
+        Self::parse(&bytes, path, id_column)
     }
 
     /// Reads a roster from memory; `path` is what errors call it.
@@ -79,95 +89,161 @@ impl Roster {
     /// # Errors
     ///
     /// As [`Roster::read`].
-    pub fn parse(bytes: &[u8], path: &Path) -> Result<Self, Error> {
+    pub fn parse(bytes: &[u8], path: &Path, id_column: Option<&str>) -> Result<Self, Error> {
         let unreadable = |fault: String| Error::Roster {
             path: path.to_owned(),
             fault,
         };
-        std::str::from_utf8(bytes).map_err(|error| {
-            let line = 1 + newlines(&bytes[..error.valid_up_to()]);
-            unreadable(format!("line {line} is not UTF-8"))
-        })?;
-        let mut reader = csv::ReaderBuilder::new()
-            .delimiter(delimiter(bytes))
-            .trim(csv::Trim::All)
-            .flexible(true)
-            .from_reader(bytes);
-        let header = reader
-            .headers()
-            .map_err(|error| unreadable(error.to_string()))?
-            .clone();
-        let columns = Columns::of(&header).map_err(unreadable)?;
+        if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+            return Err(unreadable("it is UTF-16".to_owned()));
+        }
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let roster = if id_column.is_none() && is_one_name_a_line(bytes) {
+            Self {
+                candidates: parse_names(bytes, path),
+                ignored: Vec::new(),
+            }
+        } else {
+            parse_columns(bytes, path, id_column).map_err(unreadable)?
+        };
+        if roster.candidates.len() > ROSTER_PEOPLE_MAX {
+            return Err(unreadable(format!(
+                "it names more than {ROSTER_PEOPLE_MAX} people"
+            )));
+        }
+        Ok(roster)
+    }
+}
 
-        let mut lines = Lines::new(bytes);
-        let mut candidates = Vec::new();
-        let mut problems = Vec::new();
-        for row in reader.records() {
-            let row = row.map_err(|error| unreadable(error.to_string()))?;
-            let start = row.position().map_or(0, csv::Position::byte);
-            let place = Place::Line(path.to_owned(), lines.number_at(start));
-            // A spreadsheet leaves such rows at the end.
-            if row.iter().all(str::is_empty) {
-                continue;
+/// Whether the first line that says something is one name and not the names of columns.
+fn is_one_name_a_line(bytes: &[u8]) -> bool {
+    let mut lines = bytes.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
+    let Some(first) = lines.find(|line| !line.is_empty()) else {
+        return false;
+    };
+    let word = first.strip_prefix(b"\"").unwrap_or(first);
+    let word = word.strip_suffix(b"\"").unwrap_or(word);
+    !first.iter().any(|b| DELIMITERS.contains(b))
+        && !COLUMNS
+            .iter()
+            .any(|c| word.eq_ignore_ascii_case(c.as_bytes()))
+}
+
+fn parse_names(bytes: &[u8], path: &Path) -> Vec<Candidate> {
+    let lines = bytes.split(|b| *b == b'\n').zip(1..);
+    lines
+        .map(|(line, number)| {
+            let (text, fault) = read_text(line);
+            Candidate {
+                name: text,
+                full_name: None,
+                email: None,
+                role: None,
+                place: Place::Line(path.to_owned(), number),
+                fault,
             }
-            if row.len() > header.len() {
-                problems.push(Problem {
-                    place: place.to_string(),
-                    what: format!(
-                        "{} columns, where the first line names {}; a text with a comma needs quotes",
-                        row.len(),
-                        header.len()
-                    ),
-                });
-                continue;
-            }
-            let text = |column: Option<usize>| column.and_then(|column| row.get(column));
-            let filled = |column| text(column).filter(|t| !t.is_empty()).map(str::to_owned);
-            candidates.push(Candidate {
-                name: text(Some(columns.id)).unwrap_or_default().to_owned(),
-                email: filled(columns.email),
-                role: filled(columns.role),
-                place,
-            });
-        }
-        if !problems.is_empty() {
-            return Err(Error::Problems(problems));
-        }
-        Ok(Self {
-            candidates,
-            ignored: columns.ignored,
         })
+        .filter(|candidate| !candidate.name.is_empty())
+        .collect()
+}
+
+fn parse_columns(bytes: &[u8], path: &Path, id_column: Option<&str>) -> Result<Roster, String> {
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter(bytes))
+        .trim(csv::Trim::All)
+        .flexible(true)
+        .from_reader(bytes);
+    let header = reader.headers().map_err(|error| error.to_string())?.clone();
+    let columns = Columns::of(&header, id_column.unwrap_or("id"))?;
+
+    let mut lines = Lines::new(bytes);
+    let mut candidates = Vec::new();
+    for row in reader.byte_records() {
+        let row = row.map_err(|error| error.to_string())?;
+        // A spreadsheet leaves such rows at the end.
+        if row.iter().all(<[u8]>::is_empty) {
+            continue;
+        }
+        let start = row.position().map_or(0, csv::Position::byte);
+        let place = Place::Line(path.to_owned(), lines.number_at(start));
+        let mut fault = (row.len() > header.len()).then(|| {
+            format!(
+                "{} columns, where the first line names {}; a text with a comma needs quotes",
+                row.len(),
+                header.len()
+            )
+        });
+        let mut text = |column: Option<usize>| {
+            let (text, bad) = read_text(row.get(column?)?);
+            fault = fault.take().or(bad);
+            Some(text).filter(|text| !text.is_empty())
+        };
+        candidates.push(Candidate {
+            name: text(Some(columns.id)).unwrap_or_default(),
+            full_name: text(columns.full_name),
+            email: text(columns.email),
+            role: text(columns.role),
+            place,
+            fault,
+        });
+    }
+    Ok(Roster {
+        candidates,
+        ignored: columns.ignored,
+    })
+}
+
+/// A text without the space around it, and what is wrong with it.
+fn read_text(bytes: &[u8]) -> (String, Option<String>) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => (text.trim().to_owned(), None),
+        Err(_) => {
+            let text = String::from_utf8_lossy(bytes);
+            let fault = "it is not UTF-8; save the file as \"CSV UTF-8\"";
+            (text.trim().to_owned(), Some(fault.to_owned()))
+        }
     }
 }
 
 struct Columns {
     id: usize,
+    full_name: Option<usize>,
     email: Option<usize>,
     role: Option<usize>,
     ignored: Vec<String>,
 }
 
 impl Columns {
-    fn of(header: &csv::StringRecord) -> Result<Self, String> {
+    fn of(header: &csv::StringRecord, id_column: &str) -> Result<Self, String> {
         let names: Vec<String> = header.iter().map(str::to_lowercase).collect();
         let find = |wanted: &str| {
-            let mut at = (0..names.len()).filter(|&column| names[column] == wanted);
+            let lower = wanted.trim().to_lowercase();
+            let mut at = (0..names.len()).filter(|&column| names[column] == lower);
             match (at.next(), at.next()) {
                 (_, Some(_)) => Err(format!("its first line names the column {wanted} twice")),
                 (first, None) => Ok(first),
             }
         };
-        let (id, email, role) = (find("id")?, find("email")?, find("role")?);
+        let id = find(id_column)?;
+        // What one column is taken for, it is taken for alone.
+        let find = |wanted| Ok::<_, String>(find(wanted)?.filter(|at| Some(*at) != id));
+        let (full_name, email, role) = (find("name")?, find("email")?, find("role")?);
         let ignored = header
             .iter()
             .enumerate()
             .filter(|(column, name)| {
-                !name.is_empty() && ![id, email, role].contains(&Some(*column))
+                !name.is_empty() && ![id, full_name, email, role].contains(&Some(*column))
             })
             .map(|(_, name)| name.escape_debug().to_string())
             .collect();
         Ok(Self {
-            id: id.ok_or("its first line names no column id")?,
+            id: id.ok_or_else(|| {
+                format!(
+                    "its first line names no column {}",
+                    id_column.escape_debug()
+                )
+            })?,
+            full_name,
             email,
             role,
             ignored,
@@ -175,11 +251,16 @@ impl Columns {
     }
 }
 
+/// The columns that something is done with.
+const COLUMNS: [&str; 4] = ["id", "name", "email", "role"];
+/// What can stand between columns.
+const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
+
 /// What stands between columns: spreadsheets in many countries write semicolons.
 fn delimiter(bytes: &[u8]) -> u8 {
     let first = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
     let has = |delimiter| first.contains(&delimiter);
-    [b',', b';', b'\t']
+    DELIMITERS
         .into_iter()
         .find(|delimiter| has(*delimiter))
         .unwrap_or(b',')
@@ -232,7 +313,14 @@ mod tests {
     use super::*;
 
     fn parse(text: &[u8]) -> Result<Roster, Error> {
-        Roster::parse(text, Path::new("class.csv"))
+        Roster::parse(text, Path::new("class.csv"), None)
+    }
+
+    /// The rows with a fault as `line fault`.
+    fn faults(text: &[u8]) -> Vec<String> {
+        let candidates = parse(text).expect("a roster").candidates.into_iter();
+        let faults = candidates.filter_map(|c| Some(format!("{}: {}", c.place, c.fault?)));
+        faults.collect()
     }
 
     /// The rows as `line name email role`.
@@ -272,17 +360,55 @@ mod tests {
 
     #[test]
     fn other_columns_are_named() {
-        let roster = parse(b"name,id,phone\nA,alice,1\n").expect("a roster");
-        assert_eq!(roster.ignored, ["name", "phone"]);
+        let text = b"name,id,phone\nAlice Liddell,alice,1\n";
+        let roster = parse(text).expect("a roster");
+        assert_eq!(roster.ignored, ["phone"]);
+        let name = roster.candidates[0].full_name.as_deref();
+        assert_eq!(name, Some("Alice Liddell"));
+    }
+
+    #[test]
+    fn a_learning_platform_calls_the_id_what_it_likes() {
+        let text = b"ID,Student ID,Name,Section\n1,alice,Alice Liddell,B\n";
+        let path = Path::new("class.csv");
+        let roster = Roster::parse(text, path, Some("student id")).expect("a roster");
+        assert_eq!(roster.candidates[0].name, "alice");
+        assert_eq!(roster.ignored, ["ID", "Section"]);
+        // Where the names are the IDs, there are no full names.
+        let roster = Roster::parse(text, path, Some("Name")).expect("a roster");
+        assert_eq!(roster.candidates[0].name, "Alice Liddell");
+        assert_eq!(roster.candidates[0].full_name, None);
+        let error = Roster::parse(text, path, Some("Login")).expect_err("no such column");
+        assert_eq!(
+            error.to_string(),
+            "cannot read class.csv: its first line names no column Login"
+        );
+    }
+
+    #[test]
+    fn a_list_of_names_is_a_roster_too() {
+        let expected = ["1 alice - -", "3 张三 - -", "4 bob - -"];
+        for text in [
+            "alice\n\n张三\n bob \n",
+            "\u{feff}alice\r\n \r\n张三\r\nbob",
+        ] {
+            assert_eq!(rows(text.as_bytes()), expected, "{text:?}");
+        }
+        // Whoever judges names says what is wrong with the second one.
+        assert_eq!(
+            rows(b"alice\nbob, carol\n"),
+            ["1 alice - -", "2 bob, carol - -"]
+        );
     }
 
     #[test]
     fn what_is_not_a_roster_is_refused() {
         for (text, why) in [
-            (&b"alice\nbob\n"[..], "its first line names no column id"),
+            (&b"alice,\nbob,\n"[..], "its first line names no column id"),
+            (b"name\nalice\n", "its first line names no column id"),
             (b"", "its first line names no column id"),
+            (b"\xff\xfei\0d\0\n\0", "it is UTF-16"),
             (b"id,id\na,b\n", "its first line names the column id twice"),
-            (b"id\nalice\nb\xffb\n", "line 3 is not UTF-8"),
         ] {
             let error = parse(text).expect_err(why).to_string();
             assert_eq!(error, format!("cannot read class.csv: {why}"));
@@ -290,9 +416,25 @@ mod tests {
     }
 
     #[test]
-    fn every_row_with_too_many_columns_is_listed() {
-        let error = parse(b"id,email\na,b,c\nbob,x@y.z\nd,e,f,g\n").expect_err("two bad rows");
-        let places: Vec<_> = error.problems().iter().map(|p| p.place.as_str()).collect();
-        assert_eq!(places, ["class.csv:2", "class.csv:4"]);
+    fn every_row_that_cannot_be_read_is_named() {
+        assert_eq!(
+            faults(b"id,email\na,b,c\nbob,x@y.z\nc\xffc,\nd,e,f,g\n"),
+            [
+                "class.csv:2: 3 columns, where the first line names 2; a text with a comma needs quotes",
+                "class.csv:4: it is not UTF-8; save the file as \"CSV UTF-8\"",
+                "class.csv:5: 4 columns, where the first line names 2; a text with a comma needs quotes",
+            ]
+        );
+        assert_eq!(
+            faults(b"alice\nb\xffb\n"),
+            ["class.csv:2: it is not UTF-8; save the file as \"CSV UTF-8\""]
+        );
+    }
+
+    #[test]
+    fn a_roster_of_everybody_in_a_country_is_refused() {
+        let text = "x\n".repeat(ROSTER_PEOPLE_MAX + 1);
+        assert!(parse(text.as_bytes()).is_err());
+        assert!(parse(&text.as_bytes()[2..]).is_ok());
     }
 }

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::reason::Reason;
 use crate::register::Register;
-use crate::report;
+use crate::report::{self, Filter};
 use crate::roster::{Candidate, Roster};
 
 /// Where a run says what it did.
@@ -46,6 +46,7 @@ pub fn run(args: Args, output: &mut Output<'_>) -> Result<(), Error> {
         Command::Issue {
             names,
             roster,
+            id_column,
             until,
             role,
             out,
@@ -59,11 +60,23 @@ pub fn run(args: Args, output: &mut Output<'_>) -> Result<(), Error> {
                 allow_lookalike,
                 server,
             };
-            issue(dir, names, roster, &options, output)
+            issue(dir, names, (roster, id_column), &options, output)
         }
         Command::IssueServer { hosts } => issue_server(dir, &hosts, output),
         Command::Revoke { ids, reason } => revoke(dir, &ids, reason, output),
-        Command::List { json } => report::list(dir, json, output),
+        Command::List {
+            expiring,
+            revoked,
+            role,
+            json,
+        } => {
+            let filter = Filter {
+                expiring,
+                revoked,
+                role,
+            };
+            report::list(dir, filter, json, output)
+        }
         Command::Show { what, json } => report::show(dir, &what, json, output),
     }
 }
@@ -109,13 +122,13 @@ fn init(dir: &Path, options: &InitOptions, output: &mut Output<'_>) -> Result<()
 fn issue(
     dir: &Path,
     names: Vec<String>,
-    roster: Option<PathBuf>,
+    (roster, id_column): (Option<PathBuf>, Option<String>),
     options: &IssueOptions,
     output: &mut Output<'_>,
 ) -> Result<(), Error> {
     let mut candidates = Candidate::named(names);
     if let Some(path) = &roster {
-        let roster = Roster::read(path)?;
+        let roster = Roster::read(path, id_column.as_deref())?;
         if !roster.ignored.is_empty() {
             let columns = roster.ignored.join(", ");
             let path = path.display();
@@ -134,6 +147,9 @@ fn issue(
     tell_issuance(&ca, &issuance, options, output)
 }
 
+/// Beyond this many people who were passed over, only their number is said.
+const SKIPPED_NAMED_MAX: usize = 8;
+
 fn tell_issuance(
     ca: &Ca,
     issuance: &Issuance,
@@ -147,12 +163,21 @@ fn tell_issuance(
             &format!("the CA itself is valid until {until}, so nothing it issues is longer"),
         )?;
     }
-    for skipped in &issuance.skipped {
-        let (id, until) = (&skipped.id, skipped.until.date());
+    let count = issuance.skipped.len();
+    if count > SKIPPED_NAMED_MAX {
         note(
             output,
-            &format!("{id} has a certificate until {until}; skipped"),
+            &format!("{count} people have a certificate; skipped"),
         )?;
+    }
+    for skipped in &issuance.skipped {
+        let (id, until) = (&skipped.id, skipped.until.date());
+        if count <= SKIPPED_NAMED_MAX {
+            note(
+                output,
+                &format!("{id} has a certificate until {until}; skipped"),
+            )?;
+        }
         let bundle = ca.people().join(format!("{id}.pem"));
         if options.out.is_none() && !bundle.exists() {
             let bundle = bundle.display();

@@ -15,7 +15,7 @@ use super::Ca;
 use crate::error::{Error, Problem};
 use crate::folder::{self, Staged};
 use crate::host::{Host, Reach};
-use crate::index::{Index, Record};
+use crate::index::{self, Index, Record};
 use crate::issuer::{Holder, Signed};
 use crate::os::Access;
 use crate::plan::{Person, Plan, Skipped, Terms, plan};
@@ -113,9 +113,13 @@ impl Ca {
             let holder = person.holder();
             let signed = self.issuer.sign(holder, now, until, &taken)?;
             taken.insert(signed.serial.clone());
+            let mut record = self.record(holder, &signed);
+            if let Some(name) = &person.full_name {
+                record.set_note(index::NAME, name);
+            }
             orders.push(Order {
                 name: person.id.to_string(),
-                record: self.record(holder, &signed),
+                record,
                 text: self.bundle_text(holder, &signed, server.as_deref()),
                 certificate: signed.certificate,
                 place,

@@ -5,16 +5,19 @@ use std::path::Path;
 use comfy_table::{Table, presets};
 use serde::Serialize;
 use time::OffsetDateTime;
+use wire::Role;
 
 use super::look;
 use crate::error::Error;
-use crate::index::Record;
+use crate::index::{Index, NAME, Record};
 use crate::run::{Output, day, moment, write_json};
 
 /// One line of `list`.
 #[derive(Debug, Serialize)]
 struct Row {
     name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    full_name: Option<String>,
     kind: &'static str,
     role: Option<&'static str>,
     until: String,
@@ -36,6 +39,9 @@ impl Row {
         };
         Self {
             name: record.name().escape_debug().to_string(),
+            full_name: record
+                .note(NAME)
+                .map(|name| name.escape_debug().to_string()),
             kind: if person.is_some() { "person" } else { "server" },
             role: person.map(|(_, role)| role.as_str()),
             until: moment(record.not_after),
@@ -47,23 +53,69 @@ impl Row {
     }
 }
 
-pub(crate) fn list(dir: &Path, json: bool, output: &mut Output<'_>) -> Result<(), Error> {
-    let ca = look(dir, output)?;
+/// Which certificates are listed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Filter {
+    /// Those that end within this time.
+    pub(crate) expiring: Option<time::Duration>,
+    /// Those that were revoked.
+    pub(crate) revoked: bool,
+    /// Those of people with this role.
+    pub(crate) role: Option<Role>,
+}
+
+impl Filter {
+    fn apply(self, index: &Index, now: OffsetDateTime) -> Vec<&Record> {
+        let candidates: Vec<&Record> = match self.expiring {
+            Some(within) => {
+                let ending = index.ending(now + within);
+                ending.filter(|record| record.is_live(now)).collect()
+            }
+            None => index.records().iter().collect(),
+        };
+        let candidates = candidates.into_iter();
+        candidates
+            .filter(|record| !self.revoked || record.revoked.is_some())
+            .filter(|record| {
+                self.role
+                    .is_none_or(|role| record.person().is_some_and(|(_, theirs)| theirs == role))
+            })
+            .collect()
+    }
+}
+
+pub(crate) fn list(
+    dir: &Path,
+    filter: Filter,
+    json: bool,
+    output: &mut Output<'_>,
+) -> Result<(), Error> {
+    let index = look(dir, output)?.index()?;
     let now = OffsetDateTime::now_utc();
-    let rows: Vec<Row> = ca.list()?.iter().map(|r| Row::of(r, now)).collect();
+    let records = filter.apply(&index, now).into_iter();
+    let rows: Vec<Row> = records.map(|r| Row::of(r, now)).collect();
     if json {
         return write_json(&rows, output);
     }
+    let has_full_names = rows.iter().any(|row| row.full_name.is_some());
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(["NAME", "ROLE", "UNTIL", "STATE", "SERIAL"]);
+    let mut header = vec!["NAME", "ROLE", "UNTIL", "STATE", "SERIAL"];
+    if has_full_names {
+        header.insert(1, "FULL NAME");
+    }
+    table.set_header(header);
     for row in &rows {
         let state = match (&row.revoked_at, row.reason) {
             (Some(at), Some(reason)) => format!("revoked {} ({reason})", day(at)),
             _ => row.state.to_owned(),
         };
         let role = row.role.unwrap_or(row.kind);
-        table.add_row([&row.name, role, day(&row.until), &state, &row.serial]);
+        let mut cells = vec![&row.name, role, day(&row.until), &state, &row.serial];
+        if has_full_names {
+            cells.insert(1, row.full_name.as_deref().unwrap_or_default());
+        }
+        table.add_row(cells);
     }
     for line in table.lines() {
         writeln!(output.results, "{}", line.trim())?;

@@ -4,6 +4,7 @@ mod certificates;
 mod openssl;
 mod people;
 mod program;
+mod rosters;
 
 use std::fs;
 use std::path::{Path, PathBuf};
