@@ -3,6 +3,7 @@
 
 #![cfg(target_os = "linux")]
 
+mod backup;
 mod cuts;
 mod herd;
 mod kills;
