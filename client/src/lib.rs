@@ -18,6 +18,7 @@ mod stay;
 mod target;
 mod terminal;
 mod typed;
+mod ui;
 
 pub mod limits;
 pub mod plain;

@@ -50,3 +50,6 @@ pub const READ_BYTES_MAX: usize = 64 * 1024;
 
 /// The columns of a terminal that does not tell.
 pub const TERMINAL_COLUMNS: usize = 80;
+
+/// The lines that were sent and can be found again, with the Up key or by searching.
+pub const TYPED_LINES_MAX: usize = 500;

@@ -1,0 +1,934 @@
+//! The line that a person writes: what each key and each paste does to it.
+//!
+//! The keys are readline's, because fingers know them. What is written here may always be said as
+//! it stands: what [`wire::is_forbidden`] forbids cannot be typed, and of a paste it is left out.
+// No terminal and no clock here: keys come in, and what is to be drawn is asked for.
+
+mod completion;
+mod history;
+mod rows;
+mod written;
+
+use std::mem;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+use wire::limits::TEXT_BYTES_MAX;
+
+use self::completion::Completion;
+use self::history::History;
+pub(crate) use self::rows::Rows;
+use self::written::{Place, Written};
+
+/// One line, what was written before it, and what was cut out of it.
+#[derive(Debug, Default)]
+pub(crate) struct Editor {
+    written: Written,
+    history: History,
+    /// What C-y puts back.
+    killed: String,
+    /// The last key cut something out, and the next adds to it.
+    is_killing: bool,
+    search: Option<Search>,
+    completion: Option<Completion>,
+}
+
+/// What a key did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Pressed {
+    /// It was for the line, which may be another now.
+    Changed,
+    /// The line is finished. The editor is empty again.
+    Send(String),
+    /// [`Editor::complete`] is to be called, with the names that there are.
+    Complete,
+    /// It would have made the line too long, and did nothing.
+    Full,
+    /// It means nothing here.
+    Ignored,
+}
+
+/// What a paste did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Pasted {
+    /// It is a part of the line now.
+    Inserted,
+    /// It would be these lines, with what was written around it. The editor is as it was, until
+    /// [`Editor::sent`] says that they were sent.
+    Lines(Vec<String>),
+    /// It would have made a line too long, and did nothing.
+    Full,
+    /// There was nothing in it that may be said.
+    Nothing,
+}
+
+/// What is searched for in the lines that were sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Searching<'a> {
+    /// What was typed of it.
+    pub(crate) query: &'a str,
+    /// A line with it.
+    pub(crate) found: Option<&'a str>,
+}
+
+impl Editor {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        self.written.text()
+    }
+
+    /// In bytes from the beginning, between two graphemes.
+    pub(crate) fn cursor(&self) -> usize {
+        self.written.cursor()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.text().is_empty()
+    }
+
+    /// How much more may be written, in bytes.
+    pub(crate) fn bytes_left(&self) -> usize {
+        self.written.bytes_left()
+    }
+
+    /// The line as it is drawn in so many columns.
+    pub(crate) fn rows(&self, columns: usize) -> Rows {
+        Rows::of(self.text(), self.cursor(), columns)
+    }
+
+    /// While it lasts, this is to be shown in the place of the line.
+    pub(crate) fn searching(&self) -> Option<Searching<'_>> {
+        let search = self.search.as_ref()?;
+        Some(Searching {
+            query: search.query.text(),
+            found: search.at.map(|at| self.history.line(at)),
+        })
+    }
+
+    /// Does what a key asks for.
+    pub(crate) fn press(&mut self, key: KeyEvent) -> Pressed {
+        let Some(act) = Act::of(key) else {
+            return Pressed::Ignored;
+        };
+        match self.act_in_search(act) {
+            Some(pressed) => pressed,
+            None => self.act(act),
+        }
+    }
+
+    fn act(&mut self, act: Act) -> Pressed {
+        if act != Act::Complete {
+            self.completion = None;
+        }
+        let was_killing = mem::take(&mut self.is_killing);
+        match act {
+            Act::Insert(c) => return self.insert(c.encode_utf8(&mut [0; 4])),
+            Act::Go(place) => self.written.go(place),
+            Act::RemoveOrLeave if self.is_empty() => return Pressed::Ignored,
+            Act::RemoveOrLeave => drop(self.written.remove(Place::After)),
+            Act::Remove(place) => drop(self.written.remove(place)),
+            Act::Kill(place) => self.kill(place, was_killing),
+            Act::Yank => {
+                let killed = self.killed.clone();
+                return self.insert(&killed);
+            }
+            Act::Older => {
+                if let Some(line) = self.history.older(self.written.text()) {
+                    self.written.set(line);
+                }
+            }
+            Act::Newer => {
+                if let Some(line) = self.history.newer(self.written.text()) {
+                    self.written.set(line);
+                }
+            }
+            Act::Search => self.search = Some(Search::default()),
+            Act::Enter if self.is_empty() => return Pressed::Ignored,
+            Act::Enter => return Pressed::Send(self.take()),
+            Act::Complete => return Pressed::Complete,
+            // Only a search has something to go back from.
+            Act::GoBack | Act::Take => return Pressed::Ignored,
+        }
+        Pressed::Changed
+    }
+
+    /// Keys that mean something else while a search goes on; `None` for any other, which ends it.
+    fn act_in_search(&mut self, act: Act) -> Option<Pressed> {
+        let search = self.search.as_mut()?;
+        match act {
+            Act::Insert(c) => return Some(search.insert(c, &self.history)),
+            Act::Remove(Place::Before) => search.remove(&self.history),
+            Act::Search => search.go_on(&self.history),
+            Act::GoBack => self.search = None,
+            Act::Enter if search.at.is_none() => self.search = None,
+            Act::Take => self.end_search(),
+            _ => {
+                self.end_search();
+                return None;
+            }
+        }
+        Some(Pressed::Changed)
+    }
+
+    /// Takes what was found into the line.
+    fn end_search(&mut self) {
+        if let Some(at) = self.search.take().and_then(|search| search.at) {
+            let line = self.history.go(at, self.written.text());
+            self.written.set(line);
+        }
+    }
+
+    fn insert(&mut self, text: &str) -> Pressed {
+        match self.written.insert(text) {
+            Ok(()) => Pressed::Changed,
+            Err(_) => Pressed::Full,
+        }
+    }
+
+    /// Cuts out; what is cut out by several keys in a row comes back as one.
+    fn kill(&mut self, place: Place, was_killing: bool) {
+        let is_on = self.written.reach(place) > self.cursor();
+        let cut = self.written.remove(place);
+        self.is_killing = was_killing || !cut.is_empty();
+        match (was_killing, is_on) {
+            (true, true) => self.killed.push_str(&cut),
+            (true, false) => self.killed.insert_str(0, &cut),
+            (false, _) if cut.is_empty() => {}
+            (false, _) => self.killed = cut,
+        }
+    }
+
+    /// Completes the name or the command before the cursor. Called again, by the next Tab, it
+    /// takes the next one that begins like that; any other key ends this.
+    pub(crate) fn complete<'a>(&mut self, ids: impl Iterator<Item = &'a str>) -> Pressed {
+        let completion = self.completion.take();
+        let begin = || Completion::of(self.written.before_cursor(), ids);
+        let Some(mut completion) = completion.or_else(begin) else {
+            return Pressed::Ignored;
+        };
+        let put = completion.put(&mut self.written);
+        self.completion = Some(completion);
+        match put {
+            Ok(()) => Pressed::Changed,
+            Err(_) => Pressed::Full,
+        }
+    }
+
+    /// Puts one line where the cursor is. Of several, says what they would be.
+    pub(crate) fn paste(&mut self, pasted: &str) -> Pasted {
+        self.settle();
+        let mut lines: Vec<String> = lines(pasted).collect();
+        match lines.as_mut_slice() {
+            [] => return Pasted::Nothing,
+            [line] => {
+                return match self.written.insert(line) {
+                    Ok(()) => Pasted::Inserted,
+                    Err(_) => Pasted::Full,
+                };
+            }
+            [first, .., last] => {
+                first.insert_str(0, self.written.before_cursor());
+                last.push_str(self.written.after_cursor());
+            }
+        }
+        if lines.iter().any(|line| line.len() > TEXT_BYTES_MAX) {
+            return Pasted::Full;
+        }
+        Pasted::Lines(lines)
+    }
+
+    /// The lines of a paste were sent, and what was written with them.
+    pub(crate) fn sent(&mut self, lines: &[String]) {
+        self.settle();
+        self.written.take();
+        for line in lines {
+            self.history.remember(line);
+        }
+    }
+
+    /// Puts another text in the place of the line: without what may not be said, and only its
+    /// beginning when it is too long.
+    pub(crate) fn set(&mut self, text: &str) {
+        self.settle();
+        let text = lines(text).collect::<Vec<_>>().join(" ");
+        self.written.set(&text);
+    }
+
+    /// Empties the line, which can be found again.
+    pub(crate) fn take(&mut self) -> String {
+        self.settle();
+        let line = self.written.take();
+        self.history.remember(&line);
+        line
+    }
+
+    /// Ends whatever goes on for longer than one key.
+    fn settle(&mut self) {
+        self.end_search();
+        self.completion = None;
+        self.is_killing = false;
+    }
+}
+
+/// What a key asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    Insert(char),
+    Go(Place),
+    Remove(Place),
+    /// Removes what is after the cursor; of an empty line it means that somebody wants to leave,
+    /// which is not for the editor to do.
+    RemoveOrLeave,
+    /// Removes, and can put it back.
+    Kill(Place),
+    Yank,
+    Older,
+    Newer,
+    Search,
+    /// Back to the line from before the search.
+    GoBack,
+    /// Out of the search, with what was found.
+    Take,
+    Complete,
+    Enter,
+}
+
+impl Act {
+    fn of(key: KeyEvent) -> Option<Self> {
+        // Windows tells of these too.
+        if key.kind == KeyEventKind::Release {
+            return None;
+        }
+        let modifiers = key.modifiers.difference(KeyModifiers::SHIFT);
+        if modifiers.is_empty() {
+            Self::of_bare(key.code)
+        } else if modifiers == KeyModifiers::CONTROL {
+            Self::of_control(key.code)
+        } else if modifiers == KeyModifiers::ALT {
+            Self::of_alt(key.code)
+        } else if modifiers == KeyModifiers::CONTROL | KeyModifiers::ALT {
+            Self::of_alt_gr(key.code)
+        } else {
+            None
+        }
+    }
+
+    fn of_bare(code: KeyCode) -> Option<Self> {
+        Some(match code {
+            KeyCode::Char(c) if !wire::is_forbidden(c) => Act::Insert(c),
+            KeyCode::Left => Act::Go(Place::Before),
+            KeyCode::Right => Act::Go(Place::After),
+            KeyCode::Home => Act::Go(Place::Start),
+            KeyCode::End => Act::Go(Place::End),
+            KeyCode::Backspace => Act::Remove(Place::Before),
+            KeyCode::Delete => Act::Remove(Place::After),
+            KeyCode::Up => Act::Older,
+            KeyCode::Down => Act::Newer,
+            KeyCode::Tab => Act::Complete,
+            KeyCode::Enter => Act::Enter,
+            KeyCode::Esc => Act::Take,
+            _ => return None,
+        })
+    }
+
+    /// No C-f here: it searches what others said.
+    fn of_control(code: KeyCode) -> Option<Self> {
+        let KeyCode::Char(letter) = code else {
+            return Self::of_word(code);
+        };
+        Some(match letter.to_ascii_lowercase() {
+            'a' => Act::Go(Place::Start),
+            'e' => Act::Go(Place::End),
+            'b' => Act::Go(Place::Before),
+            'h' => Act::Remove(Place::Before),
+            'd' => Act::RemoveOrLeave,
+            'k' => Act::Kill(Place::End),
+            'u' => Act::Kill(Place::Start),
+            'w' => Act::Kill(Place::BlankBefore),
+            'y' => Act::Yank,
+            'p' => Act::Older,
+            'n' => Act::Newer,
+            'r' => Act::Search,
+            'g' => Act::GoBack,
+            // These are how Tab and Enter have always been told.
+            'i' => Act::Complete,
+            'j' | 'm' => Act::Enter,
+            _ => return None,
+        })
+    }
+
+    fn of_alt(code: KeyCode) -> Option<Self> {
+        let KeyCode::Char(letter) = code else {
+            return Self::of_word(code);
+        };
+        Some(match letter.to_ascii_lowercase() {
+            'b' => Act::Go(Place::WordBefore),
+            'f' => Act::Go(Place::WordAfter),
+            'd' => Act::Kill(Place::WordAfter),
+            _ => return None,
+        })
+    }
+
+    /// Keys that mean a whole word, with either.
+    fn of_word(code: KeyCode) -> Option<Self> {
+        Some(match code {
+            KeyCode::Left => Act::Go(Place::WordBefore),
+            KeyCode::Right => Act::Go(Place::WordAfter),
+            KeyCode::Backspace => Act::Kill(Place::WordBefore),
+            KeyCode::Delete => Act::Kill(Place::WordAfter),
+            _ => return None,
+        })
+    }
+
+    /// On Windows AltGr is told as both, with the character that it makes, such as `@` and `ą`.
+    /// A letter or a digit of ASCII is not made like that, so it was meant as a command.
+    fn of_alt_gr(code: KeyCode) -> Option<Self> {
+        match code {
+            KeyCode::Char(c) if !c.is_ascii_alphanumeric() => Self::of_bare(code),
+            _ => None,
+        }
+    }
+}
+
+/// Looks for a line that was sent, from the newest back.
+#[derive(Debug, Default)]
+struct Search {
+    query: Written,
+    /// Which line has it.
+    at: Option<usize>,
+}
+
+impl Search {
+    fn insert(&mut self, c: char, history: &History) -> Pressed {
+        if self.query.insert(c.encode_utf8(&mut [0; 4])).is_err() {
+            return Pressed::Full;
+        }
+        // The line that was found may do for this too.
+        self.at = history.find(self.query.text(), self.at.map(|at| at + 1));
+        Pressed::Changed
+    }
+
+    fn remove(&mut self, history: &History) {
+        self.query.remove(Place::Before);
+        self.at = match self.query.text() {
+            "" => None,
+            query => history.find(query, None),
+        };
+    }
+
+    /// To an older line that reads otherwise, and no further than to the oldest.
+    fn go_on(&mut self, history: &History) {
+        let mut at = self.at;
+        while let Some(older) = at.and_then(|at| history.find(self.query.text(), Some(at))) {
+            at = Some(older);
+            if self.at.map(|at| history.line(at)) != Some(history.line(older)) {
+                self.at = at;
+                return;
+            }
+        }
+    }
+}
+
+/// The lines of a text that anybody may have made, without what may not be said. There is nothing
+/// to say in an empty one.
+fn lines(text: &str) -> impl Iterator<Item = String> {
+    let lines = text.split(LINE_ENDS).map(|line| {
+        let allowed = line.chars().filter(|&c| !wire::is_forbidden(c));
+        allowed.collect::<String>()
+    });
+    lines.filter(|line| !line.is_empty())
+}
+
+/// Where a line must end (UAX #14). Terminals paste CR for LF.
+const LINE_ENDS: [char; 7] = [
+    '\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}',
+];
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+    use unicode_segmentation::UnicodeSegmentation as _;
+    use wire::Line;
+
+    use super::*;
+
+    /// Keys as they are written here: `<C-a>`, `<M-b>`, `<Left>`; anything else is typed.
+    fn keys(keys: &str) -> Vec<KeyEvent> {
+        let mut all = Vec::new();
+        let mut rest = keys;
+        while let Some(c) = rest.chars().next() {
+            let name = rest.strip_prefix('<').and_then(|rest| rest.split_once('>'));
+            let key = name.and_then(|(name, after)| Some((named(name)?, after)));
+            let typed = || (bare(KeyCode::Char(c)), &rest[c.len_utf8()..]);
+            let (key, after) = key.unwrap_or_else(typed);
+            all.push(key);
+            rest = after;
+        }
+        all
+    }
+
+    fn named(name: &str) -> Option<KeyEvent> {
+        let (modifiers, name) = match name.split_once('-') {
+            Some(("C", name)) => (KeyModifiers::CONTROL, name),
+            Some(("M", name)) => (KeyModifiers::ALT, name),
+            Some(("CM", name)) => (KeyModifiers::CONTROL | KeyModifiers::ALT, name),
+            _ => (KeyModifiers::NONE, name),
+        };
+        let code = match name {
+            "Left" => KeyCode::Left,
+            "Right" => KeyCode::Right,
+            "Home" => KeyCode::Home,
+            "End" => KeyCode::End,
+            "Backspace" => KeyCode::Backspace,
+            "Delete" => KeyCode::Delete,
+            "Up" => KeyCode::Up,
+            "Down" => KeyCode::Down,
+            "Tab" => KeyCode::Tab,
+            "Enter" => KeyCode::Enter,
+            "Esc" => KeyCode::Esc,
+            "F8" => KeyCode::F(8),
+            _ => KeyCode::Char(name.chars().next().filter(|c| name.len() == c.len_utf8())?),
+        };
+        Some(KeyEvent::new(code, modifiers))
+    }
+
+    fn bare(code: KeyCode) -> KeyEvent {
+        KeyEvent::new(code, KeyModifiers::NONE)
+    }
+
+    const HERE: [&str; 4] = ["alice", "bob", "Alina", "张三"];
+
+    /// Presses keys, and says what the last of them did.
+    fn press(editor: &mut Editor, text: &str) -> Pressed {
+        let mut last = Pressed::Ignored;
+        for key in keys(text) {
+            last = editor.press(key);
+            if last == Pressed::Complete {
+                last = editor.complete(HERE.into_iter());
+            }
+        }
+        last
+    }
+
+    /// An editor in which keys were pressed.
+    fn after(keys: &str) -> Editor {
+        let mut editor = Editor::new();
+        press(&mut editor, keys);
+        editor
+    }
+
+    /// The line, with the cursor as `|`.
+    fn seen(editor: &Editor) -> String {
+        let (before, after) = editor.text().split_at(editor.cursor());
+        format!("{before}|{after}")
+    }
+
+    fn check(rows: &[(&str, &str)]) {
+        for (keys, expected) in rows {
+            assert_eq!(seen(&after(keys)), *expected, "{keys}");
+        }
+    }
+
+    #[test]
+    fn what_is_typed_stands_where_the_cursor_is() {
+        check(&[
+            ("", "|"),
+            ("hello", "hello|"),
+            ("ho<Left>ell", "hell|o"),
+            ("ello<Home>h", "h|ello"),
+            ("ello<C-a>h<C-e>!", "hello!|"),
+            ("a<Left><Left><Left>b<End><Right>c", "bac|"),
+            ("abc<C-b><C-b>x", "ax|bc"),
+            ("你好<Left>们", "你们|好"),
+        ]);
+    }
+
+    #[test]
+    fn one_character_is_what_a_person_sees_as_one() {
+        check(&[
+            ("a👨‍👩‍👧<Backspace>", "a|"),
+            ("👨‍👩‍👧b<Left><Left>", "|👨‍👩‍👧b"),
+            ("ae\u{301}<Backspace>", "a|"),
+            ("e\u{301}x<Home><Delete>", "|x"),
+            ("e\u{301}x<Home><C-d>", "|x"),
+            ("🇩🇪🇨🇳<Left>", "🇩🇪|🇨🇳"),
+            ("नमस्ते<Backspace>", "नम|"),
+            ("张三<C-h>", "张|"),
+        ]);
+    }
+
+    #[test]
+    fn when_two_characters_become_one_the_cursor_stands_behind_it() {
+        check(&[
+            // An accent that comes late, and half a flag before another.
+            ("ex<Left>\u{301}", "e\u{301}|x"),
+            ("🇩🇪<Home>🇨", "🇨🇩|🇪"),
+            ("👨x👩<Left><Backspace>\u{200d}", "👨\u{200d}👩|"),
+        ]);
+    }
+
+    #[test]
+    fn what_is_cut_out_comes_back() {
+        check(&[
+            ("one two<C-w>", "one |"),
+            ("one two  <C-w><C-w>", "|"),
+            ("one two<C-u>", "|"),
+            ("one two<Left><C-u>", "|o"),
+            ("one two<Home><Right><C-k>", "o|"),
+            ("one two<C-w><Home><C-y> ", "two |one "),
+            ("one two<Home><C-k><C-y><C-y>", "one twoone two|"),
+            // Several cuts in a row are one, in the order of the text.
+            ("one two<C-w><C-w>x<C-y>", "xone two|"),
+            ("one two<Home><M-d><M-d>x<C-y>", "xone two|"),
+            ("one two<M-b><C-k><C-u><C-y>", "one two|"),
+            ("one two<C-w><Left><Right><C-w><C-y>", "one |"),
+            // Nothing is nothing: the last cut stays.
+            ("one<C-u>x<C-k><C-y>", "xone|"),
+        ]);
+    }
+
+    #[test]
+    fn words_are_letters_and_digits_or_what_stands_between_blanks() {
+        check(&[
+            ("one two.three<M-b>", "one two.|three"),
+            ("one two.three<C-w>", "one |"),
+            ("one two.three<M-b><M-b>", "one |two.three"),
+            ("one two<Home><M-f>", "one| two"),
+            ("one two<Home><M-f><M-f><M-f>", "one two|"),
+            ("one two<Home><M-d>", "| two"),
+            ("one, two<M-Backspace><M-Backspace>", "|"),
+            ("one two<C-Left>", "one |two"),
+            ("one two<Home><M-Right>", "one| two"),
+            ("one two<C-Backspace>", "one |"),
+            ("你好，张三<M-b>", "你好，|张三"),
+            ("ne\u{301}e<M-b>", "|ne\u{301}e"),
+        ]);
+    }
+
+    #[test]
+    fn enter_sends_what_there_is_and_never_nothing() {
+        let mut editor = after("hello");
+        assert_eq!(
+            press(&mut editor, "<Enter>"),
+            Pressed::Send("hello".to_owned())
+        );
+        assert_eq!(seen(&editor), "|");
+        assert_eq!(press(&mut editor, "<Enter>"), Pressed::Ignored);
+        assert_eq!(press(&mut editor, "x<C-j>"), Pressed::Send("x".to_owned()));
+    }
+
+    #[test]
+    fn what_is_not_for_the_line_is_left_to_others() {
+        let mut editor = after("x<Home>");
+        for key in [
+            "<C-f>", "<C-c>", "<C-z>", "<C-g>", "<Esc>", "<F8>", "<M-x>", "<CM-x>",
+        ] {
+            assert_eq!(press(&mut editor, key), Pressed::Ignored, "{key}");
+        }
+        // Of an empty line C-d means to leave, and else to remove.
+        assert_eq!(press(&mut editor, "<C-d>"), Pressed::Changed);
+        assert_eq!(press(&mut editor, "<C-d>"), Pressed::Ignored);
+        let released = KeyEvent {
+            kind: KeyEventKind::Release,
+            ..bare(KeyCode::Char('x'))
+        };
+        assert_eq!(editor.press(released), Pressed::Ignored);
+        assert_eq!(seen(&editor), "|");
+    }
+
+    #[test]
+    fn alt_gr_types_what_it_makes() {
+        check(&[("a<CM-@>b<CM-ą>", "a@bą|")]);
+    }
+
+    #[test]
+    fn what_may_not_be_said_cannot_be_typed() {
+        check(&[("a\u{1b}\u{202e}\u{7}\u{200e}\u{feff}b\tc", "ab\tc|")]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_and_nothing_is_changed() {
+        let mut editor = Editor::new();
+        editor.set(&"x".repeat(4094));
+        assert_eq!(editor.bytes_left(), 2);
+        assert_eq!(press(&mut editor, "张"), Pressed::Full);
+        assert_eq!(press(&mut editor, "ab"), Pressed::Changed);
+        assert_eq!(press(&mut editor, "c"), Pressed::Full);
+        assert_eq!(editor.bytes_left(), 0);
+        assert_eq!(press(&mut editor, "<C-w><C-y><C-y>"), Pressed::Full);
+        assert_eq!(editor.paste("c"), Pasted::Full);
+        assert_eq!(editor.paste("c\nd"), Pasted::Full);
+        assert_eq!(editor.paste("\u{1b}"), Pasted::Nothing);
+        assert_eq!(editor.text().len(), 4096);
+        editor.set("");
+        assert_eq!(editor.paste(&"x".repeat(4097)), Pasted::Full);
+        assert!(editor.is_empty());
+    }
+
+    #[test]
+    fn up_and_down_go_through_what_was_sent_and_lose_nothing() {
+        let sent = "one<Enter>two<Enter>two<Enter>three<Enter>";
+        for (keys, expected) in [
+            ("<Up>", "three|"),
+            ("<Up><Up>", "two|"),
+            ("<Up><Up><Up>", "one|"),
+            ("<Up><Up><Up><Up>", "one|"),
+            ("new<Up><Up><Down><Down>", "new|"),
+            ("new<Up><Down><Down>", "new|"),
+            ("<Down>", "|"),
+            ("<C-p><C-p><C-n>", "three|"),
+            // What was changed is still there, until something is sent.
+            ("<Up>!<Up>?<Down>", "three!|"),
+            ("<Up>!<Up>?<Down><Up>", "two?|"),
+            ("<Up>!<Up><Enter><Up><Up>", "three|"),
+        ] {
+            assert_eq!(seen(&after(&format!("{sent}{keys}"))), expected, "{keys}");
+        }
+    }
+
+    #[test]
+    fn only_so_many_lines_are_remembered() {
+        let mut editor = Editor::new();
+        for number in 0..600 {
+            press(&mut editor, &format!("{number}<Enter>"));
+        }
+        press(&mut editor, &"<Up>".repeat(600));
+        assert_eq!(seen(&editor), "100|");
+    }
+
+    #[test]
+    fn a_line_that_was_sent_is_found_by_a_part_of_it() {
+        let sent = "make tea<Enter>take a seat<Enter>make cake<Enter>make tea<Enter>";
+        for (keys, query, found) in [
+            ("<C-r>", "", None),
+            ("<C-r>ak", "ak", Some("make tea")),
+            ("<C-r>ake a", "ake a", Some("take a seat")),
+            ("<C-r>ak<C-r>", "ak", Some("make cake")),
+            ("<C-r>ak<C-r><C-r>", "ak", Some("take a seat")),
+            ("<C-r>ak<C-r><C-r><C-r><C-r>", "ak", Some("make tea")),
+            ("<C-r>xyz", "xyz", None),
+            ("<C-r>xyz<C-r>", "xyz", None),
+            ("<C-r>cakx<Backspace>", "cak", Some("make cake")),
+            ("<C-r>c<Backspace><Backspace>", "", None),
+            ("<C-r>c<C-f>", "c", Some("make cake")),
+        ] {
+            let editor = after(&format!("{sent}{keys}"));
+            let searching = Some(Searching { query, found });
+            assert_eq!(editor.searching(), searching, "{keys}");
+            assert_eq!(seen(&editor), "|", "{keys}");
+        }
+    }
+
+    #[test]
+    fn what_was_found_is_sent_or_taken_or_left() {
+        let sent = "make tea<Enter>make cake<Enter>";
+        for (keys, expected) in [
+            ("new<C-r>tea<C-g>", "new|"),
+            ("new<C-r>tea<Esc>", "make tea|"),
+            ("new<C-r>tea<Right>!", "make tea!|"),
+            ("new<C-r>tea<Home>", "|make tea"),
+            ("new<C-r>tea<Esc><Down><Down>", "new|"),
+            ("new<C-r>xyz<Esc>", "new|"),
+            // What is not seen is not sent.
+            ("new<C-r>xyz<Enter>", "new|"),
+            ("new<C-r>tea<Enter>", "|"),
+        ] {
+            let editor = after(&format!("{sent}{keys}"));
+            assert_eq!(seen(&editor), expected, "{keys}");
+            assert_eq!(editor.searching(), None, "{keys}");
+        }
+        let mut editor = after(&format!("{sent}<C-r>tea"));
+        let send = Pressed::Send("make tea".to_owned());
+        assert_eq!(press(&mut editor, "<Enter>"), send);
+        assert_eq!(press(&mut editor, "<C-r>tea<Enter>"), send);
+    }
+
+    #[test]
+    fn tab_completes_names() {
+        check(&[
+            ("al<Tab>", "alice: |"),
+            ("al<Tab><Tab>", "Alina: |"),
+            ("al<Tab><Tab><Tab>", "alice: |"),
+            ("AL<Tab>", "alice: |"),
+            ("thanks al<Tab>", "thanks alice |"),
+            ("thanks al<Tab><Tab>!", "thanks Alina !|"),
+            ("thanks @b<Tab>", "thanks @bob |"),
+            ("(b<Tab>", "(bob |"),
+            ("你好，张<Tab>", "你好，张三 |"),
+            ("hi<Home>b<Tab>", "bob: |hi"),
+            ("/whois b<Tab>", "/whois bob |"),
+            ("<Tab><Tab>", "bob: |"),
+            // Another key ends it, and what stands there now is completed next.
+            ("al<Tab><Tab><Backspace><Backspace><Tab>", "Alina: |"),
+            ("x<Tab>", "x|"),
+        ]);
+        assert_eq!(press(&mut Editor::new(), "x<Tab>"), Pressed::Ignored);
+    }
+
+    #[test]
+    fn tab_completes_commands_at_the_beginning_of_a_line() {
+        check(&[
+            ("/wh<Tab>", "/who|"),
+            ("/wh<Tab><Tab>", "/whois |"),
+            ("/HI<Tab>", "/history |"),
+            ("/q<Tab>", "/quit|"),
+            ("say /wh<Tab>", "say /wh|"),
+            ("//wh<Tab>", "//wh|"),
+            // The program itself says these.
+            ("/sa<Tab>", "/sa|"),
+            ("/fo<Tab>", "/fo|"),
+        ]);
+    }
+
+    #[test]
+    fn a_completion_that_does_not_fit_is_refused() {
+        let mut editor = Editor::new();
+        let text = format!("{} al", "x".repeat(4090));
+        editor.set(&text);
+        assert_eq!(press(&mut editor, "<Tab>"), Pressed::Full);
+        assert_eq!(press(&mut editor, "<Tab>"), Pressed::Full);
+        assert_eq!(editor.text(), text);
+    }
+
+    #[test]
+    fn a_paste_of_one_line_is_a_part_of_the_line() {
+        for (keys, pasted, expected) in [
+            ("", "hi", "hi|"),
+            ("ad<Left>", "bc", "abc|d"),
+            ("", "hi\r\n", "hi|"),
+            ("", "\n\nhi\r", "hi|"),
+            ("", "a\tb", "a\tb|"),
+            ("", "\u{1b}[31mred\u{202e}\u{200e}", "[31mred|"),
+            ("", "👨‍👩‍👧 می‌خواهم", "👨‍👩‍👧 می‌خواهم|"),
+        ] {
+            let mut editor = after(keys);
+            assert_eq!(editor.paste(pasted), Pasted::Inserted, "{pasted:?}");
+            assert_eq!(seen(&editor), expected, "{pasted:?}");
+        }
+    }
+
+    #[test]
+    fn a_paste_of_several_lines_waits_for_a_decision() {
+        for pasted in [
+            "1\n2\n3",
+            "1\r\n2\r\n\r\n3\r\n",
+            "1\r2\r3",
+            "1\u{2028}2\u{85}3",
+        ] {
+            let mut editor = after("ad<Left>");
+            let lines = ["a1", "2", "3d"].map(str::to_owned).to_vec();
+            assert_eq!(editor.paste(pasted), Pasted::Lines(lines.clone()));
+            assert_eq!(seen(&editor), "a|d");
+            editor.sent(&lines);
+            assert_eq!(seen(&editor), "|");
+            press(&mut editor, "<Up><Up><Up><Up>");
+            assert_eq!(seen(&editor), "a1|");
+        }
+    }
+
+    #[test]
+    fn another_text_can_be_put_in_place_of_the_line() {
+        let mut editor = after("old<Left>");
+        editor.set("a\u{1b}b\r\nc");
+        assert_eq!(seen(&editor), "ab c|");
+        editor.set(&"张".repeat(2000));
+        assert_eq!(editor.text().len(), 4095);
+        assert_eq!(editor.take().len(), 4095);
+        assert_eq!(seen(&editor), "|");
+    }
+
+    /// What a person may do, and what a terminal may make of it.
+    #[derive(Debug, Clone)]
+    enum Did {
+        Press(KeyEvent),
+        Type(String),
+        Paste(String),
+        Set(String),
+    }
+
+    const PIECES: [&str; 16] = [
+        "a", " ", "张", "👨", "\u{200d}", "👩", "\u{301}", "🇩", "🇪", "\u{fe0f}", "\u{200b}", "\t",
+        "क", "\u{94d}", "\u{600}", "@",
+    ];
+
+    fn did() -> impl Strategy<Value = Did> {
+        let codes = "abdefghijkmnpruwy".chars().map(KeyCode::Char);
+        let others = [
+            KeyCode::Left,
+            KeyCode::Right,
+            KeyCode::Home,
+            KeyCode::End,
+            KeyCode::Backspace,
+            KeyCode::Delete,
+            KeyCode::Up,
+            KeyCode::Down,
+            KeyCode::Tab,
+            KeyCode::Enter,
+            KeyCode::Esc,
+        ];
+        let codes = codes.chain(others).collect::<Vec<_>>();
+        let modifiers = (0..8_u8).prop_map(KeyModifiers::from_bits_truncate);
+        let piece = select(&PIECES[..]).prop_map(str::to_owned);
+        let text = vec(select(&PIECES[..]), 0..9).prop_map(|pieces| pieces.concat());
+        prop_oneof![
+            8 => (select(codes), modifiers).prop_map(|(code, with)| Did::Press(KeyEvent::new(code, with))),
+            8 => piece.prop_map(Did::Type),
+            1 => any::<String>().prop_map(Did::Type),
+            1 => any::<String>().prop_map(Did::Paste),
+            1 => (text, select(vec![1, 300, 1000])).prop_map(|(text, times)| Did::Paste(text.repeat(times))),
+            1 => ".{0,9}[\r\n].{0,9}".prop_map(Did::Paste),
+            1 => any::<String>().prop_map(Did::Set),
+        ]
+    }
+
+    fn act(editor: &mut Editor, did: &Did) -> Vec<String> {
+        let mut sent = Vec::new();
+        let mut press = |editor: &mut Editor, key| match editor.press(key) {
+            Pressed::Complete => drop(editor.complete(HERE.into_iter())),
+            Pressed::Send(line) => sent.push(line),
+            Pressed::Changed | Pressed::Full | Pressed::Ignored => {}
+        };
+        match did {
+            Did::Press(key) => press(editor, *key),
+            Did::Type(text) => text
+                .chars()
+                .for_each(|c| press(editor, bare(KeyCode::Char(c)))),
+            Did::Paste(text) => {
+                if let Pasted::Lines(lines) = editor.paste(text) {
+                    editor.sent(&lines);
+                    sent = lines;
+                }
+            }
+            Did::Set(text) => editor.set(text),
+        }
+        sent
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_pressed_what_is_sent_may_be_said_and_no_character_is_broken(
+            all in vec(did(), 0..60),
+            columns in 0..20_usize,
+        ) {
+            let mut editor = Editor::new();
+            for did in &all {
+                for line in act(&mut editor, did) {
+                    prop_assert!(Line::parse(line.as_bytes()).is_ok(), "{line:?}");
+                }
+                let text = editor.text();
+                prop_assert!(text.is_empty() || Line::parse(text.as_bytes()).is_ok());
+                let mut starts = text.grapheme_indices(true).map(|(at, _)| at);
+                let is_between = editor.cursor() == text.len() || starts.any(|at| at == editor.cursor());
+                prop_assert!(is_between, "{:?}", seen(&editor));
+                prop_assert_eq!(editor.bytes_left(), TEXT_BYTES_MAX - text.len());
+                let rows = editor.rows(columns);
+                prop_assert!(rows.cursor.0 < rows.rows.len());
+            }
+        }
+    }
+}
