@@ -99,6 +99,10 @@ pub struct Limits {
     pub stop_sessions_timeout: Duration,
     /// How long the server waits for a database that cannot be written, when it stops.
     pub stop_database_timeout: Duration,
+    /// How long the database is looked through for damage before it is served.
+    pub check_at_start_timeout: Duration,
+    /// The write-ahead log: what stays of it after it was emptied, and from where on it is warned of.
+    pub journal_bytes_max: u64,
     /// How often the database is told that the server runs.
     pub alive_interval: Duration,
     /// Log lines about refused attempts, a second.
@@ -137,6 +141,8 @@ impl Default for Limits {
             end_timeout: Duration::from_secs(1),
             stop_sessions_timeout: Duration::from_secs(6),
             stop_database_timeout: Duration::from_secs(8),
+            check_at_start_timeout: Duration::from_secs(3),
+            journal_bytes_max: 64 * 1024 * 1024,
             alive_interval: Duration::from_secs(30),
             refusals_logged_per_second: 10,
         }

@@ -1,18 +1,22 @@
-//! The file that holds the record: opening it, and one commit for a batch.
+//! The file that holds the record: opening it, one commit for a batch, and whether it is still there.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use pki::CrlNumber;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Row as _};
+use tracing::warn;
 use wire::{ClientId, Reason, Role, Timestamp};
 
 use crate::batch::Batch;
+use crate::config::Limits;
 use crate::disk::Disk;
 use crate::fault::DatabaseError;
+use crate::journal::Journal;
 use crate::pages::Readers;
 use crate::presence::Left;
 use crate::record::{Found, Record};
@@ -23,8 +27,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 /// How long one attempt to commit waits for another program that holds the database.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// How large the write-ahead log stays after a checkpoint.
-const JOURNAL_BYTES_MAX: &str = "67108864";
+/// How many of SQLite's steps pass between two looks at the clock while it looks for damage.
+const CHECK_STEPS: i32 = 10_000;
 
 /// The recorder's connection: the only one that writes.
 #[derive(Debug)]
@@ -33,8 +37,11 @@ pub(crate) struct Database {
     /// Keeps a second server away for as long as this one runs.
     _lock: File,
     path: PathBuf,
-    /// The file that was opened.
-    file: Option<u64>,
+    journal: Journal,
+    /// The files that were opened: the database and its write-ahead log.
+    files: [Option<u64>; 2],
+    /// What a reader was told when it found damage.
+    damage: Arc<OnceLock<String>>,
     disk: Disk,
 }
 
@@ -43,8 +50,12 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// When another server has it, when it cannot be opened, or when it would not keep its word.
-    pub(crate) async fn open(path: &Path) -> Result<(Self, Readers, Found), DatabaseError> {
+    /// When another server has it, when it cannot be opened, when it is damaged, or when it would
+    /// not keep its word.
+    pub(crate) async fn open(
+        path: &Path,
+        limits: &Limits,
+    ) -> Result<(Self, Readers, Found), DatabaseError> {
         create(path)?;
         // By its own name: a second server must not find it free under another one.
         let path = &path.canonicalize().map_err(|source| DatabaseError::Open {
@@ -52,6 +63,7 @@ impl Database {
             source,
         })?;
         let lock = lock(path)?;
+        check_writable(path)?;
         let sqlite = |source| DatabaseError::Sqlite {
             path: path.to_owned(),
             source,
@@ -62,9 +74,10 @@ impl Database {
             // Without this no commit survives a power cut: WAL alone syncs only at checkpoints.
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5))
-            .pragma("journal_size_limit", JOURNAL_BYTES_MAX);
+            .pragma("journal_size_limit", limits.journal_bytes_max.to_string());
         let mut connection = options.connect().await.map_err(sqlite)?;
         check_pragmas(&mut connection, path).await?;
+        look_for_damage(&mut connection, path, limits.check_at_start_timeout).await?;
         // `run` cannot be awaited in a task that may change threads: its bound on the connection
         // is too narrow for the compiler. This is what it calls.
         MIGRATIONS
@@ -78,17 +91,20 @@ impl Database {
             connection,
             _lock: lock,
             path: path.to_owned(),
-            file: file_number(path),
+            journal: Journal::new(beside(path, "-wal"), limits.journal_bytes_max),
+            files: [None, None],
+            damage: Arc::default(),
             disk: Disk::new(path.to_owned()),
         };
         let found = database.find().await?;
+        database.files = database.file_numbers();
         let timeout = format!("pragma busy_timeout = {}", BUSY_TIMEOUT.as_millis());
         database
             .connection
             .execute(sqlx::AssertSqlSafe(timeout))
             .await
             .map_err(|source| database.error(source))?;
-        let readers = Readers::open(path).await?;
+        let readers = Readers::open(path, database.damage.clone()).await?;
         Ok((database, readers, found))
     }
 
@@ -124,6 +140,10 @@ impl Database {
         })
     }
 
+    fn file_numbers(&self) -> [Option<u64>; 2] {
+        [file_number(&self.path), file_number(self.journal.path())]
+    }
+
     fn error(&self, source: sqlx::Error) -> DatabaseError {
         DatabaseError::Sqlite {
             path: self.path.clone(),
@@ -131,10 +151,10 @@ impl Database {
         }
     }
 
-    fn damaged(&self, what: &'static str) -> DatabaseError {
+    fn damaged(&self, what: &str) -> DatabaseError {
         DatabaseError::Damaged {
             path: self.path.clone(),
-            what,
+            what: what.to_owned(),
         }
     }
 }
@@ -180,18 +200,29 @@ impl Record for Database {
         Ok(rows.iter().map(stored).collect())
     }
 
-    /// Whether the file that is open is still the one under its name: SQLite goes on writing to a
-    /// file that was deleted, and everything in it would be gone with the server.
+    /// Whether the files that are open are still the ones under their names: SQLite goes on writing
+    /// to a file that was deleted, and everything in it would be gone with the server. And whether
+    /// a reader found damage.
     fn check(&self) -> Result<(), DatabaseError> {
-        if self.file.is_some() && file_number(&self.path) != self.file {
-            return Err(DatabaseError::Replaced {
-                path: self.path.clone(),
-            });
+        let names = [self.path.as_path(), self.journal.path()];
+        for ((name, open), now) in names.iter().zip(self.files).zip(self.file_numbers()) {
+            if open.is_some() && now != open {
+                return Err(DatabaseError::Replaced {
+                    path: (*name).to_owned(),
+                });
+            }
         }
-        Ok(())
+        match self.damage.get() {
+            Some(why) => Err(DatabaseError::Unreadable {
+                path: self.path.clone(),
+                why: why.clone(),
+            }),
+            None => Ok(()),
+        }
     }
 
     fn is_low(&mut self) -> bool {
+        self.journal.look();
         self.disk.is_low()
     }
 
@@ -228,10 +259,9 @@ fn parse_here(row: &sqlx::sqlite::SqliteRow) -> Option<(Left, Timestamp, Role)> 
 }
 
 fn lock(path: &Path) -> Result<File, DatabaseError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
+    let name = beside(path, ".lock");
     let open = |source| DatabaseError::Open {
-        path: PathBuf::from(&name),
+        path: name.clone(),
         source,
     };
     let file = private_options()
@@ -253,6 +283,25 @@ fn create(path: &Path) -> Result<(), DatabaseError> {
     match private_options().create_new(true).open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(source) => Err(DatabaseError::Open {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// A file that lies beside the database.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+/// SQLite opens a file that it may not write for reading, and says so only at the first write. This
+/// must come after the lock: to close a file lets go of what this process locked of it.
+fn check_writable(path: &Path) -> Result<(), DatabaseError> {
+    match private_options().open(path) {
+        Ok(_) => Ok(()),
         Err(source) => Err(DatabaseError::Open {
             path: path.to_owned(),
             source,
@@ -313,6 +362,46 @@ async fn check_pragmas(
         }
     }
     Ok(())
+}
+
+/// Damage that SQLite can tell is found before anybody relies on the record. A large one takes
+/// longer than a start may; what was not looked at then is found when it is read.
+async fn look_for_damage(
+    connection: &mut SqliteConnection,
+    path: &Path,
+    timeout: Duration,
+) -> Result<(), DatabaseError> {
+    let sqlite = |source| DatabaseError::Sqlite {
+        path: path.to_owned(),
+        source,
+    };
+    let began = Instant::now();
+    let mut handle = connection.lock_handle().await.map_err(sqlite)?;
+    handle.set_progress_handler(CHECK_STEPS, move || began.elapsed() < timeout);
+    drop(handle);
+    let told: Result<String, DatabaseError> = sqlx::query_scalar("pragma quick_check(1)")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(sqlite);
+    let mut handle = connection.lock_handle().await.map_err(sqlite)?;
+    handle.remove_progress_handler();
+    drop(handle);
+    match told {
+        Ok(told) if told == "ok" => Ok(()),
+        Ok(what) => Err(DatabaseError::Damaged {
+            path: path.to_owned(),
+            // SQLite puts a heading on a line of its own before it.
+            what: what.replace('\n', " "),
+        }),
+        Err(failure) if failure.is_interruption() => {
+            warn!(
+                ?timeout,
+                "the database is too large to be looked through for damage at the start; some of it was"
+            );
+            Ok(())
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 /// One text and one hop to SQLite's thread for everything: a statement of its own for each row
@@ -395,7 +484,7 @@ mod tests {
     use crate::record::Pages as _;
 
     async fn open(folder: &tempfile::TempDir) -> (Database, Readers, Found) {
-        Database::open(&folder.path().join("chat.db"))
+        Database::open(&folder.path().join("chat.db"), &Limits::default())
             .await
             .expect("a database")
     }
@@ -558,7 +647,7 @@ mod tests {
             names.push(link);
         }
         for name in names {
-            let second = Database::open(&name).await;
+            let second = Database::open(&name, &Limits::default()).await;
             assert!(
                 matches!(second, Err(DatabaseError::InUse { .. })),
                 "{}",
@@ -588,7 +677,9 @@ mod tests {
             "this is not a database, and long enough to be looked at".repeat(20),
         )
         .expect("a file");
-        let failure = Database::open(&path).await.expect_err("no database");
+        let failure = Database::open(&path, &Limits::default())
+            .await
+            .expect_err("no database");
         assert!(failure.is_io_or_corruption(), "{failure}");
     }
 }

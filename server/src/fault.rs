@@ -61,13 +61,21 @@ pub enum DatabaseError {
         /// The database.
         path: PathBuf,
     },
+    /// Somebody who wanted to read it could not.
+    #[error("{} cannot be read any more: {why}", path.display())]
+    Unreadable {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite said.
+        why: String,
+    },
     /// The file holds what no server wrote.
     #[error("{} is damaged: {what}", path.display())]
     Damaged {
         /// The database.
         path: PathBuf,
         /// What is wrong.
-        what: &'static str,
+        what: String,
     },
 }
 
@@ -85,24 +93,14 @@ pub(crate) enum Fault {
 
 impl DatabaseError {
     /// Whether waiting can help.
+    // A file system that became read-only is not among it: systems do that to a disk that fails,
+    // and it does not pass before somebody does something about it.
     pub(crate) fn fault(&self) -> Fault {
-        let error = match self {
-            DatabaseError::Full { .. } => return Fault::Passing(DISK_FULL),
-            DatabaseError::Sqlite {
-                source: sqlx::Error::Database(error),
-                ..
-            } => error,
-            _ => return Fault::Fatal,
-        };
         const SQLITE_BUSY: i32 = 5;
         const SQLITE_LOCKED: i32 = 6;
         const SQLITE_FULL: i32 = 13;
-        // Extended codes have the primary one in their low byte.
-        match error
-            .code()
-            .and_then(|code| code.parse::<i32>().ok())
-            .map(|code| code & 0xff)
-        {
+        match self.code() {
+            _ if matches!(self, DatabaseError::Full { .. }) => Fault::Passing(DISK_FULL),
             Some(SQLITE_BUSY | SQLITE_LOCKED) => Fault::Passing("the database is locked"),
             Some(SQLITE_FULL) => Fault::Passing(DISK_FULL),
             _ => Fault::Fatal,
@@ -111,22 +109,48 @@ impl DatabaseError {
 
     /// Whether SQLite said that the file is damaged or that reading or writing it failed.
     pub fn is_io_or_corruption(&self) -> bool {
+        const SQLITE_IOERR: i32 = 10;
+        const SQLITE_CORRUPT: i32 = 11;
+        const SQLITE_NOTADB: i32 = 26;
         match self {
-            DatabaseError::Sqlite {
-                source: sqlx::Error::Database(error),
-                ..
-            } => {
-                const SQLITE_IOERR: i32 = 10;
-                const SQLITE_CORRUPT: i32 = 11;
-                const SQLITE_NOTADB: i32 = 26;
-                let code = error.code().and_then(|code| code.parse::<i32>().ok());
-                matches!(
-                    code.map(|c| c & 0xff),
-                    Some(SQLITE_IOERR | SQLITE_CORRUPT | SQLITE_NOTADB)
-                )
-            }
-            DatabaseError::Damaged { .. } => true,
-            _ => false,
+            DatabaseError::Damaged { .. } | DatabaseError::Unreadable { .. } => true,
+            _ => matches!(
+                self.code(),
+                Some(SQLITE_IOERR | SQLITE_CORRUPT | SQLITE_NOTADB)
+            ),
         }
+    }
+
+    /// Whether the files could not be opened or made, or may not be written.
+    pub(crate) fn is_about_rights(&self) -> bool {
+        const SQLITE_READONLY: i32 = 8;
+        const SQLITE_CANTOPEN: i32 = 14;
+        match self {
+            DatabaseError::Open { .. } => true,
+            _ => matches!(self.code(), Some(SQLITE_READONLY | SQLITE_CANTOPEN)),
+        }
+    }
+
+    /// Whether SQLite was told to stop what it was doing.
+    pub(crate) fn is_interruption(&self) -> bool {
+        const SQLITE_INTERRUPT: i32 = 9;
+        self.code() == Some(SQLITE_INTERRUPT)
+    }
+
+    /// What SQLite said, without the details: extended codes have the primary one in their low byte.
+    fn code(&self) -> Option<i32> {
+        let source = match self {
+            DatabaseError::Sqlite { source, .. } => source,
+            DatabaseError::Migrate {
+                source: MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _),
+                ..
+            } => source,
+            _ => return None,
+        };
+        let sqlx::Error::Database(error) = source else {
+            return None;
+        };
+        let code = error.code()?.parse::<i32>().ok()?;
+        Some(code & 0xff)
     }
 }

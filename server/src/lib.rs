@@ -12,6 +12,7 @@ mod disk;
 mod fault;
 mod handshake;
 mod inbound;
+mod journal;
 mod network;
 mod outbound;
 mod pace;
@@ -105,6 +106,16 @@ impl Failure {
             Failure::List(ListError::Older { .. }) => Some(
                 "was an old copy of the CA's folder restored? Revoking, or any run of ca-tool that signs the list again, makes a newer one",
             ),
+            Failure::Database(error) if error.is_about_rights() => Some(
+                "the server writes to the database and makes files beside it: it needs to be allowed to do both",
+            ),
+            Failure::Database(error)
+            | Failure::Tail(error)
+            | Failure::Recorder(RecorderError::Database(error))
+                if error.is_io_or_corruption() =>
+            {
+                Some(DAMAGED)
+            }
             Failure::Recorder(RecorderError::Database(_)) => Some(
                 "start the server again: what was committed is safe, and clients send the rest again",
             ),
@@ -112,6 +123,9 @@ impl Failure {
         }
     }
 }
+
+/// A server never repairs: what is left after that may be anything, and nobody would know.
+const DAMAGED: &str = "look at the disk; nothing was repaired. If the server does not start again, bring back the last backup, or save what can be read with: sqlite3 chat.db .recover";
 
 /// Serves a room until `stop` is done, then ends it in good order. `reload` makes it read the
 /// revocation list at once.
@@ -137,7 +151,7 @@ pub async fn run(
         limits,
     } = config;
     let limits = Arc::new(limits);
-    let (database, readers, found) = Database::open(&db).await?;
+    let (database, readers, found) = Database::open(&db, &limits).await?;
     let pages: Arc<dyn Pages> = Arc::new(readers);
     let (epoch, newest_list) = (found.epoch.clone(), found.crl_number.clone());
     // Said only now: who waits for this line may count on a database that is open.

@@ -258,7 +258,10 @@ impl Disk {
         let is_there = |row: &Recorded| self.history.contains_key(&row.entry.seq);
         if batch.entries.iter().any(is_there) {
             let what = "a seq that is there already";
-            return Err(DatabaseError::Damaged { path: path(), what });
+            return Err(DatabaseError::Damaged {
+                path: path(),
+                what: what.to_owned(),
+            });
         }
         for join in &batch.joins {
             let row = Join {
@@ -436,7 +439,9 @@ mod tests {
     async fn memory_keeps_what_sqlite_keeps() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("chat.db");
-        let (mut sqlite, readers, empty) = Database::open(&path).await.expect("a database");
+        let (mut sqlite, readers, empty) = Database::open(&path, &crate::config::Limits::default())
+            .await
+            .expect("a database");
         let memory = Memory::new(&empty.epoch);
         let (mut opened, found) = memory.open();
         assert_eq!(found, empty);
@@ -489,7 +494,9 @@ mod tests {
         }
         sqlite.close().await.expect("a good end");
         drop(readers);
-        let (_sqlite, _readers, again) = Database::open(&path).await.expect("a database");
+        let (_sqlite, _readers, again) = Database::open(&path, &crate::config::Limits::default())
+            .await
+            .expect("a database");
         assert_eq!(memory.open().1, again);
     }
 

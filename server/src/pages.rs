@@ -1,6 +1,7 @@
 //! The record as it is read: pages of history, put together by SQLite.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::Row as _;
@@ -22,12 +23,17 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) struct Readers {
     pool: SqlitePool,
     path: PathBuf,
+    /// What SQLite said when it found damage, for the recorder, which ends the server.
+    damage: Arc<OnceLock<String>>,
 }
 
 impl Readers {
     /// Connects the readers, all of them now and for good: when files or memory run out later, those
     /// who need history can still be served.
-    pub(crate) async fn open(path: &Path) -> Result<Self, DatabaseError> {
+    pub(crate) async fn open(
+        path: &Path,
+        damage: Arc<OnceLock<String>>,
+    ) -> Result<Self, DatabaseError> {
         let pool = SqlitePoolOptions::new()
             .min_connections(READERS_MAX)
             .max_connections(READERS_MAX)
@@ -42,14 +48,21 @@ impl Readers {
                 source,
             })?,
             path: path.to_owned(),
+            damage,
         })
     }
 
+    /// Who asked gets the error, and no answer that would be wrong. Nobody else should be answered
+    /// from a file that is damaged, so the recorder is told too.
     fn error(&self, source: sqlx::Error) -> DatabaseError {
-        DatabaseError::Sqlite {
-            path: self.path.clone(),
-            source,
+        let why = source.to_string();
+        let path = self.path.clone();
+        let failure = DatabaseError::Sqlite { path, source };
+        if failure.is_io_or_corruption() {
+            // Once is enough, and the first one tells most.
+            let _was_told = self.damage.set(why);
         }
+        failure
     }
 }
 

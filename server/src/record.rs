@@ -41,11 +41,12 @@ pub trait Record: Debug + Send + 'static {
         sender: &Sender,
     ) -> impl Future<Output = Result<Vec<Stored>, DatabaseError>> + Send;
 
-    /// Whether what is written to is still what others would open. Asked every second.
+    /// Whether what is written to is still what others would open, and can be read. Asked every
+    /// second, and between each commit and its acknowledgements.
     ///
     /// # Errors
     ///
-    /// When it is not, so that whatever is committed from now on would be lost.
+    /// When it is not, so that what was committed may be lost.
     fn check(&self) -> Result<(), DatabaseError>;
 
     /// Whether room is so short that lines should be refused while there is still room to say so.

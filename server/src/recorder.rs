@@ -28,7 +28,7 @@ use crate::transcript::View;
 /// them and waits for a place.
 const ASKS_MAX: usize = 4096;
 
-/// How often the database's file is looked at, whether it is still there.
+/// How often the record is looked at, whether it is still there, while nothing is committed.
 const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How often a commit is tried again while the database cannot be written.
@@ -63,8 +63,6 @@ pub(crate) struct Recorder<R> {
     view: watch::Sender<View>,
     limits: Limits,
     stop: CancellationToken,
-    /// When the record was last found to be the one that is open.
-    checked_at: Instant,
 }
 
 impl<R: Record> Recorder<R> {
@@ -101,7 +99,6 @@ impl<R: Record> Recorder<R> {
                 view,
                 limits,
                 stop,
-                checked_at: Instant::now(),
             },
             sender,
             views,
@@ -147,12 +144,8 @@ impl<R: Record> Recorder<R> {
     async fn take(&mut self, asks: impl Iterator<Item = Ask>) -> Result<(), RecorderError> {
         let asks: Vec<Ask> = asks.collect();
         for sender in self.room.unknown_senders(&asks) {
-            let stored = self.stored(&sender, asks.len()).await?;
+            let stored = self.stored(&sender, &asks).await?;
             self.room.learn(sender, stored);
-        }
-        if self.checked_at.elapsed() >= FILE_CHECK_INTERVAL {
-            self.record.check()?;
-            self.checked_at = Instant::now();
         }
         self.room.disk_is_low = self.record.is_low();
         let mut work = Work::default();
@@ -163,6 +156,8 @@ impl<R: Record> Recorder<R> {
             self.room.apply(ask, now, clock, &mut work);
         }
         self.commit(&work.rows).await?;
+        // A commit to a file that was deleted is none.
+        self.record.check()?;
         self.publish(&work);
         for outcome in work.outcomes {
             outcome.tell();
@@ -172,7 +167,11 @@ impl<R: Record> Recorder<R> {
     }
 
     /// What the database knows of a run; a database that is locked is waited out.
-    async fn stored(&mut self, sender: &Sender, asks: usize) -> Result<Vec<Stored>, RecorderError> {
+    async fn stored(
+        &mut self,
+        sender: &Sender,
+        asks: &[Ask],
+    ) -> Result<Vec<Stored>, RecorderError> {
         let mut patience = Patience::default();
         loop {
             let failure = match self.record.stored(sender).await {
@@ -183,7 +182,7 @@ impl<R: Record> Recorder<R> {
                 return Err(failure.into());
             };
             if patience.is_over(&self.stop, self.limits.stop_database_timeout) {
-                let lines = asks + self.waiting.len();
+                let lines = asks.iter().filter(|ask| is_line(ask)).count() + self.count_waiting();
                 return Err(RecorderError::NotStored { cause, lines });
             }
             self.wait_out(cause).await;
@@ -268,18 +267,25 @@ impl<R: Record> Recorder<R> {
     async fn end_what_is_left(&mut self) -> Result<(), RecorderError> {
         let at = Timestamp::from(SystemTime::now());
         let batch = self.room.end_all(at);
-        self.commit(&batch).await
+        self.commit(&batch).await?;
+        Ok(self.record.check()?)
     }
 
-    fn count_lines(&self, batch: &Batch) -> usize {
-        let is_line = |recorded: &&Recorded| matches!(recorded.entry.kind, Kind::Message(_));
-        let waiting = self
-            .waiting
-            .iter()
-            .filter(|ask| matches!(ask, Ask::Say(_)))
-            .count();
-        batch.entries.iter().filter(is_line).count() + waiting + self.asks.len()
+    fn count_lines(&mut self, batch: &Batch) -> usize {
+        let is_message = |recorded: &&Recorded| matches!(recorded.entry.kind, Kind::Message(_));
+        batch.entries.iter().filter(is_message).count() + self.count_waiting()
     }
+
+    /// The lines that will not be taken any more. Sessions that ended are waiting there too.
+    fn count_waiting(&mut self) -> usize {
+        self.asks.close();
+        let asked = std::iter::from_fn(|| self.asks.try_recv().ok());
+        self.waiting.drain(..).chain(asked).filter(is_line).count()
+    }
+}
+
+fn is_line(ask: &Ask) -> bool {
+    matches!(ask, Ask::Say(_))
 }
 
 /// How long a database that cannot be written is waited for: for ever, until the server is stopped.
