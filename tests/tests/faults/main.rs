@@ -5,5 +5,7 @@
 
 mod backup;
 mod cuts;
+mod damage;
+mod disk;
 mod herd;
 mod kills;
