@@ -320,8 +320,11 @@ fn a_test_that_is_not_there_is_noticed() {
 /// Whether `FILE::NAME` is a test that runs.
 fn is_a_test(name: &str) -> bool {
     let (file, name) = name.split_once("::").expect("a file and a name");
-    let folder = project().join("tests/tests/it");
-    let source = std::fs::read_to_string(folder.join(file).with_extension("rs"));
+    let read = |folder| {
+        let path = project().join(folder).join(file).with_extension("rs");
+        std::fs::read_to_string(path).ok()
+    };
+    let source = read("tests/tests/it").or_else(|| read("tests/tests/faults"));
     let source = source.expect("a file of tests");
     let Some((before, _)) = source.split_once(&format!("fn {name}()")) else {
         return false;
