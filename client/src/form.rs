@@ -87,6 +87,7 @@ impl<W: Write> Printer<W> {
                 let words = self.here(here);
                 self.line(&words)
             }
+            (_, Reply::Note { words, .. }) => self.line(&format!("note: {words}")),
             (_, Reply::At(seq)) => self.line(&format!("the newest entry is {seq}")),
             (_, Reply::Other(text)) => match known(text) {
                 Some(words) => self.line(words),
@@ -273,6 +274,11 @@ impl<'a> Json<'a> {
                 sessions: Some(here.sessions),
                 ..Self::of_kind("here")
             },
+            Reply::Note { about, words } => Self {
+                topic: Some(about),
+                words: Some(words),
+                ..Self::of_kind("note")
+            },
             Reply::Other(text) => Self {
                 text: Some(text),
                 ..Self::of_kind("reply")
@@ -316,10 +322,11 @@ mod tests {
         String::from_utf8(printer.out).expect("only text is printed")
     }
 
-    const LINES: [&str; 8] = [
+    const LINES: [&str; 9] = [
         "41 2026-11-21T10:00:00.123Z [alice@192.0.2.7] hello \"you\"",
         "42 2026-11-21T10:00:01.456Z * bob@192.0.2.9 entered",
         "43 2026-11-21T10:00:02.000Z * bob@192.0.2.9 left (lost)",
+        "= note stale-list the list is old",
         "= who 43 count=1",
         "= here alice role=bot ip=::1 since=2026-11-21T10:00:00.123Z sessions=2",
         "= help /who  who is here",
@@ -334,6 +341,7 @@ mod tests {
             "2026-11-21 10:00:00 [alice@192.0.2.7] hello \"you\"\n\
              2026-11-21 10:00:01 * bob@192.0.2.9 entered\n\
              2026-11-21 10:00:02 * bob@192.0.2.9 left (lost)\n\
+             note: the list is old\n\
              one person is here, as of entry 43:\n  \
                alice@::1 (bot) since 2026-11-21 10:00:00, 2 sessions\n\
              /who  who is here\n"
@@ -355,6 +363,8 @@ mod tests {
                 r#"{"kind":"enter","seq":42,"at":"2026-11-21T10:00:01.456Z","id":"bob","ip":"192.0.2.9"}"#,
                 "\n",
                 r#"{"kind":"leave","seq":43,"at":"2026-11-21T10:00:02.000Z","id":"bob","ip":"192.0.2.9","reason":"lost"}"#,
+                "\n",
+                r#"{"kind":"note","topic":"stale-list","words":"the list is old"}"#,
                 "\n",
                 r#"{"kind":"who","seq":43,"count":1}"#,
                 "\n",

@@ -170,12 +170,10 @@ impl Gate {
                 serial: identity.serial().clone(),
             });
         }
-        match revocations {
-            Revocations::List(list) if self.strict && list.next_update() < now => {
-                Err(Refusal::StaleList)
-            }
-            _ => Ok(()),
+        if self.strict && revocations.stale_since(now).is_some() {
+            return Err(Refusal::StaleList);
         }
+        Ok(())
     }
 
     /// Reads a revocation list of this gate's trust anchor.

@@ -151,6 +151,14 @@ impl Revocations {
             Revocations::List(list) => list.revokes(serial),
         }
     }
+
+    /// The moment at which a newer list should have come, if it has passed.
+    pub fn stale_since(&self, now: SystemTime) -> Option<SystemTime> {
+        match self {
+            Revocations::Unchecked => None,
+            Revocations::List(list) => Some(list.next_update()).filter(|due| *due < now),
+        }
+    }
 }
 
 impl CrlNumber {

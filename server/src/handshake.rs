@@ -275,6 +275,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Admitted<S> {
             asks,
             owed,
             transcript,
+            revocations: revocations.clone(),
         };
         let inbound = Inbound::new(reader, speaks, links);
         let stop = serving.stop.clone();

@@ -4,16 +4,17 @@
 //! answers, and one command on its way to its reply.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::BytesMut;
-use pki::Identity;
+use pki::{Identity, Revocations};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use wire::limits::{LINE_BYTES_MAX, UNACKNOWLEDGED_LINES_MAX};
 use wire::{
-    ClientId, Code, Line, LineDecoder, Nonce, Overlong, Reason, Refusal, Reply, Request, Start,
+    ClientId, Code, Line, LineDecoder, Nonce, Overlong, Reason, Refusal, Reply, Request, Role,
+    Start, Timestamp,
 };
 
 use crate::ask::{Ask, Asks, End, Said};
@@ -54,6 +55,7 @@ pub(crate) struct Links {
     pub(crate) asks: Asks,
     pub(crate) owed: mpsc::Sender<Owed>,
     pub(crate) transcript: Transcript,
+    pub(crate) revocations: watch::Receiver<Revocations>,
 }
 
 /// The two ways to speak with a server.
@@ -279,17 +281,39 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
     fn who(&self) -> String {
         let view = self.links.transcript.clone().view();
         let count = view.here.len() as u64;
-        let mut text = format!(
-            "{}\n",
-            Reply::Who {
-                seq: view.head,
-                count
-            }
-        );
+        let mut text = String::new();
+        // Before the count, so that the last person who is here still ends the reply.
+        if let Some(note) = self.note() {
+            text.push_str(&format!("{note}\n"));
+        }
+        let who = Reply::Who {
+            seq: view.head,
+            count,
+        };
+        text.push_str(&format!("{who}\n"));
         for here in view.here.iter() {
             text.push_str(&format!("{}\n", Reply::Here(here.clone())));
         }
         text
+    }
+
+    /// What an instructor should know; others could do nothing about it.
+    fn note(&self) -> Option<Reply> {
+        if self.links.identity.role() != Role::Instructor {
+            return None;
+        }
+        let since = self
+            .links
+            .revocations
+            .borrow()
+            .stale_since(SystemTime::now())?;
+        Some(Reply::Note {
+            about: "stale-list".to_owned(),
+            words: format!(
+                "the revocation list was to be renewed by {} (any run of ca-tool does it)",
+                Timestamp::from(since)
+            ),
+        })
     }
 
     async fn whois(&self, id: &ClientId) -> String {

@@ -115,7 +115,7 @@ impl RevocationWatch {
         // Nothing yet: the file may have changed since the list was read from it for the start.
         let mut judged = None;
         let mut told = None;
-        let mut warned_at: Option<Instant> = None;
+        let mut reminder = Reminder::default();
         loop {
             let is_asked = tokio::select! {
                 () = self.stop.cancelled() => return,
@@ -146,9 +146,8 @@ impl RevocationWatch {
                 told = tells;
             }
             self.record();
-            if warned_at.is_none_or(|at| at.elapsed() >= STALE_WARNING_INTERVAL) && self.is_stale()
-            {
-                warned_at = Some(Instant::now());
+            let is_stale = self.lists.borrow().stale_since(SystemTime::now()).is_some();
+            if reminder.is_due(is_stale, Instant::now()) {
                 warn!(path = %self.path.display(), "the revocation list is past its nextUpdate; run ca-tool");
             }
         }
@@ -202,12 +201,28 @@ impl RevocationWatch {
             self.unrecorded = None;
         }
     }
+}
 
-    fn is_stale(&self) -> bool {
-        match &*self.lists.borrow() {
-            Revocations::List(list) => list.next_update() < SystemTime::now(),
-            Revocations::Unchecked => false,
+/// When somebody is told again of what has not changed.
+#[derive(Debug, Default)]
+struct Reminder {
+    told_at: Option<Instant>,
+}
+
+impl Reminder {
+    /// Whether it is time to tell. What is good again and then bad is told at once.
+    fn is_due(&mut self, is_bad: bool, now: Instant) -> bool {
+        if !is_bad {
+            self.told_at = None;
+            return false;
         }
+        let is_due = self
+            .told_at
+            .is_none_or(|at| now.duration_since(at) >= STALE_WARNING_INTERVAL);
+        if is_due {
+            self.told_at = Some(now);
+        }
+        is_due
     }
 }
 
@@ -229,4 +244,27 @@ fn file_number(metadata: &Metadata) -> u64 {
 #[cfg(not(unix))]
 fn file_number(_metadata: &Metadata) -> u64 {
     0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_is_out_of_date_is_told_of_at_once_and_then_every_hour() {
+        let mut reminder = Reminder::default();
+        let begun = Instant::now();
+        let mut told = |is_bad, minutes: u64| {
+            reminder.is_due(is_bad, begun + Duration::from_secs(60 * minutes))
+        };
+        assert!(!told(false, 0));
+        assert!(told(true, 1));
+        assert!(!told(true, 2));
+        assert!(!told(true, 60));
+        assert!(told(true, 61));
+        assert!(!told(true, 62));
+        // A newer list came, and is out of date by now.
+        assert!(!told(false, 63));
+        assert!(told(true, 64));
+    }
 }

@@ -20,7 +20,7 @@ pub use chance::{chance, number, rounds};
 pub use peer::{Peer, Said, said};
 pub use programs::{Running, Served, Site, program, rare_tool_or_skip, run, tool_or_skip};
 pub use proxy::{Cut, Manner, Proxy, Side};
-pub use world::{Options, World, lasting};
+pub use world::{Options, World, instructors, lasting};
 
 use std::time::Duration;
 

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
+use wire::Role;
 
 use crate::{Peer, within};
 
@@ -30,6 +31,14 @@ pub struct Options {
 pub fn lasting(left: Duration) -> IssueOptions {
     IssueOptions {
         until: Some(OffsetDateTime::now_utc() + left),
+        ..IssueOptions::default()
+    }
+}
+
+/// Options for an instructor's certificate.
+pub fn instructors() -> IssueOptions {
+    IssueOptions {
+        role: Role::Instructor,
         ..IssueOptions::default()
     }
 }

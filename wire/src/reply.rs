@@ -80,6 +80,13 @@ pub enum Reply {
     },
     /// One of them.
     Here(Here),
+    /// `= note ABOUT words`: what whoever runs the room should know.
+    Note {
+        /// What it is about, for programs.
+        about: String,
+        /// The same for people.
+        words: String,
+    },
     /// Any other word and what follows it, to be shown or ignored.
     Other(String),
 }
@@ -144,6 +151,7 @@ impl Reply {
             "end" => first_word(rest).map(|topic| Reply::End(topic.to_owned())),
             "who" => parse_who(rest),
             "here" => parse_here(rest).map(Reply::Here),
+            "note" => parse_note(rest),
             _ => Some(Reply::Other(text.to_owned())),
         };
         reply.ok_or(ReplyError("reply"))
@@ -186,6 +194,14 @@ fn parse_welcome(rest: &str) -> Option<Welcome> {
             Some(time) => Some(Timestamp::parse(time).ok()?),
             None => None,
         },
+    })
+}
+
+fn parse_note(rest: &str) -> Option<Reply> {
+    let (about, words) = rest.split_once(' ')?;
+    Some(Reply::Note {
+        about: about.to_owned(),
+        words: words.to_owned(),
     })
 }
 
@@ -301,6 +317,7 @@ impl fmt::Display for Reply {
             Reply::End(topic) => write!(f, "= end {topic}"),
             Reply::Replayed(entry) => write!(f, "= {entry}"),
             Reply::Who { seq, count } => write!(f, "= who {seq} count={count}"),
+            Reply::Note { about, words } => write!(f, "= note {about} {words}"),
             Reply::Here(here) => write!(
                 f,
                 "= here {} role={} ip={} since={} sessions={}",
@@ -345,6 +362,7 @@ mod tests {
             "= end history",
             "= who 44 count=1",
             "= here alice role=bot ip=::1 since=2026-11-21T10:00:00.123Z sessions=2",
+            "= note stale-list the revocation list is old",
             "= help /who  who is here",
             "! too-long k3v9q2a7-12 a line may have 4096 bytes",
             "! unknown-command - there is no /hsitory; did you mean /history?",
@@ -382,6 +400,7 @@ mod tests {
             "= welcome id=alice role=student ip=::1 room=\"\" head=0 epoch=9f86d081884c7d65 \
              clock=2026-11-21T10:00:00.123Z version=0.1.0 expires=soon",
             "= bye bored",
+            "= note stale-list",
             "!",
             "! x",
             "= at",

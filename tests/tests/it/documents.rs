@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use tests::{Peer, Running, World, lasting, run, tool_or_skip};
+use tests::{Peer, Running, World, instructors, lasting, run, tool_or_skip};
 use wire::limits;
 use wire::{COMMANDS, Code, Line, Reason, Timestamp};
+
+use crate::mint::publish_list;
 
 const CONTRIBUTING: &str = include_str!("../../../CONTRIBUTING.md");
 const PROTOCOL: &str = include_str!("../../../PROTOCOL.md");
@@ -576,6 +578,8 @@ enum Setting {
     Continued,
     /// In a new room, where alice's certificate has 9 days left.
     Expiring,
+    /// In a new room, where alice is an instructor and the revocation list is out of date.
+    StaleList,
 }
 
 enum Step {
@@ -591,12 +595,21 @@ struct Scene {
 
 impl Scene {
     async fn new(setting: Setting) -> Self {
-        let world = World::start().await;
-        if let Setting::Expiring = setting {
-            world.issue(
-                "alice",
-                &lasting(Duration::from_secs(9 * 24 * 60 * 60 + 60)),
-            );
+        let mut world = World::start().await;
+        match setting {
+            Setting::New | Setting::Continued => {}
+            Setting::Expiring => {
+                world.issue(
+                    "alice",
+                    &lasting(Duration::from_secs(9 * 24 * 60 * 60 + 60)),
+                );
+            }
+            Setting::StaleList => {
+                world.stop().await.expect("a good end");
+                world.issue("alice", &instructors());
+                publish_list(world.ca(), -10, -1);
+                world.serve().await;
+            }
         }
         Self {
             world,
@@ -702,6 +715,7 @@ fn read(block: &str) -> Transcript {
         [dialect] => (*dialect, Setting::New),
         [dialect, "continued"] => (*dialect, Setting::Continued),
         [dialect, "expiring"] => (*dialect, Setting::Expiring),
+        [dialect, "stale-list"] => (*dialect, Setting::StaleList),
         other => panic!("no such transcript: {other:?}"),
     };
     let speaks_ours = match dialect {

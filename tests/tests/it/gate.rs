@@ -13,16 +13,14 @@ use std::time::{Duration, Instant, SystemTime};
 use ca_tool::Reason;
 use pki::{Bundle, Gate, Revocations};
 use rcgen::{
-    CertificateRevocationListParams, KeyIdMethod, KeyPair, PKCS_ECDSA_P384_SHA384,
-    PKCS_ECDSA_P521_SHA512, PKCS_ED25519, PKCS_RSA_SHA256, PublicKeyData as _, RsaKeySize,
-    SerialNumber,
+    KeyPair, PKCS_ECDSA_P384_SHA384, PKCS_ECDSA_P521_SHA512, PKCS_ED25519, PKCS_RSA_SHA256,
+    PublicKeyData as _, RsaKeySize,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{AlertDescription as Alert, ClientConfig};
 use tests::{Peer, Served, within};
-use time::OffsetDateTime;
 
 use crate::mint::*;
 
@@ -356,7 +354,7 @@ fn a_maze_of_certificates_costs_the_gate_nothing() {
 #[tokio::test]
 async fn a_list_past_its_next_update_admits_people_unless_the_operator_is_strict() {
     let m = Mint::new();
-    publish_list(&m, -10, -1);
+    publish_list(m.site.ca(), -10, -1);
     let chain = m.sign(&m.leaf("alice"));
 
     let served = m.site.serve(&[]);
@@ -514,22 +512,6 @@ fn row(
 fn rename(der: &mut [u8]) {
     let at = der.windows(5).position(|window| window == b"alice");
     der[at.expect("her name") + 4] += 1;
-}
-
-/// Signs a list that is valid between these days, and puts it where the server reads it.
-fn publish_list(mint: &Mint, from: i64, until: i64) {
-    let day = |days| OffsetDateTime::now_utc() + time::Duration::days(days);
-    let list = CertificateRevocationListParams {
-        this_update: day(from),
-        next_update: day(until),
-        crl_number: SerialNumber::from(1_000),
-        issuing_distribution_point: None,
-        revoked_certs: Vec::new(),
-        key_identifier_method: KeyIdMethod::Sha256,
-    };
-    let list = list.signed_by(mint.site.ca().issuer()).expect("a list");
-    let path = mint.site.ca().revocation_list();
-    std::fs::write(path, list.pem().expect("PEM")).expect("written");
 }
 
 impl Mint {

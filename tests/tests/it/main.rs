@@ -13,6 +13,7 @@ mod presence;
 mod programs;
 mod record;
 mod refusals;
+mod renewal;
 mod resend;
 mod room;
 mod structure;

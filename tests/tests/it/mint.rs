@@ -1,7 +1,15 @@
 //! Certificates as no honest issuer makes them, put together byte by byte (RFC 5280, section 4.1)
 //! and signed with the CA's real key.
 
-use rcgen::{KeyPair, PublicKeyData as _, SigningKey as _};
+use std::fs;
+use std::path::Path;
+use std::time::SystemTime;
+
+use ca_tool::Ca;
+use rcgen::{
+    CertificateRevocationListParams, KeyIdMethod, KeyPair, PublicKeyData as _, SerialNumber,
+    SigningKey as _,
+};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use tests::Site;
@@ -188,6 +196,35 @@ impl Mint {
         change(&mut bytes);
         vec![CertificateDer::from(bytes)]
     }
+}
+
+/// Signs an empty list that is valid between these days from now, newer than any before, and puts it
+/// where the server reads it, as ca-tool does.
+pub(crate) fn publish_list(ca: &Ca, from: i64, until: i64) {
+    let day = |days| OffsetDateTime::now_utc() + time::Duration::days(days);
+    // ca-tool counts minutes.
+    let number = SystemTime::UNIX_EPOCH
+        .elapsed()
+        .expect("a clock")
+        .as_millis();
+    let number = u64::try_from(number).expect("not so late");
+    let list = CertificateRevocationListParams {
+        this_update: day(from),
+        next_update: day(until),
+        crl_number: SerialNumber::from(number),
+        issuing_distribution_point: None,
+        revoked_certs: Vec::new(),
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    let list = list.signed_by(ca.issuer()).expect("a list");
+    replace(&ca.revocation_list(), list.pem().expect("PEM").as_bytes());
+}
+
+/// Puts a file in the place of another, as ca-tool does: nobody sees half of it.
+pub(crate) fn replace(path: &Path, bytes: impl AsRef<[u8]>) {
+    let new = path.with_extension("new");
+    fs::write(&new, bytes).expect("written");
+    fs::rename(&new, path).expect("renamed");
 }
 
 fn roots(anchor: &CertificateDer<'static>) -> RootCertStore {

@@ -11,8 +11,12 @@ use rcgen::{
     CertificateParams, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose, KeyPair,
     KeyUsagePurpose,
 };
+use rustls::pki_types::CertificateRevocationListDer;
+use rustls::pki_types::pem::PemObject as _;
 use serde_json::Value;
 use tests::{PATIENCE, Peer, Running, Site, lasting, program, run};
+
+use crate::mint::replace;
 
 /// How a program ended.
 struct Ended {
@@ -407,15 +411,21 @@ fn a_revocation_list_that_is_worse_than_the_last_one_is_refused_loudly() {
     let good = fs::read(&list).expect("a list");
     let mut served = site.serve(&[]);
     let address = served.address.to_string();
-    // As ca-tool does it: nobody sees half of a file.
-    let put = |bytes: &[u8]| {
-        fs::write(site.path("new"), bytes).expect("written");
-        fs::rename(site.path("new"), &list).expect("renamed");
-    };
+    let put = |bytes: &[u8]| replace(&list, bytes);
+    // DER is taken too, and its last byte is one of the signature.
+    let mut changed = CertificateRevocationListDer::from_pem_slice(&good)
+        .expect("PEM")
+        .to_vec();
+    *changed.last_mut().expect("a signature") ^= 1;
+    // Another CA may call itself by the same name.
+    let namesake = Site::new("Networks 101");
+    let namesakes = fs::read(namesake.ca().revocation_list()).expect("a list");
     for (bad, cause) in [
         (&good[..good.len() / 2], "not a whole revocation list"),
         (&[], "not a whole revocation list"),
         (&theirs, "it was not signed by this CA"),
+        (&namesakes, "it was not signed by this CA"),
+        (&changed, "it was not signed by this CA"),
         (&first, "is lower than"),
     ] {
         put(bad);
