@@ -7,28 +7,71 @@ use time::{Date, Month};
 use wire::Role;
 
 use crate::host::{Host, Reach};
+use crate::passphrase::Source;
 use crate::reason::Reason;
 
 /// Issues one certificate per person, keeps who was revoked, and makes the server's bundle.
 #[derive(Debug, Parser)]
-#[command(name = "ca-tool", version, max_term_width = 100)]
+#[command(name = "ca-tool", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Args {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where the CA is, and what opens its key.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Place {
     /// The CA's folder
     #[arg(long, global = true, value_name = "DIR", default_value = "ca")]
     pub(crate) dir: PathBuf,
-    #[command(subcommand)]
-    pub(crate) command: Command,
+    /// A file whose first line is the passphrase of the CA's key [default: the terminal is asked]
+    #[arg(long, global = true, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+    /// The same from a descriptor that is open, such as 3
+    #[arg(
+        long,
+        global = true,
+        value_name = "N",
+        conflicts_with = "passphrase_file"
+    )]
+    passphrase_fd: Option<u32>,
+}
+
+impl Place {
+    /// Where a passphrase comes from.
+    pub(crate) fn passphrase(&self) -> Source {
+        match (&self.passphrase_file, self.passphrase_fd) {
+            (Some(path), _) => Source::File(path.clone()),
+            (None, Some(number)) => Source::Descriptor(number),
+            (None, None) => Source::Terminal,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Make a CA, an empty revocation list and a bundle for the server
-    #[command(after_help = "Example:\n  \
-        ca-tool init --name \"Networks 101\" --host chat.example.org --no-passphrase")]
+    #[command(after_help = "Examples:\n  \
+        ca-tool init --name \"Networks 101\" --host chat.example.org\n  \
+        ca-tool init --ca-cert school.pem --ca-key school.key --host chat.example.org\n\n\
+        It asks for a passphrase for the CA's key, which every command that signs asks for again.")]
     Init {
         /// What the room is called; stands in every certificate
-        #[arg(long)]
-        name: String,
+        #[arg(long, required_unless_present = "ca_cert")]
+        name: Option<String>,
+        /// The certificate of a CA that is there already, to use it instead of a new one
+        #[arg(
+            long,
+            value_name = "FILE",
+            requires = "ca_key",
+            conflicts_with = "name"
+        )]
+        ca_cert: Option<PathBuf>,
+        /// Its key; if it is encrypted, the copy has the same passphrase
+        #[arg(long, value_name = "FILE", requires = "ca_cert")]
+        ca_key: Option<PathBuf>,
         /// Where people reach the server, the best first; this machine's own names are added
         #[arg(long = "host", value_name = "NAME|IP", value_parser = Host::parse)]
         hosts: Vec<Host>,
@@ -36,7 +79,7 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = wire::PORT, value_parser = clap::value_parser!(u16).range(1..))]
         port: u16,
         /// Store the CA's key as it is, for everybody who can read this folder
-        #[arg(long)]
+        #[arg(long, conflicts_with_all = ["passphrase_file", "passphrase_fd"])]
         no_passphrase: bool,
     },
     /// Issue a certificate to each person who has none
@@ -125,6 +168,12 @@ pub(crate) enum Command {
         json: bool,
     },
 }
+
+const EXIT_CODES: &str = "Exit codes:\n  \
+    0   done\n  \
+    1   not done, or not all of it\n  \
+    2   the command line is not complete or not understood\n  \
+    77  the CA's key was not opened: the passphrase is wrong, empty or missing";
 
 fn parse_date(text: &str) -> Result<Date, String> {
     let read = || {

@@ -4,6 +4,7 @@
 //! that nobody can foresee, then the issuance is recorded, then the bundles get their names.
 //! A run that is cut short leaves a certificate that nobody has, never one that nobody knows of.
 
+mod adoption;
 mod founding;
 mod issuance;
 mod list;
@@ -15,14 +16,17 @@ use std::path::Path;
 
 use rcgen::KeyPair;
 use time::OffsetDateTime;
+use zeroize::Zeroizing;
 
 use crate::error::{Error, io_error};
 use crate::folder::{self, Folder};
 use crate::index::Index;
 use crate::issuer::Issuer;
 use crate::os::Access;
+use crate::passphrase::Passphrase;
 use crate::register::{Register, TEXT_BYTES_MAX};
 
+pub use adoption::AdoptOptions;
 pub use founding::InitOptions;
 pub(crate) use issuance::end_of;
 pub use issuance::{Issuance, IssueOptions, Issued};
@@ -64,10 +68,27 @@ impl Ca {
     ///
     /// As [`Ca::open`].
     pub fn load(path: &Path) -> Result<Self, Error> {
-        Self::load_at(path, OffsetDateTime::now_utc())
+        Self::load_with(path, |key| Err(Error::EncryptedKey(key.to_owned())))
     }
 
-    fn load_at(path: &Path, now: OffsetDateTime) -> Result<Self, Error> {
+    /// Opens the CA of a folder, whose key may be encrypted, and writes nothing. The passphrase is
+    /// asked for with the key's path, and only if it is needed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ca::open`], or when the passphrase is wrong.
+    pub fn load_with(
+        path: &Path,
+        passphrase: impl FnOnce(&Path) -> Result<Passphrase, Error>,
+    ) -> Result<Self, Error> {
+        Self::load_at(path, passphrase, OffsetDateTime::now_utc())
+    }
+
+    fn load_at(
+        path: &Path,
+        passphrase: impl FnOnce(&Path) -> Result<Passphrase, Error>,
+        now: OffsetDateTime,
+    ) -> Result<Self, Error> {
         let folder = Folder::new(path);
         let (certificate, key) = (folder.certificate(), folder.key());
         let pem = folder::read_if_there(&certificate, TEXT_BYTES_MAX)?
@@ -76,7 +97,8 @@ impl Ca {
             let missing = io::Error::from(io::ErrorKind::NotFound);
             io_error("read", &key)(missing)
         })?;
-        let issuer = Issuer::load((&certificate, &pem), (&key, &secret), now)?;
+        let secret = Zeroizing::new(secret);
+        let issuer = Issuer::load((&certificate, &pem), (&key, &secret), passphrase, now)?;
         Self::of(folder, issuer)
     }
 
@@ -89,6 +111,11 @@ impl Ca {
     fn write_index(&self, index: &Index) -> Result<(), Error> {
         let text = index.format();
         folder::replace(&self.folder.index(), text.as_bytes(), Access::Public)
+    }
+
+    /// The CA's name, which is the room's.
+    pub fn name(&self) -> &str {
+        self.issuer.name()
     }
 
     /// What signs. Whatever is signed with it directly is neither recorded nor checked.

@@ -20,9 +20,21 @@ pub enum Error {
         /// What the operating system said.
         source: io::Error,
     },
-    /// `init` was not told how the CA's key is to be kept.
-    #[error("the CA's key would be stored without a passphrase, and that must be said")]
-    Passphrase,
+    /// A new key is to be encrypted, and nobody can be asked for a passphrase.
+    #[error("the CA's key needs a passphrase, and there is no terminal to ask for one")]
+    NoPassphrase,
+    /// A text that is no passphrase.
+    #[error("the passphrase cannot be used: {0}")]
+    BadPassphrase(&'static str),
+    /// The passphrase does not open the key.
+    #[error("cannot use {}: the passphrase is wrong", .0.display())]
+    WrongPassphrase(PathBuf),
+    /// A key that is encrypted otherwise than by PBES2.
+    #[error("cannot use {}: its key is encrypted in a way that is not known here", .0.display())]
+    UnknownEncryption(PathBuf),
+    /// A key cannot be written.
+    #[error("cannot write the key: {0}")]
+    KeyFile(String),
     /// The name of the CA cannot be shown on one line, or is too long.
     #[error(
         "\"{}\" cannot be the CA's name: it has 1 to 64 characters, none of them a control or at either end a space",
@@ -47,7 +59,7 @@ pub enum Error {
         fault: String,
     },
     /// The CA's key is encrypted.
-    #[error("cannot use {}: it is encrypted, and this program cannot ask for a passphrase", .0.display())]
+    #[error("cannot use {}: it is encrypted, and there is no terminal to ask for its passphrase", .0.display())]
     EncryptedKey(PathBuf),
     /// The CA's key is another one's.
     #[error("cannot sign: {} does not belong to {}", key.display(), certificate.display())]
@@ -65,6 +77,17 @@ pub enum Error {
         /// What it lacks.
         fault: ProfileError,
     },
+    /// A CA that was made elsewhere and cannot be used here.
+    #[error("cannot adopt {}: {fault}", path.display())]
+    NotAdoptable {
+        /// The certificate.
+        path: PathBuf,
+        /// Why not.
+        fault: String,
+    },
+    /// A key that is encrypted was to be stored without its passphrase.
+    #[error("{} is encrypted, and its copy stays so", .0.display())]
+    StaysEncrypted(PathBuf),
     /// The CA's time is over, or has not begun.
     #[error("cannot sign with {}: it is valid from {from} until {until}, and today is {today}", path.display())]
     CaNotValid {
@@ -150,9 +173,10 @@ impl Error {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Error::Passphrase => {
-                "say --no-passphrase; encrypted CA keys are not made yet, so keep the folder where nobody else can read it"
+            Error::NoPassphrase => {
+                "--passphrase-file FILE or --passphrase-fd N gives it, --no-passphrase stores the key as it is"
             }
+            Error::BadPassphrase(_) => "it has 1 to 1023 bytes on one line",
             Error::AlreadyCa(_) => {
                 "`ca-tool issue` uses it; another CA needs another folder: --dir DIR"
             }
@@ -160,16 +184,25 @@ impl Error {
             Error::NoCa(_) => {
                 "`ca-tool init --name \"Networks 101\" --no-passphrase` makes one; --dir DIR says where it is"
             }
-            Error::EncryptedKey(path) => {
+            Error::EncryptedKey(_) | Error::WrongPassphrase(_) => {
+                "--passphrase-file FILE or --passphrase-fd N gives the one that `init` was given"
+            }
+            Error::UnknownEncryption(path) => {
                 return Some(format!(
-                    "`openssl pkey -in {}` writes the key without a passphrase",
+                    "`openssl pkcs8 -topk8 -v2 aes256 -in {} -out NEW` writes it in a way that is",
                     path.display()
                 ));
             }
             Error::OtherKey { .. } => {
                 "one of the two files was replaced; take both from the same backup"
             }
-            Error::NotCa { .. } => "it needs keyCertSign and cRLSign",
+            Error::NotCa { .. } => "it needs CA:TRUE, keyCertSign and cRLSign",
+            Error::NotAdoptable { .. } => {
+                "`ca-tool init --name \"Networks 101\"` makes a CA of this room's own"
+            }
+            Error::StaysEncrypted(_) => {
+                "leave --no-passphrase away; its passphrase opens the copy too"
+            }
             Error::CaNotValid { .. } => {
                 "is the clock right? if so, a new CA is needed: `ca-tool --dir DIR init`"
             }
@@ -196,10 +229,12 @@ impl Error {
         Some(hint.to_owned())
     }
 
-    /// What the program's exit code says: 2 when the command was not complete, 1 otherwise.
+    /// What the program's exit code says: 2 when the command was not complete, 77 when a key was
+    /// not opened, 1 otherwise.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Passphrase | Error::Nobody => 2,
+            Error::NoPassphrase | Error::StaysEncrypted(_) | Error::Nobody => 2,
+            Error::EncryptedKey(_) | Error::WrongPassphrase(_) | Error::BadPassphrase(_) => 77,
             _ => 1,
         }
     }

@@ -19,9 +19,12 @@ use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use wire::{ClientId, Role};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
+use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::host::Host;
+use crate::passphrase::Passphrase;
+use crate::private_key;
 use crate::reason::Reason;
 
 /// A CA certificate and its key, able to sign.
@@ -67,8 +70,8 @@ pub(crate) struct Revoked {
 }
 
 impl Issuer {
-    /// A new CA, and its key as PEM.
-    pub(crate) fn create(name: &str, now: OffsetDateTime) -> Result<(Self, String), Error> {
+    /// A new CA.
+    pub(crate) fn create(name: &str, now: OffsetDateTime) -> Result<Self, Error> {
         let key = KeyPair::generate()?;
         let mut subject = DistinguishedName::new();
         subject.push(DnType::CommonName, DnValue::Utf8String(name.to_owned()));
@@ -79,14 +82,14 @@ impl Issuer {
         let not_after = now + time::Duration::days(pki::CA.days.into());
         let params = params(&pki::CA, subject, &key, now, not_after, &new_serial()?);
         let certificate = params.self_signed(&key)?;
-        let pem = key.serialize_pem();
-        Ok((Self::new(certificate.der().clone(), key)?, pem))
+        Self::new(certificate.der().clone(), key)
     }
 
     /// The CA of these two files.
     pub(crate) fn load(
         (certificate_path, certificate): (&Path, &[u8]),
         (key_path, key): (&Path, &str),
+        passphrase: impl FnOnce(&Path) -> Result<Passphrase, Error>,
         now: OffsetDateTime,
     ) -> Result<Self, Error> {
         let damaged = |path: &Path, fault: &str| Error::Damaged {
@@ -102,11 +105,7 @@ impl Issuer {
             path: certificate_path.to_owned(),
             fault,
         })?;
-        if key.contains("ENCRYPTED") {
-            return Err(Error::EncryptedKey(key_path.to_owned()));
-        }
-        let key = KeyPair::from_pem(key)
-            .map_err(|_| damaged(key_path, "it holds no private key in PKCS#8"))?;
+        let key = private_key::read(key, key_path, || passphrase(key_path))?;
         let its_own = rcgen::PublicKeyData::subject_public_key_info(&key);
         if its_own != parsed.public_key().raw {
             return Err(Error::OtherKey {
@@ -140,6 +139,14 @@ impl Issuer {
             says,
             key_id,
         })
+    }
+
+    /// The text of the CA's key, encrypted if there is a passphrase.
+    pub(crate) fn key_text(
+        &self,
+        passphrase: Option<&Passphrase>,
+    ) -> Result<Zeroizing<String>, Error> {
+        private_key::write(self.signer.key(), passphrase)
     }
 
     /// What rcgen signs with.

@@ -1,14 +1,14 @@
 //! Does what a command says, and tells what was made, where it is and when it expires.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use pki::Bundle;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::args::{Args, Command};
-use crate::ca::{Ca, InitOptions, Issuance, IssueOptions, Issued, end_of};
+use crate::args::{Args, Command, Place};
+use crate::ca::{AdoptOptions, Ca, InitOptions, Issuance, IssueOptions, Issued, end_of};
 use crate::error::Error;
 use crate::host::Host;
 use crate::reason::Reason;
@@ -30,18 +30,34 @@ pub struct Output<'a> {
 ///
 /// When it could not be done.
 pub fn run(args: Args, output: &mut Output<'_>) -> Result<(), Error> {
-    let dir = &args.dir;
+    let place = &args.place;
+    let dir = &place.dir;
     match args.command {
         Command::Init {
             name,
+            ca_cert,
+            ca_key,
             hosts,
             port,
             no_passphrase,
         } => {
-            if !no_passphrase {
-                return Err(Error::Passphrase);
-            }
-            init(dir, &InitOptions { name, hosts, port }, output)
+            let (certificate, key) = (ca_cert.unwrap_or_default(), ca_key.unwrap_or_default());
+            let founding = match name {
+                Some(name) => Founding::New(InitOptions {
+                    name,
+                    hosts,
+                    port,
+                    passphrase: None,
+                }),
+                None => Founding::Adopted(AdoptOptions {
+                    certificate,
+                    key,
+                    hosts,
+                    port,
+                    passphrase: None,
+                }),
+            };
+            init(place, founding, no_passphrase, output)
         }
         Command::Issue {
             names,
@@ -60,10 +76,10 @@ pub fn run(args: Args, output: &mut Output<'_>) -> Result<(), Error> {
                 allow_lookalike,
                 server,
             };
-            issue(dir, names, (roster, id_column), &options, output)
+            issue(place, names, (roster, id_column), &options, output)
         }
-        Command::IssueServer { hosts } => issue_server(dir, &hosts, output),
-        Command::Revoke { ids, reason } => revoke(dir, &ids, reason, output),
+        Command::IssueServer { hosts } => issue_server(place, &hosts, output),
+        Command::Revoke { ids, reason } => revoke(place, &ids, reason, output),
         Command::List {
             expiring,
             revoked,
@@ -81,14 +97,46 @@ pub fn run(args: Args, output: &mut Output<'_>) -> Result<(), Error> {
     }
 }
 
-fn init(dir: &Path, options: &InitOptions, output: &mut Output<'_>) -> Result<(), Error> {
-    let ca = Ca::init(dir, options)?;
+/// Where a CA comes from.
+enum Founding {
+    New(InitOptions),
+    Adopted(AdoptOptions),
+}
+
+fn init(
+    place: &Place,
+    founding: Founding,
+    no_passphrase: bool,
+    output: &mut Output<'_>,
+) -> Result<(), Error> {
+    let dir = &place.dir;
+    let new_passphrase = || match no_passphrase {
+        true => Ok(None),
+        false => place.passphrase().for_new_key().map(Some),
+    };
+    // Nobody thinks of a passphrase for a CA that cannot be made.
+    let (ca, has_host) = match founding {
+        Founding::New(mut options) => {
+            Ca::may_init(dir, &options.name)?;
+            options.passphrase = new_passphrase()?;
+            (Ca::init(dir, &options)?, !options.hosts.is_empty())
+        }
+        Founding::Adopted(mut options) => {
+            Ca::may_adopt(dir)?;
+            options.passphrase = match options.is_encrypted()? {
+                true if no_passphrase => return Err(Error::StaysEncrypted(options.key)),
+                true => Some(place.passphrase().for_key(&options.key)?),
+                false => new_passphrase()?,
+            };
+            (Ca::adopt(dir, &options)?, !options.hosts.is_empty())
+        }
+    };
     let until = OffsetDateTime::from(ca.says().not_after).date();
     let results = &mut output.results;
     writeln!(
         results,
         "made the CA \"{}\", valid until {until}",
-        options.name
+        ca.name()
     )?;
     writeln!(results, "  certificate      {}", ca.certificate().display())?;
     writeln!(results, "  key              {}", ca.key().display())?;
@@ -104,7 +152,7 @@ fn init(dir: &Path, options: &InitOptions, output: &mut Output<'_>) -> Result<()
         let names: Vec<_> = said.dns_names.iter().cloned().chain(addresses).collect();
         writeln!(results, "  valid for        {}", names.join(", "))?;
     }
-    if options.hosts.is_empty() {
+    if !has_host {
         note(
             output,
             "people's bundles will say that the server is on localhost; for other machines `issue --server HOST` says where it is",
@@ -120,7 +168,7 @@ fn init(dir: &Path, options: &InitOptions, output: &mut Output<'_>) -> Result<()
 }
 
 fn issue(
-    dir: &Path,
+    place: &Place,
     names: Vec<String>,
     (roster, id_column): (Option<PathBuf>, Option<String>),
     options: &IssueOptions,
@@ -139,7 +187,7 @@ fn issue(
     if candidates.is_empty() && roster.is_none() {
         return Err(Error::Nobody);
     }
-    let ca = open(dir, output)?;
+    let ca = open(place, output)?;
     if candidates.is_empty() {
         return note(output, "the roster names nobody");
     }
@@ -213,18 +261,18 @@ fn tell_issued(issued: &Issued, output: &mut Output<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-fn issue_server(dir: &Path, hosts: &[Host], output: &mut Output<'_>) -> Result<(), Error> {
-    let issued = open(dir, output)?.issue_server(hosts)?;
+fn issue_server(place: &Place, hosts: &[Host], output: &mut Output<'_>) -> Result<(), Error> {
+    let issued = open(place, output)?.issue_server(hosts)?;
     tell_issued(&issued, output)
 }
 
 fn revoke(
-    dir: &Path,
+    place: &Place,
     ids: &[String],
     reason: Reason,
     output: &mut Output<'_>,
 ) -> Result<(), Error> {
-    let ca = open(dir, output)?;
+    let ca = open(place, output)?;
     let done = ca.revoke(ids, reason)?;
     let mut any = false;
     for (id, count) in &done.people {
@@ -246,8 +294,8 @@ fn revoke(
 }
 
 /// Opens a CA to change it.
-fn open(dir: &Path, output: &mut Output<'_>) -> Result<Ca, Error> {
-    let ca = Ca::load(dir)?;
+fn open(place: &Place, output: &mut Output<'_>) -> Result<Ca, Error> {
+    let ca = Ca::load_with(&place.dir, |key| place.passphrase().for_key(key))?;
     if ca.renew_list()? {
         tell_renewal(&ca, output)?;
     }

@@ -14,6 +14,7 @@ use crate::host::{Host, Reach};
 use crate::index::Index;
 use crate::issuer::Issuer;
 use crate::os::Access;
+use crate::passphrase::Passphrase;
 
 /// What a new CA is to be.
 #[derive(Debug, Clone)]
@@ -25,6 +26,16 @@ pub struct InitOptions {
     pub hosts: Vec<Host>,
     /// The server's port, for people's bundles.
     pub port: u16,
+    /// What the CA's key is encrypted with; without one it is stored as it is.
+    pub passphrase: Option<Passphrase>,
+}
+
+/// What a CA's folder needs beside the CA.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found<'a> {
+    pub(super) hosts: &'a [Host],
+    pub(super) port: u16,
+    pub(super) passphrase: Option<&'a Passphrase>,
 }
 
 /// The characters of a CA's name (X.520, ub-common-name).
@@ -37,6 +48,7 @@ impl InitOptions {
             name: name.into(),
             hosts: Vec::new(),
             port: wire::PORT,
+            passphrase: None,
         }
     }
 }
@@ -53,19 +65,46 @@ impl Ca {
         Self::init_at(path, options, OffsetDateTime::now_utc())
     }
 
+    /// Whether [`Ca::init`] could make this CA, before anybody is asked for a passphrase.
+    pub(crate) fn may_init(path: &Path, name: &str) -> Result<(), Error> {
+        check_name(name)?;
+        check_empty(path)
+    }
+
+    /// The same of [`Ca::adopt`].
+    pub(crate) fn may_adopt(path: &Path) -> Result<(), Error> {
+        check_empty(path)
+    }
+
     pub(super) fn init_at(
         path: &Path,
         options: &InitOptions,
         now: OffsetDateTime,
     ) -> Result<Self, Error> {
         check_name(&options.name)?;
+        let found = Found {
+            hosts: &options.hosts,
+            port: options.port,
+            passphrase: options.passphrase.as_ref(),
+        };
+        Self::found(path, &found, now, || Issuer::create(&options.name, now))
+    }
+
+    /// Makes the folder of a CA, and the CA itself only when the folder can be.
+    pub(super) fn found(
+        path: &Path,
+        found: &Found<'_>,
+        now: OffsetDateTime,
+        issuer: impl FnOnce() -> Result<Issuer, Error>,
+    ) -> Result<Self, Error> {
         check_empty(path)?;
         let above = folder::parent(path);
         folder::create_folder(above)?;
         folder::remove_drafts(above)?;
         // All of it is made beside its place, so that a run that is cut short leaves no half CA.
         let draft = Draft::new(above)?;
-        let (issuer, key) = Issuer::create(&options.name, now)?;
+        let issuer = issuer()?;
+        let key = issuer.key_text(found.passphrase)?;
         let ca = Self::of(Folder::new(&draft.folder), issuer)?;
         let folder = &ca.folder;
         for place in [folder.private(), folder.certificates(), folder.people()] {
@@ -77,10 +116,10 @@ impl Ca {
             ca.issuer.pem().as_bytes(),
             Access::Public,
         )?;
-        let hosts = server_hosts(&options.hosts);
+        let hosts = server_hosts(found.hosts);
         let server = Reach {
             host: hosts[0].clone(),
-            port: options.port,
+            port: found.port,
         };
         let settings = format!("server = {server}\n");
         folder::write_new(&folder.settings(), settings.as_bytes(), Access::Public)?;
@@ -160,7 +199,7 @@ fn taken(path: &Path) -> Error {
 }
 
 /// A name stands on one line in bundles, in the greeting and in people's terminals.
-fn check_name(name: &str) -> Result<(), Error> {
+pub(super) fn check_name(name: &str) -> Result<(), Error> {
     let is_good = name.chars().count() <= NAME_CHARS_MAX
         && name.trim() == name
         && !name.contains(char::is_control)

@@ -26,6 +26,11 @@ fn new_ca() -> (TempDir, Ca) {
     (above, ca)
 }
 
+/// The key is not encrypted, so nobody is asked.
+fn unasked(_key: &Path) -> Result<Passphrase, Error> {
+    Err(Error::NoPassphrase)
+}
+
 fn issue(ca: &Ca, name: &str, now: OffsetDateTime) -> Issuance {
     ca.issue_at(&Candidate::named([name]), &IssueOptions::default(), now)
         .expect("a certificate")
@@ -205,9 +210,9 @@ fn nothing_is_valid_longer_than_the_ca_and_a_ca_that_expired_signs_nothing() {
         (Some(end), end)
     );
 
-    assert!(Ca::load_at(ca.path(), end).is_ok());
+    assert!(Ca::load_at(ca.path(), unasked, end).is_ok());
     for wrong in [end + time::Duration::SECOND, NOW - days(1)] {
-        let error = Ca::load_at(ca.path(), wrong).expect_err("not valid");
+        let error = Ca::load_at(ca.path(), unasked, wrong).expect_err("not valid");
         assert!(matches!(error, Error::CaNotValid { .. }), "{error}");
     }
 }

@@ -166,6 +166,7 @@ fn a_bundle_says_whose_it_is_and_where_the_server_is() {
             Host::parse("chat.example.org").expect("a host"),
         ],
         port: 4433,
+        passphrase: None,
     };
     let ca = ca_tool::Ca::init(&above.path().join("ca"), &options).expect("a CA");
     let issuance = ca

@@ -1,14 +1,16 @@
 //! What `ca-tool` promises, asked of its library and of the program.
 
+mod adoption;
 mod certificates;
 mod openssl;
+mod passphrase;
 mod people;
 mod program;
 mod rosters;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -64,6 +66,46 @@ impl World {
         command.current_dir(self.above.path()).args(arguments);
         command
     }
+}
+
+/// Runs a line of shell, with nothing on its standard input: its exit code and what it said.
+fn shell(folder: &Path, line: &str) -> (Option<i32>, String, String) {
+    let program = Path::new(PROGRAM).parent().expect("a folder");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places = std::iter::once(program.to_owned()).chain(std::env::split_paths(&path));
+    let output = Command::new("sh")
+        .args(["-c", line])
+        .current_dir(folder)
+        .env("PATH", std::env::join_paths(places).expect("folders"))
+        .stdin(Stdio::null())
+        .output()
+        .expect("a shell");
+    let (out, err) = (stdout(&output), stderr(&output));
+    (output.status.code(), out, err)
+}
+
+/// The same, which must succeed: all that it said.
+#[track_caller]
+fn succeed(folder: &Path, line: &str) -> String {
+    let (code, out, err) = shell(folder, line);
+    assert_eq!(code, Some(0), "{line}: {out}{err}");
+    out + &err
+}
+
+/// Whether a tool that others made is here. Where CI runs, each of them is.
+fn has(tool: &str) -> bool {
+    let here = Command::new("sh")
+        .args(["-c", "command -v \"$0\"", tool])
+        .output()
+        .is_ok_and(|output| output.status.success());
+    assert!(
+        here || std::env::var_os("CI").is_none(),
+        "{tool} is missing"
+    );
+    if !here {
+        println!("skipped: {tool} is not here");
+    }
+    here
 }
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ca-tool");

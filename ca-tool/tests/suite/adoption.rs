@@ -1,0 +1,283 @@
+//! A CA that another program made is used as it is, if what it signs leads to it.
+
+use std::fs;
+use std::path::Path;
+
+use ca_tool::{AdoptOptions, Ca, Error};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, KeyUsagePurpose};
+use tempfile::TempDir;
+use time::{Duration, OffsetDateTime};
+
+use crate::{World, has, shell, succeed};
+
+const REQUEST: &str = "openssl req -x509 -new -key school.key -days 3650 -out school.pem \
+                       -addext keyUsage=critical,keyCertSign,cRLSign";
+const ADOPT: &str = "ca-tool init --ca-cert school.pem --ca-key school.key --host chat.example";
+
+fn empty() -> TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+/// Issues a certificate with an adopted CA, and asks OpenSSL, GnuTLS and the gate about it.
+fn check_what_it_signs(above: TempDir, passphrase: &str) {
+    let issued = format!(
+        "ca-tool issue alice bob {passphrase} && ca-tool revoke bob --reason keyCompromise {passphrase}"
+    );
+    succeed(above.path(), &issued);
+    let verify = |purpose: &str, file: &str| {
+        let line = format!(
+            "openssl verify -x509_strict -crl_check -CAfile ca/ca.pem -CRLfile ca/crl.pem \
+             -purpose {purpose} {file}"
+        );
+        shell(above.path(), &line)
+    };
+    for (purpose, file) in [
+        ("sslserver", "ca/server.pem"),
+        ("sslclient", "ca/people/alice.pem"),
+    ] {
+        let (code, out, err) = verify(purpose, file);
+        assert_eq!(code, Some(0), "{out}{err}");
+    }
+    let (code, _, err) = verify("sslclient", "ca/people/bob.pem");
+    assert!(
+        code != Some(0) && err.contains("certificate revoked"),
+        "{err}"
+    );
+    if has("certtool") {
+        succeed(
+            above.path(),
+            "openssl x509 -in ca/people/alice.pem >leaf && \
+             certtool --verify --load-ca-certificate ca/ca.pem --infile leaf --load-crl ca/crl.pem",
+        );
+    }
+    let ca = Ca::load_with(&above.path().join("ca"), |_| {
+        ca_tool::Passphrase::new("sesame")
+    });
+    let w = World {
+        ca: ca.expect("a CA"),
+        above,
+    };
+    w.admit(&w.path("ca/people/alice.pem")).expect("admitted");
+    w.admit(&w.path("ca/people/bob.pem")).expect_err("revoked");
+}
+
+#[test]
+fn a_ca_that_openssl_made_is_adopted_whatever_form_its_key_has() {
+    if !has("openssl") {
+        return;
+    }
+    for (key, first_line) in [
+        (
+            "openssl ecparam -name prime256v1 -genkey -out school.key",
+            "-----BEGIN PRIVATE KEY-----",
+        ),
+        (
+            "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out school.key",
+            "-----BEGIN PRIVATE KEY-----",
+        ),
+        (
+            "openssl genrsa -traditional -out school.key 3072",
+            "-----BEGIN PRIVATE KEY-----",
+        ),
+    ] {
+        let above = empty();
+        let subject = "-utf8 -subj '/C=DE/O=学校/CN=School CA'";
+        succeed(above.path(), &format!("{key} && {REQUEST} {subject}"));
+        let given = fs::read(above.path().join("school.key")).expect("a key");
+        let said = succeed(above.path(), &format!("{ADOPT} --no-passphrase"));
+        assert!(said.contains("made the CA \"学校\""), "{said}");
+        let kept = fs::read_to_string(above.path().join("ca/private/ca.key")).expect("a key");
+        assert_eq!(kept.lines().next(), Some(first_line));
+        succeed(
+            above.path(),
+            "openssl pkey -in ca/private/ca.key -out kept && openssl pkey -in school.key -out given && cmp kept given \
+             && openssl x509 -in school.pem -outform der >given && openssl x509 -in ca/ca.pem -outform der | cmp - given",
+        );
+        // It is not ours.
+        let after = fs::read(above.path().join("school.key")).expect("a key");
+        assert_eq!(given, after);
+        check_what_it_signs(above, "");
+    }
+}
+
+#[test]
+fn an_adopted_key_is_encrypted_too_and_keeps_the_passphrase_that_it_had() {
+    if !has("openssl") {
+        return;
+    }
+    let above = empty();
+    let key = "echo sesame >sesame && openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out";
+    succeed(
+        above.path(),
+        &format!("{key} school.key -aes256 -pass file:sesame"),
+    );
+    succeed(
+        above.path(),
+        &format!("{REQUEST} -passin file:sesame -subj '/CN=School'"),
+    );
+    for (line, expected, why) in [
+        (
+            ADOPT.to_owned(),
+            77,
+            "it is encrypted, and there is no terminal",
+        ),
+        (format!("{ADOPT} --no-passphrase"), 2, "its copy stays so"),
+        (
+            format!("{ADOPT} --passphrase-file school.pem"),
+            77,
+            "the passphrase is wrong",
+        ),
+    ] {
+        let (code, _, err) = shell(above.path(), &line);
+        assert_eq!(code, Some(expected), "{err}");
+        assert!(err.contains(why), "{err}");
+        assert!(!above.path().join("ca").exists());
+    }
+    succeed(above.path(), &format!("{ADOPT} --passphrase-file sesame"));
+    succeed(
+        above.path(),
+        "openssl pkey -in ca/private/ca.key -passin file:sesame -noout",
+    );
+    check_what_it_signs(above, "--passphrase-file sesame");
+
+    // One that had none is given one.
+    let above = empty();
+    succeed(
+        above.path(),
+        &format!("{key} school.key && {REQUEST} -subj '/CN=School'"),
+    );
+    succeed(above.path(), &format!("{ADOPT} --passphrase-file sesame"));
+    let kept = fs::read_to_string(above.path().join("ca/private/ca.key")).expect("a key");
+    assert!(
+        kept.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"),
+        "{kept}"
+    );
+}
+
+#[test]
+fn a_ca_that_certtool_made_is_adopted() {
+    if !has("certtool") || !has("openssl") {
+        return;
+    }
+    let above = empty();
+    let template = "cn = \"School\"\norganization = \"School\"\nca\ncert_signing_key\ncrl_signing_key\n\
+                    expiration_days = 700\n";
+    fs::write(above.path().join("template"), template).expect("written");
+    succeed(
+        above.path(),
+        "certtool --generate-privkey --key-type ecdsa --curve secp384r1 --outfile school.key && \
+         certtool --generate-self-signed --load-privkey school.key --template template --outfile school.pem",
+    );
+    succeed(above.path(), &format!("{ADOPT} --no-passphrase"));
+    check_what_it_signs(above, "");
+}
+
+#[test]
+fn a_ca_whose_certificates_would_not_lead_to_it_is_not_adopted() {
+    if !has("openssl") {
+        return;
+    }
+    let key = "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out school.key";
+    for (more, why) in [
+        (
+            "-subj '/DC=org/DC=school/CN=School'",
+            "cannot adopt school.pem: its subject has more than one DC",
+        ),
+        (
+            "-subj '/CN=School/OU=a+OU=b'",
+            "cannot adopt school.pem: its subject has more than one OU",
+        ),
+        ("-subj /CN=/O=", "cannot be the CA's name"),
+        (
+            "-subj /CN=School && openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out school.key",
+            "cannot sign: school.key does not belong to school.pem",
+        ),
+        (
+            "-subj /CN=School && echo >school.key",
+            "cannot read school.key: it holds no private key",
+        ),
+        (
+            "-subj /CN=School && echo >school.pem",
+            "cannot read school.pem: it holds no certificate",
+        ),
+        (
+            "-subj /CN=School && rm school.pem",
+            "cannot read school.pem: ",
+        ),
+    ] {
+        let above = empty();
+        succeed(above.path(), &format!("{key} && {REQUEST} {more}"));
+        let (code, _, err) = shell(above.path(), &format!("{ADOPT} --no-passphrase"));
+        assert_eq!(code, Some(1), "{more}: {err}");
+        assert!(err.contains(why), "{more}: {err}");
+        assert!(!above.path().join("ca").exists(), "{more}");
+    }
+}
+
+/// What is wrong with a CA, by its parameters.
+fn adopt(params: CertificateParams, signed_by_another: bool) -> Result<Ca, Error> {
+    let above = empty();
+    let key = KeyPair::generate().expect("a key");
+    let certificate = if signed_by_another {
+        let other = rcgen::Issuer::new(school(), KeyPair::generate().expect("a key"));
+        params.signed_by(&key, &other)
+    } else {
+        params.self_signed(&key)
+    };
+    let options = AdoptOptions {
+        certificate: above.path().join("school.pem"),
+        key: above.path().join("school.key"),
+        hosts: Vec::new(),
+        port: 1,
+        passphrase: None,
+    };
+    let write = |path: &Path, text: String| fs::write(path, text).expect("written");
+    write(
+        &options.certificate,
+        certificate.expect("a certificate").pem(),
+    );
+    write(&options.key, key.serialize_pem());
+    Ca::adopt(&above.path().join("ca"), &options)
+}
+
+fn school() -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, "School");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.not_before = OffsetDateTime::now_utc() - Duration::days(30);
+    params.not_after = OffsetDateTime::now_utc() + Duration::days(30);
+    params
+}
+
+#[test]
+fn a_ca_that_may_not_sign_both_certificates_and_lists_now_is_not_adopted() {
+    let change = |change: fn(&mut CertificateParams)| {
+        let mut params = school();
+        change(&mut params);
+        let error = adopt(params, false).expect_err("refused");
+        error.to_string()
+    };
+    let adopted = adopt(school(), false).expect("a good CA");
+    assert_eq!(adopted.name(), "School");
+
+    let no_lists = change(|params| params.key_usages.truncate(1));
+    assert!(
+        no_lists.contains("its key usage does not allow this use"),
+        "{no_lists}"
+    );
+    let no_certificates = change(|params| params.key_usages = vec![KeyUsagePurpose::CrlSign]);
+    assert!(
+        no_certificates.contains("its key usage"),
+        "{no_certificates}"
+    );
+    let leaf = change(|params| params.is_ca = IsCa::ExplicitNoCa);
+    assert!(leaf.contains("it is a CA certificate where"), "{leaf}");
+    let over = change(|params| params.not_after = OffsetDateTime::now_utc() - Duration::days(1));
+    assert!(over.contains("it is valid from"), "{over}");
+    let early = change(|params| params.not_before = OffsetDateTime::now_utc() + Duration::days(1));
+    assert!(early.contains("it is valid from"), "{early}");
+    let error = adopt(school(), true).expect_err("refused").to_string();
+    assert!(error.contains("another CA signed it"), "{error}");
+}
