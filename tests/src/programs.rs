@@ -152,9 +152,13 @@ impl Site {
     /// Starts `server` where another one listened before.
     pub fn serve_again(&self, address: SocketAddr, arguments: &[&str]) -> Served {
         let mut command = Command::new(program("server"));
-        command
-            .args(["--listen", &address.to_string()])
-            .args(arguments);
+        command.args(arguments);
+        self.serve_again_by(address, command)
+    }
+
+    /// The same, with the command that starts `server` in the caller's hands.
+    pub fn serve_again_by(&self, address: SocketAddr, mut command: Command) -> Served {
+        command.args(["--listen", &address.to_string()]);
         self.listen(command)
     }
 

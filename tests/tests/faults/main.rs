@@ -8,4 +8,7 @@ mod cuts;
 mod damage;
 mod disk;
 mod herd;
+mod inject;
 mod kills;
+mod power;
+mod record;
