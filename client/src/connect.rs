@@ -145,10 +145,7 @@ async fn greet(
     if !speaks_our_dialect(&stream) {
         return Err(Cause::OtherProtocol);
     }
-    // The name is the certificate's, whatever a server makes of it.
-    if scene.own.subject.common_names != [welcome.id.as_str()] {
-        return Err(Cause::OtherName(welcome.id.to_string()));
-    }
+    check_name(&welcome, &scene)?;
     Ok(Connected {
         welcome,
         greeting,
@@ -166,8 +163,16 @@ fn speaks_our_dialect(stream: &TlsStream<TcpStream>) -> bool {
     stream.get_ref().1.alpn_protocol() == Some(wire::ALPN)
 }
 
-async fn hear_greeting(
-    stream: &mut TlsStream<TcpStream>,
+/// The name is the certificate's, whatever a server makes of it.
+fn check_name(welcome: &Welcome, scene: &Scene) -> Result<(), Cause> {
+    if scene.own.subject.common_names != [welcome.id.as_str()] {
+        return Err(Cause::OtherName(welcome.id.to_string()));
+    }
+    Ok(())
+}
+
+async fn hear_greeting<S: AsyncRead + Unpin>(
+    stream: &mut S,
     incoming: &mut Incoming,
 ) -> Result<(Welcome, String), Cause> {
     loop {
@@ -207,6 +212,42 @@ fn early(error: &io::Error) -> Cause {
 /// The error of TLS inside an error of the connection, if there is one.
 pub(crate) fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
+    /// Waits for the greeting on a connection without TLS, for simulated networks. No program has a
+    /// way to here: such a connection proves nothing to anybody.
+    ///
+    /// # Errors
+    ///
+    /// Says in words why there was no greeting.
+    pub async fn without_tls(
+        mut stream: S,
+        local: SocketAddr,
+        server: SocketAddr,
+        scene: Arc<Scene>,
+    ) -> Result<Self, Failure> {
+        let mut incoming = Incoming::new();
+        let heard = hear_greeting(&mut stream, &mut incoming);
+        let heard = timeout(GREETING_TIMEOUT, heard).await;
+        let named = heard.unwrap_or(Err(Cause::Slow)).and_then(|heard| {
+            check_name(&heard.0, &scene)?;
+            Ok(heard)
+        });
+        let (welcome, greeting) =
+            named.map_err(|cause| explain(&cause, &scene, SystemTime::now()))?;
+        Ok(Self {
+            welcome,
+            greeting,
+            tls: TlsFacts::none(),
+            local,
+            interface: None,
+            server,
+            scene,
+            stream,
+            incoming,
+        })
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite> Connected<S> {
@@ -257,6 +298,14 @@ impl Incoming {
 }
 
 impl TlsFacts {
+    fn none() -> Self {
+        Self {
+            version: "no TLS",
+            key_exchange: "no key exchange".to_owned(),
+            cipher: "no cipher".to_owned(),
+        }
+    }
+
     fn of(connection: &rustls::ClientConnection) -> Self {
         let cipher = match connection.negotiated_cipher_suite().map(|c| c.suite()) {
             Some(CipherSuite::TLS13_AES_256_GCM_SHA384) => "AES-256-GCM".to_owned(),

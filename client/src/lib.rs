@@ -29,7 +29,7 @@ pub use connect::{Connected, TlsFacts, connect};
 pub use failure::{Cause, Exit, Failure, Scene, explain};
 pub use form::Form;
 pub use link::{End, Link};
-pub use outbox::{Event, Gone, Handle, Outbox, Place, Since, open};
+pub use outbox::{Event, Gone, Handle, Outbox, Place, Since, open, open_run};
 pub use stay::{Dial, Door, Left, Pauses, Stay};
 pub use target::{Target, TargetError};
 pub use terminal::tell;

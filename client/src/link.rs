@@ -78,7 +78,23 @@ impl<S: AsyncRead + AsyncWrite> Link<S> {
             }
             let writes = broken.is_none();
             let takes_orders = writes && course.takes_orders();
+            // In an order that does not depend on chance, so that a run can be repeated; it starves
+            // nobody. We leave once, and the alarm moves on whenever it rings. Events make room for
+            // no more than was read. What is written grows by orders alone: lines stop at 64 of
+            // them, commands when the connection is full, because the server does not read the next
+            // one before its reply is written. Reading comes last: it would never have to stop.
             tokio::select! {
+                biased;
+                () = course.outbox.leave.cancelled(), if !watch.impatient => {
+                    watch.impatient = true;
+                    course.quit();
+                }
+                () = &mut alarm => match watch.ring(hears) {
+                    Ring::Silent => break Stop::Silent,
+                    Ring::NoFarewell => break Stop::NoFarewell,
+                    Ring::Ping if writes && course.out.is_empty() && !course.quitting => course.ping(),
+                    Ring::Ping | Ring::Nothing => {}
+                },
                 taken = room(&course.outbox.events), if !hears => {
                     // While nobody took events, the server was not listened to.
                     watch.listened_again();
@@ -88,11 +104,6 @@ impl<S: AsyncRead + AsyncWrite> Link<S> {
                         course.quit();
                     }
                 }
-                read = reader.read_buf(incoming.room()), if hears => match read {
-                    Ok(0) => break Stop::Closed,
-                    Ok(_) => watch.heard(),
-                    Err(error) => break Stop::Broke(error),
-                },
                 wrote = write(&mut writer, &course.out), if writes && (unflushed || !course.out.is_empty()) => match wrote {
                     Ok(0) => unflushed = false,
                     Ok(count) => {
@@ -112,15 +123,10 @@ impl<S: AsyncRead + AsyncWrite> Link<S> {
                     // Whoever could say something is gone.
                     None => course.quit(),
                 },
-                () = course.outbox.leave.cancelled(), if !watch.impatient => {
-                    watch.impatient = true;
-                    course.quit();
-                }
-                () = &mut alarm => match watch.ring(hears) {
-                    Ring::Silent => break Stop::Silent,
-                    Ring::NoFarewell => break Stop::NoFarewell,
-                    Ring::Ping if writes && course.out.is_empty() && !course.quitting => course.ping(),
-                    Ring::Ping | Ring::Nothing => {}
+                read = reader.read_buf(incoming.room()), if hears => match read {
+                    Ok(0) => break Stop::Closed,
+                    Ok(_) => watch.heard(),
+                    Err(error) => break Stop::Broke(error),
                 },
             }
             if course.quitting || broken.is_some() {

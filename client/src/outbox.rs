@@ -23,7 +23,12 @@ pub fn open(
     since: Since,
     wire_too: bool,
 ) -> Result<(Handle, Outbox, mpsc::Receiver<Event>), getrandom::Error> {
-    let run = random_run()?;
+    Ok(open_run(random_run()?, since, wire_too))
+}
+
+/// The same for a run that has its name already, which must not be used twice: what was said under
+/// it before would not be said again.
+pub fn open_run(run: Run, since: Since, wire_too: bool) -> (Handle, Outbox, mpsc::Receiver<Event>) {
     let (events, heard) = mpsc::channel(EVENTS_MAX);
     let (orders, taken) = mpsc::channel(ORDERS_MAX);
     let leave = CancellationToken::new();
@@ -45,7 +50,7 @@ pub fn open(
         last: None,
         unacknowledged: VecDeque::new(),
     };
-    Ok((handle, outbox, heard))
+    (handle, outbox, heard)
 }
 
 /// How much of what was said before a fresh start shows.

@@ -144,6 +144,7 @@ impl<D: Dial> Stay<D> {
             let why = failure.sentence;
             self.tell(Event::Lost { why, pause }).await?;
             let tried = tokio::select! {
+                biased;
                 () = leave.cancelled() => return Err(End::Goodbye),
                 tried = after(pause, self.dial.dial()) => tried,
             };
@@ -182,8 +183,9 @@ impl<D: Dial> Stay<D> {
     /// Waits until somebody can hear it, unless the person leaves.
     async fn tell(&self, event: Event) -> Result<(), End> {
         tokio::select! {
-            told = self.outbox.events.send(event) => told.map_err(|_| End::Goodbye),
+            biased;
             () = self.outbox.leave.cancelled() => Err(End::Goodbye),
+            told = self.outbox.events.send(event) => told.map_err(|_| End::Goodbye),
         }
     }
 }
