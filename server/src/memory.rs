@@ -184,6 +184,11 @@ impl Memory {
         self.disk().is_full = is_full;
     }
 
+    /// The newest entry's seq.
+    pub fn head(&self) -> u64 {
+        self.disk().head
+    }
+
     /// Every entry, and the RUN-N that its line had.
     pub fn entries(&self) -> Vec<(Entry, Option<String>)> {
         let disk = self.disk();
