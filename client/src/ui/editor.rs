@@ -501,7 +501,7 @@ mod tests {
         KeyEvent::new(code, KeyModifiers::NONE)
     }
 
-    const HERE: [&str; 4] = ["alice", "bob", "Alina", "张三"];
+    const HERE: [&str; 5] = ["alice", "bob", "Alina", "张三", "प्रिया"];
 
     /// Presses keys, and says what the last of them did.
     fn press(editor: &mut Editor, text: &str) -> Pressed {
@@ -587,7 +587,8 @@ mod tests {
             ("one two<Home><M-d><M-d>x<C-y>", "xone two|"),
             ("one two<M-b><C-k><C-u><C-y>", "one two|"),
             ("one two<C-w><Left><Right><C-w><C-y>", "one |"),
-            // Nothing is nothing: the last cut stays.
+            // Nothing is nothing: the last cut stays, and goes on.
+            ("one two<C-w><C-k><C-w>x<C-y>", "xone two|"),
             ("one<C-u>x<C-k><C-y>", "xone|"),
         ]);
     }
@@ -685,6 +686,7 @@ mod tests {
             // What was changed is still there, until something is sent.
             ("<Up>!<Up>?<Down>", "three!|"),
             ("<Up>!<Up>?<Down><Up>", "two?|"),
+            ("<Up>!<Up><Down><Backspace><Up><Down>", "three|"),
             ("<Up>!<Up><Enter><Up><Up>", "three|"),
         ] {
             assert_eq!(seen(&after(&format!("{sent}{keys}"))), expected, "{keys}");
@@ -716,6 +718,17 @@ mod tests {
             ("<C-r>cakx<Backspace>", "cak", Some("make cake")),
             ("<C-r>c<Backspace><Backspace>", "", None),
             ("<C-r>c<C-f>", "c", Some("make cake")),
+            // What reads the same is shown once.
+            (
+                "x<Enter>take a seat<Enter><C-r>ta<C-r>",
+                "ta",
+                Some("take a seat"),
+            ),
+            (
+                "x<Enter>make tea<Enter><C-r>ak<C-r><C-r>",
+                "ak",
+                Some("take a seat"),
+            ),
         ] {
             let editor = after(&format!("{sent}{keys}"));
             let searching = Some(Searching { query, found });
@@ -760,6 +773,7 @@ mod tests {
             ("thanks @b<Tab>", "thanks @bob |"),
             ("(b<Tab>", "(bob |"),
             ("你好，张<Tab>", "你好，张三 |"),
+            ("प्र<Tab>", "प्रिया: |"),
             ("hi<Home>b<Tab>", "bob: |hi"),
             ("/whois b<Tab>", "/whois bob |"),
             ("<Tab><Tab>", "bob: |"),
@@ -793,6 +807,10 @@ mod tests {
         assert_eq!(press(&mut editor, "<Tab>"), Pressed::Full);
         assert_eq!(press(&mut editor, "<Tab>"), Pressed::Full);
         assert_eq!(editor.text(), text);
+        // What it takes the place of makes room for it.
+        editor.set(&text[1..]);
+        assert_eq!(press(&mut editor, "<Tab>"), Pressed::Changed);
+        assert_eq!(editor.bytes_left(), 0);
     }
 
     #[test]
@@ -832,6 +850,21 @@ mod tests {
     }
 
     #[test]
+    fn a_paste_ends_what_goes_on() {
+        for (before, pasted, then, expected) in [
+            ("make tea<Enter><C-r>tea", "!", "", "make tea!|"),
+            ("al<Tab>", "x", "<Tab>", "alice: x|"),
+            ("one<C-w>", "two", "<C-w><C-y>", "two|"),
+        ] {
+            let mut editor = after(before);
+            assert_eq!(editor.paste(pasted), Pasted::Inserted, "{before}");
+            assert_eq!(editor.searching(), None, "{before}");
+            press(&mut editor, then);
+            assert_eq!(seen(&editor), expected, "{before}");
+        }
+    }
+
+    #[test]
     fn another_text_can_be_put_in_place_of_the_line() {
         let mut editor = after("old<Left>");
         editor.set("a\u{1b}b\r\nc");
@@ -840,6 +873,9 @@ mod tests {
         assert_eq!(editor.text().len(), 4095);
         assert_eq!(editor.take().len(), 4095);
         assert_eq!(seen(&editor), "|");
+        assert_eq!(editor.take(), "");
+        press(&mut editor, "<Up>");
+        assert_eq!(editor.text().len(), 4095, "nothing is not remembered");
     }
 
     /// What a person may do, and what a terminal may make of it.
