@@ -13,6 +13,7 @@ use wire::{ClientId, Code, Here, Reason, Refusal, Timestamp};
 
 use crate::config::{Limits, SameId};
 use crate::pace::Pace;
+use crate::stamp;
 
 /// The rules of coming and going.
 #[derive(Debug, Clone)]
@@ -53,6 +54,8 @@ pub(crate) struct Live<H> {
     pub(crate) identity: Identity,
     pub(crate) ip: IpAddr,
     pub(crate) since: Timestamp,
+    /// The same by a clock that nobody sets.
+    pub(crate) began: Instant,
     pub(crate) handle: H,
 }
 
@@ -259,6 +262,13 @@ impl<H> Presence<H> {
     pub(crate) fn here(&self) -> Vec<Here> {
         let people = self.people.iter();
         people.filter_map(|(id, person)| person.here(id)).collect()
+    }
+}
+
+impl<H> Live<H> {
+    /// The end of this session, for its row.
+    pub(crate) fn end(&self, at: Timestamp, now: Instant) -> Timestamp {
+        stamp::end(at, self.since, now.saturating_duration_since(self.began))
     }
 }
 

@@ -266,7 +266,7 @@ impl<R: Record> Recorder<R> {
     /// Sessions that never came to say that they ended, because they were given up.
     async fn end_what_is_left(&mut self) -> Result<(), RecorderError> {
         let at = Timestamp::from(SystemTime::now());
-        let batch = self.room.end_all(at);
+        let batch = self.room.end_all(Instant::now().into_std(), at);
         self.commit(&batch).await?;
         Ok(self.record.check()?)
     }

@@ -98,11 +98,11 @@ impl Room {
     }
 
     /// The ends of sessions that never came to say that they ended.
-    pub(crate) fn end_all(&self, at: Timestamp) -> Batch {
+    pub(crate) fn end_all(&self, now: Instant, at: Timestamp) -> Batch {
         let ends = self
             .presence
             .sessions()
-            .map(|live| (live.session, at.max(live.since), Reason::ShuttingDown));
+            .map(|live| (live.session, live.end(at, now), Reason::ShuttingDown));
         Batch {
             ends: ends.collect(),
             ..Batch::default()
@@ -156,6 +156,7 @@ impl Room {
             identity: facts.identity.clone(),
             ip: facts.ip,
             since: at,
+            began: now,
             handle,
         };
         let entered = self.presence.enter(live, now);
@@ -168,7 +169,8 @@ impl Room {
                 "{id} came in again from {} at {at}; two terminals at once need a server with --same-id allow",
                 facts.ip
             );
-            work.rows.ends.push((old.session, at, Reason::Replaced));
+            let ended = old.end(at, now);
+            work.rows.ends.push((old.session, ended, Reason::Replaced));
             work.outcomes.push(Outcome::Ended(
                 old.handle,
                 End {
@@ -270,11 +272,17 @@ impl Room {
         work: &mut Work,
     ) {
         // A replaced session's row was closed when its successor entered.
-        let Some(since) = self.presence.live(id, session).map(|live| live.since) else {
+        if self.presence.live(id, session).is_none() {
             return;
-        };
-        let at = self.stamp(clock).max(since);
-        work.rows.ends.push((session, at, reason));
+        }
+        let at = self.stamp(clock);
+        let ended = self
+            .presence
+            .live(id, session)
+            .map(|live| live.end(at, now));
+        work.rows
+            .ends
+            .extend(ended.map(|ended| (session, ended, reason)));
         work.presence_changed = true;
         if let Some(left) = self.presence.end(id, session, reason, now, at) {
             self.leave(left, clock, work);

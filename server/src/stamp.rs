@@ -28,6 +28,19 @@ pub(crate) fn stamp(now: Timestamp, last: Timestamp) -> (Timestamp, Step) {
     }
 }
 
+/// The time at which a session ended that began at `since` and has `lasted` so long. Where the clock
+/// was set meanwhile, it would make years of presence out of a minute, or nothing out of a day.
+pub(crate) fn end(at: Timestamp, since: Timestamp, lasted: Duration) -> Timestamp {
+    let lasted = i64::try_from(lasted.as_millis()).unwrap_or(i64::MAX);
+    let by_clock = at.unix_millis() - since.unix_millis();
+    let was_set = u128::from(by_clock.abs_diff(lasted)) > CLOCK_BACK_MAX.as_millis();
+    if was_set {
+        Timestamp::from_unix_millis(since.unix_millis().saturating_add(lasted))
+    } else {
+        at.max(since)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,6 +61,26 @@ mod tests {
             ),
         ] {
             assert_eq!(stamp(at(now), at(last)), (at(stamped), step));
+        }
+    }
+
+    #[test]
+    fn a_session_has_lasted_as_long_as_it_did_whatever_was_done_to_the_clock() {
+        let at = Timestamp::from_unix_millis;
+        let (minute, hour, year) = (60_000, 3_600_000, 365 * 24 * 3_600_000);
+        let (since, lasted) = (at(40 * year), Duration::from_secs(60));
+        for (by_clock, ended) in [
+            (minute, minute),
+            // A machine that slept for a while, and a clock that is set right by a little.
+            (hour, hour),
+            (-minute, 0),
+            // A clock that was set, in either direction.
+            (hour + minute + 1, minute),
+            (10 * year, minute),
+            (-year, minute),
+        ] {
+            let by_clock = at(40 * year + by_clock);
+            assert_eq!(end(by_clock, since, lasted), at(40 * year + ended));
         }
     }
 }
