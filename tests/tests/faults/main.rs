@@ -4,6 +4,7 @@
 #![cfg(target_os = "linux")]
 
 mod backup;
+mod clock;
 mod cuts;
 mod damage;
 mod disk;
