@@ -109,6 +109,9 @@ pub(crate) enum Command {
         /// Where the bundles go [default: people/ in the CA's folder]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
+        /// Hand out one zip a person, with the bundle and a page that says what it is
+        #[arg(long)]
+        zip: bool,
         /// Issue names that look like others, such as barnes and bames
         #[arg(long)]
         allow_lookalike: bool,

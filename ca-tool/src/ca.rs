@@ -1,8 +1,7 @@
 //! A CA's folder at work: makes it, issues from it, revokes, and keeps its list fresh.
 //!
-//! Every change holds the folder's lock and goes in one order: bundles are written under names
-//! that nobody can foresee, then the issuance is recorded, then the bundles get their names.
-//! A run that is cut short leaves a certificate that nobody has, never one that nobody knows of.
+//! Every change holds the folder's lock, and the index is where it happens: what is on its way when
+//! a run is cut short is finished by the next one if the index knows it, and undone if not.
 
 mod adoption;
 mod founding;
@@ -18,8 +17,9 @@ use rcgen::KeyPair;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
+use crate::delivery::{self, Outcome};
 use crate::error::{Error, io_error};
-use crate::folder::{self, Folder};
+use crate::folder::{self, Folder, Lock};
 use crate::index::Index;
 use crate::issuer::Issuer;
 use crate::os::Access;
@@ -29,7 +29,7 @@ use crate::register::{Register, TEXT_BYTES_MAX};
 pub use adoption::AdoptOptions;
 pub use founding::InitOptions;
 pub(crate) use issuance::end_of;
-pub use issuance::{Issuance, IssueOptions, Issued};
+pub use issuance::{Issuance, IssueOptions, Issued, Progress};
 pub use revocation::Revocation;
 pub(crate) use revocation::nobody;
 
@@ -106,6 +106,25 @@ impl Ca {
         let register = Register::new(folder, issuer.certificate().clone())
             .map_err(|error| Error::SelfCheck(error.to_string()))?;
         Ok(Self { register, issuer })
+    }
+
+    /// Keeps other runs away, and puts right what one that was cut short left. Who holds the lock
+    /// is the only one who writes, so the index is read here and not before.
+    fn lock(&self) -> Result<(Lock, Index), Error> {
+        let lock = self.folder.lock_files()?;
+        let index = self.index()?;
+        let Outcome { finished, removed } = delivery::settle(&self.folder, &index)?;
+        let folder = self.path().display();
+        for (files, what) in [
+            (finished, "delivered what it had recorded"),
+            (removed, "removed what it had not recorded"),
+        ] {
+            if files > 0 {
+                let noun = if files == 1 { "file" } else { "files" };
+                eprintln!("ca-tool: note: a run in {folder} was cut short; {what}: {files} {noun}");
+            }
+        }
+        Ok((lock, index))
     }
 
     fn write_index(&self, index: &Index) -> Result<(), Error> {

@@ -129,14 +129,19 @@ pub enum Error {
     /// The file is there already, and nothing is overwritten.
     #[error("{} is there already, and nothing is overwritten", .0.display())]
     Exists(PathBuf),
-    /// A certificate was recorded, but its bundle could not be put in its place.
-    #[error("the certificate of \"{name}\" is recorded, but {fault}")]
+    /// Certificates were recorded, but their bundles could not be put in their places yet.
+    #[error("the certificate of \"{name}\"{} is recorded, but {fault}", and_others(*.others))]
     NotDelivered {
         /// Whose it is.
         name: String,
+        /// How many others wait.
+        others: usize,
         /// What went wrong.
         fault: Box<Error>,
     },
+    /// A folder whose name cannot be written down, to find it again after a crash.
+    #[error("cannot write bundles to {}: its name is not UTF-8, or has a line end", .0.display())]
+    PlaceName(PathBuf),
     /// A revocation list's number that cannot be counted on from.
     #[error("cannot count on from the number in {}", .0.display())]
     ListNumber(PathBuf),
@@ -218,7 +223,7 @@ impl Error {
             }
             Error::Exists(_) => "move it away first, or choose another place with --out DIR",
             Error::NotDelivered { .. } => {
-                "revoke it with `ca-tool revoke NAME --reason superseded`, then issue it again"
+                "move it away; the next run of ca-tool that writes puts the bundle there"
             }
             Error::ListNumber(_) => "it should hold one hexadecimal number of at most 15 digits",
             Error::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
@@ -250,6 +255,13 @@ impl Error {
             Error::Problems(problems) => problems,
             _ => &[],
         }
+    }
+}
+
+fn and_others(others: usize) -> String {
+    match others {
+        0 => String::new(),
+        others => format!(" (and {others} others)"),
     }
 }
 

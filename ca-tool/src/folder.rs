@@ -58,8 +58,11 @@ impl Folder {
 
     /// Every certificate that was issued, under its serial number in OpenSSL's spelling.
     pub(crate) fn issued(&self, serial: &Serial) -> PathBuf {
-        self.certificates()
-            .join(format!("{}.pem", serial.to_string().to_uppercase()))
+        self.certificates().join(Self::issued_name(serial))
+    }
+
+    pub(crate) fn issued_name(serial: &Serial) -> String {
+        format!("{}.pem", serial.to_string().to_uppercase())
     }
 
     pub(crate) fn index(&self) -> PathBuf {
@@ -87,13 +90,18 @@ impl Folder {
         self.0.join("settings")
     }
 
+    /// Names the folders in which files wait for their names.
+    pub(crate) fn pending(&self) -> PathBuf {
+        self.0.join(".pending")
+    }
+
     fn lock_file(&self) -> PathBuf {
         self.0.join(".lock")
     }
 
     /// Keeps other runs away, and removes what those before left half done. Waits for one that is
     /// at work, but not for long.
-    pub(crate) fn lock(&self) -> Result<Lock, Error> {
+    pub(crate) fn lock_files(&self) -> Result<Lock, Error> {
         let path = self.lock_file();
         let file = os::open_lock(&path).map_err(io_error("open", &path))?;
         let start = Instant::now();
@@ -291,7 +299,7 @@ pub(crate) fn temporary_name(kind: &str) -> Result<String, Error> {
 }
 
 /// Whether [`temporary_name`] could have given this name.
-fn is_temporary(name: &str, kind: &str) -> bool {
+pub(crate) fn is_temporary(name: &str, kind: &str) -> bool {
     let random = name
         .strip_prefix('.')
         .and_then(|rest| rest.strip_prefix(kind))

@@ -10,15 +10,18 @@
 
 mod args;
 mod ca;
+mod delivery;
 mod error;
 mod folder;
 mod host;
 mod index;
 mod issuer;
 mod os;
+mod parcel;
 mod passphrase;
 mod plan;
 mod private_key;
+mod progress;
 mod reason;
 mod register;
 mod report;
@@ -26,10 +29,11 @@ mod roster;
 mod run;
 
 pub use args::Args;
-pub use ca::{AdoptOptions, Ca, InitOptions, Issuance, IssueOptions, Issued, Revocation};
+pub use ca::{AdoptOptions, Ca, InitOptions, Issuance, IssueOptions, Issued, Progress, Revocation};
 pub use error::{Error, Problem};
 pub use host::{Host, HostError, Reach};
 pub use index::Record;
+pub use parcel::Parcel;
 pub use passphrase::Passphrase;
 pub use plan::Skipped;
 pub use reason::Reason;

@@ -1,6 +1,6 @@
 //! Parses the command line, runs it, and gives the exit code: 0 done, 1 failed, 2 usage.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -20,6 +20,7 @@ fn main() -> ExitCode {
     let mut output = Output {
         results: &mut results,
         notes: &mut notes,
+        is_watched: io::stderr().is_terminal(),
     };
     let done = run(args, &mut output).and_then(|()| Ok(results.flush()?));
     let Err(error) = done else {

@@ -11,6 +11,8 @@ use crate::args::{Args, Command, Place};
 use crate::ca::{AdoptOptions, Ca, InitOptions, Issuance, IssueOptions, Issued, end_of};
 use crate::error::Error;
 use crate::host::Host;
+use crate::parcel::Parcel;
+use crate::progress::Bar;
 use crate::reason::Reason;
 use crate::register::Register;
 use crate::report::{self, Filter};
@@ -22,6 +24,8 @@ pub struct Output<'a> {
     pub results: &'a mut dyn Write,
     /// Everything else.
     pub notes: &'a mut dyn Write,
+    /// Whether somebody watches the notes on a terminal.
+    pub is_watched: bool,
 }
 
 /// Runs one command.
@@ -66,6 +70,7 @@ pub fn run(args: Args, output: &mut Output<'_>) -> Result<(), Error> {
             until,
             role,
             out,
+            zip,
             allow_lookalike,
             server,
         } => {
@@ -75,6 +80,7 @@ pub fn run(args: Args, output: &mut Output<'_>) -> Result<(), Error> {
                 out,
                 allow_lookalike,
                 server,
+                parcel: if zip { Parcel::Zip } else { Parcel::Bundle },
             };
             issue(place, names, (roster, id_column), &options, output)
         }
@@ -191,7 +197,12 @@ fn issue(
     if candidates.is_empty() {
         return note(output, "the roster names nobody");
     }
-    let issuance = ca.issue(&candidates, options)?;
+    let mut bar = Bar::new(output.is_watched);
+    let issuance = ca.issue_and_tell(&candidates, options, &mut |progress| {
+        bar.tell(progress, output.notes);
+    });
+    bar.clear(output.notes);
+    let issuance = issuance?;
     tell_issuance(&ca, &issuance, options, output)
 }
 
@@ -226,7 +237,7 @@ fn tell_issuance(
                 &format!("{id} has a certificate until {until}; skipped"),
             )?;
         }
-        let bundle = ca.people().join(format!("{id}.pem"));
+        let bundle = ca.people().join(options.parcel.file_name(id.as_str()));
         if options.out.is_none() && !bundle.exists() {
             let bundle = bundle.display();
             note(

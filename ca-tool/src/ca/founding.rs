@@ -144,7 +144,7 @@ impl Draft {
             lock: None,
         };
         folder::create_folder(&draft.folder)?;
-        draft.lock = Some(Folder::new(&draft.folder).lock()?);
+        draft.lock = Some(Folder::new(&draft.folder).lock_files()?);
         Ok(draft)
     }
 

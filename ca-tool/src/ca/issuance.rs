@@ -1,23 +1,24 @@
 //! Issues certificates, to people and to servers.
 //!
-//! Bundles are written under names that nobody can foresee, then the issuance is recorded, then
-//! the bundles get their names.
+//! Everything that may fail is done before the index is written; how what follows survives a run
+//! that is cut short is told in `delivery.rs`.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use pki::{Bundle, Serial};
 use time::{Date, OffsetDateTime};
-use wire::{ClientId, Role};
+use wire::Role;
 
 use super::Ca;
+use crate::delivery::{self, Delivery};
 use crate::error::{Error, Problem};
-use crate::folder::{self, Staged};
+use crate::folder::{self, Folder};
 use crate::host::{Host, Reach};
 use crate::index::{self, Index, Record};
 use crate::issuer::{Holder, Signed};
 use crate::os::Access;
+use crate::parcel::Parcel;
 use crate::plan::{Person, Plan, Skipped, Terms, plan};
 use crate::roster::Candidate;
 
@@ -34,6 +35,17 @@ pub struct IssueOptions {
     pub allow_lookalike: bool,
     /// Where the bundles say that the server is; `init` was told.
     pub server: Option<Reach>,
+    /// What each person is handed.
+    pub parcel: Parcel,
+}
+
+/// How far an issuance is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Steps that are done.
+    pub done: usize,
+    /// All steps.
+    pub of: usize,
 }
 
 /// What `issue` did.
@@ -73,7 +85,21 @@ impl Ca {
         candidates: &[Candidate],
         options: &IssueOptions,
     ) -> Result<Issuance, Error> {
-        self.issue_at(candidates, options, OffsetDateTime::now_utc())
+        self.issue_and_tell(candidates, options, &mut |_| {})
+    }
+
+    /// The same, and tells how far it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ca::issue`].
+    pub fn issue_and_tell(
+        &self,
+        candidates: &[Candidate],
+        options: &IssueOptions,
+        tell: &mut dyn FnMut(Progress),
+    ) -> Result<Issuance, Error> {
+        self.issue_at(candidates, options, OffsetDateTime::now_utc(), tell)
     }
 
     pub(super) fn issue_at(
@@ -81,6 +107,7 @@ impl Ca {
         candidates: &[Candidate],
         options: &IssueOptions,
         now: OffsetDateTime,
+        tell: &mut dyn FnMut(Progress),
     ) -> Result<Issuance, Error> {
         if candidates.is_empty() {
             return Err(Error::Nobody);
@@ -96,8 +123,7 @@ impl Ca {
             None => self.server()?,
         };
 
-        let _lock = self.folder.lock()?;
-        let mut index = self.index()?;
+        let (_lock, mut index) = self.lock()?;
         let terms = Terms {
             role: options.role,
             allow_lookalike: options.allow_lookalike,
@@ -105,7 +131,7 @@ impl Ca {
         let Plan { people, skipped } =
             plan(candidates, &index, terms, now).map_err(Error::Problems)?;
         let out = options.out.clone().unwrap_or_else(|| self.folder.people());
-        let places = find_places(&people, &out, &index)?;
+        let places = find_places(&people, &out, options.parcel, &index)?;
 
         let mut orders = Vec::new();
         let mut taken = index.serials();
@@ -117,19 +143,22 @@ impl Ca {
             if let Some(name) = &person.full_name {
                 record.set_note(index::NAME, name);
             }
+            let bundle = self.bundle_text(holder, &signed, server.as_deref());
+            let id = person.id.as_str();
             orders.push(Order {
-                name: person.id.to_string(),
+                name: id.to_owned(),
                 record,
-                text: self.bundle_text(holder, &signed, server.as_deref()),
+                bytes: options.parcel.pack(id, self.issuer.name(), bundle),
                 certificate: signed.certificate,
                 place,
             });
-        }
-        if !orders.is_empty() {
-            folder::create_folder(&out)?;
+            tell(Progress {
+                done: orders.len(),
+                of: people.len() * STEPS,
+            });
         }
         Ok(Issuance {
-            issued: self.deliver(&mut index, orders)?,
+            issued: self.deliver(&mut index, orders, &out, tell)?,
             skipped,
             clamped: (until < wanted).then_some(until),
         })
@@ -145,8 +174,7 @@ impl Ca {
         let first = hosts.first().ok_or(Error::Nobody)?;
         let name = format!("server-{}.pem", first.file_stem());
         let bundle = self.folder.path().join(name);
-        let _lock = self.folder.lock()?;
-        let mut index = self.index()?;
+        let (_lock, mut index) = self.lock()?;
         let now = OffsetDateTime::now_utc();
         self.deliver_server(&mut index, &deduplicate(hosts.to_vec()), bundle, now)
     }
@@ -167,45 +195,82 @@ impl Ca {
         let order = Order {
             name: hosts[0].to_string(),
             record: self.record(holder, &signed),
-            text: self.bundle_text(holder, &signed, None),
+            bytes: self.bundle_text(holder, &signed, None).into_bytes(),
             certificate: signed.certificate,
-            place: BundlePlace { bundle, old: None },
+            place: BundlePlace {
+                bundle: bundle.clone(),
+                old: Vec::new(),
+            },
         };
-        let mut issued = self.deliver(index, vec![order])?;
+        let out = folder::parent(&bundle);
+        let mut issued = self.deliver(index, vec![order], out, &mut |_| {})?;
         Ok(issued.pop().expect("one order, one bundle"))
     }
 
-    /// Records all orders, then lets their bundles be seen.
-    fn deliver(&self, index: &mut Index, orders: Vec<Order>) -> Result<Vec<Issued>, Error> {
+    /// Records all orders, then lets their bundles be seen in `out`.
+    fn deliver(
+        &self,
+        index: &mut Index,
+        orders: Vec<Order>,
+        out: &Path,
+        tell: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<Issued>, Error> {
         if orders.is_empty() {
             return Ok(Vec::new());
         }
-        let mut bundles = Vec::new();
-        let mut certificates = Vec::new();
+        folder::create_folder(out)?;
+        let people = orders.len();
+        let mut delivery = Delivery::begin(&self.folder, &[&self.folder.certificates(), out])?;
         for order in &orders {
-            bundles.push(Staged::write(
-                &order.place.bundle,
-                order.text.as_bytes(),
+            let serial = &order.record.serial;
+            delivery.add(
+                OUT,
+                serial,
+                order.place.name(),
+                order.bytes.clone(),
                 Access::Private,
-            )?);
-            certificates.push(Staged::write(
-                &self.folder.issued(&order.record.serial),
-                order.certificate.as_bytes(),
+            );
+            delivery.add(
+                CERTIFICATES,
+                serial,
+                &Folder::issued_name(serial),
+                order.certificate.clone().into_bytes(),
                 Access::Public,
-            )?);
+            );
         }
-        for certificate in certificates {
-            certificate.publish()?;
-        }
+        delivery.write(|files| {
+            tell(Progress {
+                done: people + files,
+                of: people * STEPS,
+            });
+        })?;
         for order in &orders {
             index.push(order.record.clone());
         }
         self.write_index(index)?;
-        orders
-            .into_iter()
-            .zip(bundles)
-            .map(|(order, bundle)| order.publish(bundle))
-            .collect()
+        delivery.recorded();
+        let mut issued = Vec::new();
+        let mut waiting = Vec::new();
+        for order in orders {
+            let name = order.name.clone();
+            match order.publish(&delivery) {
+                Ok(done) => issued.push(done),
+                Err(fault) => waiting.push((name, fault)),
+            }
+            tell(Progress {
+                done: people * (STEPS - 1) + issued.len() + waiting.len(),
+                of: people * STEPS,
+            });
+        }
+        delivery.end()?;
+        match waiting.pop() {
+            None => Ok(issued),
+            Some((name, fault)) => Err(Error::NotDelivered {
+                name,
+                others: waiting.len(),
+                fault: Box::new(fault),
+            }),
+        }
     }
 
     fn record(&self, holder: Holder<'_>, signed: &Signed) -> Record {
@@ -245,39 +310,50 @@ impl Ca {
     }
 }
 
+/// Signing, writing two files, and giving the bundle its name.
+const STEPS: usize = 4;
+/// The first destination of a delivery.
+const CERTIFICATES: usize = 0;
+/// The second one.
+const OUT: usize = 1;
+
 /// A certificate that is signed, and what remains to be done with it.
 struct Order {
     name: String,
     record: Record,
     certificate: String,
-    text: String,
+    bytes: Vec<u8>,
     place: BundlePlace,
 }
 
-/// Where a bundle goes, and where the one goes that lies there.
+/// Where a bundle goes, and where those go that lie there.
 struct BundlePlace {
     bundle: PathBuf,
-    old: Option<PathBuf>,
+    old: Vec<(PathBuf, PathBuf)>,
+}
+
+impl BundlePlace {
+    fn name(&self) -> &str {
+        let name = self.bundle.file_name().and_then(|name| name.to_str());
+        name.expect("a bundle's name is made of a person's, or a host's")
+    }
 }
 
 impl Order {
-    fn publish(self, bundle: Staged) -> Result<Issued, Error> {
-        let Self { name, place, .. } = self;
-        let not_delivered = |fault| Error::NotDelivered {
-            name: name.clone(),
-            fault: Box::new(fault),
-        };
-        if let Some(old) = &place.old {
-            folder::create_folder(folder::parent(old)).map_err(not_delivered)?;
-            folder::rename_new(&place.bundle, old).map_err(not_delivered)?;
+    fn publish(self, delivery: &Delivery<'_>) -> Result<Issued, Error> {
+        let Self { record, place, .. } = self;
+        let serial = &record.serial;
+        delivery.publish(CERTIFICATES, serial, &Folder::issued_name(serial))?;
+        for (bundle, old) in &place.old {
+            delivery::move_old(bundle, old)?;
         }
-        let bundle = bundle.publish().map_err(not_delivered)?;
+        delivery.publish(OUT, serial, place.name())?;
         Ok(Issued {
-            name,
-            bundle,
-            serial: self.record.serial,
-            not_after: self.record.not_after,
-            moved: place.old,
+            name: self.name,
+            bundle: place.bundle,
+            serial: record.serial,
+            not_after: record.not_after,
+            moved: place.old.into_iter().map(|(_, old)| old).next(),
         })
     }
 }
@@ -293,51 +369,36 @@ impl Person {
 }
 
 /// Finds out where each bundle goes, before any is written.
-fn find_places(people: &[Person], out: &Path, index: &Index) -> Result<Vec<BundlePlace>, Error> {
+fn find_places(
+    people: &[Person],
+    out: &Path,
+    parcel: Parcel,
+    index: &Index,
+) -> Result<Vec<BundlePlace>, Error> {
     let (mut places, mut problems) = (Vec::new(), Vec::new());
     for person in people {
-        let bundle = out.join(format!("{}.pem", person.id));
-        match find_old(&bundle, &person.id, index) {
-            Ok(old) => places.push(BundlePlace { bundle, old }),
+        let id = person.id.as_str();
+        let bundle = out.join(parcel.file_name(id));
+        let mut old = Vec::new();
+        match delivery::old_place(&bundle, index) {
+            Ok(place) => old.extend(place.map(|place| (bundle.clone(), place))),
             Err(what) => problems.push(Problem {
                 place: person.place.to_string(),
                 what,
             }),
         }
+        // An old bundle of the other kind would be taken for a new one.
+        let other = out.join(parcel.other().file_name(id));
+        if let Ok(Some(place)) = delivery::old_place(&other, index) {
+            old.push((other, place));
+        }
+        places.push(BundlePlace { bundle, old });
     }
     if problems.is_empty() {
         Ok(places)
     } else {
         Err(Error::Problems(problems))
     }
-}
-
-/// Where to put what lies in a bundle's place: only this person's bundle of a certificate that is
-/// over is ever moved.
-fn find_old(bundle: &Path, id: &ClientId, index: &Index) -> Result<Option<PathBuf>, String> {
-    let in_the_way = |why: &str| {
-        let bundle = bundle.display();
-        Err(format!(
-            "{bundle} is there already{why}; nothing is overwritten"
-        ))
-    };
-    match fs::symlink_metadata(bundle) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(format!("cannot look at {}: {error}", bundle.display())),
-        Ok(there) if !there.is_file() => return in_the_way(", and is no plain file"),
-        Ok(_) => {}
-    }
-    let Ok(old) = Bundle::read(bundle) else {
-        return in_the_way("");
-    };
-    let serial = old.certificate().serial;
-    // Who has a certificate that is good was skipped, so theirs is one that is over.
-    let theirs = index.find(&serial).and_then(|record| record.person());
-    if theirs.is_none_or(|(person, _)| person != *id) {
-        return in_the_way("");
-    }
-    let name = format!("{id}-{}.pem", serial.to_string().to_uppercase());
-    Ok(Some(folder::parent(bundle).join("old").join(name)))
 }
 
 pub(super) fn deduplicate(hosts: Vec<Host>) -> Vec<Host> {

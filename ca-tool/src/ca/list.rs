@@ -30,9 +30,8 @@ impl Ca {
         if !self.list_is_due(&self.index()?, now)? {
             return Ok(false);
         }
-        let _lock = self.folder.lock()?;
         // Another run may have signed it while this one waited.
-        let index = self.index()?;
+        let (_lock, index) = self.lock()?;
         let due = self.list_is_due(&index, now)?;
         if due {
             self.sign_list(&index, now)?;

@@ -28,8 +28,7 @@ impl Ca {
     /// When a name is unknown, or the list cannot be written.
     pub fn revoke(&self, names: &[String], reason: Reason) -> Result<Revocation, Error> {
         let now = OffsetDateTime::now_utc();
-        let _lock = self.folder.lock()?;
-        let mut index = self.index()?;
+        let (_lock, mut index) = self.lock()?;
         let ids = known(names, &index)?;
         let people: Vec<_> = ids
             .into_iter()

@@ -32,8 +32,13 @@ fn unasked(_key: &Path) -> Result<Passphrase, Error> {
 }
 
 fn issue(ca: &Ca, name: &str, now: OffsetDateTime) -> Issuance {
-    ca.issue_at(&Candidate::named([name]), &IssueOptions::default(), now)
-        .expect("a certificate")
+    ca.issue_at(
+        &Candidate::named([name]),
+        &IssueOptions::default(),
+        now,
+        &mut |_| {},
+    )
+    .expect("a certificate")
 }
 
 fn list(ca: &Ca, now: OffsetDateTime) -> RevocationList {
@@ -242,7 +247,7 @@ fn a_day_that_is_over_is_refused() {
             until: Some(until),
             ..IssueOptions::default()
         };
-        ca.issue_at(&Candidate::named(["alice"]), &options, NOW)
+        ca.issue_at(&Candidate::named(["alice"]), &options, NOW, &mut |_| {})
     };
     let yesterday = end_of(NOW.date()) - days(1);
     assert!(matches!(until(yesterday), Err(Error::Past(_))));

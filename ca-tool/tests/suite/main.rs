@@ -2,6 +2,7 @@
 
 mod adoption;
 mod certificates;
+mod deliveries;
 mod openssl;
 mod passphrase;
 mod people;

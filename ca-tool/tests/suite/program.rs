@@ -215,58 +215,6 @@ fn a_folder_in_use_is_waited_for_and_then_refused() {
 }
 
 #[test]
-fn what_a_killed_run_left_is_removed_by_the_next_and_nothing_else() {
-    let w = World::new();
-    let people = w.ca.people();
-    let temporary = || {
-        let entries = fs::read_dir(&people).expect("a folder");
-        let names = entries.map(|entry| entry.expect("an entry").file_name());
-        names.filter(|name| name.to_string_lossy().ends_with(".tmp"))
-    };
-    let class: String = (0..300).map(|n| format!("s{n:03}\n")).collect();
-    fs::write(w.path("class.csv"), format!("id\n{class}")).expect("written");
-    let mut issuing = w
-        .command(&["issue", "--roster", "class.csv"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it runs");
-    while temporary().count() < 5 {
-        assert!(issuing.try_wait().expect("a child").is_none(), "it ended");
-        std::thread::yield_now();
-    }
-    issuing.kill().expect("killed");
-    issuing.wait().expect("it ends");
-    let keys = temporary().count();
-    assert!(keys >= 5, "{keys}");
-
-    // Somebody else's: a folder of that name, and a file of another.
-    let digits = "0123456789abcdef01234567";
-    let others = [
-        people.join(".notes.tmp"),
-        people.join(format!("{digits}.tmp")),
-    ];
-    for other in &others {
-        fs::write(other, "mine").expect("written");
-    }
-    let folder = people.join(format!(".{digits}.tmp"));
-    fs::create_dir(&folder).expect("made");
-
-    let output = w.run(&["issue", "zoe"]);
-    assert!(output.status.success(), "{}", stderr(&output));
-    let note = "temporary files that a run which was cut short left in ca\n";
-    assert!(stderr(&output).contains(note), "{}", stderr(&output));
-    assert_eq!(temporary().count(), 3, "those of others");
-    assert!(folder.is_dir());
-    for other in &others {
-        assert_eq!(fs::read(other).expect("a file"), b"mine");
-    }
-    w.admit(&people.join("zoe.pem")).expect("admitted");
-    let again = w.run(&["issue", "zed"]);
-    assert!(!stderr(&again).contains("temporary"), "{}", stderr(&again));
-}
-
-#[test]
 fn every_run_that_writes_removes_what_was_left() {
     let w = World::new();
     w.issue("alice");

@@ -1,0 +1,102 @@
+//! What a person is handed: a bundle, or a zip with the bundle in it.
+
+use std::fs;
+use std::io::{Cursor, Read as _, Write as _};
+use std::path::Path;
+
+use pki::{Bundle, Serial};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
+
+/// A file for one person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Parcel {
+    /// The bundle as it is.
+    #[default]
+    Bundle,
+    /// A zip that holds the bundle and a page that says what it is: what a learning platform
+    /// hands out.
+    Zip,
+}
+
+/// A bundle is far smaller.
+const BUNDLE_BYTES_MAX: u64 = 1 << 20;
+
+impl Parcel {
+    /// The name of a person's file.
+    pub(crate) fn file_name(self, id: &str) -> String {
+        match self {
+            Parcel::Bundle => format!("{id}.pem"),
+            Parcel::Zip => format!("{id}.zip"),
+        }
+    }
+
+    /// The other kind.
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Parcel::Bundle => Parcel::Zip,
+            Parcel::Zip => Parcel::Bundle,
+        }
+    }
+
+    /// The bytes of that file.
+    pub(crate) fn pack(self, id: &str, room: &str, bundle: String) -> Vec<u8> {
+        match self {
+            Parcel::Bundle => bundle.into_bytes(),
+            Parcel::Zip => zip_of(&[
+                (&format!("{id}.pem"), &bundle),
+                ("README.txt", &page(id, room)),
+            ])
+            .expect("a zip of two short texts fits into memory"),
+        }
+    }
+}
+
+fn page(id: &str, room: &str) -> String {
+    format!(
+        "{id}.pem is your certificate for \"{room}\", and its private key.\r\n\
+         Who has it can speak as you: keep it to yourself.\r\n\r\n\
+         Enter the room with:  client --cert {id}.pem\r\n"
+    )
+}
+
+fn zip_of(files: &[(&str, &str)]) -> zip::result::ZipResult<Vec<u8>> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    // Keys do not get smaller.
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Stored)
+        .unix_permissions(0o600);
+    for (name, text) in files {
+        zip.start_file(*name, options)?;
+        zip.write_all(text.as_bytes())?;
+    }
+    Ok(zip.finish()?.into_inner())
+}
+
+/// The number of the certificate in a person's file, of either kind.
+pub(crate) fn serial_in(path: &Path) -> Option<Serial> {
+    if let Ok(bundle) = Bundle::read(path) {
+        return Some(bundle.certificate().serial);
+    }
+    let mut zip = ZipArchive::new(fs::File::open(path).ok()?).ok()?;
+    let name = format!("{}.pem", path.file_stem()?.to_str()?);
+    let mut bytes = Vec::new();
+    let file = zip.by_name(&name).ok()?;
+    file.take(BUNDLE_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+    Some(Bundle::parse(&bytes, path).ok()?.certificate().serial)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zip_that_is_no_zip_has_no_serial() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("alice.zip");
+        for bytes in [&b""[..], b"PK\x03\x04", b"PK\x05\x06\0\0\0\0\0\0\0\0"] {
+            fs::write(&path, bytes).expect("written");
+            assert_eq!(serial_in(&path), None);
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Bundles reach the place where they are wanted, also after a run that was killed on the way.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use ca_tool::{Candidate, IssueOptions, Parcel, Reason};
+use pki::Bundle;
+
+use crate::{World, snapshot, stderr, stdout};
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let names = entries.map(|entry| entry.expect("an entry").file_name());
+    let mut names: Vec<_> = names.map(|n| n.to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// The folder in which files wait for their names.
+fn room_in(folder: &Path) -> Option<PathBuf> {
+    let entries = fs::read_dir(folder).ok()?;
+    let mut paths = entries.flatten().map(|entry| entry.path());
+    paths.find(|path| path.extension().is_some_and(|e| e == "tmp"))
+}
+
+#[test]
+fn what_a_killed_run_left_in_another_folder_is_removed_by_the_next_and_nothing_else() {
+    let w = World::new();
+    let out = w.path("out");
+    let class: String = (0..300).map(|n| format!("s{n:03}\n")).collect();
+    fs::write(w.path("class.txt"), class).expect("written");
+    let mut issuing = w
+        .command(&["issue", "--roster", "class.txt", "--out", "out"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it runs");
+    while room_in(&out).is_none_or(|room| fs::read_dir(room).map_or(0, Iterator::count) < 5) {
+        assert!(issuing.try_wait().expect("a child").is_none(), "it ended");
+        std::thread::yield_now();
+    }
+    issuing.kill().expect("killed");
+    issuing.wait().expect("it ends");
+    let room = room_in(&out).expect("what it left");
+    let keys = fs::read_dir(&room).expect("a folder").count();
+    assert!(keys >= 5, "{keys}");
+    assert_eq!(w.ca.list().expect("a database").len(), 1, "the server's");
+
+    // Somebody else's, of another run's name and of none.
+    let others = [".0123456789abcdef01234567.tmp", ".notes.tmp"];
+    for other in others {
+        fs::create_dir(out.join(other)).expect("made");
+        fs::write(out.join(other).join("mine"), "mine").expect("written");
+    }
+    let output = w.run(&["issue", "zoe"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let said = stderr(&output);
+    let note = "was cut short; removed what it had not recorded: ";
+    assert!(said.contains(note), "{said}");
+    assert_eq!(names(&out), others);
+    assert!(!w.ca.path().join(".pending").exists());
+    let again = w.run(&["issue", "zed"]);
+    assert!(!stderr(&again).contains("cut short"), "{}", stderr(&again));
+}
+
+/// What a run leaves that is killed after it wrote the index and before its bundles have their
+/// names: the place of one is taken for a moment.
+fn cut_short(w: &World, name: &str) -> PathBuf {
+    let place = w.path("out").join(format!("{name}.pem"));
+    fs::create_dir_all(w.path("out")).expect("made");
+    let before = w.ca.path().join("index.txt");
+    let before = fs::read(before).expect("an index");
+    w.run(&["issue", name, "--out", "out"]);
+    let after = fs::read(w.ca.path().join("index.txt")).expect("an index");
+    assert_ne!(before, after);
+    let serial = Bundle::read(&place).expect("a bundle").certificate().serial;
+    let serial = serial.to_string().to_uppercase();
+    let room = ".0123456789abcdef01234567.tmp";
+    fs::create_dir(w.path("out").join(room)).expect("made");
+    let waiting = w
+        .path("out")
+        .join(room)
+        .join(format!("{serial}-{name}.pem"));
+    fs::rename(&place, &waiting).expect("moved");
+    let line = w.path("out").join(room);
+    fs::write(
+        w.ca.path().join(".pending"),
+        format!("{}\n", line.display()),
+    )
+    .expect("written");
+    waiting
+}
+
+#[test]
+fn what_a_killed_run_had_recorded_is_delivered_by_the_next() {
+    let w = World::new();
+    cut_short(&w, "alice");
+    let output = w.run(&["issue", "alice", "--out", "out"]);
+    let said = stderr(&output);
+    assert!(
+        said.contains("delivered what it had recorded: 1 file\n"),
+        "{said}"
+    );
+    assert!(said.contains("alice has a certificate until"), "{said}");
+    w.admit(&w.path("out/alice.pem")).expect("admitted");
+    assert_eq!(names(&w.path("out")), ["alice.pem"]);
+}
+
+#[test]
+fn a_bundle_whose_place_is_taken_waits_until_it_is_free() {
+    let w = World::new();
+    let waiting = cut_short(&w, "alice");
+    let place = w.path("out/alice.pem");
+    fs::write(&place, "mine").expect("written");
+    let output = w.run(&["issue", "bob"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("is there already"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(fs::read(&place).expect("a file"), b"mine");
+    assert!(waiting.exists());
+
+    fs::remove_file(&place).expect("removed");
+    assert!(w.run(&["issue", "carol"]).status.success());
+    w.admit(&place).expect("admitted");
+    assert!(!waiting.exists());
+}
+
+#[test]
+fn a_bundle_that_waits_and_is_revoked_is_removed() {
+    let w = World::new();
+    let waiting = cut_short(&w, "alice");
+    fs::write(w.path("out/alice.pem"), "mine").expect("written");
+    w.ca.revoke(&["alice".to_owned()], Reason::KeyCompromise)
+        .expect("revoked");
+    assert!(waiting.exists(), "it was good until then");
+    assert!(w.run(&["issue", "bob"]).status.success());
+    assert!(!waiting.exists());
+}
+
+#[test]
+fn half_of_a_rename_is_made_a_whole_one() {
+    let w = World::new();
+    // Both names are there, as between the two halves of a rename.
+    let waiting = cut_short(&w, "alice");
+    let place = w.path("out/alice.pem");
+    fs::hard_link(&waiting, &place).expect("linked");
+    assert!(w.run(&["issue", "x1"]).status.success());
+    assert_eq!(names(&w.path("out")), ["alice.pem"]);
+    w.admit(&place).expect("admitted");
+    // An empty file keeps the place, on file systems without hard links.
+    cut_short(&w, "bob");
+    fs::write(w.path("out/bob.pem"), "").expect("written");
+    assert!(w.run(&["issue", "x2"]).status.success());
+    w.admit(&w.path("out/bob.pem")).expect("admitted");
+    assert_eq!(names(&w.path("out")), ["alice.pem", "bob.pem"]);
+}
+
+#[test]
+fn what_a_stick_holds_that_is_not_there_is_not_forgotten() {
+    let w = World::new();
+    cut_short(&w, "alice");
+    fs::rename(w.path("out"), w.path("unplugged")).expect("moved");
+    for name in ["bob", "carol"] {
+        let output = w.run(&["issue", name]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert!(
+            stderr(&output).contains("cannot be reached"),
+            "{}",
+            stderr(&output)
+        );
+    }
+    fs::rename(w.path("unplugged"), w.path("out")).expect("moved");
+    assert!(w.run(&["issue", "dave"]).status.success());
+    w.admit(&w.path("out/alice.pem")).expect("admitted");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pending_folder_that_is_a_link_or_has_another_name_is_left_alone() {
+    let w = World::new();
+    let elsewhere = w.path("elsewhere");
+    fs::create_dir(&elsewhere).expect("made");
+    fs::write(elsewhere.join("4A01-alice.pem"), "mine").expect("written");
+    let link = w.path(".0123456789abcdef01234567.tmp");
+    std::os::unix::fs::symlink(&elsewhere, &link).expect("linked");
+    let pending = format!("{}\n{}\n", link.display(), elsewhere.display());
+    fs::write(w.ca.path().join(".pending"), pending).expect("written");
+    assert!(w.run(&["issue", "bob"]).status.success());
+    assert!(link.is_symlink());
+    assert_eq!(names(&elsewhere), ["4A01-alice.pem"]);
+}
+
+#[test]
+fn a_zip_a_person_holds_the_bundle_and_a_page() {
+    let w = World::new();
+    fs::write(w.path("class.csv"), "id\nalice\n张三\n").expect("written");
+    let zips = ["issue", "--roster", "class.csv", "--zip", "--out", "out"];
+    let issued = w.run(&zips);
+    assert!(issued.status.success(), "{}", stderr(&issued));
+    assert_eq!(names(&w.path("out")), ["alice.zip", "张三.zip"]);
+    assert!(stdout(&issued).contains("out/alice.zip") || cfg!(windows));
+    // Python reads it, where there is one.
+    let script = "import sys, zipfile\nz = zipfile.ZipFile(sys.argv[1])\n\
+                  assert z.testzip() is None\nprint(z.namelist())\n\
+                  z.extractall('there')";
+    let python = Command::new("python3")
+        .current_dir(w.above.path())
+        .args(["-c", script, "out/张三.zip"])
+        .output();
+    if let Ok(python) = python {
+        assert!(python.status.success(), "{}", stderr(&python));
+        assert_eq!(stdout(&python).trim(), "['张三.pem', 'README.txt']");
+        w.admit(&w.path("there/张三.pem")).expect("admitted");
+        let page = fs::read_to_string(w.path("there/README.txt")).expect("a page");
+        assert!(page.contains("client --cert 张三.pem"), "{page}");
+    }
+
+    // Who was revoked gets a new one, and the old one is put away; so is one of the other kind.
+    w.ca.revoke(&["alice".to_owned()], Reason::Superseded)
+        .expect("revoked");
+    let bundles = ["issue", "alice", "--out", "out"];
+    assert!(w.run(&bundles).status.success());
+    assert_eq!(names(&w.path("out")), ["alice.pem", "old", "张三.zip"]);
+    w.ca.revoke(&["alice".to_owned()], Reason::Superseded)
+        .expect("revoked");
+    let again = w.run(&zips);
+    assert!(again.status.success(), "{}", stderr(&again));
+    assert_eq!(names(&w.path("out")), ["alice.zip", "old", "张三.zip"]);
+    assert_eq!(names(&w.path("out/old")).len(), 2);
+    // What is no zip of hers is not moved.
+    w.ca.revoke(&["alice".to_owned()], Reason::Superseded)
+        .expect("revoked");
+    fs::write(w.path("out/alice.zip"), "mine").expect("written");
+    let before = snapshot(w.above.path());
+    assert_eq!(w.run(&zips).status.code(), Some(1));
+    assert_eq!(snapshot(w.above.path()), before);
+}
+
+#[test]
+fn how_far_it_is_is_told_from_the_first_to_the_last() {
+    let w = World::new();
+    let mut told = Vec::new();
+    let names = (0..40).map(|number| format!("s{number:02}"));
+    let options = IssueOptions {
+        parcel: Parcel::Bundle,
+        ..IssueOptions::default()
+    };
+    w.ca.issue_and_tell(&Candidate::named(names), &options, &mut |progress| {
+        told.push(progress);
+    })
+    .expect("issued");
+    assert!(told.is_sorted_by_key(|progress| progress.done), "{told:?}");
+    assert!(told.iter().all(|progress| progress.done <= progress.of));
+    let last = told.last().expect("something was told");
+    assert_eq!(last.done, last.of);
+    assert!(told.len() > 80);
+}
