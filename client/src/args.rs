@@ -1,5 +1,6 @@
 //! The command line as it is typed, and the configuration as it is true.
 
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use crate::failure::{Exit, Failure};
 use crate::form::Form;
 use crate::outbox::Since;
 use crate::target::{Target, TargetError};
+use crate::ui::{Bell, Theme};
 
 /// Enter a room with your certificate, say what stands on standard input, show what is said.
 #[derive(Debug, Parser)]
@@ -22,9 +24,9 @@ pub struct Args {
     /// The server; without it, the one that the certificate's file names
     #[arg(long, value_name = "HOST[:PORT]")]
     pub server: Option<String>,
-    /// How much of what was said before is shown: none, the last N entries, or everything
-    #[arg(long, value_name = "head|N|all", default_value = "head", value_parser = parse_since)]
-    pub since: Since,
+    /// How much of what was said before is shown: none, the last N entries, or everything [default: 200 on a terminal, else head]
+    #[arg(long, value_name = "head|N|all", value_parser = parse_since)]
+    pub since: Option<Since>,
     /// Try for so long to come back when the connection is lost; 0 for not at all [default: for ever]
     #[arg(long, value_name = "SECONDS")]
     pub give_up_after: Option<u64>,
@@ -43,6 +45,15 @@ pub struct Args {
     /// Plain lines also on a terminal
     #[arg(long, action = ArgAction::SetTrue)]
     pub plain: bool,
+    /// The colours of the window [default: dark, or none where NO_COLOR is set]
+    #[arg(long, value_name = "THEME")]
+    pub theme: Option<Theme>,
+    /// When the window's bell rings
+    #[arg(long, value_name = "WHEN", default_value = "mention")]
+    pub bell: Bell,
+    /// Show [ID], not [ID@IP], in the window, as F9 does
+    #[arg(long)]
+    pub short: bool,
 }
 
 const EXITS: &str = "\
@@ -66,6 +77,14 @@ pub struct Config {
     pub give_up_after: Option<Duration>,
     /// The form of the output.
     pub form: Form,
+    /// Whether there is a window, and not lines.
+    pub has_window: bool,
+    /// The colours of the window.
+    pub theme: Theme,
+    /// When its bell rings.
+    pub bell: Bell,
+    /// Whether stamps in it are without addresses.
+    pub is_short: bool,
     /// How times are shown.
     pub clock: Clock,
     /// What should be told before anything else.
@@ -85,10 +104,18 @@ impl Args {
             hint: error.hint().map(str::to_owned),
             may_pass: false,
         })?;
+        let has_window = self.has_window();
         let target = target(self.server.as_deref(), &bundle, &self.cert)?;
         Ok(Config {
             target,
-            since: self.since,
+            since: self.since.unwrap_or(match has_window {
+                true => Since::Last(WINDOW_ENTRIES),
+                false => Since::Head,
+            }),
+            has_window,
+            theme: self.theme.unwrap_or_else(default_theme),
+            bell: self.bell,
+            is_short: self.short,
             give_up_after: self.give_up_after.map(Duration::from_secs),
             form: self.form(),
             clock: if self.utc {
@@ -101,6 +128,12 @@ impl Args {
         })
     }
 
+    /// A window needs a terminal on both sides, and lines in its own form.
+    fn has_window(&self) -> bool {
+        let on_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+        on_terminal && !self.plain && self.form() == Form::Stamped
+    }
+
     fn form(&self) -> Form {
         match (self.bare, self.raw, self.json) {
             (true, _, _) => Form::Bare,
@@ -108,6 +141,17 @@ impl Args {
             (_, _, true) => Form::Json,
             _ => Form::Stamped,
         }
+    }
+}
+
+/// What the window shows of what was said before.
+const WINDOW_ENTRIES: u64 = 200;
+
+/// See <https://no-color.org>: set, and not empty.
+fn default_theme() -> Theme {
+    match std::env::var_os("NO_COLOR") {
+        Some(set) if !set.is_empty() => Theme::None,
+        _ => Theme::Dark,
     }
 }
 

@@ -18,10 +18,10 @@ mod stay;
 mod target;
 mod terminal;
 mod typed;
-mod ui;
 
 pub mod limits;
 pub mod plain;
+pub mod ui;
 
 pub use args::{Args, Config};
 pub use clock::Clock;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use client::{Args, Exit, plain, tell};
+use client::{Args, Exit, plain, tell, ui};
 use tokio_util::sync::CancellationToken;
 
 fn main() -> ExitCode {
@@ -25,7 +25,11 @@ fn main() -> ExitCode {
     let exit = runtime.block_on(async {
         let leave = CancellationToken::new();
         tokio::spawn(hear_signals(leave.clone()));
-        plain::run(config, leave).await
+        if config.has_window {
+            ui::run(config, leave).await
+        } else {
+            plain::run(config, leave).await
+        }
     });
     // Standard input may be in the middle of a read that never ends.
     runtime.shutdown_background();

@@ -79,7 +79,10 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
 
 /// The first time in. Only a server that asks for it is waited for: who mistyped the host wants to
 /// know at once.
-async fn enter(door: &mut Door, give_up_after: Option<Duration>) -> Result<Connected, Failure> {
+pub(crate) async fn enter(
+    door: &mut Door,
+    give_up_after: Option<Duration>,
+) -> Result<Connected, Failure> {
     let begin = Instant::now();
     let mut pauses = Pauses::default();
     loop {

@@ -1,7 +1,310 @@
-//! The room in the terminal.
+//! The room in the terminal: the full-screen client.
+//!
+//! One thin loop around a pure [`App`](app::App): it takes what happens (keys, events of the link,
+//! time), lets the app decide, does what follows, and draws at most sixty times a second. The
+//! connection is the same as in the plain mode.
 
-#[allow(
-    dead_code,
-    reason = "the window that it stands in is not drawn yet; its tests write in it"
-)]
+mod app;
 mod editor;
+mod layout;
+mod rows;
+mod screen;
+mod theme;
+mod timeline;
+mod view;
+
+use std::io;
+use std::time::{Duration, Instant, SystemTime};
+
+use crossterm::event::Event as TerminalEvent;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::Config;
+use crate::connect::Connected;
+use crate::failure::{Exit, Failure};
+use crate::link::End;
+use crate::outbox::{Event, Gone, Handle, Place, open};
+use crate::plain::{enter, report};
+use crate::stay::{Door, Left, Stay};
+use crate::terminal::tell;
+
+pub use app::Bell;
+pub use theme::Theme;
+
+use app::{App, Choices, Effect, Facts, Happened, Out};
+use screen::Screen;
+
+/// From one frame to the next, at the least.
+const FRAME_INTERVAL: Duration = Duration::from_micros(16_667);
+
+/// What counts down is drawn so often.
+const TICK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Keys that wait for the app; a paste is one event, so these are what a person can type ahead.
+const KEYS_MAX: usize = 256;
+
+/// Events of the link that are taken between two looks at the keys.
+const EVENTS_AT_ONCE: usize = 256;
+
+const SECONDS_A_DAY: u64 = 24 * 60 * 60;
+
+/// Runs until the person leaves, or `leave` is cancelled.
+pub async fn run(config: Config, leave: CancellationToken) -> Exit {
+    for warning in &config.warnings {
+        tell(warning);
+    }
+    let choices = Choices {
+        theme: config.theme,
+        bell: config.bell,
+        is_short: config.is_short,
+        clock: config.clock.clone(),
+    };
+    let mut door = Door {
+        bundle: config.bundle,
+        target: config.target,
+        clock: config.clock,
+    };
+    let connected = tokio::select! {
+        connected = enter(&mut door, config.give_up_after) => match connected {
+            Ok(connected) => connected,
+            Err(failure) => return report(&failure),
+        },
+        // Nothing was said yet, so nothing is lost.
+        () = leave.cancelled() => return Exit::Done,
+    };
+    let (handle, outbox, events) = match open(config.since, false) {
+        Ok(opened) => opened,
+        Err(error) => {
+            tell(&format!(
+                "error: this system has no random numbers: {error}"
+            ));
+            return Exit::Other;
+        }
+    };
+    let facts = facts(&door, &connected);
+    let mut screen = match Screen::open() {
+        Ok(screen) => screen,
+        Err(error) => {
+            tell(&format!("error: cannot draw on this terminal: {error}"));
+            tell("hint: --plain prints lines instead");
+            return Exit::Other;
+        }
+    };
+    let stay = tokio::spawn(Stay::new(door, outbox, config.give_up_after).run(connected));
+    let room = Room {
+        handle,
+        events,
+        keys: read_keys(),
+        stay: Some(stay),
+        leave,
+    };
+    let ended = room.run(facts, choices, &mut screen).await;
+    drop(screen);
+    match ended {
+        Ok((left, unacknowledged)) => conclude(left.as_ref(), unacknowledged),
+        Err(error) => {
+            tell(&format!("error: cannot draw on this terminal: {error}"));
+            Exit::Other
+        }
+    }
+}
+
+fn facts(door: &Door, connected: &Connected) -> Facts {
+    let ends = door.bundle.certificate().not_after;
+    let left = ends.duration_since(SystemTime::now()).unwrap_or_default();
+    let tls = &connected.tls;
+    Facts {
+        welcome: connected.welcome.clone(),
+        server: door.target.to_string(),
+        tls: format!("{} {}", tls.version, tls.key_exchange),
+        days_left: left.as_secs() / SECONDS_A_DAY,
+    }
+}
+
+/// Reads the terminal on a thread of its own: a read cannot be broken off, and nothing may wait
+/// for it when the program ends.
+fn read_keys() -> mpsc::Receiver<io::Result<TerminalEvent>> {
+    let (send, keys) = mpsc::channel(KEYS_MAX);
+    std::thread::spawn(move || {
+        loop {
+            let event = crossterm::event::read();
+            let is_last = event.is_err();
+            if send.blocking_send(event).is_err() || is_last {
+                return;
+            }
+        }
+    });
+    keys
+}
+
+/// What the loop runs on.
+struct Room {
+    handle: Handle,
+    events: mpsc::Receiver<Event>,
+    keys: mpsc::Receiver<io::Result<TerminalEvent>>,
+    stay: Option<tokio::task::JoinHandle<Left>>,
+    leave: CancellationToken,
+}
+
+impl Room {
+    async fn run(
+        self,
+        facts: Facts,
+        choices: Choices,
+        screen: &mut Screen,
+    ) -> io::Result<(Option<Left>, usize)> {
+        let Self {
+            mut handle,
+            mut events,
+            mut keys,
+            mut stay,
+            leave,
+        } = self;
+        let mut app = App::new(facts, choices, screen.size()?, Instant::now());
+        // To leave at once, while an order waits for its place.
+        let at_once = handle.leave();
+        let mut left = None;
+        let mut tick = tokio::time::interval(TICK_INTERVAL);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut drawn_at = None;
+        let mut is_dirty = true;
+        let mut is_told_to_leave = false;
+        // The link has nothing more to tell.
+        let mut is_silent = false;
+        loop {
+            let now = Instant::now();
+            let due = drawn_at.map_or(now, |at: Instant| at + FRAME_INTERVAL);
+            if is_dirty && due <= now {
+                screen.draw(&app)?;
+                drawn_at = Some(Instant::now());
+                is_dirty = false;
+            }
+            let has_out = app.has_out();
+            // Keys come first, however much is said: a person who types is never kept waiting.
+            let happened = tokio::select! {
+                biased;
+                key = keys.recv() => match key.transpose()?.map(understand) {
+                    Some(happened) => happened,
+                    // Nobody can type anything any more, as after the terminal was closed.
+                    None => return Ok((left, app.unacknowledged())),
+                },
+                () = leave.cancelled(), if !is_told_to_leave => {
+                    is_told_to_leave = true;
+                    at_once.cancel();
+                    None
+                }
+                () = tokio::time::sleep_until(due.into()), if is_dirty => None,
+                ended = ended(&mut stay), if stay.is_some() && is_silent => {
+                    let failure = failure_of(&ended);
+                    left = Some(ended);
+                    Some(Happened::Ended(failure.filter(|_| !is_told_to_leave)))
+                }
+                place = handle.reserve(), if has_out => {
+                    send(&mut app, place);
+                    is_dirty = true;
+                    None
+                }
+                event = events.recv(), if !is_silent => {
+                    let Some(event) = event else {
+                        is_silent = true;
+                        continue;
+                    };
+                    is_dirty = true;
+                    let mut effects = app.update(Happened::Heard(event), now);
+                    for _ in 1..EVENTS_AT_ONCE {
+                        let Ok(event) = events.try_recv() else { break };
+                        effects.extend(app.update(Happened::Heard(event), now));
+                    }
+                    effects.dedup();
+                    for effect in effects {
+                        if apply(effect, screen, &at_once)? {
+                            return Ok((left, app.unacknowledged()));
+                        }
+                    }
+                    None
+                }
+                _ = tick.tick() => Some(Happened::Tick),
+            };
+            let Some(happened) = happened else { continue };
+            if matches!(happened, Happened::Resize) {
+                app.size = screen.size()?;
+            }
+            is_dirty = true;
+            for effect in app.update(happened, Instant::now()) {
+                if apply(effect, screen, &at_once)? {
+                    return Ok((left, app.unacknowledged()));
+                }
+            }
+        }
+    }
+}
+
+/// Does what follows. Tells whether the window closes.
+fn apply(effect: Effect, screen: &mut Screen, at_once: &CancellationToken) -> io::Result<bool> {
+    match effect {
+        Effect::Bell => screen.ring()?,
+        Effect::Suspend => screen.suspend()?,
+        Effect::Redraw => screen.forget()?,
+        Effect::Leave => at_once.cancel(),
+        Effect::Close => return Ok(true),
+    }
+    Ok(false)
+}
+
+fn send(app: &mut App, place: Result<Place<'_>, Gone>) {
+    // The link has ended; what it still has to tell comes as events.
+    let Ok(place) = place else { return };
+    match app.next_out() {
+        Some(Out::Say(line)) => app.named(place.say(line)),
+        Some(Out::Command(line, _)) => place.command(line),
+        Some(Out::Quit) => place.quit(),
+        None => {}
+    }
+}
+
+async fn ended(stay: &mut Option<tokio::task::JoinHandle<Left>>) -> Left {
+    let Some(task) = stay else {
+        return std::future::pending().await;
+    };
+    let ended = task.await;
+    *stay = None;
+    match ended {
+        Ok(left) => left,
+        // It says on the terminal, once that is given back, what became of it.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+fn failure_of(left: &Left) -> Option<Failure> {
+    match &left.end {
+        End::Goodbye => None,
+        End::Failed(failure) => Some(failure.clone()),
+    }
+}
+
+fn understand(event: TerminalEvent) -> Option<Happened> {
+    Some(match event {
+        TerminalEvent::Key(key) => Happened::Key(key),
+        TerminalEvent::Paste(text) => Happened::Paste(text),
+        TerminalEvent::Mouse(mouse) => Happened::Mouse(mouse),
+        TerminalEvent::Resize(..) => Happened::Resize,
+        TerminalEvent::FocusLost => Happened::FocusLost,
+        TerminalEvent::FocusGained => return None,
+    })
+}
+
+/// What is left to say on the terminal, now that it is as it was.
+fn conclude(left: Option<&Left>, unacknowledged: usize) -> Exit {
+    let unacknowledged = unacknowledged + left.map_or(0, |left| left.set_aside);
+    if unacknowledged > 0 {
+        tell(&format!(
+            "warning: the server did not acknowledge {unacknowledged} of the lines; they may be in the record or not"
+        ));
+    }
+    match left.map(|left| &left.end) {
+        Some(End::Failed(failure)) => report(failure),
+        _ if unacknowledged > 0 => Exit::Other,
+        _ => Exit::Done,
+    }
+}

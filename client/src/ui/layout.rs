@@ -1,0 +1,442 @@
+//! How the timeline stands on a screen: each item as rows, and which rows are looked at.
+
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use wire::{ClientId, Timestamp};
+
+use super::rows::{width, wrap};
+use super::theme::Theme;
+use super::timeline::{Item, Look, Move, Said, Timeline};
+use crate::clock::Clock;
+
+/// The column of times: `19:00 `.
+const TIME_COLUMNS: usize = 6;
+
+/// Below so many columns there are no times.
+const COLUMNS_WITH_TIMES_MIN: usize = 30;
+
+/// How far what continues a line is indented against its stamp. Nothing that somebody says can
+/// begin where a stamp begins.
+const INDENT: &str = "  ";
+
+/// Names that a line of enters and leaves tells before it counts.
+const NAMES_MAX: usize = 3;
+
+/// Everything by which an item becomes rows, besides the item.
+#[derive(Debug)]
+pub(crate) struct Looks<'a> {
+    pub(crate) columns: usize,
+    pub(crate) me: &'a ClientId,
+    pub(crate) theme: Theme,
+    /// Stamps without addresses.
+    pub(crate) is_short: bool,
+    pub(crate) clock: &'a Clock,
+}
+
+/// A row, and the item that it is part of.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) item: i64,
+    pub(crate) line: Line<'static>,
+}
+
+/// The rows that are looked at, from the top, at most `height`.
+pub(crate) fn screen(timeline: &Timeline, looks: &Looks<'_>, height: usize) -> Vec<Row> {
+    let mut rows = upwards(timeline, looks, height);
+    rows.truncate(height);
+    rows.reverse();
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+/// Looks so many rows further up. Tells whether there was nothing more to look at.
+pub(crate) fn scroll_up(
+    timeline: &mut Timeline,
+    looks: &Looks<'_>,
+    by: usize,
+    height: usize,
+) -> bool {
+    let rows = upwards(timeline, looks, height + by);
+    let moved = by.min(rows.len().saturating_sub(height));
+    if let Some((below, row)) = rows.get(moved).filter(|_| moved > 0) {
+        timeline.look = Look::At {
+            item: row.item,
+            below: *below,
+        };
+    }
+    moved < by
+}
+
+/// Looks so many rows further down. Tells whether there was nothing more to look at.
+pub(crate) fn scroll_down(timeline: &mut Timeline, looks: &Looks<'_>, by: usize) -> bool {
+    let Look::At {
+        mut item,
+        mut below,
+    } = timeline.look
+    else {
+        return true;
+    };
+    let mut left = by;
+    loop {
+        if below >= left {
+            below -= left;
+            timeline.look = Look::At { item, below };
+            return false;
+        }
+        left -= below;
+        item += 1;
+        let rows = rows_of(timeline, item, looks).len();
+        if rows == 0 {
+            if !timeline.is_detached() {
+                timeline.look_at_newest();
+            } else {
+                let item = item - 1;
+                timeline.look = Look::At { item, below: 0 };
+            }
+            return true;
+        }
+        below = rows;
+    }
+}
+
+/// Looks at an item, so that all of it is seen if it fits.
+pub(crate) fn show(timeline: &mut Timeline, looks: &Looks<'_>, item: i64, height: usize) {
+    let seen = screen(timeline, looks, height);
+    if seen.iter().filter(|row| row.item == item).count() == rows_of(timeline, item, looks).len() {
+        return;
+    }
+    timeline.look = Look::At { item, below: 0 };
+    // In the middle, where there is enough below it.
+    scroll_down(timeline, looks, height / 2);
+}
+
+/// Rows from the bottom edge upwards, each with how many of its item's rows are below it.
+fn upwards(timeline: &Timeline, looks: &Looks<'_>, count: usize) -> Vec<(usize, Row)> {
+    let numbers = timeline.numbers();
+    let (mut item, mut below) = match timeline.look {
+        Look::Newest => (numbers.end - 1, 0),
+        // What it named may have been dropped.
+        Look::At { item, below } => (item.clamp(numbers.start, numbers.end - 1), below),
+    };
+    let mut found = Vec::new();
+    while found.len() < count && item >= numbers.start {
+        let rows = rows_of(timeline, item, looks);
+        let total = rows.len();
+        for (at, line) in rows.into_iter().enumerate().rev().skip(below) {
+            found.push((total - 1 - at, Row { item, line }));
+        }
+        below = 0;
+        item -= 1;
+    }
+    found
+}
+
+/// An item as rows; none when there is no such item.
+pub(crate) fn rows_of(timeline: &Timeline, number: i64, looks: &Looks<'_>) -> Vec<Line<'static>> {
+    let Some(item) = timeline.item(number) else {
+        return Vec::new();
+    };
+    let before = before(timeline, number);
+    let mut rows = Vec::new();
+    let at = item.at().map(|at| looks.clock.show(at));
+    let at_before = before.and_then(Item::at).map(|at| looks.clock.show(at));
+    if let Some(at) = &at
+        && at_before.as_deref().and_then(day) != day(at)
+    {
+        rows.push(rule(day(at).unwrap_or_default(), looks, looks.theme.dim()));
+    }
+    if let Some(new_from) = timeline.new_from
+        && item.begins(new_from, before.and_then(Item::newest))
+    {
+        rows.push(rule("new", looks, looks.theme.note()));
+    }
+    let is_new_minute = at_before.as_deref().and_then(minute) != at.as_deref().and_then(minute);
+    let time = at
+        .as_deref()
+        .filter(|_| is_new_minute)
+        .and_then(time)
+        .unwrap_or_default();
+    rows.extend(match item {
+        Item::Said(said) if said.id == *looks.me => own(said, time, looks),
+        Item::Said(said) => of_others(said, time, looks),
+        Item::Moved(moves) => {
+            let text = format!("* {}", tell_moves(moves));
+            plain(&text, time, looks, looks.theme.dim())
+        }
+        Item::Note(text) => plain(&format!("· {text}"), "", looks, looks.theme.note()),
+    });
+    if timeline.selected == Some(number) {
+        rows = rows
+            .into_iter()
+            .map(|row| row.patch_style(looks.theme.selected()))
+            .collect();
+    }
+    rows
+}
+
+/// A line of one's own that is not in the transcript yet.
+pub(crate) fn pending(
+    text: &str,
+    ip: &str,
+    is_stored: bool,
+    looks: &Looks<'_>,
+) -> Vec<Line<'static>> {
+    let said = Said {
+        seq: 0,
+        at: Timestamp::EPOCH,
+        id: looks.me.clone(),
+        ip: ip.to_owned(),
+        text: text.to_owned(),
+    };
+    let rows = own(&said, "", looks);
+    if is_stored {
+        return rows;
+    }
+    rows.into_iter()
+        .map(|row| row.patch_style(looks.theme.dim()))
+        .collect()
+}
+
+/// The item before, but for what the program said.
+fn before(timeline: &Timeline, number: i64) -> Option<&Item> {
+    (timeline.numbers().start..number)
+        .rev()
+        .filter_map(|number| timeline.item(number))
+        .find(|item| item.at().is_some())
+}
+
+/// `2026-11-21` of `2026-11-21 19:00:00`
+fn day(at: &str) -> Option<&str> {
+    at.get(..10)
+}
+
+/// `2026-11-21 19:00`
+fn minute(at: &str) -> Option<&str> {
+    at.get(..16)
+}
+
+/// `19:00`
+fn time(at: &str) -> Option<&str> {
+    at.get(11..16)
+}
+
+/// `[alice@192.0.2.7]`, or `[alice]`.
+pub(crate) fn stamp(id: &ClientId, ip: &str, is_short: bool) -> String {
+    if is_short {
+        format!("[{id}]")
+    } else {
+        format!("[{id}@{ip}]")
+    }
+}
+
+fn rule(text: &str, looks: &Looks<'_>, style: Style) -> Line<'static> {
+    let sides = looks.columns.saturating_sub(text.len() + 2);
+    let (left, right) = (sides / 2, sides - sides / 2);
+    let text = format!("{} {text} {}", "─".repeat(left), "─".repeat(right));
+    Line::styled(text, style)
+}
+
+fn time_columns(looks: &Looks<'_>) -> usize {
+    if looks.columns < COLUMNS_WITH_TIMES_MIN {
+        0
+    } else {
+        TIME_COLUMNS
+    }
+}
+
+fn time_span(time: &str, looks: &Looks<'_>) -> Span<'static> {
+    let columns = time_columns(looks);
+    let time = if columns == 0 { "" } else { time };
+    Span::styled(format!("{time:columns$}"), looks.theme.dim())
+}
+
+/// Stands on the left, behind its stamp.
+fn of_others(said: &Said, time: &str, looks: &Looks<'_>) -> Vec<Line<'static>> {
+    let stamp = stamp(&said.id, &said.ip, looks.is_short);
+    let columns = looks.columns.saturating_sub(time_columns(looks));
+    let rows = wrap(
+        &format!("{stamp} {}", said.text),
+        columns,
+        columns.saturating_sub(INDENT.len()),
+    );
+    let text = if mentions(&said.text, looks.me) {
+        looks.theme.mention()
+    } else {
+        looks.theme.others()
+    };
+    let name = looks.theme.name(&said.id);
+    let parts = parts(said, &stamp, name, looks.theme.others(), text);
+    let mut lines = Vec::new();
+    for (at, spans) in cut(&rows, &parts).into_iter().enumerate() {
+        let mut line = vec![time_span(if at == 0 { time } else { "" }, looks)];
+        if at > 0 {
+            line.push(Span::raw(INDENT));
+        }
+        line.extend(spans);
+        lines.push(Line::from(line));
+    }
+    lines
+}
+
+/// Stands on the right, as one block.
+fn own(said: &Said, time: &str, looks: &Looks<'_>) -> Vec<Line<'static>> {
+    let stamp = stamp(&said.id, &said.ip, looks.is_short);
+    let columns = looks.columns.saturating_sub(time_columns(looks));
+    // Something is left free on the left, by which a long line is still seen to be one's own.
+    let block = columns - columns / 5;
+    let rows = wrap(
+        &format!("{stamp} {}", said.text),
+        block,
+        block.saturating_sub(INDENT.len()),
+    );
+    let indent = |at: usize| if at == 0 { 0 } else { INDENT.len() };
+    let widest = rows
+        .iter()
+        .enumerate()
+        .map(|(at, row)| width(row.trim_end()) + indent(at))
+        .max()
+        .unwrap_or(0);
+    let left = columns.saturating_sub(widest);
+    let style = looks.theme.own();
+    let parts = parts(said, &stamp, style, style, style);
+    let mut lines = Vec::new();
+    for (at, spans) in cut(&rows, &parts).into_iter().enumerate() {
+        let mut line = vec![time_span(if at == 0 { time } else { "" }, looks)];
+        line.push(Span::raw(" ".repeat(left + indent(at))));
+        line.extend(spans);
+        lines.push(Line::from(line));
+    }
+    lines
+}
+
+fn plain(text: &str, time: &str, looks: &Looks<'_>, style: Style) -> Vec<Line<'static>> {
+    let columns = looks.columns.saturating_sub(time_columns(looks));
+    let rows = wrap(text, columns, columns.saturating_sub(INDENT.len()));
+    let mut lines = Vec::new();
+    for (at, row) in rows.into_iter().enumerate() {
+        let mut line = vec![time_span(if at == 0 { time } else { "" }, looks)];
+        if at > 0 {
+            line.push(Span::raw(INDENT));
+        }
+        line.push(Span::styled(row, style));
+        lines.push(Line::from(line));
+    }
+    lines
+}
+
+/// The lengths and styles of what a line consists of.
+fn parts(said: &Said, stamp: &str, name: Style, rest: Style, text: Style) -> [(usize, Style); 4] {
+    let id = said.id.as_str().len();
+    [
+        (1, rest),
+        (id, name),
+        (stamp.len() + 1 - 1 - id, rest),
+        (said.text.len(), text),
+    ]
+}
+
+/// Gives each row the styles of the parts that it is made of.
+fn cut(rows: &[String], parts: &[(usize, Style)]) -> Vec<Vec<Span<'static>>> {
+    let mut parts = parts.iter().copied();
+    let mut part = parts.next();
+    let mut lines = Vec::new();
+    for row in rows {
+        let mut spans = Vec::new();
+        let mut rest = row.as_str();
+        while let Some((length, style)) = part
+            && !rest.is_empty()
+        {
+            let taken = length.min(rest.len());
+            let (head, tail) = rest.split_at(taken);
+            if !head.is_empty() {
+                spans.push(Span::styled(head.to_owned(), style));
+            }
+            rest = tail;
+            part = match length - taken {
+                0 => parts.next(),
+                left => Some((left, style)),
+            };
+        }
+        lines.push(spans);
+    }
+    lines
+}
+
+/// Whether a text names somebody, as a word of its own.
+pub(crate) fn mentions(text: &str, me: &ClientId) -> bool {
+    let (text, me) = (text.to_lowercase(), me.as_str().to_lowercase());
+    let is_part = |c: char| c.is_alphanumeric();
+    text.match_indices(&me).any(|(at, found)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + found.len()..].chars().next();
+        !before.is_some_and(is_part) && !after.is_some_and(is_part)
+    })
+}
+
+/// `alice, bob and 3 more entered; carol left (lost)`
+fn tell_moves(moves: &[Move]) -> String {
+    if let [one] = moves {
+        let who = format!("{}@{}", one.id, one.ip);
+        return match &one.left {
+            None => format!("{who} entered"),
+            Some(why) => format!("{who} left ({why})"),
+        };
+    }
+    let names = |is_left: bool| {
+        let mut names: Vec<&str> = Vec::new();
+        for moved in moves.iter().filter(|moved| moved.left.is_some() == is_left) {
+            if !names.contains(&moved.id.as_str()) {
+                names.push(moved.id.as_str());
+            }
+        }
+        names
+    };
+    let tell = |names: &[&str], verb: &str| {
+        let (told, more) = names.split_at(names.len().min(NAMES_MAX));
+        match (told, more.len()) {
+            ([], _) => None,
+            ([one], 0) => Some(format!("{one} {verb}")),
+            ([told @ .., last], 0) => Some(format!("{} and {last} {verb}", told.join(", "))),
+            (told, more) => Some(format!("{} and {more} more {verb}", told.join(", "))),
+        }
+    };
+    let both = [tell(&names(false), "entered"), tell(&names(true), "left")];
+    both.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_mentioned_by_the_whole_name_only() {
+        let me = ClientId::parse("ann").expect("a name");
+        for text in ["ann: hi", "hi Ann!", "@ann", "hi ann", "ann"] {
+            assert!(mentions(text, &me), "{text}");
+        }
+        for text in ["anna: hi", "Hann", "an n", ""] {
+            assert!(!mentions(text, &me), "{text}");
+        }
+        let me = ClientId::parse("张三").expect("a name");
+        assert!(mentions("你好, 张三!", &me));
+    }
+
+    #[test]
+    fn enters_and_leaves_are_told_in_one_line() {
+        let moved = |id: &str, left: bool| Move {
+            seq: 1,
+            at: Timestamp::EPOCH,
+            id: ClientId::parse(id).expect("a name"),
+            ip: "::1".to_owned(),
+            left: left.then(|| "lost".to_owned()),
+        };
+        let (a, b, c) = (moved("a1", false), moved("b1", false), moved("c1", true));
+        let tell =
+            |moves: &[&Move]| tell_moves(&moves.iter().copied().cloned().collect::<Vec<_>>());
+        assert_eq!(tell(&[&a]), "a1@::1 entered");
+        assert_eq!(tell(&[&c]), "c1@::1 left (lost)");
+        assert_eq!(tell(&[&a, &b]), "a1 and b1 entered");
+        assert_eq!(tell(&[&a, &c, &b, &a]), "a1 and b1 entered; c1 left");
+        let many: Vec<Move> = (1..=5).map(|n| moved(&format!("p{n}"), false)).collect();
+        assert_eq!(tell_moves(&many), "p1, p2, p3 and 2 more entered");
+    }
+}
