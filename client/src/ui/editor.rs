@@ -249,6 +249,15 @@ impl Editor {
         }
     }
 
+    /// Puts another text in the place of the line: without what may not be said, and only its
+    /// beginning when it is too long.
+    #[cfg(test)]
+    pub(crate) fn set(&mut self, text: &str) {
+        self.settle();
+        let text = lines(text).collect::<Vec<_>>().join(" ");
+        self.written.set(&text);
+    }
+
     /// Empties the line, which can be found again.
     pub(crate) fn take(&mut self) -> String {
         self.settle();

@@ -15,6 +15,9 @@ const TIME_COLUMNS: usize = 6;
 /// Below so many columns there are no times.
 const COLUMNS_WITH_TIMES_MIN: usize = 30;
 
+/// Below so many columns one's own lines may take all of them.
+const COLUMNS_WITH_MARGIN_MIN: usize = 40;
+
 /// How far what continues a line is indented against its stamp. Nothing that somebody says can
 /// begin where a stamp begins.
 const INDENT: &str = "  ";
@@ -282,7 +285,10 @@ fn own(said: &Said, time: &str, looks: &Looks<'_>) -> Vec<Line<'static>> {
     let stamp = stamp(&said.id, &said.ip, looks.is_short);
     let columns = looks.columns.saturating_sub(time_columns(looks));
     // Something is left free on the left, by which a long line is still seen to be one's own.
-    let block = columns - columns / 5;
+    let block = match columns {
+        0..COLUMNS_WITH_MARGIN_MIN => columns,
+        _ => columns - columns / 5,
+    };
     let rows = wrap(
         &format!("{stamp} {}", said.text),
         block,

@@ -9,6 +9,8 @@ mod editor;
 mod layout;
 mod rows;
 mod screen;
+#[cfg(test)]
+mod tests;
 mod theme;
 mod timeline;
 mod view;
