@@ -29,6 +29,9 @@ const WHEEL_ROWS: usize = 3;
 /// More lines than these are not sent by a paste before somebody has said so.
 const PASTED_LINES_MAX: usize = 3;
 
+/// What one is told who writes on and on.
+const LINE_FULL: &str = "a line may have 4096 bytes, and with this it would have more";
+
 /// From one question of how long the way is to the next.
 const PING_INTERVAL: Duration = Duration::from_secs(15);
 
@@ -241,10 +244,7 @@ impl App {
             Happened::Ended(failure) => self.end(failure),
             Happened::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
             Happened::Key(key) => self.press(key),
-            Happened::Paste(text) => {
-                self.paste(&text);
-                Vec::new()
-            }
+            Happened::Paste(text) => self.paste(&text),
             Happened::Mouse(mouse) => {
                 self.point(mouse);
                 Vec::new()
@@ -418,6 +418,7 @@ impl App {
                 }
             }
             Reply::Bye { words, .. } => self.timeline.note(&format!("the server says: {words}")),
+            Reply::Note { words, .. } => self.timeline.note(&format!("the server notes: {words}")),
             Reply::Welcome(_) => {}
         }
     }
@@ -537,7 +538,7 @@ impl App {
                         let lines = std::mem::take(lines);
                         self.mode = Mode::Writing;
                         self.editor.sent(&lines);
-                        lines.iter().for_each(|line| self.send(line));
+                        return lines.iter().flat_map(|line| self.enter(line)).collect();
                     }
                     KeyCode::Esc | KeyCode::Char('n') => self.mode = Mode::Writing,
                     _ => {}
@@ -557,7 +558,11 @@ impl App {
         let alt = key.modifiers.contains(KeyModifiers::ALT);
         let page = self.page_rows();
         match key.code {
-            KeyCode::Char('d') if control && self.editor.is_empty() => return self.leave(),
+            KeyCode::Char('d')
+                if control && self.editor.is_empty() && self.editor.searching().is_none() =>
+            {
+                return self.leave();
+            }
             KeyCode::Char('f') if control => {
                 self.mode = Mode::Finding {
                     text: String::new(),
@@ -587,7 +592,8 @@ impl App {
         match self.editor.press(key) {
             Pressed::Send(text) => return self.enter(&text),
             Pressed::Complete => self.complete(),
-            Pressed::Full | Pressed::Changed | Pressed::Ignored => {}
+            Pressed::Full => self.timeline.note(LINE_FULL),
+            Pressed::Changed | Pressed::Ignored => {}
         }
         Vec::new()
     }
@@ -687,22 +693,30 @@ impl App {
         Vec::new()
     }
 
-    fn paste(&mut self, text: &str) {
+    fn paste(&mut self, text: &str) -> Vec<Effect> {
         if let Mode::Finding { text: sought } = &mut self.mode {
             sought.push_str(&shown(text.lines().next().unwrap_or_default()));
-            return;
+            return Vec::new();
         }
         if self.mode != Mode::Writing {
-            return;
+            return Vec::new();
         }
-        if let Pasted::Lines(lines) = self.editor.paste(text) {
-            if lines.len() > PASTED_LINES_MAX {
+        match self.editor.paste(text) {
+            Pasted::Lines(lines) if lines.len() > PENDING_MAX => self.timeline.note(&format!(
+                "{} lines are too many for a paste; `client --plain < FILE` sends them",
+                lines.len()
+            )),
+            Pasted::Lines(lines) if lines.len() > PASTED_LINES_MAX => {
                 self.mode = Mode::Asking(lines);
-            } else {
-                self.editor.sent(&lines);
-                lines.iter().for_each(|line| self.send(line));
             }
+            Pasted::Lines(lines) => {
+                self.editor.sent(&lines);
+                return lines.iter().flat_map(|line| self.enter(line)).collect();
+            }
+            Pasted::Full => self.timeline.note(LINE_FULL),
+            Pasted::Inserted | Pasted::Nothing => {}
         }
+        Vec::new()
     }
 
     fn point(&mut self, mouse: MouseEvent) {

@@ -276,9 +276,9 @@ fn a_large_terminal_shows_everything_at_once() {
             format!(
                 "{}[alice@192.0.2.7] {}",
                 " ".repeat(41),
-                "ok ".repeat(38).trim_end()
+                "ok ".repeat(39).trim_end()
             ),
-            format!("{}{}", " ".repeat(43), "ok ".repeat(22).trim_end()),
+            format!("{}{}", " ".repeat(43), "ok ".repeat(21).trim_end()),
         ]
     );
     assert!(

@@ -261,7 +261,7 @@ fn draw_input(frame: &mut Frame<'_>, app: &App, area: Rect) {
     }
     if let Some(search) = app.editor.searching() {
         let found = search.found.unwrap_or_default();
-        let text = format!("search \"{}\": {found}", search.query);
+        let text = super::rows::shown(&format!("search \"{}\": {found}", search.query));
         let text = fit(&text, area.width.into());
         let column = u16::try_from(width(&text)).unwrap_or(0);
         frame.render_widget(Paragraph::new(text), area);
