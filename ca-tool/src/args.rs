@@ -9,6 +9,7 @@ use wire::Role;
 use crate::host::{Host, Reach};
 use crate::passphrase::Source;
 use crate::reason::Reason;
+use crate::report::Report;
 
 /// Issues one certificate per person, keeps who was revoked, and makes the server's bundle.
 #[derive(Debug, Parser)]
@@ -139,37 +140,8 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = Reason::Unspecified, value_parser = parse_reason)]
         reason: Reason,
     },
-    /// List who has a certificate, until when, and who was revoked
-    #[command(after_help = "Examples:\n  \
-        ca-tool list --expiring 30d\n  \
-        ca-tool list --role student --json | jq -r '.[].name'")]
-    List {
-        /// Only what is valid for no longer than this and was not renewed, such as 30d or 2w
-        #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "30d",
-              value_parser = parse_days)]
-        expiring: Option<time::Duration>,
-        /// Only what was revoked
-        #[arg(long, conflicts_with = "expiring")]
-        revoked: bool,
-        /// Only people of this role: student, assistant, instructor or bot
-        #[arg(long, value_parser = parse_role)]
-        role: Option<Role>,
-        /// For programs
-        #[arg(long)]
-        json: bool,
-    },
-    /// Say in plain words what a certificate, a bundle or a revocation list holds
-    #[command(after_help = "Examples:\n  \
-        ca-tool show alice\n  \
-        ca-tool show ca/crl.pem")]
-    Show {
-        /// A file, or the name of a person
-        #[arg(value_name = "FILE|ID")]
-        what: String,
-        /// For programs
-        #[arg(long)]
-        json: bool,
-    },
+    #[command(flatten)]
+    Report(Report),
 }
 
 const EXIT_CODES: &str = "Exit codes:\n  \
@@ -194,21 +166,7 @@ fn parse_date(text: &str) -> Result<Date, String> {
     read().ok_or_else(|| "a day has the form 2027-02-01".to_owned())
 }
 
-/// Days, `30d`, or weeks, `2w`.
-fn parse_days(text: &str) -> Result<time::Duration, String> {
-    let read = || {
-        let (digits, days) = match text.strip_suffix('w') {
-            Some(digits) => (digits, 7),
-            None => (text.strip_suffix('d').unwrap_or(text), 1),
-        };
-        let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-        let count = digits.parse::<u16>().ok().filter(|_| is_number)?;
-        Some(time::Duration::days(i64::from(count) * days))
-    };
-    read().ok_or_else(|| "a time has the form 30d or 2w".to_owned())
-}
-
-fn parse_role(word: &str) -> Result<Role, String> {
+pub(crate) fn parse_role(word: &str) -> Result<Role, String> {
     Role::parse(word).ok_or_else(|| format!("there are {}", Role::ALL.map(Role::as_str).join(", ")))
 }
 
@@ -232,16 +190,6 @@ mod tests {
             let help = command.get_after_help().map(ToString::to_string);
             let has_example = help.is_some_and(|help| help.contains("ca-tool "));
             assert!(has_example, "{}", command.get_name());
-        }
-    }
-
-    #[test]
-    fn a_time_is_days_or_weeks() {
-        for (text, days) in [("30d", 30), ("30", 30), ("2w", 14), ("0d", 0)] {
-            assert_eq!(parse_days(text), Ok(time::Duration::days(days)), "{text}");
-        }
-        for bad in ["", "d", "-1d", "+1d", "1.5d", "1y", "30 d", "65536d"] {
-            assert!(parse_days(bad).is_err(), "{bad}");
         }
     }
 

@@ -146,7 +146,7 @@ pub enum Error {
     #[error("cannot count on from the number in {}", .0.display())]
     ListNumber(PathBuf),
     /// What was signed is not what was meant, so it was thrown away.
-    #[error("the certificate that was just signed is not good: {0}")]
+    #[error("what was just signed is not good: {0}")]
     SelfCheck(String),
     /// The cryptography failed.
     #[error("cannot sign: {0}")]

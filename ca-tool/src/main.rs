@@ -22,9 +22,13 @@ fn main() -> ExitCode {
         notes: &mut notes,
         is_watched: io::stderr().is_terminal(),
     };
-    let done = run(args, &mut output).and_then(|()| Ok(results.flush()?));
-    let Err(error) = done else {
-        return ExitCode::SUCCESS;
+    let done = run(args, &mut output).and_then(|code| {
+        results.flush()?;
+        Ok(code)
+    });
+    let error = match done {
+        Ok(code) => return ExitCode::from(code),
+        Err(error) => error,
     };
     if error.is_broken_pipe() {
         return ExitCode::SUCCESS;

@@ -1,30 +1,72 @@
 //! What a CA's folder and the files from it hold, in words. No report needs the CA's key.
 
+mod args;
 mod contents;
+mod crl;
 mod list;
 mod show;
-
-use std::path::Path;
+mod verify;
 
 use time::OffsetDateTime;
 
+use crate::args::Place;
 use crate::ca::Ca;
 use crate::error::Error;
+use crate::passphrase::Source;
 use crate::register::Register;
-use crate::run::{Output, note, tell_renewal};
+use crate::run::{DONE, Output, note, open, tell_renewal};
+use list::{Filter, list};
 
-pub(crate) use list::{Filter, list};
-pub(crate) use show::show;
+pub(crate) use args::Report;
+
+/// Runs one of the commands that report, and gives the exit code.
+pub(crate) fn run(place: &Place, command: Report, output: &mut Output<'_>) -> Result<u8, Error> {
+    let done = match command {
+        Report::List {
+            expiring,
+            revoked,
+            role,
+            json,
+        } => {
+            let filter = Filter {
+                expiring,
+                revoked,
+                role,
+            };
+            list(place, filter, json, output)
+        }
+        Report::Show { what, json } => show::show(place, &what, json, output),
+        Report::Verify {
+            file,
+            crl,
+            strict_revocation,
+            json,
+        } => {
+            let terms = verify::Terms {
+                crl,
+                strict: strict_revocation,
+            };
+            return verify::verify(place, &file, &terms, json, output);
+        }
+        Report::Crl { json } => crl::crl(&open(place, output)?, json, output),
+    };
+    done.map(|()| DONE)
+}
 
 /// Opens a CA's folder to look at it, and signs its revocation list again if that is due. Who may
-/// only read the folder, or has no passphrase at hand, can still look.
-fn look(dir: &Path, output: &mut Output<'_>) -> Result<Register, Error> {
-    let register = Register::open(dir)?;
+/// only read the folder, or has no passphrase at hand, can still look: nobody is asked for one.
+fn look(place: &Place, output: &mut Output<'_>) -> Result<Register, Error> {
+    let register = Register::open(&place.dir)?;
     let index = register.index()?;
     if !register.list_is_due(&index, OffsetDateTime::now_utc())? {
         return Ok(register);
     }
-    match Ca::load(dir).and_then(|ca| ca.renew_list()) {
+    let renewed = Ca::load_with(&place.dir, |key| match place.passphrase() {
+        Source::Terminal => Err(Error::EncryptedKey(key.to_owned())),
+        source => source.for_key(key),
+    })
+    .and_then(|ca| ca.renew_list());
+    match renewed {
         Ok(true) => tell_renewal(&register, output)?,
         Ok(false) => {}
         Err(error) => note(

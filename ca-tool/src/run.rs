@@ -15,7 +15,7 @@ use crate::parcel::Parcel;
 use crate::progress::Bar;
 use crate::reason::Reason;
 use crate::register::Register;
-use crate::report::{self, Filter};
+use crate::report;
 use crate::roster::{Candidate, Roster};
 
 /// Where a run says what it did.
@@ -28,15 +28,19 @@ pub struct Output<'a> {
     pub is_watched: bool,
 }
 
-/// Runs one command.
+/// What a program's exit code says when all is done, or all is well.
+pub(crate) const DONE: u8 = 0;
+/// What it says when the answer to a question is no.
+pub(crate) const NOT_SO: u8 = 1;
+
+/// Runs one command, and gives the exit code.
 ///
 /// # Errors
 ///
 /// When it could not be done.
-pub fn run(args: Args, output: &mut Output<'_>) -> Result<(), Error> {
+pub fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
     let place = &args.place;
-    let dir = &place.dir;
-    match args.command {
+    let done = match args.command {
         Command::Init {
             name,
             ca_cert,
@@ -86,21 +90,9 @@ pub fn run(args: Args, output: &mut Output<'_>) -> Result<(), Error> {
         }
         Command::IssueServer { hosts } => issue_server(place, &hosts, output),
         Command::Revoke { ids, reason } => revoke(place, &ids, reason, output),
-        Command::List {
-            expiring,
-            revoked,
-            role,
-            json,
-        } => {
-            let filter = Filter {
-                expiring,
-                revoked,
-                role,
-            };
-            report::list(dir, filter, json, output)
-        }
-        Command::Show { what, json } => report::show(dir, &what, json, output),
-    }
+        Command::Report(command) => return report::run(place, command, output),
+    };
+    done.map(|()| DONE)
 }
 
 /// Where a CA comes from.
@@ -305,7 +297,7 @@ fn revoke(
 }
 
 /// Opens a CA to change it.
-fn open(place: &Place, output: &mut Output<'_>) -> Result<Ca, Error> {
+pub(crate) fn open(place: &Place, output: &mut Output<'_>) -> Result<Ca, Error> {
     let ca = Ca::load_with(&place.dir, |key| place.passphrase().for_key(key))?;
     if ca.renew_list()? {
         tell_renewal(&ca, output)?;

@@ -221,7 +221,8 @@ pub(crate) fn key_is_acceptable(key: &SubjectPublicKeyInfo<'_>) -> bool {
         || matches!(key.parsed(), Ok(PublicKey::RSA(rsa)) if rsa.key_size() >= RSA_BITS_MIN)
 }
 
-fn describe_key(key: &SubjectPublicKeyInfo<'_>) -> String {
+/// The kind of a key in a word, such as `P-256` or `RSA-2048`.
+pub fn describe_key(key: &SubjectPublicKeyInfo<'_>) -> String {
     let curve = key
         .algorithm
         .parameters

@@ -14,7 +14,7 @@ mod revocation;
 mod tls;
 
 pub use bundle::{Bundle, BundleError};
-pub use certificate::{Certificate, CertificateError, Fingerprint, Name, Serial};
+pub use certificate::{Certificate, CertificateError, Fingerprint, Name, Serial, describe_key};
 pub use crypto::provider;
 pub use gate::{Gate, GateError};
 pub use identity::Identity;

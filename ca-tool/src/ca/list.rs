@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use pki::Serial;
+use pki::{RevocationList, Serial};
 use time::OffsetDateTime;
 
 use super::Ca;
@@ -37,6 +37,19 @@ impl Ca {
             self.sign_list(&index, now)?;
         }
         Ok(due)
+    }
+
+    /// Signs the revocation list again, whether or not it is due.
+    ///
+    /// # Errors
+    ///
+    /// When the list cannot be written.
+    pub fn sign_list_again(&self) -> Result<RevocationList, Error> {
+        let (_lock, index) = self.lock()?;
+        let now = OffsetDateTime::now_utc();
+        self.sign_list(&index, now)?;
+        let list = self.read_list(now)?;
+        list.ok_or_else(|| Error::SelfCheck("no server would take the list".to_owned()))
     }
 
     pub(super) fn sign_list(&self, index: &Index, now: OffsetDateTime) -> Result<(), Error> {

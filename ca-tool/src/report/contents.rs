@@ -1,5 +1,6 @@
-//! What a certificate, a bundle or a revocation list holds, in plain words. Nothing is verified
-//! but what can be: whether a list was signed by this folder's CA.
+//! What a certificate, a bundle, a request or a revocation list holds, in plain words. Nothing is
+//! verified but what can be: whether a list was signed by this folder's CA, and a request by
+//! whoever has its key.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -8,10 +9,13 @@ use pki::{Certificate, Purpose, RevocationList, Serial};
 use rustls::pki_types::pem::{PemObject as _, SectionKind};
 use serde::Serialize;
 use time::OffsetDateTime;
+use x509_parser::certification_request::X509CertificationRequest;
+use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _};
 
 use crate::error::Error;
 use crate::folder;
+use crate::index::{NAME, Record};
 use crate::register::Register;
 use crate::run::moment;
 
@@ -21,12 +25,15 @@ use crate::run::moment;
 pub(crate) enum Shown {
     Certificate(Box<ShownCertificate>),
     RevocationList(ShownList),
-    PrivateKey,
+    Request(ShownRequest),
+    PrivateKey { encrypted: bool },
 }
 
 #[derive(Debug, Serialize)]
 pub(crate) struct ShownCertificate {
     name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    full_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<String>,
     organization: Option<String>,
@@ -51,6 +58,14 @@ pub(crate) struct ShownList {
     next_update: Option<String>,
     revoked: Vec<String>,
     signature: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct ShownRequest {
+    name: String,
+    key: String,
+    signature: &'static str,
+    asks_for: Vec<String>,
 }
 
 impl Shown {
@@ -83,20 +98,28 @@ impl Shown {
                     .ok_or_else(|| damaged("a certificate in it cannot be read"))?,
                 SectionKind::Crl => Self::list(&der, ca, now)
                     .ok_or_else(|| damaged("a revocation list in it cannot be read"))?,
+                SectionKind::Csr => {
+                    Self::request(&der).ok_or_else(|| damaged("a request in it cannot be read"))?
+                }
                 SectionKind::PrivateKey
                 | SectionKind::EcPrivateKey
-                | SectionKind::RsaPrivateKey => Shown::PrivateKey,
+                | SectionKind::RsaPrivateKey => Shown::PrivateKey { encrypted: false },
                 _ => continue,
             };
             all.push(shown);
         }
+        if contains(bytes, b"-----BEGIN ENCRYPTED PRIVATE KEY-----") {
+            all.push(Shown::PrivateKey { encrypted: true });
+        }
         if all.is_empty() {
-            let der = Self::certificate(bytes, ca, now).or_else(|| Self::list(bytes, ca, now));
+            let der = Self::certificate(bytes, ca, now)
+                .or_else(|| Self::list(bytes, ca, now))
+                .or_else(|| Self::request(bytes));
             all.extend(der);
         }
         if all.is_empty() {
             return Err(damaged(
-                "it holds neither a certificate nor a revocation list",
+                "it holds no certificate, revocation list, request or key",
             ));
         }
         Ok(all)
@@ -106,16 +129,19 @@ impl Shown {
         let said = Certificate::parse(der).ok()?;
         let is_person = said.purposes.contains(&Purpose::Client);
         let role = is_person.then(|| said.subject.units.first()).flatten();
+        let record = record_of(&said, ca);
+        let full_name = record.as_ref().and_then(|record| record.note(NAME));
         let all = |texts: &[String]| texts.iter().map(|text| plain(text)).collect();
         Some(Shown::Certificate(Box::new(ShownCertificate {
             name: said.subject.to_string(),
+            full_name: full_name.map(plain),
             role: role.map(|role| plain(role)),
             organization: said.subject.organizations.first().map(|o| plain(o)),
             issuer: said.issuer.to_string(),
             purpose: purpose(&said),
             not_before: moment(said.not_before.into()),
             not_after: moment(said.not_after.into()),
-            state: state(&said, ca, now),
+            state: state(&said, record.as_ref(), now),
             dns_names: all(&said.dns_names),
             addresses: said.addresses.iter().map(ToString::to_string).collect(),
             emails: all(&said.emails),
@@ -152,6 +178,39 @@ impl Shown {
         }))
     }
 
+    fn request(der: &[u8]) -> Option<Self> {
+        let ([], request) = X509CertificationRequest::from_der(der).ok()? else {
+            return None;
+        };
+        let info = &request.certification_request_info;
+        let signature = match request.verify_signature() {
+            Ok(()) => "good: whoever made it has the key",
+            Err(_) => "does not hold, or is of a kind that is not known here",
+        };
+        let mut asks_for = Vec::new();
+        for extension in request.requested_extensions().into_iter().flatten() {
+            match extension {
+                ParsedExtension::BasicConstraints(constraints) if constraints.ca => {
+                    asks_for.push("to sign certificates itself".to_owned());
+                }
+                ParsedExtension::SubjectAlternativeName(names) => {
+                    let names = names.general_names.iter();
+                    asks_for.extend(names.map(|name| plain(&name.to_string())));
+                }
+                _ => {}
+            }
+        }
+        let name = info.subject.iter_common_name().next();
+        Some(Shown::Request(ShownRequest {
+            name: name
+                .and_then(|name| name.as_str().ok())
+                .map_or_else(|| "(no name)".to_owned(), plain),
+            key: pki::describe_key(&info.subject_pki),
+            signature,
+            asks_for,
+        }))
+    }
+
     /// The text for people.
     pub(crate) fn to_text(&self) -> String {
         let mut text = String::new();
@@ -159,8 +218,21 @@ impl Shown {
             writeln!(text, "  {what:<12} {said}").expect("a string takes every line");
         };
         let title = match self {
-            Shown::PrivateKey => {
-                return "private key: keep this file to yourself\n".to_owned();
+            Shown::PrivateKey { encrypted } => {
+                let how = if *encrypted { ", encrypted" } else { "" };
+                return format!("private key{how}: keep this file to yourself\n");
+            }
+            Shown::Request(said) => {
+                line("key", &said.key);
+                line("signature", said.signature);
+                if !said.asks_for.is_empty() {
+                    line("asks for", &said.asks_for.join(", "));
+                }
+                line(
+                    "",
+                    "a CA takes its key alone; the name is what `sign --as` says",
+                );
+                format!("request for a certificate by \"{}\"", said.name)
             }
             Shown::Certificate(said) => {
                 line("issued by", &said.issuer);
@@ -171,6 +243,7 @@ impl Shown {
                 line("state", &said.state);
                 line("for", said.purpose);
                 for (what, said) in [
+                    ("full name", said.full_name.as_deref()),
                     ("role", said.role.as_deref()),
                     ("room", said.organization.as_deref()),
                 ] {
@@ -219,11 +292,13 @@ fn purpose(said: &Certificate) -> &'static str {
     }
 }
 
-fn state(said: &Certificate, ca: Option<&Register>, now: OffsetDateTime) -> String {
-    let record = ca
-        .filter(|ca| ca.says().subject == said.issuer)
-        .and_then(|ca| ca.list().ok())
-        .and_then(|records| records.into_iter().find(|r| r.serial == said.serial));
+/// What the CA wrote down about a certificate, if it issued it.
+fn record_of(said: &Certificate, ca: Option<&Register>) -> Option<Record> {
+    let ca = ca.filter(|ca| ca.says().subject == said.issuer)?;
+    ca.index().ok()?.find(&said.serial).cloned()
+}
+
+fn state(said: &Certificate, record: Option<&Record>, now: OffsetDateTime) -> String {
     let revoked = record.and_then(|record| record.revoked);
     if let Some((at, reason)) = revoked {
         return format!("revoked {} ({reason})", moment(at));
@@ -242,6 +317,10 @@ fn issuer_of(list: &CertificateRevocationList<'_>) -> String {
     let mut names = list.issuer().iter_common_name();
     let name = names.next().and_then(|name| name.as_str().ok());
     name.map_or_else(|| "(no name)".to_owned(), plain)
+}
+
+fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|window| window == wanted)
 }
 
 /// A text from a certificate, with whatever could move a cursor escaped.

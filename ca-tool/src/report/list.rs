@@ -1,13 +1,12 @@
 //! Who has a certificate, until when, and who was revoked.
 
-use std::path::Path;
-
 use comfy_table::{Table, presets};
 use serde::Serialize;
 use time::OffsetDateTime;
 use wire::Role;
 
 use super::look;
+use crate::args::Place;
 use crate::error::Error;
 use crate::index::{Index, NAME, Record};
 use crate::run::{Output, day, moment, write_json};
@@ -85,12 +84,12 @@ impl Filter {
 }
 
 pub(crate) fn list(
-    dir: &Path,
+    place: &Place,
     filter: Filter,
     json: bool,
     output: &mut Output<'_>,
 ) -> Result<(), Error> {
-    let index = look(dir, output)?.index()?;
+    let index = look(place, output)?.index()?;
     let now = OffsetDateTime::now_utc();
     let records = filter.apply(&index, now).into_iter();
     let rows: Vec<Row> = records.map(|r| Row::of(r, now)).collect();

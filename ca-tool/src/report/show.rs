@@ -7,13 +7,14 @@ use wire::ClientId;
 
 use super::contents::Shown;
 use super::look;
+use crate::args::Place;
 use crate::ca::nobody;
 use crate::error::Error;
 use crate::register::Register;
 use crate::run::{Output, note, write_json};
 
 pub(crate) fn show(
-    dir: &Path,
+    place: &Place,
     what: &str,
     json: bool,
     output: &mut Output<'_>,
@@ -22,7 +23,7 @@ pub(crate) fn show(
     let path = Path::new(what);
     let shown = if path.exists() {
         // A file can be shown where there is no CA; then nobody knows who was revoked.
-        let ca = match look(dir, output) {
+        let ca = match look(place, output) {
             Ok(ca) => Some(ca),
             Err(Error::NoCa(_)) => None,
             Err(error) => {
@@ -32,7 +33,7 @@ pub(crate) fn show(
         };
         Shown::read(path, ca.as_ref(), now)?
     } else {
-        show_person(&look(dir, output)?, what, now)?
+        show_person(&look(place, output)?, what, now)?
     };
     if json {
         return write_json(&shown, output);

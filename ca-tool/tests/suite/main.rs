@@ -7,6 +7,7 @@ mod openssl;
 mod passphrase;
 mod people;
 mod program;
+mod reports;
 mod rosters;
 
 use std::fs;

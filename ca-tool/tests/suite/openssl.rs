@@ -19,7 +19,7 @@ fn openssl(w: &World, arguments: &[&str]) -> (bool, String) {
     (output.status.success(), said.into_owned())
 }
 
-fn is_here() -> bool {
+pub(crate) fn is_here() -> bool {
     crate::has("openssl")
 }
 

@@ -1,0 +1,100 @@
+//! The commands that report, as they are typed.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use wire::Role;
+
+use crate::args::parse_role;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Report {
+    /// List who has a certificate, until when, and who was revoked
+    #[command(after_help = "Examples:\n  \
+        ca-tool list --expiring 30d\n  \
+        ca-tool list --role student --json | jq -r '.[].name'")]
+    List {
+        /// Only what is valid for no longer than this and was not renewed, such as 30d or 2w
+        #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "30d",
+              value_parser = parse_days)]
+        expiring: Option<time::Duration>,
+        /// Only what was revoked
+        #[arg(long, conflicts_with = "expiring")]
+        revoked: bool,
+        /// Only people of this role: student, assistant, instructor or bot
+        #[arg(long, value_parser = parse_role)]
+        role: Option<Role>,
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say in plain words what a certificate, a bundle, a request or a revocation list holds
+    #[command(after_help = "Examples:\n  \
+        ca-tool show alice\n  \
+        ca-tool show ca/crl.pem")]
+    Show {
+        /// A file, or the name of a person
+        #[arg(value_name = "FILE|ID")]
+        what: String,
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say whether a server would admit the holder of a file, and if not, why
+    #[command(after_help = "Examples:\n  \
+        ca-tool verify ca/people/alice.pem\n  \
+        ca-tool verify alice.crt --crl /srv/chat/crl.pem --strict-revocation\n\n\
+        The answer is that of the gate which servers use.\n\n\
+        Exit codes: 0 admitted, 1 not admitted, or it cannot be said")]
+    Verify {
+        /// A bundle, or a certificate alone
+        file: PathBuf,
+        /// The revocation list that the server has [default: the CA's]
+        #[arg(long, value_name = "FILE")]
+        crl: Option<PathBuf>,
+        /// As the server's: a list past its nextUpdate lets nobody in
+        #[arg(long)]
+        strict_revocation: bool,
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Sign the revocation list again, under a new number and with a new end
+    #[command(after_help = "Example:\n  \
+        ca-tool crl\n\n\
+        Every command does this by itself when fewer than 30 days of the list are left.")]
+    Crl {
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Days, `30d`, or weeks, `2w`.
+fn parse_days(text: &str) -> Result<time::Duration, String> {
+    let read = || {
+        let (digits, days) = match text.strip_suffix('w') {
+            Some(digits) => (digits, 7),
+            None => (text.strip_suffix('d').unwrap_or(text), 1),
+        };
+        let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        let count = digits.parse::<u16>().ok().filter(|_| is_number)?;
+        Some(time::Duration::days(i64::from(count) * days))
+    };
+    read().ok_or_else(|| "a time has the form 30d or 2w".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_days_or_weeks() {
+        for (text, days) in [("30d", 30), ("30", 30), ("2w", 14), ("0d", 0)] {
+            assert_eq!(parse_days(text), Ok(time::Duration::days(days)), "{text}");
+        }
+        for bad in ["", "d", "-1d", "+1d", "1.5d", "1y", "30 d", "65536d"] {
+            assert!(parse_days(bad).is_err(), "{bad}");
+        }
+    }
+}
