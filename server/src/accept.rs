@@ -87,7 +87,8 @@ impl Acceptor {
                 .log(ip, port, "there is no room for more connections");
             return;
         };
-        if let Err(failure) = prepare(&stream) {
+        let silence_timeout = self.shared.serving.limits.silence_timeout;
+        if let Err(failure) = prepare(&stream, silence_timeout) {
             warn!(%ip, port, error = %failure, "cannot set up a connection");
             return;
         }

@@ -67,7 +67,7 @@ pub struct Limits {
     pub waiting_per_address_max: usize,
     /// How long a write may make no progress at all.
     pub write_stall_timeout: Duration,
-    /// How long nothing may be heard from a client of our dialect.
+    /// How long nothing may be heard from a client of our dialect, or from the system of any other.
     pub silence_timeout: Duration,
     /// Entries in one commit.
     pub batch_entries_max: usize,
