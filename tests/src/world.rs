@@ -25,6 +25,8 @@ pub struct Options {
     pub same_id: SameId,
     /// The limits.
     pub limits: Limits,
+    /// Whether it can be reached from other machines too.
+    pub is_open: bool,
 }
 
 /// Options for a certificate that ends so long from now.
@@ -86,7 +88,8 @@ impl World {
 
     /// Serves the room, in this process, on a port that is free.
     pub async fn serve(&mut self) {
-        let listener = server::listen(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+        let ip = [[127, 0, 0, 1], [0, 0, 0, 0]][usize::from(self.options.is_open)];
+        let listener = server::listen(SocketAddr::from((ip, 0))).expect("a port");
         self.address = listener.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel();
         let config = self.config();

@@ -1,4 +1,4 @@
-//! Connections that are cut, at every byte of an exchange, and peers that vanish.
+//! Connections that are cut, at every byte of an exchange.
 
 use std::time::Duration;
 

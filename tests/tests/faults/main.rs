@@ -13,3 +13,4 @@ mod inject;
 mod kills;
 mod power;
 mod record;
+mod vanish;

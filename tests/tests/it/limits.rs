@@ -195,6 +195,8 @@ async fn who_is_silent_for_too_long_in_our_dialect_has_gone() {
         bye.starts_with("= bye silent nothing was heard for "),
         "{bye}"
     );
+    w.until("select count(*) = 1 from joins where id = 'alice' and reason = 'silent'")
+        .await;
     // In the plain dialect nobody has to say anything.
     let mut bob = w.enter("bob").await;
     let mut carol = w.enter_ours("carol").await;

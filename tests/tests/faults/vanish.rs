@@ -1,0 +1,144 @@
+//! Peers that vanish: their machine says nothing any more, not even that they have gone.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use tests::{Running, World, program, tool_or_skip};
+
+/// Another machine: a network of its own, with one cable to this one. It is gone with its program.
+struct Machine {
+    program: Running,
+    cable: String,
+    /// This end of the cable.
+    here: String,
+}
+
+impl Machine {
+    /// Only root may lay cables. Where it cannot be done, says which test is skipped; never in CI.
+    fn start(test: &str) -> Option<Self> {
+        let mut command = Command::new("unshare");
+        command.args(["--net", "sh", "-c", "echo up && cat"]);
+        let mut program = Running::spawn(command);
+        let id = std::process::id();
+        let (cable, there) = (format!("here{id}"), format!("there{id}"));
+        let pid = program.id().to_string();
+        let is_laid = program.says("up")
+            && Command::new("ip")
+                .args(["link", "add", &cable, "type", "veth"])
+                .args(["peer", "name", &there, "netns", &pid])
+                .stderr(Stdio::null())
+                .status()
+                .is_ok_and(|status| status.success());
+        if !is_laid {
+            assert!(
+                std::env::var_os("CI").is_none(),
+                "{test}: a network must be possible in CI"
+            );
+            println!("skipped: {test}: only root may make a network");
+            return None;
+        }
+        // Addresses for tests of networks (RFC 2544), four of them for each cable.
+        let (third, fourth) = (id / 64 % 256, id % 64 * 4);
+        let machine = Self {
+            program,
+            cable,
+            here: format!("198.18.{third}.{}", fourth + 1),
+        };
+        let cable = &*machine.cable;
+        ip(&[
+            "address",
+            "add",
+            &format!("{}/30", machine.here),
+            "dev",
+            cable,
+        ]);
+        ip(&["link", "set", cable, "up"]);
+        let address = format!("198.18.{third}.{}/30", fourth + 2);
+        machine.run(&["ip", "address", "add", &address, "dev", &there]);
+        machine.run(&["ip", "link", "set", &there, "up"]);
+        Some(machine)
+    }
+
+    /// A command that runs on that machine.
+    fn command(&self, folder: &Path) -> Command {
+        let mut command = Command::new("nsenter");
+        let pid = self.program.id().to_string();
+        command
+            .args(["--target", &pid, "--net"])
+            .current_dir(folder);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) {
+        let status = self.command(Path::new("/")).args(arguments).status();
+        assert!(status.is_ok_and(|status| status.success()), "{arguments:?}");
+    }
+
+    /// Nothing comes from there any more, and nobody is told.
+    fn vanish(&self) {
+        self.run(&[
+            "ip",
+            "route",
+            "add",
+            "blackhole",
+            &format!("{}/32", self.here),
+        ]);
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // It would be gone with the last connection of that machine, which nobody waits for.
+        let _gone = Command::new("ip")
+            .args(["link", "del", &self.cable])
+            .status();
+    }
+}
+
+fn ip(arguments: &[&str]) {
+    let status = Command::new("ip").args(arguments).status();
+    assert!(
+        status.is_ok_and(|status| status.success()),
+        "ip {arguments:?}"
+    );
+}
+
+/// In our dialect by its silence; in the plain one, where nobody has to say anything, because its
+/// system does not answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_vanishes_is_gone_in_either_dialect_and_their_session_says_so() {
+    let test = "who vanishes";
+    if !tool_or_skip("openssl", test) {
+        return;
+    }
+    let Some(machine) = Machine::start(test) else {
+        return;
+    };
+    let w = World::with(|options| {
+        options.is_open = true;
+        options.limits.silence_timeout = Duration::from_secs(4);
+        options.limits.absence_max = Duration::ZERO;
+    })
+    .await;
+    let server = format!("{}:{}", machine.here, w.address().port());
+    let bundle = |name: &str| w.bundle_path(name).display().to_string();
+    let mut ours = machine.command(w.folder());
+    ours.arg(program("client"));
+    ours.args(["--cert", &bundle("alice"), "--server", &server]);
+    let mut ours = Running::spawn(ours);
+    ours.expect_err("connected as ");
+    let bob = bundle("bob");
+    let mut plain = machine.command(w.folder());
+    plain.args(["openssl", "s_client", "-quiet", "-connect", &server]);
+    plain.args(["-cert", &bob, "-key", &bob, "-CAfile", &bob]);
+    let mut plain = Running::spawn(plain);
+    plain.expect_out("= at ");
+    machine.vanish();
+    w.until("select count(*) = 1 from joins where id = 'alice' and reason = 'silent'")
+        .await;
+    w.until("select count(*) = 1 from joins where id = 'bob' and reason = 'lost'")
+        .await;
+    w.until("select count(*) = 2 from history where kind = 'leave'")
+        .await;
+}
