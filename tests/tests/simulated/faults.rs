@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use server::memory::Memory;
 use turmoil::Sim;
 
 use crate::people::{NAMES, Person, SERVER};
+use crate::store::Counts;
 
 /// Something that goes wrong, until it is undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +34,8 @@ pub(crate) enum Fault {
     Deaf(usize),
     /// The disk is full.
     FullDisk,
+    /// The disk is nearly full, so that lines are refused.
+    LowDisk,
     /// Commits take long.
     SlowDisk,
 }
@@ -83,6 +87,7 @@ impl Faults {
         now: Duration,
         sim: &mut Sim<'_>,
         memory: &Memory,
+        counts: &Counts,
         people: &[Rc<Person>],
         stop: &dyn Fn(),
     ) {
@@ -94,7 +99,7 @@ impl Faults {
             .collect();
         for fault in over {
             self.present.remove(&fault);
-            undo(fault, sim, memory, people);
+            undo(fault, sim, memory, counts, people);
         }
         self.change_weather(now, sim);
         if now < self.next || now >= self.until {
@@ -120,6 +125,7 @@ impl Faults {
             Fault::ClientCrash(who) => sim.crash(NAMES[who]),
             Fault::Deaf(who) => people[who].is_deaf.set(true),
             Fault::FullDisk => memory.fill(true),
+            Fault::LowDisk => counts.is_low.store(true, Ordering::Relaxed),
             Fault::SlowDisk => {
                 let mut moment = || Duration::from_millis(self.chance.u64(0..150));
                 memory.take_time(moment(), moment());
@@ -148,7 +154,7 @@ impl Faults {
 
     fn draw(&mut self) -> (Fault, Duration) {
         let who = self.chance.usize(0..NAMES.len());
-        let (fault, longest) = match self.chance.u8(0..14) {
+        let (fault, longest) = match self.chance.u8(0..15) {
             0 => (Fault::Partition(who), 10_000),
             1 => (Fault::LossToClient(who), 4_000),
             2 => (Fault::LossToServer(who), 4_000),
@@ -159,13 +165,14 @@ impl Faults {
             10 => (Fault::ClientCrash(who), 5_000),
             11 => (Fault::Deaf(who), 15_000),
             12 => (Fault::FullDisk, 4_000),
+            13 => (Fault::LowDisk, 4_000),
             _ => (Fault::SlowDisk, 10_000),
         };
         (fault, Duration::from_millis(self.chance.u64(1..longest)))
     }
 }
 
-fn undo(fault: Fault, sim: &mut Sim<'_>, memory: &Memory, people: &[Rc<Person>]) {
+fn undo(fault: Fault, sim: &mut Sim<'_>, memory: &Memory, counts: &Counts, people: &[Rc<Person>]) {
     match fault {
         Fault::Partition(who) => sim.repair(SERVER, NAMES[who]),
         Fault::LossToClient(who) => sim.repair_oneway(SERVER, NAMES[who]),
@@ -177,6 +184,7 @@ fn undo(fault: Fault, sim: &mut Sim<'_>, memory: &Memory, people: &[Rc<Person>])
         Fault::ClientCrash(who) => sim.bounce(NAMES[who]),
         Fault::Deaf(who) => people[who].is_deaf.set(false),
         Fault::FullDisk => memory.fill(false),
+        Fault::LowDisk => counts.is_low.store(false, Ordering::Relaxed),
         Fault::SlowDisk => work_as_usual(memory),
     }
 }
@@ -214,6 +222,7 @@ fn name(fault: Fault) -> &'static str {
         Fault::ClientCrash(_) => "crashes of a client",
         Fault::Deaf(_) => "clients that do not listen",
         Fault::FullDisk => "full disks",
+        Fault::LowDisk => "disks nearly full",
         Fault::SlowDisk => "slow disks",
     }
 }

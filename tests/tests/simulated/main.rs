@@ -21,7 +21,7 @@ use store::Mutant;
 const SEEDS: u64 = 50;
 
 /// How many kinds of things there are that seeds must meet, faults and what follows from them.
-const KINDS: usize = 18;
+const KINDS: usize = 20;
 
 /// How many seeds a mutant has to be caught in.
 const SEEDS_FOR_A_MUTANT: u64 = 8;

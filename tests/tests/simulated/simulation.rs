@@ -72,7 +72,7 @@ pub(crate) fn simulate(seed: u64, mutant: Option<Mutant>) -> Outcome {
         }
     };
     while !faults.are_over(sim.elapsed()) {
-        faults.act(sim.elapsed(), &mut sim, &memory, &people, &stop);
+        faults.act(sim.elapsed(), &mut sim, &memory, &counts, &people, &stop);
         step(&mut sim);
     }
     let violations = drain(&mut sim, &people);
@@ -97,7 +97,7 @@ fn counted(
     rows: &[Row],
     people: &[Rc<Person>],
     counts: &Counts,
-) -> [(&'static str, u64); 7] {
+) -> [(&'static str, u64); 8] {
     let count = |is: fn(&Happened) -> bool| {
         let happened = history.iter().filter(|logged| is(&logged.event));
         happened.count() as u64
@@ -108,6 +108,10 @@ fn counted(
         (
             "acknowledgements",
             count(|event| matches!(event, Happened::Stored { .. })),
+        ),
+        (
+            "refusals",
+            count(|event| matches!(event, Happened::Refused { .. })),
         ),
         (
             "lines of which nobody knows",

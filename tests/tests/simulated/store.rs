@@ -1,7 +1,7 @@
 //! The record of a simulated server: memory, or memory with a fault of ours that must be noticed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use server::DatabaseError;
@@ -24,7 +24,7 @@ pub(crate) enum Mutant {
 /// How far behind its answers a store is that answers early.
 const BEHIND: Duration = Duration::from_millis(50);
 
-/// What came of asking the record.
+/// What came of asking the record, and what it says of its room.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     /// Pages that somebody needed who had fallen out of the tail.
@@ -33,6 +33,8 @@ pub(crate) struct Counts {
     pub(crate) broken_before: AtomicU64,
     /// Commits that a crash broke off after that, and before anybody knew.
     pub(crate) broken_after: AtomicU64,
+    /// Whether the disk is nearly full.
+    pub(crate) is_low: AtomicBool,
 }
 
 /// What the recorder writes to.
@@ -140,7 +142,7 @@ impl Record for Store {
     }
 
     fn is_low(&mut self) -> bool {
-        false
+        self.counts.is_low.load(Ordering::Relaxed)
     }
 
     async fn close(self) -> Result<(), DatabaseError> {
