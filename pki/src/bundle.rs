@@ -81,6 +81,11 @@ impl BundleError {
     pub fn is_not_found(&self) -> bool {
         matches!(&self.fault, Fault::Io(error) if error.kind() == std::io::ErrorKind::NotFound)
     }
+
+    /// Whether the file could not be read at all, which may be otherwise in a moment.
+    pub fn is_of_the_disk(&self) -> bool {
+        matches!(&self.fault, Fault::Io(_))
+    }
 }
 
 impl Bundle {
@@ -165,6 +170,11 @@ impl Bundle {
     /// The CA certificate that the holder trusts.
     pub fn anchor(&self) -> &CertificateDer<'static> {
         &self.anchor
+    }
+
+    /// The holder's own certificate, and those between it and the CA's.
+    pub(crate) fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.chain
     }
 
     /// The certificates to present, and the key that proves them.

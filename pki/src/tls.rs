@@ -6,11 +6,11 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustls::client::Resumption;
 use rustls::client::danger::HandshakeSignatureValid;
+use rustls::client::{Resumption, verify_server_cert_signed_by_trust_anchor};
 use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{NoServerSessionStorage, ParsedCertificate};
 use rustls::sign::SingleCertAndKey;
 use rustls::{
     ClientConfig, DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig,
@@ -30,7 +30,7 @@ use crate::revocation::Revocations;
 pub struct TlsError(#[from] rustls::Error);
 
 /// A server's end of TLS.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ServerTls {
     gate: Arc<Gate>,
     certified: Arc<SingleCertAndKey>,
@@ -105,6 +105,29 @@ pub fn client_config(bundle: &Bundle, alpn: &[&[u8]]) -> Result<Arc<ClientConfig
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
+}
+
+/// Whether the clients of a bundle's CA believe at `now` that this is a server of theirs: as their
+/// own end of TLS judges it, but for the name, which only they know.
+pub fn proves_a_server(bundle: &Bundle, now: SystemTime) -> bool {
+    let mut roots = RootCertStore::empty();
+    if roots.add(bundle.anchor().clone()).is_err() {
+        return false;
+    }
+    let [leaf, intermediates @ ..] = bundle.chain() else {
+        return false;
+    };
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    ParsedCertificate::try_from(leaf).is_ok_and(|leaf| {
+        verify_server_cert_signed_by_trust_anchor(
+            &leaf,
+            &roots,
+            intermediates,
+            UnixTime::since_unix_epoch(now),
+            provider().signature_verification_algorithms.all,
+        )
+        .is_ok()
+    })
 }
 
 /// The gate, as rustls wants to be given it.

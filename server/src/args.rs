@@ -3,13 +3,13 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
-use pki::{Bundle, Gate, RevocationList, SERVER};
+use pki::{Gate, RevocationList};
 use tokio::net::TcpListener;
 
+use crate::bundle::read_bundle;
 use crate::config::{Config, Limits, SameId};
 use crate::network::listen;
 use crate::revocation::read_list;
@@ -57,7 +57,8 @@ pub enum Command {
 /// What to serve, and how.
 #[derive(Debug, clap::Args)]
 pub struct Serve {
-    /// The server's bundle: certificate, key and CA certificate.
+    /// The server's bundle: certificate, key and CA certificate; read again when it changes, and on
+    /// SIGHUP.
     #[arg(long, default_value = "ca/server.pem", value_name = "FILE")]
     cert: PathBuf,
     /// The revocation list; read again when it changes, and on SIGHUP.
@@ -115,56 +116,17 @@ impl Serve {
     ///
     /// When a file is missing, is not what it should be, or does not fit the others.
     pub fn load(&self) -> Result<Config> {
-        let bundle = match Bundle::read(&self.cert) {
-            Ok(bundle) => bundle,
-            Err(error) if error.is_not_found() => {
-                let hint =
-                    "run `ca-tool init` in this folder, or name the server's bundle with --cert";
-                return Err(Hinted {
-                    error: error.to_string(),
-                    hint: hint.into(),
-                }
-                .into());
-            }
-            Err(error) => {
-                let hint = error.hint().map(str::to_owned);
-                return Err(Hinted::maybe(error.to_string(), hint));
-            }
-        };
-        let certificate = bundle.certificate();
-        if !SERVER
-            .purpose
-            .is_some_and(|purpose| certificate.purposes.contains(&purpose))
-        {
-            let error = format!("{} is not a server's certificate", self.cert.display());
-            let hint = "`ca-tool init` makes ca/server.pem; people's certificates are for clients";
-            return Err(Hinted {
-                error,
-                hint: hint.into(),
-            }
-            .into());
-        }
-        let now = SystemTime::now();
-        if !certificate.is_valid_at(now) {
-            let error = format!(
-                "the certificate in {} is valid from {} to {}, not now",
-                self.cert.display(),
-                wire::Timestamp::from(certificate.not_before),
-                wire::Timestamp::from(certificate.not_after)
-            );
-            let hint = "is this machine's clock right? If it is, make a new one with `ca-tool issue-server`";
-            return Err(Hinted {
-                error,
-                hint: hint.into(),
-            }
-            .into());
-        }
+        let bundle = read_bundle(&self.cert).map_err(|error| {
+            let hint = error.hint().map(str::to_owned);
+            Hinted::maybe(error.to_string(), hint)
+        })?;
         let gate = Gate::new(bundle.anchor().clone(), self.strict_revocation)
             .with_context(|| format!("cannot use {}", self.cert.display()))?;
         let gate = Arc::new(gate);
         Ok(Config {
             crl: self.load_list(&gate)?,
             room: gate.anchor().subject.to_string(),
+            cert: self.cert.clone(),
             bundle,
             gate,
             db: self.db.clone(),

@@ -9,6 +9,8 @@ use pki::{Bundle, Gate, RevocationList};
 /// What a server needs to run.
 #[derive(Debug)]
 pub struct Config {
+    /// The file of the bundle, which is read again when it changes.
+    pub cert: PathBuf,
     /// What proves this server to its clients, and whom it trusts.
     pub bundle: Bundle,
     /// Who is let in.
@@ -87,8 +89,8 @@ pub struct Limits {
     pub absence_max: Duration,
     /// The same, after the server was started.
     pub absence_after_start_max: Duration,
-    /// How often the revocation list's file is looked at.
-    pub crl_poll_interval: Duration,
+    /// How often the files of the revocation list and the bundle are looked at.
+    pub file_poll_interval: Duration,
     /// Whose certificate has less than this left is told so in the greeting.
     pub expiry_notice: Duration,
     /// How long a session that is told to stop may go on receiving entries.
@@ -134,7 +136,7 @@ impl Default for Limits {
             waiting_asks_max: 2000,
             absence_max: Duration::from_secs(15),
             absence_after_start_max: Duration::from_secs(60),
-            crl_poll_interval: Duration::from_millis(500),
+            file_poll_interval: Duration::from_millis(500),
             // Long enough to ask for another, short enough not to be told all term.
             expiry_notice: Duration::from_secs(14 * 24 * 60 * 60),
             stop_entries_timeout: Duration::from_secs(2),

@@ -33,7 +33,8 @@ use crate::transcript::Transcript;
 /// What every connection is served with.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) tls: ServerTls,
+    /// As the newest bundle has it.
+    pub(crate) tls: watch::Receiver<ServerTls>,
     pub(crate) serving: Serving,
     /// Ends sessions that did not end when they were told to.
     pub(crate) abandon: CancellationToken,
@@ -186,7 +187,7 @@ impl Hello {
         // Subscribed before it is judged: a list that comes in between is seen by the session.
         let mut revocations = shared.serving.revocations.clone();
         let list = revocations.borrow_and_update().clone();
-        let (config, verdict) = match shared.tls.accept(list) {
+        let (config, verdict) = match shared.tls.borrow().accept(list) {
             Ok(accepted) => accepted,
             Err(failure) => {
                 error!("{failure}");

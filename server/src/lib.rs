@@ -6,6 +6,7 @@
 mod accept;
 mod ask;
 mod batch;
+mod bundle;
 mod config;
 mod database;
 mod disk;
@@ -28,6 +29,7 @@ mod show;
 mod stamp;
 mod tail;
 mod transcript;
+mod watched;
 
 pub mod args;
 pub mod log;
@@ -39,11 +41,12 @@ use std::sync::Arc;
 
 use pki::{Revocations, ServerTls};
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
+pub use bundle::{ServerBundleError, read_bundle};
 pub use config::{Config, Limits, SameId};
 pub use fault::DatabaseError;
 pub use network::listen;
@@ -51,6 +54,7 @@ pub use recorder::RecorderError;
 pub use revocation::{ListError, read_list};
 
 use accept::Acceptor;
+use bundle::BundleWatch;
 use database::Database;
 use handshake::{Serving, Shared};
 use presence::Rules;
@@ -59,6 +63,7 @@ use recorder::Recorder;
 use refusals::Refusals;
 use revocation::{RevocationWatch, check_number};
 use transcript::Transcript;
+use watched::FileWatch;
 
 /// Why a server could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -127,8 +132,8 @@ impl Failure {
 /// A server never repairs: what is left after that may be anything, and nobody would know.
 const DAMAGED: &str = "look at the disk; nothing was repaired. If the server does not start again, bring back the last backup, or save what can be read with: sqlite3 chat.db .recover";
 
-/// Serves a room until `stop` is done, then ends it in good order. `reload` makes it read the
-/// revocation list at once.
+/// Serves a room until `stop` is done, then ends it in good order. A change of
+/// `reload` makes it read the revocation list and the bundle at once.
 ///
 /// # Errors
 ///
@@ -138,9 +143,10 @@ pub async fn run(
     config: Config,
     listener: TcpListener,
     stop: impl Future<Output = ()>,
-    reload: Arc<Notify>,
+    reload: watch::Receiver<()>,
 ) -> Result<(), Failure> {
     let Config {
+        cert,
         bundle,
         gate,
         crl,
@@ -192,21 +198,30 @@ pub async fn run(
         Some((_, list)) => Revocations::List(list.clone()),
         None => Revocations::Unchecked,
     });
+    let watched = |path| {
+        let interval = limits.file_poll_interval;
+        FileWatch::new(path, interval, reload.clone(), stopping.clone())
+    };
     if let Some((path, list)) = crl {
         check_number(&path, list.number(), &newest_list)?;
         let watch = RevocationWatch {
-            path,
+            file: watched(path),
             gate: gate.clone(),
             lists,
             newest: list.number().clone(),
             unrecorded: Some(list.number().clone()),
             asks: asks.clone(),
-            reload,
-            poll_interval: limits.crl_poll_interval,
-            stop: stopping.clone(),
         };
         watchers.spawn(watch.run());
     }
+    let (tls_sender, tls) = watch::channel(ServerTls::new(&bundle, gate.clone()));
+    let watch = BundleWatch {
+        file: watched(cert),
+        gate: gate.clone(),
+        certificate: bundle.certificate(),
+        tls: tls_sender,
+    };
+    watchers.spawn(watch.run());
     if show {
         watchers.spawn(show::show(
             transcript.clone(),
@@ -218,7 +233,6 @@ pub async fn run(
     let sessions = TaskTracker::new();
     let abandon = CancellationToken::new();
     let refusals = Refusals::new(limits.refusals_logged_per_second);
-    let tls = ServerTls::new(&bundle, gate.clone());
     let serving = Serving {
         gate,
         revocations,

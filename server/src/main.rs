@@ -3,14 +3,13 @@
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use server::args::{Args, Command, Hinted, Serve};
 use server::query::{Format, QueryError, query};
 use server::{Failure, log};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tracing::{info, warn};
 
 fn main() -> ExitCode {
@@ -44,8 +43,8 @@ async fn serve(serve: &Serve) -> Result<()> {
         None => log::start(None)?,
     };
     raise_file_limit(config.limits.connections_max);
-    let reload = Arc::new(Notify::new());
-    let stop = stop_signal(reload.clone())?;
+    let (ask_for_reload, reload) = watch::channel(());
+    let stop = stop_signal(ask_for_reload)?;
     let listener = serve.listen()?;
     server::run(config, listener, stop, reload).await?;
     info!("stopped");
@@ -85,13 +84,13 @@ async fn ask(db: &Path, sql: String, csv: bool, json: bool) -> Result<()> {
 
 /// Done at the first SIGTERM or SIGINT; a second one ends the program at once.
 #[cfg(unix)]
-fn stop_signal(reload: Arc<Notify>) -> Result<impl Future<Output = ()>> {
+fn stop_signal(reload: watch::Sender<()>) -> Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let mut hangups = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
     tokio::spawn(async move {
         while hangups.recv().await.is_some() {
-            reload.notify_one();
+            reload.send_replace(());
         }
     });
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
@@ -117,7 +116,7 @@ fn stop_signal(reload: Arc<Notify>) -> Result<impl Future<Output = ()>> {
 }
 
 #[cfg(not(unix))]
-fn stop_signal(_reload: Arc<Notify>) -> Result<impl Future<Output = ()>> {
+fn stop_signal(_reload: watch::Sender<()>) -> Result<impl Future<Output = ()>> {
     Ok(async {
         if let Err(failure) = tokio::signal::ctrl_c().await {
             warn!(error = %failure, "cannot wait for Ctrl-C");

@@ -1,17 +1,17 @@
 //! Keeps the revocation list up to date: when the file changes, and when it is asked to.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use pki::{CrlNumber, Gate, RevocationList, Revocations};
-use tokio::sync::{Notify, watch};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use crate::ask::{Ask, Asks};
+use crate::watched::{FileWatch, Reading};
 
 /// How often somebody is reminded that the list is past its nextUpdate.
 const STALE_WARNING_INTERVAL: Duration = Duration::from_secs(60 * 60);
@@ -19,7 +19,7 @@ const STALE_WARNING_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// Reads the list again and again, and publishes it.
 #[derive(Debug)]
 pub(crate) struct RevocationWatch {
-    pub(crate) path: PathBuf,
+    pub(crate) file: FileWatch,
     pub(crate) gate: Arc<Gate>,
     pub(crate) lists: watch::Sender<Revocations>,
     /// The highest number that was ever seen; the database remembers it.
@@ -27,9 +27,6 @@ pub(crate) struct RevocationWatch {
     /// The same, until the database remembers it.
     pub(crate) unrecorded: Option<CrlNumber>,
     pub(crate) asks: Asks,
-    pub(crate) reload: Arc<Notify>,
-    pub(crate) poll_interval: Duration,
-    pub(crate) stop: CancellationToken,
 }
 
 /// Why a list was not read.
@@ -61,6 +58,17 @@ pub enum ListError {
         /// The highest one.
         newest: CrlNumber,
     },
+}
+
+impl ListError {
+    /// Whether the file may be good without being changed.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Read { .. } => true,
+            Self::Use { source, .. } => *source == pki::RevocationError::Future,
+            Self::Older { .. } => false,
+        }
+    }
 }
 
 /// Reads a list from a file.
@@ -111,57 +119,35 @@ pub(crate) fn check_number(
 impl RevocationWatch {
     /// Watches until the server stops.
     pub(crate) async fn run(mut self) {
-        let mut poll = tokio::time::interval(self.poll_interval);
-        // Nothing yet: the file may have changed since the list was read from it for the start.
-        let mut judged = None;
-        let mut told = None;
         let mut reminder = Reminder::default();
-        loop {
-            let is_asked = tokio::select! {
-                () = self.stop.cancelled() => return,
-                () = self.reload.notified() => true,
-                _ = poll.tick() => false,
-            };
-            let now = stamp(&self.path);
-            if is_asked || judged != Some(now) {
-                // The stamp from before the reading: a change in the middle of it is read again.
-                let failure = self.reload().await.err();
-                // What passes by itself is tried again although the file stays as it is: a moment
-                // without files, or a CA's clock that is ahead of ours.
-                let may_pass = matches!(
-                    failure,
-                    Some(ListError::Read { .. })
-                        | Some(ListError::Use {
-                            source: pki::RevocationError::Future,
-                            ..
-                        })
-                );
-                judged = (!may_pass).then_some(now);
-                let tells = failure.map(|failure| failure.to_string());
-                if let Some(failure) = &tells
-                    && (is_asked || !may_pass || told != tells)
-                {
-                    error!("{failure}; the last good list stays");
+        while let Some(look) = self.file.look().await {
+            if look.is_due {
+                let reading = match self.reload().await {
+                    Ok(()) => Reading::Taken,
+                    Err(failure) if failure.may_pass() => Reading::NotNow(failure.to_string()),
+                    Err(failure) => Reading::Refused(failure.to_string()),
+                };
+                if let Some(words) = self.file.judge(&look, reading) {
+                    error!("{words}; the last good list stays");
                 }
-                told = tells;
             }
             self.record();
             let is_stale = self.lists.borrow().stale_since(SystemTime::now()).is_some();
             if reminder.is_due(is_stale, Instant::now()) {
-                warn!(path = %self.path.display(), "the revocation list is past its nextUpdate; run ca-tool");
+                warn!(path = %self.file.path().display(), "the revocation list is past its nextUpdate; run ca-tool");
             }
         }
     }
 
     /// Takes the list in the file, or keeps the last good one.
     async fn reload(&mut self) -> Result<(), ListError> {
-        let (path, gate) = (self.path.clone(), self.gate.clone());
+        let (path, gate) = (self.file.path().to_owned(), self.gate.clone());
         let reading = tokio::task::spawn_blocking(move || read_list(&path, &gate));
         let list = reading.await.map_err(|failure| ListError::Read {
-            path: self.path.clone(),
+            path: self.file.path().to_owned(),
             source: failure.into(),
         })??;
-        check_number(&self.path, list.number(), &self.newest)?;
+        check_number(self.file.path(), list.number(), &self.newest)?;
         info!(number = %list.number(), revoked = list.count(), "revocation list read");
         if *list.number() > self.newest {
             self.newest = list.number().clone();
@@ -224,26 +210,6 @@ impl Reminder {
         }
         is_due
     }
-}
-
-/// What tells a file from the one that was there before.
-fn stamp(path: &Path) -> Option<(SystemTime, u64, u64)> {
-    let metadata = std::fs::metadata(path).ok()?;
-    Some((
-        metadata.modified().ok()?,
-        metadata.len(),
-        file_number(&metadata),
-    ))
-}
-
-#[cfg(unix)]
-fn file_number(metadata: &Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(metadata)
-}
-
-#[cfg(not(unix))]
-fn file_number(_metadata: &Metadata) -> u64 {
-    0
 }
 
 #[cfg(test)]

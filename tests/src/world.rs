@@ -12,7 +12,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions as _};
 use tempfile::TempDir;
 use time::OffsetDateTime;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use wire::Role;
 
@@ -53,7 +53,7 @@ pub struct World {
     options: Options,
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
-    reload: Arc<Notify>,
+    reload: watch::Sender<()>,
     serving: Option<JoinHandle<Result<(), Failure>>>,
 }
 
@@ -79,7 +79,7 @@ impl World {
             options,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             stop: None,
-            reload: Arc::new(Notify::new()),
+            reload: watch::Sender::new(()),
             serving: None,
         };
         world.serve().await;
@@ -93,7 +93,7 @@ impl World {
         self.address = listener.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel();
         let config = self.config();
-        let reload = self.reload.clone();
+        let reload = self.reload.subscribe();
         let stopped = async {
             let _asked_or_dropped = stopped.await;
         };
@@ -102,11 +102,13 @@ impl World {
     }
 
     fn config(&self) -> Config {
-        let bundle = Bundle::read(&self.ca.server_bundle()).expect("the server's bundle");
+        let cert = self.ca.server_bundle();
+        let bundle = server::read_bundle(&cert).expect("the server's bundle");
         let gate = Gate::new(bundle.anchor().clone(), false).expect("a gate");
         let path = self.ca.revocation_list();
         let list = server::read_list(&path, &gate).expect("a revocation list");
         Config {
+            cert,
             bundle,
             gate: Arc::new(gate),
             crl: Some((path, Arc::new(list))),
@@ -195,9 +197,9 @@ impl World {
             .expect("a revocation");
     }
 
-    /// Makes the server read the revocation list at once, as SIGHUP does.
+    /// Makes the server read the revocation list and its bundle at once, as SIGHUP does.
     pub fn reload(&self) {
-        self.reload.notify_one();
+        self.reload.send_replace(());
     }
 
     /// Connects as somebody in the plain dialect; nothing is read yet.

@@ -464,6 +464,23 @@ fn sighup_reads_the_revocation_list_though_nothing_changed() {
     alice.expect_out("it did not end");
 }
 
+#[cfg(unix)]
+#[test]
+fn sighup_reads_the_bundle_though_nothing_changed_and_there_is_no_list() {
+    let site = site();
+    let mut served = site.serve(&["--no-revocation"]);
+    let certificate = Bundle::read(&site.ca().server_bundle()).expect("a bundle");
+    let read = format!(
+        "certificate read serial={}",
+        certificate.certificate().serial
+    );
+    served.program.expect_err(&read);
+    for _ in 0..2 {
+        served.program.signal("-HUP");
+        served.program.expect_err(&read);
+    }
+}
+
 #[test]
 fn without_revocation_a_server_warns_and_lets_the_revoked_in() {
     let site = site();

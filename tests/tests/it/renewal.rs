@@ -1,10 +1,130 @@
 //! What is replaced on the disk while a room is served: who is revoked, and how the server proves
 //! itself.
 
-use tests::{Peer, World, instructors, within};
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ca_tool::{Ca, Host};
+use pki::{Bundle, Certificate};
+use rcgen::{
+    CertificateParams, DistinguishedName, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose,
+};
+use tests::{Peer, Site, World, instructors, said, within};
+use time::OffsetDateTime;
 use wire::{Reply, ServerLine};
 
-use crate::mint::publish_list;
+use crate::mint::{publish_list, replace};
+
+#[tokio::test]
+async fn a_new_bundle_is_shown_to_who_comes_next_and_disturbs_nobody() {
+    let w = World::with(|o| o.limits.sessions_per_minute_max = 0).await;
+    let (mut alice, mut bob) = w.pair("alice", "bob").await;
+    let carols = w.bundle("carol");
+    let old = shown(w.address(), &carols).await;
+    let new = renew(w.ca());
+    within("the new certificate", async {
+        while shown(w.address(), &carols).await == old {}
+    })
+    .await;
+    assert_eq!(shown(w.address(), &carols).await, serial(&new));
+    alice.say("still here").await;
+    assert_eq!(bob.next_said().await, said("alice", "still here"));
+    assert_eq!(
+        w.column("select id from joins where left_at is null order by id")
+            .await,
+        ["alice", "bob"]
+    );
+}
+
+#[tokio::test]
+async fn whoever_asks_has_the_list_and_the_bundle_read_at_once() {
+    let w = World::with(|o| {
+        o.limits.file_poll_interval = Duration::from_secs(3600);
+        o.limits.sessions_per_minute_max = 0;
+    })
+    .await;
+    let (mut alice, mut bob) = w.pair("alice", "bob").await;
+    let alices = w.bundle("alice");
+    w.revoke("bob");
+    let new = renew(w.ca());
+    w.reload();
+    bob.expect("= bye revoked ").await;
+    alice.expect("* bob@127.0.0.1 left (revoked)").await;
+    within("the new certificate", async {
+        while shown(w.address(), &alices).await != serial(&new) {}
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_bundle_that_is_worse_than_the_last_one_is_refused_loudly() {
+    let site = Site::new("Networks 101");
+    let (cert, alices) = (site.ca().server_bundle(), site.bundle("alice"));
+    let alices = fs::read_to_string(site.path(&alices)).expect("a bundle");
+    let alice = Bundle::parse(alices.as_bytes(), "alice.pem".as_ref()).expect("a bundle");
+    let good = fs::read_to_string(&cert).expect("a bundle");
+    let others = Site::new("Networks 101");
+    let theirs = fs::read_to_string(others.ca().server_bundle()).expect("a bundle");
+    let [leaf, anchor, _] = &sections(&good)[..] else {
+        panic!("a bundle has three sections: {good}");
+    };
+    let [their_leaf, _, their_key] = &sections(&theirs)[..] else {
+        panic!("a bundle has three sections: {theirs}");
+    };
+    let mut served = site.serve(&["--sessions-per-minute", "0"]);
+    served.program.expect_err(" certificate read ");
+    let first = shown(served.address, &alice).await;
+    let mut wendy = Peer::connect(served.address, &bundle_of(&site, "wendy"), &[])
+        .await
+        .expect("a connection");
+    wendy.welcome().await;
+    for (bad, cause) in [
+        (String::new(), "it is not PEM"),
+        (
+            good[..good.len() / 2].to_owned(),
+            "a PEM section in it is damaged",
+        ),
+        (
+            format!("{leaf}{anchor}{their_key}"),
+            "does not belong to its certificate",
+        ),
+        (alices, "server.pem is not a server's certificate"),
+        (minted(site.ca(), (-2, -1)), "not now"),
+        (minted(site.ca(), (1, 2)), "not now"),
+        (theirs.clone(), "is another than the one that this server"),
+        (
+            format!("{their_leaf}{anchor}{their_key}"),
+            "was not issued by the CA",
+        ),
+    ] {
+        replace(&cert, &bad);
+        let line = served.program.expect_err("the last good certificate stays");
+        assert!(line.contains(" ERROR ") && line.contains(cause), "{line}");
+        assert_eq!(shown(served.address, &alice).await, first, "{cause}");
+    }
+    fs::remove_file(&cert).expect("removed");
+    let line = served.program.expect_err("the last good certificate stays");
+    assert!(line.contains("cannot read ca/server.pem"), "{line}");
+    assert_eq!(shown(served.address, &alice).await, first);
+
+    let new = minted(site.ca(), (-1, 100));
+    replace(&cert, &new);
+    let line = served
+        .program
+        .expect_err(&format!(" certificate read serial={} ", serial(&cert)));
+    assert!(line.contains(" INFO "), "{line}");
+    // It has no name but one.
+    let line = served.program.expect_err("lacks names of the last one");
+    assert!(
+        line.contains(" WARN ") && line.contains("127.0.0.1"),
+        "{line}"
+    );
+    assert_eq!(shown(served.address, &alice).await, serial(&cert));
+    wendy.say("still here").await;
+    wendy.expect("[wendy@127.0.0.1] still here").await;
+}
 
 #[tokio::test]
 async fn instructors_are_told_of_a_list_that_is_out_of_date_and_nobody_else_is() {
@@ -40,4 +160,56 @@ async fn note(peer: &mut Peer) -> Option<String> {
         }
     }
     note
+}
+
+/// The serial of the certificate that the server shows to who comes now.
+async fn shown(address: SocketAddr, bundle: &Bundle) -> String {
+    let connected = Peer::connect(address, bundle, &[]).await;
+    let mut peer = connected.expect("a connection");
+    peer.welcome().await;
+    let chain = peer.stream.get_ref().1.peer_certificates();
+    let leaf = &chain.expect("the server proved itself")[0];
+    let serial = Certificate::parse(leaf).expect("a certificate").serial;
+    peer.close().await;
+    serial.to_string()
+}
+
+/// Puts another certificate for this server in the place of the last one.
+fn renew(ca: &Ca) -> PathBuf {
+    let host = Host::parse("localhost").expect("a host");
+    let issued = ca.issue_server(&[host]).expect("a bundle");
+    let cert = ca.server_bundle();
+    fs::rename(issued.bundle, &cert).expect("renamed");
+    cert
+}
+
+/// The serial of a bundle's certificate.
+fn serial(bundle: &std::path::Path) -> String {
+    let bundle = Bundle::read(bundle).expect("a bundle");
+    bundle.certificate().serial.to_string()
+}
+
+fn bundle_of(site: &Site, name: &str) -> Bundle {
+    Bundle::read(&site.path(&site.bundle(name))).expect("a bundle")
+}
+
+/// A bundle for a server, valid between these days from now.
+fn minted(ca: &Ca, (from, until): (i64, i64)) -> String {
+    let day = |days| OffsetDateTime::now_utc() + time::Duration::days(days);
+    let mut params = CertificateParams::new(["localhost".to_owned()]).expect("a name");
+    params.distinguished_name = DistinguishedName::new();
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.use_authority_key_identifier_extension = true;
+    (params.not_before, params.not_after) = (day(from), day(until));
+    let key = KeyPair::generate().expect("a key");
+    let leaf = params.signed_by(&key, ca.issuer()).expect("a certificate");
+    let anchor = fs::read_to_string(ca.certificate()).expect("a certificate");
+    Bundle::compose(&[], &leaf.pem(), &anchor, &key.serialize_pem())
+}
+
+/// The PEM sections of a bundle: certificate, CA certificate, key.
+fn sections(bundle: &str) -> Vec<String> {
+    let sections = bundle.split("-----BEGIN ").skip(1);
+    sections.map(|rest| format!("-----BEGIN {rest}")).collect()
 }

@@ -1,0 +1,195 @@
+//! What the server proves itself with: its bundle, read for the start, and read again when a newer
+//! one is put in its place. Whoever connects from then on is shown the newer certificate; sessions
+//! keep the connection that they have.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use pki::{Bundle, BundleError, Certificate, Fingerprint, Gate, SERVER, ServerTls};
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+use wire::Timestamp;
+
+use crate::watched::{FileWatch, Reading};
+
+/// Reads the bundle again and again, and publishes what a handshake needs of it.
+#[derive(Debug)]
+pub(crate) struct BundleWatch {
+    pub(crate) file: FileWatch,
+    pub(crate) gate: Arc<Gate>,
+    /// What the certificate in use says.
+    pub(crate) certificate: Certificate,
+    pub(crate) tls: watch::Sender<ServerTls>,
+}
+
+/// Why a bundle does not prove this server.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerBundleError {
+    /// It is not a whole bundle.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is a person's.
+    #[error("{} is not a server's certificate", .0.display())]
+    Purpose(PathBuf),
+    /// Its time is over, or has not begun.
+    #[error("the certificate in {} is valid from {from} to {until}, not now", path.display())]
+    Dates {
+        /// The file.
+        path: PathBuf,
+        /// The first moment at which it is valid.
+        from: Timestamp,
+        /// The last one.
+        until: Timestamp,
+        /// Whether it will be valid some day.
+        is_early: bool,
+    },
+    /// No client would believe it.
+    #[error("the certificate in {} was not issued by the CA whose certificate is beside it", .0.display())]
+    Chain(PathBuf),
+    /// Everybody here has a certificate of the CA that the server was started with.
+    #[error("the CA certificate in {} is another than the one that this server was started with", .0.display())]
+    OtherCa(PathBuf),
+}
+
+impl ServerBundleError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Bundle(error) if error.is_not_found() => {
+                Some("run `ca-tool init` in this folder, or name the server's bundle with --cert")
+            }
+            Self::Bundle(error) => error.hint(),
+            Self::Purpose(_) => {
+                Some("`ca-tool init` makes ca/server.pem; people's certificates are for clients")
+            }
+            Self::Dates { .. } => Some(
+                "is this machine's clock right? If it is, make a new one with `ca-tool issue-server`",
+            ),
+            Self::Chain(_) => {
+                Some("use the whole file that `ca-tool init` or `ca-tool issue-server` made")
+            }
+            Self::Read { .. } | Self::OtherCa(_) => None,
+        }
+    }
+
+    /// Whether it may be good without being changed.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Bundle(error) => error.is_of_the_disk(),
+            Self::Read { .. } => true,
+            Self::Dates { is_early, .. } => *is_early,
+            Self::Purpose(_) | Self::Chain(_) | Self::OtherCa(_) => false,
+        }
+    }
+}
+
+/// Reads a bundle by which a server can prove itself to the clients of its CA.
+///
+/// # Errors
+///
+/// When the file cannot be read, or nobody would believe what is in it.
+pub fn read_bundle(path: &Path) -> Result<Bundle, ServerBundleError> {
+    let (bundle, now) = (Bundle::read(path)?, SystemTime::now());
+    let certificate = bundle.certificate();
+    let is_a_servers = SERVER
+        .purpose
+        .is_some_and(|purpose| certificate.purposes.contains(&purpose));
+    if !is_a_servers {
+        return Err(ServerBundleError::Purpose(path.to_owned()));
+    }
+    if !certificate.is_valid_at(now) {
+        return Err(ServerBundleError::Dates {
+            path: path.to_owned(),
+            from: Timestamp::from(certificate.not_before),
+            until: Timestamp::from(certificate.not_after),
+            is_early: now < certificate.not_before,
+        });
+    }
+    if !pki::proves_a_server(&bundle, now) {
+        return Err(ServerBundleError::Chain(path.to_owned()));
+    }
+    Ok(bundle)
+}
+
+/// The same for a server that is running: it must not wait for the other end of a pipe, and its
+/// CA stays the same.
+fn read_newer(path: &Path, gate: &Gate) -> Result<Bundle, ServerBundleError> {
+    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(ServerBundleError::Read {
+            path: path.to_owned(),
+            source: io::Error::other("it is not a file"),
+        });
+    }
+    let bundle = read_bundle(path)?;
+    if Fingerprint::of(bundle.anchor()) != gate.anchor().fingerprint {
+        return Err(ServerBundleError::OtherCa(path.to_owned()));
+    }
+    Ok(bundle)
+}
+
+impl BundleWatch {
+    /// Watches until the server stops.
+    pub(crate) async fn run(mut self) {
+        while let Some(look) = self.file.look().await {
+            if !look.is_due {
+                continue;
+            }
+            let reading = match self.reload().await {
+                Ok(()) => Reading::Taken,
+                Err(failure) if failure.may_pass() => Reading::NotNow(failure.to_string()),
+                Err(failure) => Reading::Refused(failure.to_string()),
+            };
+            if let Some(words) = self.file.judge(&look, reading) {
+                error!("{words}; the last good certificate stays");
+            }
+        }
+    }
+
+    /// Takes the bundle in the file, or keeps the last good one.
+    async fn reload(&mut self) -> Result<(), ServerBundleError> {
+        let (path, gate) = (self.file.path().to_owned(), self.gate.clone());
+        let reading = tokio::task::spawn_blocking(move || read_newer(&path, &gate));
+        let bundle = reading.await.map_err(|failure| ServerBundleError::Read {
+            path: self.file.path().to_owned(),
+            source: failure.into(),
+        })??;
+        let certificate = bundle.certificate();
+        info!(
+            serial = %certificate.serial,
+            until = %Timestamp::from(certificate.not_after),
+            "certificate read"
+        );
+        if certificate.fingerprint != self.certificate.fingerprint {
+            self.tell_of_missing_names(&certificate);
+            self.certificate = certificate;
+            self.tls
+                .send_replace(ServerTls::new(&bundle, self.gate.clone()));
+        }
+        Ok(())
+    }
+
+    /// Whoever looks for the server under a name that is gone believes to be at another one.
+    fn tell_of_missing_names(&self, newer: &Certificate) {
+        let mut missing: Vec<String> = Vec::new();
+        let (dns, ips) = (&self.certificate.dns_names, &self.certificate.addresses);
+        missing.extend(dns.iter().filter(|n| !newer.dns_names.contains(n)).cloned());
+        let ips = ips.iter().filter(|ip| !newer.addresses.contains(ip));
+        missing.extend(ips.map(ToString::to_string));
+        if !missing.is_empty() {
+            warn!(
+                ?missing,
+                "the new certificate lacks names of the last one; clients that use them will leave"
+            );
+        }
+    }
+}
