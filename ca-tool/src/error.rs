@@ -139,6 +139,17 @@ pub enum Error {
         /// What went wrong.
         fault: Box<Error>,
     },
+    /// The CA is in a state in which its state cannot be said.
+    #[error("{0}")]
+    Broken(Box<Error>),
+    /// The server's database was not read.
+    #[error("cannot ask {}: {fault}", path.display())]
+    Record {
+        /// The database.
+        path: PathBuf,
+        /// What went wrong.
+        fault: String,
+    },
     /// A folder whose name cannot be written down, to find it again after a crash.
     #[error("cannot write bundles to {}: its name is not UTF-8, or has a line end", .0.display())]
     PlaceName(PathBuf),
@@ -225,6 +236,10 @@ impl Error {
             Error::NotDelivered { .. } => {
                 "move it away; the next run of ca-tool that writes puts the bundle there"
             }
+            Error::Broken(error) => return error.hint(),
+            Error::Record { .. } => {
+                "--db names the file that `server` writes, which has to be installed here"
+            }
             Error::ListNumber(_) => "it should hold one hexadecimal number of at most 15 digits",
             Error::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 "only the user who made the CA can read its folder"
@@ -239,6 +254,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::NoPassphrase | Error::StaysEncrypted(_) | Error::Nobody => 2,
+            Error::Broken(_) => 3,
             Error::EncryptedKey(_) | Error::WrongPassphrase(_) | Error::BadPassphrase(_) => 77,
             _ => 1,
         }

@@ -46,11 +46,16 @@ pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     mode::sync_folder(path)
 }
 
+/// Whether anybody but its owner can read a file or enter a folder; not if it is not there.
+pub(crate) fn is_open_to_others(path: &Path) -> bool {
+    mode::is_open_to_others(path)
+}
+
 #[cfg(unix)]
 mod mode {
     use std::fs::{DirBuilder, File, OpenOptions};
     use std::io;
-    use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+    use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
     use std::path::Path;
 
     use super::Access;
@@ -69,6 +74,10 @@ mod mode {
     pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
         File::open(path)?.sync_all()
     }
+
+    pub(super) fn is_open_to_others(path: &Path) -> bool {
+        std::fs::metadata(path).is_ok_and(|there| there.permissions().mode() & 0o077 != 0)
+    }
 }
 
 #[cfg(not(unix))]
@@ -83,6 +92,10 @@ mod mode {
     pub(super) fn of_file(_options: &mut OpenOptions, _access: Access) {}
 
     pub(super) fn of_folder(_builder: &mut DirBuilder) {}
+
+    pub(super) fn is_open_to_others(_path: &Path) -> bool {
+        false
+    }
 
     // A folder cannot be opened as a file here; the file system keeps a journal of names.
     pub(super) fn sync_folder(_path: &Path) -> io::Result<()> {

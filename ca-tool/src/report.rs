@@ -3,8 +3,10 @@
 mod args;
 mod contents;
 mod crl;
+mod doctor;
 mod list;
 mod show;
+mod status;
 mod verify;
 
 use time::OffsetDateTime;
@@ -48,6 +50,10 @@ pub(crate) fn run(place: &Place, command: Report, output: &mut Output<'_>) -> Re
             };
             return verify::verify(place, &file, &terms, json, output);
         }
+        Report::Status { db, json } => {
+            return status::status(place, db.as_deref(), json, output);
+        }
+        Report::Doctor { json } => return doctor::doctor(place, json, output),
         Report::Crl { json } => crl::crl(&open(place, output)?, json, output),
     };
     done.map(|()| DONE)

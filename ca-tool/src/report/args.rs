@@ -59,6 +59,36 @@ pub(crate) enum Report {
         #[arg(long)]
         json: bool,
     },
+    /// Say on one screen how the CA, its list and its certificates stand
+    #[command(after_help = "Examples:\n  \
+        ca-tool status\n  \
+        ca-tool status --db chat.db\n  \
+        0 7 * * *  cd /srv/chat && ca-tool status >status.txt || mail -s \"chat: $?\" me <status.txt\n\n\
+        Exit codes, the worst of what was found:\n  \
+        0  all is good\n  \
+        1  something expires within 30 days\n  \
+        2  something has expired and was neither renewed nor revoked\n  \
+        3  the CA or its revocation list: expired, missing, damaged, or not complete;\n     \
+        or the state could not be told")]
+    Status {
+        /// The server's database, to say who never connected; the program `server` reads it
+        #[arg(long, value_name = "FILE")]
+        db: Option<PathBuf>,
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look for what will be in somebody's way, and say how to mend it
+    #[command(after_help = "Example:\n  \
+        ca-tool doctor\n\n\
+        Looks at the clock, file modes, the key, the index, the revocation list, bundles, and the\n\
+        names in the server's bundle against this machine's.\n\n\
+        Exit codes: 0 nothing bad, 1 something bad, with its fix")]
+    Doctor {
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Sign the revocation list again, under a new number and with a new end
     #[command(after_help = "Example:\n  \
         ca-tool crl\n\n\

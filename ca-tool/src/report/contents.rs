@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use pki::{Certificate, Purpose, RevocationList, Serial};
+use rustls::pki_types::CertificateRevocationListDer;
 use rustls::pki_types::pem::{PemObject as _, SectionKind};
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -317,6 +318,13 @@ fn issuer_of(list: &CertificateRevocationList<'_>) -> String {
     let mut names = list.issuer().iter_common_name();
     let name = names.next().and_then(|name| name.as_str().ok());
     name.map_or_else(|| "(no name)".to_owned(), plain)
+}
+
+/// When a revocation list says that it was signed.
+pub(super) fn list_signed_at(bytes: &[u8]) -> Option<OffsetDateTime> {
+    let list = CertificateRevocationListDer::from_pem_slice(bytes).ok()?;
+    let (_, list) = CertificateRevocationList::from_der(&list).ok()?;
+    Some(list.last_update().to_datetime())
 }
 
 fn contains(bytes: &[u8], wanted: &[u8]) -> bool {

@@ -176,3 +176,180 @@ fn pem_body(text: &str) -> Vec<u8> {
         .expect("a request")
         .to_vec()
 }
+
+/// Gives a person's certificate another end in the index.
+fn ends(w: &World, name: &str, end: &str) {
+    let path = w.ca.path().join("index.txt");
+    let index = fs::read_to_string(&path).expect("an index");
+    let lines: String = index
+        .lines()
+        .map(|line| {
+            let mut fields: Vec<_> = line.split('\t').collect();
+            if fields[5].starts_with(&format!("/CN={name}/")) {
+                fields[1] = end;
+            }
+            fields.join("\t") + "\n"
+        })
+        .collect();
+    fs::write(path, lines).expect("written");
+}
+
+fn in_days(days: i64) -> String {
+    let date = (time::OffsetDateTime::now_utc() + time::Duration::days(days)).date();
+    let (year, month, day) = (date.year() % 100, u8::from(date.month()), date.day());
+    format!("{year:02}{month:02}{day:02}000000Z")
+}
+
+#[test]
+fn status_ends_with_the_worst_of_what_it_found() {
+    let w = World::new();
+    for name in ["alice", "bob", "carol"] {
+        w.issue(name);
+    }
+    let status = || json(&w, &["status", "--json"]);
+    let names = |said: &Value| -> Vec<String> {
+        let people = said.as_array().expect("people").iter();
+        people
+            .map(|person| person["name"].as_str().expect("a name").to_owned())
+            .collect()
+    };
+    let (code, said) = status();
+    assert_eq!((code, &said["state"]), (Some(0), &Value::from("good")));
+    assert_eq!(said["valid"], 4);
+
+    ends(&w, "alice", &in_days(29));
+    ends(&w, "bob", &in_days(31));
+    let (code, said) = status();
+    assert_eq!(
+        (code, names(&said["expiring"])),
+        (Some(1), vec!["alice".into()])
+    );
+
+    ends(&w, "carol", &in_days(-1));
+    let (code, said) = status();
+    assert_eq!(
+        (code, names(&said["expired"])),
+        (Some(2), vec!["carol".into()])
+    );
+    let text = stdout(&w.run(&["status"]));
+    for expected in [
+        "\"Networks 101\", until 20",
+        "(0 days ago), good until 20",
+        "3 valid, 1 ending within 30 days; 1 expired, 0 revoked",
+        "something has expired",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    // Who was revoked, or has a new one, is nobody's worry.
+    w.ca.revoke(&["carol".to_owned()], Reason::CessationOfOperation)
+        .expect("revoked");
+    let (code, said) = status();
+    assert_eq!(
+        (code, names(&said["revoked"])),
+        (Some(1), vec!["carol".into()])
+    );
+    ends(&w, "alice", &in_days(-1));
+    w.issue("alice");
+    assert_eq!(status().0, Some(0));
+
+    let key = fs::read(w.ca.key()).expect("a key");
+    fs::remove_file(w.ca.key()).expect("removed");
+    let (code, said) = status();
+    assert_eq!(code, Some(3), "{said}");
+    fs::write(w.ca.key(), key).expect("put back");
+    assert_eq!(status().0, Some(0));
+    let index = w.ca.path().join("index.txt");
+    fs::rename(&index, w.path("index.txt")).expect("moved");
+    assert_eq!(w.run(&["status"]).status.code(), Some(3));
+    fs::rename(w.path("index.txt"), &index).expect("moved");
+    assert_eq!(w.run(&["--dir", "none", "status"]).status.code(), Some(3));
+}
+
+#[test]
+fn status_of_a_large_class_fits_on_a_screen() {
+    let w = World::new();
+    let names: Vec<String> = (0..40).map(|number| format!("s{number:02}")).collect();
+    let candidates = ca_tool::Candidate::named(names.clone());
+    w.ca.issue(&candidates, &ca_tool::IssueOptions::default())
+        .expect("issued");
+    for name in &names {
+        ends(&w, name, &in_days(5));
+    }
+    let said = stdout(&w.run(&["status"]));
+    assert!(said.contains("and 32 more"), "{said}");
+    assert!(said.lines().count() <= 24, "{said}");
+}
+
+#[test]
+fn doctor_finds_what_is_wrong_and_says_how_to_mend_it() {
+    let w = World::new();
+    let alice = w.issue("alice");
+    w.issue("bob");
+    let bad = || -> Vec<(String, String)> {
+        let (code, said) = json(&w, &["doctor", "--json"]);
+        let findings = said.as_array().expect("findings").iter();
+        let bad: Vec<_> = findings
+            .filter(|finding| finding["state"] == "bad")
+            .map(|finding| {
+                let text = |key: &str| finding[key].as_str().expect("a text").to_owned();
+                (text("check"), text("fix"))
+            })
+            .collect();
+        assert_eq!(code, Some(i32::from(!bad.is_empty())), "{said}");
+        bad
+    };
+    let checks = || {
+        bad()
+            .into_iter()
+            .map(|(check, _)| check)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(bad(), []);
+    let text = stdout(&w.run(&["doctor"]));
+    assert!(text.lines().all(|line| !line.starts_with("BAD")), "{text}");
+
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let open = |mode| fs::Permissions::from_mode(mode);
+        fs::set_permissions(&alice.bundle, open(0o640)).expect("set");
+        fs::set_permissions(w.ca.path().join("private"), open(0o711)).expect("set");
+        let found = bad();
+        assert_eq!(found.len(), 2, "{found:?}");
+        // The fixes are commands that work.
+        for (_, fix) in found {
+            let mut shell = Command::new("sh");
+            let shell = shell.current_dir(w.above.path()).args(["-c", &fix]);
+            assert!(shell.status().expect("it runs").success(), "{fix}");
+        }
+        assert_eq!(bad(), []);
+    }
+
+    let other = World::new();
+    fs::copy(other.issue("carol").bundle, w.ca.people().join("carol.pem")).expect("copied");
+    assert_eq!(checks(), ["bundles"]);
+    fs::remove_file(w.ca.people().join("carol.pem")).expect("removed");
+    let key = fs::read(w.ca.key()).expect("a key");
+    fs::copy(other.ca.key(), w.ca.key()).expect("copied");
+    assert_eq!(checks(), ["key"]);
+    fs::write(w.ca.key(), key).expect("put back");
+    let server = w.ca.server_bundle();
+    fs::copy(&server, w.path("server.pem")).expect("copied");
+    fs::copy(other.ca.server_bundle(), &server).expect("copied");
+    assert_eq!(checks(), ["server bundle"]);
+    fs::copy(w.path("server.pem"), &server).expect("put back");
+    fs::write(w.ca.path().join("settings"), "server = chat.example:1\n").expect("written");
+    assert_eq!(checks(), ["server names"]);
+    fs::write(w.ca.path().join("settings"), "server = localhost:1\n").expect("written");
+    let tomorrow = std::time::SystemTime::now() + std::time::Duration::from_hours(24);
+    let index = fs::File::options()
+        .append(true)
+        .open(w.ca.path().join("index.txt"))
+        .expect("an index");
+    let before = index.metadata().and_then(|there| there.modified());
+    index.set_modified(tomorrow).expect("set");
+    assert_eq!(checks(), ["clock"]);
+    index.set_modified(before.expect("a time")).expect("set");
+    assert_eq!(bad(), []);
+}
