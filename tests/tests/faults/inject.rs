@@ -10,7 +10,7 @@ use tests::crowd::{Crowd, Plan};
 use tests::{Running, Served, Site, program, tool_or_skip};
 
 use crate::kills::UNLIMITED;
-use crate::power::{db, integrity};
+use crate::power::{db, integrity, stored};
 use crate::record;
 
 /// A call that fails, and how.
@@ -99,7 +99,8 @@ async fn a_disk_that_fails_once_costs_no_line_and_refuses_none() {
             let output = run(&mut crowd, server, is_up).await;
             let is_injected = was_injected(&log);
             judge_end(fault, n, is_injected, is_up, &output);
-            judge(&format!("{fault:?} {n}"), &crowd, &db).await;
+            let stored = stored(&db).await;
+            assert_clean(&format!("{fault:?} {n}"), &crowd.history(), &stored);
             let said = String::from_utf8_lossy(&output.stderr);
             waited_out += u64::from(said.contains("the database can be written again"));
             if !is_injected {
@@ -199,14 +200,4 @@ fn judge_end(fault: Fault, n: u64, is_injected: bool, is_up: bool, output: &Outp
     let sentence = |line: &str| line.starts_with("server: error: ") && line.contains("chat.db");
     let is_told = code == Some(0) || said.lines().any(sentence);
     assert!(is_told, "{fault:?} {n}: {said}");
-}
-
-/// What is stored while no server runs, judged on a copy: to look at a database is to mend it.
-async fn judge(what: &str, crowd: &Crowd, db: &Path) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let copy = folder.path().join("chat.db");
-    record::restore(&copy, &record::read(db));
-    assert_eq!(integrity(&copy).await, "ok", "{what}");
-    let stored = rows(&copy).await;
-    assert_clean(what, &crowd.history(), &stored);
 }

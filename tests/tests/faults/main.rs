@@ -11,6 +11,7 @@ mod disk;
 mod herd;
 mod inject;
 mod kills;
+mod mutants;
 mod power;
 mod record;
 mod vanish;

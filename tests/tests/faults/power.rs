@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteConnectOptions;
-use tests::checker::{Happened, Logged, Violation, assert_clean, check, rows};
+use tests::checker::{Happened, Logged, Row, Violation, assert_clean, check, rows};
 use tests::crowd::{Crowd, Plan};
 use tests::{Site, chance, program, rounds, tool_or_skip};
 
@@ -118,12 +118,17 @@ impl Run {
     }
 
     /// Just after an acknowledgement, or any other moment, the start not forgotten.
-    pub(crate) fn moment(&self, round: u64, chance: &mut fastrand::Rng) -> Nanos {
+    fn moment(&self, round: u64, chance: &mut fastrand::Rng) -> Nanos {
         match round / 2 % 4 {
-            0 | 1 => self.seen[chance.usize(1..self.seen.len())].0,
+            0 | 1 => self.moment_of_an_acknowledgement(chance),
             2 => self.record.any_moment(Nanos::MAX, chance),
             _ => self.record.any_moment(self.started, chance),
         }
+    }
+
+    /// Just after an acknowledgement.
+    pub(crate) fn moment_of_an_acknowledgement(&self, chance: &mut fastrand::Rng) -> Nanos {
+        self.seen[chance.usize(1..self.seen.len())].0
     }
 
     /// Starts the server on the disk that a moment would leave, and judges what it has then.
@@ -167,6 +172,15 @@ pub(crate) fn db(site: &Site) -> std::path::PathBuf {
 fn now() -> Nanos {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     u64::try_from(since.expect("it is after 1970").as_nanos()).expect("and before 2554")
+}
+
+/// What is stored while no server runs, read from a copy: to look at a database is to mend it.
+pub(crate) async fn stored(db: &Path) -> Vec<Row> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("chat.db");
+    record::restore(&copy, &record::read(db));
+    assert_eq!(integrity(&copy).await, "ok");
+    rows(&copy).await
 }
 
 pub(crate) async fn integrity(db: &Path) -> String {

@@ -1,0 +1,361 @@
+//! The checker can fail: a server with a fault in its source is caught, for what is wrong with it.
+//!
+//! The fault is put into a copy of the project. What others wrote is not compiled again for it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use cargo_metadata::{Artifact, Message};
+use tests::checker::{History, Violation, check, rows};
+use tests::crowd::{Crowd, Plan, Room};
+use tests::{Site, chance, program, tool_or_skip};
+
+use crate::kills::UNLIMITED;
+use crate::power::{Run, db, stored};
+use crate::record::Unsynced;
+
+/// How often a server is killed, or its power cut, before its fault counts as not caught.
+const ROUNDS_MAX: u64 = 100;
+
+/// Text of the server that is replaced.
+struct Edit {
+    file: &'static str,
+    /// Stands there exactly once.
+    find: &'static str,
+    replace: &'static str,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_shows_what_it_has_not_committed_is_caught() {
+    let server = mutant(
+        "shows first",
+        &[Edit {
+            file: "server/src/recorder.rs",
+            find: "
+        self.commit(&work.rows).await?;
+        // A commit to a file that was deleted is none.
+        self.record.check()?;
+        self.publish(&work);
+        for outcome in work.outcomes {
+            outcome.tell();
+        }
+",
+            replace: "
+        self.publish(&work);
+        for outcome in work.outcomes {
+            outcome.tell();
+        }
+        self.commit(&work.rows).await?;
+        self.record.check()?;
+",
+        }],
+    );
+    let is_lost = |violation: &Violation| {
+        matches!(
+            violation,
+            Violation::Lost { .. } | Violation::Phantom { .. }
+        )
+    };
+    kill_until(&server, is_lost).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_forgets_what_was_sent_is_caught() {
+    let server = mutant(
+        "forgets",
+        &[Edit {
+            file: "server/src/database.rs",
+            find: "Ok(rows.iter().map(stored).collect())",
+            replace: "Ok(rows.iter().map(stored).filter(|_| false).collect())",
+        }],
+    );
+    kill_until(&server, |violation| {
+        matches!(violation, Violation::Twice { .. })
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_whose_cursor_skips_what_is_not_in_memory_is_caught() {
+    let server = mutant(
+        "skips",
+        &[Edit {
+            file: "server/src/transcript.rs",
+            find: "let page = transcript.pages.page(self.seq, to, entries_max).await?;",
+            replace: "let page = transcript.pages.page(self.seq, to, entries_max).await?.filter(|_| false);",
+        }],
+    );
+    let site = Site::new("Networks 101");
+    let served = site.serve_by(command(&server));
+    let history = History::new();
+    let talkers = Plan {
+        line_bytes: 4000,
+        pace: Duration::ZERO,
+        listeners: 0,
+        rude: 0,
+        ..Plan::default()
+    };
+    let room = Room::of(&site, served.address, &talkers);
+    let mut crowd = Crowd::enter_room(&room, &talkers, history.clone()).await;
+    // More than a server takes into memory when it starts.
+    crowd.stored(500).await;
+    crowd.drain_all().await;
+    served.program.signal("-TERM");
+    assert!(served.program.finish().status.success());
+
+    let _served = site.serve_again_by(room.address, command(&server));
+    let late = Plan {
+        speakers: 1,
+        ..talkers
+    };
+    let mut crowd = Crowd::enter_room(&room, &late, history.clone()).await;
+    crowd.stored(1).await;
+    // The one who came late does not drain: it waits for what it is never sent.
+    let violations = check(&history.so_far(), &rows(&db(&site)).await);
+    let is_skipped = |violation: &Violation| matches!(violation, Violation::Step { .. });
+    assert!(violations.iter().any(is_skipped), "{violations:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_does_not_wait_for_the_disk_is_caught() {
+    if !tool_or_skip("strace", "a server that does not wait for the disk") {
+        return;
+    }
+    let server = mutant(
+        "does not wait",
+        &[
+            Edit {
+                file: "server/src/database.rs",
+                find: ".synchronous(SqliteSynchronous::Full)",
+                replace: ".synchronous(SqliteSynchronous::Normal)",
+            },
+            Edit {
+                file: "server/src/database.rs",
+                find: "(\"synchronous\", synchronous.to_string(), \"2\")",
+                replace: "(\"synchronous\", synchronous.to_string(), \"1\")",
+            },
+        ],
+    );
+    let mut chance = chance("mutants");
+    let run = Run::of(&server, &mut chance).await;
+    for round in 1..=ROUNDS_MAX {
+        let at = run.moment_of_an_acknowledgement(&mut chance);
+        let violations = run.judge(at, Unsynced::Gone).await;
+        let is_lost = |violation: &Violation| matches!(violation, Violation::Lost { .. });
+        if violations.iter().any(is_lost) {
+            println!("caught when the power went for the {round}. time");
+            return;
+        }
+    }
+    panic!("not caught when the power went {ROUNDS_MAX} times");
+}
+
+/// Kills a server under a crowd until the checker finds what it is expected to find.
+async fn kill_until(server: &Path, is_expected: fn(&Violation) -> bool) {
+    let mut chance = chance("mutants");
+    let site = Site::new("Networks 101");
+    let db = db(&site);
+    let mut served = site.serve_by(command(server));
+    let mut crowd = Crowd::enter(&site, served.address, &Plan::default()).await;
+    for round in 1..=ROUNDS_MAX {
+        crowd.stored(chance.u64(1..50)).await;
+        tokio::time::sleep(Duration::from_micros(chance.u64(0..20_000))).await;
+        let address = served.address;
+        served.program.signal("-KILL");
+        served.program.finish();
+        let violations = check(&crowd.history(), &stored(&db).await);
+        if violations.iter().any(is_expected) {
+            println!("caught when it was killed for the {round}. time");
+            return;
+        }
+        served = site.serve_again_by(address, command(server));
+    }
+    panic!("not caught when it was killed {ROUNDS_MAX} times");
+}
+
+fn command(server: &Path) -> Command {
+    let mut command = Command::new(server);
+    command.args(UNLIMITED);
+    command
+}
+
+/// The server with a fault in it.
+fn mutant(name: &str, edits: &[Edit]) -> PathBuf {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let workshop = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mutants");
+    let (source, target) = (workshop.join("source"), workshop.join("target"));
+    copy_project(&project, &source, edits);
+    borrow_what_is_built(&project, &target);
+    let (compiled, server) = build(&source, &target);
+    let others: Vec<&String> = compiled.iter().filter(|id| !is_ours(id)).collect();
+    assert!(others.is_empty(), "compiled again: {others:?}");
+    // The next one is built in the same place.
+    let kept = workshop.join(name.replace(' ', "-"));
+    fs::copy(server, &kept).expect("a server can be copied");
+    kept
+}
+
+/// What a server is made from, with a fault in it. What is as it should be is not touched, so that
+/// it is not compiled again.
+fn copy_project(project: &Path, copy: &Path, edits: &[Edit]) {
+    let mut files = Vec::new();
+    for part in [
+        "Cargo.toml",
+        "Cargo.lock",
+        "migrations",
+        "wire",
+        "pki",
+        "ca-tool",
+        "server",
+        "client",
+        "tests",
+    ] {
+        list(&project.join(part), &mut files);
+    }
+    for file in files {
+        let name = file.strip_prefix(project).expect("it was found there");
+        let mut bytes = fs::read(&file).expect("a source can be read");
+        for edit in edits.iter().filter(|edit| Path::new(edit.file) == name) {
+            let text = String::from_utf8(bytes).expect("a source is UTF-8");
+            let found = text.matches(edit.find).count();
+            assert_eq!(found, 1, "out of date, in {}: {}", edit.file, edit.find);
+            bytes = text.replace(edit.find, edit.replace).into_bytes();
+        }
+        let copy = copy.join(name);
+        if fs::read(&copy).is_ok_and(|there| there == bytes) {
+            continue;
+        }
+        make_folder_of(&copy);
+        fs::write(copy, bytes).expect("a source can be written");
+    }
+}
+
+/// Takes over what is compiled already of everything that others wrote, as cargo recognises it: by
+/// name and time.
+fn borrow_what_is_built(project: &Path, target: &Path) {
+    let built = program("server")
+        .parent()
+        .expect("target/PROFILE")
+        .to_owned();
+    let profile = built.file_name().expect("target/PROFILE");
+    let mut files = Vec::new();
+    for folder in [".fingerprint", "build"] {
+        list(&built.join(folder), &mut files);
+    }
+    files.retain(|file| {
+        let name = file
+            .strip_prefix(&built)
+            .ok()
+            .and_then(|name| name.iter().nth(1));
+        !name.is_some_and(|name| OURS.iter().any(|our| is_of(&name.to_string_lossy(), our)))
+    });
+    // With nothing changed, this only lists them.
+    for artifact in cargo(project, None) {
+        if is_ours(&artifact.package_id.repr) {
+            continue;
+        }
+        files.extend(artifact.filenames.into_iter().map(PathBuf::from));
+    }
+    for file in files {
+        let Ok(name) = file.strip_prefix(&built) else {
+            continue;
+        };
+        let copy = target.join(profile).join(name);
+        let times = |path: &Path| {
+            let metadata = fs::metadata(path).ok()?;
+            Some((metadata.len(), metadata.modified().ok()?))
+        };
+        let original = times(&file);
+        if original == times(&copy) {
+            continue;
+        }
+        make_folder_of(&copy);
+        fs::copy(&file, &copy).expect("what is built can be copied");
+        let (_, modified) = original.expect("it was there");
+        let opened = fs::File::options().append(true).open(&copy);
+        let timed = opened.and_then(|copy| copy.set_modified(modified));
+        timed.expect("a copy can be dated");
+    }
+}
+
+/// What was compiled, and the server.
+fn build(source: &Path, target: &Path) -> (BTreeSet<String>, PathBuf) {
+    let artifacts = cargo(source, Some(target));
+    let server = artifacts.iter().find_map(|artifact| {
+        artifact
+            .executable
+            .clone()
+            .filter(|_| artifact.target.name == "server")
+    });
+    let compiled = artifacts.into_iter().filter(|artifact| !artifact.fresh);
+    let compiled = compiled.map(|artifact| artifact.package_id.repr).collect();
+    (compiled, server.expect("a server is built").into())
+}
+
+/// Builds what [`program`] builds: with fewer packages, the others would have fewer features.
+fn cargo(folder: &Path, target: Option<&Path>) -> Vec<Artifact> {
+    let mut command = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
+    command
+        .args([
+            "build",
+            "--locked",
+            "--quiet",
+            "--message-format=json-render-diagnostics",
+        ])
+        .args(["-p", "ca-tool", "-p", "server", "-p", "client"])
+        .current_dir(folder)
+        .stdin(Stdio::null());
+    if let Some(target) = target {
+        command.arg("--target-dir").arg(target);
+    }
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("cargo can be started");
+    assert!(output.status.success(), "no server could be built");
+    let messages = Message::parse_stream(output.stdout.as_slice());
+    let artifact = |message| match message {
+        Ok(Message::CompilerArtifact(artifact)) => Some(artifact),
+        _ => None,
+    };
+    messages.filter_map(artifact).collect()
+}
+
+const OURS: [&str; 6] = ["wire", "pki", "ca-tool", "server", "client", "tests"];
+
+/// Whether a package is of this project, by what cargo calls it.
+fn is_ours(id: &str) -> bool {
+    id.starts_with("path+")
+}
+
+/// Whether a folder belongs to a package: its name, and a hash.
+fn is_of(folder: &str, package: &str) -> bool {
+    let hash = folder
+        .strip_prefix(package)
+        .and_then(|rest| rest.strip_prefix('-'));
+    hash.is_some_and(|hash| hash.len() == 16)
+}
+
+fn list(path: &Path, files: &mut Vec<PathBuf>) {
+    if path.is_dir() {
+        for entry in fs::read_dir(path).expect("a folder can be read") {
+            list(&entry.expect("an entry").path(), files);
+        }
+    } else if path.exists() {
+        files.push(path.to_owned());
+    }
+}
+
+fn make_folder_of(file: &Path) {
+    let folder = file.parent().expect("a file is in a folder");
+    fs::create_dir_all(folder).expect("a folder can be made");
+}
