@@ -11,7 +11,7 @@ use tests::{Running, Served, Site, program, tool_or_skip};
 
 use crate::kills::UNLIMITED;
 use crate::power::{db, integrity, stored};
-use crate::record;
+use crate::replay;
 
 /// A call that fails, and how.
 const FAULTS: [Fault; 4] = [
@@ -135,7 +135,7 @@ impl Fault {
             .args(["-e", &format!("inject={call}:error={error}:when={n}")])
             .arg("-o")
             .arg(log);
-        record::on_files(&mut command, db);
+        replay::on_files(&mut command, db);
         command.arg(program("server")).args(UNLIMITED);
         command.arg("--db").arg(db);
         command

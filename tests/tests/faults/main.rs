@@ -13,5 +13,5 @@ mod inject;
 mod kills;
 mod mutants;
 mod power;
-mod record;
+mod replay;
 mod vanish;

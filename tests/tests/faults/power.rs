@@ -13,7 +13,7 @@ use tests::crowd::{Crowd, Plan};
 use tests::{Site, chance, program, rounds, tool_or_skip};
 
 use crate::kills::UNLIMITED;
-use crate::record::{self, Files, Nanos, Record, Unsynced};
+use crate::replay::{self, Files, Nanos, Record, Unsynced};
 
 /// Cuts the power at many moments of one run, and judges each disk.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -60,7 +60,7 @@ async fn after_a_power_cut_the_room_goes_on_and_everybody_sees_each_line_once() 
             false => Unsynced::Any(&mut chance),
         };
         before = record.cut(Nanos::MAX, unsynced);
-        record::restore(&db, &before);
+        replay::restore(&db, &before);
         served = site.serve_again_by(address, recording(&server, &db, &recorded));
     }
     crowd.stored(200).await;
@@ -135,7 +135,7 @@ impl Run {
     pub(crate) async fn judge(&self, at: Nanos, unsynced: Unsynced<'_>) -> Vec<Violation> {
         let site = Site::new("Networks 101");
         let db = db(&site);
-        record::restore(&db, &self.record.cut(at, unsynced));
+        replay::restore(&db, &self.record.cut(at, unsynced));
         let served = site.serve(&[]);
         served.program.signal("-TERM");
         assert!(served.program.finish().status.success());
@@ -157,7 +157,7 @@ impl Run {
 }
 
 fn recording(server: &Path, db: &Path, file: &Path) -> std::process::Command {
-    let mut command = record::recording(server, db, file);
+    let mut command = replay::recording(server, db, file);
     command.args(UNLIMITED);
     command
 }
@@ -178,7 +178,7 @@ fn now() -> Nanos {
 pub(crate) async fn stored(db: &Path) -> Vec<Row> {
     let folder = tempfile::tempdir().expect("a folder");
     let copy = folder.path().join("chat.db");
-    record::restore(&copy, &record::read(db));
+    replay::restore(&copy, &replay::read(db));
     assert_eq!(integrity(&copy).await, "ok");
     rows(&copy).await
 }
