@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use pki::Serial;
 use time::{Date, Month};
 use wire::Role;
 
+use crate::ca::Which;
 use crate::host::{Host, Reach};
 use crate::passphrase::Source;
 use crate::reason::Reason;
@@ -48,6 +50,23 @@ impl Place {
             (None, Some(number)) => Source::Descriptor(number),
             (None, None) => Source::Terminal,
         }
+    }
+}
+
+/// Which certificates are meant.
+#[derive(Debug, clap::Args)]
+pub(crate) struct WhichArgs {
+    /// Whose certificates: all that they have
+    #[arg(required_unless_present = "serial", value_name = "NAME")]
+    names: Vec<String>,
+    /// One certificate alone, by its number, as `ca-tool list` shows it
+    #[arg(long, value_name = "NUMBER", value_parser = parse_serial)]
+    serial: Option<Serial>,
+}
+
+impl From<WhichArgs> for Which {
+    fn from(WhichArgs { names, serial }: WhichArgs) -> Self {
+        Self { names, serial }
     }
 }
 
@@ -129,16 +148,83 @@ pub(crate) enum Command {
         hosts: Vec<Host>,
     },
     /// Revoke people's certificates; a running server lets them out within two seconds
-    #[command(after_help = "Example:\n  \
-        ca-tool revoke alice --reason keyCompromise")]
+    #[command(after_help = "Examples:\n  \
+        ca-tool revoke alice --reason keyCompromise --note \"laptop stolen\"\n  \
+        ca-tool revoke bob --reason certificateHold      until `ca-tool unhold bob`\n  \
+        ca-tool revoke --serial 67f4f6740fe63f3068f5b7fc60941b79")]
     Revoke {
-        /// Whose certificates
-        #[arg(required = true, value_name = "ID")]
-        ids: Vec<String>,
+        #[command(flatten)]
+        which: WhichArgs,
         /// keyCompromise, superseded, affiliationChanged, cessationOfOperation,
-        /// privilegeWithdrawn or unspecified
+        /// privilegeWithdrawn, certificateHold (for the time being) or unspecified
         #[arg(long, default_value_t = Reason::Unspecified, value_parser = parse_reason)]
         reason: Reason,
+        /// Why, in your own words; it stays in the CA's folder
+        #[arg(long, value_name = "TEXT", value_parser = parse_note)]
+        note: Option<String>,
+    },
+    /// Let people in again whose certificates are on hold
+    #[command(after_help = "Example:\n  \
+        ca-tool unhold bob")]
+    Unhold {
+        #[command(flatten)]
+        which: WhichArgs,
+    },
+    /// Make a key that stays on this machine, and a request for its certificate; needs no CA
+    #[command(after_help = "Example:\n  \
+        ca-tool request alice      makes alice.key, which nobody else gets, and alice.csr\n\n\
+        Whoever has the CA answers with `ca-tool sign alice.csr --as alice`.")]
+    Request {
+        /// Your name in the room
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Where the two files go
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        out: PathBuf,
+    },
+    /// Issue a certificate for the key in somebody's request
+    #[command(after_help = "Example:\n  \
+        ca-tool sign alice.csr --as alice      makes ca/people/alice.crt, the answer\n\n\
+        Requests of other programs are good too, such as\n  \
+        openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout alice.key \
+        -subj /CN=alice -out alice.csr\n\
+        Only the key is taken, after the signature has proved who holds it.")]
+    Sign {
+        /// The request
+        #[arg(value_name = "FILE")]
+        request: PathBuf,
+        /// Whose key it is; what the request says of itself is not looked at
+        #[arg(long = "as", value_name = "NAME")]
+        name: String,
+        /// The last day on which the certificate is valid [default: 180 days]
+        #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
+        until: Option<Date>,
+        /// The person's role: student, assistant, instructor or bot
+        #[arg(long, default_value_t = Role::Student, value_parser = parse_role)]
+        role: Role,
+        /// Where the answer goes [default: people/ in the CA's folder]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Issue a name that looks like another, such as bames beside barnes
+        #[arg(long)]
+        allow_lookalike: bool,
+        /// Where the server is, if not where init was told
+        #[arg(long, value_name = "HOST[:PORT]", value_parser = Reach::parse)]
+        server: Option<Reach>,
+    },
+    /// Join the answer to a request with its key into a bundle; needs no CA
+    #[command(after_help = "Example:\n  \
+        ca-tool adopt alice.crt --key alice.key      makes alice.pem, for client --cert")]
+    Adopt {
+        /// The answer: a certificate, with the CA's in the same file
+        #[arg(value_name = "FILE")]
+        answer: PathBuf,
+        /// The key that was made with the request
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// Where the bundle goes [default: where the answer is]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
     },
     #[command(flatten)]
     Report(Report),
@@ -173,6 +259,18 @@ pub(crate) fn parse_role(word: &str) -> Result<Role, String> {
 fn parse_reason(word: &str) -> Result<Reason, String> {
     Reason::parse(word)
         .ok_or_else(|| format!("there are {}", Reason::ALL.map(Reason::as_str).join(", ")))
+}
+
+fn parse_serial(text: &str) -> Result<Serial, String> {
+    Serial::parse(text).ok_or_else(|| "a number has at most 64 hexadecimal digits".to_owned())
+}
+
+/// A note stands on one line, in a table.
+fn parse_note(text: &str) -> Result<String, String> {
+    let is_good = !text.is_empty() && text.len() <= 256 && !text.chars().any(char::is_control);
+    is_good
+        .then(|| text.to_owned())
+        .ok_or_else(|| "a note has 1 to 256 bytes on one line".to_owned())
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ mod founding;
 mod issuance;
 mod list;
 mod revocation;
+mod signing;
 
-use std::io;
 use std::ops::Deref;
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use crate::delivery::{self, Outcome};
-use crate::error::{Error, io_error};
+use crate::error::Error;
 use crate::folder::{self, Folder, Lock};
 use crate::index::Index;
 use crate::issuer::Issuer;
@@ -30,8 +30,8 @@ pub use adoption::AdoptOptions;
 pub use founding::InitOptions;
 pub(crate) use issuance::end_of;
 pub use issuance::{Issuance, IssueOptions, Issued, Progress};
-pub use revocation::Revocation;
 pub(crate) use revocation::nobody;
+pub use revocation::{Revocation, Which};
 
 /// A folder that holds a CA, and the CA's key.
 #[derive(Debug)]
@@ -93,10 +93,8 @@ impl Ca {
         let (certificate, key) = (folder.certificate(), folder.key());
         let pem = folder::read_if_there(&certificate, TEXT_BYTES_MAX)?
             .ok_or_else(|| Error::NoCa(path.to_owned()))?;
-        let secret = folder::read_text_if_there(&key, TEXT_BYTES_MAX)?.ok_or_else(|| {
-            let missing = io::Error::from(io::ErrorKind::NotFound);
-            io_error("read", &key)(missing)
-        })?;
+        let secret = folder::read_text_if_there(&key, TEXT_BYTES_MAX)?
+            .ok_or_else(|| folder::missing(&key))?;
         let secret = Zeroizing::new(secret);
         let issuer = Issuer::load((&certificate, &pem), (&key, &secret), passphrase, now)?;
         Self::of(folder, issuer)

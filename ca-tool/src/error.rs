@@ -120,9 +120,63 @@ pub enum Error {
     /// The day until which certificates are to be valid is over.
     #[error("{0} is over")]
     Past(time::Date),
+    /// A name that cannot be one.
+    #[error("\"{}\": {fault}", name.escape_debug())]
+    NoName {
+        /// What was given.
+        name: String,
+        /// Why it is none.
+        fault: String,
+    },
+    /// What should be a request for a certificate and is none that is taken.
+    #[error("cannot sign {}: {fault}", path.display())]
+    Request {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// What should be the answer to a request and cannot be used as one.
+    #[error("cannot adopt {}: {fault}", path.display())]
+    NotAnAnswer {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// A key and an answer that do not belong together.
+    #[error("{} is not the key that {} was made for", key.display(), answer.display())]
+    OtherRequest {
+        /// The key.
+        key: PathBuf,
+        /// The answer.
+        answer: PathBuf,
+    },
+    /// Somebody has a certificate for a key, and is to have one for another.
+    #[error("{id} has a certificate for another key until {}", until.date())]
+    HasCertificate {
+        /// Who.
+        id: wire::ClientId,
+        /// Until when.
+        until: time::OffsetDateTime,
+    },
+    /// A key that is not to be used.
+    #[error("the key in the request cannot be used: {0}")]
+    KeyInUse(String),
     /// Names that were never issued a certificate.
     #[error("{}; nothing was revoked", .0.join("; "))]
     Unknown(Vec<String>),
+    /// A serial number that was never issued.
+    #[error("no certificate has the number {0}; nothing was revoked")]
+    UnknownSerial(pki::Serial),
+    /// A serial number that is not that of the person who was named.
+    #[error("the number {serial} is that of \"{}\"; nothing was revoked", name.escape_debug())]
+    OtherSerial {
+        /// The number.
+        serial: pki::Serial,
+        /// Whose it is.
+        name: String,
+    },
     /// Neither a file nor a person.
     #[error("{0}")]
     NothingToShow(String),
@@ -228,6 +282,19 @@ impl Error {
             }
             Error::Nobody => "`ca-tool issue alice bob` or `ca-tool issue --roster class.csv`",
             Error::Past(_) => "--until is the last day, such as 2027-02-01",
+            Error::OtherRequest { .. } => {
+                "`ca-tool request` makes a key and a request together; this answer is to another request"
+            }
+            Error::NotAnAnswer { .. } => {
+                "it is the file that `ca-tool sign` made, such as ca/people/alice.crt"
+            }
+            Error::HasCertificate { id, .. } => {
+                return Some(format!(
+                    "`ca-tool revoke {id} --reason superseded` ends it; then sign again"
+                ));
+            }
+            Error::KeyInUse(_) => "its owner makes another with `ca-tool request`",
+            Error::UnknownSerial(_) => "`ca-tool list` shows the numbers",
             Error::Unknown(_) => "`ca-tool list` shows who has a certificate",
             Error::NothingToShow(_) => {
                 "name a file such as ca/people/alice.pem, or a person whom `ca-tool list` shows"

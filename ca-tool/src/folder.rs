@@ -357,6 +357,11 @@ pub(crate) fn read_text_if_there(path: &Path, bytes_max: u64) -> Result<Option<S
         })
 }
 
+/// Says that a file which has to be there is not.
+pub(crate) fn missing(path: &Path) -> Error {
+    io_error("read", path)(io::Error::from(io::ErrorKind::NotFound))
+}
+
 /// The folder that a file lies in.
 pub(crate) fn parent(path: &Path) -> &Path {
     match path.parent() {

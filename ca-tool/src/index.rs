@@ -84,6 +84,20 @@ impl Record {
         self.revoked.is_none() && now <= self.not_after
     }
 
+    /// Whether it was revoked for the time being.
+    pub fn is_on_hold(&self) -> bool {
+        matches!(self.revoked, Some((_, Reason::CertificateHold)))
+    }
+
+    /// When it will be revoked because another took its place, if that is decided.
+    pub fn superseded_at(&self) -> Option<OffsetDateTime> {
+        self.notes.find(SUPERSEDED).and_then(parse_moment)
+    }
+
+    fn is_overdue(&self, now: OffsetDateTime) -> bool {
+        self.revoked.is_none() && self.superseded_at().is_some_and(|at| at <= now)
+    }
+
     /// Whose it is, whatever their role is now: the CN.
     fn owner(&self) -> &str {
         self.part("CN").unwrap_or_default()
@@ -168,21 +182,66 @@ impl Index {
         })
     }
 
-    /// Revokes every certificate of a person that was not revoked yet; says how many.
-    pub(crate) fn revoke(&mut self, id: &ClientId, at: OffsetDateTime, reason: Reason) -> usize {
+    /// Revokes the certificates that `which` says; says how many of them were not revoked before.
+    /// One that was on hold is so no more: from now on it is revoked for good.
+    pub(crate) fn revoke(
+        &mut self,
+        which: impl Fn(&Record) -> bool,
+        at: OffsetDateTime,
+        reason: Reason,
+        note: Option<&str>,
+    ) -> usize {
         let mut revoked = 0;
-        for record in &mut self.0 {
-            let is_theirs = record.person().is_some_and(|(person, _)| person == *id);
-            if is_theirs && record.revoked.is_none() {
-                record.revoked = Some((at, reason));
-                record.line = None;
-                revoked += 1;
+        for record in self.0.iter_mut().filter(|record| which(record)) {
+            record.revoked = match record.revoked {
+                None => Some((at, reason)),
+                // They were kept out from that moment on.
+                Some((since, Reason::CertificateHold)) if reason != Reason::CertificateHold => {
+                    Some((since, reason))
+                }
+                Some(_) => continue,
+            };
+            record.line = None;
+            if let Some(note) = note {
+                record.set_note(NOTE, note);
             }
+            revoked += 1;
         }
         revoked
     }
+
+    /// Takes those of the certificates that `which` says off hold; says which they were.
+    pub(crate) fn unhold(&mut self, which: impl Fn(&Record) -> bool) -> Vec<Record> {
+        let mut freed = Vec::new();
+        for record in self.0.iter_mut().filter(|record| which(record)) {
+            if record.is_on_hold() {
+                freed.push(record.clone());
+                record.revoked = None;
+                record.line = None;
+                record.notes.remove(NOTE);
+            }
+        }
+        freed
+    }
+
+    /// Whether a certificate should have been revoked as superseded by `now`, and was not.
+    pub(crate) fn is_overdue(&self, now: OffsetDateTime) -> bool {
+        self.0.iter().any(|record| record.is_overdue(now))
+    }
+
+    /// Revokes them; says how many they were.
+    pub(crate) fn revoke_overdue(&mut self, now: OffsetDateTime) -> usize {
+        let is_overdue = |record: &Record| record.is_overdue(now);
+        self.revoke(is_overdue, now, Reason::Superseded, None)
+    }
 }
 
+/// Why somebody was revoked, in the words of who did it.
+pub(crate) const NOTE: &str = "note";
+/// Who made the key, if it was not this program.
+pub(crate) const KEY: &str = "key";
+/// When a certificate is to be revoked because another took its place.
+const SUPERSEDED: &str = "superseded";
 /// The full name of a person, as the roster has it.
 pub(crate) const NAME: &str = "name";
 /// A reason that OpenSSL does not know.
@@ -460,9 +519,12 @@ mod tests {
         let mut index = parse(&written).expect("a database");
         assert_eq!(index.records()[0].note(NAME), Some(full));
 
-        let alice = ClientId::parse("alice").expect("a name");
+        let of_alice = |record: &Record| {
+            let person = record.person();
+            person.is_some_and(|(id, _)| id.as_str() == "alice")
+        };
         let now = datetime!(2026-11-21 10:00:00 UTC);
-        index.revoke(&alice, now, Reason::PrivilegeWithdrawn);
+        index.revoke(of_alice, now, Reason::PrivilegeWithdrawn, None);
         let index = parse(&index.format()).expect("a database");
         assert_eq!(index.records()[0].note(NAME), Some(full));
         let reason = index.records()[0].revoked.map(|(_, reason)| reason);
@@ -520,11 +582,14 @@ mod tests {
              V\t270520235959Z\t\t4A03\tunknown\t/CN=alice/O=N\n",
         )
         .expect("a database");
-        let alice = ClientId::parse("alice").expect("a name");
+        let of_alice = |record: &Record| {
+            let person = record.person();
+            person.is_some_and(|(id, _)| id.as_str() == "alice")
+        };
         let now = datetime!(2026-11-21 10:00:00 UTC);
-        assert_eq!(index.revoke(&alice, now, Reason::Superseded), 2);
+        assert_eq!(index.revoke(of_alice, now, Reason::Superseded, None), 2);
         let once = index.format();
-        assert_eq!(index.revoke(&alice, now, Reason::KeyCompromise), 0);
+        assert_eq!(index.revoke(of_alice, now, Reason::KeyCompromise, None), 0);
         assert_eq!(index.format(), once);
     }
 }

@@ -11,7 +11,7 @@ use rcgen::string::Ia5String;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
     DnType, DnValue, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose,
-    RevokedCertParams, SanType, SerialNumber,
+    PublicKeyData, RevokedCertParams, SanType, SerialNumber,
 };
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -52,13 +52,13 @@ pub(crate) enum Holder<'a> {
     Server { hosts: &'a [Host] },
 }
 
-/// A certificate that was just signed, and its key.
+/// A certificate that was just signed, and its key if that was made here.
 #[derive(Debug)]
 pub(crate) struct Signed {
     pub(crate) serial: Serial,
     pub(crate) not_after: OffsetDateTime,
     pub(crate) certificate: String,
-    pub(crate) key: String,
+    pub(crate) key: Option<Zeroizing<String>>,
 }
 
 /// A certificate that is on the revocation list.
@@ -106,7 +106,7 @@ impl Issuer {
             fault,
         })?;
         let key = private_key::read(key, key_path, || passphrase(key_path))?;
-        let its_own = rcgen::PublicKeyData::subject_public_key_info(&key);
+        let its_own = key.subject_public_key_info();
         if its_own != parsed.public_key().raw {
             return Err(Error::OtherKey {
                 key: key_path.to_owned(),
@@ -191,32 +191,52 @@ impl Issuer {
         not_after: OffsetDateTime,
         taken: &HashSet<Serial>,
     ) -> Result<Signed, Error> {
+        let key = KeyPair::generate()?;
+        let mut signed = self.certify(holder, &key, now, not_after, taken)?;
+        signed.key = Some(private_key::write(&key, None)?);
+        Ok(signed)
+    }
+
+    /// Signs a certificate for a key whose other half is its holder's.
+    pub(crate) fn certify(
+        &self,
+        holder: Holder<'_>,
+        key: &impl PublicKeyData,
+        now: OffsetDateTime,
+        not_after: OffsetDateTime,
+        taken: &HashSet<Serial>,
+    ) -> Result<Signed, Error> {
         let serial = loop {
             let serial = new_serial()?;
             if !taken.contains(&Serial::new(&serial)) {
                 break serial;
             }
         };
-        let key = KeyPair::generate()?;
         let profile = holder.profile();
         let not_after = self.clamp(not_after);
         let subject = holder.subject(self.name());
-        let mut params = params(&profile, subject, &key, now, not_after, &serial);
+        let mut params = params(&profile, subject, key, now, not_after, &serial);
         params.subject_alt_names = holder.other_names()?;
         params.use_authority_key_identifier_extension = true;
-        let certificate = params.signed_by(&key, &self.signer)?;
-        self.check(certificate.der(), &profile, &serial)?;
+        let certificate = params.signed_by(key, &self.signer)?;
+        self.check(certificate.der(), &profile, &serial, key)?;
         Ok(Signed {
             serial: Serial::new(&serial),
             not_after: truncate(not_after),
             certificate: pem_of(certificate.der()),
-            key: key.serialize_pem(),
+            key: None,
         })
     }
 
     /// Reads a certificate again: a CA made elsewhere may have a name that rcgen writes in
     /// another way, and then nothing that it signs would lead to it.
-    fn check(&self, der: &[u8], profile: &Profile, serial: &[u8]) -> Result<(), Error> {
+    fn check(
+        &self,
+        der: &[u8],
+        profile: &Profile,
+        serial: &[u8],
+        key: &impl PublicKeyData,
+    ) -> Result<(), Error> {
         let fault = |what: &str| Error::SelfCheck(what.to_owned());
         let (_, signed) = X509Certificate::from_der(der).map_err(|_| fault("unreadable"))?;
         let (_, ca) =
@@ -231,6 +251,9 @@ impl Issuer {
         }
         if signed.raw_serial() != serial {
             return Err(fault("it has another serial number"));
+        }
+        if signed.public_key().raw != key.subject_public_key_info() {
+            return Err(fault("it has another key"));
         }
         signed
             .verify_signature(Some(ca.public_key()))
@@ -327,7 +350,7 @@ impl Holder<'_> {
 fn params(
     profile: &Profile,
     subject: DistinguishedName,
-    key: &KeyPair,
+    key: &impl PublicKeyData,
     now: OffsetDateTime,
     not_after: OffsetDateTime,
     serial: &[u8],
@@ -370,12 +393,12 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], Error> {
 }
 
 /// The leftmost 160 bits of the SHA-256 of the key's bits (RFC 7093, section 2, method 1).
-fn key_id(key: &KeyPair) -> Vec<u8> {
-    Sha256::digest(key.public_key_raw())[..20].to_vec()
+fn key_id(key: &impl PublicKeyData) -> Vec<u8> {
+    Sha256::digest(key.der_bytes())[..20].to_vec()
 }
 
 /// A certificate as PEM, with the same line ends on every system.
-fn pem_of(der: &[u8]) -> String {
+pub(crate) fn pem_of(der: &[u8]) -> String {
     let lines = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
     pem::encode_config(&pem::Pem::new("CERTIFICATE", der), lines)
 }

@@ -17,6 +17,7 @@ mod host;
 mod index;
 mod issuer;
 mod os;
+mod own_key;
 mod parcel;
 mod passphrase;
 mod plan;
@@ -25,18 +26,23 @@ mod progress;
 mod reason;
 mod register;
 mod report;
+mod request;
 mod roster;
 mod run;
 
 pub use args::Args;
-pub use ca::{AdoptOptions, Ca, InitOptions, Issuance, IssueOptions, Issued, Progress, Revocation};
+pub use ca::{
+    AdoptOptions, Ca, InitOptions, Issuance, IssueOptions, Issued, Progress, Revocation, Which,
+};
 pub use error::{Error, Problem};
 pub use host::{Host, HostError, Reach};
 pub use index::Record;
+pub use own_key::{Joined, Requested, adopt, request};
 pub use parcel::Parcel;
 pub use passphrase::Passphrase;
 pub use plan::Skipped;
 pub use reason::Reason;
 pub use register::Register;
+pub use request::Request;
 pub use roster::{Candidate, Place, Roster};
 pub use run::{Output, run};

@@ -5,6 +5,8 @@ use std::io::{Cursor, Read as _, Write as _};
 use std::path::Path;
 
 use pki::{Bundle, Serial};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
@@ -17,6 +19,8 @@ pub enum Parcel {
     /// A zip that holds the bundle and a page that says what it is: what a learning platform
     /// hands out.
     Zip,
+    /// Certificates alone: the person has the key.
+    Answer,
 }
 
 /// A bundle is far smaller.
@@ -28,21 +32,20 @@ impl Parcel {
         match self {
             Parcel::Bundle => format!("{id}.pem"),
             Parcel::Zip => format!("{id}.zip"),
+            Parcel::Answer => format!("{id}.crt"),
         }
     }
 
-    /// The other kind.
-    pub(crate) fn other(self) -> Self {
-        match self {
-            Parcel::Bundle => Parcel::Zip,
-            Parcel::Zip => Parcel::Bundle,
-        }
+    /// The other kinds.
+    pub(crate) fn others(self) -> impl Iterator<Item = Self> {
+        let all = [Parcel::Bundle, Parcel::Zip, Parcel::Answer];
+        all.into_iter().filter(move |other| *other != self)
     }
 
     /// The bytes of that file.
     pub(crate) fn pack(self, id: &str, room: &str, bundle: String) -> Vec<u8> {
         match self {
-            Parcel::Bundle => bundle.into_bytes(),
+            Parcel::Bundle | Parcel::Answer => bundle.into_bytes(),
             Parcel::Zip => zip_of(&[
                 (&format!("{id}.pem"), &bundle),
                 ("README.txt", &page(id, room)),
@@ -73,10 +76,13 @@ fn zip_of(files: &[(&str, &str)]) -> zip::result::ZipResult<Vec<u8>> {
     Ok(zip.finish()?.into_inner())
 }
 
-/// The number of the certificate in a person's file, of either kind.
+/// The number of the certificate in a person's file, of whatever kind.
 pub(crate) fn serial_in(path: &Path) -> Option<Serial> {
     if let Ok(bundle) = Bundle::read(path) {
         return Some(bundle.certificate().serial);
+    }
+    if path.extension().is_some_and(|extension| extension == "crt") {
+        return serial_in_answer(path);
     }
     let mut zip = ZipArchive::new(fs::File::open(path).ok()?).ok()?;
     let name = format!("{}.pem", path.file_stem()?.to_str()?);
@@ -84,6 +90,15 @@ pub(crate) fn serial_in(path: &Path) -> Option<Serial> {
     let file = zip.by_name(&name).ok()?;
     file.take(BUNDLE_BYTES_MAX).read_to_end(&mut bytes).ok()?;
     Some(Bundle::parse(&bytes, path).ok()?.certificate().serial)
+}
+
+fn serial_in_answer(path: &Path) -> Option<Serial> {
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).ok()?;
+    file.take(BUNDLE_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+    let certificates = CertificateDer::pem_slice_iter(&bytes).flatten();
+    let mut said = certificates.filter_map(|der| pki::Certificate::parse(&der).ok());
+    Some(said.find(|said| !said.is_ca)?.serial)
 }
 
 #[cfg(test)]

@@ -130,6 +130,8 @@ struct Known {
 enum Standing {
     /// It has a certificate until then.
     Live(OffsetDateTime),
+    /// It has one that was revoked for the time being.
+    Held,
     /// It had one, and may still stand in a transcript.
     Gone,
     /// It is asked for in this call.
@@ -154,6 +156,8 @@ impl Known {
                 (true, Some(Standing::Live(until))) => Standing::Live(record.not_after.max(*until)),
                 (true, _) => Standing::Live(record.not_after),
                 (false, Some(Standing::Live(until))) => Standing::Live(*until),
+                (false, Some(Standing::Held)) => Standing::Held,
+                (false, _) if record.is_on_hold() && now <= record.not_after => Standing::Held,
                 (false, _) => Standing::Gone,
             };
             known.add(id, standing);
@@ -174,6 +178,11 @@ impl Known {
             Some(Standing::Live(until)) => return Verdict::Has(*until),
             Some(Standing::Asked(place)) => {
                 return Verdict::Refused(format!("\"{id}\" stands at {place} already"));
+            }
+            Some(Standing::Held) => {
+                return Verdict::Refused(format!(
+                    "\"{id}\" is on hold; `ca-tool unhold {id}` lets them in again, `ca-tool revoke {id}` ends it for good"
+                ));
             }
             // This very name was theirs before.
             Some(Standing::Gone) => return Verdict::Free,
@@ -214,7 +223,7 @@ impl Known {
 
     fn describe(&self, standing: &Standing) -> String {
         match standing {
-            Standing::Live(_) => "who has a certificate".to_owned(),
+            Standing::Live(_) | Standing::Held => "who has a certificate".to_owned(),
             Standing::Gone => "who had a certificate".to_owned(),
             Standing::Asked(place) => format!("at {place}"),
         }

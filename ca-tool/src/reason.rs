@@ -20,17 +20,20 @@ pub enum Reason {
     CessationOfOperation,
     /// The person may no longer do what it allows.
     PrivilegeWithdrawn,
+    /// For the time being; the only reason that can be taken back.
+    CertificateHold,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Reason; 6] = [
+    pub const ALL: [Reason; 7] = [
         Reason::Unspecified,
         Reason::KeyCompromise,
         Reason::AffiliationChanged,
         Reason::Superseded,
         Reason::CessationOfOperation,
         Reason::PrivilegeWithdrawn,
+        Reason::CertificateHold,
     ];
 
     /// The word for it.
@@ -42,6 +45,7 @@ impl Reason {
             Reason::Superseded => "superseded",
             Reason::CessationOfOperation => "cessationOfOperation",
             Reason::PrivilegeWithdrawn => "privilegeWithdrawn",
+            Reason::CertificateHold => "certificateHold",
         }
     }
 
@@ -60,6 +64,7 @@ impl Reason {
             Reason::Superseded => RevocationReason::Superseded,
             Reason::CessationOfOperation => RevocationReason::CessationOfOperation,
             Reason::PrivilegeWithdrawn => RevocationReason::PrivilegeWithdrawn,
+            Reason::CertificateHold => RevocationReason::CertificateHold,
         }
     }
 }

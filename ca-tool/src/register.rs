@@ -91,13 +91,14 @@ impl Register {
     }
 
     /// Whether fewer than [`pki::CRL_RENEW_DAYS`] days of the revocation list are left, whether it
-    /// is not there or damaged, or lacks somebody who was revoked.
+    /// is not there or damaged, or lacks somebody who was revoked or should be by now.
     pub(crate) fn list_is_due(&self, index: &Index, now: OffsetDateTime) -> Result<bool, Error> {
         let Some(list) = self.read_list(now)? else {
             return Ok(true);
         };
         let left = OffsetDateTime::from(list.next_update()) - now;
         Ok(left < time::Duration::days(pki::CRL_RENEW_DAYS.into())
+            || index.is_overdue(now)
             || index
                 .revoked()
                 .any(|revoked| !list.revokes(&revoked.serial)))

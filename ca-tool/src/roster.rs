@@ -33,6 +33,8 @@ pub enum Place {
     Argument(usize),
     /// The file and the line, from 1.
     Line(PathBuf, u64),
+    /// The flag that says it.
+    Flag(&'static str),
 }
 
 impl Candidate {
@@ -304,6 +306,7 @@ impl fmt::Display for Place {
         match self {
             Place::Argument(number) => write!(f, "argument {number}"),
             Place::Line(path, line) => write!(f, "{}:{line}", path.display()),
+            Place::Flag(flag) => f.write_str(flag),
         }
     }
 }

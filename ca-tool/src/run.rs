@@ -1,5 +1,9 @@
 //! Does what a command says, and tells what was made, where it is and when it expires.
 
+mod own_key;
+mod revocation;
+mod signing;
+
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -13,7 +17,6 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::parcel::Parcel;
 use crate::progress::Bar;
-use crate::reason::Reason;
 use crate::register::Register;
 use crate::report;
 use crate::roster::{Candidate, Roster};
@@ -89,7 +92,35 @@ pub fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
             issue(place, names, (roster, id_column), &options, output)
         }
         Command::IssueServer { hosts } => issue_server(place, &hosts, output),
-        Command::Revoke { ids, reason } => revoke(place, &ids, reason, output),
+        Command::Revoke {
+            which,
+            reason,
+            note,
+        } => revocation::revoke(place, &which.into(), reason, note.as_deref(), output),
+        Command::Unhold { which } => revocation::unhold(place, &which.into(), output),
+        Command::Request { name, out } => own_key::request(&name, &out, output),
+        Command::Sign {
+            request,
+            name,
+            until,
+            role,
+            out,
+            allow_lookalike,
+            server,
+        } => {
+            let options = IssueOptions {
+                until: until.map(end_of),
+                role,
+                out,
+                allow_lookalike,
+                server,
+                parcel: Parcel::Answer,
+            };
+            signing::sign(place, &request, &name, &options, output)
+        }
+        Command::Adopt { answer, key, out } => {
+            own_key::adopt(place, &answer, &key, out.as_deref(), output)
+        }
         Command::Report(command) => return report::run(place, command, output),
     };
     done.map(|()| DONE)
@@ -230,7 +261,9 @@ fn tell_issuance(
             )?;
         }
         let bundle = ca.people().join(options.parcel.file_name(id.as_str()));
-        if options.out.is_none() && !bundle.exists() {
+        // Who made their own key has no bundle here.
+        let answer = ca.people().join(Parcel::Answer.file_name(id.as_str()));
+        if options.out.is_none() && !bundle.exists() && !answer.exists() {
             let bundle = bundle.display();
             note(
                 output,
@@ -252,7 +285,7 @@ fn tell_issuance(
     Ok(())
 }
 
-fn tell_issued(issued: &Issued, output: &mut Output<'_>) -> Result<(), Error> {
+pub(crate) fn tell_issued(issued: &Issued, output: &mut Output<'_>) -> Result<(), Error> {
     if let Some(old) = &issued.moved {
         let old = old.display();
         let name = &issued.name;
@@ -267,33 +300,6 @@ fn tell_issued(issued: &Issued, output: &mut Output<'_>) -> Result<(), Error> {
 fn issue_server(place: &Place, hosts: &[Host], output: &mut Output<'_>) -> Result<(), Error> {
     let issued = open(place, output)?.issue_server(hosts)?;
     tell_issued(&issued, output)
-}
-
-fn revoke(
-    place: &Place,
-    ids: &[String],
-    reason: Reason,
-    output: &mut Output<'_>,
-) -> Result<(), Error> {
-    let ca = open(place, output)?;
-    let done = ca.revoke(ids, reason)?;
-    let mut any = false;
-    for (id, count) in &done.people {
-        any |= *count > 0;
-        match count {
-            0 => note(output, &format!("{id} was revoked before"))?,
-            1 => writeln!(output.results, "revoked the certificate of {id}")?,
-            _ => writeln!(output.results, "revoked {count} certificates of {id}")?,
-        }
-    }
-    if any {
-        let list = done.list.display();
-        note(
-            output,
-            &format!("{list} says so now; a server elsewhere needs the new file"),
-        )?;
-    }
-    Ok(())
 }
 
 /// Opens a CA to change it.

@@ -190,13 +190,13 @@ impl Bundle {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Puts the text of a bundle together, its preamble first.
+    /// Puts the text of a bundle together, its preamble first. Without a key it is no bundle yet.
     pub fn compose(notes: &[(&str, &str)], leaf: &str, anchor: &str, key: &str) -> String {
         let mut text = String::new();
         for (name, value) in notes {
             text.push_str(&format!("# {name} = {value}\n"));
         }
-        for section in [leaf, anchor, key] {
+        for section in [leaf, anchor, key].into_iter().filter(|s| !s.is_empty()) {
             text.push_str(section.trim_end());
             text.push('\n');
         }

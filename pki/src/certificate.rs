@@ -216,7 +216,7 @@ pub(crate) fn system_time(time: ASN1Time) -> SystemTime {
 
 /// Whether a key is strong enough, and of a kind that everybody can use: P-256, P-384, Ed25519, or
 /// RSA from 2048 bits.
-pub(crate) fn key_is_acceptable(key: &SubjectPublicKeyInfo<'_>) -> bool {
+pub fn key_is_acceptable(key: &SubjectPublicKeyInfo<'_>) -> bool {
     matches!(describe_key(key).as_str(), "P-256" | "P-384" | "Ed25519")
         || matches!(key.parsed(), Ok(PublicKey::RSA(rsa)) if rsa.key_size() >= RSA_BITS_MIN)
 }

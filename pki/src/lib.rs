@@ -14,7 +14,9 @@ mod revocation;
 mod tls;
 
 pub use bundle::{Bundle, BundleError};
-pub use certificate::{Certificate, CertificateError, Fingerprint, Name, Serial, describe_key};
+pub use certificate::{
+    Certificate, CertificateError, Fingerprint, Name, Serial, describe_key, key_is_acceptable,
+};
 pub use crypto::provider;
 pub use gate::{Gate, GateError};
 pub use identity::Identity;

@@ -1,7 +1,6 @@
 //! Takes over a CA that another program made, if what it signs can be trusted by it.
 
 use std::collections::HashSet;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use rustls::pki_types::CertificateDer;
@@ -12,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::Ca;
 use super::founding::{Found, check_name};
-use crate::error::{Error, io_error};
+use crate::error::Error;
 use crate::folder;
 use crate::host::Host;
 use crate::issuer::Issuer;
@@ -43,7 +42,9 @@ impl AdoptOptions {
 
     fn read_key(&self) -> Result<Zeroizing<String>, Error> {
         let text = folder::read_text_if_there(&self.key, TEXT_BYTES_MAX)?;
-        Ok(Zeroizing::new(text.ok_or_else(|| missing(&self.key))?))
+        Ok(Zeroizing::new(
+            text.ok_or_else(|| folder::missing(&self.key))?,
+        ))
     }
 }
 
@@ -68,8 +69,8 @@ impl Ca {
 
 fn load(options: &AdoptOptions, now: OffsetDateTime) -> Result<Issuer, Error> {
     let certificate = &options.certificate;
-    let pem =
-        folder::read_if_there(certificate, TEXT_BYTES_MAX)?.ok_or_else(|| missing(certificate))?;
+    let pem = folder::read_if_there(certificate, TEXT_BYTES_MAX)?
+        .ok_or_else(|| folder::missing(certificate))?;
     if let Some(fault) = fault(&pem) {
         return Err(Error::NotAdoptable {
             path: certificate.clone(),
@@ -107,8 +108,4 @@ fn fault(pem: &[u8]) -> Option<String> {
         let kind = kind.map_or_else(|_| attribute.attr_type().to_id_string(), str::to_owned);
         format!("its subject has more than one {kind}")
     })
-}
-
-fn missing(path: &Path) -> Error {
-    io_error("read", path)(io::Error::from(io::ErrorKind::NotFound))
 }

@@ -112,16 +112,8 @@ impl Ca {
         if candidates.is_empty() {
             return Err(Error::Nobody);
         }
-        let wanted = match options.until {
-            Some(until) if until < now => return Err(Error::Past(until.date())),
-            Some(until) => until,
-            None => now + time::Duration::days(pki::CLIENT.days.into()),
-        };
-        let until = self.issuer.clamp(wanted);
-        let server = match &options.server {
-            Some(server) => Some(server.to_string()),
-            None => self.server()?,
-        };
+        let (until, clamped) = self.end_for(options.until, now)?;
+        let server = self.server_for(options.server.as_ref())?;
 
         let (_lock, mut index) = self.lock()?;
         let terms = Terms {
@@ -160,8 +152,31 @@ impl Ca {
         Ok(Issuance {
             issued: self.deliver(&mut index, orders, &out, tell)?,
             skipped,
-            clamped: (until < wanted).then_some(until),
+            clamped,
         })
+    }
+
+    /// Until when a certificate is valid, and the same again if it should have been longer.
+    pub(super) fn end_for(
+        &self,
+        until: Option<OffsetDateTime>,
+        now: OffsetDateTime,
+    ) -> Result<(OffsetDateTime, Option<OffsetDateTime>), Error> {
+        let wanted = match until {
+            Some(until) if until < now => return Err(Error::Past(until.date())),
+            Some(until) => until,
+            None => now + time::Duration::days(pki::CLIENT.days.into()),
+        };
+        let until = self.issuer.clamp(wanted);
+        Ok((until, (until < wanted).then_some(until)))
+    }
+
+    /// Where bundles say that the server is, unless they are told otherwise.
+    pub(super) fn server_for(&self, said: Option<&Reach>) -> Result<Option<String>, Error> {
+        match said {
+            Some(server) => Ok(Some(server.to_string())),
+            None => self.server(),
+        }
     }
 
     /// Issues a certificate to another server, under these names and no others: it may be another
@@ -208,7 +223,7 @@ impl Ca {
     }
 
     /// Records all orders, then lets their bundles be seen in `out`.
-    fn deliver(
+    pub(super) fn deliver(
         &self,
         index: &mut Index,
         orders: Vec<Order>,
@@ -273,7 +288,7 @@ impl Ca {
         }
     }
 
-    fn record(&self, holder: Holder<'_>, signed: &Signed) -> Record {
+    pub(super) fn record(&self, holder: Holder<'_>, signed: &Signed) -> Record {
         Record::new(
             signed.serial.clone(),
             signed.not_after,
@@ -281,7 +296,12 @@ impl Ca {
         )
     }
 
-    fn bundle_text(&self, holder: Holder<'_>, signed: &Signed, server: Option<&str>) -> String {
+    pub(super) fn bundle_text(
+        &self,
+        holder: Holder<'_>,
+        signed: &Signed,
+        server: Option<&str>,
+    ) -> String {
         let (expires, fingerprint) = (
             signed.not_after.date().to_string(),
             self.issuer.says().fingerprint.to_string(),
@@ -305,7 +325,7 @@ impl Ca {
             &notes,
             &signed.certificate,
             self.issuer.pem(),
-            &signed.key.replace("\r\n", "\n"),
+            signed.key.as_deref().map_or("", String::as_str),
         )
     }
 }
@@ -318,16 +338,16 @@ const CERTIFICATES: usize = 0;
 const OUT: usize = 1;
 
 /// A certificate that is signed, and what remains to be done with it.
-struct Order {
-    name: String,
-    record: Record,
-    certificate: String,
-    bytes: Vec<u8>,
-    place: BundlePlace,
+pub(super) struct Order {
+    pub(super) name: String,
+    pub(super) record: Record,
+    pub(super) certificate: String,
+    pub(super) bytes: Vec<u8>,
+    pub(super) place: BundlePlace,
 }
 
 /// Where a bundle goes, and where those go that lie there.
-struct BundlePlace {
+pub(super) struct BundlePlace {
     bundle: PathBuf,
     old: Vec<(PathBuf, PathBuf)>,
 }
@@ -359,7 +379,7 @@ impl Order {
 }
 
 impl Person {
-    fn holder(&self) -> Holder<'_> {
+    pub(super) fn holder(&self) -> Holder<'_> {
         Holder::Person {
             id: &self.id,
             role: self.role,
@@ -369,7 +389,7 @@ impl Person {
 }
 
 /// Finds out where each bundle goes, before any is written.
-fn find_places(
+pub(super) fn find_places(
     people: &[Person],
     out: &Path,
     parcel: Parcel,
@@ -387,10 +407,12 @@ fn find_places(
                 what,
             }),
         }
-        // An old bundle of the other kind would be taken for a new one.
-        let other = out.join(parcel.other().file_name(id));
-        if let Ok(Some(place)) = delivery::old_place(&other, index) {
-            old.push((other, place));
+        // An old bundle of another kind would be taken for a new one.
+        for other in parcel.others() {
+            let other = out.join(other.file_name(id));
+            if let Ok(Some(place)) = delivery::old_place(&other, index) {
+                old.push((other, place));
+            }
         }
         places.push(BundlePlace { bundle, old });
     }

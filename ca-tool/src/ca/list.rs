@@ -31,9 +31,12 @@ impl Ca {
             return Ok(false);
         }
         // Another run may have signed it while this one waited.
-        let (_lock, index) = self.lock()?;
+        let (_lock, mut index) = self.lock()?;
         let due = self.list_is_due(&index, now)?;
         if due {
+            if index.revoke_overdue(now) > 0 {
+                self.write_index(&index)?;
+            }
             self.sign_list(&index, now)?;
         }
         Ok(due)
@@ -53,7 +56,17 @@ impl Ca {
     }
 
     pub(super) fn sign_list(&self, index: &Index, now: OffsetDateTime) -> Result<(), Error> {
-        self.check_nobody_is_forgotten(index, now)?;
+        self.sign_list_without(index, &HashSet::new(), now)
+    }
+
+    /// The same, where these certificates were taken off hold.
+    pub(super) fn sign_list_without(
+        &self,
+        index: &Index,
+        freed: &HashSet<Serial>,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        self.check_nobody_is_forgotten(index, freed, now)?;
         let number = self.next_list_number(now)?;
         // The next number is on the disk before this one is used, so none is used twice.
         folder::replace(
@@ -67,14 +80,19 @@ impl Ca {
 
     /// Whoever is on the list now is on the next one too: an index that lost its newest lines must
     /// not let a revoked person back in.
-    fn check_nobody_is_forgotten(&self, index: &Index, now: OffsetDateTime) -> Result<(), Error> {
+    fn check_nobody_is_forgotten(
+        &self,
+        index: &Index,
+        freed: &HashSet<Serial>,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
         let Some(list) = self.read_list(now)? else {
             return Ok(());
         };
         let revoked: HashSet<Serial> = index.revoked().map(|revoked| revoked.serial).collect();
         let forgotten = list
             .serials()
-            .filter(|serial| !revoked.contains(*serial))
+            .filter(|serial| !revoked.contains(*serial) && !freed.contains(*serial))
             .count();
         if forgotten == 0 {
             return Ok(());

@@ -1,47 +1,141 @@
-//! Revokes people's certificates.
+//! Revokes certificates, for good or for the time being.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
+use pki::Serial;
 use time::OffsetDateTime;
 use wire::ClientId;
 
 use super::Ca;
 use crate::error::Error;
-use crate::index::Index;
+use crate::index::{Index, Record};
 use crate::reason::Reason;
+
+/// Which certificates are revoked, or taken off hold.
+#[derive(Debug, Clone, Default)]
+pub struct Which {
+    /// Those of these people.
+    pub names: Vec<String>,
+    /// The one of this number alone. If a name is given too, it is that person's.
+    pub serial: Option<Serial>,
+}
 
 /// What `revoke` did.
 #[derive(Debug)]
 pub struct Revocation {
-    /// Each person, and how many certificates were revoked now; 0 if all of them were before.
-    pub people: Vec<(ClientId, usize)>,
+    /// Each name, and how many certificates were revoked now; 0 if all of them were before.
+    pub people: Vec<(String, usize)>,
     /// The list that says so.
     pub list: PathBuf,
 }
 
+impl Which {
+    /// The live certificates of these people.
+    pub fn people<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
+        Self {
+            names: names.into_iter().map(Into::into).collect(),
+            serial: None,
+        }
+    }
+
+    /// The names meant, each once. Every one of them was issued a certificate.
+    fn find(&self, index: &Index) -> Result<Vec<String>, Error> {
+        let Some(serial) = &self.serial else {
+            let ids = known(&self.names, index)?;
+            return Ok(ids.iter().map(ClientId::to_string).collect());
+        };
+        let record = index
+            .find(serial)
+            .ok_or_else(|| Error::UnknownSerial(serial.clone()))?;
+        let is_theirs = self.names.is_empty()
+            || known(&self.names, index)?
+                .iter()
+                .all(|id| id.as_str() == record.name());
+        if !is_theirs {
+            return Err(Error::OtherSerial {
+                serial: serial.clone(),
+                name: record.name().to_owned(),
+            });
+        }
+        Ok(vec![record.name().to_owned()])
+    }
+
+    /// Whether a certificate of this name is meant.
+    fn matches(&self, record: &Record, name: &str) -> bool {
+        match &self.serial {
+            Some(serial) => record.serial == *serial,
+            None => record.person().is_some_and(|(id, _)| id.as_str() == name),
+        }
+    }
+}
+
 impl Ca {
-    /// Revokes every certificate of these people that is not revoked yet, and signs the list at
-    /// once. Who has none left is no error; who never had one is, and then nobody is revoked.
+    /// Revokes every live certificate of these people and signs the list at once. Who has none
+    /// left is no error; who never had one is, and then nobody is revoked.
     ///
     /// # Errors
     ///
     /// When a name is unknown, or the list cannot be written.
     pub fn revoke(&self, names: &[String], reason: Reason) -> Result<Revocation, Error> {
+        self.revoke_which(&Which::people(names), reason, None)
+    }
+
+    /// Revokes the certificates that `which` says, and keeps a note about why.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ca::revoke`], or when a serial number was never issued or is another person's.
+    pub fn revoke_which(
+        &self,
+        which: &Which,
+        reason: Reason,
+        note: Option<&str>,
+    ) -> Result<Revocation, Error> {
         let now = OffsetDateTime::now_utc();
         let (_lock, mut index) = self.lock()?;
-        let ids = known(names, &index)?;
-        let people: Vec<_> = ids
-            .into_iter()
-            .map(|id| {
-                let revoked = index.revoke(&id, now, reason);
-                (id, revoked)
-            })
-            .collect();
+        let mut people = Vec::new();
+        for name in which.find(&index)? {
+            // What has expired lets nobody in any more; only who asks for it by number means it.
+            let is_meant = |record: &Record| {
+                which.matches(record, &name) && (which.serial.is_some() || now <= record.not_after)
+            };
+            let revoked = index.revoke(is_meant, now, reason, note);
+            people.push((name, revoked));
+        }
         if people.iter().any(|(_, revoked)| *revoked > 0) {
             // First the database. If this run is cut short here, the next one finds that the list
             // lacks somebody, and signs it.
             self.write_index(&index)?;
             self.sign_list(&index, now)?;
+        }
+        Ok(Revocation {
+            people,
+            list: self.folder.list(),
+        })
+    }
+
+    /// Takes certificates off hold, so that their holders are let in again. The counts are of those
+    /// that were on hold.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ca::revoke_which`].
+    pub fn unhold(&self, which: &Which) -> Result<Revocation, Error> {
+        let now = OffsetDateTime::now_utc();
+        let (_lock, mut index) = self.lock()?;
+        let mut people = Vec::new();
+        let mut freed = HashSet::new();
+        for name in which.find(&index)? {
+            let records = index.unhold(|record| which.matches(record, &name));
+            people.push((name, records.len()));
+            freed.extend(records.into_iter().map(|record| record.serial));
+        }
+        if !freed.is_empty() {
+            // First the list. If this run is cut short here, the next one finds that the list lacks
+            // somebody who is on hold, and all is as it was.
+            self.sign_list_without(&index, &freed, now)?;
+            self.write_index(&index)?;
         }
         Ok(Revocation {
             people,

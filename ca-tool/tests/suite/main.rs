@@ -8,6 +8,8 @@ mod passphrase;
 mod people;
 mod program;
 mod reports;
+mod requests;
+mod revocations;
 mod rosters;
 
 use std::fs;

@@ -1,0 +1,164 @@
+//! What a person does on their own machine, where there is no CA: make a key that never leaves it,
+//! ask for a certificate, and join the answer with the key.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use pki::{Bundle, Gate, Revocations};
+use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, KeyPair, PublicKeyData as _};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use time::OffsetDateTime;
+use wire::ClientId;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+use zeroize::Zeroizing;
+
+use crate::error::Error;
+use crate::folder::{self, Staged};
+use crate::issuer;
+use crate::os::Access;
+use crate::passphrase::Passphrase;
+use crate::private_key;
+use crate::register::TEXT_BYTES_MAX;
+
+/// A new key, and the request for its certificate.
+#[derive(Debug)]
+pub struct Requested {
+    /// The key, which only its owner can read.
+    pub key: PathBuf,
+    /// The request, to be sent to whoever has the CA.
+    pub request: PathBuf,
+}
+
+/// An answer that was joined with its key.
+#[derive(Debug)]
+pub struct Joined {
+    /// Whose it is.
+    pub id: ClientId,
+    /// Where the bundle is.
+    pub bundle: PathBuf,
+    /// The last moment of the certificate.
+    pub not_after: OffsetDateTime,
+    /// What the CA's certificate says.
+    pub anchor: pki::Certificate,
+}
+
+/// Makes a key and a request for a certificate of this name, `NAME.key` and `NAME.csr` in `out`.
+///
+/// # Errors
+///
+/// When it is no name, or one of the files is there or cannot be written; then neither is made.
+pub fn request(name: &str, out: &Path) -> Result<Requested, Error> {
+    let id = ClientId::parse_typed(name).map_err(|error| Error::NoName {
+        name: name.to_owned(),
+        fault: error.to_string(),
+    })?;
+    let key = KeyPair::generate()?;
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    let subject = DnValue::Utf8String(id.to_string());
+    params.distinguished_name.push(DnType::CommonName, subject);
+    let request = params.serialize_request(&key)?.pem()?.replace("\r\n", "\n");
+
+    folder::create_folder(out)?;
+    let place = |extension: &str| out.join(format!("{id}.{extension}"));
+    let request = Staged::write(&place("csr"), request.as_bytes(), Access::Public)?;
+    let key = private_key::write(&key, None)?;
+    let key = Staged::write(&place("key"), key.as_bytes(), Access::Private)?.publish()?;
+    match request.publish() {
+        Ok(request) => Ok(Requested { key, request }),
+        Err(error) => {
+            // A key that nothing was asked for would only be in the way. It was made just now.
+            let _ = fs::remove_file(&key);
+            Err(error)
+        }
+    }
+}
+
+/// Joins a certificate that was made for a request, with the CA's in the same file, and its key
+/// into a bundle `NAME.pem`; in the folder of the answer, unless `out` says another.
+///
+/// # Errors
+///
+/// When the two do not belong together, when no server would let the certificate's holder in, or
+/// when the bundle is there or cannot be written.
+pub fn adopt(
+    answer: &Path,
+    key: &Path,
+    out: Option<&Path>,
+    passphrase: impl FnOnce(&Path) -> Result<Passphrase, Error>,
+) -> Result<Joined, Error> {
+    let text = folder::read_text_if_there(answer, TEXT_BYTES_MAX)?
+        .ok_or_else(|| folder::missing(answer))?;
+    let secret = folder::read_text_if_there(key, TEXT_BYTES_MAX)?;
+    let secret = Zeroizing::new(secret.ok_or_else(|| folder::missing(key))?);
+    let pair = private_key::read(&secret, key, || passphrase(key))?;
+    let public_key = pair.subject_public_key_info();
+
+    let unfit = |fault: &str| Error::NotAnAnswer {
+        path: answer.to_owned(),
+        fault: fault.to_owned(),
+    };
+    let (leaf, anchor) = sort(&text).ok_or_else(|| unfit("a certificate in it is damaged"))?;
+    let leaf = leaf.ok_or_else(|| unfit("it holds no person's certificate"))?;
+    let anchor = anchor.ok_or_else(|| unfit("it lacks the CA's certificate"))?;
+    let is_theirs =
+        X509Certificate::from_der(&leaf).is_ok_and(|(_, said)| said.public_key().raw == public_key);
+    if !is_theirs {
+        return Err(Error::OtherRequest {
+            key: key.to_owned(),
+            answer: answer.to_owned(),
+        });
+    }
+    let now = SystemTime::now();
+    let gate = Gate::new(anchor.clone(), false).map_err(|error| unfit(&error.to_string()))?;
+    let identity = gate
+        .admit(&leaf, &[], &Revocations::Unchecked, now)
+        .map_err(|refusal| unfit(&refusal.to_string()))?;
+
+    let notes = text.lines().take_while(|line| !line.starts_with("-----"));
+    let mut bundle = Zeroizing::new(String::new());
+    for note in notes.filter(|line| line.starts_with('#')) {
+        bundle.push_str(note.trim_end());
+        bundle.push('\n');
+    }
+    let key_text = private_key::write(&pair, None)?;
+    bundle.push_str(&Bundle::compose(
+        &[],
+        &issuer::pem_of(&leaf),
+        &issuer::pem_of(&anchor),
+        &key_text,
+    ));
+    let out = out.unwrap_or_else(|| folder::parent(answer));
+    folder::create_folder(out)?;
+    let path = out.join(format!("{}.pem", identity.id()));
+    // What the client will read is read here first.
+    Bundle::parse(bundle.as_bytes(), &path).map_err(|error| Error::SelfCheck(error.to_string()))?;
+    folder::write_new(&path, bundle.as_bytes(), Access::Private)?;
+    Ok(Joined {
+        id: identity.id().clone(),
+        bundle: path,
+        not_after: identity.not_after().into(),
+        anchor: gate.anchor().clone(),
+    })
+}
+
+type Sorted = (
+    Option<CertificateDer<'static>>,
+    Option<CertificateDer<'static>>,
+);
+
+/// The first certificate that is nobody's to sign with, and the first that is.
+fn sort(text: &str) -> Option<Sorted> {
+    let (mut leaf, mut anchor) = (None, None);
+    for der in CertificateDer::pem_slice_iter(text.as_bytes()) {
+        let der = der.ok()?;
+        let place = match pki::Certificate::parse(&der).ok()?.is_ca {
+            true => &mut anchor,
+            false => &mut leaf,
+        };
+        place.get_or_insert(der);
+    }
+    Some((leaf, anchor))
+}

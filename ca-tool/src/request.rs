@@ -1,0 +1,154 @@
+//! A request for a certificate (PKCS#10, RFC 2986), made by whatever program. Nothing in it is
+//! believed but its public key, and that only because its signature proves who holds the other half.
+
+use std::path::Path;
+
+use rcgen::{PublicKeyData as _, SubjectPublicKeyInfo};
+use rustls::pki_types::CertificateSigningRequestDer;
+use rustls::pki_types::pem::PemObject as _;
+use x509_parser::certification_request::X509CertificationRequest;
+use x509_parser::extensions::ParsedExtension;
+use x509_parser::prelude::FromDer as _;
+use x509_parser::public_key::PublicKey;
+use x509_parser::x509::SubjectPublicKeyInfo as ParsedKey;
+
+use crate::error::Error;
+use crate::folder;
+
+/// A request whose signature holds.
+#[derive(Debug)]
+pub struct Request {
+    pub(crate) key: SubjectPublicKeyInfo,
+    /// The same as it stands in certificates.
+    pub(crate) key_der: Vec<u8>,
+    /// The subject that it asks for.
+    subject: String,
+    common_name: Option<String>,
+    /// What else it asks for.
+    wishes: Vec<String>,
+}
+
+/// A request, in bytes; one with the largest key that is taken has 2 KiB.
+const BYTES_MAX: u64 = 64 << 10;
+/// An RSA key, in bits. Every handshake checks a signature by it, so larger ones would be a way to
+/// keep a server busy.
+const RSA_BITS_MAX: usize = 4096;
+/// As much of a foreign text as is shown.
+const SHOWN_CHARS_MAX: usize = 64;
+
+impl Request {
+    /// Reads a request from a file, as PEM or as it is.
+    ///
+    /// # Errors
+    ///
+    /// When the file holds no request, its signature does not hold, or its key is too weak, too
+    /// large, or of a kind that servers do not take.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let bytes = folder::read_if_there(path, BYTES_MAX)?.ok_or_else(|| folder::missing(path))?;
+        Self::parse(&bytes).map_err(|fault| Error::Request {
+            path: path.to_owned(),
+            fault,
+        })
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, String> {
+        // GnuTLS writes the label of an older draft, which OpenSSL reads too.
+        let text =
+            String::from_utf8_lossy(bytes).replace(" NEW CERTIFICATE REQ", " CERTIFICATE REQ");
+        let pem = CertificateSigningRequestDer::from_pem_slice(text.as_bytes());
+        let der = pem.as_ref().map_or(bytes, |der| der.as_ref());
+        let Ok(([], request)) = X509CertificationRequest::from_der(der) else {
+            return Err("it holds no request for a certificate".to_owned());
+        };
+        let info = &request.certification_request_info;
+        check_key(&info.subject_pki)?;
+        request
+            .verify_signature()
+            .map_err(|_| "its signature does not hold, or is of a kind that is not known here")?;
+        let key = SubjectPublicKeyInfo::from_der(info.subject_pki.raw)
+            .map_err(|_| "its key cannot be used")?;
+        let mut names = info.subject.iter_common_name();
+        let common_name = names.next().and_then(|name| name.as_str().ok());
+        Ok(Self {
+            key_der: key.subject_public_key_info(),
+            key,
+            subject: excerpt(&info.subject.to_string()),
+            common_name: common_name.map(str::to_owned),
+            wishes: wishes(&request),
+        })
+    }
+
+    /// What it asks for and does not get, when a certificate is made for `id`.
+    pub(crate) fn ignored(&self, id: &str) -> Vec<String> {
+        let subject = (self.common_name.as_deref() != Some(id) && !self.subject.is_empty())
+            .then(|| format!("the subject \"{}\"", self.subject));
+        subject
+            .into_iter()
+            .chain(self.wishes.iter().cloned())
+            .collect()
+    }
+}
+
+/// What a server's gate takes, and no RSA key that takes it long.
+fn check_key(key: &ParsedKey<'_>) -> Result<(), String> {
+    let kind = pki::describe_key(key);
+    if !pki::key_is_acceptable(key) {
+        return Err(format!(
+            "its key is {kind}; P-256, P-384, Ed25519 and RSA from 2048 bits are taken"
+        ));
+    }
+    if let Ok(PublicKey::RSA(rsa)) = key.parsed() {
+        if rsa.key_size() > RSA_BITS_MAX {
+            return Err(format!(
+                "its key is {kind}; at most {RSA_BITS_MAX} bits are taken"
+            ));
+        }
+        if rsa.try_exponent().map_or(true, |exponent| exponent < 65537) {
+            return Err(format!(
+                "its key is {kind} with an exponent other than 65537"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn wishes(request: &X509CertificationRequest<'_>) -> Vec<String> {
+    let mut wishes = Vec::new();
+    for extension in request.requested_extensions().into_iter().flatten() {
+        let wish = match extension {
+            ParsedExtension::BasicConstraints(constraints) if constraints.ca => {
+                "CA:TRUE".to_owned()
+            }
+            ParsedExtension::SubjectAlternativeName(names) => {
+                let names = names.general_names.iter().map(ToString::to_string);
+                format!(
+                    "other names ({})",
+                    excerpt(&names.collect::<Vec<_>>().join(", "))
+                )
+            }
+            // The profile sets these, and most programs ask for what it says.
+            ParsedExtension::BasicConstraints(_)
+            | ParsedExtension::KeyUsage(_)
+            | ParsedExtension::ExtendedKeyUsage(_)
+            | ParsedExtension::SubjectKeyIdentifier(_) => continue,
+            _ => "further extensions".to_owned(),
+        };
+        if !wishes.contains(&wish) {
+            wishes.push(wish);
+        }
+    }
+    wishes
+}
+
+/// A foreign text, safe to print.
+fn excerpt(text: &str) -> String {
+    let mut shown: String = text
+        .chars()
+        .take(SHOWN_CHARS_MAX)
+        .flat_map(char::escape_debug)
+        .collect();
+    if text.chars().nth(SHOWN_CHARS_MAX).is_some() {
+        shown.push_str("...");
+    }
+    shown
+}

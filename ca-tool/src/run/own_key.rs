@@ -1,0 +1,45 @@
+//! What a person's own machine is asked to do, where there is no CA.
+
+use std::path::Path;
+
+use super::{Output, note};
+use crate::args::Place;
+use crate::error::Error;
+use crate::own_key;
+
+pub(super) fn request(name: &str, out: &Path, output: &mut Output<'_>) -> Result<(), Error> {
+    let made = own_key::request(name, out)?;
+    let (key, request) = (made.key.display(), made.request.display());
+    writeln!(output.results, "key      {key}")?;
+    writeln!(output.results, "request  {request}")?;
+    note(
+        output,
+        &format!(
+            "send {request} to whoever has the CA, and {key} to nobody; `ca-tool adopt ANSWER --key {key}` joins what comes back with it"
+        ),
+    )
+}
+
+pub(super) fn adopt(
+    place: &Place,
+    answer: &Path,
+    key: &Path,
+    out: Option<&Path>,
+    output: &mut Output<'_>,
+) -> Result<(), Error> {
+    let source = place.passphrase();
+    let joined = own_key::adopt(answer, key, out, |path| source.for_key(path))?;
+    let (id, bundle, until) = (&joined.id, joined.bundle.display(), joined.not_after.date());
+    writeln!(output.results, "{id}  {bundle}  valid until {until}")?;
+    note(
+        output,
+        &format!(
+            "it trusts the CA \"{}\", SHA-256 {}: compare that with what its owner says",
+            joined.anchor.subject, joined.anchor.fingerprint
+        ),
+    )?;
+    note(
+        output,
+        &format!("{bundle} holds your private key: keep it to yourself"),
+    )
+}

@@ -1,0 +1,52 @@
+//! Answers a request for a certificate, and says what was not taken from it.
+
+use std::path::Path;
+
+use super::{Output, note, open, tell_issued};
+use crate::args::Place;
+use crate::ca::IssueOptions;
+use crate::error::Error;
+use crate::request::Request;
+
+pub(super) fn sign(
+    place: &Place,
+    path: &Path,
+    name: &str,
+    options: &IssueOptions,
+    output: &mut Output<'_>,
+) -> Result<(), Error> {
+    // Nobody gives a passphrase for a request that is not taken.
+    let request = Request::read(path)?;
+    let ca = open(place, output)?;
+    let issuance = ca.sign(&request, name, options)?;
+    for skipped in &issuance.skipped {
+        let (id, until) = (&skipped.id, skipped.until.date());
+        note(
+            output,
+            &format!("{id} has a certificate for this key until {until}; skipped"),
+        )?;
+    }
+    if let Some(until) = issuance.clamped {
+        let until = until.date();
+        note(output, &format!("the CA itself is valid until {until}"))?;
+    }
+    let Some(issued) = issuance.issued.first() else {
+        return Ok(());
+    };
+    let ignored = request.ignored(&issued.name);
+    if !ignored.is_empty() {
+        let (path, ignored) = (path.display(), ignored.join(", "));
+        note(
+            output,
+            &format!("{path} also asks for {ignored}: only its key was taken"),
+        )?;
+    }
+    tell_issued(issued, output)?;
+    let name = &issued.name;
+    note(
+        output,
+        &format!(
+            "send it back to {name}; `ca-tool adopt {name}.crt --key {name}.key` joins it with the key"
+        ),
+    )
+}

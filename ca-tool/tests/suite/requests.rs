@@ -1,0 +1,463 @@
+//! Certificates for keys that never leave their owners' machines: `request`, `sign` and `adopt`, and
+//! requests that other programs made.
+
+use std::fs;
+
+use pki::Bundle;
+
+use crate::{World, has, shell, snapshot, succeed};
+
+/// Makes a request with OpenSSL: `who.key` and `who.csr`.
+fn openssl_request(w: &World, who: &str, key: &str, more: &str) {
+    let line = format!(
+        "openssl req -new -noenc -newkey {key} -keyout {who}.key -out {who}.csr -subj /CN={who} {more}"
+    );
+    succeed(w.above.path(), &line);
+}
+
+/// Asks OpenSSL and the gate whether an answer, joined with its key, lets its owner in.
+#[track_caller]
+fn check_joined(w: &World, who: &str) {
+    let above = w.above.path();
+    succeed(
+        above,
+        &format!("ca-tool adopt ca/people/{who}.crt --key {who}.key --out ."),
+    );
+    let bundle = w.path(&format!("{who}.pem"));
+    let identity = w.admit(&bundle).expect("admitted");
+    assert_eq!(identity.id().as_str(), who);
+    if has("openssl") {
+        let verify = format!(
+            "openssl verify -x509_strict -crl_check -purpose sslclient -CAfile {who}.pem -CRLfile ca/crl.pem {who}.pem \
+             && openssl pkey -in {who}.pem -pubout >one && openssl x509 -in {who}.pem -noout -pubkey | cmp - one"
+        );
+        succeed(above, &verify);
+    }
+    if has("certtool") {
+        let verify = format!(
+            "openssl x509 -in {who}.pem >leaf && certtool --verify --load-ca-certificate ca/ca.pem \
+             --load-crl ca/crl.pem --infile leaf"
+        );
+        succeed(above, &verify);
+    }
+}
+
+#[test]
+fn a_key_is_made_where_there_is_no_ca_and_its_answer_is_joined_with_it() {
+    let w = World::new();
+    let above = w.above.path();
+    let said = succeed(
+        above,
+        "mkdir home && cd home && umask 000 && ca-tool request 张三",
+    );
+    assert!(
+        said.contains("张三.key") && said.contains("张三.csr"),
+        "{said}"
+    );
+    let mode = succeed(above, "stat -c %a home/张三.key home/张三.csr");
+    assert_eq!(mode, "600\n644\n");
+    if has("openssl") {
+        let said = succeed(
+            above,
+            "openssl req -in home/张三.csr -verify -noout -text -nameopt utf8",
+        );
+        assert!(
+            said.contains("verify OK") && said.contains("张三"),
+            "{said}"
+        );
+        succeed(above, "openssl pkey -in home/张三.key -noout");
+    }
+    if has("certtool") {
+        let said = succeed(above, "certtool --crq-info --infile home/张三.csr");
+        assert!(said.contains("Self signature: verified"), "{said}");
+    }
+    let sent = "cp home/张三.csr sent.csr && ca-tool sign sent.csr --as 张三 --role instructor --server chat.example:99";
+    let said = succeed(above, sent);
+    assert!(
+        said.contains("ca/people/张三.crt") && !said.contains("also asks"),
+        "{said}"
+    );
+    let answer = fs::read_to_string(w.path("ca/people/张三.crt")).expect("an answer");
+    assert!(!answer.contains("PRIVATE"), "{answer}");
+    assert_eq!(answer.matches("-----BEGIN CERTIFICATE-----").count(), 2);
+
+    let said = succeed(
+        above,
+        "cd home && cp ../ca/people/张三.crt . && ca-tool adopt 张三.crt --key 张三.key",
+    );
+    let fingerprint = w.ca.says().fingerprint.to_string();
+    assert!(said.contains(&fingerprint), "{said}");
+    assert_eq!(succeed(above, "stat -c %a home/张三.pem"), "600\n");
+    let bundle = w.path("home/张三.pem");
+    let identity = w.admit(&bundle).expect("admitted");
+    assert_eq!(
+        (identity.id().as_str(), identity.role().as_str()),
+        ("张三", "instructor")
+    );
+    let read = Bundle::read(&bundle).expect("a bundle");
+    assert_eq!(read.note("server"), Some("chat.example:99"));
+
+    // Again, and nothing changes.
+    let before = snapshot(above);
+    for (line, code, why) in [
+        ("ca-tool sign sent.csr --as 张三", 0, "for this key until"),
+        (
+            "cd home && ca-tool request 张三",
+            1,
+            "张三.key is there already",
+        ),
+        (
+            "cd home && ca-tool adopt 张三.crt --key 张三.key",
+            1,
+            "张三.pem is there already",
+        ),
+    ] {
+        let (said, _, err) = shell(above, line);
+        assert_eq!(said, Some(code), "{line}: {err}");
+        assert!(err.contains(why), "{line}: {err}");
+        assert_eq!(snapshot(above), before, "{line}");
+    }
+}
+
+#[test]
+fn a_request_that_is_in_the_way_of_another_leaves_no_key_behind() {
+    let w = World::new();
+    fs::write(w.path("alice.csr"), "mine").expect("written");
+    let before = snapshot(w.above.path());
+    let (code, _, err) = shell(w.above.path(), "ca-tool request alice");
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("alice.csr is there already"), "{err}");
+    assert_eq!(snapshot(w.above.path()), before);
+    for bad in ["../x", "-- -rf", "CON", ".", "'a b'", &"x".repeat(65)] {
+        let (code, _, err) = shell(w.above.path(), &format!("ca-tool request {bad}"));
+        assert_eq!(code, Some(1), "{bad}: {err}");
+        assert_eq!(snapshot(w.above.path()), before, "{bad}");
+    }
+}
+
+#[test]
+fn requests_of_openssl_are_signed_with_every_key_that_servers_take() {
+    if !has("openssl") {
+        return;
+    }
+    let w = World::new();
+    for (who, key, more) in [
+        ("p256", "ec -pkeyopt ec_paramgen_curve:P-256", ""),
+        ("p384", "ec -pkeyopt ec_paramgen_curve:P-384", ""),
+        (
+            "p384sha384",
+            "ec -pkeyopt ec_paramgen_curve:P-384",
+            "-sha384",
+        ),
+        ("ed25519", "ed25519", ""),
+        ("rsa2048", "rsa:2048", ""),
+        ("rsa3072", "rsa:3072", "-sha512"),
+        (
+            "pss",
+            "rsa:2048",
+            "-sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:-1",
+        ),
+        ("der", "ec -pkeyopt ec_paramgen_curve:P-256", "-outform DER"),
+        ("newhdr", "ec -pkeyopt ec_paramgen_curve:P-256", "-newhdr"),
+    ] {
+        openssl_request(&w, who, key, more);
+        let said = succeed(
+            w.above.path(),
+            &format!("ca-tool sign {who}.csr --as {who}"),
+        );
+        assert!(!said.contains("also asks"), "{said}");
+        check_joined(&w, who);
+    }
+}
+
+#[test]
+fn requests_of_certtool_and_of_python_are_signed() {
+    let w = World::new();
+    let above = w.above.path();
+    if has("certtool") {
+        fs::write(w.path("template"), "cn = gnu\n").expect("written");
+        for (kind, who) in [
+            ("ecdsa --curve secp256r1", "gnu"),
+            ("rsa --bits 3072", "gnu-rsa"),
+        ] {
+            succeed(
+                above,
+                &format!(
+                    "certtool --generate-privkey --key-type {kind} --outfile {who}.key && \
+                     certtool --generate-request --load-privkey {who}.key --template template --outfile {who}.csr && \
+                     ca-tool sign {who}.csr --as {who}"
+                ),
+            );
+            check_joined(&w, who);
+        }
+    }
+    let python = "python3 -c 'import cryptography'";
+    if shell(above, python).0 == Some(0) {
+        let script = r#"
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization as s
+from cryptography.hazmat.primitives.asymmetric import ec
+key = ec.generate_private_key(ec.SECP384R1())
+name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "python")])
+names = x509.SubjectAlternativeName([x509.RFC822Name("python@example.org")])
+csr = x509.CertificateSigningRequestBuilder().subject_name(name).add_extension(names, False)
+csr = csr.sign(key, hashes.SHA256())
+open("python.csr", "wb").write(csr.public_bytes(s.Encoding.PEM))
+open("python.key", "wb").write(key.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8,
+    s.BestAvailableEncryption(b"open sesame")))
+"#;
+        fs::write(w.path("make.py"), script).expect("written");
+        let said = succeed(
+            above,
+            "python3 make.py && ca-tool sign python.csr --as python",
+        );
+        assert!(said.contains("also asks for other names"), "{said}");
+        let adopt = "ca-tool adopt ca/people/python.crt --key python.key --out home";
+        let (code, _, err) = shell(above, adopt);
+        assert_eq!(code, Some(77), "{err}");
+        succeed(
+            above,
+            &format!("echo open sesame >sesame && {adopt} --passphrase-file sesame"),
+        );
+        w.admit(&w.path("home/python.pem")).expect("admitted");
+    } else {
+        println!("skipped: Python has no cryptography here");
+    }
+}
+
+#[test]
+fn of_a_request_only_the_key_is_taken() {
+    if !has("openssl") {
+        return;
+    }
+    let w = World::new();
+    let more = "-addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign \
+                -addext extendedKeyUsage=serverAuth -addext subjectAltName=DNS:chat.example,email:root@example.org \
+                -addext subjectKeyIdentifier=hash -addext certificatePolicies=1.2.3.4 \
+                -addext 1.2.3.4.5=ASN1:UTF8String:x -subj /CN=root/CN=alice/OU=instructor/O=Other";
+    openssl_request(&w, "mallory", "ec -pkeyopt ec_paramgen_curve:P-384", more);
+    let said = succeed(w.above.path(), "ca-tool sign mallory.csr --as mallory");
+    for expected in [
+        "the subject \"CN=root",
+        "CA:TRUE",
+        "DNS",
+        "further extensions",
+        "only its key was taken",
+    ] {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+    check_joined(&w, "mallory");
+    let text = succeed(w.above.path(), "openssl x509 -in mallory.pem -noout -text");
+    for absent in [
+        "CA:TRUE",
+        "chat.example",
+        "root",
+        "Server Auth",
+        "1.2.3.4",
+        "Certificate Sign",
+        "Other",
+    ] {
+        assert!(!text.contains(absent), "{absent}: {text}");
+    }
+    for present in [
+        "CN = mallory",
+        "OU = student",
+        "CA:FALSE",
+        "TLS Web Client Authentication",
+    ] {
+        assert!(text.contains(present), "{present}: {text}");
+    }
+}
+
+#[test]
+fn a_request_that_is_weak_forged_or_none_is_refused_before_anything_is_written() {
+    if !has("openssl") {
+        return;
+    }
+    let w = World::new();
+    let above = w.above.path();
+    for (who, key, more) in [
+        ("rsa1024", "rsa:1024", ""),
+        ("rsa8192", "dummy", ""),
+        ("exponent", "rsa:2048 -pkeyopt rsa_keygen_pubexp:3", ""),
+        ("p224", "ec -pkeyopt ec_paramgen_curve:secp224r1", ""),
+        ("k256", "ec -pkeyopt ec_paramgen_curve:secp256k1", ""),
+        ("ed448", "ed448", ""),
+        ("good", "ec -pkeyopt ec_paramgen_curve:P-256", ""),
+    ] {
+        if key == "dummy" {
+            // It takes a minute to find one; this one was found before.
+            fs::write(w.path("rsa8192.csr"), include_str!("rsa8192.csr")).expect("written");
+        } else {
+            openssl_request(&w, who, key, more);
+        }
+    }
+    let good = fs::read(w.path("good.csr")).expect("a request");
+    let der = succeed(
+        above,
+        "openssl req -in good.csr -outform DER | od -An -v -tx1 | tr -d ' \n'",
+    );
+    let mut forged: Vec<u8> = (0..der.len() / 2)
+        .map(|i| u8::from_str_radix(&der[2 * i..2 * i + 2], 16).expect("hex"))
+        .collect();
+    let place = forged.len() - 5;
+    forged[place] ^= 1;
+    let mut trailing = forged.clone();
+    trailing[place] ^= 1;
+    trailing.push(0);
+    for (name, bytes) in [
+        ("forged.csr", forged),
+        ("trailing.csr", trailing),
+        ("short.csr", good[..good.len() / 2].to_vec()),
+        ("empty.csr", Vec::new()),
+        ("huge.csr", vec![b'x'; 1 << 20]),
+    ] {
+        fs::write(w.path(name), bytes).expect("written");
+    }
+    let before = snapshot(&w.path("ca"));
+    for (file, why) in [
+        (
+            "rsa1024.csr",
+            "its key is RSA-1024; P-256, P-384, Ed25519 and RSA from 2048 bits are taken",
+        ),
+        (
+            "rsa8192.csr",
+            "its key is RSA-8192; at most 4096 bits are taken",
+        ),
+        (
+            "exponent.csr",
+            "its key is RSA-2048 with an exponent other than 65537",
+        ),
+        ("p224.csr", "its key is curve 1.3.132.0.33"),
+        ("k256.csr", "its key is curve 1.3.132.0.10"),
+        ("ed448.csr", "its key is algorithm 1.3.101.113"),
+        ("forged.csr", "its signature does not hold"),
+        ("trailing.csr", "it holds no request"),
+        ("short.csr", "it holds no request"),
+        ("empty.csr", "it holds no request"),
+        ("huge.csr", "it has more than"),
+        ("good.key", "it holds no request"),
+        ("nowhere.csr", "cannot read nowhere.csr"),
+    ] {
+        let (code, out, err) = shell(above, &format!("ca-tool sign {file} --as alice"));
+        assert_eq!((code, out.as_str()), (Some(1), ""), "{file}: {err}");
+        assert!(err.contains(why), "{file}: {err}");
+        assert_eq!(snapshot(&w.path("ca")), before, "{file}");
+    }
+    for bad in ["../x", "CON", "''", "server", &"x".repeat(65)] {
+        let (code, _, err) = shell(above, &format!("ca-tool sign good.csr --as {bad}"));
+        assert_eq!(code, Some(1), "{bad}: {err}");
+        assert!(err.starts_with("--as: "), "{bad}: {err}");
+        assert_eq!(snapshot(&w.path("ca")), before, "{bad}");
+    }
+}
+
+#[test]
+fn a_key_is_one_persons_and_a_person_has_one_key_at_a_time() {
+    let w = World::new();
+    let above = w.above.path();
+    succeed(
+        above,
+        "ca-tool request alice && ca-tool sign alice.csr --as alice && ca-tool request alice --out new && \
+         ca-tool issue bob && ca-tool request dave && ca-tool sign dave.csr --as dave",
+    );
+    let before = snapshot(&w.path("ca"));
+    for (line, why) in [
+        (
+            "ca-tool sign alice.csr --as carol",
+            "it is that of \"alice\"",
+        ),
+        (
+            "ca-tool sign new/alice.csr --as alice",
+            "alice has a certificate for another key until",
+        ),
+        (
+            "ca-tool sign new/alice.csr --as Alice",
+            "in upper and lower case alone",
+        ),
+        (
+            "ca-tool sign new/alice.csr --as a1ice",
+            "looks like \"alice\"",
+        ),
+        (
+            "ca-tool sign new/alice.csr --as bob",
+            "bob has a certificate for another key",
+        ),
+        (
+            "ca-tool sign new/alice.csr --as dan --until 2020-01-01",
+            "is over",
+        ),
+    ] {
+        let (code, _, err) = shell(above, line);
+        assert_eq!(code, Some(1), "{line}: {err}");
+        assert!(err.contains(why), "{line}: {err}");
+        assert_eq!(snapshot(&w.path("ca")), before, "{line}");
+    }
+    // A key that somebody else may have is not signed again; one that was replaced may be.
+    succeed(
+        above,
+        "ca-tool revoke alice --reason keyCompromise && ca-tool revoke dave --reason superseded",
+    );
+    let (code, _, err) = shell(above, "ca-tool sign alice.csr --as alice");
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("it was revoked as compromised"), "{err}");
+    succeed(
+        above,
+        "ca-tool sign new/alice.csr --as alice && ca-tool sign dave.csr --as dave",
+    );
+    succeed(
+        above,
+        "ls ca/people/old/alice-*.crt ca/people/old/dave-*.crt",
+    );
+    let said = succeed(above, "ca-tool issue alice");
+    assert!(
+        said.contains("skipped") && !said.contains("not there"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_answer_is_joined_only_with_its_own_key_and_only_while_it_lets_somebody_in() {
+    let w = World::new();
+    let above = w.above.path();
+    succeed(
+        above,
+        "ca-tool request alice && ca-tool sign alice.csr --as alice && ca-tool request alice --out other && \
+         cp ca/people/alice.crt . && sed '/BEGIN/,/END/!d' ca/ca.pem >only-ca && \
+         awk '/BEGIN/ {n++} n < 2' alice.crt >only-alice && cat only-alice >other-ca && \
+         ca-tool --dir ca2 init --name Other --no-passphrase && cat ca2/ca.pem >>other-ca && \
+         cat ca/server.pem >server.crt && sed -n '/BEGIN PRIVATE/,/END PRIVATE/p' ca/server.pem >server.key && \
+         echo >empty",
+    );
+    let before = snapshot(above);
+    for (line, why) in [
+        (
+            "alice.crt --key other/alice.key",
+            "other/alice.key is not the key that alice.crt was made for",
+        ),
+        (
+            "only-ca --key alice.key",
+            "it holds no person's certificate",
+        ),
+        (
+            "only-alice --key alice.key",
+            "it lacks the CA's certificate",
+        ),
+        ("other-ca --key alice.key", "cannot adopt other-ca: "),
+        ("server.crt --key server.key", "cannot adopt server.crt: "),
+        (
+            "alice.crt --key empty",
+            "cannot read empty: it holds no private key",
+        ),
+        (
+            "alice.csr --key alice.key",
+            "it holds no person's certificate",
+        ),
+        ("nowhere --key alice.key", "cannot read nowhere"),
+    ] {
+        let (code, _, err) = shell(above, &format!("ca-tool adopt {line}"));
+        assert_eq!(code, Some(1), "{line}: {err}");
+        assert!(err.contains(why), "{line}: {err}");
+        assert_eq!(snapshot(above), before, "{line}");
+    }
+}

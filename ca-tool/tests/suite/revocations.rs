@@ -1,0 +1,172 @@
+//! Revoking: whose certificates, which of them, why, and for the time being.
+
+use ca_tool::{Candidate, IssueOptions, Reason, Which};
+
+use crate::{World, has, shell, snapshot, stdout, succeed};
+
+/// The numbers of somebody's certificates, oldest first.
+fn serials(w: &World, name: &str) -> Vec<String> {
+    let records = w.ca.list().expect("readable");
+    let theirs = records.iter().filter(|record| record.name() == name);
+    theirs.map(|record| record.serial.to_string()).collect()
+}
+
+#[test]
+fn a_person_on_hold_is_kept_out_until_they_are_taken_off_hold() {
+    let w = World::new();
+    let above = w.above.path();
+    let alice = w.issue("alice").bundle;
+    let bob = w.issue("bob").bundle;
+    succeed(above, "ca-tool revoke bob");
+    let said = succeed(
+        above,
+        "ca-tool revoke alice --reason certificateHold --note 'exam, room 3'",
+    );
+    assert!(
+        said.contains("put on hold the certificate of alice"),
+        "{said}"
+    );
+    w.admit(&alice).expect_err("on hold");
+    if has("openssl") {
+        let said = succeed(
+            above,
+            "openssl crl -in ca/crl.pem -noout -text -CAfile ca/ca.pem",
+        );
+        assert!(
+            said.contains("Certificate Hold") && said.contains("verify OK"),
+            "{said}"
+        );
+    }
+    // No other certificate is a way around it.
+    let (code, _, err) = shell(above, "ca-tool issue alice");
+    assert_eq!(code, Some(1), "{err}");
+    assert!(
+        err.contains("\"alice\" is on hold; `ca-tool unhold alice`"),
+        "{err}"
+    );
+
+    let said = succeed(above, "ca-tool unhold alice bob");
+    assert!(
+        said.contains("took off hold the certificate of alice"),
+        "{said}"
+    );
+    assert!(
+        said.contains("bob is not on hold; nothing was done"),
+        "{said}"
+    );
+    w.admit(&alice).expect("in again");
+    w.admit(&bob).expect_err("revoked for good");
+    let before = snapshot(above);
+    let said = succeed(above, "ca-tool unhold alice");
+    assert!(said.contains("alice is not on hold"), "{said}");
+    assert_eq!(snapshot(above), before);
+
+    // What was on hold can be ended for good; then there is no way back.
+    succeed(above, "ca-tool revoke alice --reason certificateHold");
+    succeed(above, "ca-tool revoke alice --reason keyCompromise");
+    let said = succeed(above, "ca-tool unhold alice; ca-tool list");
+    assert!(said.contains("(keyCompromise)"), "{said}");
+    w.admit(&alice).expect_err("revoked");
+    let before = snapshot(above);
+    succeed(above, "ca-tool revoke alice --reason certificateHold");
+    assert_eq!(snapshot(above), before);
+}
+
+#[test]
+fn a_run_that_is_cut_short_while_it_takes_somebody_off_hold_leaves_them_on_hold() {
+    let w = World::new();
+    let alice = w.issue("alice").bundle;
+    let hold = Which::people(["alice"]);
+    w.ca.revoke_which(&hold, Reason::CertificateHold, None)
+        .expect("on hold");
+    let index = std::fs::read(w.path("ca/index.txt")).expect("an index");
+    w.ca.unhold(&hold).expect("off hold");
+    w.admit(&alice).expect("in");
+    // As if the list had been written and the index had not.
+    std::fs::write(w.path("ca/index.txt"), index).expect("written");
+    assert!(w.ca.renew_list().expect("signed"));
+    w.admit(&alice).expect_err("on hold");
+    w.ca.unhold(&hold).expect("off hold");
+    w.admit(&alice).expect("in");
+}
+
+#[test]
+fn one_certificate_is_revoked_by_its_number_whoever_has_it() {
+    let w = World::new();
+    let above = w.above.path();
+    w.issue("alice");
+    let bob = w.issue("bob");
+    let [alice] = &serials(&w, "alice")[..] else {
+        panic!("one certificate")
+    };
+    let before = snapshot(above);
+    for (line, code, why) in [
+        (format!("bob --serial {alice}"), 1, "is that of \"alice\""),
+        (
+            format!("alice bob --serial {alice}"),
+            1,
+            "is that of \"alice\"",
+        ),
+        (
+            "--serial 0123".to_owned(),
+            1,
+            "no certificate has the number 0123",
+        ),
+        ("--serial xyz".to_owned(), 2, "hexadecimal"),
+        (String::new(), 2, "required"),
+        ("carol".to_owned(), 1, "never issued"),
+        ("alice --note ''".to_owned(), 2, "1 to 256 bytes"),
+    ] {
+        let (said, _, err) = shell(above, &format!("ca-tool revoke {line}"));
+        assert_eq!(said, Some(code), "{line}: {err}");
+        assert!(err.contains(why), "{line}: {err}");
+        assert_eq!(snapshot(above), before, "{line}");
+    }
+    let said = succeed(
+        above,
+        &format!("ca-tool revoke alice --serial {}", alice.to_uppercase()),
+    );
+    assert!(said.contains("revoked the certificate of alice"), "{said}");
+    w.admit(&w.path("ca/people/alice.pem"))
+        .expect_err("revoked");
+    w.admit(&bob.bundle).expect("not meant");
+
+    // A server's certificate has a number too.
+    let records = w.ca.list().expect("readable");
+    let server = records.iter().find(|record| record.person().is_none());
+    let server = server.expect("the server's").serial.to_string();
+    succeed(
+        above,
+        &format!("ca-tool revoke --serial {server} --reason superseded"),
+    );
+    let before = snapshot(above);
+    let said = succeed(above, &format!("ca-tool revoke --serial {server}"));
+    assert!(said.contains("nothing was done"), "{said}");
+    assert_eq!(snapshot(above), before);
+}
+
+#[test]
+fn why_somebody_was_revoked_is_kept_beside_it() {
+    let w = World::new();
+    w.ca.issue(
+        &Candidate::named(["alice", "bob"]),
+        &IssueOptions::default(),
+    )
+    .expect("issued");
+    let note = "said: \"lost; stolen?\" 100% \\ 手机";
+    let which = Which::people(["alice"]);
+    w.ca.revoke_which(&which, Reason::KeyCompromise, Some(note))
+        .expect("revoked");
+    let noted = |name: &str| {
+        let records = w.ca.list().expect("readable");
+        let record = records.iter().find(|record| record.name() == name);
+        record.and_then(|record| record.note("note").map(str::to_owned))
+    };
+    assert_eq!(noted("alice").as_deref(), Some(note));
+    assert_eq!(noted("bob"), None);
+    // The first note stands.
+    w.ca.revoke_which(&which, Reason::Superseded, Some("again"))
+        .expect("no error");
+    assert_eq!(noted("alice").as_deref(), Some(note));
+    assert!(stdout(&w.run(&["list"])).contains("keyCompromise"));
+}
