@@ -214,8 +214,8 @@ fn temporary_files(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// How long another run is waited for.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long another run is waited for; a large class on a slow disk takes its time.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long without saying so.
 const LOCK_PATIENCE: Duration = Duration::from_millis(500);
 /// How often it is tried: no operating system tells when a lock is free and gives up after a time.

@@ -226,3 +226,50 @@ fn openssl_logs_in_with_a_bundle_as_it_is() {
     assert!(told.contains("Verification: OK"), "{told}");
     assert!(rest.contains("CN = alice, OU = student"), "{rest}");
 }
+
+#[test]
+fn openssl_answers_ocsp_from_the_index() {
+    if !is_here() {
+        return;
+    }
+    let w = World::new();
+    fs::write(
+        w.path("class.csv"),
+        "id,name\nalice,Liddell; 100 %\n张三,\nbob,\n",
+    )
+    .expect("written");
+    assert!(w.run(&["issue", "--roster", "class.csv"]).status.success());
+    let revoke = ["revoke", "bob", "--reason", "keyCompromise"];
+    assert!(w.run(&revoke).status.success());
+    let withdrawn = ["revoke", "张三", "--reason", "privilegeWithdrawn"];
+    assert!(w.run(&withdrawn).status.success());
+    // Somebody else's index, in which none of them stands.
+    let other = World::new();
+    other.issue("alice");
+    fs::copy(other.ca.path().join("index.txt"), w.path("other.txt")).expect("copied");
+    for (name, index, status) in [
+        ("alice", "ca/index.txt", "good"),
+        ("bob", "ca/index.txt", "revoked"),
+        ("张三", "ca/index.txt", "revoked"),
+        ("alice", "other.txt", "unknown"),
+    ] {
+        let certificate = format!("ca/people/{name}.pem");
+        let ask = format!("ocsp -issuer ca/ca.pem -cert {certificate}");
+        let run = |line: &str| content(&w, &line.split(' ').collect::<Vec<_>>());
+        run(&format!("{ask} -reqout ask.der"));
+        let signer = "-CA ca/ca.pem -rsigner ca/ca.pem -rkey ca/private/ca.key";
+        run(&format!(
+            "ocsp -index {index} {signer} -reqin ask.der -respout answer.der"
+        ));
+        let said = run(&format!(
+            "{ask} -respin answer.der -CAfile ca/ca.pem -no_nonce"
+        ));
+        assert!(said.contains("Response verify OK"), "{said}");
+        assert!(said.contains(&format!("{certificate}: {status}")), "{said}");
+        assert_eq!(
+            said.contains("Reason: keyCompromise"),
+            name == "bob",
+            "{said}"
+        );
+    }
+}

@@ -1,0 +1,307 @@
+//! Whenever a run is killed, what it was doing is done or was never begun. Every system call of a
+//! command is the last one of some run here: `strace` kills it on the way in.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use ca_tool::{Ca, Register};
+use pki::{Bundle, Gate, Identity, Refusal, Revocations};
+
+use crate::{PROGRAM, World, stderr, tool_or_skip};
+
+#[test]
+fn issue_killed_at_any_system_call_has_issued_or_has_not() {
+    if !tool_or_skip("strace", "-V") {
+        return;
+    }
+    let w = World::new();
+    w.issue("alice");
+    let issue = ["issue", "bob", "--out", "out"];
+    kill_at_every_call(&w, &issue, |folder, died| {
+        let bundle = folder.join("out/bob.pem");
+        let is_recorded = names(folder).contains(&"bob".to_owned());
+        // A certificate never leaves before it is recorded.
+        assert!(is_recorded || !bundle.exists(), "{died}");
+        admit(folder, "ca/people/alice.pem").unwrap_or_else(|error| panic!("{died}: {error}"));
+
+        let again = run(folder, &issue);
+        assert!(again.status.success(), "{died}: {}", stderr(&again));
+        let issued: Vec<_> = names(folder).into_iter().filter(|n| n == "bob").collect();
+        assert_eq!(issued.len(), 1, "{died}");
+        admit(folder, "out/bob.pem").unwrap_or_else(|error| panic!("{died}: {error}"));
+        assert_tidy(folder, died);
+        if is_recorded {
+            let said = stderr(&again);
+            assert!(
+                said.contains("bob has a certificate until"),
+                "{died}: {said}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_run_that_finishes_what_another_left_can_be_killed_too() {
+    if !tool_or_skip("strace", "-V") {
+        return;
+    }
+    let w = World::new();
+    // Killed when the index knew bob, and his bundle had not its name yet.
+    let issue = ["issue", "bob", "--out", "out"];
+    let links = calls(&w, &issue)
+        .remove("linkat")
+        .expect("bundles get names");
+    let killed = strace(w.above.path(), "linkat", links, &issue);
+    assert!(!killed.status.success());
+    assert!(!w.path("out/bob.pem").exists());
+    let recorded = names(w.above.path());
+    assert!(recorded.contains(&"bob".to_owned()), "{recorded:?}");
+
+    kill_at_every_call(&w, &["issue", "carol"], |folder, died| {
+        let again = run(folder, &["issue", "carol"]);
+        assert!(again.status.success(), "{died}: {}", stderr(&again));
+        for bundle in ["out/bob.pem", "ca/people/carol.pem"] {
+            admit(folder, bundle).unwrap_or_else(|error| panic!("{died}: {bundle}: {error}"));
+        }
+        assert_tidy(folder, died);
+    });
+}
+
+#[test]
+fn revoke_killed_at_any_system_call_has_revoked_or_has_not() {
+    if !tool_or_skip("strace", "-V") {
+        return;
+    }
+    let w = World::new();
+    w.issue("alice");
+    w.issue("bob");
+    let number = |folder: &Path| {
+        let (_, revocations) = gate(folder);
+        let Revocations::List(list) = revocations else {
+            panic!("a list")
+        };
+        list.number().clone()
+    };
+    let before = number(w.above.path());
+    let revoke = ["revoke", "alice", "--reason", "keyCompromise"];
+    kill_at_every_call(&w, &revoke, |folder, died| {
+        // There is always a list that servers take, and its number never falls.
+        assert!(number(folder) >= before, "{died}");
+        let register = Register::open(&folder.join("ca")).expect("a CA");
+        let records = register
+            .list()
+            .unwrap_or_else(|error| panic!("{died}: {error}"));
+        let is_recorded = records.iter().any(|record| record.revoked.is_some());
+        let is_out = admit(folder, "ca/people/alice.pem").is_err();
+        assert!(is_recorded || !is_out, "{died}: out, and nobody knows why");
+
+        // Any next run makes the list what the index says.
+        let looked = run(folder, &["list"]);
+        assert!(looked.status.success(), "{died}: {}", stderr(&looked));
+        let is_out = admit(folder, "ca/people/alice.pem").is_err();
+        assert_eq!(is_out, is_recorded, "{died}");
+        let again = run(folder, &revoke);
+        assert!(again.status.success(), "{died}: {}", stderr(&again));
+        assert!(admit(folder, "ca/people/alice.pem").is_err(), "{died}");
+        assert!(number(folder) > before, "{died}");
+        admit(folder, "ca/people/bob.pem").unwrap_or_else(|error| panic!("{died}: {error}"));
+        assert_tidy(folder, died);
+    });
+}
+
+#[test]
+fn init_killed_at_any_system_call_leaves_a_ca_or_none() {
+    if !tool_or_skip("strace", "-V") {
+        return;
+    }
+    let w = World::new();
+    fs::remove_dir_all(w.ca.path()).expect("removed");
+    let init = ["init", "--name", "Networks 101", "--no-passphrase"];
+    kill_at_every_call(&w, &init, |folder, died| {
+        let ca = folder.join("ca");
+        let is_there = ca.exists();
+        let again = run(folder, &init);
+        assert_eq!(
+            again.status.success(),
+            !is_there,
+            "{died}: {}",
+            stderr(&again)
+        );
+        Ca::load(&ca).unwrap_or_else(|error| panic!("{died}: {error}"));
+        let issued = run(folder, &["issue", "alice"]);
+        assert!(issued.status.success(), "{died}: {}", stderr(&issued));
+        admit(folder, "ca/people/alice.pem").unwrap_or_else(|error| panic!("{died}: {error}"));
+        Bundle::read(&ca.join("server.pem")).unwrap_or_else(|error| panic!("{died}: {error}"));
+        assert_tidy(&ca, died);
+        // Beside it lies nothing that could be a key: at most a folder that had just been made.
+        for entry in fs::read_dir(folder).expect("a folder").flatten() {
+            let is_empty = || fs::read_dir(entry.path()).is_ok_and(|mut all| all.next().is_none());
+            assert!(
+                entry.path() == ca || is_empty(),
+                "{died}: {:?}",
+                entry.path()
+            );
+        }
+    });
+}
+
+/// Runs a command once for each of its system calls, each time in a copy of the folder and killed
+/// at that call, and has each copy judged.
+fn kill_at_every_call(w: &World, arguments: &[&str], judge: impl Fn(&Path, &str) + Sync) {
+    let jobs: Vec<(String, usize)> = calls(w, arguments)
+        .into_iter()
+        .filter(|(call, _)| !OWN_AFFAIRS.contains(&call.as_str()))
+        .flat_map(|(call, count)| (1..=count).map(move |nth| (call.clone(), nth)))
+        .collect();
+    assert!(jobs.len() > 50, "{jobs:?}");
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                while let Some((call, nth)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let folder = tempfile::tempdir().expect("a folder");
+                    copy(w.above.path(), folder.path());
+                    let died = format!("{arguments:?} killed at {call} number {nth}");
+                    strace(folder.path(), call, *nth, arguments);
+                    judge(folder.path(), &died);
+                }
+            });
+        }
+    });
+}
+
+/// Calls that nobody but the process itself can tell from none: a run that is killed at one of
+/// these leaves what it leaves at the next one. The first is strace's.
+const OWN_AFFAIRS: [&str; 19] = [
+    "execve",
+    "access",
+    "arch_prctl",
+    "brk",
+    "fcntl",
+    "futex",
+    "getcwd",
+    "getrandom",
+    "gettid",
+    "madvise",
+    "mmap",
+    "mprotect",
+    "munmap",
+    "poll",
+    "prlimit64",
+    "rseq",
+    "rt_sigaction",
+    "set_robust_list",
+    "sigaltstack",
+];
+
+/// How many copies are at work at once.
+const WORKERS: usize = 4;
+
+/// The system calls of a command by name, and how many there are of each.
+fn calls(w: &World, arguments: &[&str]) -> BTreeMap<String, usize> {
+    let folder = tempfile::tempdir().expect("a folder");
+    copy(w.above.path(), folder.path());
+    let trace = w.path("trace");
+    let mut strace = Command::new("strace");
+    strace.current_dir(folder.path());
+    strace.arg("-o").arg(&trace).arg(PROGRAM).args(arguments);
+    let output = strace.output().expect("strace runs");
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = fs::read_to_string(&trace).expect("a trace");
+    fs::remove_file(&trace).expect("removed");
+    let mut calls = BTreeMap::new();
+    for line in text.lines() {
+        if let Some((call, _)) = line.split_once('(')
+            && call.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        {
+            *calls.entry(call.to_owned()).or_default() += 1;
+        }
+    }
+    calls
+}
+
+/// Runs a command and kills it as it makes a system call for the nth time.
+fn strace(folder: &Path, call: &str, nth: usize, arguments: &[&str]) -> Output {
+    let mut strace = Command::new("strace");
+    strace.current_dir(folder).args(["-qq", "-o", "/dev/null"]);
+    strace.args(["-e", &format!("trace={call}")]);
+    strace.args(["-e", &format!("inject={call}:signal=SIGKILL:when={nth}")]);
+    strace.arg(PROGRAM).args(arguments);
+    strace.output().expect("strace runs")
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(PROGRAM);
+    let output = command.current_dir(folder).args(arguments).output();
+    output.expect("the program runs")
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let register = Register::open(&folder.join("ca")).expect("a CA");
+    let records = register.list().expect("an index that can be read");
+    records.iter().map(|r| r.name().to_owned()).collect()
+}
+
+fn gate(folder: &Path) -> (Gate, Revocations) {
+    let register = Register::open(&folder.join("ca")).expect("a CA");
+    let gate = Gate::new(register.anchor().clone(), true).expect("a trust anchor");
+    let list = fs::read(register.revocation_list()).expect("a list");
+    let list = gate.revocation_list(&list, std::time::SystemTime::now());
+    (gate, Revocations::List(list.expect("a good list").into()))
+}
+
+fn admit(folder: &Path, bundle: &str) -> Result<Identity, Refusal> {
+    let (gate, revocations) = gate(folder);
+    let bundle = Bundle::read(&folder.join(bundle)).unwrap_or_else(|error| panic!("{error}"));
+    let now = std::time::SystemTime::now();
+    gate.admit(bundle.leaf(), &[], &revocations, now)
+}
+
+/// Nothing is left over, and `certs/` holds what the index names.
+fn assert_tidy(folder: &Path, died: &str) {
+    for path in walk(folder) {
+        let name = path.file_name().expect("a name").to_string_lossy();
+        assert!(
+            !name.ends_with(".tmp") && name != ".pending",
+            "{died}: {name}"
+        );
+        if path.parent().is_some_and(|above| above.ends_with("certs")) {
+            let index = path
+                .parent()
+                .and_then(Path::parent)
+                .expect("the CA's folder");
+            let index = fs::read_to_string(index.join("index.txt")).expect("an index");
+            let serial = name.trim_end_matches(".pem");
+            assert!(index.contains(serial), "{died}: {serial}");
+        }
+    }
+}
+
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            all.extend(walk(&path));
+        }
+        all.push(path);
+    }
+    all
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let copied = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            fs::create_dir(&copied).expect("made");
+            copy(&path, &copied);
+        } else {
+            fs::copy(&path, &copied).expect("copied");
+        }
+    }
+}
