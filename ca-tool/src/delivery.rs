@@ -230,7 +230,7 @@ fn settle_room(room: &Path, index: &Index, outcome: &mut Outcome) -> Result<bool
         };
         let is_good = index
             .find(&serial)
-            .is_some_and(|record| record.revoked.is_none());
+            .is_some_and(|record| record.revoked.is_none() || record.is_on_hold());
         if !is_good {
             fs::remove_file(&waiting).map_err(io_error("remove", &waiting))?;
             outcome.removed += 1;

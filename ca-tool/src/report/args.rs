@@ -67,7 +67,8 @@ pub(crate) enum Report {
         Exit codes, the worst of what was found:\n  \
         0  all is good\n  \
         1  something expires within 30 days\n  \
-        2  something has expired and was neither renewed nor revoked\n  \
+        2  something has expired and was neither renewed nor revoked (`revoke --serial` says\n     \
+        that it is over)\n  \
         3  the CA or its revocation list: expired, missing, damaged, or not complete;\n     \
         or the state could not be told")]
     Status {

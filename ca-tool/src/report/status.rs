@@ -67,6 +67,7 @@ struct ListStatus {
 #[derive(Debug, Serialize)]
 struct Person {
     name: String,
+    serial: String,
     on: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
@@ -253,6 +254,7 @@ impl Person {
     fn ending(record: &Record) -> Self {
         Self {
             name: record.name().escape_debug().to_string(),
+            serial: record.serial.to_string(),
             on: moment(record.not_after),
             reason: None,
         }
@@ -262,6 +264,7 @@ impl Person {
         let (at, reason) = record.revoked?;
         Some(Self {
             name: record.name().escape_debug().to_string(),
+            serial: record.serial.to_string(),
             on: moment(at),
             reason: Some(reason.as_str()),
         })
