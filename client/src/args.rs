@@ -51,7 +51,7 @@ pub struct Args {
     /// When the window's bell rings
     #[arg(long, value_name = "WHEN", default_value = "mention")]
     pub bell: Bell,
-    /// Show [ID], not [ID@IP], in the window, as F9 does
+    /// Show names without addresses in the window, as F9 does
     #[arg(long)]
     pub short: bool,
 }

@@ -1,6 +1,6 @@
 //! The room in the terminal: the full-screen client.
 //!
-//! One thin loop around a pure [`App`](app::App): it takes what happens (keys, events of the link,
+//! One thin loop around a pure `App`: it takes what happens (keys, events of the link,
 //! time), lets the app decide, does what follows, and draws at most sixty times a second. The
 //! connection is the same as in the plain mode.
 
