@@ -147,6 +147,57 @@ pub(crate) enum Command {
         #[arg(required = true, value_name = "HOST", value_parser = Host::parse)]
         hosts: Vec<Host>,
     },
+    /// Issue new certificates to people who have one; the old ones end at once, or later
+    #[command(after_help = "Examples:\n  \
+        ca-tool renew alice\n  \
+        ca-tool renew --all --until 2027-07-31 --overlap 14\n\n\
+        Whoever made their own key keeps it and gets NAME.crt, for `ca-tool adopt`; everybody else \
+        gets a new key.")]
+    Renew {
+        /// Whose certificates
+        #[arg(required_unless_present = "all", value_name = "NAME")]
+        names: Vec<String>,
+        /// Those of everybody who has a live one
+        #[arg(long, conflicts_with = "names")]
+        all: bool,
+        /// The last day on which the new certificates are valid [default: 180 days]
+        #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
+        until: Option<Date>,
+        /// For how many more days the old certificates are good; the first run after that ends them
+        #[arg(long, value_name = "DAYS", default_value_t = 0,
+              value_parser = clap::value_parser!(u16).range(0..=365))]
+        overlap: u16,
+        /// Where the bundles go [default: people/ in the CA's folder]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Hand out one zip a person, with the bundle and a page that says what it is
+        #[arg(long)]
+        zip: bool,
+        /// Where the server is, if not where init was told
+        #[arg(long, value_name = "HOST[:PORT]", value_parser = Reach::parse)]
+        server: Option<Reach>,
+        /// Do not ask before everybody's old certificates end
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Write a bundle as PKCS#12, for a browser or a key chain
+    #[command(after_help = "Examples:\n  \
+        ca-tool export alice --p12      makes ca/people/alice.p12, and prints its password\n  \
+        ca-tool export alice.pem --p12 --legacy")]
+    Export {
+        /// A person whose bundle is in the CA's folder, or a bundle
+        #[arg(value_name = "NAME|FILE")]
+        what: String,
+        /// As PKCS#12; there is no other form yet
+        #[arg(long, required = true)]
+        p12: bool,
+        /// With triple DES and SHA-1, which older Windows and macOS insist on
+        #[arg(long)]
+        legacy: bool,
+        /// Where the file goes [default: where the bundle is]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
     /// Revoke people's certificates; a running server lets them out within two seconds
     #[command(after_help = "Examples:\n  \
         ca-tool revoke alice --reason keyCompromise --note \"laptop stolen\"\n  \
@@ -234,6 +285,7 @@ const EXIT_CODES: &str = "Exit codes:\n  \
     0   done\n  \
     1   not done, or not all of it\n  \
     2   the command line is not complete or not understood\n  \
+    3   only `status`: the CA or its revocation list is not good\n  \
     77  the CA's key was not opened: the passphrase is wrong, empty or missing";
 
 fn parse_date(text: &str) -> Result<Date, String> {

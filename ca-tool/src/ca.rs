@@ -7,6 +7,7 @@ mod adoption;
 mod founding;
 mod issuance;
 mod list;
+mod renewal;
 mod revocation;
 mod signing;
 
@@ -30,6 +31,7 @@ pub use adoption::AdoptOptions;
 pub use founding::InitOptions;
 pub(crate) use issuance::end_of;
 pub use issuance::{Issuance, IssueOptions, Issued, Progress};
+pub use renewal::{Renewal, Whose};
 pub(crate) use revocation::nobody;
 pub use revocation::{Revocation, Which};
 

@@ -177,6 +177,21 @@ pub enum Error {
         /// Whose it is.
         name: String,
     },
+    /// A bundle that is to be exported and is not there.
+    #[error("{} is not there", .0.display())]
+    NoBundle(PathBuf),
+    /// A bundle that cannot be read.
+    #[error("{0}")]
+    Bundle(pki::BundleError),
+    /// A file for browsers cannot be made.
+    #[error("cannot export: {0}")]
+    Export(String),
+    /// Something that many people would notice, and nobody can be asked.
+    #[error("{0}, and there is no terminal to ask whether that is meant")]
+    NotConfirmed(String),
+    /// Whoever was asked did not say yes.
+    #[error("nothing was done")]
+    Declined,
     /// Neither a file nor a person.
     #[error("{0}")]
     NothingToShow(String),
@@ -294,6 +309,11 @@ impl Error {
                 ));
             }
             Error::KeyInUse(_) => "its owner makes another with `ca-tool request`",
+            Error::NoBundle(_) => {
+                "name the file, as in `ca-tool export alice.pem --p12`; whoever made their own key has it"
+            }
+            Error::Bundle(error) => return error.hint().map(str::to_owned),
+            Error::NotConfirmed(_) => "--yes says so",
             Error::UnknownSerial(_) => "`ca-tool list` shows the numbers",
             Error::Unknown(_) => "`ca-tool list` shows who has a certificate",
             Error::NothingToShow(_) => {
@@ -320,7 +340,10 @@ impl Error {
     /// not opened, 1 otherwise.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::NoPassphrase | Error::StaysEncrypted(_) | Error::Nobody => 2,
+            Error::NoPassphrase
+            | Error::StaysEncrypted(_)
+            | Error::NotConfirmed(_)
+            | Error::Nobody => 2,
             Error::Broken(_) => 3,
             Error::EncryptedKey(_) | Error::WrongPassphrase(_) | Error::BadPassphrase(_) => 77,
             _ => 1,

@@ -224,6 +224,15 @@ impl Index {
         freed
     }
 
+    /// Has the certificates that `which` says revoked as superseded at a later moment.
+    pub(crate) fn supersede_later(&mut self, which: impl Fn(&Record) -> bool, at: OffsetDateTime) {
+        for record in self.0.iter_mut().filter(|record| which(record)) {
+            // What was to end earlier still does.
+            let at = record.superseded_at().map_or(at, |earlier| earlier.min(at));
+            record.set_note(SUPERSEDED, &format_moment(at));
+        }
+    }
+
     /// Whether a certificate should have been revoked as superseded by `now`, and was not.
     pub(crate) fn is_overdue(&self, now: OffsetDateTime) -> bool {
         self.0.iter().any(|record| record.is_overdue(now))

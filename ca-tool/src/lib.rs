@@ -12,6 +12,7 @@ mod args;
 mod ca;
 mod delivery;
 mod error;
+mod export;
 mod folder;
 mod host;
 mod index;
@@ -32,9 +33,11 @@ mod run;
 
 pub use args::Args;
 pub use ca::{
-    AdoptOptions, Ca, InitOptions, Issuance, IssueOptions, Issued, Progress, Revocation, Which,
+    AdoptOptions, Ca, InitOptions, Issuance, IssueOptions, Issued, Progress, Renewal, Revocation,
+    Which, Whose,
 };
 pub use error::{Error, Problem};
+pub use export::{Exported, Strength, export};
 pub use host::{Host, HostError, Reach};
 pub use index::Record;
 pub use own_key::{Joined, Requested, adopt, request};

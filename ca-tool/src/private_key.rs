@@ -31,7 +31,7 @@ pub(crate) fn write(
     passphrase: Option<&Passphrase>,
 ) -> Result<Zeroizing<String>, Error> {
     let failed = |error: &dyn std::fmt::Display| Error::KeyFile(error.to_string());
-    let plain = to_pkcs8(key).map_err(|error| failed(&error))?;
+    let plain = to_pkcs8(key)?;
     let Some(passphrase) = passphrase else {
         return plain
             .to_pem(PLAIN, LineEnding::LF)
@@ -85,7 +85,11 @@ pub(crate) fn read(
 
 /// A key in PKCS#8. One that was read in SEC1 or PKCS#1, as `openssl ecparam` and older programs
 /// write it, is wrapped: these forms are what PKCS#8 holds.
-fn to_pkcs8(key: &KeyPair) -> pkcs8::Result<SecretDocument> {
+pub(crate) fn to_pkcs8(key: &KeyPair) -> Result<SecretDocument, Error> {
+    wrap(key).map_err(|error| Error::KeyFile(error.to_string()))
+}
+
+fn wrap(key: &KeyPair) -> pkcs8::Result<SecretDocument> {
     let der = Zeroizing::new(key.serialize_der());
     if let Ok(plain) = PrivateKeyInfoRef::try_from(der.as_slice()) {
         return Ok(SecretDocument::encode_msg(&plain)?);

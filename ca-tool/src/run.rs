@@ -1,6 +1,8 @@
 //! Does what a command says, and tells what was made, where it is and when it expires.
 
+mod export;
 mod own_key;
+mod renewal;
 mod revocation;
 mod signing;
 
@@ -12,7 +14,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::args::{Args, Command, Place};
-use crate::ca::{AdoptOptions, Ca, InitOptions, Issuance, IssueOptions, Issued, end_of};
+use crate::ca::{AdoptOptions, Ca, InitOptions, Issuance, IssueOptions, Issued, Whose, end_of};
 use crate::error::Error;
 use crate::host::Host;
 use crate::parcel::Parcel;
@@ -92,6 +94,37 @@ pub fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
             issue(place, names, (roster, id_column), &options, output)
         }
         Command::IssueServer { hosts } => issue_server(place, &hosts, output),
+        Command::Renew {
+            names,
+            all,
+            until,
+            overlap,
+            out,
+            zip,
+            server,
+            yes,
+        } => {
+            let options = IssueOptions {
+                until: until.map(end_of),
+                out,
+                server,
+                parcel: if zip { Parcel::Zip } else { Parcel::Bundle },
+                ..IssueOptions::default()
+            };
+            let whose = if all {
+                Whose::Everybody
+            } else {
+                Whose::People(names)
+            };
+            let overlap = time::Duration::days(overlap.into());
+            renewal::renew(place, (&whose, overlap), &options, yes, output)
+        }
+        Command::Export {
+            what,
+            p12: _,
+            legacy,
+            out,
+        } => export::export(place, &what, legacy, out.as_deref(), output),
         Command::Revoke {
             which,
             reason,

@@ -97,7 +97,7 @@ impl Ca {
     }
 
     /// The public key in a certificate that was issued here, if it is still there.
-    pub(super) fn key_of(&self, record: &Record) -> Result<Option<Vec<u8>>, Error> {
+    fn key_of(&self, record: &Record) -> Result<Option<Vec<u8>>, Error> {
         let Some(pem) = self.issued(&record.serial)? else {
             return Ok(None);
         };
@@ -134,7 +134,7 @@ fn is_of(record: &Record, id: &ClientId) -> bool {
     record.person().is_some_and(|(person, _)| person == *id)
 }
 
-fn public_key(der: &[u8]) -> Option<&[u8]> {
+pub(super) fn public_key(der: &[u8]) -> Option<&[u8]> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     Some(certificate.tbs_certificate.subject_pki.raw)
 }

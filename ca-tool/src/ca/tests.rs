@@ -267,3 +267,59 @@ fn the_nearest_name_is_suggested_and_a_far_one_is_not() {
     assert!(!nobody("bob", &people).contains("meant"));
     assert!(!nobody("bob", &[]).contains("meant"));
 }
+
+#[test]
+fn an_old_certificate_ends_with_the_first_run_after_its_overlap() {
+    let (_above, ca) = new_ca();
+    issue(&ca, "alice", NOW);
+    issue(&ca, "bob", NOW);
+    let renew = |name: &str, overlap, now| {
+        let whose = Whose::People(vec![name.to_owned()]);
+        ca.renew_at(&whose, overlap, &IssueOptions::default(), now)
+            .expect("renewed")
+    };
+    let done = renew("alice", days(14), NOW);
+    assert_eq!((done.revoked, done.until), (0, Some(NOW + days(14))));
+    // What was to end earlier still does, whatever is said later.
+    renew("alice", days(30), NOW + days(1));
+
+    let before = NOW + days(14) - time::Duration::SECOND;
+    assert!(!ca.renew_list_at(before).expect("readable"));
+    assert_eq!(list(&ca, before).count(), 0);
+    assert!(ca.renew_list_at(NOW + days(14)).expect("writable"));
+    assert_eq!(list(&ca, NOW + days(14)).count(), 1);
+    assert!(!ca.renew_list_at(NOW + days(14)).expect("readable"));
+    assert!(ca.renew_list_at(NOW + days(31)).expect("writable"));
+    let now = NOW + days(31);
+    assert_eq!(list(&ca, now).count(), 2);
+    let records = ca.list().expect("readable");
+    let live = |name: &str| {
+        let theirs = records.iter().filter(|record| record.name() == name);
+        theirs.filter(|record| record.is_live(now)).count()
+    };
+    assert_eq!((live("alice"), live("bob")), (1, 1));
+    let reasons = records.iter().filter_map(|record| record.revoked);
+    assert!(
+        reasons
+            .map(|(_, reason)| reason)
+            .all(|reason| reason == Reason::Superseded)
+    );
+}
+
+#[test]
+fn who_expired_is_renewed_by_name_and_not_with_everybody() {
+    let (_above, ca) = new_ca();
+    issue(&ca, "alice", NOW);
+    let later = NOW + days(200);
+    issue(&ca, "bob", later);
+    let options = IssueOptions::default();
+    let all = ca.renew_at(&Whose::Everybody, days(0), &options, later + days(30));
+    let all = all.expect("renewed");
+    let names: Vec<_> = all.issued.iter().map(|issued| &issued.name[..]).collect();
+    assert_eq!((names, all.revoked), (vec!["bob"], 1));
+    let whose = Whose::People(vec!["alice".to_owned()]);
+    let one = ca.renew_at(&whose, days(0), &options, later + days(30));
+    let one = one.expect("renewed");
+    // There was nothing left to revoke.
+    assert_eq!((one.issued.len(), one.revoked), (1, 0));
+}

@@ -1,0 +1,44 @@
+//! Writes a bundle for a browser, and prints what opens it.
+
+use std::path::{Path, PathBuf};
+
+use wire::ClientId;
+
+use super::{Output, note};
+use crate::args::Place;
+use crate::error::Error;
+use crate::export::{self, Strength};
+use crate::folder::Folder;
+
+pub(super) fn export(
+    place: &Place,
+    what: &str,
+    legacy: bool,
+    out: Option<&Path>,
+    output: &mut Output<'_>,
+) -> Result<(), Error> {
+    let strength = if legacy {
+        Strength::Legacy
+    } else {
+        Strength::Modern
+    };
+    let done = export::export(&find(place, what), strength, out)?;
+    writeln!(output.results, "file      {}", done.path.display())?;
+    writeln!(output.results, "password  {}", done.password.as_str())?;
+    note(
+        output,
+        "the file holds a private key; its password is shown this once, and best goes another way than the file",
+    )
+}
+
+/// A file of that name, or else the bundle of that person.
+fn find(place: &Place, what: &str) -> PathBuf {
+    let path = PathBuf::from(what);
+    match ClientId::parse_typed(what) {
+        Ok(id) if !path.is_file() => {
+            let people = Folder::new(&place.dir).people();
+            people.join(format!("{id}.pem"))
+        }
+        _ => path,
+    }
+}

@@ -1,0 +1,84 @@
+//! Renews, having asked where many people would notice.
+
+use std::io::{self, IsTerminal as _};
+
+use time::Duration;
+
+use super::{Output, note, open, tell_issued};
+use crate::args::Place;
+use crate::ca::{IssueOptions, Whose};
+use crate::error::Error;
+
+pub(super) fn renew(
+    place: &Place,
+    (whose, overlap): (&Whose, Duration),
+    options: &IssueOptions,
+    yes: bool,
+    output: &mut Output<'_>,
+) -> Result<(), Error> {
+    if matches!(whose, Whose::Everybody) && overlap.is_zero() && !yes {
+        confirm(
+            "everybody's certificates would end now, and whoever has not got the new one is kept out",
+        )?;
+    }
+    let ca = open(place, output)?;
+    let done = ca.renew(whose, overlap, options)?;
+    if let Some(until) = done.clamped {
+        let until = until.date();
+        note(
+            output,
+            &format!("the CA itself is valid until {until}, so nothing it issues is longer"),
+        )?;
+    }
+    if !done.skipped.is_empty() {
+        let count = done.skipped.len();
+        note(
+            output,
+            &format!("{count} have a certificate that is valid for as long; skipped"),
+        )?;
+    }
+    for issued in &done.issued {
+        tell_issued(issued, output)?;
+    }
+    if done.issued.is_empty() {
+        return Ok(());
+    }
+    match done.until {
+        Some(until) => note(
+            output,
+            &format!(
+                "the old certificates are good until {}; the first run of ca-tool after that revokes them, such as `ca-tool crl`",
+                until.date()
+            ),
+        )?,
+        None if done.revoked > 0 => {
+            let list = ca.revocation_list();
+            let list = list.display();
+            note(
+                output,
+                &format!(
+                    "{list} revokes the old certificates now; a server elsewhere needs the new file"
+                ),
+            )?;
+        }
+        None => {}
+    }
+    note(
+        output,
+        "a bundle holds its owner's private key: hand each to its owner alone",
+    )
+}
+
+/// Asks whoever sits at the terminal.
+fn confirm(what: &str) -> Result<(), Error> {
+    if !io::stdin().is_terminal() {
+        return Err(Error::NotConfirmed(what.to_owned()));
+    }
+    eprint!("{what}: go on? [y/N] ");
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    match answer.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(Error::Declined),
+    }
+}
