@@ -194,7 +194,7 @@ fn the_commands_in_the_readme_work_in_their_order() {
     }
     let mut commands = commands(README);
     commands.retain(|command| !BUILDS.contains(command));
-    assert_eq!(commands.len(), 17, "{commands:?}");
+    assert_eq!(commands.len(), 22, "{commands:?}");
     let folder = tempfile::tempdir().expect("a folder");
     type_in(&folder, &commands);
     let ask = |db: &str, sql: &str| {
@@ -324,7 +324,12 @@ fn a_test_that_is_not_there_is_noticed() {
 /// Whether `FILE::NAME` is a test that runs.
 fn is_a_test(name: &str) -> bool {
     let (file, name) = name.split_once("::").expect("a file and a name");
-    let folders = ["tests/tests/it", "tests/tests/faults", "tests/tests"];
+    let folders = [
+        "tests/tests/it",
+        "tests/tests/faults",
+        "tests/tests",
+        "ca-tool/tests/suite",
+    ];
     let files = folders.map(|folder| project().join(folder).join(file));
     let sources = files
         .iter()

@@ -14,6 +14,7 @@ mod programs;
 mod record;
 mod refusals;
 mod renewal;
+mod reports;
 mod resend;
 mod room;
 mod structure;
