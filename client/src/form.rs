@@ -145,7 +145,7 @@ impl<W: Write> Printer<W> {
 }
 
 /// What answers a command that we know, without the command's name before it.
-fn known(text: &str) -> Option<&str> {
+pub(crate) fn known(text: &str) -> Option<&str> {
     let (word, words) = text.split_once(' ').unwrap_or((text, ""));
     COMMANDS
         .iter()

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use terminal_size::{Width, terminal_size_of};
+use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthChar as _;
 
 use crate::limits::TERMINAL_COLUMNS;
@@ -26,6 +27,32 @@ pub(crate) fn sanitise(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(shown).collect())
 }
 
+/// Leaves out the marks on a character that reach over other lines, as hundreds of them do.
+pub(crate) fn with_few_marks(text: &str) -> Cow<'_, str> {
+    let is_too_much =
+        |grapheme: &str| grapheme.chars().nth(MARKS_MAX + 1).is_some() && !is_family(grapheme);
+    if !text.graphemes(true).any(is_too_much) {
+        return Cow::Borrowed(text);
+    }
+    let mut calm = String::with_capacity(text.len());
+    for grapheme in text.graphemes(true) {
+        if is_too_much(grapheme) {
+            calm.extend(grapheme.chars().take(MARKS_MAX + 1));
+        } else {
+            calm.push_str(grapheme);
+        }
+    }
+    Cow::Owned(calm)
+}
+
+/// A family of emoji is long and fits its cells.
+fn is_family(grapheme: &str) -> bool {
+    grapheme.contains('\u{200d}') && grapheme.chars().count() <= 4 * MARKS_MAX
+}
+
+/// Marks on one character that are shown.
+pub(crate) const MARKS_MAX: usize = 8;
+
 /// Breaks a text into rows of at most `columns`, at spaces where there are any; each row but the
 /// first is indented.
 pub(crate) fn wrap(text: &str, columns: usize) -> String {
@@ -33,7 +60,7 @@ pub(crate) fn wrap(text: &str, columns: usize) -> String {
     let columns = columns.max(COLUMNS_MIN);
     let mut rows = String::new();
     let mut row = Row::default();
-    for c in text.chars() {
+    for c in with_few_marks(text).chars() {
         if c == '\t' {
             let spaces = TAB_COLUMNS - row.width % TAB_COLUMNS;
             (0..spaces).for_each(|_| row.push(' ', columns, &mut rows));
@@ -149,6 +176,8 @@ mod tests {
         ] {
             assert_eq!(wrap(text, 16), rows, "{text}");
         }
+        let zalgo = format!("z{}", "\u{301}".repeat(1000));
+        assert_eq!(wrap(&zalgo, 16).chars().count(), 1 + MARKS_MAX);
     }
 
     #[test]

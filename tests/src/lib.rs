@@ -14,12 +14,20 @@ mod chance;
 mod peer;
 mod programs;
 mod proxy;
+#[cfg(unix)]
+mod terminal;
+#[cfg(unix)]
+mod tmux;
 mod world;
 
 pub use chance::{chance, number, rounds};
 pub use peer::{Peer, Said, said};
 pub use programs::{Running, Served, Site, program, rare_tool_or_skip, run, tool_or_skip};
 pub use proxy::{Cut, Manner, Proxy, Side};
+#[cfg(unix)]
+pub use terminal::{Oddities, Terminal};
+#[cfg(unix)]
+pub use tmux::{Pane, Tmux};
 pub use world::{Options, World, instructors, lasting};
 
 use std::time::Duration;

@@ -62,8 +62,10 @@ pub fn tool_or_skip(tool: &str, test: &str) -> bool {
 
 /// The same for a tool that not even CI installs.
 pub fn rare_tool_or_skip(tool: &str, test: &str) -> bool {
+    // Any other flag would have tmux start a server.
+    let version = if tool == "tmux" { "-V" } else { "--version" };
     let is_here = Command::new(tool)
-        .arg("--version")
+        .arg(version)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

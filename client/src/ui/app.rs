@@ -15,6 +15,7 @@ use super::timeline::{Item, Look, Timeline};
 use super::view;
 use crate::clock::Clock;
 use crate::failure::Failure;
+use crate::form::known;
 use crate::outbox::Event;
 
 /// Lines of one's own that may wait to be acknowledged.
@@ -411,9 +412,10 @@ impl App {
             }
             Reply::End(_) => self.take_page(),
             Reply::Other(words) => {
-                let answers = words.split(' ').next() == Some("whois");
-                self.timeline.note(&words);
-                if answers && self.asked.front() == Some(&Asked::Typed) {
+                // What a newer server may say besides is not for us.
+                let Some(answer) = known(&words) else { return };
+                self.timeline.note(answer);
+                if words.starts_with("whois ") && self.asked.front() == Some(&Asked::Typed) {
                     self.asked.pop_front();
                 }
             }

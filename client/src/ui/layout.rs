@@ -387,14 +387,20 @@ fn tell_moves(moves: &[Move]) -> String {
             Some(why) => format!("{who} left ({why})"),
         };
     }
-    let names = |is_left: bool| {
-        let mut names: Vec<&str> = Vec::new();
-        for moved in moves.iter().filter(|moved| moved.left.is_some() == is_left) {
-            if !names.contains(&moved.id.as_str()) {
-                names.push(moved.id.as_str());
-            }
+    // Where each began and ended up: the first and the last of one's moves.
+    let mut people: Vec<(&Move, &Move)> = Vec::new();
+    for moved in moves {
+        match people.iter_mut().find(|(first, _)| first.id == moved.id) {
+            Some((_, last)) => *last = moved,
+            None => people.push((moved, moved)),
         }
-        names
+    }
+    let names = |was_here: bool, is_here: bool| -> Vec<&str> {
+        let is_so = |(first, last): &&(&Move, &Move)| {
+            (first.left.is_some(), last.left.is_none()) == (was_here, is_here)
+        };
+        let some = people.iter().filter(is_so);
+        some.map(|(first, _)| first.id.as_str()).collect()
     };
     let tell = |names: &[&str], verb: &str| {
         let (told, more) = names.split_at(names.len().min(NAMES_MAX));
@@ -405,8 +411,13 @@ fn tell_moves(moves: &[Move]) -> String {
             (told, more) => Some(format!("{} and {more} more {verb}", told.join(", "))),
         }
     };
-    let both = [tell(&names(false), "entered"), tell(&names(true), "left")];
-    both.into_iter().flatten().collect::<Vec<_>>().join("; ")
+    let all = [
+        tell(&names(false, true), "entered"),
+        tell(&names(true, false), "left"),
+        tell(&names(true, true), "left and came back"),
+        tell(&names(false, false), "came and went"),
+    ];
+    all.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
@@ -442,6 +453,13 @@ mod tests {
         assert_eq!(tell(&[&c]), "c1@::1 left (lost)");
         assert_eq!(tell(&[&a, &b]), "a1 and b1 entered");
         assert_eq!(tell(&[&a, &c, &b, &a]), "a1 and b1 entered; c1 left");
+        let (back, gone) = (moved("c1", false), moved("a1", true));
+        assert_eq!(tell(&[&a, &gone, &a]), "a1 entered");
+        assert_eq!(tell(&[&c, &back]), "c1 left and came back");
+        assert_eq!(
+            tell(&[&a, &b, &gone, &c]),
+            "b1 entered; c1 left; a1 came and went"
+        );
         let many: Vec<Move> = (1..=5).map(|n| moved(&format!("p{n}"), false)).collect();
         assert_eq!(tell_moves(&many), "p1, p2, p3 and 2 more entered");
     }

@@ -4,30 +4,11 @@
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::terminal::sanitise;
-
-/// Marks on one character beyond these are left out: hundreds of them reach over other lines.
-const MARKS_MAX: usize = 8;
+use crate::terminal::{sanitise, with_few_marks};
 
 /// A text that may be shown: nothing in it moves a cursor, hides, or reaches out of its cell.
 pub(crate) fn shown(text: &str) -> String {
-    let text = sanitise(text);
-    let mut shown = String::with_capacity(text.len());
-    for grapheme in text.graphemes(true) {
-        match grapheme {
-            "\t" => shown.push_str("    "),
-            grapheme if grapheme.chars().nth(MARKS_MAX + 1).is_some() && !is_joined(grapheme) => {
-                shown.extend(grapheme.chars().take(MARKS_MAX + 1));
-            }
-            grapheme => shown.push_str(grapheme),
-        }
-    }
-    shown
-}
-
-/// A family of emoji is long and fits its cells.
-fn is_joined(grapheme: &str) -> bool {
-    grapheme.contains('\u{200d}') && grapheme.chars().count() <= 4 * MARKS_MAX
+    with_few_marks(&sanitise(text)).replace('\t', "    ")
 }
 
 /// The columns that a text takes.
@@ -109,6 +90,7 @@ pub(crate) fn wrap(text: &str, first: usize, rest: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::terminal::MARKS_MAX;
 
     #[test]
     fn texts_are_broken_at_spaces_and_between_graphemes() {

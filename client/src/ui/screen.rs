@@ -1,6 +1,6 @@
 //! The terminal as a screen: taken over, and always given back as it was.
 
-use std::io::{self, Stdout, Write as _};
+use std::io::{self, BufWriter, Stdout, Write as _};
 use std::sync::Once;
 
 use crossterm::event::{
@@ -13,13 +13,17 @@ use crossterm::terminal::{
 use crossterm::{cursor, execute};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
 
 use super::app::App;
 use super::view;
 
+/// A frame is handed over at once, not in pieces that could be seen one after the other.
+const FRAME_BYTES: usize = 64 * 1024;
+
 /// The screen while it is ours. It is given back when this is dropped, and when anything panics.
 pub(crate) struct Screen {
-    terminal: Terminal<CrosstermBackend<Stdout>>,
+    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
 }
 
 impl Screen {
@@ -27,7 +31,8 @@ impl Screen {
     pub(crate) fn open() -> io::Result<Self> {
         give_back_on_panic();
         take_over()?;
-        let terminal = Terminal::new(CrosstermBackend::new(io::stdout()));
+        let out = BufWriter::with_capacity(FRAME_BYTES, io::stdout());
+        let terminal = Terminal::new(CrosstermBackend::new(out));
         if terminal.is_err() {
             give_back();
         }
@@ -49,7 +54,10 @@ impl Screen {
 
     /// Draws everything anew the next time.
     pub(crate) fn forget(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+        // Not `clear`: that asks the terminal where its cursor is, and the answer would come among
+        // the keys.
+        let (columns, rows) = self.size()?;
+        self.terminal.resize(Rect::new(0, 0, columns, rows))
     }
 
     /// Rings the terminal's bell.

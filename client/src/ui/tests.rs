@@ -387,13 +387,14 @@ fn enters_and_leaves_take_one_dim_line() {
     w.shows(
         "
         ┃──────────────────────── 2026-11-21 ────────────────────────
-        ┃19:00 * bob, carol, dave and 2 more entered; bob left
+        ┃19:00 * carol, dave, erin and 1 more entered; bob came and
+        ┃        went
         ┃      [carol@192.0.2.9] hi
         ┃      * carol@192.0.2.9 left (lost)
         ┃ connected · \"Networks 101\" at chat.example:27332 · 1 here …
         ┃>",
     );
-    assert!(w.style_of("* bob").add_modifier.contains(Modifier::DIM));
+    assert!(w.style_of("* carol").add_modifier.contains(Modifier::DIM));
     // Who is here is asked for, but not for each of them.
     assert_eq!(w.out, [""; 0]);
     w.passes(Duration::from_secs(1));
@@ -480,6 +481,7 @@ fn answers_to_commands_are_shown() {
     w.size(60, 9);
     w.enters("/whois bob");
     w.answers("= whois bob role=student ip=192.0.2.9 since=2026-11-21T19:00:00.000Z sessions=1");
+    w.answers("= moon full");
     w.enters("/nick carol");
     w.answers("! name-from-certificate - your certificate says so");
     w.enters("/history 1");
@@ -488,7 +490,7 @@ fn answers_to_commands_are_shown() {
     w.answers("= end history");
     w.shows(
         "
-        ┃      · whois bob role=student ip=192.0.2.9
+        ┃      · bob role=student ip=192.0.2.9
         ┃        since=2026-11-21T19:00:00.000Z sessions=1
         ┃      · refused: your certificate says so
         ┃      · 2026-11-21 19:00:00 [bob@192.0.2.9] hello

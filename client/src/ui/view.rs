@@ -63,6 +63,11 @@ pub(crate) fn item_at(app: &App, column: u16, row: u16) -> Option<i64> {
 
 /// Draws everything.
 pub(crate) fn draw(frame: &mut Frame<'_>, app: &App) {
+    let (columns, rows) = app.size;
+    if frame.area() != Rect::new(0, 0, columns, rows) {
+        // The terminal has another size already; we are about to be told.
+        return;
+    }
     let places = places(app);
     draw_timeline(frame, app, places.timeline);
     if let Some(area) = places.here {
