@@ -25,8 +25,8 @@ pub(crate) struct Delivery<'a> {
     /// The folders in which files wait, each inside the one to which they go.
     rooms: Vec<PathBuf>,
     parcels: Vec<Parcel>,
-    /// Whether the index knows them. Until then, to drop a delivery is to undo it.
-    is_recorded: bool,
+    /// Whether the index may know them. Until then, to drop a delivery is to undo it.
+    may_be_recorded: bool,
 }
 
 /// One file.
@@ -53,7 +53,7 @@ impl<'a> Delivery<'a> {
             folder,
             rooms: Vec::new(),
             parcels: Vec::new(),
-            is_recorded: false,
+            may_be_recorded: false,
         };
         let mut pending = read_pending(folder)?;
         for destination in destinations {
@@ -111,9 +111,9 @@ impl<'a> Delivery<'a> {
         Ok(())
     }
 
-    /// The index knows the files now.
-    pub(crate) fn recorded(&mut self) {
-        self.is_recorded = true;
+    /// The index is being written. From here on only who reads it knows what became of this.
+    pub(crate) fn may_be_recorded(&mut self) {
+        self.may_be_recorded = true;
     }
 
     /// Gives a file its name. When something has that name by now, the file waits.
@@ -140,7 +140,7 @@ impl<'a> Delivery<'a> {
 
 impl Drop for Delivery<'_> {
     fn drop(&mut self) {
-        if !self.is_recorded {
+        if !self.may_be_recorded {
             for room in &self.rooms {
                 // No one to tell if it cannot be removed; the next run tries again.
                 let _ = fs::remove_dir_all(room);

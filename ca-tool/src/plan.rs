@@ -64,6 +64,17 @@ pub(crate) fn plan(
     terms: Terms,
     now: OffsetDateTime,
 ) -> Result<Plan, Vec<Problem>> {
+    plan_for(candidates, index, terms, now, |_| None)
+}
+
+/// The same, where something may lie in the place of somebody's bundle: `in_the_way` says what.
+pub(crate) fn plan_for(
+    candidates: &[Candidate],
+    index: &Index,
+    terms: Terms,
+    now: OffsetDateTime,
+    in_the_way: impl Fn(&ClientId) -> Option<String>,
+) -> Result<Plan, Vec<Problem>> {
     let mut known = Known::of(index, now);
     let mut plan = Plan::default();
     let mut problems = Vec::new();
@@ -101,13 +112,16 @@ pub(crate) fn plan(
                 until,
             }),
             Verdict::Refused(what) => object(what),
-            Verdict::Free => plan.people.push(Person {
-                id: id.clone(),
-                full_name: candidate.full_name.clone(),
-                role,
-                email: candidate.email.clone(),
-                place: candidate.place.clone(),
-            }),
+            Verdict::Free => match in_the_way(&id) {
+                Some(what) => object(what),
+                None => plan.people.push(Person {
+                    id: id.clone(),
+                    full_name: candidate.full_name.clone(),
+                    role,
+                    email: candidate.email.clone(),
+                    place: candidate.place.clone(),
+                }),
+            },
         }
         known.add(id, Standing::Asked(candidate.place.clone()));
     }

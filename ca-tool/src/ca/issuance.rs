@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use pki::{Bundle, Serial};
 use time::{Date, OffsetDateTime};
-use wire::Role;
+use wire::{ClientId, Role};
 
 use super::Ca;
 use crate::delivery::{self, Delivery};
@@ -19,7 +19,7 @@ use crate::index::{self, Index, Record};
 use crate::issuer::{Holder, Signed};
 use crate::os::Access;
 use crate::parcel::Parcel;
-use crate::plan::{Person, Plan, Skipped, Terms, plan};
+use crate::plan::{Person, Plan, Skipped, Terms, plan_for};
 use crate::roster::Candidate;
 
 /// How people are issued certificates.
@@ -120,9 +120,13 @@ impl Ca {
             role: options.role,
             allow_lookalike: options.allow_lookalike,
         };
-        let Plan { people, skipped } =
-            plan(candidates, &index, terms, now).map_err(Error::Problems)?;
         let out = options.out.clone().unwrap_or_else(|| self.folder.people());
+        let in_the_way = |id: &ClientId| {
+            let bundle = out.join(options.parcel.file_name(id.as_str()));
+            delivery::old_place(&bundle, &index).err()
+        };
+        let Plan { people, skipped } =
+            plan_for(candidates, &index, terms, now, in_the_way).map_err(Error::Problems)?;
         let places = find_places(&people, &out, options.parcel, &index)?;
 
         let mut orders = Vec::new();
@@ -262,8 +266,9 @@ impl Ca {
         for order in &orders {
             index.push(order.record.clone());
         }
+        // If this fails, the index may know them all the same; whoever comes next looks.
+        delivery.may_be_recorded();
         self.write_index(index)?;
-        delivery.recorded();
         let mut issued = Vec::new();
         let mut waiting = Vec::new();
         for order in orders {

@@ -55,7 +55,8 @@ fn a_run_that_finishes_what_another_left_can_be_killed_too() {
     let links = calls(&w, &issue)
         .remove("linkat")
         .expect("bundles get names");
-    let killed = strace(w.above.path(), "linkat", links, &issue);
+    let last = format!("linkat:signal=SIGKILL:when={links}");
+    let killed = strace(w.above.path(), &last, &issue);
     assert!(!killed.status.success());
     assert!(!w.path("out/bob.pem").exists());
     let recorded = names(w.above.path());
@@ -149,15 +150,65 @@ fn init_killed_at_any_system_call_leaves_a_ca_or_none() {
     });
 }
 
+#[test]
+fn issue_on_a_disk_that_fails_once_has_issued_or_has_not() {
+    if !tool_or_skip("strace", "-V") {
+        return;
+    }
+    let w = World::new();
+    w.issue("alice");
+    let issue = ["issue", "bob", "--out", "out"];
+    let writes = [
+        "fsync", "linkat", "mkdir", "rename", "rmdir", "unlink", "write",
+    ];
+    let jobs = calls(&w, &issue).into_iter();
+    let jobs = jobs.filter(|(call, _)| writes.contains(&call.as_str()));
+    at_every_call(&w, jobs.collect(), |folder, call, nth| {
+        let died = format!("{call} number {nth} fails");
+        let output = strace(folder, &format!("{call}:error=EIO:when={nth}"), &issue);
+        if output.status.success() {
+            admit(folder, "out/bob.pem").unwrap_or_else(|error| panic!("{died}: {error}"));
+        }
+        let again = run(folder, &issue);
+        assert!(again.status.success(), "{died}: {}", stderr(&again));
+        let issued: Vec<_> = names(folder).into_iter().filter(|n| n == "bob").collect();
+        assert_eq!(issued.len(), 1, "{died}");
+        admit(folder, "out/bob.pem").unwrap_or_else(|error| panic!("{died}: {error}"));
+        // Somebody who has a certificate needs no writing run, so what is left waits for one.
+        assert!(run(folder, &["issue", "carol"]).status.success(), "{died}");
+        assert_tidy(folder, &died);
+    });
+}
+
 /// Runs a command once for each of its system calls, each time in a copy of the folder and killed
 /// at that call, and has each copy judged.
 fn kill_at_every_call(w: &World, arguments: &[&str], judge: impl Fn(&Path, &str) + Sync) {
-    let jobs: Vec<(String, usize)> = calls(w, arguments)
-        .into_iter()
-        .filter(|(call, _)| !OWN_AFFAIRS.contains(&call.as_str()))
+    let jobs = calls(w, arguments).into_iter();
+    let jobs = jobs.filter(|(call, _)| !OWN_AFFAIRS.contains(&call.as_str()));
+    at_every_call(w, jobs.collect(), |folder, call, nth| {
+        strace(
+            folder,
+            &format!("{call}:signal=SIGKILL:when={nth}"),
+            arguments,
+        );
+        judge(
+            folder,
+            &format!("{arguments:?} killed at {call} number {nth}"),
+        );
+    });
+}
+
+/// Does something once for each of these system calls, each time with a copy of the folder.
+fn at_every_call(
+    w: &World,
+    calls: BTreeMap<String, usize>,
+    act: impl Fn(&Path, &str, usize) + Sync,
+) {
+    let calls = calls.into_iter();
+    let jobs: Vec<(String, usize)> = calls
         .flat_map(|(call, count)| (1..=count).map(move |nth| (call.clone(), nth)))
         .collect();
-    assert!(jobs.len() > 50, "{jobs:?}");
+    assert!(jobs.len() > 20, "{jobs:?}");
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..WORKERS {
@@ -165,9 +216,7 @@ fn kill_at_every_call(w: &World, arguments: &[&str], judge: impl Fn(&Path, &str)
                 while let Some((call, nth)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let folder = tempfile::tempdir().expect("a folder");
                     copy(w.above.path(), folder.path());
-                    let died = format!("{arguments:?} killed at {call} number {nth}");
-                    strace(folder.path(), call, *nth, arguments);
-                    judge(folder.path(), &died);
+                    act(folder.path(), call, *nth);
                 }
             });
         }
@@ -224,12 +273,15 @@ fn calls(w: &World, arguments: &[&str]) -> BTreeMap<String, usize> {
     calls
 }
 
-/// Runs a command and kills it as it makes a system call for the nth time.
-fn strace(folder: &Path, call: &str, nth: usize, arguments: &[&str]) -> Output {
+/// Runs a command, with something injected into one of its system calls.
+fn strace(folder: &Path, injection: &str, arguments: &[&str]) -> Output {
+    let (call, _) = injection
+        .split_once(':')
+        .expect("a call, and what is injected");
     let mut strace = Command::new("strace");
     strace.current_dir(folder).args(["-qq", "-o", "/dev/null"]);
     strace.args(["-e", &format!("trace={call}")]);
-    strace.args(["-e", &format!("inject={call}:signal=SIGKILL:when={nth}")]);
+    strace.args(["-e", &format!("inject={injection}")]);
     strace.arg(PROGRAM).args(arguments);
     strace.output().expect("strace runs")
 }

@@ -115,6 +115,18 @@ fn what_lies_where_a_bundle_would_go_stays() {
 }
 
 #[test]
+fn a_place_that_is_taken_is_named_among_all_other_problems() {
+    let w = World::new();
+    fs::write(w.ca.people().join("alice.pem"), "mine").expect("written");
+    let candidates = Candidate::named(["alice", "b ob", "carol"]);
+    let error =
+        w.ca.issue(&candidates, &IssueOptions::default())
+            .expect_err("two problems");
+    let places: Vec<_> = error.problems().iter().map(|p| p.place.as_str()).collect();
+    assert_eq!(places, ["argument 1", "argument 2"]);
+}
+
+#[test]
 fn a_folder_that_holds_anything_is_not_made_a_ca() {
     let w = World::new();
     let options = InitOptions::named("Another");

@@ -261,8 +261,8 @@ mod unix {
             let above = tempfile::tempdir().expect("a folder");
             let script = format!(
                 "umask {umask} && \"$0\" init --name N --no-passphrase && \"$0\" issue alice bob \
-                 && \"$0\" issue --out out carol && \"$0\" issue-server a.example && \"$0\" \
-                 revoke bob && \"$0\" issue bob"
+                 && \"$0\" issue --out out carol && \"$0\" issue --zip --out out zoe \
+                 && \"$0\" issue-server a.example && \"$0\" revoke bob && \"$0\" issue bob"
             );
             let mut command = Command::new("sh");
             let command = command.args(["-c", &script, PROGRAM]);
@@ -279,8 +279,8 @@ mod unix {
                     assert_eq!(mode(&path) & 0o133, 0, "{}", path.display());
                 }
             }
-            // The CA's, two servers', alice's, carol's, bob's two.
-            assert_eq!(keys, 7);
+            // The CA's, two servers', alice's, carol's, zoe's, bob's two.
+            assert_eq!(keys, 8);
         }
     }
 
