@@ -63,6 +63,8 @@ pub(crate) struct Recorder<R> {
     view: watch::Sender<View>,
     limits: Limits,
     stop: CancellationToken,
+    /// When the recorder saw that the server stops.
+    stopped_at: Option<Instant>,
 }
 
 impl<R: Record> Recorder<R> {
@@ -99,6 +101,7 @@ impl<R: Record> Recorder<R> {
                 view,
                 limits,
                 stop,
+                stopped_at: None,
             },
             sender,
             views,
@@ -117,6 +120,11 @@ impl<R: Record> Recorder<R> {
                 // due comes first: it is rare, and each time moves on when it was dealt with.
                 tokio::select! {
                     biased;
+                    // One patience counts from here, however late the last session asks for something.
+                    () = self.stop.cancelled(), if self.stopped_at.is_none() => {
+                        self.stopped_at = Some(Instant::now());
+                        continue;
+                    }
                     _ = check.tick() => {
                         self.record.check()?;
                         continue;
@@ -172,7 +180,6 @@ impl<R: Record> Recorder<R> {
         sender: &Sender,
         asks: &[Ask],
     ) -> Result<Vec<Stored>, RecorderError> {
-        let mut patience = Patience::default();
         loop {
             let failure = match self.record.stored(sender).await {
                 Ok(stored) => return Ok(stored),
@@ -181,7 +188,7 @@ impl<R: Record> Recorder<R> {
             let Fault::Passing(cause) = failure.fault() else {
                 return Err(failure.into());
             };
-            if patience.is_over(&self.stop, self.limits.stop_database_timeout) {
+            if self.is_patience_over() {
                 let lines = asks.iter().filter(|ask| is_line(ask)).count() + self.count_waiting();
                 return Err(RecorderError::NotStored { cause, lines });
             }
@@ -191,7 +198,6 @@ impl<R: Record> Recorder<R> {
 
     async fn commit(&mut self, batch: &Batch) -> Result<(), RecorderError> {
         let mut told = false;
-        let mut patience = Patience::default();
         loop {
             let alive_at = Timestamp::from(SystemTime::now());
             let committed = self.record.commit(batch, self.room.head(), alive_at);
@@ -211,7 +217,7 @@ impl<R: Record> Recorder<R> {
                 self.view.send_modify(|view| view.waiting = Some(cause));
                 told = true;
             }
-            if patience.is_over(&self.stop, self.limits.stop_database_timeout) {
+            if self.is_patience_over() {
                 let lines = self.count_lines(batch);
                 return Err(RecorderError::NotStored { cause, lines });
             }
@@ -222,6 +228,13 @@ impl<R: Record> Recorder<R> {
             self.view.send_modify(|view| view.waiting = None);
         }
         Ok(())
+    }
+
+    /// A database that cannot be written is waited for: for ever, until the server is stopped.
+    fn is_patience_over(&mut self) -> bool {
+        let timeout = self.limits.stop_database_timeout;
+        self.stop.is_cancelled()
+            && self.stopped_at.get_or_insert_with(Instant::now).elapsed() > timeout
     }
 
     /// Lets a moment pass in which newcomers are turned away and everything else is kept.
@@ -286,18 +299,6 @@ impl<R: Record> Recorder<R> {
 
 fn is_line(ask: &Ask) -> bool {
     matches!(ask, Ask::Say(_))
-}
-
-/// How long a database that cannot be written is waited for: for ever, until the server is stopped.
-#[derive(Debug, Default)]
-struct Patience {
-    stopped_at: Option<Instant>,
-}
-
-impl Patience {
-    fn is_over(&mut self, stop: &CancellationToken, timeout: Duration) -> bool {
-        stop.is_cancelled() && self.stopped_at.get_or_insert_with(Instant::now).elapsed() > timeout
-    }
 }
 
 async fn sleep_until(due: Option<std::time::Instant>) {
