@@ -273,7 +273,10 @@ impl Course {
                 .as_ref()
                 .is_some_and(|nonce| self.outbox.answered(nonce));
         let refusal = if is_final { refusal } else { refusal.of(None) };
-        let is_of_start = self.stage == Stage::Replaying && refusal.code != Code::Waiting;
+        // A refusal that names a line of ours is not the answer to the history that was asked for,
+        // which is still to come.
+        let is_of_start =
+            self.stage == Stage::Replaying && !is_final && refusal.code != Code::Waiting;
         self.owed.push_back(Event::Refused(refusal));
         if is_of_start {
             self.follow("head");
