@@ -202,8 +202,9 @@ impl Record for Database {
 
     /// Whether the files that are open are still the ones under their names: SQLite goes on writing
     /// to a file that was deleted, and everything in it would be gone with the server. And whether
-    /// a reader found damage.
-    fn check(&self) -> Result<(), DatabaseError> {
+    /// a reader found damage. How large the log is does not stop anybody, and is told.
+    fn check(&mut self) -> Result<(), DatabaseError> {
+        self.journal.look();
         let names = [self.path.as_path(), self.journal.path()];
         for ((name, open), now) in names.iter().zip(self.files).zip(self.file_numbers()) {
             if open.is_some() && now != open {
@@ -222,7 +223,6 @@ impl Record for Database {
     }
 
     fn is_low(&mut self) -> bool {
-        self.journal.look();
         self.disk.is_low()
     }
 

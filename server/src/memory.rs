@@ -329,7 +329,7 @@ impl Record for Opened {
         Ok(run.map_or_else(Vec::new, |run| run.values().copied().collect()))
     }
 
-    fn check(&self) -> Result<(), DatabaseError> {
+    fn check(&mut self) -> Result<(), DatabaseError> {
         Ok(())
     }
 

@@ -47,7 +47,7 @@ pub trait Record: Debug + Send + 'static {
     /// # Errors
     ///
     /// When it is not, so that what was committed may be lost.
-    fn check(&self) -> Result<(), DatabaseError>;
+    fn check(&mut self) -> Result<(), DatabaseError>;
 
     /// Whether room is so short that lines should be refused while there is still room to say so.
     fn is_low(&mut self) -> bool;

@@ -137,7 +137,7 @@ impl Record for Store {
         self.opened.lock().await.stored(sender).await
     }
 
-    fn check(&self) -> Result<(), DatabaseError> {
+    fn check(&mut self) -> Result<(), DatabaseError> {
         Ok(())
     }
 
