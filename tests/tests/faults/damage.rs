@@ -12,7 +12,8 @@ use tests::checker::{assert_clean, rows};
 use tests::crowd::{Crowd, Plan};
 use tests::{Running, Served, Site, program, tool_or_skip};
 
-use crate::disk::{Mount, UNLIMITED, end, enter};
+use crate::disk::{Mount, end, enter};
+use crate::kills::UNLIMITED;
 
 /// SQLite's pages.
 const PAGE_BYTES: u64 = 4096;

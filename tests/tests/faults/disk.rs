@@ -14,8 +14,7 @@ use tests::checker::{Happened, Logged, assert_clean, rows};
 use tests::crowd::{Crowd, Plan};
 use tests::{PATIENCE, Peer, Running, Served, Site, tool_or_skip};
 
-/// Limits that a test of faults does not want to meet.
-pub(crate) const UNLIMITED: [&str; 4] = ["--line-rate", "0", "--sessions-per-minute", "0"];
+use crate::kills::UNLIMITED;
 
 /// A room whose database is on the small disk.
 const ON_DISK: [&str; 6] = [
