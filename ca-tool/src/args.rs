@@ -106,7 +106,8 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  \
         ca-tool issue alice bob\n  \
         ca-tool issue --roster class.csv --until 2027-02-01\n  \
-        ca-tool issue --roster export.csv --id-column \"Student ID\"\n\n\
+        ca-tool issue --roster export.csv --id-column \"Student ID\"\n  \
+        ca-tool issue --roster class.csv --zip --out handouts --server chat.example.org\n\n\
         A roster is CSV in UTF-8 whose first line names the columns: id, and if wanted name,\n\
         email and role; or one id a line. Who has a certificate is passed over, so the same\n\
         roster with three late enrolments issues three.")]
