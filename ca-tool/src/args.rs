@@ -27,10 +27,16 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Place {
     /// The CA's folder
-    #[arg(long, global = true, value_name = "DIR", default_value = "ca")]
+    #[arg(
+        long,
+        global = true,
+        display_order = 900,
+        value_name = "DIR",
+        default_value = "ca"
+    )]
     pub(crate) dir: PathBuf,
     /// A file whose first line is the passphrase of the CA's key [default: the terminal is asked]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, display_order = 901, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
     /// The same from a descriptor that is open, such as 3
     #[arg(
