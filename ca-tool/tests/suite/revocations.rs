@@ -96,8 +96,9 @@ fn one_certificate_is_revoked_by_its_number_whoever_has_it() {
     let above = w.above.path();
     w.issue("alice");
     let bob = w.issue("bob");
-    let [alice] = &serials(&w, "alice")[..] else {
-        panic!("one certificate")
+    succeed(above, "ca-tool renew alice --overlap 14 --out new");
+    let [alice, _] = &serials(&w, "alice")[..] else {
+        panic!("two certificates")
     };
     let before = snapshot(above);
     for (line, code, why) in [
@@ -129,6 +130,7 @@ fn one_certificate_is_revoked_by_its_number_whoever_has_it() {
     assert!(said.contains("revoked the certificate of alice"), "{said}");
     w.admit(&w.path("ca/people/alice.pem"))
         .expect_err("revoked");
+    w.admit(&w.path("new/alice.pem")).expect("not meant");
     w.admit(&bob.bundle).expect("not meant");
 
     // A server's certificate has a number too.
