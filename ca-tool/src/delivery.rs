@@ -249,21 +249,8 @@ fn settle_room(room: &Path, index: &Index, outcome: &mut Outcome) -> Result<bool
 
 /// Gives a file the name that it was to have, unless something else has that name.
 fn settle_file(waiting: &Path, place: &Path, index: &Index) -> Result<bool, Error> {
-    match fs::symlink_metadata(place) {
-        // Half of a rename: both names are the same file, or the empty one that kept the place.
-        Ok(there) if there.is_file() => {
-            let lies_there = fs::read(place).map_err(io_error("read", place))?;
-            let waits = fs::read(waiting).map_err(io_error("read", waiting))?;
-            if lies_there == waits {
-                fs::remove_file(waiting).map_err(io_error("remove", waiting))?;
-                return Ok(true);
-            }
-            if lies_there.is_empty() {
-                fs::rename(waiting, place).map_err(io_error("write", place))?;
-                return Ok(true);
-            }
-        }
-        _ => {}
+    if finish_rename(waiting, place)? {
+        return Ok(true);
     }
     let moved = match old_place(place, index) {
         Ok(None) => Ok(()),
@@ -275,6 +262,25 @@ fn settle_file(waiting: &Path, place: &Path, index: &Index) -> Result<bool, Erro
     };
     moved.and_then(|()| folder::rename_new(waiting, place))?;
     Ok(true)
+}
+
+/// Whether a run was killed while it renamed this file: then both names are the same file, or the
+/// second is the empty one that kept the place. If so, the file has its new name alone now.
+fn finish_rename(from: &Path, to: &Path) -> Result<bool, Error> {
+    if !fs::symlink_metadata(to).is_ok_and(|there| there.is_file()) {
+        return Ok(false);
+    }
+    let lies_there = fs::read(to).map_err(io_error("read", to))?;
+    let waits = fs::read(from).map_err(io_error("read", from))?;
+    if lies_there == waits {
+        fs::remove_file(from).map_err(io_error("remove", from))?;
+        return Ok(true);
+    }
+    if lies_there.is_empty() {
+        fs::rename(from, to).map_err(io_error("write", to))?;
+        return Ok(true);
+    }
+    Ok(false)
 }
 
 /// Where to put what lies in a bundle's place; `None` when nothing lies there. Only a bundle of
@@ -313,7 +319,9 @@ pub(crate) fn old_place(place: &Path, index: &Index) -> Result<Option<PathBuf>, 
 /// Moves an old bundle out of the way of the new one.
 pub(crate) fn move_old(place: &Path, old: &Path) -> Result<(), Error> {
     folder::create_folder(folder::parent(old))?;
-    folder::rename_new(place, old)?;
+    if !finish_rename(place, old)? {
+        folder::rename_new(place, old)?;
+    }
     sync_folder(folder::parent(old))
 }
 

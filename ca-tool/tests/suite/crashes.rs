@@ -11,11 +11,11 @@ use std::thread;
 use ca_tool::{Ca, Register};
 use pki::{Bundle, Gate, Identity, Refusal, Revocations};
 
-use crate::{PROGRAM, World, stderr, tool_or_skip};
+use crate::{PROGRAM, World, has, stderr};
 
 #[test]
 fn issue_killed_at_any_system_call_has_issued_or_has_not() {
-    if !tool_or_skip("strace", "-V") {
+    if !has("strace") {
         return;
     }
     let w = World::new();
@@ -46,7 +46,7 @@ fn issue_killed_at_any_system_call_has_issued_or_has_not() {
 
 #[test]
 fn a_run_that_finishes_what_another_left_can_be_killed_too() {
-    if !tool_or_skip("strace", "-V") {
+    if !has("strace") {
         return;
     }
     let w = World::new();
@@ -74,7 +74,7 @@ fn a_run_that_finishes_what_another_left_can_be_killed_too() {
 
 #[test]
 fn revoke_killed_at_any_system_call_has_revoked_or_has_not() {
-    if !tool_or_skip("strace", "-V") {
+    if !has("strace") {
         return;
     }
     let w = World::new();
@@ -115,8 +115,67 @@ fn revoke_killed_at_any_system_call_has_revoked_or_has_not() {
 }
 
 #[test]
+fn renew_killed_at_any_system_call_leaves_one_good_certificate() {
+    if !has("strace") {
+        return;
+    }
+    let w = World::new();
+    w.issue("alice");
+    let renew = ["renew", "alice"];
+    let live = |folder: &Path| {
+        let register = Register::open(&folder.join("ca")).expect("a CA");
+        let records = register.list().expect("an index that can be read");
+        let alices = records.iter().filter(|record| record.name() == "alice");
+        alices.filter(|record| record.revoked.is_none()).count()
+    };
+    kill_at_every_call(&w, &renew, |folder, died| {
+        // The old one ends when the new one begins.
+        assert_eq!(live(folder), 1, "{died}");
+        let again = run(folder, &renew);
+        assert!(again.status.success(), "{died}: {}", stderr(&again));
+        assert_eq!(live(folder), 1, "{died}");
+        admit(folder, "ca/people/alice.pem").unwrap_or_else(|error| panic!("{died}: {error}"));
+        let old = walk(&folder.join("ca/people/old"));
+        assert!(!old.is_empty(), "{died}");
+        for old in old {
+            let old = old.strip_prefix(folder).expect("within").to_string_lossy();
+            assert!(admit(folder, &old).is_err(), "{died}: {old}");
+        }
+        assert_tidy(folder, died);
+    });
+}
+
+#[test]
+fn unhold_killed_at_any_system_call_has_let_somebody_in_or_has_not() {
+    if !has("strace") {
+        return;
+    }
+    let w = World::new();
+    w.issue("alice");
+    let hold = run(
+        w.above.path(),
+        &["revoke", "alice", "--reason", "certificateHold"],
+    );
+    assert!(hold.status.success(), "{}", stderr(&hold));
+    kill_at_every_call(&w, &["unhold", "alice"], |folder, died| {
+        // Any next run makes the list what the index says.
+        let looked = run(folder, &["list"]);
+        assert!(looked.status.success(), "{died}: {}", stderr(&looked));
+        let register = Register::open(&folder.join("ca")).expect("a CA");
+        let records = register.list().expect("an index that can be read");
+        let is_on_hold = records.iter().any(ca_tool::Record::is_on_hold);
+        let is_out = admit(folder, "ca/people/alice.pem").is_err();
+        assert_eq!(is_out, is_on_hold, "{died}");
+        let again = run(folder, &["unhold", "alice"]);
+        assert!(again.status.success(), "{died}: {}", stderr(&again));
+        admit(folder, "ca/people/alice.pem").unwrap_or_else(|error| panic!("{died}: {error}"));
+        assert_tidy(folder, died);
+    });
+}
+
+#[test]
 fn init_killed_at_any_system_call_leaves_a_ca_or_none() {
-    if !tool_or_skip("strace", "-V") {
+    if !has("strace") {
         return;
     }
     let w = World::new();
@@ -152,7 +211,7 @@ fn init_killed_at_any_system_call_leaves_a_ca_or_none() {
 
 #[test]
 fn issue_on_a_disk_that_fails_once_has_issued_or_has_not() {
-    if !tool_or_skip("strace", "-V") {
+    if !has("strace") {
         return;
     }
     let w = World::new();

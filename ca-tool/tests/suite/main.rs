@@ -119,19 +119,6 @@ fn has(tool: &str) -> bool {
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ca-tool");
 
-/// Whether a tool of others is here, which is asked for its version. It must be where CI is set.
-fn tool_or_skip(tool: &str, version: &str) -> bool {
-    let is_here = Command::new(tool).arg(version).output().is_ok();
-    assert!(
-        is_here || std::env::var_os("CI").is_none(),
-        "{tool} must be there in CI"
-    );
-    if !is_here {
-        println!("skipped: there is no {tool} here");
-    }
-    is_here
-}
-
 fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).expect("UTF-8")
 }

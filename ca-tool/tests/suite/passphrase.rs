@@ -226,7 +226,8 @@ fn the_library_asks_for_a_passphrase_only_where_one_is_needed() {
     opened.expect("opened");
 }
 
-/// Types answers at a terminal: each when its prompt is there and nothing typed is shown any more.
+/// Types answers at a terminal: each when its prompt is there, and after a colon only when nothing
+/// that is typed is shown any more.
 const AT_A_TERMINAL: &str = r#"
 import os, pty, sys, termios, time
 answers, command = sys.argv[1].split("|"), sys.argv[2:]
@@ -245,9 +246,10 @@ def read():
     return more
 for answer in answers:
     start = len(seen)
-    while not seen[start:].rstrip(b" ").endswith(b":"):
+    while not seen[start:].rstrip(b" ").endswith((b":", b"]")):
         assert read(), seen
-    while termios.tcgetattr(terminal)[3] & termios.ECHO:
+    hidden = seen.rstrip(b" ").endswith(b":")
+    while hidden and termios.tcgetattr(terminal)[3] & termios.ECHO:
         assert time.monotonic() < deadline, seen
         time.sleep(0.01)
     os.write(terminal, answer.encode() + b"\n")
@@ -257,7 +259,11 @@ sys.stdout.buffer.write(seen)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 "#;
 
-fn type_in(folder: &Path, answers: &[&str], arguments: &[&str]) -> (Option<i32>, String) {
+pub(crate) fn type_in(
+    folder: &Path,
+    answers: &[&str],
+    arguments: &[&str],
+) -> (Option<i32>, String) {
     let output = Command::new("python3")
         .args(["-c", AT_A_TERMINAL, &answers.join("|"), PROGRAM])
         .args(arguments)

@@ -6,6 +6,7 @@ use ca_tool::{IssueOptions, Reason, Which, Whose};
 use pki::Bundle;
 use time::Duration;
 
+use crate::passphrase::type_in;
 use crate::{World, has, shell, snapshot, stdout, succeed};
 
 /// The bundle of an earlier certificate, which was moved aside.
@@ -202,6 +203,30 @@ fn everybody_is_renewed_once_and_nobody_who_was_revoked() {
     assert_eq!(snapshot(above), before);
     // With an overlap nobody is kept out, so nobody is asked.
     succeed(above, "ca-tool renew --all --until 2032-12-31 --overlap 7");
+}
+
+#[cfg(unix)]
+#[test]
+fn whoever_renews_everybody_at_a_terminal_is_asked_whether_that_is_meant() {
+    if !has("python3") {
+        return;
+    }
+    let w = World::new();
+    w.issue("alice");
+    let all = ["renew", "--all", "--until", "2032-12-31"];
+    let before = snapshot(w.above.path());
+    for answer in ["n", "", "what?"] {
+        let (code, said) = type_in(w.above.path(), &[answer], &all);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(
+            said.contains("everybody's certificates would end now"),
+            "{said}"
+        );
+        assert_eq!(snapshot(w.above.path()), before, "{answer}");
+    }
+    let (code, said) = type_in(w.above.path(), &["y"], &all);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("alice  ca/people/alice.pem"), "{said}");
 }
 
 #[test]
