@@ -103,6 +103,7 @@ impl Args {
             sentence: error.to_string(),
             hint: error.hint().map(str::to_owned),
             may_pass: false,
+            may_be_ours: false,
         })?;
         let has_window = self.has_window();
         let target = target(self.server.as_deref(), &bundle, &self.cert)?;
@@ -161,6 +162,7 @@ fn target(server: Option<&str>, bundle: &Bundle, cert: &Path) -> Result<Target, 
         sentence,
         hint: Some(hint.to_owned()),
         may_pass: false,
+        may_be_ours: false,
     };
     if let Some(server) = server {
         return Target::parse(server).map_err(|error: TargetError| {

@@ -57,6 +57,8 @@ pub struct Failure {
     pub hint: Option<String>,
     /// Whether it may be over when it is tried again later.
     pub may_pass: bool,
+    /// Whether what is in the way may be our own last session, whose connection was lost.
+    pub may_be_ours: bool,
 }
 
 impl fmt::Display for Failure {
@@ -158,7 +160,9 @@ impl Cause {
             | Cause::Silent
             // A network that wants to be logged in to answers like this for a while.
             | Cause::Tls(rustls::Error::InvalidMessage(_)) => true,
-            Cause::Refused(refusal) => refusal.code == Code::TryLater,
+            Cause::Refused(refusal) => {
+                matches!(refusal.code, Code::TryLater | Code::TooManySessions)
+            }
             Cause::Bye { reason, .. } => matches!(
                 Reason::parse(reason),
                 Some(
@@ -177,12 +181,19 @@ impl Cause {
             | Cause::Tls(_) => false,
         }
     }
+
+    /// Whether what is in the way may be our own last session: a server that keeps the older of two
+    /// sessions does not know yet that its connection was lost.
+    pub(crate) fn may_be_ours(&self) -> bool {
+        matches!(self, Cause::Refused(refusal) if refusal.code == Code::AlreadyHere)
+    }
 }
 
 /// Explains a failure.
 pub fn explain(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
     Failure {
         may_pass: cause.may_pass(),
+        may_be_ours: cause.may_be_ours(),
         ..in_words(cause, scene, now)
     }
 }
@@ -256,6 +267,7 @@ fn failure(exit: Exit, sentence: impl Into<String>) -> Failure {
         sentence: sentence.into(),
         hint: None,
         may_pass: false,
+        may_be_ours: false,
     }
 }
 
@@ -702,6 +714,7 @@ mod tests {
             Cause::Lost(String::new()),
             Cause::Silent,
             refused(Code::TryLater),
+            refused(Code::TooManySessions),
             bye("shutting-down"),
             bye("silent"),
             bye("stalled"),
@@ -722,7 +735,6 @@ mod tests {
             alert(Alert::CertificateExpired),
             alert(Alert::UnknownCA),
             refused(Code::AlreadyHere),
-            refused(Code::TooManySessions),
             bye("replaced"),
             bye("revoked"),
             bye("expired"),
@@ -731,6 +743,8 @@ mod tests {
         ] {
             assert!(!cause.may_pass(), "{cause:?}");
         }
+        assert!(refused(Code::AlreadyHere).may_be_ours());
+        assert!(!refused(Code::TooManySessions).may_be_ours());
     }
 
     #[test]

@@ -20,6 +20,9 @@ pub const SILENCE_BEFORE_LOST: Duration = Duration::from_secs(75);
 /// From `/quit` to the server's `= bye`, and from a failed write to the alert that explains it.
 pub const FAREWELL_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// From the first signal to the end, whatever still waits: longer than a proper farewell takes.
+pub const LEAVE_TIMEOUT: Duration = Duration::from_secs(13);
+
 /// To send our close_notify once everything is said.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -28,6 +31,9 @@ pub const PAUSE_FIRST: Duration = Duration::from_millis(500);
 
 /// The longest pause of all.
 pub const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// After a lost connection, until any server knows of it: its own silence, and a pause of ours.
+pub const LOST_BEFORE_KNOWN: Duration = Duration::from_secs(75 + 30 + 10);
 
 /// How long a connection must have lasted before the pauses begin at the shortest again.
 pub const HEALTH_BEFORE_RESET: Duration = Duration::from_secs(60);

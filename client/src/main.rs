@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use client::limits::LEAVE_TIMEOUT;
 use client::{Args, Exit, plain, tell, ui};
 use tokio_util::sync::CancellationToken;
 
@@ -47,6 +48,11 @@ async fn hear_signals(leave: CancellationToken) {
             std::process::exit(INTERRUPTED);
         }
         leave.cancel();
+        // Whoever reads our output may have stopped, and a write to it waits for ever.
+        std::thread::spawn(|| {
+            std::thread::sleep(LEAVE_TIMEOUT);
+            std::process::exit(INTERRUPTED);
+        });
     }
 }
 

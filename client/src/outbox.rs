@@ -251,10 +251,20 @@ impl Outbox {
         }
     }
 
-    /// Forgets what belongs to another database; the lines of which nobody there knows.
+    /// Forgets what belongs to another database; the lines of which nobody there knows, and those
+    /// that were said to the people of the old one and never went out.
     pub(crate) fn begin_afresh(&mut self) -> VecDeque<(Nonce, Line)> {
         self.forget_entries();
-        std::mem::take(&mut self.unacknowledged)
+        let mut lines = std::mem::take(&mut self.unacknowledged);
+        while let Ok(order) = self.orders.try_recv() {
+            match order {
+                Order::Say(nonce, line) => lines.push_back((nonce, line)),
+                // It was a question about the old one.
+                Order::Command(_) => {}
+                Order::Quit => self.leave.cancel(),
+            }
+        }
+        lines
     }
 
     /// What was asked for at the start was asked of the old record.
@@ -307,6 +317,24 @@ mod tests {
         assert!(matches!(outbox.orders.recv().await, Some(Order::Say(nonce, _)) if nonce == first));
         let (other, _, _) = open(Since::Head, false).expect("random numbers");
         assert_ne!(other.run, first.run);
+    }
+
+    #[tokio::test]
+    async fn what_was_said_to_another_room_and_never_went_out_is_set_aside_too() {
+        let (mut handle, mut outbox, _heard) = open(Since::Head, false).expect("random numbers");
+        let hello = Line::parse(b"hello").expect("a line");
+        let first = handle.say(hello.clone()).await.expect("a link");
+        match outbox.orders.recv().await {
+            Some(Order::Say(nonce, line)) => outbox.keep(nonce, line),
+            other => panic!("{other:?}"),
+        }
+        let second = handle.say(hello.clone()).await.expect("a link");
+        handle.command(hello).await.expect("a link");
+        let set_aside = outbox.begin_afresh();
+        let nonces: Vec<Nonce> = set_aside.into_iter().map(|(nonce, _)| nonce).collect();
+        assert_eq!(nonces, [first, second]);
+        assert!(outbox.orders.try_recv().is_err());
+        assert!(!outbox.is_leaving());
     }
 
     #[tokio::test]

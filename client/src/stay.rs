@@ -7,13 +7,15 @@ use std::time::Duration;
 use pki::Bundle;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::client::TlsStream;
 
 use crate::clock::Clock;
 use crate::connect::{Connected, connect};
 use crate::failure::{Exit, Failure};
-use crate::limits::{HEALTH_BEFORE_RESET, PAUSE_FIRST, PAUSE_MAX};
+use crate::limits::{
+    CONNECT_TIMEOUT, HEALTH_BEFORE_RESET, LOST_BEFORE_KNOWN, PAUSE_FIRST, PAUSE_MAX,
+};
 use crate::link::End;
 use crate::outbox::{Event, Outbox};
 use crate::target::Target;
@@ -123,7 +125,8 @@ impl<D: Dial> Stay<D> {
         let leave = self.outbox.leave.clone();
         let mut is_tried = false;
         loop {
-            if !failure.may_pass {
+            let is_in_our_own_way = failure.may_be_ours && lost_at.elapsed() < LOST_BEFORE_KNOWN;
+            if !failure.may_pass && !is_in_our_own_way {
                 return Err(End::Failed(failure));
             }
             // Who wants to leave needs no connection for it.
@@ -141,12 +144,23 @@ impl<D: Dial> Stay<D> {
             }
             let pause = self.pauses.next();
             let pause = left.map_or(pause, |left| pause.min(left));
-            let why = failure.sentence;
+            let why_lost = failure.sentence.clone();
+            let why = std::mem::take(&mut failure.sentence);
             self.tell(Event::Lost { why, pause }).await?;
+            // However long a server may take to answer, it is not waited for beyond what was said,
+            // but for the last try, which has the time that any other has to reach somebody.
+            let patience = left.map(|left| left.max(pause + CONNECT_TIMEOUT));
             let tried = tokio::select! {
                 biased;
                 () = leave.cancelled() => return Err(End::Goodbye),
-                tried = after(pause, self.dial.dial()) => tried,
+                tried = within(patience, after(pause, self.dial.dial())) => match tried {
+                    Some(tried) => tried,
+                    None => {
+                        failure.sentence = why_lost;
+                        failure.exit = Exit::Network;
+                        return Err(End::Failed(failure));
+                    }
+                },
             };
             is_tried = true;
             match tried {
@@ -187,6 +201,14 @@ impl<D: Dial> Stay<D> {
             () = self.outbox.leave.cancelled() => Err(End::Goodbye),
             told = self.outbox.events.send(event) => told.map_err(|_| End::Goodbye),
         }
+    }
+}
+
+/// Waits for so long, or for as long as it takes.
+async fn within<T>(patience: Option<Duration>, event: impl Future<Output = T>) -> Option<T> {
+    match patience {
+        Some(patience) => timeout(patience, event).await.ok(),
+        None => Some(event.await),
     }
 }
 
@@ -266,15 +288,15 @@ mod tests {
     use crate::failure::Scene;
     use crate::outbox::{Handle, Since, open};
 
-    /// What each try to connect meets; after that, nobody is there.
-    struct Script(VecDeque<Result<DuplexStream, Failure>>);
+    /// What each try to connect meets; after that, always the same.
+    struct Script(VecDeque<Result<DuplexStream, Failure>>, fn() -> Failure);
 
     impl Dial for Script {
         type Stream = DuplexStream;
 
         async fn dial(&mut self) -> Result<Connected<DuplexStream>, Failure> {
             let met = self.0.pop_front();
-            met.unwrap_or_else(|| Err(failure(true))).map(connected)
+            met.unwrap_or_else(|| Err((self.1)())).map(connected)
         }
     }
 
@@ -288,6 +310,7 @@ mod tests {
             sentence: "nobody is there".to_owned(),
             hint: None,
             may_pass,
+            may_be_ours: false,
         }
     }
 
@@ -325,6 +348,15 @@ mod tests {
     impl World {
         /// The first connection stands; the tries after it meet these.
         fn start(tries: &[Result<(), bool>], give_up_after: Option<Duration>) -> Self {
+            Self::start_meeting(tries, give_up_after, || failure(true))
+        }
+
+        /// The same, and every try after them meets this.
+        fn start_meeting(
+            tries: &[Result<(), bool>],
+            give_up_after: Option<Duration>,
+            then: fn() -> Failure,
+        ) -> Self {
             let (handle, outbox, events) = open(Since::Head, false).expect("random numbers");
             let (first, server) = duplex(1024);
             let mut servers = VecDeque::from([server]);
@@ -335,7 +367,7 @@ mod tests {
                     client
                 })
             });
-            let script = Script(script.collect());
+            let script = Script(script.collect(), then);
             let stay = Stay::new(script, outbox, give_up_after).run(connected(first));
             Self {
                 handle,
@@ -441,6 +473,24 @@ mod tests {
         assert!(begin.elapsed().as_millis().abs_diff(wait.as_millis()) < 100);
         let left = world.stay.await.expect("it ends");
         assert_eq!(left.end, End::Failed(failure(true)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn our_own_lost_session_is_outwaited_and_somebody_elses_is_not() {
+        let begin = Instant::now();
+        let mut world = World::start_meeting(&[], None, || Failure {
+            may_be_ours: true,
+            ..failure(false)
+        });
+        world.lose();
+        while world.pause().await.is_some() {}
+        let left = world.stay.await.expect("it ends");
+        assert!(matches!(left.end, End::Failed(_)));
+        let waited = begin.elapsed();
+        assert!(
+            waited >= LOST_BEFORE_KNOWN && waited < LOST_BEFORE_KNOWN + PAUSE_MAX * 2,
+            "{waited:?}"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -15,7 +15,7 @@ use wire::{ClientId, Reason, Role, Timestamp};
 use crate::batch::Batch;
 use crate::config::Limits;
 use crate::disk::Disk;
-use crate::fault::DatabaseError;
+use crate::fault::{DatabaseError, Fault};
 use crate::journal::Journal;
 use crate::pages::Readers;
 use crate::presence::Left;
@@ -43,6 +43,8 @@ pub(crate) struct Database {
     /// What a reader was told when it found damage.
     damage: Arc<OnceLock<String>>,
     disk: Disk,
+    /// The newest entry, as `meta` has it since the last commit.
+    head: String,
 }
 
 impl Database {
@@ -64,6 +66,11 @@ impl Database {
         })?;
         let lock = lock(path)?;
         check_writable(path)?;
+        if names_of(path).is_some_and(|names| names > 1) {
+            return Err(DatabaseError::Linked {
+                path: path.to_owned(),
+            });
+        }
         let sqlite = |source| DatabaseError::Sqlite {
             path: path.to_owned(),
             source,
@@ -95,6 +102,7 @@ impl Database {
             files: [None, None],
             damage: Arc::default(),
             disk: Disk::new(path.to_owned()),
+            head: String::new(),
         };
         let found = database.find().await?;
         database.files = database.file_numbers();
@@ -117,6 +125,7 @@ impl Database {
             .rows_affected();
         let row = sqlx::query(FIND).fetch_one(&mut self.connection).await;
         let row = row.map_err(|source| self.error(source))?;
+        self.head = row.get::<i64, _>("head").to_string();
         let (head, last): (i64, i64) = (row.get("head"), row.get("last"));
         let last_at = Timestamp::parse(row.get("last_at"));
         let crl_number = CrlNumber::parse(row.get("crl_number"));
@@ -166,22 +175,31 @@ impl Record for Database {
         head: u64,
         alive_at: Timestamp,
     ) -> Result<(), DatabaseError> {
+        let head = head.to_string();
         let query = sqlx::query(COMMIT)
             .bind(batch.joins_json())
             .bind(batch.entries_json())
             .bind(batch.senders_json())
             .bind(batch.ends_json())
             .bind(batch.leaves_json())
-            .bind(head.to_string())
+            .bind(&self.head)
+            .bind(&head)
             .bind(alive_at.to_string())
             .bind(batch.crl_number.as_ref().map(ToString::to_string));
         let Err(source) = query.execute(&mut self.connection).await else {
+            self.head = head;
             return Ok(());
         };
         // Whatever the error was, the next attempt must not find itself inside this one. There is
         // nothing to roll back when `begin` itself failed, which SQLite reports as an error.
         let _nothing_to_roll_back = self.connection.execute("rollback").await;
-        Err(self.error(source))
+        let failure = self.error(source);
+        if failure.is_missing_value() {
+            return Err(DatabaseError::Replaced {
+                path: self.path.clone(),
+            });
+        }
+        Err(failure)
     }
 
     async fn stored(&mut self, sender: &Sender) -> Result<Vec<Stored>, DatabaseError> {
@@ -232,11 +250,16 @@ impl Record for Database {
             .connection
             .execute("pragma wal_checkpoint(passive)")
             .await;
+        let checkpoint = checkpoint.map_err(|source| self.error(source));
+        match checkpoint {
+            // All of it is safe in the log, and the next start finds it there.
+            Err(failure) if failure.fault() != Fault::Fatal => {
+                warn!(error = %failure, "the log could not be moved into the database");
+            }
+            Err(failure) => return Err(failure),
+            Ok(_) => {}
+        }
         let path = self.path;
-        checkpoint.map_err(|source| DatabaseError::Sqlite {
-            path: path.clone(),
-            source,
-        })?;
         self.connection
             .close()
             .await
@@ -307,6 +330,18 @@ fn check_writable(path: &Path) -> Result<(), DatabaseError> {
             source,
         }),
     }
+}
+
+/// How many names a file has; `None` where the system does not say.
+#[cfg(unix)]
+fn names_of(path: &Path) -> Option<u64> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some(std::os::unix::fs::MetadataExt::nlink(&metadata))
+}
+
+#[cfg(not(unix))]
+fn names_of(_path: &Path) -> Option<u64> {
+    None
 }
 
 /// What tells a file from another one of the same name; `None` where the system does not say.
@@ -405,7 +440,8 @@ async fn look_for_damage(
 }
 
 /// One text and one hop to SQLite's thread for everything: a statement of its own for each row
-/// costs ten times as much.
+/// costs ten times as much. A head that is not the one that we left is set to nothing, which its
+/// table refuses: somebody has written another record into the file.
 const COMMIT: &str = "
     begin immediate;
     insert into joins (session, id, role, ip, port, local_ip, prefix, interface, interface_index,
@@ -429,7 +465,7 @@ const COMMIT: &str = "
     where joins.id = gone.value ->> 0
         and joins.session <= gone.value ->> 2
         and joins.leave_seq is null;
-    update meta set value = ? where key = 'head';
+    update meta set value = case value when ? then ? end where key = 'head';
     update meta set value = ? where key = 'alive_at';
     update meta set value = coalesce(?, value) where key = 'crl_number';
     commit";
@@ -654,6 +690,57 @@ mod tests {
                 name.display()
             );
         }
+    }
+
+    #[tokio::test]
+    async fn another_record_in_the_same_file_is_not_gone_on_with() {
+        let folder = folder();
+        let (mut database, _, _) = open(&folder).await;
+        let batch = Batch {
+            entries: entries(),
+            ..Batch::default()
+        };
+        database
+            .commit(&batch, 7, Timestamp::EPOCH)
+            .await
+            .expect("a commit");
+        // As after `.restore`: older entries, and a head that goes with them.
+        let mut other = SqliteConnectOptions::new()
+            .filename(folder.path().join("chat.db"))
+            .connect()
+            .await
+            .expect("a second connection");
+        other
+            .execute(
+                "delete from history where seq > 5; update meta set value = '5' where key = 'head'",
+            )
+            .await
+            .expect("an older record");
+        let batch = Batch {
+            entries: vec![entry(8, Kind::Enter)],
+            ..Batch::default()
+        };
+        let failure = database
+            .commit(&batch, 8, Timestamp::EPOCH)
+            .await
+            .expect_err("not the record that was left");
+        assert!(
+            matches!(failure, DatabaseError::Replaced { .. }),
+            "{failure}"
+        );
+        assert_eq!(failure.fault(), Fault::Fatal);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_file_with_two_names_is_refused() {
+        let folder = folder();
+        let (database, _, _) = open(&folder).await;
+        database.close().await.expect("a good end");
+        let path = folder.path().join("chat.db");
+        std::fs::hard_link(&path, folder.path().join("other.db")).expect("a second name");
+        let refused = Database::open(&path, &Limits::default()).await;
+        assert!(matches!(refused, Err(DatabaseError::Linked { .. })));
     }
 
     #[cfg(unix)]

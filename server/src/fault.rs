@@ -49,6 +49,12 @@ pub enum DatabaseError {
         /// What it must be.
         wanted: &'static str,
     },
+    /// The file has more names than one, by which a second server could open it.
+    #[error("{} has another name in this file system: two servers could write to it, each with a log of its own", path.display())]
+    Linked {
+        /// The database.
+        path: PathBuf,
+    },
     /// The file was deleted, moved or replaced while it was open.
     #[error("{} was deleted, moved or replaced while the server was using it", path.display())]
     Replaced {
@@ -99,8 +105,12 @@ impl DatabaseError {
         const SQLITE_BUSY: i32 = 5;
         const SQLITE_LOCKED: i32 = 6;
         const SQLITE_FULL: i32 = 13;
+        // The index of the log cannot grow on a full disk, which SQLite calls an I/O error. Nothing
+        // was written then.
+        const SQLITE_IOERR_SHMSIZE: i32 = 4874;
         match self.code() {
             _ if matches!(self, DatabaseError::Full { .. }) => Fault::Passing(DISK_FULL),
+            _ if self.extended_code() == Some(SQLITE_IOERR_SHMSIZE) => Fault::Passing(DISK_FULL),
             Some(SQLITE_BUSY | SQLITE_LOCKED) => Fault::Passing("the database is locked"),
             Some(SQLITE_FULL) => Fault::Passing(DISK_FULL),
             _ => Fault::Fatal,
@@ -113,6 +123,7 @@ impl DatabaseError {
         const SQLITE_CORRUPT: i32 = 11;
         const SQLITE_NOTADB: i32 = 26;
         match self {
+            _ if self.fault() != Fault::Fatal => false,
             DatabaseError::Damaged { .. } | DatabaseError::Unreadable { .. } => true,
             _ => matches!(
                 self.code(),
@@ -137,8 +148,19 @@ impl DatabaseError {
         self.code() == Some(SQLITE_INTERRUPT)
     }
 
+    /// Whether a value was missing that a statement needs. The one of a commit does that on purpose
+    /// where the record does not end as it was left.
+    pub(crate) fn is_missing_value(&self) -> bool {
+        const SQLITE_CONSTRAINT_NOTNULL: i32 = 1299;
+        self.extended_code() == Some(SQLITE_CONSTRAINT_NOTNULL)
+    }
+
     /// What SQLite said, without the details: extended codes have the primary one in their low byte.
     fn code(&self) -> Option<i32> {
+        self.extended_code().map(|code| code & 0xff)
+    }
+
+    fn extended_code(&self) -> Option<i32> {
         let source = match self {
             DatabaseError::Sqlite { source, .. } => source,
             DatabaseError::Migrate {
@@ -150,7 +172,6 @@ impl DatabaseError {
         let sqlx::Error::Database(error) = source else {
             return None;
         };
-        let code = error.code()?.parse::<i32>().ok()?;
-        Some(code & 0xff)
+        error.code()?.parse().ok()
     }
 }

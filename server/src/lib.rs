@@ -111,6 +111,12 @@ impl Failure {
             Failure::List(ListError::Older { .. }) => Some(
                 "was an old copy of the CA's folder restored? Revoking, or any run of ca-tool that signs the list again, makes a newer one",
             ),
+            Failure::Database(DatabaseError::Linked { .. }) => Some(
+                "remove the other name, or make a copy of its own with: sqlite3 OLD 'vacuum into NEW'",
+            ),
+            Failure::Database(error) if matches!(error.fault(), fault::Fault::Passing(_)) => Some(
+                "nothing is damaged: make room on the disk, or end what holds the database, and start again",
+            ),
             Failure::Database(error) if error.is_about_rights() => Some(
                 "the server writes to the database and makes files beside it: it needs to be allowed to do both",
             ),

@@ -1,6 +1,6 @@
 //! The room's program: parse, run, exit code.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -125,8 +125,14 @@ fn stop_signal(_reload: watch::Sender<()>) -> Result<impl Future<Output = ()>> {
     })
 }
 
+fn say(words: &str) {
+    // When standard error itself cannot be written to, there is nowhere left to say so; the exit
+    // code still tells.
+    let _nowhere = writeln!(io::stderr(), "server: {words}");
+}
+
 fn fail(failure: &anyhow::Error) -> ExitCode {
-    eprintln!("server: error: {}", describe(failure));
+    say(&format!("error: {}", describe(failure)));
     let server_failure = failure.downcast_ref::<Failure>();
     let hint = failure
         .downcast_ref::<Hinted>()
@@ -138,7 +144,7 @@ fn fail(failure: &anyhow::Error) -> ExitCode {
                 .and_then(QueryError::hint)
         });
     if let Some(hint) = hint {
-        eprintln!("server: hint: {hint}");
+        say(&format!("hint: {hint}"));
     }
     ExitCode::from(server_failure.map_or(1, Failure::exit_code))
 }

@@ -84,6 +84,12 @@ impl Senders {
                 nonce,
                 "this RUN-N was used for another text; the first one stands",
             ),
+            // Its place was taken by a line 64 numbers later, or by one later still.
+            Some(stored) if stored.n > nonce.n => refuse(
+                Code::PassedOver,
+                nonce,
+                "64 numbers of this run have passed since; whether it was stored is in the record alone",
+            ),
             _ if nonce.n <= recent.last_n => refuse(
                 Code::PassedOver,
                 nonce,

@@ -476,12 +476,17 @@ impl App {
             "this is another history than the one that was followed before; starting afresh from its newest entry",
         );
         // They were the first to go out, so they are the first here.
-        for pending in self.pending.drain(..set_aside.min(self.pending.len())) {
-            self.timeline.note(&format!(
-                "not acknowledged before, and not sent again into another history: {}",
-                pending.text
-            ));
+        for (at, pending) in self.pending.drain(..).enumerate() {
+            let why = if at < set_aside {
+                "not acknowledged before, and not sent again"
+            } else {
+                "not sent"
+            };
+            self.timeline
+                .note(&format!("{why} into another history: {}", pending.text));
         }
+        // What never went out was said to the people of the old one too.
+        self.out.retain(|out| matches!(out, Out::Quit));
         self.wants_who = true;
     }
 

@@ -725,6 +725,7 @@ fn an_end_for_good_is_told_and_the_window_stays_until_one_leaves() {
         sentence: "another session of yours took this one's place".to_owned(),
         hint: Some("two terminals need --same-id allow".to_owned()),
         may_pass: false,
+        may_be_ours: false,
     })));
     assert_eq!(w.effects, []);
     let screen = w.screen().join("\n");

@@ -250,7 +250,7 @@ async fn what_will_not_change_is_not_tried_again() {
     }
     for (refusal, is_tried) in [
         ("! already-here - here", false),
-        ("! too-many-sessions - later", false),
+        ("! too-many-sessions - later", true),
         ("! try-later - disk full", true),
     ] {
         let room = Room::open().await;
