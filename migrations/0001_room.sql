@@ -57,7 +57,7 @@ create table history (
 create table senders (
     id text not null, -- whose lines
     run text not null, -- which start of the client
-    slot integer not null, -- n modulo 64
+    slot integer not null, -- 0 to 63, taken in turn, so that only the last 64 lines of a run are kept
     n integer not null, -- the number of the line within the run
     seq integer not null, -- the entry that holds it
     hash integer not null, -- the first 8 bytes of the SHA-256 of its text

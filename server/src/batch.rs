@@ -7,7 +7,7 @@ use serde_json::json;
 use wire::{ClientId, Entry, Kind, Reason, Timestamp};
 
 use crate::network::LocalEnd;
-use crate::senders::{Sender, Stored, slot};
+use crate::senders::{Sender, Stored};
 
 /// Everything that is committed at once.
 #[derive(Debug, Clone, Default)]
@@ -116,13 +116,10 @@ impl Batch {
     }
 
     pub(crate) fn senders_json(&self) -> String {
-        rows(
-            self.senders
-                .iter()
-                .map(|((id, run), Stored { n, seq, hash })| {
-                    json!([id.as_str(), run.as_str(), slot(*n), n, seq, hash])
-                }),
-        )
+        rows(self.senders.iter().map(|((id, run), line)| {
+            let Stored { n, seq, hash, slot } = line;
+            json!([id.as_str(), run.as_str(), slot, n, seq, hash])
+        }))
     }
 
     pub(crate) fn ends_json(&self) -> String {

@@ -214,6 +214,7 @@ impl Record for Database {
             n: row.get::<i64, _>("n").unsigned_abs(),
             seq: row.get::<i64, _>("seq").unsigned_abs(),
             hash: row.get("hash"),
+            slot: usize::try_from(row.get::<i64, _>("slot")).unwrap_or(0),
         };
         Ok(rows.iter().map(stored).collect())
     }
@@ -471,7 +472,7 @@ const COMMIT: &str = "
     commit";
 
 /// What is known of a run.
-const STORED: &str = "select n, seq, hash from senders where id = ? and run = ?";
+const STORED: &str = "select slot, n, seq, hash from senders where id = ? and run = ?";
 
 /// A session that was open when the server died ended when the server was last known to run.
 const CLOSE_CRASHED: &str = "

@@ -25,7 +25,6 @@ use crate::presence::{Left, Rules};
 use crate::record::{Answer, Batch, Found, LastSession, Pages, Record, Sender, Stored};
 use crate::recorder::{Recorder, RecorderError};
 use crate::refusals::Refusals;
-use crate::senders::slot;
 use crate::transcript::Transcript;
 
 /// What stands for the disk: it outlives every server that has it open.
@@ -284,7 +283,7 @@ impl Disk {
         }
         for (sender, stored) in &batch.senders {
             let run = self.senders.entry(key(sender)).or_default();
-            run.insert(slot(stored.n), *stored);
+            run.insert(stored.slot, *stored);
         }
         for (session, at, reason) in &batch.ends {
             if let Some(join) = self.joins.get_mut(session) {
@@ -433,9 +432,15 @@ mod tests {
                 session: 1,
                 nonce,
             });
-            batch
-                .senders
-                .push(((alice.clone(), run.clone()), Stored { n, seq, hash }));
+            batch.senders.push((
+                (alice.clone(), run.clone()),
+                Stored {
+                    n,
+                    seq,
+                    hash,
+                    slot: usize::try_from(n % 64).expect("a small number"),
+                },
+            ));
         }
         batch
     }

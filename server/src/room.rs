@@ -251,6 +251,7 @@ impl Room {
                         n: nonce.n,
                         seq,
                         hash,
+                        slot: self.senders.next_slot(&id, &nonce.run),
                     };
                     self.senders.store(&id, &nonce.run, stored);
                     work.rows.senders.push(((id, nonce.run.clone()), stored));

@@ -17,7 +17,7 @@ pub type Sender = (ClientId, Run);
 /// The runs that were heard from lately.
 #[derive(Debug, Default)]
 pub(crate) struct Senders {
-    runs: HashMap<Sender, Box<Recent>>,
+    runs: HashMap<Sender, Recent>,
     /// Oldest first.
     order: VecDeque<Sender>,
 }
@@ -31,6 +31,8 @@ pub struct Stored {
     pub(crate) seq: u64,
     /// By which a repetition of its text is recognised.
     pub(crate) hash: i64,
+    /// Which of the 64 rows of its run it has. They are taken in turn, not by N, which may jump.
+    pub(crate) slot: usize,
 }
 
 /// What to do with a line that has a RUN-N.
@@ -48,7 +50,8 @@ pub(crate) enum Judgement {
 struct Recent {
     /// The highest N that was heard, stored or not.
     last_n: u64,
-    slots: [Option<Stored>; SLOTS],
+    /// The last 64, by their N.
+    lines: VecDeque<Stored>,
 }
 
 impl Senders {
@@ -59,13 +62,12 @@ impl Senders {
 
     /// Takes what the database knows of a run.
     pub(crate) fn learn(&mut self, sender: Sender, stored: impl IntoIterator<Item = Stored>) {
-        let mut recent = Box::new(Recent {
-            last_n: 0,
-            slots: [None; SLOTS],
-        });
-        for line in stored {
-            recent.store(line);
-        }
+        let mut lines: Vec<Stored> = stored.into_iter().collect();
+        lines.sort_by_key(|line| line.n);
+        let recent = Recent {
+            last_n: lines.last().map_or(0, |last| last.n),
+            lines: lines.into(),
+        };
         self.order.push_back(sender.clone());
         self.runs.insert(sender, recent);
     }
@@ -75,20 +77,18 @@ impl Senders {
         let Some(recent) = self.runs.get(&(id.clone(), nonce.run.clone())) else {
             return Judgement::New;
         };
-        match recent.slots[slot(nonce.n)] {
-            Some(stored) if stored.n == nonce.n && stored.hash == hash => {
-                Judgement::Repeated(stored.seq)
-            }
-            Some(stored) if stored.n == nonce.n => refuse(
+        let at = recent.lines.binary_search_by_key(&nonce.n, |line| line.n);
+        match at.map(|at| recent.lines[at]) {
+            Ok(stored) if stored.hash == hash => Judgement::Repeated(stored.seq),
+            Ok(_) => refuse(
                 Code::Reused,
                 nonce,
                 "this RUN-N was used for another text; the first one stands",
             ),
-            // Its place was taken by a line 64 numbers later, or by one later still.
-            Some(stored) if stored.n > nonce.n => refuse(
+            Err(0) if recent.lines.len() == SLOTS => refuse(
                 Code::PassedOver,
                 nonce,
-                "64 numbers of this run have passed since; whether it was stored is in the record alone",
+                "64 later lines of this run are stored; whether this one is, only the record knows",
             ),
             _ if nonce.n <= recent.last_n => refuse(
                 Code::PassedOver,
@@ -97,6 +97,13 @@ impl Senders {
             ),
             _ => Judgement::New,
         }
+    }
+
+    /// Which row of its run the next line has.
+    pub(crate) fn next_slot(&self, id: &ClientId, run: &Run) -> usize {
+        let recent = self.runs.get(&(id.clone(), run.clone()));
+        let last = recent.and_then(|recent| recent.lines.back());
+        last.map_or(0, |last| (last.slot + 1) % SLOTS)
     }
 
     /// Notes that a line has its place now.
@@ -126,13 +133,11 @@ impl Senders {
 impl Recent {
     fn store(&mut self, line: Stored) {
         self.last_n = self.last_n.max(line.n);
-        self.slots[slot(line.n)] = Some(line);
+        self.lines.push_back(line);
+        if self.lines.len() > SLOTS {
+            self.lines.pop_front();
+        }
     }
-}
-
-/// The place of a line among the last 64 of its run.
-pub(crate) fn slot(n: u64) -> usize {
-    (n % SLOTS as u64) as usize
 }
 
 /// By which a repeated text is recognised: the first 8 bytes of its SHA-256.
@@ -179,6 +184,7 @@ mod tests {
                         n,
                         seq: self.seq,
                         hash,
+                        slot: self.senders.next_slot(&self.id, &nonce.run),
                     };
                     self.senders.store(&self.id, &nonce.run, stored);
                     format!("new {}", self.seq)
@@ -206,7 +212,34 @@ mod tests {
         assert_eq!(story.say(3, "b"), "passed-over");
         assert_eq!(story.say(8, "c"), "new 2");
         assert_eq!(story.say(8 + 64, "d"), "new 3");
-        assert_eq!(story.say(8, "c"), "passed-over", "more than 64 lines ago");
+        assert_eq!(story.say(8, "c"), "repeated 2", "the line before");
+        assert_eq!(story.say(7, "a"), "repeated 1");
+        for n in 100..100 + 62 {
+            story.say(n, "e");
+        }
+        assert_eq!(story.say(7, "a"), "passed-over", "64 lines ago");
+        assert_eq!(story.say(8, "c"), "repeated 2");
+    }
+
+    #[test]
+    fn rows_are_taken_in_turn_however_n_jumps() {
+        let mut story = Story::new();
+        for n in 1..=64 {
+            story.say(n * 64, "a");
+        }
+        let run = Run::parse("k3v9q2a7").expect("a run");
+        let lines: Vec<Stored> = story
+            .senders
+            .runs
+            .values()
+            .flat_map(|recent| recent.lines.iter().copied())
+            .collect();
+        let slots: std::collections::BTreeSet<usize> = lines.iter().map(|l| l.slot).collect();
+        assert_eq!(slots.len(), SLOTS);
+        // A server that is started again goes on with the row of the oldest.
+        let mut senders = Senders::default();
+        senders.learn((story.id.clone(), run.clone()), lines.into_iter().rev());
+        assert_eq!(senders.next_slot(&story.id, &run), 0);
     }
 
     #[test]

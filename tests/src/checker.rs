@@ -36,6 +36,8 @@ pub struct Logged {
 pub enum Happened {
     /// It begins to read after this entry; `None` when it takes what comes.
     Began(Option<u64>),
+    /// It was told that this is another history, and begins at its newest entry.
+    Afresh,
     /// It is about to say a line for the first time.
     Invoked {
         /// The line's RUN-N.
@@ -169,6 +171,11 @@ pub enum Violation {
         seq: u64,
         /// Which place had been acknowledged before it was said.
         after: u64,
+    },
+    /// A client was told that its history is another one.
+    Afresh {
+        /// Whose client.
+        by: String,
     },
     /// The stored places are not 1, 2, 3, ...
     Hole {
@@ -358,7 +365,10 @@ fn check_lines(history: &[Logged], rows: &[Row], violations: &mut Vec<Violation>
                 line.has_two_answers |= line.acknowledged.is_some();
                 line.is_refused = true;
             }
-            Happened::Unknown { .. } | Happened::Began(_) | Happened::Received { .. } => {}
+            Happened::Unknown { .. }
+            | Happened::Began(_)
+            | Happened::Afresh
+            | Happened::Received { .. } => {}
         }
     }
     for row in rows {
@@ -430,6 +440,11 @@ fn check_received(history: &[Logged], rows: &[Row], violations: &mut Vec<Violati
         match event {
             Happened::Began(after) => {
                 last.insert(by, *after);
+            }
+            // The record is never another one under a crowd.
+            Happened::Afresh => {
+                last.insert(by, None);
+                violations.push(Violation::Afresh { by: by.clone() });
             }
             Happened::Received { seq, id, ip, hash } => {
                 let same = |row: &&Row| row.id == *id && row.ip == *ip && row.hash == *hash;
@@ -626,6 +641,13 @@ mod tests {
                     nonce: nonce(2),
                     seq: 1,
                     after: 2,
+                },
+            ),
+            (
+                vec![alice(Happened::Afresh)],
+                vec![],
+                Violation::Afresh {
+                    by: "alice".to_owned(),
                 },
             ),
             (

@@ -367,7 +367,7 @@ impl Listening {
             }
             // Where the transcript is another one, the test that brought it about judges.
             Event::OtherHistory { set_aside } => {
-                self.journal.note(Happened::Began(None));
+                self.journal.note(Happened::Afresh);
                 self.progress
                     .send_modify(|progress| progress.unanswered -= set_aside);
             }

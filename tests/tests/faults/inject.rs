@@ -59,6 +59,7 @@ async fn a_disk_that_fails_once_while_a_database_is_made_leaves_nothing_in_the_w
             assert_eq!(integrity(&db).await, "ok", "{fault:?} {n}");
             assert_eq!(rows(&db).await, [], "{fault:?} {n}");
             if !is_injected {
+                assert!(n > 1, "{fault:?}: there is no such call");
                 println!("{fault:?}: each of {} calls", n - 1);
                 break;
             }
@@ -104,6 +105,7 @@ async fn a_disk_that_fails_once_costs_no_line_and_refuses_none() {
             let said = String::from_utf8_lossy(&output.stderr);
             waited_out += u64::from(said.contains("the database can be written again"));
             if !is_injected {
+                assert!(n > 1, "{fault:?}: there is no such call");
                 println!("{fault:?}: each of {} calls", n - 1);
                 break;
             }

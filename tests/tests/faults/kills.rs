@@ -44,6 +44,8 @@ async fn told_to_stop_under_load_the_server_stores_what_it_acknowledged_and_ends
     let mut served = site.serve(&UNLIMITED);
     let plan = Plan {
         pace: Duration::ZERO,
+        // Whose connection breaks before an answer never hears it, and what is said here is counted.
+        rude: 0,
         ..Plan::default()
     };
     let mut crowd = Crowd::enter(&site, served.address, &plan).await;

@@ -216,7 +216,7 @@ impl Person {
                 self.unanswered.borrow_mut().remove(&nonce);
                 self.journal.note(Happened::Refused { nonce, code });
             }
-            Event::OtherHistory { .. } => self.journal.note(Happened::Began(None)),
+            Event::OtherHistory { .. } => self.journal.note(Happened::Afresh),
             Event::Back { .. } => self.back.set(self.back.get() + 1),
             _ => {}
         }
