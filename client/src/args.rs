@@ -1,6 +1,6 @@
 //! The command line as it is typed, and the configuration as it is true.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, BufRead, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,58 +11,69 @@ use crate::clock::Clock;
 use crate::failure::{Exit, Failure};
 use crate::form::Form;
 use crate::outbox::Since;
-use crate::target::{Target, TargetError};
+use crate::target::Target;
+use crate::terminal::{sanitise, tell};
 use crate::ui::{Bell, Theme};
 
-/// Enter a room with your certificate, say what stands on standard input, show what is said.
+/// Enter a room with your certificate, say what you type, show what is said.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXITS)]
+#[command(version, before_help = EXAMPLES, after_help = EXITS, help_template = HELP)]
 pub struct Args {
     /// Your certificate, as `ca-tool issue` made it
     #[arg(long, value_name = "FILE")]
     pub cert: PathBuf,
-    /// The server; without it, the one that the certificate's file names
+    /// The server; else the one that FILE names
     #[arg(long, value_name = "HOST[:PORT]")]
     pub server: Option<String>,
-    /// How much of what was said before is shown: none, the last N entries, or everything [default: 200 on a terminal, else head]
+    /// What was said before (window: 200, else: head)
     #[arg(long, value_name = "head|N|all", value_parser = parse_since)]
     pub since: Option<Since>,
-    /// Try for so long to come back when the connection is lost; 0 for not at all [default: for ever]
+    /// Try to come back so long; else for ever
     #[arg(long, value_name = "SECONDS")]
     pub give_up_after: Option<u64>,
-    /// Show times in UTC, not in your own zone
+    /// Times in UTC, not in your own zone
     #[arg(long)]
     pub utc: bool,
-    /// Show messages only, as `[ID@IP] text`, without times
+    /// Messages only, as `[ID@IP] text`, no times
     #[arg(long, group = "form")]
     pub bare: bool,
-    /// Show the server's lines as they come
+    /// The server's lines as they come
     #[arg(long, group = "form")]
     pub raw: bool,
-    /// Show one JSON object per line
+    /// One JSON object a line
     #[arg(long, group = "form")]
     pub json: bool,
-    /// Plain lines also on a terminal
+    /// Lines on a terminal too, and no window
     #[arg(long, action = ArgAction::SetTrue)]
     pub plain: bool,
-    /// The colours of the window [default: dark, or none where NO_COLOR is set]
-    #[arg(long, value_name = "THEME")]
+    /// dark, light, classic or none (as NO_COLOR)
+    #[arg(long, value_name = "THEME", hide_possible_values = true)]
     pub theme: Option<Theme>,
-    /// When the window's bell rings
-    #[arg(long, value_name = "WHEN", default_value = "mention")]
+    /// Ring at a mention, all lines, or off
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "mention",
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
     pub bell: Bell,
-    /// Show names without addresses in the window, as F9 does
+    /// `[ID]`, not `[ID@IP]`, in the window; also F9
     #[arg(long)]
     pub short: bool,
 }
 
+/// All of it fits a terminal of 80 columns and 24 rows, with a row left for the prompt.
+const HELP: &str = "{about}:\n{before-help}{usage-heading} {usage}\n{options}{after-help}";
+
+const EXAMPLES: &str = "\
+\x20 client --cert alice.pem                       a window, on a terminal
+  client --cert alice.pem --plain --since 20    lines, and the last 20 first
+  echo done | client --cert bot.pem             say a line and leave";
+
 const EXITS: &str = "\
-Exit codes:
-   0  done                             6  the server ended the session
-   1  a line was not sent, or other   60  the server wants a certificate
-   2  wrong usage                     61  not admitted
-   4  network                         62  the certificate is expired, revoked
-   5  the server is not trusted           or of another CA";
+Exit codes: 0 done, 1 other, 2 usage, 4 network, 5 server not trusted, 6 ended,
+            60 no certificate, 61 not admitted, 62 certificate not valid";
 
 /// What the program goes by.
 #[derive(Debug)]
@@ -107,6 +118,10 @@ impl Args {
         })?;
         let has_window = self.has_window();
         let target = target(self.server.as_deref(), &bundle, &self.cert)?;
+        let target = match target {
+            Some(target) => target,
+            None => ask_for_target(&self.cert)?,
+        };
         Ok(Config {
             target,
             since: self.since.unwrap_or(match has_window {
@@ -156,16 +171,10 @@ fn default_theme() -> Theme {
     }
 }
 
-fn target(server: Option<&str>, bundle: &Bundle, cert: &Path) -> Result<Target, Failure> {
-    let usage = |sentence: String, hint: &str| Failure {
-        exit: Exit::Usage,
-        sentence,
-        hint: Some(hint.to_owned()),
-        may_pass: false,
-        may_be_ours: false,
-    };
+/// The server that was named, if one was.
+fn target(server: Option<&str>, bundle: &Bundle, cert: &Path) -> Result<Option<Target>, Failure> {
     if let Some(server) = server {
-        return Target::parse(server).map_err(|error: TargetError| {
+        return Target::parse(server).map(Some).map_err(|error| {
             usage(
                 format!("--server {server}: {error}"),
                 "write HOST or HOST:PORT, and an IPv6 address as [::1]:27332",
@@ -173,17 +182,60 @@ fn target(server: Option<&str>, bundle: &Bundle, cert: &Path) -> Result<Target, 
         });
     }
     let Some(server) = bundle.note("server") else {
-        return Err(usage(
-            format!("no server is known: {} names none", cert.display()),
-            "say which one with --server HOST[:PORT]",
-        ));
+        return Ok(None);
     };
-    Target::parse(server).map_err(|error| {
+    Target::parse(server).map(Some).map_err(|error| {
         usage(
             format!("{} names no usable server: {error}", cert.display()),
             "say which one with --server HOST[:PORT]",
         )
     })
+}
+
+/// Asks the person, where there is one.
+fn ask_for_target(cert: &Path) -> Result<Target, Failure> {
+    let nobody_knows = || {
+        usage(
+            format!("no server is known: {} names none", cert.display()),
+            "say which one with --server HOST[:PORT]",
+        )
+    };
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Err(nobody_knows());
+    }
+    let target = ask(io::stdin().lock(), io::stderr()).ok_or_else(nobody_knows)?;
+    // Not remembered here: what a person's file says, whoever issued it decides.
+    tell(&format!(
+        "note: next time --server {target} says so, or `ca-tool issue --server {target}` when the file is made"
+    ));
+    Ok(target)
+}
+
+/// Asks until the answer names a server, or there is none.
+fn ask(mut answers: impl BufRead, mut questions: impl Write) -> Option<Target> {
+    loop {
+        write!(questions, "server: ").ok()?;
+        questions.flush().ok()?;
+        let mut answer = String::new();
+        if answers.read_line(&mut answer).ok()? == 0 {
+            writeln!(questions).ok()?;
+            return None;
+        }
+        match Target::parse(answer.trim()) {
+            Ok(target) => return Some(target),
+            Err(error) => writeln!(questions, "{}", sanitise(&error.to_string())).ok()?,
+        }
+    }
+}
+
+fn usage(sentence: String, hint: &str) -> Failure {
+    Failure {
+        exit: Exit::Usage,
+        sentence,
+        hint: Some(hint.to_owned()),
+        may_pass: false,
+        may_be_ours: false,
+    }
 }
 
 /// Whoever can read the key can speak under this name.
@@ -223,6 +275,44 @@ const COUNT_MAX: u64 = 1 << 53;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_help_fits_one_screen_with_three_examples_first() {
+        use clap::CommandFactory as _;
+        let help = Args::command().term_width(80).render_help().to_string();
+        let rows: Vec<&str> = help.lines().collect();
+        assert!(rows.len() <= 23, "{} rows:\n{help}", rows.len());
+        for row in &rows {
+            assert!(row.chars().count() <= 80, "{row}");
+        }
+        assert!(
+            rows[1..4].iter().all(|row| row.contains("client --cert ")),
+            "{help}"
+        );
+    }
+
+    #[test]
+    fn the_server_is_asked_for_until_it_is_named() {
+        let ask = |typed: &str| {
+            let mut said = Vec::new();
+            let target = super::ask(typed.as_bytes(), &mut said);
+            let said = String::from_utf8(said).expect("UTF-8");
+            (target.map(|target| target.to_string()), said)
+        };
+        let named = Some("chat.example:27332".to_owned());
+        assert_eq!(
+            ask("chat.example\n"),
+            (named.clone(), "server: ".to_owned())
+        );
+        assert_eq!(
+            ask("a b\n chat.example \n"),
+            (
+                named,
+                "server: \"a b\" is neither a host name nor an address\nserver: ".to_owned()
+            )
+        );
+        assert_eq!(ask(""), (None, "server: \n".to_owned()));
+    }
 
     #[test]
     fn a_start_is_head_all_or_a_number() {

@@ -14,6 +14,8 @@ mod chance;
 mod peer;
 mod programs;
 mod proxy;
+#[cfg(target_os = "linux")]
+mod rush;
 #[cfg(unix)]
 mod terminal;
 #[cfg(unix)]
@@ -24,6 +26,8 @@ pub use chance::{chance, number, rounds};
 pub use peer::{Peer, Said, said};
 pub use programs::{Running, Served, Site, program, rare_tool_or_skip, run, tool_or_skip};
 pub use proxy::{Cut, Manner, Proxy, Side};
+#[cfg(target_os = "linux")]
+pub use rush::{Rush, open_window};
 #[cfg(unix)]
 pub use terminal::{Oddities, Terminal};
 #[cfg(unix)]

@@ -1,7 +1,9 @@
 //! The full-screen client as people use it: in terminals, against a real server.
-#![cfg(unix)]
+#![cfg(target_os = "linux")]
 
-use tests::{Pane, Served, Site, Tmux, program, tool_or_skip};
+use std::time::Duration;
+
+use tests::{Pane, Rush, Served, Site, Tmux, program, tool_or_skip};
 
 /// The command that a person types, and what the window then begins with.
 fn enter(pane: &Pane<'_>, site: &Site, served: &Served, name: &str, more: &str) {
@@ -172,10 +174,19 @@ fn a_window_survives_every_size() {
     pane.until("the shell", |screen| screen.ends_with('$'));
 }
 
+/// The same for a minute, and measured: `cargo bench -p tests --bench window`.
+#[test]
+fn while_thousands_of_lines_a_second_arrive_what_is_typed_is_seen_and_frames_are_capped() {
+    let rush = Rush::of(5000, Duration::from_secs(2));
+    assert!(rush.keys.len() > 3, "{rush:?}");
+    assert!(rush.frames_per_second() <= 61.0, "{rush:?}");
+}
+
 /// Sends SIGTERM to the client in a pane, and to nothing else.
 fn terminate(pane: &Pane<'_>) {
     let shell = pane.knows("pane_pid");
-    let kill = format!("kill -TERM $(ps -o pid= --ppid {shell})");
+    // The shell's own, because the programs that list and end others are not on every system.
+    let kill = format!("kill -TERM $(cat /proc/{shell}/task/{shell}/children)");
     let sent = std::process::Command::new("sh")
         .args(["-c", &kill])
         .status();

@@ -152,7 +152,10 @@ pub(crate) enum Mode {
     Finding {
         text: String,
     },
-    Help,
+    /// The list of commands and keys, from so many rows on.
+    Help {
+        first: usize,
+    },
 }
 
 /// A line of one's own that is not in the timeline yet.
@@ -535,8 +538,8 @@ impl App {
             return self.leave();
         }
         match &mut self.mode {
-            Mode::Help => {
-                self.mode = Mode::Writing;
+            Mode::Help { .. } => {
+                self.turn_help(key.code);
                 Vec::new()
             }
             Mode::Asking(lines) => {
@@ -576,7 +579,7 @@ impl App {
                 };
                 self.timeline.selected = None;
             }
-            KeyCode::F(1) => self.mode = Mode::Help,
+            KeyCode::F(1) => self.mode = Mode::Help { first: 0 },
             KeyCode::F(8) => self.shows_here = !self.shows_here,
             KeyCode::F(9) => self.choices.is_short = !self.choices.is_short,
             KeyCode::PageUp => self.scroll_up(page),
@@ -625,7 +628,7 @@ impl App {
         self.timeline.look_at_newest();
         match Request::parse(text.as_bytes()) {
             Ok(Some(Request::Quit)) => return self.leave(),
-            Ok(Some(Request::Help)) => self.mode = Mode::Help,
+            Ok(Some(Request::Help)) => self.mode = Mode::Help { first: 0 },
             _ => self.send(text),
         }
         Vec::new()
@@ -726,8 +729,33 @@ impl App {
         Vec::new()
     }
 
+    /// Shows another part of the help, where it is longer than the screen; any other key closes it.
+    fn turn_help(&mut self, key: KeyCode) {
+        let (rows, page) = view::help_rows(self);
+        let last = rows.saturating_sub(page);
+        let Mode::Help { first } = &mut self.mode else {
+            return;
+        };
+        *first = match key {
+            KeyCode::Up => first.saturating_sub(1),
+            KeyCode::Down => (*first + 1).min(last),
+            KeyCode::PageUp => first.saturating_sub(page),
+            KeyCode::PageDown => (*first + page).min(last),
+            _ => {
+                self.mode = Mode::Writing;
+                return;
+            }
+        };
+    }
+
     fn point(&mut self, mouse: MouseEvent) {
         match mouse.kind {
+            MouseEventKind::ScrollUp if matches!(self.mode, Mode::Help { .. }) => {
+                self.turn_help(KeyCode::Up);
+            }
+            MouseEventKind::ScrollDown if matches!(self.mode, Mode::Help { .. }) => {
+                self.turn_help(KeyCode::Down);
+            }
             MouseEventKind::ScrollUp => self.scroll_up(WHEEL_ROWS),
             MouseEventKind::ScrollDown => self.scroll_down(WHEEL_ROWS),
             MouseEventKind::Down(_) => {

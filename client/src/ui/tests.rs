@@ -256,6 +256,45 @@ fn who_spoke_stands_left_and_what_one_says_oneself_on_the_right() {
     assert!(bob.fg != Some(Color::Reset) && bob.fg != zhang.fg);
 }
 
+/// Everything that the window shows at once, on the page that shows it.
+#[test]
+fn the_window_in_the_readme_is_the_one_that_is_drawn() {
+    let mut w = Window::open();
+    w.size(100, 14);
+    w.answers("= who 3 count=4");
+    for (id, role) in [
+        ("alice", "student"),
+        ("bob", "student"),
+        ("dr.okafor", "instructor"),
+        ("张三", "student"),
+    ] {
+        w.answers(&format!(
+            "= here {id} role={role} ip=192.0.2.9 since=2026-11-21T19:00:00.000Z sessions=1"
+        ));
+    }
+    w.entry("* dr.okafor@192.0.2.9 entered");
+    w.entry("* bob@192.0.2.9 entered");
+    w.entry("* 张三@192.0.2.9 entered");
+    w.says(
+        "dr.okafor",
+        "good evening! who has a certificate that OpenSSL believes?",
+    );
+    w.minute = 1;
+    w.says("alice", "mine verifies with -x509_strict");
+    w.says(
+        "张三",
+        "我的也可以 🎉 alice, how did you get the CRL's number to go up?",
+    );
+    w.types("ca-tool does it at each");
+    let readme = include_str!("../../../README.md");
+    let shown = readme
+        .split("```text\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
+    let drawn = w.screen().join("\n") + "\n";
+    assert!(shown == Some(drawn.as_str()), "put this there:\n{drawn}");
+}
+
 #[test]
 fn a_large_terminal_shows_everything_at_once() {
     let mut w = Window::open();
@@ -345,7 +384,10 @@ fn nothing_breaks_on_a_terminal_of_any_size() {
             w.wheel(MouseEventKind::Down(MouseButton::Left), 3, 0);
         }
     }
-    for mode in [Mode::Help, Mode::Asking(vec!["one".to_owned(); 20])] {
+    for mode in [
+        Mode::Help { first: 3 },
+        Mode::Asking(vec!["one".to_owned(); 20]),
+    ] {
         w.app.mode = mode;
         for columns in 1..90 {
             for rows in 1..12 {
@@ -469,10 +511,62 @@ fn what_may_not_be_said_is_not_sent_and_slashes_are_commands() {
         "{screen}"
     );
     w.enters("/help");
-    assert_eq!(w.app.mode, Mode::Help);
+    assert_eq!(w.app.mode, Mode::Help { first: 0 });
     assert!(w.screen().join("\n").contains("/whois ID"));
     w.types("x");
     assert_eq!(w.app.mode, Mode::Writing);
+}
+
+#[test]
+fn all_of_the_help_can_be_read_on_any_terminal() {
+    let mut w = Window::open();
+    let all = |w: &mut Window| {
+        w.key(KeyCode::F(1));
+        let mut seen = w.screen().join("\n");
+        let mut before = String::new();
+        while before != w.screen().join("\n") {
+            before = w.screen().join("\n");
+            w.key(KeyCode::Down);
+            seen += &w.screen().join("\n");
+        }
+        w.key(KeyCode::Enter);
+        assert_eq!(w.app.mode, Mode::Writing);
+        seen
+    };
+    for (columns, rows) in [(80, 24), (40, 12), (200, 50), (60, 5)] {
+        w.size(columns, rows);
+        let seen = all(&mut w);
+        for part in [
+            "/whois ID",
+            "who is here, or not",
+            "N [before SEQ]",
+            "C-c, C-d, /quit",
+        ] {
+            assert!(seen.contains(part), "{columns}x{rows}: {part}");
+        }
+        for (row, _) in seen.lines().filter_map(|row| row.rsplit_once('│')) {
+            assert!(!row.contains('…'), "{columns}x{rows}: {row}");
+        }
+    }
+    w.size(40, 12);
+    w.key(KeyCode::F(1));
+    w.key(KeyCode::PageDown);
+    w.key(KeyCode::PageUp);
+    w.shows(
+        "
+        ┃┌ help: PgDn goes on, Enter ends ──────┐
+        ┃│ /help                                │
+        ┃│   this list                          │
+        ┃│ /who                                 │
+        ┃│   who is here                        │
+        ┃│ /whois ID                            │
+        ┃│   what is known of one person        │
+        ┃│ /history [N [before SEQ]]            │
+        ┃│   what was said: everything, the     │
+        ┃│   last N entries, or the N before    │
+        ┃│   entry SEQ                          │
+        ┃└──────────────────────────────────────┘",
+    );
 }
 
 #[test]

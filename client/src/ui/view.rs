@@ -9,7 +9,7 @@ use wire::{COMMANDS, Role};
 
 use super::app::{App, Connection, Mode, days};
 use super::layout::{self, Row};
-use super::rows::{fit, width};
+use super::rows::{fit, width, wrap};
 use super::timeline::{Item, Look};
 
 /// The columns of the list of who is here, its border included.
@@ -79,7 +79,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, app: &App) {
     }
     draw_input(frame, app, places.input);
     match &app.mode {
-        Mode::Help => draw_help(frame, app),
+        Mode::Help { first } => draw_help(frame, app, *first),
         Mode::Asking(lines) => draw_question(frame, app, lines),
         Mode::Writing | Mode::Finding { .. } => {}
     }
@@ -312,27 +312,87 @@ const KEYS: [(&str, &str); 12] = [
     ("Home, End", "to the oldest loaded, to the newest"),
     ("M-Up, M-Down, click", "select a line: its full stamp"),
     ("C-f", "find"),
-    ("C-a C-e C-k C-u C-w C-y", "edit as in a shell"),
+    (
+        "C-a C-e C-k C-u C-w C-y",
+        "edit as in a shell; M-b, M-f go by words",
+    ),
     ("F8", "who is here, or not"),
     ("F9", "addresses in stamps, or not"),
     ("C-z", "stop for a while"),
     ("C-c, C-d, /quit", "leave"),
 ];
 
-fn draw_help(frame: &mut Frame<'_>, app: &App) {
-    let mut lines = Vec::new();
+/// The commands, from the table that the server and the documents use, and the keys.
+fn help() -> impl Iterator<Item = (String, &'static str)> {
     // What programs say is no use to a person here.
-    for command in COMMANDS
+    let commands = COMMANDS
         .iter()
         .filter(|command| !command.what.starts_with("for programs"))
-    {
-        let usage = format!("{} {}", command.name, command.arguments);
-        lines.push(format!("{:26} {}", usage.trim_end(), command.what));
+        .map(|command| {
+            let usage = format!("{} {}", command.name, command.arguments);
+            (usage.trim_end().to_owned(), command.what)
+        });
+    let slash = ("//text".to_owned(), "say a text that begins with a slash");
+    let nothing = (String::new(), "");
+    let keys = KEYS.map(|(key, what)| (key.to_owned(), what));
+    commands.chain([slash, nothing]).chain(keys)
+}
+
+/// The same as rows of at most so many columns: in two columns where there is room for them.
+fn help_lines(columns: usize) -> Vec<String> {
+    const FIRST_COLUMNS: usize = 27;
+    const BOTH_COLUMNS_MIN: usize = 60;
+    let mut lines = Vec::new();
+    for (key, what) in help() {
+        let (indent, mut first) = if columns < BOTH_COLUMNS_MIN {
+            lines.push(fit(&key, columns));
+            (2, String::new())
+        } else {
+            (FIRST_COLUMNS, key)
+        };
+        let room = columns.saturating_sub(indent);
+        for row in wrap(what, room, room) {
+            let row = row.trim_end();
+            if !row.is_empty() || !first.is_empty() || indent == FIRST_COLUMNS {
+                lines.push(format!("{first:indent$}{row}").trim_end().to_owned());
+            }
+            first.clear();
+        }
     }
-    lines.push("//text                     say a text that begins with a slash".to_owned());
-    lines.push(String::new());
-    lines.extend(KEYS.map(|(key, what)| format!("{key:26} {what}")));
-    draw_box(frame, app, " help: any key closes it ", &lines);
+    lines
+}
+
+/// The columns of text in the box.
+fn help_columns(app: &App) -> usize {
+    const COLUMNS_MAX: usize = 100;
+    usize::from(app.size.0).saturating_sub(4).min(COLUMNS_MAX)
+}
+
+/// How many rows the help has, and how many of them are seen at once.
+pub(crate) fn help_rows(app: &App) -> (usize, usize) {
+    let page = usize::from(app.size.1).saturating_sub(2).max(1);
+    (help_lines(help_columns(app)).len(), page)
+}
+
+fn draw_help(frame: &mut Frame<'_>, app: &App, first: usize) {
+    let (rows, page) = help_rows(app);
+    // The terminal may have grown since.
+    let first = first.min(rows.saturating_sub(page));
+    let all = help_lines(help_columns(app));
+    // The box is as wide as the widest of them, whichever are seen.
+    let widest = all.iter().map(|line| width(line)).max().unwrap_or(0);
+    let lines: Vec<String> = all
+        .into_iter()
+        .skip(first)
+        .take(page)
+        .map(|line| format!("{line:widest$}"))
+        .collect();
+    let title = if rows > page {
+        " help: PgDn goes on, Enter ends "
+    } else {
+        " help: any key closes it "
+    };
+    draw_box(frame, app, title, &lines);
 }
 
 fn draw_question(frame: &mut Frame<'_>, app: &App, lines: &[String]) {

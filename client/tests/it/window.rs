@@ -183,6 +183,29 @@ async fn whatever_a_server_sends_fills_cells_of_plain_lines_and_does_nothing_els
     }
 }
 
+#[tokio::test]
+async fn a_person_whose_file_names_no_server_is_asked_for_it() {
+    let room = Room::open().await;
+    let leaf = Leaf::person("alice");
+    let path = room.write(
+        "alice.pem",
+        &room.authority.bundle(&leaf, &room.authority, &[]),
+    );
+    let command = Command::new(env!("CARGO_BIN_EXE_client"))
+        .arg("--cert")
+        .arg(path)
+        .args(["--since", "head"]);
+    let mut terminal = Terminal::open(COLUMNS, ROWS, command);
+    terminal.shows("server: ");
+    terminal.types("not a server\n");
+    terminal.shows("\"not a server\" is neither a host name nor an address\nserver:");
+    terminal.types(format!("127.0.0.1:{}\n", room.port));
+    let mut session = room.accept().await;
+    session.send(GREETING).await;
+    terminal.shows(" connected · ");
+    assert_eq!(session.next().await, "/follow head");
+}
+
 /// A character with as many marks as are shown.
 fn calmed() -> String {
     format!("z{}", "\u{301}".repeat(8))
