@@ -694,6 +694,54 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_number_does_not_return_when_the_newest_entries_are_pruned() {
+        let folder = folder();
+        let (mut database, _, _) = open(&folder).await;
+        let batch = Batch {
+            entries: entries(),
+            ..Batch::default()
+        };
+        database
+            .commit(&batch, 7, Timestamp::EPOCH)
+            .await
+            .expect("a commit");
+        database
+            .connection
+            .execute("delete from history")
+            .await
+            .expect("pruned");
+        database.close().await.expect("a good end");
+        let (_, _, found) = open(&folder).await;
+        assert_eq!(found.head, 7);
+    }
+
+    #[tokio::test]
+    async fn a_database_that_would_not_keep_its_word_is_refused() {
+        let folder = folder();
+        let path = folder.path().join("chat.db");
+        for (options, wrong) in [
+            (
+                SqliteConnectOptions::new().journal_mode(SqliteJournalMode::Delete),
+                "journal_mode",
+            ),
+            (
+                SqliteConnectOptions::new()
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Normal),
+                "synchronous",
+            ),
+        ] {
+            let options = options.filename(&path).create_if_missing(true);
+            let mut connection = options.connect().await.expect("a connection");
+            let refused = check_pragmas(&mut connection, &path).await;
+            assert!(
+                matches!(&refused, Err(DatabaseError::Pragma { pragma, .. }) if *pragma == wrong),
+                "{refused:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
     async fn another_record_in_the_same_file_is_not_gone_on_with() {
         let folder = folder();
         let (mut database, _, _) = open(&folder).await;

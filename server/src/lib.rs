@@ -218,7 +218,8 @@ pub async fn run(
             unrecorded: Some(list.number().clone()),
             asks: asks.clone(),
         };
-        watchers.spawn(watch.run());
+        // A file that does not answer, as over a network, must not hold up the end.
+        watchers.spawn(stopping.clone().run_until_cancelled_owned(watch.run()));
     }
     let (tls_sender, tls) = watch::channel(ServerTls::new(&bundle, gate.clone()));
     let watch = BundleWatch {
@@ -227,7 +228,7 @@ pub async fn run(
         certificate: bundle.certificate(),
         tls: tls_sender,
     };
-    watchers.spawn(watch.run());
+    watchers.spawn(stopping.clone().run_until_cancelled_owned(watch.run()));
     if show {
         watchers.spawn(show::show(
             transcript.clone(),
