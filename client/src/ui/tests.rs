@@ -18,6 +18,12 @@ use crate::clock::Clock;
 use crate::failure::{Exit, Failure};
 use crate::outbox::Event;
 
+// Of the harness that all programs share, which depends on this one.
+#[cfg(unix)]
+#[path = "../../../tests/src/terminal.rs"]
+#[expect(dead_code, unreachable_pub, reason = "others need more of it")]
+mod terminal;
+
 /// 2026-11-21 19:00:00 UTC.
 const EVENING: i64 = 1_795_287_600_000;
 
@@ -329,6 +335,7 @@ fn a_large_terminal_shows_everything_at_once() {
 
 #[test]
 fn the_classic_theme_has_own_lines_green_and_those_of_others_red() {
+    assert_eq!(Theme::Classic.mention().fg, Some(Color::Red));
     let mut w = Window::with(|choices, _| choices.theme = Theme::Classic);
     w.says("bob", "hello there");
     w.says("alice", "hi bob");
@@ -887,6 +894,22 @@ fn more_than_three_pasted_lines_are_asked_about() {
 }
 
 #[test]
+fn a_box_has_its_edge_also_where_it_cuts_a_wide_character() {
+    let mut w = Window::open();
+    for text in ["张".repeat(30), format!("x{}", "张".repeat(30))] {
+        w.says("bob", &text);
+        w.says("bob", &text);
+    }
+    w.size(70, 9);
+    w.happens(Happened::Paste("1\n2\n3\n4".to_owned()));
+    let screen = w.screen();
+    let edges = screen
+        .iter()
+        .filter(|row| row.contains("│ ") && row.ends_with(|c| c != '┐'));
+    assert_eq!(edges.count(), 4, "{}", screen.join("\n"));
+}
+
+#[test]
 fn what_is_loaded_can_be_searched() {
     let mut w = Window::open();
     w.size(60, 8);
@@ -1009,4 +1032,41 @@ fn what_comes_from_others_moves_no_cursor() {
     for row in w.screen() {
         assert!(!row.chars().any(wire::is_forbidden), "{row:?}");
     }
+}
+
+/// The test is two programs: on a terminal it is the one that panics.
+#[cfg(unix)]
+#[test]
+fn a_panic_is_told_on_a_terminal_that_is_as_it_was() {
+    const PANICS: &str = "COUNTERSIGN_TEST_PANICS";
+    if std::env::var_os(PANICS).is_some() {
+        let mut screen = super::screen::Screen::open().expect("a terminal");
+        let w = Window::open();
+        screen.draw(&w.app).expect("drawn");
+        panic!("on purpose");
+    }
+    let test = std::env::current_exe().expect("a test knows its own program");
+    let name = "ui::tests::a_panic_is_told_on_a_terminal_that_is_as_it_was";
+    let command = pty_process::blocking::Command::new(test)
+        .args(["--exact", name, "--nocapture"])
+        .env(PANICS, "1");
+    let mut terminal = terminal::Terminal::open(80, 24, command);
+    assert!(!terminal.ends().success());
+    let written = String::from_utf8_lossy(terminal.written()).into_owned();
+    let taken = written
+        .find("\x1b[?1049h")
+        .expect("the terminal was taken over");
+    let told = written.find("on purpose").expect("the panic is told");
+    let given_back = written
+        .find("\x1b[?1049l")
+        .expect("the terminal was given back");
+    assert!(taken < given_back && given_back < told, "{written:?}");
+    let screen = terminal.screen();
+    assert!(!screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste());
+    assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+    let settings = terminal.settings();
+    assert!(
+        settings.contains(" icanon ") && settings.contains(" echo "),
+        "{settings}"
+    );
 }

@@ -77,7 +77,9 @@ impl Theme {
     pub(crate) fn mention(self) -> Style {
         match self {
             Theme::None => Style::new().add_modifier(Modifier::UNDERLINED),
-            _ => Style::new().add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
+            _ => self
+                .others()
+                .add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
         }
     }
 

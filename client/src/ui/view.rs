@@ -433,6 +433,16 @@ fn draw_box(frame: &mut Frame<'_>, app: &App, title: &str, lines: &[String]) {
         .collect();
     let title = fit(title, usize::from(box_columns).saturating_sub(2));
     frame.render_widget(Clear, area);
+    // Half of a wide character would take the place of the box's edge.
+    if let Some(beside) = area.x.checked_sub(1) {
+        let buffer = frame.buffer_mut();
+        for y in area.top()..area.bottom() {
+            let cell = &mut buffer[(beside, y)];
+            if width(cell.symbol()) > 1 {
+                cell.set_symbol(" ");
+            }
+        }
+    }
     frame.render_widget(
         Paragraph::new(text).block(Block::bordered().title(title)),
         area,
