@@ -90,7 +90,7 @@ fn the_terminal_is_as_it_was_however_the_window_ends() {
     let tmux = Tmux::new();
     let pane = tmux.pane("alice", 80, 24, site.folder());
     pane.enters("stty -a > before; clear; echo ready");
-    pane.shows("ready");
+    pane.until("a clear screen", |screen| screen == "ready\n$");
     let is_given_back = || {
         pane.until("the shell's screen", |screen| screen.starts_with("ready"));
         pane.until("a prompt", |screen| screen.ends_with('$'));
@@ -194,7 +194,7 @@ fn terminate(pane: &Pane<'_>) {
 }
 
 /// Whether a screen ends with these rows, above the input, where each is margined by a bar;
-/// `<date>`, `<now>` and what follows `<server>` may be anything of that size.
+/// `<date>`, times and what follows `<server>` may be anything of that size.
 fn is_like(screen: &str, expected: &str) -> bool {
     let expected: Vec<&str> = expected
         .trim_matches('\n')
@@ -212,11 +212,18 @@ fn is_like(screen: &str, expected: &str) -> bool {
         };
         let mut wanted = expected
             .replace("<date>    ", "2026-11-22")
-            .replace("<now>", "00:00");
+            .replace("<now>", "     ");
         if is_cut {
             wanted = wanted.trim_end().to_owned();
         }
         let is_digit = |c: char| c.is_ascii_digit();
+        // A minute may begin between any two lines.
+        let row = match row.get(..6) {
+            Some(time) if time.ends_with(' ') && time.contains(':') => {
+                format!("      {}", &row[6..])
+            }
+            _ => (*row).to_owned(),
+        };
         let row: String = row.chars().take(wanted.chars().count()).collect();
         wanted
             .chars()
