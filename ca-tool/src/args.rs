@@ -146,9 +146,11 @@ pub(crate) enum Command {
         #[arg(long, value_name = "HOST[:PORT]", value_parser = Reach::parse)]
         server: Option<Reach>,
     },
-    /// Make a bundle for another server
+    /// Make a bundle for another server, or a newer one for the same
     #[command(after_help = "Example:\n  \
-        ca-tool issue-server chat2.example.org 192.0.2.8")]
+        ca-tool issue-server chat2.example.org 192.0.2.8\n\n\
+        It makes ca/server-chat2.example.org.pem, valid for what is named here and nothing else. \
+        A server that runs takes it when it is renamed to the file of its --cert.")]
     IssueServer {
         /// Its names and addresses, the first names the file
         #[arg(required = true, value_name = "HOST", value_parser = Host::parse)]
@@ -205,7 +207,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
-    /// Revoke people's certificates; a running server lets them out within two seconds
+    /// Revoke people's certificates; a running server puts them out within two seconds
     #[command(after_help = "Examples:\n  \
         ca-tool revoke alice --reason keyCompromise --note \"laptop stolen\"\n  \
         ca-tool revoke bob --reason certificateHold      until `ca-tool unhold bob`\n  \

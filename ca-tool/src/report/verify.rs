@@ -180,7 +180,10 @@ fn hint(refusal: &Refusal, leaf: &CertificateDer<'_>) -> Option<String> {
         Refusal::Profile(_) if is_server => "it is a server's; `server --cert` takes it".to_owned(),
         Refusal::Expired { .. } => format!("`ca-tool issue {name}` makes a new one"),
         Refusal::Revoked { .. } => {
-            format!("`ca-tool issue {name}` makes a new one, if the person is still welcome")
+            format!(
+                "`ca-tool issue {name}` makes a new one, if the person is still welcome; \
+                 `ca-tool unhold {name}` if it is on hold"
+            )
         }
         Refusal::NotYetValid { .. } => "is the clock right?".to_owned(),
         Refusal::UnknownIssuer { .. } => "--dir says where the CA is that issued it".to_owned(),

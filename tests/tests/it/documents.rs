@@ -194,7 +194,7 @@ fn the_commands_in_the_readme_work_in_their_order() {
     }
     let mut commands = commands(README);
     commands.retain(|command| !BUILDS.contains(command));
-    assert_eq!(commands.len(), 22, "{commands:?}");
+    assert_eq!(commands.len(), 24, "{commands:?}");
     let folder = tempfile::tempdir().expect("a folder");
     type_in(&folder, &commands);
     let ask = |db: &str, sql: &str| {
