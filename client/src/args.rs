@@ -214,7 +214,7 @@ fn ask_for_target(cert: &Path) -> Result<Target, Failure> {
 /// Asks until the answer names a server, or there is none.
 fn ask(mut answers: impl BufRead, mut questions: impl Write) -> Option<Target> {
     loop {
-        write!(questions, "server: ").ok()?;
+        write!(questions, "which server, HOST or HOST:PORT? ").ok()?;
         questions.flush().ok()?;
         let mut answer = String::new();
         if answers.read_line(&mut answer).ok()? == 0 {
@@ -302,16 +302,23 @@ mod tests {
         let named = Some("chat.example:27332".to_owned());
         assert_eq!(
             ask("chat.example\n"),
-            (named.clone(), "server: ".to_owned())
+            (
+                named.clone(),
+                "which server, HOST or HOST:PORT? ".to_owned()
+            )
         );
         assert_eq!(
             ask("a b\n chat.example \n"),
             (
                 named,
-                "server: \"a b\" is neither a host name nor an address\nserver: ".to_owned()
+                "which server, HOST or HOST:PORT? \"a b\" is neither a host name nor an address\nwhich server, HOST or HOST:PORT? "
+                    .to_owned()
             )
         );
-        assert_eq!(ask(""), (None, "server: \n".to_owned()));
+        assert_eq!(
+            ask(""),
+            (None, "which server, HOST or HOST:PORT? \n".to_owned())
+        );
     }
 
     #[test]

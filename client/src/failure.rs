@@ -214,7 +214,7 @@ fn in_words(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
             Exit::Network,
             format!("cannot find {}: {error}", target.host()),
         )
-        .hint("check the spelling of --server and the network"),
+        .hint("check the network and the spelling; --server names another server than the file of the certificate does"),
         Cause::Unreachable(tried) => explain_unreachable(target, tried),
         Cause::Slow => failure(Exit::Network, format!("{target} does not greet in time"))
             .hint("is this a room's port, and is the server very busy?"),

@@ -831,7 +831,7 @@ fn an_end_for_good_is_told_and_the_window_stays_until_one_leaves() {
     assert_eq!(w.effects, []);
     let screen = w.screen().join("\n");
     assert!(
-        screen.contains(" ended: another session of yours took this one's place · two terminals"),
+        screen.contains(" ended, C-c closes: another session of yours took this one's place"),
         "{screen}"
     );
     w.enters("hello?");

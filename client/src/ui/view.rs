@@ -212,7 +212,7 @@ fn status(app: &App, columns: usize) -> (String, Style) {
         }
         Connection::Ended { why, hint } => {
             style = theme.alarm();
-            parts.push(format!("ended: {why}"));
+            parts.push(format!("ended, C-c closes: {why}"));
             parts.extend(hint.clone());
         }
     }

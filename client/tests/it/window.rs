@@ -196,9 +196,9 @@ async fn a_person_whose_file_names_no_server_is_asked_for_it() {
         .arg(path)
         .args(["--since", "head"]);
     let mut terminal = Terminal::open(COLUMNS, ROWS, command);
-    terminal.shows("server: ");
+    terminal.shows("which server, HOST or HOST:PORT? ");
     terminal.types("not a server\n");
-    terminal.shows("\"not a server\" is neither a host name nor an address\nserver:");
+    terminal.shows("\"not a server\" is neither a host name nor an address\nwhich server");
     terminal.types(format!("127.0.0.1:{}\n", room.port));
     let mut session = room.accept().await;
     session.send(GREETING).await;
