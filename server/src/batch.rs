@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use pki::{CrlNumber, Identity};
-use serde_json::json;
+use serde::Serialize;
 use wire::{ClientId, Entry, Kind, Reason, Timestamp};
 
 use crate::network::LocalEnd;
@@ -62,33 +62,36 @@ impl Batch {
     }
 
     pub(crate) fn joins_json(&self) -> String {
-        rows(self.joins.iter().map(|join| {
+        let mut rows = Rows::default();
+        for Join { session, at, facts } in &self.joins {
             let Facts {
                 identity, local, ..
-            } = &join.facts;
-            json!([
-                join.session,
+            } = facts;
+            rows.push(&(
+                session,
                 identity.id().as_str(),
                 identity.role().as_str(),
-                join.facts.ip.to_string(),
-                join.facts.port,
-                local.ip.to_string(),
+                facts.ip,
+                facts.port,
+                local.ip,
                 local.interface.as_ref().map(|i| i.prefix_bits),
                 local.interface.as_ref().map(|i| &i.name),
                 local.interface.as_ref().and_then(|i| i.index),
                 identity.serial().to_string(),
                 identity.fingerprint().to_string(),
-                join.facts.tls,
-                join.facts.cipher,
-                join.facts.key_exchange,
-                join.facts.dialect,
-                join.at.to_string(),
-            ])
-        }))
+                facts.tls,
+                &facts.cipher,
+                &facts.key_exchange,
+                facts.dialect,
+                at.to_string(),
+            ));
+        }
+        rows.close()
     }
 
     pub(crate) fn entries_json(&self) -> String {
-        rows(self.entries.iter().map(|recorded| {
+        let mut rows = Rows::default();
+        for recorded in &self.entries {
             let Entry {
                 seq,
                 at,
@@ -101,41 +104,56 @@ impl Batch {
                 Kind::Enter => ("enter", ""),
                 Kind::Leave(reason) => ("leave", reason.as_str()),
             };
-            let (at, ip) = (at.to_string(), ip.to_string());
-            json!([
-                seq,
-                at,
-                kind,
-                id.as_str(),
-                ip,
-                text,
-                recorded.session,
-                recorded.nonce
-            ])
-        }))
+            let at = at.encode();
+            let at = str::from_utf8(&at).expect("a time is ASCII");
+            let (session, nonce) = (recorded.session, &recorded.nonce);
+            rows.push(&(seq, at, kind, id.as_str(), ip, text, session, nonce));
+        }
+        rows.close()
     }
 
     pub(crate) fn senders_json(&self) -> String {
-        rows(self.senders.iter().map(|((id, run), line)| {
+        let mut rows = Rows::default();
+        for ((id, run), line) in &self.senders {
             let Stored { n, seq, hash, slot } = line;
-            json!([id.as_str(), run.as_str(), slot, n, seq, hash])
-        }))
+            rows.push(&(id.as_str(), run.as_str(), slot, n, seq, hash));
+        }
+        rows.close()
     }
 
     pub(crate) fn ends_json(&self) -> String {
-        let ends = self.ends.iter();
-        rows(ends.map(|(session, at, reason)| json!([session, at.to_string(), reason.as_str()])))
+        let mut rows = Rows::default();
+        for (session, at, reason) in &self.ends {
+            rows.push(&(session, at.to_string(), reason.as_str()));
+        }
+        rows.close()
     }
 
     pub(crate) fn leaves_json(&self) -> String {
-        rows(
-            self.leaves
-                .iter()
-                .map(|(id, seq, session)| json!([id.as_str(), seq, session])),
-        )
+        let mut rows = Rows::default();
+        for (id, seq, session) in &self.leaves {
+            rows.push(&(id.as_str(), seq, session));
+        }
+        rows.close()
     }
 }
 
-fn rows(rows: impl Iterator<Item = serde_json::Value>) -> String {
-    serde_json::Value::Array(rows.collect()).to_string()
+/// An array of rows, each an array, as SQLite's `jsonb_each` takes it. Written as it grows: a tree of
+/// values would cost an allocation for each of them.
+#[derive(Default)]
+struct Rows(Vec<u8>);
+
+impl Rows {
+    fn push(&mut self, row: &impl Serialize) {
+        self.0.push(if self.0.is_empty() { b'[' } else { b',' });
+        serde_json::to_writer(&mut self.0, row).expect("a row of texts and numbers is JSON");
+    }
+
+    fn close(mut self) -> String {
+        if self.0.is_empty() {
+            self.0.push(b'[');
+        }
+        self.0.push(b']');
+        String::from_utf8(self.0).expect("JSON is UTF-8")
+    }
 }

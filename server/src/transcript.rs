@@ -140,7 +140,11 @@ impl Cursor {
                     self.page = None;
                 }
             } else if let Some((bytes, last)) = view.tail.read(self.seq, to, room) {
-                append(out, bytes, self.prefix);
+                if self.prefix.is_empty() {
+                    out.extend_from_slice(bytes);
+                } else {
+                    append(out, bytes, self.prefix);
+                }
                 self.seq = last;
             } else {
                 let entries_max = self.page_entries.min(transcript.page_entries_max);
