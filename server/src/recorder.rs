@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
+use wire::limits::UNACKNOWLEDGED_LINES_MAX;
 use wire::{Kind, Timestamp};
 
 use crate::ask::{Ask, Asks, try_later};
@@ -27,6 +28,10 @@ use crate::transcript::View;
 /// How many asks may be on their way to the recorder; each session has at most 64 lines among
 /// them and waits for a place.
 const ASKS_MAX: usize = 4096;
+
+/// So many lines are committed without waiting for more: as many as four sessions may have under
+/// way, so that a few who talk fast never wait for nobody.
+const ENOUGH_ASKS: usize = 4 * UNACKNOWLEDGED_LINES_MAX;
 
 /// How often the record is looked at, whether it is still there, while nothing is committed.
 const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -58,6 +63,8 @@ pub(crate) struct Recorder<R> {
     asks: mpsc::Receiver<Ask>,
     /// What came in while the database could not be written.
     waiting: VecDeque<Ask>,
+    /// From when on a line is committed at once.
+    rested_at: Instant,
     record: R,
     room: Room,
     view: watch::Sender<View>,
@@ -96,6 +103,7 @@ impl<R: Record> Recorder<R> {
             Self {
                 asks,
                 waiting,
+                rested_at: Instant::now(),
                 record,
                 room,
                 view,
@@ -135,6 +143,7 @@ impl<R: Record> Recorder<R> {
                         if taken == 0 {
                             break;
                         }
+                        self.gather(&mut asks).await;
                     }
                 }
             } else {
@@ -146,6 +155,31 @@ impl<R: Record> Recorder<R> {
         self.end_what_is_left().await?;
         self.record.close().await?;
         Ok(())
+    }
+
+    /// The first line goes at once. While more keep coming, those of a moment share a commit, its
+    /// acknowledgements and, for each session, a record of TLS and a write.
+    async fn gather(&mut self, asks: &mut Vec<Ask>) {
+        let now = Instant::now();
+        if now < self.rested_at {
+            let enough = ENOUGH_ASKS.min(self.limits.batch_entries_max);
+            let rested = tokio::time::sleep_until(self.rested_at);
+            tokio::pin!(rested);
+            while asks.len() < enough {
+                let room = self.limits.batch_entries_max - asks.len();
+                // The moment first: it ends this, however many there are who ask.
+                tokio::select! {
+                    biased;
+                    () = &mut rested => break,
+                    taken = self.asks.recv_many(asks, room) => {
+                        if taken == 0 {
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+        self.rested_at = Instant::now() + self.limits.commit_gap;
     }
 
     /// One batch: stamp, commit, publish, answer.
@@ -326,4 +360,48 @@ async fn load_tail(pages: &dyn Pages, head: u64, limits: &Limits) -> Result<Tail
         after = last;
     }
     Ok(tail)
+}
+
+#[cfg(test)]
+mod tests {
+    use pki::CrlNumber;
+
+    use crate::config::SameId;
+    use crate::memory::Memory;
+
+    use super::*;
+
+    fn ask() -> Ask {
+        Ask::ListSeen(CrlNumber::parse("1").expect("a number"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_goes_at_once_and_those_of_a_moment_share_a_commit() {
+        let limits = Limits::default();
+        let gap = limits.commit_gap;
+        let (memory, rules) = (Memory::new("0"), Rules::new(SameId::default(), &limits));
+        let (record, found) = memory.open();
+        let stop = CancellationToken::new();
+        let recorder = Recorder::new(record, &memory, found, rules, limits, stop).await;
+        let (mut recorder, asks, _views) = recorder.expect("an empty record");
+
+        let began = Instant::now();
+        let mut taken = vec![ask()];
+        recorder.gather(&mut taken).await;
+        assert_eq!((taken.len(), began.elapsed()), (1, Duration::ZERO));
+
+        taken.truncate(1);
+        for _ in 0..3 {
+            asks.send(ask()).await.expect("the recorder is there");
+        }
+        recorder.gather(&mut taken).await;
+        assert_eq!(taken.len(), 4);
+        assert!(began.elapsed() >= gap, "{:?}", began.elapsed());
+
+        // When everybody who talks waits already, nobody is waited for.
+        let began = Instant::now();
+        let mut taken: Vec<Ask> = (0..ENOUGH_ASKS).map(|_| ask()).collect();
+        recorder.gather(&mut taken).await;
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    }
 }
