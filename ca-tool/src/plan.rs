@@ -183,7 +183,10 @@ impl Known {
         if self.standing.insert(id.clone(), standing).is_none() {
             let folded = self.by_folded.entry(id.folded()).or_default();
             folded.push(id.clone());
-            self.by_skeleton.entry(id.skeleton()).or_default().push(id);
+            for skeleton in id.skeletons() {
+                let alike = self.by_skeleton.entry(skeleton).or_default();
+                alike.push(id.clone());
+            }
         }
     }
 
@@ -212,7 +215,9 @@ impl Known {
                 "\"{id}\" differs from \"{other}\" ({said}) in upper and lower case alone"
             ));
         }
-        match self.other(&self.by_skeleton, &id.skeleton(), |_| !allow_lookalike) {
+        let alike =
+            |skeleton: &String| self.other(&self.by_skeleton, skeleton, |_| !allow_lookalike);
+        match id.skeletons().iter().find_map(alike) {
             Some((other, standing)) => Verdict::Refused(format!(
                 "\"{id}\" looks like \"{other}\" ({}); --allow-lookalike issues it all the same",
                 self.describe(standing)
@@ -374,6 +379,25 @@ mod tests {
         assert_eq!(problems.len(), 4);
         let huge = Candidate::named(["x".repeat(1 << 20)]);
         assert!(judge(&huge, false).expect_err("a problem")[0].len() < 200);
+    }
+
+    #[test]
+    fn letters_that_are_drawn_alike_are_found_whatever_their_case() {
+        for pair in [
+            ["paul", "pauI"],
+            ["zoe", "z0e"],
+            ["ailin", "aiIin"],
+            ["O1", "01"],
+        ] {
+            let [one, other] = pair;
+            let said = format!(
+                "argument 2: \"{other}\" looks like \"{one}\" (at argument 1); --allow-lookalike issues it all the same"
+            );
+            assert_eq!(
+                judge(&Candidate::named(pair), false).expect_err(other),
+                [said]
+            );
+        }
     }
 
     #[test]

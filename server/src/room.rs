@@ -54,13 +54,14 @@ impl Room {
             presence.remember(left, since, role, until);
         }
         let ids = found.ids.iter().filter_map(|id| ClientId::parse(id).ok());
+        let skeletons = ids.flat_map(|id| id.skeletons().map(|skeleton| (skeleton, id.clone())));
         Self {
             head: found.head,
             last_at: found.last_at,
             last_session: found.last_session,
             presence,
             senders: Senders::default(),
-            skeletons: ids.map(|id| (id.skeleton(), id)).collect(),
+            skeletons: skeletons.collect(),
             disk_is_low: false,
         }
     }
@@ -362,12 +363,15 @@ impl Room {
     }
 
     fn warn_of_look_alike(&mut self, id: &ClientId) {
-        let known = self
-            .skeletons
-            .entry(id.skeleton())
-            .or_insert_with(|| id.clone());
-        if known != id {
-            warn!(%id, other = %known, "this name looks like another one that was here");
+        let mut other = None;
+        for skeleton in id.skeletons() {
+            let known = self.skeletons.entry(skeleton).or_insert_with(|| id.clone());
+            if known != id {
+                other = Some(known.clone());
+            }
+        }
+        if let Some(other) = other {
+            warn!(%id, %other, "this name looks like another one that was here");
         }
     }
 }

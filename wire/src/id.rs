@@ -70,17 +70,24 @@ impl ClientId {
 
     /// The name with differences of case folded away (Unicode full case folding).
     pub fn folded(&self) -> String {
-        unicase::UniCase::unicode(self.as_str())
-            .to_folded_case()
-            .nfc()
-            .collect()
+        fold(self.as_str())
     }
 
-    /// What the name looks like (the skeleton of UTS #39, section 4, of the folded name): two
-    /// names with one skeleton can be taken for one another.
-    pub fn skeleton(&self) -> String {
-        unicode_security::skeleton(&self.folded()).collect()
+    /// What the name looks like (skeletons of UTS #39, section 4): two names that share one can be
+    /// taken for one another.
+    ///
+    /// The first is of the folded name, as people say it. The second is of the name as it is drawn,
+    /// because `I` looks like `l` and `O` like `0` only until case is folded; what it is drawn like
+    /// is folded after that, so that `AIice` looks like `alice`.
+    pub fn skeletons(&self) -> [String; 2] {
+        let drawn: String = unicode_security::skeleton(self.as_str()).collect();
+        [self.folded(), fold(&drawn)].map(|text| unicode_security::skeleton(&text).collect())
     }
+}
+
+fn fold(text: &str) -> String {
+    let folded = unicase::UniCase::unicode(text).to_folded_case();
+    folded.nfc().collect()
 }
 
 /// Why a text is not a name.
@@ -304,9 +311,25 @@ mod tests {
     #[test]
     fn look_alikes_share_a_skeleton_and_cases_fold() {
         let id = |name| ClientId::parse(name).expect("a name");
-        assert_eq!(id("barnes").skeleton(), id("bames").skeleton());
-        assert_eq!(id("paul").skeleton(), id("Pau1").skeleton());
-        assert_ne!(id("alice").skeleton(), id("alina").skeleton());
+        let look_alike = |one, other| {
+            let of_other = id(other).skeletons();
+            id(one).skeletons().iter().any(|one| of_other.contains(one))
+        };
+        for (one, other) in [
+            ("barnes", "bames"),
+            ("paul", "Pau1"),
+            ("paul", "pauI"),
+            ("alice", "AIice"),
+            ("O1", "01"),
+            ("bob", "b0b"),
+            ("Mary", "rnary"),
+        ] {
+            assert!(look_alike(one, other), "{one} {other}");
+            assert!(look_alike(other, one), "{other} {one}");
+        }
+        for (one, other) in [("alice", "alina"), ("ian", "lan"), ("s01", "s02")] {
+            assert!(!look_alike(one, other), "{one} {other}");
+        }
         assert_eq!(id("Alice").folded(), id("aLICE").folded());
         assert_eq!(id("strasse").folded(), id("straße").folded());
     }
