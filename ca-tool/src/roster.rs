@@ -150,8 +150,10 @@ fn parse_names(bytes: &[u8], path: &Path) -> Vec<Candidate> {
 }
 
 fn parse_columns(bytes: &[u8], path: &Path, id_column: Option<&str>) -> Result<Roster, String> {
+    let delimiter = delimiter(bytes);
+    check_quotes(bytes, delimiter)?;
     let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter(bytes))
+        .delimiter(delimiter)
         .trim(csv::Trim::All)
         .flexible(true)
         .from_reader(bytes);
@@ -193,6 +195,55 @@ fn parse_columns(bytes: &[u8], path: &Path, id_column: Option<&str>) -> Result<R
         candidates,
         ignored: columns.ignored,
     })
+}
+
+/// Finds a quote that nothing closes, or that something stands behind. The crate takes both, and
+/// the lines up to the next quote, each of them a person, would be lost in one column.
+fn check_quotes(bytes: &[u8], delimiter: u8) -> Result<(), String> {
+    let mut at = Quoting::Before;
+    let (mut line, mut opened) = (1_u64, 0);
+    for byte in bytes {
+        let ends = *byte == delimiter || matches!(byte, b'\r' | b'\n');
+        at = match (at, byte) {
+            (Quoting::Before, b'"') => {
+                opened = line;
+                Quoting::Inside
+            }
+            (Quoting::Inside, b'"') => Quoting::Closed,
+            (Quoting::Inside, _) => Quoting::Inside,
+            // Two of them are one that is meant.
+            (Quoting::Closed, b'"') => Quoting::Inside,
+            (_, _) if ends => Quoting::Before,
+            (Quoting::Closed | Quoting::Behind, b' ' | b'\t') => Quoting::Behind,
+            (Quoting::Closed | Quoting::Behind, _) => {
+                return Err(format!(
+                    "something stands behind the text whose quote opens in line {opened}"
+                ));
+            }
+            (Quoting::Before | Quoting::Plain, _) => Quoting::Plain,
+        };
+        line += u64::from(*byte == b'\n');
+    }
+    match at {
+        Quoting::Inside => Err(format!(
+            "the quote that opens in line {opened} is never closed"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Where a byte of a roster stands.
+enum Quoting {
+    /// At the beginning of a column.
+    Before,
+    /// In a text without quotes, where a quote is a character like any other.
+    Plain,
+    /// In a quoted text.
+    Inside,
+    /// After a quote that may have closed one.
+    Closed,
+    /// In the space after a quoted text.
+    Behind,
 }
 
 /// A text without the space around it, and what is wrong with it.
@@ -416,6 +467,37 @@ mod tests {
             let error = parse(text).expect_err(why).to_string();
             assert_eq!(error, format!("cannot read class.csv: {why}"));
         }
+    }
+
+    #[test]
+    fn a_quote_that_would_swallow_people_is_refused_with_its_line() {
+        for (text, why) in [
+            (
+                "id,section\nian,\"B\njan,C\nkay,D\n",
+                "the quote that opens in line 2 is never closed",
+            ),
+            (
+                "id,section\r\nian,B\r\njan,\"C\r\nkay,\"D\r\n",
+                "something stands behind the text whose quote opens in line 3",
+            ),
+            (
+                "\"id,section\nian,B\n",
+                "the quote that opens in line 1 is never closed",
+            ),
+            (
+                "id;section\nian;\"B\"\"\njan;C\n",
+                "the quote that opens in line 2 is never closed",
+            ),
+        ] {
+            let error = parse(text.as_bytes()).expect_err(why).to_string();
+            assert_eq!(error, format!("cannot read class.csv: {why}"));
+        }
+        // What is quoted as it should be may hold anything, and elsewhere a quote is a character.
+        let text = "id,note\nian,\"a \"\"b\"\", c\" \njan,6\" tall\nkay,\"\"\n";
+        assert_eq!(
+            rows(text.as_bytes()),
+            ["2 ian - -", "3 jan - -", "4 kay - -"]
+        );
     }
 
     #[test]
