@@ -97,6 +97,11 @@ fn check_key(key: &ParsedKey<'_>) -> Result<(), String> {
             "its key is {kind}; P-256, P-384, Ed25519 and RSA from 2048 bits are taken"
         ));
     }
+    if is_in_another_form(key) {
+        return Err(format!(
+            "its key is {kind} in compressed or hybrid form; only the uncompressed form is taken"
+        ));
+    }
     if let Ok(PublicKey::RSA(rsa)) = key.parsed() {
         if rsa.key_size() > RSA_BITS_MAX {
             return Err(format!(
@@ -110,6 +115,12 @@ fn check_key(key: &ParsedKey<'_>) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether a key is a curve's point in any form but the uncompressed one (SEC 1, section 2.3.3).
+/// Keys are told apart by their bytes: in two forms, one that was revoked would pass for another.
+pub(crate) fn is_in_another_form(key: &ParsedKey<'_>) -> bool {
+    matches!(key.parsed(), Ok(PublicKey::EC(_))) && key.subject_public_key.data.first() != Some(&4)
 }
 
 fn wishes(request: &X509CertificationRequest<'_>) -> Vec<String> {

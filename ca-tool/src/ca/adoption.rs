@@ -18,6 +18,7 @@ use crate::issuer::Issuer;
 use crate::passphrase::Passphrase;
 use crate::private_key;
 use crate::register::TEXT_BYTES_MAX;
+use crate::request::is_in_another_form;
 
 /// A CA that is there already.
 #[derive(Debug, Clone)]
@@ -95,6 +96,9 @@ fn fault(pem: &[u8]) -> Option<String> {
         && certificate.verify_signature(None).is_ok();
     if !is_own_issuer {
         return Some("another CA signed it, and this room trusts its own CA alone".to_owned());
+    }
+    if is_in_another_form(certificate.public_key()) {
+        return Some("its key is in compressed or hybrid form".to_owned());
     }
     // rcgen's names are maps: of what stands there twice, one would be lost in all that is signed.
     let mut seen = HashSet::new();

@@ -189,6 +189,12 @@ fn a_ca_whose_certificates_would_not_lead_to_it_is_not_adopted() {
         ),
         ("-subj /CN=/O=", "cannot be the CA's name"),
         (
+            "-subj /CN=School && openssl ec -in school.key -conv_form compressed -out small.key && \
+             openssl req -x509 -new -key small.key -days 9 -out school.pem -subj /CN=School \
+             -addext keyUsage=critical,keyCertSign,cRLSign",
+            "cannot adopt school.pem: its key is in compressed or hybrid form",
+        ),
+        (
             "-subj /CN=School && openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out school.key",
             "cannot sign: school.key does not belong to school.pem",
         ),

@@ -417,6 +417,40 @@ fn a_key_is_one_persons_and_a_person_has_one_key_at_a_time() {
 }
 
 #[test]
+fn a_key_in_another_form_does_not_pass_for_another_key() {
+    if !has("openssl") {
+        return;
+    }
+    let w = World::new();
+    let above = w.above.path();
+    let curve = "ec -pkeyopt ec_paramgen_curve:P-256";
+    openssl_request(&w, "eva", curve, "");
+    succeed(
+        above,
+        "ca-tool sign eva.csr --as eva && ca-tool revoke eva --reason keyCompromise && \
+         cp ca/private/ca.key ca.key",
+    );
+    for form in ["compressed", "hybrid"] {
+        for key in ["eva", "ca"] {
+            let line = format!(
+                "openssl ec -in {key}.key -conv_form {form} -out {key}-{form}.key && \
+                 openssl req -new -key {key}-{form}.key -out {key}-{form}.csr -subj /CN=x"
+            );
+            succeed(above, &line);
+            let before = snapshot(&w.path("ca"));
+            for who in ["eva", "mallory"] {
+                let line = format!("ca-tool sign {key}-{form}.csr --as {who}");
+                let (code, _, err) = shell(above, &line);
+                assert_eq!(code, Some(1), "{line}: {err}");
+                let why = "its key is P-256 in compressed or hybrid form; only the uncompressed";
+                assert!(err.contains(why), "{line}: {err}");
+                assert_eq!(snapshot(&w.path("ca")), before, "{line}");
+            }
+        }
+    }
+}
+
+#[test]
 fn an_answer_is_joined_only_with_its_own_key_and_only_while_it_lets_somebody_in() {
     let w = World::new();
     let above = w.above.path();
