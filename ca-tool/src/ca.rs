@@ -31,6 +31,7 @@ pub use adoption::AdoptOptions;
 pub use founding::InitOptions;
 pub(crate) use issuance::end_of;
 pub use issuance::{Issuance, IssueOptions, Issued, Progress};
+pub(crate) use list::milliseconds_since_1970;
 pub use renewal::{Renewal, Whose};
 pub(crate) use revocation::nobody;
 pub use revocation::{Revocation, Which};

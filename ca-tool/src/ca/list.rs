@@ -108,9 +108,10 @@ impl Ca {
         })
     }
 
-    /// Larger than any number before, and at least the minutes since 1970: servers refuse a list
-    /// with a lower number than one they saw, so an old copy of this folder that is put back must
-    /// not fall behind what was signed after it was made.
+    /// Larger than any number before, and at least the milliseconds since 1970: servers refuse a
+    /// list with a lower number than one they saw, so an old copy of this folder that is put back
+    /// must not fall behind what was signed after it was made. Nobody signs a list in less than a
+    /// millisecond, so however many were signed, their numbers did not run ahead of the clock.
     fn next_list_number(&self, now: OffsetDateTime) -> Result<u64, Error> {
         let path = self.folder.list_number();
         let bad = || Error::ListNumber(path.clone());
@@ -122,15 +123,19 @@ impl Ca {
             .read_list(now)?
             .map(|list| list.number().to_u64().ok_or_else(bad))
             .transpose()?;
-        let minutes = u64::try_from(now.unix_timestamp() / 60).unwrap_or(0);
         let number = next
-            .max(minutes)
+            .max(milliseconds_since_1970(now))
             .max(signed.map_or(0, |signed| signed.saturating_add(1)));
         if number > LIST_NUMBER_MAX {
             return Err(bad());
         }
         Ok(number)
     }
+}
+
+/// What a list's number is counted from.
+pub(crate) fn milliseconds_since_1970(now: OffsetDateTime) -> u64 {
+    u64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
 }
 
 /// As OpenSSL writes numbers: whole bytes, upper case.

@@ -98,27 +98,42 @@ fn a_list_that_is_lost_damaged_or_lacks_somebody_is_signed_again() {
 #[test]
 fn a_list_number_only_grows_even_when_the_folder_goes_back() {
     let (_above, ca) = new_ca();
-    let minutes = u64::try_from(NOW.unix_timestamp()).expect("after 1970") / 60;
+    let clock = |now: OffsetDateTime| {
+        u64::try_from(now.unix_timestamp_nanos() / 1_000_000).expect("after 1970")
+    };
     let number = |now| list(&ca, now).number().to_u64().expect("a small number");
-    assert_eq!(number(NOW), minutes);
+    assert_eq!(number(NOW), clock(NOW));
 
-    // Many lists in one minute.
+    // Many lists in one moment.
     let index = Index::default();
     for more in 1..=5 {
         ca.sign_list(&index, NOW).expect("signed");
-        assert_eq!(number(NOW), minutes + more);
+        assert_eq!(number(NOW), clock(NOW) + more);
     }
     // An old copy of the folder is put back a day later.
+    let put_back = || {
+        fs::write(ca.folder.list_number(), "01\n").expect("written");
+        fs::remove_file(ca.revocation_list()).expect("removed");
+    };
     let later = NOW + days(1);
-    fs::write(ca.folder.list_number(), "01\n").expect("written");
-    fs::remove_file(ca.revocation_list()).expect("removed");
+    put_back();
     ca.sign_list(&index, later).expect("signed");
-    assert_eq!(number(later), minutes + 24 * 60);
+    assert_eq!(number(later), clock(later));
+    // A busy minute of thirty lists, and at its end the copy once more.
+    for second in 1..=30 {
+        let now = later + time::Duration::seconds(second);
+        ca.sign_list(&index, now).expect("signed");
+    }
+    let seen = number(later);
+    let later = later + time::Duration::seconds(31);
+    put_back();
+    ca.sign_list(&index, later).expect("signed");
+    assert!(number(later) > seen, "{} after {seen}", number(later));
     // Only the number's file is lost, and the clock went back.
     fs::remove_file(ca.folder.list_number()).expect("removed");
     ca.sign_list(&index, later - time::Duration::MINUTE)
         .expect("signed");
-    assert_eq!(number(later), minutes + 24 * 60 + 1);
+    assert_eq!(number(later), clock(later) + 1);
 
     for bad in ["", "x", "-1", "FFFFFFFFFFFFFFFF", "FFFFFFFFFFFFFFFFFF"] {
         fs::write(ca.folder.list_number(), bad).expect("written");

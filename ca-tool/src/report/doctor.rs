@@ -11,7 +11,7 @@ use super::contents::list_signed_at;
 use super::look;
 use super::status::SOON;
 use crate::args::Place;
-use crate::ca::Ca;
+use crate::ca::{Ca, milliseconds_since_1970};
 use crate::error::Error;
 use crate::folder;
 use crate::host::{Host, Reach};
@@ -250,7 +250,7 @@ impl Findings {
         let next = OffsetDateTime::from(list.next_update());
         let is_complete =
             index.is_none_or(|index| index.revoked().all(|r| list.revokes(&r.serial)));
-        let minutes = u64::try_from(now.unix_timestamp() / 60).unwrap_or(0);
+        let clock = milliseconds_since_1970(now);
         let ahead = list.number().to_u64().unwrap_or(u64::MAX);
         if next < now {
             self.bad("revocation list", "it is past its end", again);
@@ -260,7 +260,7 @@ impl Findings {
                 "it lacks somebody who was revoked",
                 again,
             );
-        } else if ahead > minutes + AHEAD_MINUTES_MAX {
+        } else if ahead > clock + AHEAD_MILLISECONDS_MAX {
             self.add(
                 "revocation list",
                 State::Note,
@@ -365,8 +365,8 @@ impl Findings {
     }
 }
 
-/// A list's number is about the minutes since 1970; this much ahead, a clock was wrong.
-const AHEAD_MINUTES_MAX: u64 = 60 * 24 * 7;
+/// A list's number is about the milliseconds since 1970; this much ahead, a clock was wrong.
+const AHEAD_MILLISECONDS_MAX: u64 = 1000 * 60 * 60 * 24 * 7;
 
 fn server_bundles(register: &Register) -> Vec<PathBuf> {
     let bundles = files_in(register.path(), &["pem"]).into_iter();

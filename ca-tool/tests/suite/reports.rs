@@ -114,7 +114,7 @@ fn crl_signs_the_list_again_under_a_higher_number() {
     let said = stdout(&w.run(&["crl"]));
     assert!(said.starts_with("signed ca"), "{said}");
     let (_, third) = json(&w, &["crl", "--json"]);
-    assert_eq!(number(&third), number(&first) + 2);
+    assert!(number(&third) > number(&first) + 1);
     let (_, shown) = json(&w, &["show", "ca/crl.pem", "--json"]);
     assert_eq!(shown[0]["number"], third["number"]);
 }
