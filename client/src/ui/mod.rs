@@ -178,6 +178,8 @@ impl Room {
             let now = Instant::now();
             let due = drawn_at.map_or(now, |at: Instant| at + FRAME_INTERVAL);
             if is_dirty && due <= now {
+                // Asked for each frame: what is told of a change may come late, or never.
+                app.size = screen.size()?;
                 screen.draw(&app)?;
                 drawn_at = Some(Instant::now());
                 is_dirty = false;
@@ -229,9 +231,6 @@ impl Room {
                 _ = tick.tick() => Some(Happened::Tick),
             };
             let Some(happened) = happened else { continue };
-            if matches!(happened, Happened::Resize) {
-                app.size = screen.size()?;
-            }
             is_dirty = true;
             for effect in app.update(happened, Instant::now()) {
                 if apply(effect, screen, &at_once)? {
