@@ -94,13 +94,23 @@ impl Record {
         self.notes.find(SUPERSEDED).and_then(parse_moment)
     }
 
-    fn is_overdue(&self, now: OffsetDateTime) -> bool {
-        self.revoked.is_none() && self.superseded_at().is_some_and(|at| at <= now)
+    /// The last moment at which it can be used: its own, or earlier when another takes its place.
+    pub(crate) fn ends_at(&self) -> OffsetDateTime {
+        let superseded = self.superseded_at();
+        superseded.map_or(self.not_after, |at| at.min(self.not_after))
     }
 
-    /// Whose it is, whatever their role is now: the CN.
-    fn owner(&self) -> &str {
-        self.part("CN").unwrap_or_default()
+    /// What is on hold is overdue too: nobody is to take it off hold again.
+    fn is_overdue(&self, now: OffsetDateTime) -> bool {
+        (self.revoked.is_none() || self.is_on_hold())
+            && self.superseded_at().is_some_and(|at| at <= now)
+    }
+
+    /// Whose it is, whatever their role is now: the CN, and whether that is a person. A person may
+    /// be named like a server.
+    fn owner(&self) -> (&str, bool) {
+        let name = self.part("CN").unwrap_or_default();
+        (name, self.person().is_some())
     }
 
     fn part(&self, kind: &str) -> Option<&str> {
@@ -167,18 +177,18 @@ impl Index {
         })
     }
 
-    /// The certificates that are not revoked and are valid until `horizon` at most, where their
-    /// owner has none that is valid longer: what somebody has to see to.
+    /// The certificates that are not revoked and can be used until `horizon` at most, where their
+    /// owner has none that can be used longer: what somebody has to see to.
     pub(crate) fn ending(&self, horizon: OffsetDateTime) -> impl Iterator<Item = &Record> {
-        let mut last: HashMap<&str, OffsetDateTime> = HashMap::new();
+        let mut last: HashMap<(&str, bool), OffsetDateTime> = HashMap::new();
         for record in self.0.iter().filter(|record| record.revoked.is_none()) {
-            let until = last.entry(record.owner()).or_insert(record.not_after);
-            *until = record.not_after.max(*until);
+            let until = last.entry(record.owner()).or_insert(record.ends_at());
+            *until = record.ends_at().max(*until);
         }
         self.0.iter().filter(move |record| {
             record.revoked.is_none()
-                && record.not_after <= horizon
-                && last.get(record.owner()) == Some(&record.not_after)
+                && record.ends_at() <= horizon
+                && last.get(&record.owner()) == Some(&record.ends_at())
         })
     }
 
@@ -233,7 +243,8 @@ impl Index {
         }
     }
 
-    /// Whether a certificate should have been revoked as superseded by `now`, and was not.
+    /// Whether a certificate should have been revoked as superseded by `now`, and was not or only
+    /// for the time being.
     pub(crate) fn is_overdue(&self, now: OffsetDateTime) -> bool {
         self.0.iter().any(|record| record.is_overdue(now))
     }
@@ -581,6 +592,41 @@ mod tests {
             ending(datetime!(2026-12-01 00:00:01 UTC)),
             ["bob", "localhost"]
         );
+    }
+
+    #[test]
+    fn what_is_superseded_ends_when_it_is_and_a_server_is_nobody_s_namesake() {
+        let index = parse(
+            "V\t270530000000Z\t\t01\tsuperseded=261125000000Z\t/CN=alice/OU=student/O=N\n\
+             V\t261130000000Z\t\t02\tunknown\t/CN=alice/OU=student/O=N\n\
+             V\t261130000000Z\t\t03\tunknown\t/CN=chat/OU=student/O=N\n\
+             V\t281130000000Z\t\t04\tunknown\t/CN=chat/O=N\n",
+        )
+        .expect("a database");
+        let ending = |horizon| index.ending(horizon).collect::<Vec<_>>();
+        let found = ending(datetime!(2026-12-01 00:00:00 UTC));
+        let serials: Vec<_> = found.iter().map(|r| r.serial.to_string()).collect();
+        assert_eq!(serials, ["02", "03"]);
+        assert!(ending(datetime!(2026-11-29 00:00:00 UTC)).is_empty());
+    }
+
+    #[test]
+    fn what_was_superseded_while_it_was_on_hold_stays_revoked() {
+        let mut index = parse(
+            "R\t270530000000Z\t261121000000Z,certificateHold\t01\tsuperseded=261125000000Z\t/CN=alice/OU=student/O=N\n\
+             R\t270530000000Z\t261121000000Z,certificateHold\t02\tunknown\t/CN=alice/OU=student/O=N\n",
+        )
+        .expect("a database");
+        assert_eq!(index.revoke_overdue(datetime!(2026-11-24 23:59:59 UTC)), 0);
+        let after = datetime!(2026-11-25 00:00:00 UTC);
+        assert!(index.is_overdue(after));
+        assert_eq!(index.revoke_overdue(after), 1);
+        assert!(!index.is_overdue(after));
+        let freed = index.unhold(|_| true);
+        let serials: Vec<_> = freed.iter().map(|r| r.serial.to_string()).collect();
+        assert_eq!(serials, ["02"]);
+        let left: Vec<_> = index.revoked().map(|r| r.serial.to_string()).collect();
+        assert_eq!(left, ["01"]);
     }
 
     #[test]

@@ -156,7 +156,7 @@ impl Ca {
                 Ok(one) if matches!(whose, Whose::Everybody) && one.lasts_until(until) => {
                     skipped.push(Skipped {
                         id,
-                        until: one.old.not_after,
+                        until: one.old.ends_at(),
                     });
                 }
                 Ok(one) => renewed.push(one),
@@ -215,7 +215,7 @@ struct Renewed {
 
 impl Renewed {
     fn lasts_until(&self, until: OffsetDateTime) -> bool {
-        self.old.not_after + AGAIN > until
+        self.old.ends_at() + AGAIN > until
     }
 }
 
@@ -231,7 +231,7 @@ fn live_people(index: &Index, now: OffsetDateTime) -> Vec<ClientId> {
     ids
 }
 
-/// The certificate of a person that is valid longest.
+/// The certificate of a person that can be used longest, or was not replaced by another.
 fn newest<'a>(id: &ClientId, index: &'a Index) -> Result<&'a Record, String> {
     let is_theirs = |record: &&Record| record.person().is_some_and(|(person, _)| person == *id);
     let mut theirs = index.records().iter().filter(is_theirs);
@@ -241,7 +241,8 @@ fn newest<'a>(id: &ClientId, index: &'a Index) -> Result<&'a Record, String> {
         ));
     }
     let good = theirs.by_ref().filter(|record| record.revoked.is_none());
-    good.max_by_key(|record| record.not_after).ok_or_else(|| {
+    let newest = |record: &&Record| (record.superseded_at().is_none(), record.ends_at());
+    good.max_by_key(newest).ok_or_else(|| {
         format!("every certificate of \"{id}\" was revoked; `ca-tool issue {id}` makes a new one")
     })
 }

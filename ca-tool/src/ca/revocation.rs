@@ -113,14 +113,26 @@ impl Ca {
     }
 
     /// Takes certificates off hold, so that their holders are let in again. The counts are of those
-    /// that were on hold.
+    /// that were on hold; one that another has replaced by now stays there.
     ///
     /// # Errors
     ///
     /// As [`Ca::revoke_which`].
     pub fn unhold(&self, which: &Which) -> Result<Revocation, Error> {
-        let now = OffsetDateTime::now_utc();
+        self.unhold_at(which, OffsetDateTime::now_utc())
+    }
+
+    pub(super) fn unhold_at(
+        &self,
+        which: &Which,
+        now: OffsetDateTime,
+    ) -> Result<Revocation, Error> {
         let (_lock, mut index) = self.lock()?;
+        // What another replaced while it was on hold is revoked for good first.
+        if index.revoke_overdue(now) > 0 {
+            self.write_index(&index)?;
+            self.sign_list(&index, now)?;
+        }
         let mut people = Vec::new();
         let mut freed = HashSet::new();
         for name in which.find(&index)? {

@@ -322,6 +322,47 @@ fn an_old_certificate_ends_with_the_first_run_after_its_overlap() {
 }
 
 #[test]
+fn what_was_replaced_while_it_was_on_hold_is_never_good_again() {
+    let (_above, ca) = new_ca();
+    let now = OffsetDateTime::now_utc();
+    issue(&ca, "alice", now);
+    let alice = Which::people(["alice"]);
+    let whose = Whose::People(vec!["alice".to_owned()]);
+    ca.renew_at(&whose, days(14), &IssueOptions::default(), now)
+        .expect("renewed");
+    ca.revoke_which(&alice, Reason::CertificateHold, None)
+        .expect("on hold");
+    let later = now + days(15);
+    let freed = ca.unhold_at(&alice, later).expect("off hold");
+    assert_eq!(freed.people, [("alice".to_owned(), 1)]);
+    let records = ca.list().expect("readable");
+    let hers = records.iter().filter(|record| record.name() == "alice");
+    let reasons: Vec<_> = hers
+        .map(|record| record.revoked.map(|(_, why)| why))
+        .collect();
+    assert_eq!(reasons, [Some(Reason::Superseded), None]);
+    assert_eq!(list(&ca, later).count(), 1);
+    // And she can be renewed, as somebody on hold cannot.
+    ca.renew_at(&whose, days(0), &IssueOptions::default(), later)
+        .expect("renewed");
+}
+
+#[test]
+fn a_successor_that_ends_first_is_what_is_renewed() {
+    let (_above, ca) = new_ca();
+    issue(&ca, "alice", NOW);
+    let whose = Whose::People(vec!["alice".to_owned()]);
+    let until = |days_left| IssueOptions {
+        until: Some(NOW + days(days_left)),
+        ..IssueOptions::default()
+    };
+    ca.renew_at(&whose, days(7), &until(20), NOW)
+        .expect("renewed");
+    let all = ca.renew_at(&Whose::Everybody, days(0), &until(60), NOW + days(1));
+    assert_eq!(all.expect("renewed").issued.len(), 1);
+}
+
+#[test]
 fn who_expired_is_renewed_by_name_and_not_with_everybody() {
     let (_above, ca) = new_ca();
     issue(&ca, "alice", NOW);

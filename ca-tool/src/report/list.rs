@@ -43,7 +43,7 @@ impl Row {
                 .map(|name| name.escape_debug().to_string()),
             kind: if person.is_some() { "person" } else { "server" },
             role: person.map(|(_, role)| role.as_str()),
-            until: moment(record.not_after),
+            until: moment(record.ends_at()),
             state,
             revoked_at: record.revoked.map(|(at, _)| moment(at)),
             reason: record.revoked.map(|(_, reason)| reason.as_str()),

@@ -255,7 +255,7 @@ impl Person {
         Self {
             name: record.name().escape_debug().to_string(),
             serial: record.serial.to_string(),
-            on: moment(record.not_after),
+            on: moment(record.ends_at()),
             reason: None,
         }
     }
