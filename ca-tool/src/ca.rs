@@ -122,7 +122,7 @@ impl Ca {
         ] {
             if files > 0 {
                 let noun = if files == 1 { "file" } else { "files" };
-                eprintln!("ca-tool: note: a run in {folder} was cut short; {what}: {files} {noun}");
+                say!("ca-tool: note: a run in {folder} was cut short; {what}: {files} {noun}");
             }
         }
         Ok((lock, index))

@@ -212,7 +212,7 @@ fn settle_room(room: &Path, index: &Index, outcome: &mut Outcome) -> Result<bool
         Ok(_) => {}
         Err(_) if destination.is_dir() => return Ok(true),
         Err(_) => {
-            eprintln!(
+            say!(
                 "ca-tool: note: {} cannot be reached; a run that was cut short may have left keys there",
                 room.display()
             );
@@ -256,7 +256,7 @@ fn settle_file(waiting: &Path, place: &Path, index: &Index) -> Result<bool, Erro
         Ok(None) => Ok(()),
         Ok(Some(old)) => move_old(place, &old),
         Err(what) => {
-            eprintln!("ca-tool: note: {what}, and {} waits", waiting.display());
+            say!("ca-tool: note: {what}, and {} waits", waiting.display());
             return Ok(false);
         }
     };

@@ -119,7 +119,7 @@ impl Folder {
                 Err(TryLockError::WouldBlock) => {}
             }
             if !told && start.elapsed() > LOCK_PATIENCE {
-                eprintln!(
+                say!(
                     "ca-tool: note: waiting for another run that is using {}",
                     self.0.display()
                 );
@@ -142,14 +142,14 @@ impl Folder {
                     Ok(()) => removed += 1,
                     Err(error) => {
                         let leftover = leftover.display();
-                        eprintln!("ca-tool: note: cannot remove {leftover}: {error}");
+                        say!("ca-tool: note: cannot remove {leftover}: {error}");
                     }
                 }
             }
         }
         if removed > 0 {
             let files = if removed == 1 { "file" } else { "files" };
-            eprintln!(
+            say!(
                 "ca-tool: note: removed {removed} temporary {files} that a run which was cut short left in {}",
                 self.0.display()
             );
@@ -179,11 +179,11 @@ pub(crate) fn remove_drafts(above: &Path) -> Result<(), Error> {
             continue;
         }
         match fs::remove_dir_all(&ours) {
-            Ok(()) => eprintln!(
+            Ok(()) => say!(
                 "ca-tool: note: removed {}, which a run that was cut short left",
                 draft.display()
             ),
-            Err(error) => eprintln!("ca-tool: note: cannot remove {}: {error}", ours.display()),
+            Err(error) => say!("ca-tool: note: cannot remove {}: {error}", ours.display()),
         }
     }
     Ok(())

@@ -8,6 +8,17 @@
 //! - What would be issued is decided first, purely, and for everybody; then it is written.
 //! - An issuance is recorded before its bundle can be seen.
 
+#![deny(clippy::print_stderr)]
+
+/// Says a line to whoever watches. That nobody can be told is no reason to stop, let alone to panic
+/// halfway, as `eprintln!` does on a full disk.
+macro_rules! say {
+    ($($what:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($what)*);
+    }};
+}
+
 mod args;
 mod ca;
 mod delivery;

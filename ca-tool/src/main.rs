@@ -1,18 +1,20 @@
 //! Parses the command line, runs it, and gives the exit code: 0 done, 1 failed, 2 usage.
 
-use std::io::{self, IsTerminal as _, Write as _};
+#![deny(clippy::print_stderr)]
+
+use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use ca_tool::{Args, Output, run};
+use ca_tool::{Args, Error, Output, run};
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) if !error.use_stderr() => error.exit(),
         Err(error) => {
-            eprint!("ca-tool: {error}");
+            let _ = write!(io::stderr(), "ca-tool: {error}");
             return ExitCode::from(2);
         }
     };
@@ -33,13 +35,18 @@ fn main() -> ExitCode {
     if error.is_broken_pipe() {
         return ExitCode::SUCCESS;
     }
-    drop(notes);
-    for problem in error.problems() {
-        eprintln!("{problem}");
-    }
-    eprintln!("ca-tool: error: {error}");
-    if let Some(hint) = error.hint() {
-        eprintln!("ca-tool: hint: {hint}");
-    }
+    // Where nobody can be told, the exit code still says it; `eprintln!` would panic.
+    let _ = tell(&error, &mut notes);
     ExitCode::from(error.exit_code())
+}
+
+fn tell(error: &Error, notes: &mut impl Write) -> io::Result<()> {
+    for problem in error.problems() {
+        writeln!(notes, "{problem}")?;
+    }
+    writeln!(notes, "ca-tool: error: {error}")?;
+    match error.hint() {
+        Some(hint) => writeln!(notes, "ca-tool: hint: {hint}"),
+        None => Ok(()),
+    }
 }

@@ -1,6 +1,6 @@
 //! Renews, having asked where many people would notice.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use time::Duration;
 
@@ -74,7 +74,8 @@ fn confirm(what: &str) -> Result<(), Error> {
     if !io::stdin().is_terminal() {
         return Err(Error::NotConfirmed(what.to_owned()));
     }
-    eprint!("{what}: go on? [y/N] ");
+    // Who cannot be asked answers nothing, which is no.
+    let _ = write!(io::stderr(), "{what}: go on? [y/N] ");
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     match answer.trim().to_ascii_lowercase().as_str() {

@@ -352,3 +352,27 @@ mod unix {
         assert!(said.contains("signed again"), "{said}");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn where_nobody_can_be_told_the_exit_code_still_says_it() {
+    let w = World::new();
+    let above = w.above.path();
+    for (line, code) in [
+        ("ca-tool issue ../x", 1),
+        ("ca-tool revoke nobody", 1),
+        ("ca-tool list --dir nowhere", 1),
+        ("ca-tool issue", 2),
+        ("ca-tool --nonsense", 2),
+    ] {
+        let (said, _, _) = crate::shell(above, &format!("{line} 2>/dev/full"));
+        assert_eq!(said, Some(code), "{line}");
+    }
+    // What an earlier run left is put away, whether or not that can be told.
+    w.issue("alice");
+    let left = w.ca.path().join("private/.4a4a4a4a4a4a4a4a4a4a4a4a.tmp");
+    fs::write(&left, "key").expect("written");
+    let (said, _, _) = crate::shell(above, "ca-tool crl 2>/dev/full");
+    assert_ne!(said, Some(101), "it panicked");
+    assert!(!left.exists());
+}
