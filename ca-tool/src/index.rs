@@ -193,7 +193,8 @@ impl Index {
     }
 
     /// Revokes the certificates that `which` says; says how many of them were not revoked before.
-    /// One that was on hold is so no more: from now on it is revoked for good.
+    /// One that was on hold is so no more: from now on it is revoked for good. One whose key turns
+    /// out to be compromised is so from now on, whatever it was revoked for; it counts too.
     pub(crate) fn revoke(
         &mut self,
         which: impl Fn(&Record) -> bool,
@@ -207,6 +208,12 @@ impl Index {
                 None => Some((at, reason)),
                 // They were kept out from that moment on.
                 Some((since, Reason::CertificateHold)) if reason != Reason::CertificateHold => {
+                    Some((since, reason))
+                }
+                // The key is worth more to whoever has it than the certificate was.
+                Some((since, lesser))
+                    if reason == Reason::KeyCompromise && lesser != Reason::KeyCompromise =>
+                {
                     Some((since, reason))
                 }
                 Some(_) => continue,
@@ -630,7 +637,7 @@ mod tests {
     }
 
     #[test]
-    fn revoking_twice_changes_nothing() {
+    fn revoking_twice_changes_nothing_but_that_a_key_is_compromised() {
         let mut index = parse(
             "V\t270520235959Z\t\t4A01\tunknown\t/CN=alice/OU=student/O=N\n\
              V\t270520235959Z\t\t4A02\tunknown\t/CN=alice/OU=bot/O=N\n\
@@ -644,7 +651,13 @@ mod tests {
         let now = datetime!(2026-11-21 10:00:00 UTC);
         assert_eq!(index.revoke(of_alice, now, Reason::Superseded, None), 2);
         let once = index.format();
-        assert_eq!(index.revoke(of_alice, now, Reason::KeyCompromise, None), 0);
-        assert_eq!(index.format(), once);
+        let later = now + time::Duration::DAY;
+        let mut again = |reason| (index.revoke(of_alice, later, reason, None), index.format());
+        assert_eq!(again(Reason::Unspecified), (0, once.clone()));
+        // The moment stays: they were kept out from then on.
+        let raised = once.replace("superseded", "keyCompromise");
+        assert_eq!(again(Reason::KeyCompromise), (2, raised.clone()));
+        assert_eq!(again(Reason::KeyCompromise), (0, raised.clone()));
+        assert_eq!(again(Reason::Superseded), (0, raised));
     }
 }

@@ -1,7 +1,9 @@
 //! Issues new certificates to people who have one, and ends the old ones.
 
+use std::collections::HashSet;
+
 use pki::Certificate;
-use rcgen::SubjectPublicKeyInfo;
+use rcgen::{PublicKeyData as _, SubjectPublicKeyInfo};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use time::{Duration, OffsetDateTime};
@@ -142,6 +144,7 @@ impl Ca {
         now: OffsetDateTime,
     ) -> Result<(Vec<Renewed>, Vec<Skipped>), Error> {
         let (mut renewed, mut skipped, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+        let compromised = self.compromised_keys(index)?;
         let asked = match whose {
             Whose::People(names) => known(names, index)?,
             Whose::Everybody => live_people(index, now),
@@ -159,6 +162,12 @@ impl Ca {
                         until: one.old.ends_at(),
                     });
                 }
+                Ok(one) if one.keeps_one_of(&compromised) => problems.push(Problem {
+                    place: place.to_string(),
+                    what: format!(
+                        "the key of \"{id}\" was revoked as compromised; they make another with `ca-tool request {id}`"
+                    ),
+                }),
                 Ok(one) => renewed.push(one),
                 Err(what) => problems.push(Problem {
                     place: place.to_string(),
@@ -216,6 +225,12 @@ struct Renewed {
 impl Renewed {
     fn lasts_until(&self, until: OffsetDateTime) -> bool {
         self.old.ends_at() + AGAIN > until
+    }
+
+    /// Whether the new certificate would be for one of these keys.
+    fn keeps_one_of(&self, keys: &HashSet<Vec<u8>>) -> bool {
+        let own_key = self.own_key.as_ref();
+        own_key.is_some_and(|key| keys.contains(&key.subject_public_key_info()))
     }
 }
 

@@ -81,7 +81,9 @@ impl Ca {
         self.revoke_which(&Which::people(names), reason, None)
     }
 
-    /// Revokes the certificates that `which` says, and keeps a note about why.
+    /// Revokes the certificates that `which` says, and keeps a note about why. As compromised, what
+    /// was revoked for a lesser reason can be revoked once more, and every certificate for the same
+    /// key goes with it.
     ///
     /// # Errors
     ///
@@ -97,7 +99,9 @@ impl Ca {
         let mut people = Vec::new();
         for name in which.find(&index)? {
             // Also what has expired: somewhere there may be a clock that is slow.
-            let revoked = index.revoke(|record| which.matches(record, &name), now, reason, note);
+            let meant = self.meant(which, &name, reason, &index)?;
+            let is_meant = |record: &Record| meant.contains(&record.serial);
+            let revoked = index.revoke(is_meant, now, reason, note);
             people.push((name, revoked));
         }
         if people.iter().any(|(_, revoked)| *revoked > 0) {
@@ -110,6 +114,40 @@ impl Ca {
             people,
             list: self.folder.list(),
         })
+    }
+
+    /// The certificates that are to be revoked. With a key that is compromised go all that were
+    /// ever issued for it. A person's certificates that were revoked before are meant only where
+    /// no other is left: their keys are not the one that is at stake now.
+    fn meant(
+        &self,
+        which: &Which,
+        name: &str,
+        reason: Reason,
+        index: &Index,
+    ) -> Result<HashSet<Serial>, Error> {
+        let named = || {
+            let records = index.records().iter();
+            records.filter(|record| which.matches(record, name))
+        };
+        let is_open = |record: &Record| record.revoked.is_none() || record.is_on_hold();
+        let only_open = which.serial.is_none() && named().any(is_open);
+        let first: Vec<&Record> = named()
+            .filter(|record| !only_open || is_open(record))
+            .collect();
+        let mut meant: HashSet<Serial> = first.iter().map(|one| one.serial.clone()).collect();
+        if reason == Reason::KeyCompromise {
+            let mut keys = HashSet::new();
+            for record in first {
+                keys.extend(self.key_of(record)?);
+            }
+            for record in index.records() {
+                if self.key_of(record)?.is_some_and(|key| keys.contains(&key)) {
+                    meant.insert(record.serial.clone());
+                }
+            }
+        }
+        Ok(meant)
     }
 
     /// Takes certificates off hold, so that their holders are let in again. The counts are of those

@@ -1,5 +1,7 @@
 //! Signs certificates for keys that their owners made and keep.
 
+use std::collections::HashSet;
+
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use time::OffsetDateTime;
@@ -96,8 +98,15 @@ impl Ca {
         Ok(same)
     }
 
+    /// The keys that were revoked as compromised.
+    pub(super) fn compromised_keys(&self, index: &Index) -> Result<HashSet<Vec<u8>>, Error> {
+        let compromised = index.records().iter().filter(is_compromised);
+        let keys = compromised.map(|record| self.key_of(record));
+        keys.filter_map(Result::transpose).collect()
+    }
+
     /// The public key in a certificate that was issued here, if it is still there.
-    fn key_of(&self, record: &Record) -> Result<Option<Vec<u8>>, Error> {
+    pub(super) fn key_of(&self, record: &Record) -> Result<Option<Vec<u8>>, Error> {
         let Some(pem) = self.issued(&record.serial)? else {
             return Ok(None);
         };
@@ -120,14 +129,14 @@ fn check_key(
         let name = other.name().escape_debug();
         return Err(Error::KeyInUse(format!("it is that of \"{name}\"")));
     }
-    let compromised = |record: &&&Record| {
-        let reason = record.revoked.map(|(_, reason)| reason);
-        reason == Some(Reason::KeyCompromise)
-    };
-    match same_key.iter().find(compromised) {
+    match same_key.iter().copied().find(is_compromised) {
         Some(_) => Err(Error::KeyInUse("it was revoked as compromised".to_owned())),
         None => Ok(()),
     }
+}
+
+fn is_compromised(record: &&Record) -> bool {
+    matches!(record.revoked, Some((_, Reason::KeyCompromise)))
 }
 
 fn is_of(record: &Record, id: &ClientId) -> bool {
