@@ -564,6 +564,20 @@ mod tests {
         kinds.zip(1..).map(|(kind, seq)| entry(seq, kind)).collect()
     }
 
+    /// A database that holds them.
+    async fn filled(folder: &tempfile::TempDir) -> (Database, Readers) {
+        let (mut database, pages, _) = open(folder).await;
+        let batch = Batch {
+            entries: entries(),
+            ..Batch::default()
+        };
+        database
+            .commit(&batch, 7, Timestamp::EPOCH)
+            .await
+            .expect("a commit");
+        (database, pages)
+    }
+
     #[tokio::test]
     async fn every_statement_fits_the_tables() {
         let folder = folder();
@@ -617,15 +631,7 @@ mod tests {
     #[tokio::test]
     async fn the_tail_begins_where_it_fits() {
         let folder = folder();
-        let (mut database, pages, _) = open(&folder).await;
-        let batch = Batch {
-            entries: entries(),
-            ..Batch::default()
-        };
-        database
-            .commit(&batch, 7, Timestamp::EPOCH)
-            .await
-            .expect("a commit");
+        let (_database, pages) = filled(&folder).await;
         assert_eq!(pages.start_of_tail(7, 1_000_000).await.expect("a start"), 0);
         assert_eq!(pages.start_of_tail(7, 0).await.expect("a start"), 7);
         let some = pages.start_of_tail(7, 200).await.expect("a start");
@@ -699,15 +705,7 @@ mod tests {
     #[tokio::test]
     async fn a_number_does_not_return_when_the_newest_entries_are_pruned() {
         let folder = folder();
-        let (mut database, _, _) = open(&folder).await;
-        let batch = Batch {
-            entries: entries(),
-            ..Batch::default()
-        };
-        database
-            .commit(&batch, 7, Timestamp::EPOCH)
-            .await
-            .expect("a commit");
+        let (mut database, _) = filled(&folder).await;
         database
             .connection
             .execute("delete from history")
@@ -747,15 +745,7 @@ mod tests {
     #[tokio::test]
     async fn another_record_in_the_same_file_is_not_gone_on_with() {
         let folder = folder();
-        let (mut database, _, _) = open(&folder).await;
-        let batch = Batch {
-            entries: entries(),
-            ..Batch::default()
-        };
-        database
-            .commit(&batch, 7, Timestamp::EPOCH)
-            .await
-            .expect("a commit");
+        let (mut database, _) = filled(&folder).await;
         // As after `.restore`: older entries, and a head that goes with them.
         let mut other = SqliteConnectOptions::new()
             .filename(folder.path().join("chat.db"))
