@@ -280,6 +280,9 @@ impl Failure {
     }
 }
 
+/// Neither TLS nor the room's `bye` tells one from the other.
+const MAY_BE_ON_HOLD: &str = ", or whether this one is only on hold (suspended)";
+
 const ASK_FOR_NEW: &str = "ask whoever runs the room for a new certificate";
 
 fn explain_own_dates(scene: &Scene, now: SystemTime) -> Failure {
@@ -357,7 +360,7 @@ fn explain_alert(alert: Alert, scene: &Scene, now: SystemTime) -> Failure {
             Exit::CertificateInvalid,
             format!("the certificate of {name} was revoked by \"{anchor}\""),
         )
-        .hint(ASK_FOR_NEW),
+        .hint(format!("{ASK_FOR_NEW}{MAY_BE_ON_HOLD}")),
         Alert::UnknownCA => failure(
             Exit::CertificateInvalid,
             format!(
@@ -493,7 +496,10 @@ fn explain_bye(reason: &str, words: &str) -> Failure {
         Some(Reason::Replaced) => ended.hint(
             "somebody with the same certificate entered; two terminals at once need a server with `--same-id allow`",
         ),
-        Some(Reason::Revoked | Reason::Expired) => ended.hint(ASK_FOR_NEW),
+        Some(Reason::Revoked) => {
+            ended.hint(format!("{ASK_FOR_NEW}{MAY_BE_ON_HOLD}"))
+        }
+        Some(Reason::Expired) => ended.hint(ASK_FOR_NEW),
         Some(Reason::ShuttingDown) => ended.hint("connect again when the server is back"),
         _ => ended,
     }
@@ -600,7 +606,7 @@ mod tests {
                 Alert::CertificateRevoked,
                 CertificateInvalid,
                 "was revoked by \"Networks 101\"",
-                "ask",
+                "on hold (suspended)",
             ),
             (
                 Alert::UnknownCA,

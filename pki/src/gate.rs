@@ -168,6 +168,7 @@ impl Gate {
             return Err(Refusal::Revoked {
                 name,
                 serial: identity.serial().clone(),
+                is_on_hold: revocations.holds(identity.serial()),
             });
         }
         if self.strict && revocations.stale_since(now).is_some() {

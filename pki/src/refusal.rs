@@ -39,12 +39,14 @@ pub enum Refusal {
         name: String,
     },
     /// It is on the revocation list.
-    #[error("the certificate {serial} of \"{name}\" was revoked")]
+    #[error("the certificate {serial} of \"{name}\" {}", revoked_or_held(*.is_on_hold))]
     Revoked {
         /// Whose it says to be.
         name: String,
         /// Its number.
         serial: Serial,
+        /// Whether it may be good again: its reason is `certificateHold`.
+        is_on_hold: bool,
     },
     /// Our CA's name, but not its signature.
     #[error(
@@ -89,6 +91,13 @@ pub enum Refusal {
     /// The revocation list is past its nextUpdate, and the operator wants nobody in then.
     #[error("the revocation list is out of date")]
     StaleList,
+}
+
+fn revoked_or_held(is_on_hold: bool) -> &'static str {
+    match is_on_hold {
+        true => "is on hold (suspended)",
+        false => "was revoked",
+    }
 }
 
 impl Refusal {

@@ -1,13 +1,13 @@
 //! The signed list of certificates that are no longer good, and the rules for taking a new one.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
-use x509_parser::prelude::{CertificateRevocationList, FromDer as _};
+use x509_parser::prelude::{CertificateRevocationList, FromDer as _, ReasonCode};
 
 use crate::certificate::{Serial, parse_der, system_time};
 
@@ -22,7 +22,8 @@ pub const CRL_RENEW_DAYS: u32 = 30;
 pub struct RevocationList {
     number: CrlNumber,
     next_update: SystemTime,
-    revoked: HashSet<Serial>,
+    /// The certificates on it, and whether each is there for the time being only.
+    revoked: HashMap<Serial, bool>,
 }
 
 /// What a server knows about revoked certificates.
@@ -112,7 +113,11 @@ impl RevocationList {
             next_update: system_time(next_update),
             revoked: list
                 .iter_revoked_certificates()
-                .map(|revoked| Serial::new(revoked.raw_serial()))
+                .map(|revoked| {
+                    let reason = revoked.reason_code().map(|(_, reason)| reason);
+                    let is_on_hold = reason == Some(ReasonCode::CertificateHold);
+                    (Serial::new(revoked.raw_serial()), is_on_hold)
+                })
                 .collect(),
         })
     }
@@ -134,12 +139,19 @@ impl RevocationList {
 
     /// The certificates on it, in no order.
     pub fn serials(&self) -> impl Iterator<Item = &Serial> {
-        self.revoked.iter()
+        self.revoked.keys()
     }
 
     /// Whether a certificate is on it.
     pub fn revokes(&self, serial: &Serial) -> bool {
-        self.revoked.contains(serial)
+        self.revoked.contains_key(serial)
+    }
+
+    /// Whether a certificate is on it for the time being only: for the reason `certificateHold`.
+    pub fn holds(&self, serial: &Serial) -> bool {
+        self.revoked
+            .get(serial)
+            .is_some_and(|is_on_hold| *is_on_hold)
     }
 }
 
@@ -149,6 +161,14 @@ impl Revocations {
         match self {
             Revocations::Unchecked => false,
             Revocations::List(list) => list.revokes(serial),
+        }
+    }
+
+    /// Whether it was revoked for the time being only.
+    pub fn holds(&self, serial: &Serial) -> bool {
+        match self {
+            Revocations::Unchecked => false,
+            Revocations::List(list) => list.holds(serial),
         }
     }
 

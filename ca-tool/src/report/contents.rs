@@ -17,6 +17,7 @@ use x509_parser::prelude::{CertificateRevocationList, FromDer as _};
 use crate::error::Error;
 use crate::folder;
 use crate::index::{NAME, Record};
+use crate::reason::Reason;
 use crate::register::Register;
 use crate::run::moment;
 
@@ -302,7 +303,10 @@ fn record_of(said: &Certificate, ca: Option<&Register>) -> Option<Record> {
 fn state(said: &Certificate, record: Option<&Record>, now: OffsetDateTime) -> String {
     let revoked = record.and_then(|record| record.revoked);
     if let Some((at, reason)) = revoked {
-        return format!("revoked {} ({reason})", moment(at));
+        return match reason {
+            Reason::CertificateHold => format!("on hold (suspended) since {}", moment(at)),
+            reason => format!("revoked {} ({reason})", moment(at)),
+        };
     }
     let not_after = OffsetDateTime::from(said.not_after);
     if now < said.not_before {
@@ -310,7 +314,10 @@ fn state(said: &Certificate, record: Option<&Record>, now: OffsetDateTime) -> St
     } else if now > not_after {
         "expired".to_owned()
     } else {
-        format!("valid, {} days left", (not_after - now).whole_days())
+        match (not_after - now).whole_days() {
+            1 => "valid, 1 day left".to_owned(),
+            days => format!("valid, {days} days left"),
+        }
     }
 }
 

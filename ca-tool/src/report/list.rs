@@ -106,6 +106,7 @@ pub(crate) fn list(
     table.set_header(header);
     for row in &rows {
         let state = match (&row.revoked_at, row.reason) {
+            (Some(at), Some("certificateHold")) => format!("on hold since {}", day(at)),
             (Some(at), Some(reason)) => format!("revoked {} ({reason})", day(at)),
             _ => row.state.to_owned(),
         };

@@ -179,11 +179,11 @@ fn hint(refusal: &Refusal, leaf: &CertificateDer<'_>) -> Option<String> {
     let hint = match refusal {
         Refusal::Profile(_) if is_server => "it is a server's; `server --cert` takes it".to_owned(),
         Refusal::Expired { .. } => format!("`ca-tool issue {name}` makes a new one"),
+        Refusal::Revoked {
+            is_on_hold: true, ..
+        } => format!("`ca-tool unhold {name}` lets them in again"),
         Refusal::Revoked { .. } => {
-            format!(
-                "`ca-tool issue {name}` makes a new one, if the person is still welcome; \
-                 `ca-tool unhold {name}` if it is on hold"
-            )
+            format!("`ca-tool issue {name}` makes a new one, if the person is still welcome")
         }
         Refusal::NotYetValid { .. } => "is the clock right?".to_owned(),
         Refusal::UnknownIssuer { .. } => "--dir says where the CA is that issued it".to_owned(),

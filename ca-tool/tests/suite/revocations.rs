@@ -26,7 +26,28 @@ fn a_person_on_hold_is_kept_out_until_they_are_taken_off_hold() {
         said.contains("put on hold the certificate of alice"),
         "{said}"
     );
-    w.admit(&alice).expect_err("on hold");
+    let held = w.admit(&alice).expect_err("on hold").to_string();
+    assert!(held.contains("is on hold (suspended)"), "{held}");
+    for (line, words, hint) in [
+        (
+            "ca-tool verify ca/people/alice.pem",
+            "is on hold (suspended)\n",
+            "hint: `ca-tool unhold alice` lets them in again",
+        ),
+        (
+            "ca-tool verify ca/people/bob.pem",
+            "was revoked\n",
+            "hint: `ca-tool issue bob` makes a new one",
+        ),
+        ("ca-tool show alice", "on hold (suspended) since 2", ""),
+        ("ca-tool show bob", "revoked 2", ""),
+        ("ca-tool list --revoked", "on hold since 2", ""),
+        ("ca-tool list --revoked", "(unspecified)", ""),
+    ] {
+        let (_, out, err) = shell(above, line);
+        assert!(out.contains(words), "{line}: {out}");
+        assert!(err.contains(hint), "{line}: {err}");
+    }
     if has("openssl") {
         let said = succeed(
             above,

@@ -34,7 +34,8 @@ async fn a_revoked_certificate_is_told_so() {
     room.refuse().await;
     let outcome = alice.ends().await;
     let sentence = "the certificate of alice was revoked by \"Networks 101\"";
-    check(&outcome, &room, 62, sentence, ASK);
+    let ask = format!("{ASK}, or whether this one is only on hold (suspended)");
+    check(&outcome, &room, 62, sentence, &ask);
 }
 
 #[tokio::test]
