@@ -147,14 +147,19 @@ pub(crate) enum Command {
         server: Option<Reach>,
     },
     /// Make a bundle for another server, or a newer one for the same
-    #[command(after_help = "Example:\n  \
-        ca-tool issue-server chat2.example.org 192.0.2.8\n\n\
-        It makes ca/server-chat2.example.org.pem, valid for what is named here and nothing else. \
+    #[command(after_help = "Examples:\n  \
+        ca-tool issue-server                               the names that it has, and this machine's\n  \
+        ca-tool issue-server chat2.example.org 192.0.2.8   these names, and nothing else\n\n\
+        The second makes ca/server-chat2.example.org.pem. \
         A server that runs takes it when it is renamed to the file of its --cert.")]
     IssueServer {
-        /// Its names and addresses, the first names the file
-        #[arg(required = true, value_name = "HOST", value_parser = Host::parse)]
+        /// Its names and addresses, the first names the file [default: those in ca/server.pem, and
+        /// this machine's own]
+        #[arg(value_name = "HOST", value_parser = Host::parse)]
         hosts: Vec<Host>,
+        /// Where the bundle goes [default: the CA's folder]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
     },
     /// Issue new certificates to people who have one; the old ones end at once, or later
     #[command(after_help = "Examples:\n  \
@@ -274,7 +279,9 @@ pub(crate) enum Command {
     },
     /// Join the answer to a request with its key into a bundle; needs no CA
     #[command(after_help = "Example:\n  \
-        ca-tool adopt alice.crt --key alice.key      makes alice.pem, for client --cert")]
+        ca-tool adopt alice.crt --key alice.key      makes alice.pem, for client --cert\n\n\
+        After a renewal the same command puts the new certificate in the place of the old one: a\n\
+        bundle with the same key, name and CA is replaced, and nothing else.")]
     Adopt {
         /// The answer: a certificate, with the CA's in the same file
         #[arg(value_name = "FILE")]

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use pki::ProfileError;
 
+use crate::run::counted;
+
 /// Why nothing was done, or not all of it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -104,7 +106,7 @@ pub enum Error {
     #[error("another run of ca-tool is using {}", .0.display())]
     Locked(PathBuf),
     /// The roster or the names given cannot be issued as they are; every fault is listed.
-    #[error("{} to be put right; nothing was issued", count(.0.len()))]
+    #[error("{} to be put right; nothing was issued", counted(.0.len(), "problem", "problems"))]
     Problems(Vec<Problem>),
     /// The roster cannot be read at all.
     #[error("cannot read {}: {fault}", path.display())]
@@ -198,6 +200,14 @@ pub enum Error {
     /// The file is there already, and nothing is overwritten.
     #[error("{} is there already, and nothing is overwritten", .0.display())]
     Exists(PathBuf),
+    /// Something is there already that would be missed.
+    #[error("{} is there already and {fault}; nothing is overwritten", path.display())]
+    InTheWay {
+        /// What is there.
+        path: PathBuf,
+        /// Why it is not replaced.
+        fault: &'static str,
+    },
     /// Certificates were recorded, but their bundles could not be put in their places yet.
     #[error("the certificate of \"{name}\"{} is recorded, but {fault}", and_others(*.others))]
     NotDelivered {
@@ -319,7 +329,9 @@ impl Error {
             Error::NothingToShow(_) => {
                 "name a file such as ca/people/alice.pem, or a person whom `ca-tool list` shows"
             }
-            Error::Exists(_) => "move it away first, or choose another place with --out DIR",
+            Error::Exists(_) | Error::InTheWay { .. } => {
+                "move it away first, or choose another place with --out DIR"
+            }
             Error::NotDelivered { .. } => {
                 "move it away; the next run of ca-tool that writes puts the bundle there"
             }
@@ -367,15 +379,7 @@ impl Error {
 fn and_others(others: usize) -> String {
     match others {
         0 => String::new(),
-        others => format!(" (and {others} others)"),
-    }
-}
-
-fn count(problems: usize) -> String {
-    if problems == 1 {
-        "1 problem".to_owned()
-    } else {
-        format!("{problems} problems")
+        others => format!(" (and {})", counted(others, "other", "others")),
     }
 }
 

@@ -14,6 +14,7 @@ use pki::Serial;
 use crate::error::{Error, io_error};
 use crate::issuer::random;
 use crate::os::{self, Access};
+use crate::run::counted;
 
 /// A CA's folder.
 #[derive(Debug, Clone)]
@@ -148,9 +149,9 @@ impl Folder {
             }
         }
         if removed > 0 {
-            let files = if removed == 1 { "file" } else { "files" };
+            let files = counted(removed, "temporary file", "temporary files");
             say!(
-                "ca-tool: note: removed {removed} temporary {files} that a run which was cut short left in {}",
+                "ca-tool: note: removed {files} that a run which was cut short left in {}",
                 self.0.display()
             );
         }

@@ -38,6 +38,8 @@ pub struct Joined {
     pub id: ClientId,
     /// Where the bundle is.
     pub bundle: PathBuf,
+    /// Until when the bundle with the same key was valid whose place it took, if there was one.
+    pub replaced: Option<OffsetDateTime>,
     /// The last moment of the certificate.
     pub not_after: OffsetDateTime,
     /// What the CA's certificate says.
@@ -77,12 +79,13 @@ pub fn request(name: &str, out: &Path) -> Result<Requested, Error> {
 }
 
 /// Joins a certificate that was made for a request, with the CA's in the same file, and its key
-/// into a bundle `NAME.pem`; in the folder of the answer, unless `out` says another.
+/// into a bundle `NAME.pem`; in the folder of the answer, unless `out` says another. When the
+/// certificate was renewed, it takes the place of the bundle that has the same key.
 ///
 /// # Errors
 ///
-/// When the two do not belong together, when no server would let the certificate's holder in, or
-/// when the bundle is there or cannot be written.
+/// When the two do not belong together, when no server would let the certificate's holder in, when
+/// something else has the bundle's place, or when it cannot be written.
 pub fn adopt(
     answer: &Path,
     key: &Path,
@@ -134,14 +137,55 @@ pub fn adopt(
     folder::create_folder(out)?;
     let path = out.join(format!("{}.pem", identity.id()));
     // What the client will read is read here first.
-    Bundle::parse(bundle.as_bytes(), &path).map_err(|error| Error::SelfCheck(error.to_string()))?;
-    folder::write_new(&path, bundle.as_bytes(), Access::Private)?;
+    let joined = Bundle::parse(bundle.as_bytes(), &path)
+        .map_err(|error| Error::SelfCheck(error.to_string()))?;
+    let replaced = match fs::symlink_metadata(&path) {
+        Ok(there) => Some(replaceable(&path, &there, &joined)?),
+        Err(_) => None,
+    };
+    match replaced {
+        Some(_) => folder::replace(&path, bundle.as_bytes(), Access::Private)?,
+        None => folder::write_new(&path, bundle.as_bytes(), Access::Private)?,
+    }
     Ok(Joined {
         id: identity.id().clone(),
         bundle: path,
+        replaced: replaced.map(OffsetDateTime::from),
         not_after: identity.not_after().into(),
         anchor: gate.anchor().clone(),
     })
+}
+
+/// Until when the bundle in the way is valid, if nothing of it would be missed: the new one has
+/// its key, its name and its CA, and is no older.
+fn replaceable(path: &Path, there: &fs::Metadata, new: &Bundle) -> Result<SystemTime, Error> {
+    let in_the_way = |fault: &'static str| Error::InTheWay {
+        path: path.to_owned(),
+        fault,
+    };
+    if !there.is_file() {
+        return Err(in_the_way("is no plain file"));
+    }
+    let old = Bundle::read(path).map_err(|_| in_the_way("is no bundle that can be read"))?;
+    let key = |bundle: &Bundle| {
+        let leaf = X509Certificate::from_der(bundle.leaf());
+        leaf.ok().map(|(_, said)| said.public_key().raw.to_vec())
+    };
+    if key(&old) != key(new) {
+        return Err(in_the_way("holds another key"));
+    }
+    if old.anchor() != new.anchor() {
+        return Err(in_the_way("is of another CA"));
+    }
+    let (old, new) = (old.certificate(), new.certificate());
+    if old.subject.common_names != new.subject.common_names {
+        return Err(in_the_way("is somebody else's"));
+    }
+    // Two may have been made within the same second.
+    if (old.not_before, old.not_after) > (new.not_before, new.not_after) {
+        return Err(in_the_way("holds a newer certificate"));
+    }
+    Ok(old.not_after)
 }
 
 type Sorted = (

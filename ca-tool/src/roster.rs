@@ -290,12 +290,7 @@ impl Columns {
             .map(|(_, name)| name.escape_debug().to_string())
             .collect();
         Ok(Self {
-            id: id.ok_or_else(|| {
-                format!(
-                    "its first line names no column {}",
-                    id_column.escape_debug()
-                )
-            })?,
+            id: id.ok_or_else(|| no_column(id_column, header))?,
             full_name,
             email,
             role,
@@ -304,6 +299,33 @@ impl Columns {
     }
 }
 
+/// What a first line names, where it does not name the column of people's names.
+fn no_column(id_column: &str, header: &csv::StringRecord) -> String {
+    let columns = header.iter().filter(|name| !name.is_empty());
+    let columns: Vec<_> = columns
+        .map(|name| {
+            let short: String = name.chars().take(COLUMN_CHARS_SHOWN).collect();
+            format!("\"{}\"", short.escape_debug())
+        })
+        .collect();
+    let id_column = id_column.escape_debug();
+    let Some(first) = columns.first() else {
+        return format!("its first line names no column {id_column}, nor any other");
+    };
+    let shown = columns[..columns.len().min(COLUMNS_SHOWN)].join(", ");
+    let more = match columns.len().saturating_sub(COLUMNS_SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "its first line names no column {id_column}, but {shown}{more}; --id-column says which is meant, as in --id-column {first}"
+    )
+}
+
+/// How much of a first line is shown: a file of another kind may have anything there.
+const COLUMNS_SHOWN: usize = 12;
+/// How much of one name in it.
+const COLUMN_CHARS_SHOWN: usize = 40;
 /// The columns that something is done with.
 const COLUMNS: [&str; 4] = ["id", "name", "email", "role"];
 /// What can stand between columns.
@@ -435,8 +457,18 @@ mod tests {
         let error = Roster::parse(text, path, Some("Login")).expect_err("no such column");
         assert_eq!(
             error.to_string(),
-            "cannot read class.csv: its first line names no column Login"
+            "cannot read class.csv: its first line names no column Login, but \"ID\", \"Student ID\", \"Name\", \"Section\"; --id-column says which is meant, as in --id-column \"ID\""
         );
+    }
+
+    #[test]
+    fn of_a_first_line_that_names_much_else_only_the_beginning_is_shown() {
+        let long = "x".repeat(1000);
+        let text = format!("{long},\u{1b}[2J{}\n", ",more".repeat(20));
+        let error = parse(text.as_bytes()).expect_err("no column").to_string();
+        assert!(error.len() < 400, "{error}");
+        assert!(error.contains(", \"\\u{1b}[2J\", \"more\""), "{error}");
+        assert!(error.contains(" and 10 more; --id-column "), "{error}");
     }
 
     #[test]
@@ -458,9 +490,15 @@ mod tests {
     #[test]
     fn what_is_not_a_roster_is_refused() {
         for (text, why) in [
-            (&b"alice,\nbob,\n"[..], "its first line names no column id"),
-            (b"name\nalice\n", "its first line names no column id"),
-            (b"", "its first line names no column id"),
+            (
+                &b"alice,\nbob,\n"[..],
+                "its first line names no column id, but \"alice\"; --id-column says which is meant, as in --id-column \"alice\"",
+            ),
+            (
+                b"name\nalice\n",
+                "its first line names no column id, but \"name\"; --id-column says which is meant, as in --id-column \"name\"",
+            ),
+            (b"", "its first line names no column id, nor any other"),
             (b"\xff\xfei\0d\0\n\0", "it is UTF-16"),
             (b"id,id\na,b\n", "its first line names the column id twice"),
         ] {

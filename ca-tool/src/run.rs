@@ -7,7 +7,7 @@ mod revocation;
 mod signing;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pki::Bundle;
 use serde::Serialize;
@@ -93,7 +93,7 @@ pub fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
             };
             issue(place, names, (roster, id_column), &options, output)
         }
-        Command::IssueServer { hosts } => issue_server(place, &hosts, output),
+        Command::IssueServer { hosts, out } => issue_server(place, hosts, out.as_deref(), output),
         Command::Renew {
             names,
             all,
@@ -330,9 +330,32 @@ pub(crate) fn tell_issued(issued: &Issued, output: &mut Output<'_>) -> Result<()
     Ok(())
 }
 
-fn issue_server(place: &Place, hosts: &[Host], output: &mut Output<'_>) -> Result<(), Error> {
-    let issued = open(place, output)?.issue_server(hosts)?;
-    tell_issued(&issued, output)
+fn issue_server(
+    place: &Place,
+    mut hosts: Vec<Host>,
+    out: Option<&Path>,
+    output: &mut Output<'_>,
+) -> Result<(), Error> {
+    let ca = open(place, output)?;
+    let is_for_the_same = hosts.is_empty();
+    if is_for_the_same {
+        hosts = ca.hosts()?;
+    }
+    let issued = ca.issue_server(&hosts, out)?;
+    tell_issued(&issued, output)?;
+    if !is_for_the_same {
+        return Ok(());
+    }
+    let names: Vec<_> = hosts.iter().map(Host::to_string).collect();
+    writeln!(output.results, "  valid for  {}", names.join(", "))?;
+    let (new, old) = (issued.bundle.display(), ca.server_bundle());
+    let old = old.display();
+    note(
+        output,
+        &format!(
+            "`mv {new} {old}` puts it in the place of the last one; a server that runs takes it by itself"
+        ),
+    )
 }
 
 /// Opens a CA to change it.
@@ -365,6 +388,11 @@ pub(crate) fn write_json(value: &impl Serialize, output: &mut Output<'_>) -> Res
     Ok(())
 }
 
+/// So many of something: `1 file`, `2 files`.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// A moment as the record writes it, without fractions: `2027-05-20T23:59:59Z`.
 pub(crate) fn moment(moment: OffsetDateTime) -> String {
     let text = wire::Timestamp::from(std::time::SystemTime::from(moment)).to_string();
@@ -374,4 +402,18 @@ pub(crate) fn moment(moment: OffsetDateTime) -> String {
 /// The day of such a moment.
 pub(crate) fn day(moment: &str) -> &str {
     moment.split('T').next().unwrap_or(moment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_one_and_everything_else_is_many() {
+        let files = |count| counted(count, "file", "files");
+        assert_eq!(
+            [files(0), files(1), files(2)],
+            ["0 files", "1 file", "2 files"]
+        );
+    }
 }

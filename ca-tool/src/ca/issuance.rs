@@ -183,16 +183,37 @@ impl Ca {
         }
     }
 
+    /// What a newer bundle for the same server is to be valid for: where people's bundles say that
+    /// it is, what the one that is there is valid for, and what this machine is called now.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read what people's bundles say.
+    pub fn hosts(&self) -> Result<Vec<Host>, Error> {
+        let mut hosts = Vec::new();
+        if let Some(told) = self.server()? {
+            hosts.extend(Reach::parse(&told).ok().map(|reach| reach.host));
+        }
+        // One that is lost or damaged is a reason to make another.
+        if let Ok(bundle) = Bundle::read(&self.server_bundle()) {
+            let said = bundle.certificate();
+            hosts.extend(said.dns_names.iter().filter_map(|n| Host::parse(n).ok()));
+            hosts.extend(said.addresses.into_iter().map(Host::Address));
+        }
+        hosts.extend(Host::of_this_machine());
+        Ok(deduplicate(hosts))
+    }
+
     /// Issues a certificate to another server, under these names and no others: it may be another
-    /// machine.
+    /// machine. The bundle lies in `out`, or in the CA's folder.
     ///
     /// # Errors
     ///
     /// When its bundle is there already, or cannot be written.
-    pub fn issue_server(&self, hosts: &[Host]) -> Result<Issued, Error> {
+    pub fn issue_server(&self, hosts: &[Host], out: Option<&Path>) -> Result<Issued, Error> {
         let first = hosts.first().ok_or(Error::Nobody)?;
         let name = format!("server-{}.pem", first.file_stem());
-        let bundle = self.folder.path().join(name);
+        let bundle = out.unwrap_or(self.folder.path()).join(name);
         let (_lock, mut index) = self.lock()?;
         let now = OffsetDateTime::now_utc();
         self.deliver_server(&mut index, &deduplicate(hosts.to_vec()), bundle, now)

@@ -19,7 +19,7 @@ use crate::index::Index;
 use crate::os;
 use crate::passphrase::Source;
 use crate::register::Register;
-use crate::run::{DONE, NOT_SO, Output, write_json};
+use crate::run::{DONE, NOT_SO, Output, counted, write_json};
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
@@ -172,7 +172,10 @@ impl Findings {
             let people = folder.people();
             self.bad(
                 "file modes",
-                format!("others can read {more} more files"),
+                format!(
+                    "others can read {}",
+                    counted(more, "more file", "more files")
+                ),
                 format!("chmod 600 '{}'/*", people.display()),
             );
         }
@@ -220,12 +223,20 @@ impl Findings {
             self.add(
                 "index",
                 State::Note,
-                format!("{missing} certificates that it names are not in certs/"),
+                format!(
+                    "{} not in certs/",
+                    counted(
+                        missing,
+                        "certificate that it names is",
+                        "certificates that it names are"
+                    )
+                ),
                 Some("nothing needs them but `show`; take them from a backup".to_owned()),
             );
         } else {
             let count = index.records().len();
-            self.good("index", format!("{count} certificates, each in certs/"));
+            let count = counted(count, "certificate", "certificates");
+            self.good("index", format!("{count}, each in certs/"));
         }
         if register.folder.pending().exists() {
             self.bad(
@@ -306,7 +317,7 @@ impl Findings {
 
     fn server(&mut self, register: &Register, now: OffsetDateTime) {
         let path = register.server_bundle();
-        let anew = "`ca-tool issue-server HOST` makes another; `server --cert` takes it";
+        let anew = "`ca-tool issue-server` makes another, and says where to move it";
         let bundle = match Bundle::read(&path) {
             Ok(bundle) => bundle,
             Err(error) => return self.bad("server bundle", error.to_string(), anew),
@@ -338,10 +349,7 @@ impl Findings {
             && !has(&reach.host)
         {
             let what = format!("people's bundles say {told}, and the server's does not have it");
-            let fix = format!(
-                "`ca-tool issue-server {}`, or `issue --server` with a name that it has",
-                reach.host
-            );
+            let fix = "`ca-tool issue-server` makes one that does, and says where to move it; or `issue --server` with a name that it has";
             self.bad("server names", what, fix);
         }
         let missing: Vec<_> = Host::of_this_machine()
@@ -357,9 +365,10 @@ impl Findings {
                 "server names",
                 State::Note,
                 format!("this machine is also {names}, and the bundle does not have that"),
-                Some(format!(
-                    "if the server runs here: `ca-tool issue-server {names}`; `server --cert` takes it"
-                )),
+                Some(
+                    "if the server runs here: `ca-tool issue-server` makes one that does, and says where to move it"
+                        .to_owned(),
+                ),
             );
         }
     }

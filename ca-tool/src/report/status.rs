@@ -184,7 +184,7 @@ impl Status {
         )?;
         if let Some(list) = &self.list {
             let age = match (&list.signed, list.age_days) {
-                (Some(at), Some(days)) => format!("signed {} ({days} days ago), ", day(at)),
+                (Some(at), Some(days)) => format!("signed {} ({}), ", day(at), ago(days)),
                 _ => String::new(),
             };
             let (number, next) = (&list.number, day(&list.next_update));
@@ -292,6 +292,14 @@ fn words(worst: Severity) -> &'static str {
 
 fn live(index: &Index, now: OffsetDateTime) -> impl Iterator<Item = &Record> {
     index.records().iter().filter(move |r| r.is_live(now))
+}
+
+fn ago(days: i64) -> String {
+    match days {
+        0 => "less than a day ago".to_owned(),
+        1 => "1 day ago".to_owned(),
+        days => format!("{days} days ago"),
+    }
 }
 
 /// The first few names, and how many others there are.

@@ -31,6 +31,13 @@ pub(super) fn adopt(
     let joined = own_key::adopt(answer, key, out, |path| source.for_key(path))?;
     let (id, bundle, until) = (&joined.id, joined.bundle.display(), joined.not_after.date());
     writeln!(output.results, "{id}  {bundle}  valid until {until}")?;
+    if let Some(old) = joined.replaced {
+        let old = old.date();
+        note(
+            output,
+            &format!("it took the place of the one with the same key that was valid until {old}"),
+        )?;
+    }
     note(
         output,
         &format!(

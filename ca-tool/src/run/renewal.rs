@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use time::Duration;
 
-use super::{Output, note, open, tell_issued};
+use super::{Output, counted, note, open, tell_issued};
 use crate::args::Place;
 use crate::ca::{IssueOptions, Whose};
 use crate::error::Error;
@@ -31,10 +31,10 @@ pub(super) fn renew(
         )?;
     }
     if !done.skipped.is_empty() {
-        let count = done.skipped.len();
+        let who = counted(done.skipped.len(), "person has", "people have");
         note(
             output,
-            &format!("{count} have a certificate that is valid for as long; skipped"),
+            &format!("{who} a certificate that is valid for as long; skipped"),
         )?;
     }
     for issued in &done.issued {

@@ -12,7 +12,7 @@ use wire::Role;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
 
-use crate::World;
+use crate::{World, shell, succeed};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -240,7 +240,7 @@ fn the_servers_certificate_names_it_and_this_machine() {
 fn another_server_has_its_own_names_only() {
     let w = World::new();
     let hosts = ["chat2.example.org", "2001:db8::8"].map(|h| Host::parse(h).expect("a host"));
-    let issued = w.ca.issue_server(&hosts).expect("issued");
+    let issued = w.ca.issue_server(&hosts, None).expect("issued");
     assert!(issued.bundle.ends_with("ca/server-chat2.example.org.pem"));
     let said = Bundle::read(&issued.bundle)
         .expect("a bundle")
@@ -249,11 +249,59 @@ fn another_server_has_its_own_names_only() {
     assert_eq!(said.addresses.len(), 1);
 
     let before = fs::read(&issued.bundle).expect("a bundle");
-    let again = w.ca.issue_server(&hosts).expect_err("it is there already");
+    let again =
+        w.ca.issue_server(&hosts, None)
+            .expect_err("it is there already");
     assert!(matches!(again, ca_tool::Error::Exists(_)), "{again}");
     assert_eq!(fs::read(&issued.bundle).expect("a bundle"), before);
     let refused = w.admit(&issued.bundle).expect_err("a server is no person");
     assert!(matches!(refused, Refusal::Profile(_)), "{refused}");
+}
+
+#[test]
+fn a_newer_bundle_for_the_same_server_has_its_names_and_this_machines() {
+    let above = tempfile::tempdir().expect("a folder");
+    let above = above.path();
+    succeed(
+        above,
+        "ca-tool init --name 'Networks 101' --host chat.example --host 192.0.2.8 --no-passphrase",
+    );
+    let names = |bundle: &str| {
+        let said = Bundle::read(&above.join(bundle)).expect("a bundle");
+        let said = said.certificate();
+        let addresses = said.addresses.iter().map(ToString::to_string);
+        let mut names: Vec<_> = said.dns_names.iter().cloned().chain(addresses).collect();
+        names.sort();
+        (names, said.serial)
+    };
+    let (old, old_serial) = names("ca/server.pem");
+    let said = succeed(above, "ca-tool issue-server");
+    assert!(said.contains("  valid for  chat.example, "), "{said}");
+    let (new, new_serial) = names("ca/server-chat.example.pem");
+    assert_eq!(new, old);
+    assert_ne!(new_serial, old_serial);
+    // What it says to type is what puts it there.
+    let rename = said.split('`').find(|part| part.starts_with("mv "));
+    succeed(above, rename.expect("a command"));
+    assert_eq!(names("ca/server.pem").1, new_serial);
+
+    // Where a bundle lies already, the hint is one that works.
+    succeed(above, "ca-tool issue-server chat.example");
+    let again = "ca-tool issue-server chat.example";
+    let (code, _, err) = shell(above, again);
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("--out DIR"), "{err}");
+    succeed(above, &format!("{again} --out elsewhere"));
+    assert_eq!(
+        names("elsewhere/server-chat.example.pem").0,
+        ["chat.example"]
+    );
+    // And without the old one, it is what people's files say.
+    fs::remove_file(above.join("ca/server.pem")).expect("removed");
+    succeed(above, "ca-tool issue-server --out anew");
+    let (names, _) = names("anew/server-chat.example.pem");
+    assert!(names.contains(&"localhost".to_owned()), "{names:?}");
+    assert!(!names.contains(&"192.0.2.8".to_owned()), "{names:?}");
 }
 
 #[test]

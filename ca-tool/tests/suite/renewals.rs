@@ -197,7 +197,7 @@ fn everybody_is_renewed_once_and_nobody_who_was_revoked() {
     let before = snapshot(above);
     let said = succeed(above, all);
     assert!(
-        said.contains("2 have a certificate that is valid for as long; skipped"),
+        said.contains("2 people have a certificate that is valid for as long; skipped"),
         "{said}"
     );
     assert_eq!(snapshot(above), before);

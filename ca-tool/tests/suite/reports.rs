@@ -234,7 +234,7 @@ fn status_ends_with_the_worst_of_what_it_found() {
     let text = stdout(&w.run(&["status"]));
     for expected in [
         "\"Networks 101\", until 20",
-        "(0 days ago), good until 20",
+        "(less than a day ago), good until 20",
         "3 valid, 1 ending within 30 days; 1 expired, 0 revoked",
         "something has expired",
     ] {

@@ -108,14 +108,77 @@ fn a_key_is_made_where_there_is_no_ca_and_its_answer_is_joined_with_it() {
         ),
         (
             "cd home && ca-tool adopt 张三.crt --key 张三.key",
-            1,
-            "张三.pem is there already",
+            0,
+            "it took the place of the one with the same key",
         ),
     ] {
         let (said, _, err) = shell(above, line);
         assert_eq!(said, Some(code), "{line}: {err}");
         assert!(err.contains(why), "{line}: {err}");
         assert_eq!(snapshot(above), before, "{line}");
+    }
+}
+
+#[test]
+fn a_renewed_answer_takes_the_place_of_the_bundle_with_the_same_key_and_of_nothing_else() {
+    let w = World::new();
+    let above = w.above.path();
+    succeed(
+        above,
+        "ca-tool request dave && ca-tool sign dave.csr --as dave --out sent
+         cp sent/dave.crt first.crt
+         ca-tool adopt sent/dave.crt --key dave.key --out .",
+    );
+    let until = || {
+        let bundle = Bundle::read(&w.path("dave.pem")).expect("a bundle");
+        bundle.certificate().not_after
+    };
+    let first = until();
+    succeed(above, "ca-tool renew dave --until 2030-01-01");
+    let adopt = "ca-tool adopt ca/people/dave.crt --key dave.key --out .";
+    let said = succeed(above, adopt);
+    assert!(said.contains("it took the place of the one"), "{said}");
+    assert!(until() > first);
+    w.admit(&w.path("dave.pem")).expect("admitted");
+    let mode = succeed(above, "stat -c %a dave.pem");
+    assert_eq!(mode, "600\n");
+
+    // Everything else stays where it is.
+    let first = "ca-tool adopt first.crt --key dave.key --out .";
+    let (code, _, err) = shell(above, first);
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("holds a newer certificate"), "{err}");
+    w.admit(&w.path("dave.pem")).expect("still admitted");
+    succeed(
+        above,
+        "ca-tool request erin && ca-tool sign erin.csr --as erin --out sent
+         mkdir other && cd other && ca-tool request erin
+         ca-tool --dir ca init --name Other --no-passphrase
+         ca-tool sign ../erin.csr --as erin --out sent",
+    );
+    let hers = "ca-tool adopt sent/erin.crt --key erin.key --out .";
+    for (setting, line, fault) in [
+        ("echo mine >erin.pem", hers, "is no bundle that can be read"),
+        ("cp dave.pem erin.pem", hers, "holds another key"),
+        (
+            "rm erin.pem && ca-tool adopt other/sent/erin.crt --key erin.key --out .",
+            hers,
+            "is of another CA",
+        ),
+        (
+            "rm erin.pem && ln -s dave.pem erin.pem",
+            hers,
+            "is no plain file",
+        ),
+    ] {
+        succeed(above, setting);
+        let before = snapshot(above);
+        let (code, _, err) = shell(above, line);
+        assert_eq!(code, Some(1), "{fault}: {err}");
+        let said = format!("erin.pem is there already and {fault}; nothing is overwritten");
+        assert!(err.contains(&said), "{err}");
+        assert!(err.contains("hint: move it away first"), "{err}");
+        assert_eq!(snapshot(above), before, "{fault}");
     }
 }
 

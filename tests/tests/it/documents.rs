@@ -214,6 +214,17 @@ fn the_commands_in_the_readme_work_in_their_order() {
             "{copy}"
         );
     }
+    // Nobody else reads what was said, and from where.
+    for (file, nobodys) in [
+        ("chat.db", 0o007),
+        ("copy.db", 0o077),
+        ("small-copy.db", 0o077),
+        ("joins.csv", 0o077),
+    ] {
+        use std::os::unix::fs::PermissionsExt as _;
+        let there = std::fs::metadata(folder.path().join(file)).expect("a file");
+        assert_eq!(there.permissions().mode() & nobodys, 0, "{file}");
+    }
     let file = std::fs::read_to_string(folder.path().join("joins.csv")).expect("a file");
     assert_eq!(file.lines().count(), 4, "{file}");
     assert!(file.contains(",TLSv1.3,"), "{file}");

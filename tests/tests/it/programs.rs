@@ -873,7 +873,11 @@ fn a_client_shows_times_in_the_zone_of_who_reads_or_in_utc() {
 fn a_client_tells_which_server_it_did_not_find() {
     let (site, others) = (site(), Site::new("Compilers 202"));
     let hosts = ["chat.example", "192.0.2.7"].map(|host| Host::parse(host).expect("a host"));
-    let bundle = site.ca().issue_server(&hosts).expect("a bundle").bundle;
+    let bundle = site
+        .ca()
+        .issue_server(&hosts, None)
+        .expect("a bundle")
+        .bundle;
     let elsewhere = site.serve(&["--cert", &bundle.to_string_lossy()]);
     let server = elsewhere.address.to_string();
     run_client(&site, &server, "alice", "hello\n").failed(

@@ -177,7 +177,7 @@ async fn shown(address: SocketAddr, bundle: &Bundle) -> String {
 /// Puts another certificate for this server in the place of the last one.
 fn renew(ca: &Ca) -> PathBuf {
     let host = Host::parse("localhost").expect("a host");
-    let issued = ca.issue_server(&[host]).expect("a bundle");
+    let issued = ca.issue_server(&[host], None).expect("a bundle");
     let cert = ca.server_bundle();
     fs::rename(issued.bundle, &cert).expect("renamed");
     cert
