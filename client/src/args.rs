@@ -4,6 +4,7 @@ use std::io::{self, BufRead, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Parser};
 use pki::Bundle;
 
@@ -103,6 +104,24 @@ pub struct Config {
 }
 
 impl Args {
+    /// What was probably meant, where something stands by itself: each thing has its flag.
+    pub fn hint(refused: &clap::Error) -> Option<String> {
+        if refused.kind() != ErrorKind::UnknownArgument {
+            return None;
+        }
+        let ContextValue::String(word) = refused.get(ContextKind::InvalidArg)? else {
+            return None;
+        };
+        if word.starts_with('-') {
+            return None;
+        }
+        let flag = match Path::new(word).extension().is_some_and(|e| e == "pem") {
+            true => "--cert",
+            false => "--server",
+        };
+        Some(format!("is {flag} {word} meant?"))
+    }
+
     /// Reads the files that the arguments name.
     ///
     /// # Errors

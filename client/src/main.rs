@@ -1,5 +1,6 @@
 //! The program `client`: parse, run, exit code.
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -8,7 +9,19 @@ use client::{Args, Exit, plain, tell, ui};
 use tokio_util::sync::CancellationToken;
 
 fn main() -> ExitCode {
-    let config = match Args::parse().load() {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(refused) if !refused.use_stderr() => refused.exit(),
+        Err(refused) => {
+            // It has several lines, and nothing in them that was not typed here.
+            let _ = write!(io::stderr(), "client: {refused}");
+            if let Some(hint) = Args::hint(&refused) {
+                tell(&format!("hint: {hint}"));
+            }
+            return ExitCode::from(Exit::Usage.code());
+        }
+    };
+    let config = match args.load() {
         Ok(config) => config,
         Err(failure) => return ExitCode::from(plain::report(&failure).code()),
     };

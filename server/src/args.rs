@@ -1,6 +1,6 @@
 //! What was typed: raw, until [`Serve::load`] has read and checked the files.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -74,8 +74,11 @@ pub struct Serve {
     #[arg(long, default_value = "chat.db", value_name = "FILE")]
     db: PathBuf,
     /// Where to listen.
-    #[arg(long, value_name = "IP:PORT", help = format!("Where to listen [default: [::]:{}]", wire::PORT))]
-    listen: Option<SocketAddr>,
+    #[arg(long, value_name = "[IP:]PORT", value_parser = parse_listen, help = format!(
+        "Where to listen; a port alone is on every address [default: [::]:{}]",
+        wire::PORT
+    ))]
+    listen: Option<Listen>,
     /// Print each entry on standard output when it has been committed.
     #[arg(long)]
     show: bool,
@@ -107,6 +110,26 @@ pub struct Serve {
     /// Entries shown on joining to clients that do not say where to start.
     #[arg(long, default_value_t = Limits::default().backlog_entries, value_name = "N")]
     backlog: u64,
+}
+
+/// Where a server is to listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Listen {
+    /// There.
+    At(SocketAddr),
+    /// On this port of every address.
+    Everywhere(u16),
+}
+
+fn parse_listen(text: &str) -> Result<Listen, String> {
+    let port = text.parse().map(Listen::Everywhere);
+    let address = text.parse().map(Listen::At);
+    port.or(address).map_err(|_| {
+        format!(
+            "write an address and a port, such as 0.0.0.0:{0} or [::1]:{0}, or a port alone",
+            wire::PORT
+        )
+    })
 }
 
 impl Serve {
@@ -162,27 +185,32 @@ impl Serve {
     ///
     /// When the address cannot be listened on.
     pub fn listen(&self) -> Result<TcpListener> {
-        let everywhere = SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, wire::PORT));
-        let address = self.listen.unwrap_or(everywhere);
+        let (address, without_ipv6) = match self.listen.unwrap_or(Listen::Everywhere(wire::PORT)) {
+            Listen::At(address) => (address, None),
+            Listen::Everywhere(port) => (
+                SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)),
+                Some(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))),
+            ),
+        };
         let failure = match listen(address) {
             Ok(listener) => return Ok(listener),
             Err(failure) => failure,
         };
-        if self.listen.is_none() && failure.kind() != std::io::ErrorKind::AddrInUse {
-            let ipv4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, wire::PORT));
-            if let Ok(listener) = listen(ipv4) {
-                tracing::warn!(error = %failure, "this host has no IPv6; listening on {ipv4}");
-                return Ok(listener);
-            }
+        if let Some(ipv4) = without_ipv6
+            && failure.kind() != std::io::ErrorKind::AddrInUse
+            && let Ok(listener) = listen(ipv4)
+        {
+            tracing::warn!(error = %failure, "this host has no IPv6; listening on {ipv4}");
+            return Ok(listener);
         }
         let error = format!("cannot listen on {address}: {failure}");
         let hint = match failure.kind() {
             std::io::ErrorKind::AddrInUse => Some(
-                "another program has this port; is a server running already? --listen takes another",
+                "another program has this port; is a server running already? --listen PORT takes another",
             ),
-            std::io::ErrorKind::PermissionDenied => {
-                Some("ports below 1024 are for the system's own services; --listen takes another")
-            }
+            std::io::ErrorKind::PermissionDenied => Some(
+                "ports below 1024 are for the system's own services; --listen PORT takes another",
+            ),
             std::io::ErrorKind::AddrNotAvailable => Some("this host does not have that address"),
             _ => None,
         };
@@ -204,6 +232,38 @@ impl Hinted {
         match hint {
             Some(hint) => Self { error, hint }.into(),
             None => anyhow::Error::msg(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_listens_at_an_address_or_on_a_port() {
+        let at = |text: &str| Listen::At(text.parse().expect("an address and a port"));
+        for (text, listen) in [
+            ("192.0.2.1:9000", at("192.0.2.1:9000")),
+            ("[::1]:9000", at("[::1]:9000")),
+            ("28111", Listen::Everywhere(28111)),
+        ] {
+            assert_eq!(parse_listen(text), Ok(listen));
+        }
+        for bad in [
+            "",
+            "localhost:28111",
+            "192.0.2.1",
+            "::1",
+            "65536",
+            ":28111",
+            "-1",
+        ] {
+            let why = parse_listen(bad).expect_err(bad);
+            assert!(
+                why.contains("such as 0.0.0.0:27332 or [::1]:27332"),
+                "{why}"
+            );
         }
     }
 }

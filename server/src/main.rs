@@ -13,7 +13,14 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(refused) if !refused.use_stderr() => refused.exit(),
+        Err(refused) => {
+            say(refused.to_string().trim_end());
+            return ExitCode::from(USAGE);
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -34,6 +41,9 @@ fn main() -> ExitCode {
         Err(failure) => fail(&failure),
     }
 }
+
+/// The exit code where the command line is not understood.
+const USAGE: u8 = 2;
 
 async fn serve(serve: &Serve) -> Result<()> {
     let config = serve.load()?;

@@ -282,12 +282,25 @@ async fn the_command_line_and_its_files_are_checked_first() {
             "{told:?}"
         );
     }
-    for arguments in [
-        &["--cert", path, "--bare", "--raw"][..],
-        &["--cert", path, "--since", "tail"],
-        &[],
+    for (arguments, hint) in [
+        (&["--cert", path, "--bare", "--raw"][..], None),
+        (&["--cert", path, "--since", "tail"], None),
+        (&["--cert", path, "--sever", "chat.example"], None),
+        (&[], None),
+        (&["alice.pem"], Some("is --cert alice.pem meant?")),
+        (
+            &["--cert", path, "chat.example"],
+            Some("is --server chat.example meant?"),
+        ),
     ] {
-        assert_eq!(Person::start(arguments).ends().await.code, Some(2));
+        let outcome = Person::start(arguments).ends().await;
+        let (code, told) = outcome.told();
+        assert_eq!(code, Some(2), "{told:?}");
+        assert!(told[0].starts_with("client: error: "), "{told:?}");
+        let hinted = told
+            .last()
+            .and_then(|line| line.strip_prefix("client: hint: "));
+        assert_eq!(hinted, hint, "{told:?}");
     }
 }
 

@@ -695,6 +695,36 @@ fn a_file_that_is_no_record_is_left_as_it_is() {
 }
 
 #[test]
+fn a_server_takes_a_port_alone_and_says_how_to_write_what_it_does_not_understand() {
+    let site = site();
+    let served = site.serve(&[]);
+    // It is taken on one of the addresses, so nothing is open to others while this is tested.
+    let port = served.address.port().to_string();
+    Ended::from(site.run("server", &["--listen", &port])).failed(
+        1,
+        &format!(":{port}: "),
+        "another program has this port",
+    );
+    for (arguments, error) in [
+        (
+            &["--listen", "localhost:28111"][..],
+            "such as 0.0.0.0:27332 or [::1]:27332, or a port alone",
+        ),
+        (&["--port", "28111"], "'--port'"),
+        (&["query"], "<SQL>"),
+    ] {
+        let refused = Ended::from(site.run("server", arguments));
+        assert_eq!(refused.code, Some(2), "{}", refused.err);
+        assert!(
+            refused.err.starts_with("server: error: "),
+            "{}",
+            refused.err
+        );
+        assert!(refused.err.contains(error), "{}", refused.err);
+    }
+}
+
+#[test]
 fn what_a_server_needs_and_does_not_find_is_named_with_what_to_do() {
     let site = site();
     let served = site.serve(&[]);
