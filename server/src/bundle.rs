@@ -2,16 +2,18 @@
 //! one is put in its place. Whoever connects from then on is shown the newer certificate; sessions
 //! keep the connection that they have.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use pki::{Bundle, BundleError, Certificate, Fingerprint, Gate, SERVER, ServerTls};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 use wire::Timestamp;
 
+use crate::reminder::Reminder;
 use crate::watched::{FileWatch, Reading};
 
 /// Reads the bundle again and again, and publishes what a handshake needs of it.
@@ -137,20 +139,72 @@ fn read_newer(path: &Path, gate: &Gate) -> Result<Bundle, ServerBundleError> {
     Ok(bundle)
 }
 
+/// What ends within this time ends soon.
+const SOON: Duration = Duration::from_secs(30 * DAY_SECONDS);
+/// How often that is told.
+const SOON_WARNING_INTERVAL: Duration = Duration::from_secs(DAY_SECONDS);
+/// How often it is told that the server has nothing to prove itself with.
+const OVER_ERROR_INTERVAL: Duration = Duration::from_secs(60 * 60);
+const DAY_SECONDS: u64 = 24 * 60 * 60;
+/// What to do about both.
+const RENEW: &str = "`ca-tool issue-server` makes a newer bundle, to be renamed to this file";
+
+/// How near the end of the server's certificate is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Far,
+    Soon { whole_days: u64 },
+    Over,
+}
+
+impl Ending {
+    fn at(not_after: SystemTime, now: SystemTime) -> Self {
+        match not_after.duration_since(now) {
+            Err(_) => Ending::Over,
+            Ok(left) if left > SOON => Ending::Far,
+            Ok(left) => Ending::Soon {
+                whole_days: left.as_secs() / DAY_SECONDS,
+            },
+        }
+    }
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the server's certificate ")?;
+        match self {
+            Ending::Far => f.write_str("is good"),
+            Ending::Soon { whole_days: 0 } => f.write_str("ends within a day"),
+            Ending::Soon { whole_days: 1 } => f.write_str("ends in 1 day"),
+            Ending::Soon { whole_days } => write!(f, "ends in {whole_days} days"),
+            Ending::Over => f.write_str("has expired"),
+        }
+    }
+}
+
 impl BundleWatch {
     /// Watches until the server stops.
     pub(crate) async fn run(mut self) {
+        let mut soon = Reminder::every(SOON_WARNING_INTERVAL);
+        let mut over = Reminder::every(OVER_ERROR_INTERVAL);
         while let Some(look) = self.file.look().await {
-            if !look.is_due {
-                continue;
+            if look.is_due {
+                let reading = match self.reload().await {
+                    Ok(()) => Reading::Taken,
+                    Err(failure) if failure.may_pass() => Reading::NotNow(failure.to_string()),
+                    Err(failure) => Reading::Refused(failure.to_string()),
+                };
+                if let Some(words) = self.file.judge(&look, reading) {
+                    error!("{words}; the last good certificate stays");
+                }
             }
-            let reading = match self.reload().await {
-                Ok(()) => Reading::Taken,
-                Err(failure) if failure.may_pass() => Reading::NotNow(failure.to_string()),
-                Err(failure) => Reading::Refused(failure.to_string()),
-            };
-            if let Some(words) = self.file.judge(&look, reading) {
-                error!("{words}; the last good certificate stays");
+            let ending = Ending::at(self.certificate.not_after, SystemTime::now());
+            let (path, now) = (self.file.path().display(), Instant::now());
+            if soon.is_due(matches!(ending, Ending::Soon { .. }), now) {
+                warn!(%path, "{ending}; {RENEW}");
+            }
+            if over.is_due(ending == Ending::Over, now) {
+                error!(%path, "{ending}, and no client connects any more; {RENEW}");
             }
         }
     }
@@ -191,5 +245,34 @@ impl BundleWatch {
                 "the new certificate lacks names of the last one; clients that use them will leave"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_ends_soon_for_a_month_and_then_it_is_over() {
+        let not_after = SystemTime::UNIX_EPOCH + 1000 * SOON;
+        let days = |days: u64| Duration::from_secs(days * DAY_SECONDS);
+        let second = Duration::from_secs(1);
+        for (left, words) in [
+            (days(31), "is good"),
+            (days(30) + second, "is good"),
+            (days(30), "ends in 30 days"),
+            (days(2) - second, "ends in 1 day"),
+            (days(1) - second, "ends within a day"),
+            (Duration::ZERO, "ends within a day"),
+        ] {
+            let ending = Ending::at(not_after, not_after - left);
+            assert_eq!(
+                ending.to_string(),
+                format!("the server's certificate {words}")
+            );
+        }
+        let ending = Ending::at(not_after, not_after + second);
+        assert_eq!(ending, Ending::Over);
+        assert_eq!(ending.to_string(), "the server's certificate has expired");
     }
 }

@@ -21,6 +21,7 @@ mod pages;
 mod presence;
 mod recorder;
 mod refusals;
+mod reminder;
 mod revocation;
 mod room;
 mod senders;

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use crate::ask::{Ask, Asks};
+use crate::reminder::Reminder;
 use crate::watched::{FileWatch, Reading};
 
 /// How often somebody is reminded that the list is past its nextUpdate.
@@ -119,7 +120,7 @@ pub(crate) fn check_number(
 impl RevocationWatch {
     /// Watches until the server stops.
     pub(crate) async fn run(mut self) {
-        let mut reminder = Reminder::default();
+        let mut reminder = Reminder::every(STALE_WARNING_INTERVAL);
         while let Some(look) = self.file.look().await {
             if look.is_due {
                 let reading = match self.reload().await {
@@ -186,51 +187,5 @@ impl RevocationWatch {
         {
             self.unrecorded = None;
         }
-    }
-}
-
-/// When somebody is told again of what has not changed.
-#[derive(Debug, Default)]
-struct Reminder {
-    told_at: Option<Instant>,
-}
-
-impl Reminder {
-    /// Whether it is time to tell. What is good again and then bad is told at once.
-    fn is_due(&mut self, is_bad: bool, now: Instant) -> bool {
-        if !is_bad {
-            self.told_at = None;
-            return false;
-        }
-        let is_due = self
-            .told_at
-            .is_none_or(|at| now.duration_since(at) >= STALE_WARNING_INTERVAL);
-        if is_due {
-            self.told_at = Some(now);
-        }
-        is_due
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_list_that_is_out_of_date_is_told_of_at_once_and_then_every_hour() {
-        let mut reminder = Reminder::default();
-        let begun = Instant::now();
-        let mut told = |is_bad, minutes: u64| {
-            reminder.is_due(is_bad, begun + Duration::from_secs(60 * minutes))
-        };
-        assert!(!told(false, 0));
-        assert!(told(true, 1));
-        assert!(!told(true, 2));
-        assert!(!told(true, 60));
-        assert!(told(true, 61));
-        assert!(!told(true, 62));
-        // A newer list came, and is out of date by now.
-        assert!(!told(false, 63));
-        assert!(told(true, 64));
     }
 }

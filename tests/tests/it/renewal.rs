@@ -126,6 +126,37 @@ async fn a_bundle_that_is_worse_than_the_last_one_is_refused_loudly() {
     wendy.expect("[wendy@127.0.0.1] still here").await;
 }
 
+#[test]
+fn a_server_whose_certificate_ends_soon_says_so_until_it_has_a_newer_one() {
+    let site = Site::new("Networks 101");
+    let cert = site.ca().server_bundle();
+    replace(&cert, &minted(site.ca(), (-1, 20)));
+    let mut served = site.serve(&[]);
+    let line = served
+        .program
+        .expect_err("the server's certificate ends in ");
+    for part in [
+        " WARN ",
+        "in 19 days",
+        "path=ca/server.pem",
+        "`ca-tool issue-server`",
+    ] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    replace(&cert, &minted(site.ca(), (-1, 100)));
+    let read = format!(" certificate read serial={} ", serial(&cert));
+    served.program.expect_err(&read);
+    // When it is read again, all that was to be said of it the first time has been said.
+    served.program.signal("-HUP");
+    served.program.expect_err(&read);
+    served.program.signal("-TERM");
+    served.program.wait();
+    let told = served.program.finish().stderr;
+    let told = String::from_utf8(told).expect("UTF-8");
+    // Once, of the first one.
+    assert_eq!(told.matches("the server's certificate ends").count(), 1);
+}
+
 #[tokio::test]
 async fn instructors_are_told_of_a_list_that_is_out_of_date_and_nobody_else_is() {
     let w = World::with(|o| o.limits.line_rate = 0).await;
