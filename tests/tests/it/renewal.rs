@@ -130,7 +130,7 @@ async fn a_bundle_that_is_worse_than_the_last_one_is_refused_loudly() {
 fn a_server_whose_certificate_ends_soon_says_so_until_it_has_a_newer_one() {
     let site = Site::new("Networks 101");
     let cert = site.ca().server_bundle();
-    replace(&cert, &minted(site.ca(), (-1, 20)));
+    replace(&cert, minted(site.ca(), (-1, 20)));
     let mut served = site.serve(&[]);
     let line = served
         .program
@@ -143,7 +143,7 @@ fn a_server_whose_certificate_ends_soon_says_so_until_it_has_a_newer_one() {
     ] {
         assert!(line.contains(part), "{part}: {line}");
     }
-    replace(&cert, &minted(site.ca(), (-1, 100)));
+    replace(&cert, minted(site.ca(), (-1, 100)));
     let read = format!(" certificate read serial={} ", serial(&cert));
     served.program.expect_err(&read);
     // When it is read again, all that was to be said of it the first time has been said.
