@@ -65,7 +65,7 @@ pub(crate) struct WhichArgs {
     /// Whose certificates: all that they have
     #[arg(required_unless_present = "serial", value_name = "NAME")]
     names: Vec<String>,
-    /// One certificate alone, by its number, as `ca-tool list` shows it
+    /// One certificate alone, by its number, such as `ca-tool list` shows it
     #[arg(long, value_name = "NUMBER", value_parser = parse_serial)]
     serial: Option<Serial>,
 }
@@ -216,7 +216,11 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  \
         ca-tool revoke alice --reason keyCompromise --note \"laptop stolen\"\n  \
         ca-tool revoke bob --reason certificateHold      until `ca-tool unhold bob`\n  \
-        ca-tool revoke --serial 67f4f6740fe63f3068f5b7fc60941b79")]
+        ca-tool revoke --serial 67f4f6740fe63f3068f5b7fc60941b79\n\n\
+        Who is revoked stays so, with the reason that was given first; but a key that turns out to be\n\
+        compromised is revoked as such whatever the reason was, with every certificate for it.\n\
+        --serial also takes a number that `ca-tool list` does not show, of a certificate that this CA\n\
+        signed elsewhere, or after the copy was made from which its folder was put back.")]
     Revoke {
         #[command(flatten)]
         which: WhichArgs,

@@ -7,6 +7,7 @@ mod adoption;
 mod founding;
 mod issuance;
 mod list;
+mod missed;
 mod renewal;
 mod revocation;
 mod signing;
@@ -113,7 +114,7 @@ impl Ca {
     /// is the only one who writes, so the index is read here and not before.
     fn lock(&self) -> Result<(Lock, Index), Error> {
         let lock = self.folder.lock_files()?;
-        let index = self.index()?;
+        let mut index = self.index()?;
         let Outcome { finished, removed } = delivery::settle(&self.folder, &index)?;
         let folder = self.path().display();
         for (files, what) in [
@@ -125,6 +126,7 @@ impl Ca {
                 say!("ca-tool: note: a run in {folder} was cut short; {what}: {files} {noun}");
             }
         }
+        self.catch_up(&mut index, OffsetDateTime::now_utc())?;
         Ok((lock, index))
     }
 

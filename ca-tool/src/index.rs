@@ -3,6 +3,9 @@
 //! One line each, six fields with tabs between them: status, expiry, revocation, serial number,
 //! file (`unknown`), subject. `openssl ca` reads it and can take over from this program.
 
+mod missed;
+mod notes;
+
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
@@ -13,6 +16,7 @@ use wire::{ClientId, Role};
 use crate::error::Error;
 use crate::issuer::Revoked;
 use crate::reason::Reason;
+use notes::Notes;
 
 /// Everything that was issued, oldest first.
 #[derive(Debug, Clone, Default)]
@@ -204,20 +208,10 @@ impl Index {
     ) -> usize {
         let mut revoked = 0;
         for record in self.0.iter_mut().filter(|record| which(record)) {
-            record.revoked = match record.revoked {
-                None => Some((at, reason)),
-                // They were kept out from that moment on.
-                Some((since, Reason::CertificateHold)) if reason != Reason::CertificateHold => {
-                    Some((since, reason))
-                }
-                // The key is worth more to whoever has it than the certificate was.
-                Some((since, lesser))
-                    if reason == Reason::KeyCompromise && lesser != Reason::KeyCompromise =>
-                {
-                    Some((since, reason))
-                }
-                Some(_) => continue,
+            let Some(now_revoked) = raised(record.revoked, at, reason) else {
+                continue;
             };
+            record.revoked = Some(now_revoked);
             record.line = None;
             if let Some(note) = note {
                 record.set_note(NOTE, note);
@@ -263,6 +257,29 @@ impl Index {
     }
 }
 
+/// Since when and why a certificate is revoked that was revoked before as `now` says, or not at all,
+/// and is to be so for a `reason` from `at` on; `None` when that changes nothing.
+fn raised(
+    now: Option<(OffsetDateTime, Reason)>,
+    at: OffsetDateTime,
+    reason: Reason,
+) -> Option<(OffsetDateTime, Reason)> {
+    match now {
+        None => Some((at, reason)),
+        // They were kept out from that moment on.
+        Some((since, Reason::CertificateHold)) if reason != Reason::CertificateHold => {
+            Some((since, reason))
+        }
+        // The key is worth more to whoever has it than the certificate was.
+        Some((since, lesser))
+            if reason == Reason::KeyCompromise && lesser != Reason::KeyCompromise =>
+        {
+            Some((since, reason))
+        }
+        Some(_) => None,
+    }
+}
+
 /// Why somebody was revoked, in the words of who did it.
 pub(crate) const NOTE: &str = "note";
 /// Who made the key, if it was not this program.
@@ -273,79 +290,6 @@ const SUPERSEDED: &str = "superseded";
 pub(crate) const NAME: &str = "name";
 /// A reason that OpenSSL does not know.
 const REASON: &str = "reason";
-/// What OpenSSL writes where the file's name would stand. It never looks at it.
-const UNKNOWN: &str = "unknown";
-
-/// Texts that stand in the place of the file's name: `name=Alice Liddell;reason=privilegeWithdrawn`.
-/// A byte that would end a text or the field is written as `%3B`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Notes(Vec<(String, String)>);
-
-impl Notes {
-    /// A field that somebody else wrote holds no notes.
-    fn parse(field: &str) -> Self {
-        let pairs = field.split(';').map(|pair| {
-            let (key, text) = pair.split_once('=')?;
-            Some((key.to_owned(), unescape_note(text)?))
-        });
-        Self(pairs.collect::<Option<_>>().unwrap_or_default())
-    }
-
-    fn format(&self) -> String {
-        if self.0.is_empty() {
-            return UNKNOWN.to_owned();
-        }
-        let pairs = self.0.iter();
-        let pairs = pairs.map(|(key, text)| format!("{key}={}", escape_note(text)));
-        pairs.collect::<Vec<_>>().join(";")
-    }
-
-    fn find(&self, key: &str) -> Option<&str> {
-        let note = self.0.iter().find(|(k, _)| k == key);
-        note.map(|(_, text)| text.as_str())
-    }
-
-    fn set(&mut self, key: &str, text: &str) {
-        self.remove(key);
-        self.0.push((key.to_owned(), text.to_owned()));
-    }
-
-    fn remove(&mut self, key: &str) {
-        self.0.retain(|(k, _)| k != key);
-    }
-}
-
-fn escape_note(text: &str) -> String {
-    let mut escaped = String::new();
-    for c in text.chars() {
-        if matches!(c, '%' | ';' | '\\') || c.is_ascii_control() {
-            escaped.push_str(&format!("%{:02X}", u32::from(c)));
-        } else {
-            escaped.push(c);
-        }
-    }
-    escaped
-}
-
-fn unescape_note(text: &str) -> Option<String> {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        rest = match (first, after) {
-            (b'%', [high, low, after @ ..]) => {
-                let digit = |b: &u8| char::from(*b).to_digit(16);
-                bytes.push(u8::try_from(digit(high)? << 4 | digit(low)?).ok()?);
-                after
-            }
-            (byte, after) => {
-                bytes.push(*byte);
-                after
-            }
-        };
-    }
-    String::from_utf8(bytes).ok()
-}
-
 fn parse_line(line: &str) -> Option<Record> {
     let fields: Vec<&str> = line.split('\t').collect();
     let [status, expiry, revocation, serial, file, subject] = fields[..] else {

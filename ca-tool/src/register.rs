@@ -10,10 +10,12 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use time::OffsetDateTime;
 
+use crate::entries;
 use crate::error::Error;
 use crate::folder::{self, Folder};
 use crate::host::Reach;
 use crate::index::{Index, Record};
+use crate::issuer::Revoked;
 
 /// A CA's folder, to be read.
 #[derive(Debug, Clone)]
@@ -91,17 +93,30 @@ impl Register {
     }
 
     /// Whether fewer than [`pki::CRL_RENEW_DAYS`] days of the revocation list are left, whether it
-    /// is not there or damaged, or lacks somebody who was revoked or should be by now.
+    /// is not there or damaged, or does not say what the index does: it lacks somebody who was
+    /// revoked or should be by now, says another reason, or knows of more than the index.
     pub(crate) fn list_is_due(&self, index: &Index, now: OffsetDateTime) -> Result<bool, Error> {
         let Some(list) = self.read_list(now)? else {
             return Ok(true);
         };
         let left = OffsetDateTime::from(list.next_update()) - now;
-        Ok(left < time::Duration::days(pki::CRL_RENEW_DAYS.into())
-            || index.is_overdue(now)
-            || index
-                .revoked()
-                .any(|revoked| !list.revokes(&revoked.serial)))
+        let is_near_its_end = left < time::Duration::days(pki::CRL_RENEW_DAYS.into());
+        if is_near_its_end || index.is_overdue(now) {
+            return Ok(true);
+        }
+        let entries = self.list_entries(now)?;
+        Ok(!agrees(&entries, index) || !index.missed(&entries).is_empty())
+    }
+
+    /// What the list says of each certificate on it; nothing when no server would take it.
+    pub(crate) fn list_entries(&self, now: OffsetDateTime) -> Result<Vec<Revoked>, Error> {
+        let path = self.folder.list();
+        let bytes = folder::read_if_there(&path, pki::limits::CRL_BYTES_MAX)?;
+        let is_good =
+            |bytes: &Vec<u8>| RevocationList::parse(bytes, &self.anchor, now.into()).is_ok();
+        Ok(bytes
+            .filter(is_good)
+            .map_or_else(Vec::new, |bytes| entries::entries(&bytes)))
     }
 
     /// The list as it is now; `None` when it is not there or no server would take it.
@@ -171,4 +186,12 @@ impl Register {
     pub fn says(&self) -> &pki::Certificate {
         &self.says
     }
+}
+
+/// Whether a list revokes whatever the index does, for the same reason. A run that is killed
+/// between the two leaves the list behind.
+pub(crate) fn agrees(entries: &[Revoked], index: &Index) -> bool {
+    let said = entries::reasons(entries);
+    let mut revoked = index.revoked();
+    revoked.all(|revoked| said.get(&revoked.serial) == Some(&revoked.reason))
 }

@@ -1,5 +1,6 @@
 //! What a CA's folder and the files from it hold, in words. No report needs the CA's key.
 
+mod agreement;
 mod args;
 mod contents;
 mod crl;
@@ -53,8 +54,12 @@ pub(crate) fn run(place: &Place, command: Report, output: &mut Output<'_>) -> Re
         Report::Status { db, json } => {
             return status::status(place, db.as_deref(), json, output);
         }
-        Report::Doctor { json } => return doctor::doctor(place, json, output),
-        Report::Crl { json } => crl::crl(&open(place, output)?, json, output),
+        Report::Doctor { crl, json } => {
+            return doctor::doctor(place, crl.as_deref(), json, output);
+        }
+        Report::Crl { merge, json } => {
+            crl::crl(&open(place, output)?, merge.as_deref(), json, output)
+        }
     };
     done.map(|()| DONE)
 }
@@ -77,7 +82,7 @@ fn look(place: &Place, output: &mut Output<'_>) -> Result<Register, Error> {
         Ok(false) => {}
         Err(error) => note(
             output,
-            &format!("the revocation list has to be signed again, but {error}"),
+            &format!("the revocation list, or the index, has to be put right, but {error}"),
         )?,
     }
     Ok(register)

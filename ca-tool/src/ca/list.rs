@@ -17,7 +17,8 @@ pub(super) const LIST_NUMBER_MAX: u64 = 1 << 60;
 
 impl Ca {
     /// Signs the revocation list again if fewer than [`pki::CRL_RENEW_DAYS`] days of it are left,
-    /// if it is not there or damaged, or if it lacks somebody who was revoked. Says whether it did.
+    /// if it is not there or damaged, or if it does not say what the index does. Says whether it
+    /// did; what the list says beyond the index is taken over into that.
     ///
     /// # Errors
     ///
@@ -51,6 +52,10 @@ impl Ca {
         let (_lock, index) = self.lock()?;
         let now = OffsetDateTime::now_utc();
         self.sign_list(&index, now)?;
+        self.list_as_signed(now)
+    }
+
+    pub(super) fn list_as_signed(&self, now: OffsetDateTime) -> Result<RevocationList, Error> {
         let list = self.read_list(now)?;
         list.ok_or_else(|| Error::SelfCheck("no server would take the list".to_owned()))
     }
@@ -69,13 +74,27 @@ impl Ca {
         self.check_nobody_is_forgotten(index, freed, now)?;
         let number = self.next_list_number(now)?;
         // The next number is on the disk before this one is used, so none is used twice.
-        folder::replace(
-            &self.folder.list_number(),
-            format!("{}\n", to_hex(number + 1)).as_bytes(),
-            Access::Public,
-        )?;
+        self.raise_list_number(number)?;
         let list = self.issuer.sign_list(number, index.revoked(), now)?;
         folder::replace(&self.folder.list(), list.as_bytes(), Access::Public)
+    }
+
+    /// Has the next list numbered above this number, which a list has that was signed here or
+    /// elsewhere.
+    pub(super) fn raise_list_number(&self, number: u64) -> Result<(), Error> {
+        let next = self.list_number_file()?.unwrap_or(0).max(number + 1);
+        folder::replace(
+            &self.folder.list_number(),
+            format!("{}\n", to_hex(next)).as_bytes(),
+            Access::Public,
+        )
+    }
+
+    fn list_number_file(&self) -> Result<Option<u64>, Error> {
+        let path = self.folder.list_number();
+        let text = folder::read_text_if_there(&path, TEXT_BYTES_MAX)?;
+        let number = text.map(|text| u64::from_str_radix(text.trim(), 16));
+        number.transpose().map_err(|_| Error::ListNumber(path))
     }
 
     /// Whoever is on the list now is on the next one too: an index that lost its newest lines must
@@ -115,10 +134,7 @@ impl Ca {
     fn next_list_number(&self, now: OffsetDateTime) -> Result<u64, Error> {
         let path = self.folder.list_number();
         let bad = || Error::ListNumber(path.clone());
-        let next = match folder::read_text_if_there(&path, TEXT_BYTES_MAX)? {
-            Some(text) => u64::from_str_radix(text.trim(), 16).map_err(|_| bad())?,
-            None => 0,
-        };
+        let next = self.list_number_file()?.unwrap_or(0);
         let signed = self
             .read_list(now)?
             .map(|list| list.number().to_u64().ok_or_else(bad))

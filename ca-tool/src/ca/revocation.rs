@@ -28,7 +28,12 @@ pub struct Revocation {
     pub people: Vec<(String, usize)>,
     /// The list that says so.
     pub list: PathBuf,
+    /// Whether nothing is known of the certificate but its number.
+    pub is_unseen: bool,
 }
+
+/// A certificate's number has at most 20 bytes (RFC 5280, section 4.1.2.2).
+const SERIAL_DIGITS_MAX: usize = 40;
 
 impl Which {
     /// The certificates of these people that are not revoked yet.
@@ -61,6 +66,18 @@ impl Which {
         Ok(vec![record.name().to_owned()])
     }
 
+    /// A number that may be that of a certificate, and is of none in the index.
+    fn stranger(&self, index: &Index) -> Option<&Serial> {
+        let serial = self.serial.as_ref()?;
+        let is_one = (1..=SERIAL_DIGITS_MAX).contains(&serial.to_string().len());
+        (self.names.is_empty() && is_one && index.find(serial).is_none()).then_some(serial)
+    }
+
+    fn is_unseen(&self, index: &Index) -> bool {
+        let record = self.serial.as_ref().and_then(|serial| index.find(serial));
+        record.is_some_and(Record::is_unseen)
+    }
+
     /// Whether a certificate of this name is meant.
     fn matches(&self, record: &Record, name: &str) -> bool {
         match &self.serial {
@@ -87,7 +104,8 @@ impl Ca {
     ///
     /// # Errors
     ///
-    /// As [`Ca::revoke`], or when a serial number was never issued or is another person's.
+    /// As [`Ca::revoke`], or when a serial number is another person's. A number that the index does
+    /// not know is taken where nobody is named: the certificate may have been issued elsewhere.
     pub fn revoke_which(
         &self,
         which: &Which,
@@ -96,6 +114,9 @@ impl Ca {
     ) -> Result<Revocation, Error> {
         let now = OffsetDateTime::now_utc();
         let (_lock, mut index) = self.lock()?;
+        if let Some(serial) = which.stranger(&index) {
+            index.push(self.record_of(serial)?);
+        }
         let mut people = Vec::new();
         for name in which.find(&index)? {
             // Also what has expired: somewhere there may be a clock that is slow.
@@ -113,6 +134,7 @@ impl Ca {
         Ok(Revocation {
             people,
             list: self.folder.list(),
+            is_unseen: which.is_unseen(&index),
         })
     }
 
@@ -187,6 +209,7 @@ impl Ca {
         Ok(Revocation {
             people,
             list: self.folder.list(),
+            is_unseen: which.is_unseen(&index),
         })
     }
 }

@@ -80,21 +80,31 @@ pub(crate) enum Report {
         json: bool,
     },
     /// Look for what will be in somebody's way, and say how to mend it
-    #[command(after_help = "Example:\n  \
-        ca-tool doctor\n\n\
+    #[command(after_help = "Examples:\n  \
+        ca-tool doctor\n  \
+        ca-tool doctor --crl /srv/chat/crl.pem      is this folder older than the server's list?\n\n\
         Looks at the clock, file modes, the key, the index, the revocation list, bundles, and the\n\
         names in the server's bundle against this machine's.\n\n\
         Exit codes: 0 nothing bad, 1 something bad, with its fix")]
     Doctor {
+        /// The revocation list that a server elsewhere has, to compare it with this folder
+        #[arg(long, value_name = "FILE")]
+        crl: Option<PathBuf>,
         /// For programs
         #[arg(long)]
         json: bool,
     },
     /// Sign the revocation list again, under a new number and with a new end
-    #[command(after_help = "Example:\n  \
-        ca-tool crl\n\n\
-        Every command does this by itself when fewer than 30 days of the list are left.")]
+    #[command(after_help = "Examples:\n  \
+        ca-tool crl\n  \
+        ca-tool crl --merge /srv/chat/crl.pem      once the folder was put back from an old copy\n\n\
+        Every command does this by itself when fewer than 30 days of the list are left. An old \
+        copy of\nthe folder does not know who was revoked later, and would let them in again: \
+        --merge takes that\nover from the list that a server has.")]
     Crl {
+        /// Take over what another list of this CA revokes, such as the server's copy
+        #[arg(long, value_name = "FILE")]
+        merge: Option<PathBuf>,
         /// For programs
         #[arg(long)]
         json: bool,

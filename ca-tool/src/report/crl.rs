@@ -1,5 +1,7 @@
 //! Signs the revocation list again, and says what it holds.
 
+use std::path::Path;
+
 use serde::Serialize;
 use time::OffsetDateTime;
 
@@ -13,19 +15,39 @@ struct Signed {
     number: String,
     next_update: String,
     revoked: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    taken_over: Option<usize>,
 }
 
-pub(crate) fn crl(ca: &Ca, json: bool, output: &mut Output<'_>) -> Result<(), Error> {
-    let list = ca.sign_list_again()?;
+pub(crate) fn crl(
+    ca: &Ca,
+    merge: Option<&Path>,
+    json: bool,
+    output: &mut Output<'_>,
+) -> Result<(), Error> {
+    let (list, taken_over) = match merge {
+        None => (ca.sign_list_again()?, None),
+        Some(path) => {
+            let (list, taken_over) = ca.merge_list(path)?;
+            (list, Some(taken_over))
+        }
+    };
     let path = ca.revocation_list();
     let signed = Signed {
         file: path.display().to_string(),
         number: list.number().to_string(),
         next_update: moment(OffsetDateTime::from(list.next_update())),
         revoked: list.count(),
+        taken_over,
     };
     if json {
         return write_json(&signed, output);
+    }
+    match taken_over {
+        Some(0) => note(output, "every revocation on that list was known here")?,
+        Some(1) => writeln!(output.results, "took over 1 revocation")?,
+        Some(count) => writeln!(output.results, "took over {count} revocations")?,
+        None => {}
     }
     let (file, next) = (&signed.file, day(&signed.next_update));
     let (number, revoked) = (&signed.number, signed.revoked);

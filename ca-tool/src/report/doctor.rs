@@ -7,6 +7,7 @@ use pki::Bundle;
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
+use super::agreement;
 use super::contents::list_signed_at;
 use super::look;
 use super::status::SOON;
@@ -45,7 +46,12 @@ const TOLD_MAX: usize = 10;
 /// A clock may be off by as much as certificates are dated back.
 const CLOCK_SLACK: Duration = Duration::minutes(5);
 
-pub(super) fn doctor(place: &Place, json: bool, output: &mut Output<'_>) -> Result<u8, Error> {
+pub(super) fn doctor(
+    place: &Place,
+    crl: Option<&Path>,
+    json: bool,
+    output: &mut Output<'_>,
+) -> Result<u8, Error> {
     let register = look(place, output)?;
     let now = OffsetDateTime::now_utc();
     let mut findings = Findings::default();
@@ -54,6 +60,9 @@ pub(super) fn doctor(place: &Place, json: bool, output: &mut Output<'_>) -> Resu
     findings.key(place, &register);
     let index = findings.index(&register);
     findings.list(&register, index.as_ref(), now);
+    if let (Some(path), Some(index)) = (crl, &index) {
+        findings.given_list(&register, index, path, now);
+    }
     findings.bundles(&register, index.as_ref());
     findings.server(&register, now);
     let findings = findings.0;
@@ -217,7 +226,10 @@ impl Findings {
             }
         };
         let missing = index.records().iter();
-        let missing = missing.filter(|r| !register.folder.issued(&r.serial).exists());
+        let missing = missing.filter(|r| {
+            // Of what was issued elsewhere nothing was ever there.
+            !r.is_unseen() && !register.folder.issued(&r.serial).exists()
+        });
         let missing = missing.count();
         if missing > 0 {
             self.add(
@@ -237,6 +249,15 @@ impl Findings {
             let count = index.records().len();
             let count = counted(count, "certificate", "certificates");
             self.good("index", format!("{count}, each in certs/"));
+        }
+        let unlisted = agreement::unlisted(register, &index);
+        if let Some(first) = unlisted.first() {
+            let count = unlisted.len();
+            self.bad(
+                "index",
+                format!("it lacks {count} of the certificates in certs/, such as {first}; was an old copy put back?"),
+                "take the newest one from a backup; until then `ca-tool revoke --serial NUMBER` reaches them",
+            );
         }
         if register.folder.pending().exists() {
             self.bad(
@@ -259,18 +280,17 @@ impl Findings {
             Err(error) => return self.bad("revocation list", error.to_string(), again),
         };
         let next = OffsetDateTime::from(list.next_update());
-        let is_complete =
-            index.is_none_or(|index| index.revoked().all(|r| list.revokes(&r.serial)));
+        let differences = index.map(|index| agreement::differences(register, index, now));
+        let difference = match differences.unwrap_or_else(|| Ok(Vec::new())) {
+            Ok(differences) => differences.into_iter().next(),
+            Err(error) => Some(error.to_string()),
+        };
         let clock = milliseconds_since_1970(now);
         let ahead = list.number().to_u64().unwrap_or(u64::MAX);
         if next < now {
             self.bad("revocation list", "it is past its end", again);
-        } else if !is_complete {
-            self.bad(
-                "revocation list",
-                "it lacks somebody who was revoked",
-                again,
-            );
+        } else if let Some(difference) = difference {
+            self.bad("revocation list", difference, "`ca-tool crl` puts it right");
         } else if ahead > clock + AHEAD_MILLISECONDS_MAX {
             self.add(
                 "revocation list",
@@ -282,6 +302,26 @@ impl Findings {
             let (number, next) = (list.number(), next.date());
             let what = format!("number {number}, good until {next}");
             self.good("revocation list", what);
+        }
+    }
+
+    /// The list of a server elsewhere tells whether this folder is an old copy: nothing in the
+    /// folder can.
+    fn given_list(&mut self, register: &Register, index: &Index, path: &Path, now: OffsetDateTime) {
+        let shown = path.display();
+        match agreement::beyond(register, index, path, now) {
+            Ok(None) => self.good(
+                "server's list",
+                format!("{shown} has nothing that is not here"),
+            ),
+            Ok(Some(what)) => {
+                let fix = format!("`ca-tool crl --merge '{shown}'`");
+                self.bad("server's list", what, fix);
+            }
+            Err(error) => {
+                let fix = "name the file that the server's --crl names";
+                self.bad("server's list", error.to_string(), fix);
+            }
         }
     }
 

@@ -41,7 +41,11 @@ impl Row {
             full_name: record
                 .note(NAME)
                 .map(|name| name.escape_debug().to_string()),
-            kind: if person.is_some() { "person" } else { "server" },
+            kind: match (&person, record.is_unseen()) {
+                (Some(_), _) => "person",
+                (None, true) => "unknown",
+                (None, false) => "server",
+            },
             role: person.map(|(_, role)| role.as_str()),
             until: moment(record.ends_at()),
             state,

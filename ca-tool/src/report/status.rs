@@ -8,6 +8,7 @@ use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 use wire::ClientId;
 
+use super::agreement;
 use super::contents::list_signed_at;
 use super::look;
 use crate::args::Place;
@@ -136,14 +137,13 @@ impl Status {
                     let what = "the revocation list has to be signed again soon".to_owned();
                     fault(Severity::Soon, what);
                 }
-                if index
-                    .revoked()
-                    .any(|revoked| !list.revokes(&revoked.serial))
-                {
-                    let what = "the revocation list lacks somebody who was revoked".to_owned();
-                    fault(Severity::Broken, what);
-                }
             }
+        }
+        for difference in agreement::differences(register, index, now)? {
+            fault(
+                Severity::Broken,
+                format!("{difference} (`ca-tool crl` puts it right)"),
+            );
         }
         let (expired, expiring): (Vec<_>, Vec<_>) = index
             .ending(now + SOON)

@@ -16,13 +16,20 @@ pub(super) fn revoke(
     let done = open(place, output)?.revoke_which(which, reason, why)?;
     let on_hold = reason == Reason::CertificateHold;
     let did = if on_hold { "put on hold" } else { "revoked" };
+    let is_new = done.people.iter().any(|(_, count)| *count > 0);
+    if done.is_unseen && is_new {
+        note(
+            output,
+            "no certificate of that number is known here; if this CA signed one elsewhere, servers refuse it from now on",
+        )?;
+    }
     tell(
         &done,
         did,
         "is revoked already, or has no certificate",
         output,
     )?;
-    if on_hold && done.people.iter().any(|(_, count)| *count > 0) {
+    if on_hold && is_new {
         note(output, "`ca-tool unhold NAME` lets them in again")?;
     }
     Ok(())

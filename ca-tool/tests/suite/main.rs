@@ -14,6 +14,7 @@ mod program;
 mod renewals;
 mod reports;
 mod requests;
+mod restored;
 mod revocations;
 mod rosters;
 

@@ -130,9 +130,14 @@ fn one_certificate_is_revoked_by_its_number_whoever_has_it() {
             "is that of \"alice\"",
         ),
         (
-            "--serial 0123".to_owned(),
+            "alice --serial 0123".to_owned(),
             1,
             "no certificate has the number 0123",
+        ),
+        (
+            format!("--serial {}", "01".repeat(21)),
+            1,
+            "no certificate has the number 0101",
         ),
         ("--serial xyz".to_owned(), 2, "hexadecimal"),
         (String::new(), 2, "required"),
