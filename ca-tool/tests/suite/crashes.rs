@@ -1,7 +1,8 @@
 //! Whenever a run is killed, what it was doing is done or was never begun. Every system call of a
-//! command is the last one of some run here: `strace` kills it on the way in.
+//! command by which anything changes is the last one of some run here: `strace` kills it on the way
+//! in. At a call that only looks, a run leaves what it leaves at the next one that changes something.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -52,9 +53,8 @@ fn a_run_that_finishes_what_another_left_can_be_killed_too() {
     let w = World::new();
     // Killed when the index knew bob, and his bundle had not its name yet.
     let issue = ["issue", "bob", "--out", "out"];
-    let links = calls(&w, &issue)
-        .remove("linkat")
-        .expect("bundles get names");
+    let links = calls(&w, &issue).into_iter();
+    let links = links.filter(|call| call.name == "linkat").count();
     let last = format!("linkat:signal=SIGKILL:when={links}");
     let killed = strace(w.above.path(), &last, &issue);
     assert!(!killed.status.success());
@@ -220,9 +220,9 @@ fn issue_on_a_disk_that_fails_once_has_issued_or_has_not() {
     let writes = [
         "fsync", "linkat", "mkdir", "rename", "rmdir", "unlink", "write",
     ];
-    let jobs = calls(&w, &issue).into_iter();
-    let jobs = jobs.filter(|(call, _)| writes.contains(&call.as_str()));
-    at_every_call(&w, jobs.collect(), |folder, call, nth| {
+    let mut jobs = calls(&w, &issue);
+    jobs.retain(|call| writes.contains(&call.name.as_str()));
+    at_every_call(&w, &jobs, |folder, call, nth| {
         let died = format!("{call} number {nth} fails");
         let output = strace(folder, &format!("{call}:error=EIO:when={nth}"), &issue);
         if output.status.success() {
@@ -239,12 +239,12 @@ fn issue_on_a_disk_that_fails_once_has_issued_or_has_not() {
     });
 }
 
-/// Runs a command once for each of its system calls, each time in a copy of the folder and killed
-/// at that call, and has each copy judged.
+/// Runs a command once for each of its system calls by which anything may change, each time in a
+/// copy of the folder and killed at that call, and has each copy judged.
 fn kill_at_every_call(w: &World, arguments: &[&str], judge: impl Fn(&Path, &str) + Sync) {
-    let jobs = calls(w, arguments).into_iter();
-    let jobs = jobs.filter(|(call, _)| !OWN_AFFAIRS.contains(&call.as_str()));
-    at_every_call(w, jobs.collect(), |folder, call, nth| {
+    let mut jobs = calls(w, arguments);
+    jobs.retain(|call| call.may_change_anything);
+    at_every_call(w, &jobs, |folder, call, nth| {
         strace(
             folder,
             &format!("{call}:signal=SIGKILL:when={nth}"),
@@ -258,59 +258,82 @@ fn kill_at_every_call(w: &World, arguments: &[&str], judge: impl Fn(&Path, &str)
 }
 
 /// Does something once for each of these system calls, each time with a copy of the folder.
-fn at_every_call(
-    w: &World,
-    calls: BTreeMap<String, usize>,
-    act: impl Fn(&Path, &str, usize) + Sync,
-) {
-    let calls = calls.into_iter();
-    let jobs: Vec<(String, usize)> = calls
-        .flat_map(|(call, count)| (1..=count).map(move |nth| (call.clone(), nth)))
-        .collect();
-    assert!(jobs.len() > 20, "{jobs:?}");
+fn at_every_call(w: &World, jobs: &[Call], act: impl Fn(&Path, &str, usize) + Sync) {
+    assert!(jobs.len() > 15, "{jobs:?}");
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..WORKERS {
             scope.spawn(|| {
-                while let Some((call, nth)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                while let Some(call) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let folder = tempfile::tempdir().expect("a folder");
                     copy(w.above.path(), folder.path());
-                    act(folder.path(), call, *nth);
+                    act(folder.path(), &call.name, call.nth);
                 }
             });
         }
     });
 }
 
-/// Calls that nobody but the process itself can tell from none: a run that is killed at one of
-/// these leaves what it leaves at the next one. The first is strace's.
-const OWN_AFFAIRS: [&str; 19] = [
-    "execve",
+/// One system call of a command.
+#[derive(Debug)]
+struct Call {
+    name: String,
+    /// The how manieth of its name it is.
+    nth: usize,
+    may_change_anything: bool,
+}
+
+/// Calls that only look, and those that nobody but the process itself can tell from none. Syncing is
+/// among them, because a process that is killed takes nothing with it that it wrote. What stands
+/// in none of these places is killed at.
+const CHANGES_NOTHING: [&str; 40] = [
     "access",
     "arch_prctl",
+    "bind",
     "brk",
+    "close",
+    "execve",
     "fcntl",
+    "flock",
+    "fstat",
+    "fsync",
     "futex",
     "getcwd",
+    "getdents64",
     "getrandom",
+    "getsockname",
     "gettid",
+    "getuid",
+    "ioctl",
+    "lseek",
     "madvise",
     "mmap",
     "mprotect",
     "munmap",
+    "newfstatat",
     "poll",
+    "pread64",
     "prlimit64",
+    "read",
+    "readlink",
+    "recvmsg",
     "rseq",
     "rt_sigaction",
+    "sched_getaffinity",
+    "sendto",
     "set_robust_list",
+    "set_tid_address",
     "sigaltstack",
+    "socket",
+    "statx",
+    "uname",
 ];
 
 /// How many copies are at work at once.
 const WORKERS: usize = 4;
 
-/// The system calls of a command by name, and how many there are of each.
-fn calls(w: &World, arguments: &[&str]) -> BTreeMap<String, usize> {
+/// The system calls of a command, in their order.
+fn calls(w: &World, arguments: &[&str]) -> Vec<Call> {
     let folder = tempfile::tempdir().expect("a folder");
     copy(w.above.path(), folder.path());
     let trace = w.path("trace");
@@ -321,12 +344,23 @@ fn calls(w: &World, arguments: &[&str]) -> BTreeMap<String, usize> {
     assert!(output.status.success(), "{}", stderr(&output));
     let text = fs::read_to_string(&trace).expect("a trace");
     fs::remove_file(&trace).expect("removed");
-    let mut calls = BTreeMap::new();
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    let mut calls = Vec::new();
     for line in text.lines() {
-        if let Some((call, _)) = line.split_once('(')
-            && call.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        if let Some((name, given)) = line.split_once('(')
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
         {
-            *calls.entry(call.to_owned()).or_default() += 1;
+            let nth = counts.entry(name).or_default();
+            *nth += 1;
+            calls.push(Call {
+                name: name.to_owned(),
+                nth: *nth,
+                // A file that is opened to be read stays as it is.
+                may_change_anything: !CHANGES_NOTHING.contains(&name)
+                    && !(name == "openat"
+                        && given.contains("O_RDONLY")
+                        && !given.contains("O_CREAT")),
+            });
         }
     }
     calls
