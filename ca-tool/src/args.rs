@@ -306,7 +306,7 @@ const EXIT_CODES: &str = "Exit codes:\n  \
     1   not done, or not all of it\n  \
     2   the command line is not complete or not understood\n  \
     3   only `status`: the CA or its revocation list is not good\n  \
-    77  the CA's key was not opened: the passphrase is wrong, empty or missing";
+    77  no passphrase, or not the right one: it is wrong, empty, missing or cannot be read";
 
 fn parse_date(text: &str) -> Result<Date, String> {
     let read = || {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use pki::ProfileError;
 
+use crate::passphrase::Origin;
 use crate::run::counted;
 
 /// Why nothing was done, or not all of it.
@@ -28,9 +29,23 @@ pub enum Error {
     /// A text that is no passphrase.
     #[error("the passphrase cannot be used: {0}")]
     BadPassphrase(&'static str),
+    /// What was typed is to be the same twice, and was not.
+    #[error("the new passphrase was not the same twice")]
+    NotTheSameTwice,
+    /// Whoever was asked for a passphrase ended the input instead.
+    #[error("no passphrase was typed")]
+    NothingTyped,
+    /// A passphrase cannot be read from where it is to be.
+    #[error("{0}")]
+    PassphraseUnread(Box<Error>),
     /// The passphrase does not open the key.
-    #[error("cannot use {}: the passphrase is wrong", .0.display())]
-    WrongPassphrase(PathBuf),
+    #[error("cannot use {}: the passphrase is wrong", key.display())]
+    WrongPassphrase {
+        /// The key.
+        key: PathBuf,
+        /// Where the passphrase came from.
+        origin: Origin,
+    },
     /// A key that is encrypted otherwise than by PBES2.
     #[error("cannot use {}: its key is encrypted in a way that is not known here", .0.display())]
     UnknownEncryption(PathBuf),
@@ -279,8 +294,28 @@ impl Error {
             Error::NoCa(_) => {
                 "`ca-tool init --name \"Networks 101\" --no-passphrase` makes one; --dir DIR says where it is"
             }
-            Error::EncryptedKey(_) | Error::WrongPassphrase(_) => {
-                "--passphrase-file FILE or --passphrase-fd N gives the one that `init` was given"
+            Error::EncryptedKey(_) => {
+                "--passphrase-file FILE or --passphrase-fd N gives the one that it was encrypted with"
+            }
+            Error::WrongPassphrase { origin, .. } => {
+                let look = match origin {
+                    Origin::Typed => "look at Caps Lock and at the keyboard's layout".to_owned(),
+                    Origin::File(path) => format!(
+                        "the first line of {} was taken, with its spaces",
+                        path.display()
+                    ),
+                    Origin::Descriptor(number) => format!(
+                        "the first line that descriptor {number} holds was taken, with its spaces"
+                    ),
+                    Origin::Program => "a program gave it".to_owned(),
+                };
+                return Some(format!(
+                    "{look}; it has to be the passphrase that the key was encrypted with, and nothing opens a key whose passphrase is lost"
+                ));
+            }
+            Error::NotTheSameTwice => "nothing was made; begin again",
+            Error::PassphraseUnread(_) => {
+                "--passphrase-file FILE or --passphrase-fd N names what has the passphrase in its first line"
             }
             Error::UnknownEncryption(path) => {
                 return Some(format!(
@@ -348,16 +383,19 @@ impl Error {
         Some(hint.to_owned())
     }
 
-    /// What the program's exit code says: 2 when the command was not complete, 77 when a key was
-    /// not opened, 1 otherwise.
+    /// What the program's exit code says: 2 when the command was not complete, 77 when there was
+    /// no passphrase, or not the right one, 1 otherwise.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::NoPassphrase
-            | Error::StaysEncrypted(_)
-            | Error::NotConfirmed(_)
-            | Error::Nobody => 2,
+            Error::StaysEncrypted(_) | Error::NotConfirmed(_) | Error::Nobody => 2,
             Error::Broken(_) => 3,
-            Error::EncryptedKey(_) | Error::WrongPassphrase(_) | Error::BadPassphrase(_) => 77,
+            Error::NoPassphrase
+            | Error::BadPassphrase(_)
+            | Error::NotTheSameTwice
+            | Error::NothingTyped
+            | Error::PassphraseUnread(_)
+            | Error::EncryptedKey(_)
+            | Error::WrongPassphrase { .. } => 77,
             _ => 1,
         }
     }

@@ -42,6 +42,7 @@ mod report;
 mod request;
 mod roster;
 mod run;
+mod terminal;
 
 pub use args::Args;
 pub use ca::{
@@ -54,7 +55,7 @@ pub use host::{Host, HostError, Reach};
 pub use index::Record;
 pub use own_key::{Joined, Requested, adopt, request};
 pub use parcel::Parcel;
-pub use passphrase::Passphrase;
+pub use passphrase::{Origin, Passphrase};
 pub use plan::Skipped;
 pub use reason::Reason;
 pub use register::Register;

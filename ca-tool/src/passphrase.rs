@@ -1,6 +1,7 @@
 //! The passphrase of a private key: where it comes from, which is never the command line, and
 //! what makes it one that OpenSSL takes too.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read};
 use std::path::{Path, PathBuf};
@@ -8,10 +9,27 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, io_error};
+use crate::terminal;
 
 /// A passphrase. It is wiped from memory when it is dropped.
 #[derive(Clone)]
-pub struct Passphrase(Zeroizing<Vec<u8>>);
+pub struct Passphrase {
+    bytes: Zeroizing<Vec<u8>>,
+    origin: Origin,
+}
+
+/// Where a passphrase came from, for whoever has to look there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A program gave it.
+    Program,
+    /// Somebody typed it.
+    Typed,
+    /// It was the first line of this file.
+    File(PathBuf),
+    /// It was the first line of what this descriptor holds.
+    Descriptor(u32),
+}
 
 /// The bytes of a passphrase; OpenSSL takes no more from a file.
 const BYTES_MAX: usize = 1023;
@@ -36,16 +54,27 @@ impl Passphrase {
         {
             return Err(Error::BadPassphrase("it holds a line end or a NUL"));
         }
-        Ok(Self(bytes))
+        Ok(Self {
+            bytes,
+            origin: Origin::Program,
+        })
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
+    }
+
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    fn from(self, origin: Origin) -> Self {
+        Self { origin, ..self }
     }
 }
 
-impl std::fmt::Debug for Passphrase {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Passphrase(..)")
     }
 }
@@ -84,9 +113,7 @@ impl Source {
                 if first.bytes() == second.bytes() {
                     Ok(first)
                 } else {
-                    Err(Error::BadPassphrase(
-                        "what was typed was not the same twice",
-                    ))
+                    Err(Error::NotTheSameTwice)
                 }
             }
             Source::File(path) => read_file(path),
@@ -101,21 +128,31 @@ fn has_terminal() -> bool {
 }
 
 fn ask(prompt: &str) -> Result<Passphrase, Error> {
-    let typed = rpassword::prompt_password(prompt).map_err(io_error("ask at", Path::new("tty")))?;
-    Passphrase::new(typed.into_bytes())
+    let failed = |error| unread(io_error("ask at", Path::new("the terminal"))(error));
+    let typed = terminal::ask_hidden(prompt)
+        .map_err(failed)?
+        .ok_or(Error::NothingTyped)?;
+    // An arrow key is seen by nobody, and makes a passphrase that nobody types again.
+    if typed.iter().any(u8::is_ascii_control) {
+        return Err(Error::BadPassphrase(
+            "it holds a control character, as of an arrow key",
+        ));
+    }
+    Passphrase::new(typed.to_vec()).map(|passphrase| passphrase.from(Origin::Typed))
 }
 
 fn read_file(path: &Path) -> Result<Passphrase, Error> {
-    let file = File::open(path).map_err(io_error("read", path))?;
-    first_line(file, path)
+    let file = File::open(path).map_err(|error| unread(io_error("read", path)(error)))?;
+    Ok(first_line(file, path)?.from(Origin::File(path.to_owned())))
 }
 
 fn read_descriptor(number: u32) -> Result<Passphrase, Error> {
-    if number == 0 {
-        return first_line(io::stdin().lock(), Path::new("standard input"));
-    }
-    // To take a descriptor over by its number would need unsafe code.
-    read_file(&Path::new("/dev/fd").join(number.to_string()))
+    let read = match number {
+        0 => first_line(io::stdin().lock(), Path::new("standard input")),
+        // To take a descriptor over by its number would need unsafe code.
+        _ => read_file(&Path::new("/dev/fd").join(number.to_string())),
+    };
+    Ok(read?.from(Origin::Descriptor(number)))
 }
 
 /// Reads no further than the first line: who writes into a pipe may keep it open.
@@ -124,9 +161,13 @@ fn first_line(file: impl Read, path: &Path) -> Result<Passphrase, Error> {
     // With one more than a passphrase and its line end have, too much is seen to be too much.
     BufReader::with_capacity(1, file.take(BYTES_MAX as u64 + 3))
         .read_until(b'\n', &mut line)
-        .map_err(io_error("read the passphrase in", path))?;
+        .map_err(|error| unread(io_error("read", path)(error)))?;
     let text = line.strip_suffix(b"\n").unwrap_or(&line);
     Passphrase::new(text.strip_suffix(b"\r").unwrap_or(text))
+}
+
+fn unread(error: Error) -> Error {
+    Error::PassphraseUnread(Box::new(error))
 }
 
 #[cfg(test)]

@@ -71,9 +71,12 @@ pub(crate) fn read(
             .ok()
             .filter(|encrypted| encrypted.encryption_algorithm.pbes2().is_some())
             .ok_or_else(|| Error::UnknownEncryption(path.to_owned()))?;
-        let plain = encrypted
-            .decrypt(passphrase()?.bytes())
-            .map_err(|_| Error::WrongPassphrase(path.to_owned()))?;
+        let passphrase = passphrase()?;
+        let wrong = |_| Error::WrongPassphrase {
+            key: path.to_owned(),
+            origin: passphrase.origin().clone(),
+        };
+        let plain = encrypted.decrypt(passphrase.bytes()).map_err(wrong)?;
         PrivateKeyDer::Pkcs8(plain.as_bytes().to_vec().into())
     } else {
         PrivateKeyDer::from_pem_slice(text.as_bytes())

@@ -177,11 +177,12 @@ fn init(
         false => place.passphrase().for_new_key().map(Some),
     };
     // Nobody thinks of a passphrase for a CA that cannot be made.
-    let (ca, has_host) = match founding {
+    let (ca, has_host, is_encrypted) = match founding {
         Founding::New(mut options) => {
             Ca::may_init(dir, &options.name)?;
             options.passphrase = new_passphrase()?;
-            (Ca::init(dir, &options)?, !options.hosts.is_empty())
+            let ca = Ca::init(dir, &options)?;
+            (ca, !options.hosts.is_empty(), options.passphrase.is_some())
         }
         Founding::Adopted(mut options) => {
             Ca::may_adopt(dir)?;
@@ -190,7 +191,8 @@ fn init(
                 true => Some(place.passphrase().for_key(&options.key)?),
                 false => new_passphrase()?,
             };
-            (Ca::adopt(dir, &options)?, !options.hosts.is_empty())
+            let ca = Ca::adopt(dir, &options)?;
+            (ca, !options.hosts.is_empty(), options.passphrase.is_some())
         }
     };
     let until = OffsetDateTime::from(ca.says().not_after).date();
@@ -220,13 +222,17 @@ fn init(
             "people's bundles will say that the server is on localhost; for other machines `issue --server HOST` says where it is",
         )?;
     }
-    note(
-        output,
-        &format!(
-            "who can read {} can let anybody in: keep it to yourself, and keep a copy",
-            ca.key().display()
+    let key = ca.key();
+    let key = key.display();
+    let kept = match is_encrypted {
+        true => format!(
+            "who has {key} and its passphrase can let anybody in: keep a copy of each, in two places; nothing opens a key whose passphrase is lost"
         ),
-    )
+        false => {
+            format!("who can read {key} can let anybody in: keep it to yourself, and keep a copy")
+        }
+    };
+    note(output, &kept)
 }
 
 fn issue(

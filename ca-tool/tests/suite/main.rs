@@ -17,6 +17,8 @@ mod requests;
 mod restored;
 mod revocations;
 mod rosters;
+#[cfg(unix)]
+mod terminals;
 
 use std::fs;
 use std::path::{Path, PathBuf};

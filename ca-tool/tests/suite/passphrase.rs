@@ -120,12 +120,12 @@ fn a_passphrase_that_is_wrong_empty_or_missing_opens_nothing() {
         ),
         (
             "ca-tool issue alice --passphrase-file nowhere",
-            Some(1),
+            NOT_OPENED,
             "cannot read nowhere: ",
         ),
         (
             "ca-tool issue alice --passphrase-fd 9",
-            Some(1),
+            NOT_OPENED,
             "cannot read /dev/fd/9: ",
         ),
         (
@@ -135,7 +135,7 @@ fn a_passphrase_that_is_wrong_empty_or_missing_opens_nothing() {
         ),
         (
             "ca-tool --dir new init --name N",
-            Some(2),
+            NOT_OPENED,
             "the CA's key needs a passphrase, and there is no terminal to ask for one",
         ),
     ] {
@@ -145,11 +145,30 @@ fn a_passphrase_that_is_wrong_empty_or_missing_opens_nothing() {
             err.starts_with(&format!("ca-tool: error: {why}")),
             "{line}: {err}"
         );
-        assert!(
-            code == Some(1) || err.contains("\nca-tool: hint: "),
-            "{line}: {err}"
-        );
+        assert!(err.contains("\nca-tool: hint: "), "{line}: {err}");
         assert_eq!(snapshot(path), before, "{line}");
+    }
+    // Where to look is told, and that nothing gets round a passphrase that is lost.
+    for (line, hint) in [
+        (
+            "ca-tool crl --passphrase-file wrong",
+            "the first line of wrong was taken, with its spaces; it has to be",
+        ),
+        (
+            "ca-tool crl --passphrase-fd 3 3<wrong",
+            "the first line that descriptor 3 holds was taken",
+        ),
+        (
+            "ca-tool crl --passphrase-file wrong",
+            "nothing opens a key whose passphrase is lost",
+        ),
+        (
+            "ca-tool crl --passphrase-file nowhere",
+            "--passphrase-file FILE or --passphrase-fd N names",
+        ),
+    ] {
+        let err = shell(above.path(), line).2;
+        assert!(err.contains(hint), "{line}: {err}");
     }
     // What is typed on a command line is seen by everybody on the machine.
     for line in [
@@ -312,4 +331,37 @@ fn at_a_terminal_a_passphrase_is_asked_for_twice_then_once_and_never_shown() {
     let (code, said) = type_in(path, &["sesame"], &["revoke", "alice"]);
     assert_eq!(code, NOT_OPENED, "{said}");
     assert!(said.contains("the passphrase is wrong"), "{said}");
+    assert!(said.contains("hint: look at Caps Lock"), "{said}");
+
+    // An arrow key is seen by nobody.
+    let (code, said) = type_in(path, &["open\x1b[D sesame"], &["crl"]);
+    assert_eq!(code, NOT_OPENED, "{said}");
+    assert!(said.contains("as of an arrow key"), "{said}");
+}
+
+#[test]
+fn what_init_says_of_the_key_fits_how_it_is_kept() {
+    let above = site();
+    fs::remove_dir_all(above.path().join("ca")).expect("removed");
+    let said = succeed(
+        above.path(),
+        "ca-tool init --name N --passphrase-file sesame",
+    );
+    assert!(
+        said.contains("ca.key and its passphrase can let anybody in"),
+        "{said}"
+    );
+    assert!(
+        said.contains("nothing opens a key whose passphrase is lost"),
+        "{said}"
+    );
+    let said = succeed(
+        above.path(),
+        "ca-tool --dir plain init --name N --no-passphrase",
+    );
+    assert!(
+        said.contains("who can read plain/private/ca.key can let anybody in"),
+        "{said}"
+    );
+    assert!(!said.contains("and its passphrase"), "{said}");
 }

@@ -1,0 +1,187 @@
+//! A terminal that does not show what is typed shows it again, however the asking ends.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::{PROGRAM, has, shell, stderr, stdout};
+
+const SESAME: &str = "open sesame, 张三";
+
+/// A shell on a terminal, with the program as its job: it says when the job was stopped or has
+/// ended and whether the terminal shows then what is typed, and lets the job go on when it is told
+/// `fg`. What is said to it are pairs: what to wait for, and what to type or which signal to send then.
+const SHELL: &str = r#"
+import os, pty, select, signal, sys, termios, time
+steps, command = [step.split(">") for step in sys.argv[1].split("|")], sys.argv[2:]
+def echo(terminal):
+    return bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
+def be_a_shell():
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    job = os.fork()
+    if job == 0:
+        os.setpgid(0, 0)
+        os.tcsetpgrp(0, os.getpid())
+        signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+        os.execv(command[0], command)
+    while True:
+        status = os.waitpid(job, os.WUNTRACED)[1]
+        shows = "shown" if echo(0) else "hidden"
+        os.tcsetpgrp(0, os.getpgrp())
+        if not os.WIFSTOPPED(status):
+            break
+        print("STOPPED", shows, flush=True)
+        assert sys.stdin.readline() == "fg\n"
+        os.tcsetpgrp(0, job)
+        os.kill(job, signal.SIGCONT)
+    print("ENDED", os.waitstatus_to_exitcode(status), shows, flush=True)
+    os._exit(0)
+child, terminal = pty.fork()
+if child == 0:
+    try:
+        be_a_shell()
+    except BaseException as error:
+        print("SHELL", repr(error), flush=True)
+        os._exit(1)
+seen, start, deadline = b"", 0, time.monotonic() + 60
+def read():
+    global seen
+    left = deadline - time.monotonic()
+    assert left > 0 and select.select([terminal], [], [], left)[0], seen
+    try:
+        more = os.read(terminal, 4096)
+    except OSError:
+        more = b""
+    seen += more
+    return more
+for text, what in steps:
+    while text.encode() not in seen[start:]:
+        assert read(), seen
+    start = seen.index(text.encode(), start) + len(text.encode())
+    # Who is asked for a passphrase waits until nothing that they type is shown.
+    while text.startswith("passphrase") and echo(terminal):
+        assert time.monotonic() < deadline, seen
+        time.sleep(0.01)
+    if what.startswith("SIG"):
+        os.kill(os.tcgetpgrp(terminal), getattr(signal, what))
+    else:
+        os.write(terminal, bytes.fromhex(what[2:]) if what.startswith("0x") else what.encode() + b"\n")
+while read():
+    pass
+os.waitpid(child, 0)
+sys.stdout.buffer.write(seen)
+"#;
+
+/// What the terminal showed, when these steps were taken with `ca-tool` as a shell's job.
+fn take(folder: &Path, steps: &[(&str, &str)], arguments: &[&str]) -> String {
+    let steps: Vec<String> = steps.iter().map(|(a, b)| format!("{a}>{b}")).collect();
+    let output = Command::new("python3")
+        .args(["-c", SHELL, &steps.join("|"), PROGRAM])
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .expect("python runs");
+    let trouble = stderr(&output);
+    assert_eq!(trouble, "", "{trouble}");
+    stdout(&output)
+}
+
+/// A folder with an encrypted CA in it.
+fn site() -> TempDir {
+    let above = tempfile::tempdir().expect("a folder");
+    fs::write(above.path().join("sesame"), format!("{SESAME}\n")).expect("written");
+    let made = shell(
+        above.path(),
+        "ca-tool init --name N --passphrase-file sesame",
+    );
+    assert_eq!(made.0, Some(0), "{}", made.2);
+    above
+}
+
+const ASKED: &str = "passphrase for ca/private/ca.key: ";
+const CTRL_C: &str = "0x03";
+const CTRL_D: &str = "0x04";
+const CTRL_Z: &str = "0x1a";
+
+#[test]
+fn a_terminal_shows_again_what_is_typed_however_the_asking_ends() {
+    if !has("python3") {
+        return;
+    }
+    let above = site();
+    let path = above.path();
+    for (how, end) in [
+        (CTRL_C, "ENDED -2 shown"),
+        ("SIGTERM", "ENDED -15 shown"),
+        ("SIGHUP", "ENDED -1 shown"),
+        // The input's end is an answer, and the program's own code says which.
+        (CTRL_D, "ENDED 77 shown"),
+        (SESAME, "ENDED 0 shown"),
+    ] {
+        let said = take(path, &[(ASKED, how)], &["crl"]);
+        assert!(said.contains(end), "{how}: {said}");
+        assert!(!said.contains("sesame"), "{said}");
+    }
+    // What cannot be caught is what it is: this is how a test that sees nothing would be seen.
+    let said = take(path, &[(ASKED, "SIGKILL")], &["crl"]);
+    assert!(said.contains("ENDED -9 hidden"), "{said}");
+}
+
+#[test]
+fn who_stops_the_program_at_its_question_is_asked_again_when_it_goes_on() {
+    if !has("python3") {
+        return;
+    }
+    let above = site();
+    for stop in [CTRL_Z, "SIGTSTP"] {
+        let steps = [
+            (ASKED, stop),
+            ("STOPPED shown", "fg"),
+            (ASKED, stop),
+            ("STOPPED shown", "fg"),
+            (ASKED, SESAME),
+        ];
+        let said = take(above.path(), &steps, &["crl"]);
+        assert!(said.contains("ENDED 0 shown"), "{said}");
+        assert!(!said.contains("sesame"), "{said}");
+    }
+    let steps = [(ASKED, CTRL_Z), ("STOPPED shown", "fg"), (ASKED, CTRL_C)];
+    let said = take(above.path(), &steps, &["crl"]);
+    assert!(said.contains("ENDED -2 shown"), "{said}");
+}
+
+#[test]
+fn a_new_passphrase_can_be_given_up_at_either_question() {
+    if !has("python3") {
+        return;
+    }
+    let above = tempfile::tempdir().expect("a folder");
+    let again = "the same again: ";
+    let first = "passphrase for the CA's key: ";
+    let init = ["init", "--name", "N"];
+    for (how, end) in [(CTRL_C, "ENDED -2 shown"), (CTRL_D, "ENDED 77 shown")] {
+        for steps in [&[(first, how)][..], &[(first, SESAME), (again, how)][..]] {
+            let said = take(above.path(), steps, &init);
+            assert!(said.contains(end), "{how}: {said}");
+            assert!(!above.path().join("ca").exists());
+        }
+    }
+}
+
+#[test]
+fn a_signal_after_the_question_ends_the_program_as_ever() {
+    if !has("python3") {
+        return;
+    }
+    let above = site();
+    let lock = fs::File::create(above.path().join("ca/.lock")).expect("a file");
+    lock.lock().expect("locked");
+    for (signal, end) in [("0x03", "ENDED -2 shown"), ("SIGTERM", "ENDED -15 shown")] {
+        let steps = [(ASKED, SESAME), ("waiting for another run", signal)];
+        let said = take(above.path(), &steps, &["crl"]);
+        assert!(said.contains(end), "{said}");
+    }
+}
