@@ -203,6 +203,14 @@ pub enum Error {
     /// A file for browsers cannot be made.
     #[error("cannot export: {0}")]
     Export(String),
+    /// A file that is for browsers would be there without anybody knowing what opens it.
+    #[error("{} was not made: its password cannot be printed: {source}", path.display())]
+    PasswordLost {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// Something that many people would notice, and nobody can be asked.
     #[error("{0}, and there is no terminal to ask whether that is meant")]
     NotConfirmed(String),

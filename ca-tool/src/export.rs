@@ -1,5 +1,6 @@
 //! A bundle as PKCS#12 (RFC 7292), which browsers and key chains take.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use p12_keystore::{
@@ -10,6 +11,7 @@ use pki::Bundle;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use crate::draft::Draft;
 use crate::error::Error;
 use crate::folder;
 use crate::issuer::random;
@@ -30,19 +32,28 @@ pub enum Strength {
 /// A file for a browser.
 #[derive(Debug)]
 pub struct Exported {
-    /// Where it is.
+    /// Where it is going to be.
     pub path: PathBuf,
+    /// Whose certificate is in it, as its subject says.
+    pub name: String,
     /// What opens it. It is kept nowhere.
     pub password: Zeroizing<String>,
 }
 
 /// Writes a bundle's certificates and key as `NAME.p12`, in the bundle's folder unless `out` says
-/// another. The password is random.
+/// another. The password is random, and the file gets its name only after `tell` has told it: there
+/// is never a file that nobody can open.
 ///
 /// # Errors
 ///
-/// When the bundle cannot be read, or the file is there or cannot be written.
-pub fn export(bundle: &Path, strength: Strength, out: Option<&Path>) -> Result<Exported, Error> {
+/// When the bundle cannot be read, the file is there or cannot be written, or `tell` fails. Then
+/// nothing is left.
+pub fn export(
+    bundle: &Path,
+    strength: Strength,
+    out: Option<&Path>,
+    tell: impl FnOnce(&Exported) -> Result<(), Error>,
+) -> Result<(), Error> {
     let text = folder::read_text_if_there(bundle, TEXT_BYTES_MAX)?
         .ok_or_else(|| Error::NoBundle(bundle.to_owned()))?;
     let text = Zeroizing::new(text);
@@ -71,14 +82,23 @@ pub fn export(bundle: &Path, strength: Strength, out: Option<&Path>) -> Result<E
     .write()
     .map_err(failed)?;
 
-    let out = out.unwrap_or_else(|| folder::parent(bundle));
-    folder::create_folder(out)?;
     // A name may have a dot in it, so it is not an extension that is replaced.
     let mut file_name = bundle.file_stem().unwrap_or_default().to_owned();
     file_name.push(".p12");
-    let path = out.join(file_name);
-    folder::write_new(&path, &bytes, Access::Private)?;
-    Ok(Exported { path, password })
+    let out = out.unwrap_or_else(|| folder::parent(bundle));
+    let path = out.join(&file_name);
+    if fs::symlink_metadata(&path).is_ok() {
+        return Err(Error::Exists(path));
+    }
+    let draft = Draft::begin(out)?;
+    draft.write(&file_name, &bytes, Access::Private)?;
+    tell(&Exported {
+        path,
+        name,
+        password,
+    })?;
+    draft.publish(&file_name)?;
+    Ok(())
 }
 
 /// The password cannot be guessed, so this need not make guessing costly.

@@ -22,6 +22,7 @@ macro_rules! say {
 mod args;
 mod ca;
 mod delivery;
+mod draft;
 mod entries;
 mod error;
 mod export;

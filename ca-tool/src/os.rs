@@ -51,11 +51,20 @@ pub(crate) fn is_open_to_others(path: &Path) -> bool {
     mode::is_open_to_others(path)
 }
 
+/// Whether a plain file belongs to whom a folder belongs, and nobody else can read it.
+pub(crate) fn is_file_of(path: &Path, folder: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|there| there.is_file())
+        && !is_open_to_others(path)
+        && mode::have_one_owner(path, folder)
+}
+
 #[cfg(unix)]
 mod mode {
     use std::fs::{DirBuilder, File, OpenOptions};
     use std::io;
-    use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+    use std::os::unix::fs::{
+        DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+    };
     use std::path::Path;
 
     use super::Access;
@@ -73,6 +82,11 @@ mod mode {
 
     pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
         File::open(path)?.sync_all()
+    }
+
+    pub(super) fn have_one_owner(one: &Path, other: &Path) -> bool {
+        let owner = |path| std::fs::symlink_metadata(path).map(|there| there.uid());
+        owner(one).is_ok_and(|one| owner(other).is_ok_and(|other| one == other))
     }
 
     pub(super) fn is_open_to_others(path: &Path) -> bool {
@@ -95,6 +109,11 @@ mod mode {
 
     pub(super) fn is_open_to_others(_path: &Path) -> bool {
         false
+    }
+
+    // Who may write here is asked of the folder, not of the file.
+    pub(super) fn have_one_owner(_one: &Path, _other: &Path) -> bool {
+        true
     }
 
     // A folder cannot be opened as a file here; the file system keeps a journal of names.

@@ -14,13 +14,15 @@ use wire::ClientId;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use zeroize::Zeroizing;
 
+use crate::draft::Draft;
 use crate::error::Error;
-use crate::folder::{self, Staged};
+use crate::folder;
 use crate::issuer;
-use crate::os::Access;
+use crate::os::{self, Access};
 use crate::passphrase::Passphrase;
 use crate::private_key;
 use crate::register::TEXT_BYTES_MAX;
+use crate::request::Request;
 
 /// A new key, and the request for its certificate.
 #[derive(Debug)]
@@ -29,6 +31,9 @@ pub struct Requested {
     pub key: PathBuf,
     /// The request, to be sent to whoever has the CA.
     pub request: PathBuf,
+    /// Whether the key was there already: a run that was killed had made it, or the request of an
+    /// earlier one was moved away.
+    pub key_was_there: bool,
 }
 
 /// An answer that was joined with its key.
@@ -46,36 +51,74 @@ pub struct Joined {
     pub anchor: pki::Certificate,
 }
 
-/// Makes a key and a request for a certificate of this name, `NAME.key` and `NAME.csr` in `out`.
+/// Makes a key and a request for a certificate of this name, `NAME.key` and `NAME.csr` in `out`. When
+/// the key is there, but no request for it, the request is for that one.
 ///
 /// # Errors
 ///
-/// When it is no name, or one of the files is there or cannot be written; then neither is made.
+/// When it is no name, or one of the files is in the way or cannot be written; then neither is made.
 pub fn request(name: &str, out: &Path) -> Result<Requested, Error> {
     let id = ClientId::parse_typed(name).map_err(|error| Error::NoName {
         name: name.to_owned(),
         fault: error.to_string(),
     })?;
-    let key = KeyPair::generate()?;
+    let (key_name, request_name) = (format!("{id}.key"), format!("{id}.csr"));
+    let draft = Draft::begin(out)?;
+    let old = old_key(&out.join(&key_name), &out.join(&request_name), &draft)?;
+    let key_was_there = old.is_some();
+    let key = match old {
+        Some(key) => key,
+        None => KeyPair::generate()?,
+    };
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     let subject = DnValue::Utf8String(id.to_string());
     params.distinguished_name.push(DnType::CommonName, subject);
     let request = params.serialize_request(&key)?.pem()?.replace("\r\n", "\n");
+    Request::parse(request.as_bytes()).map_err(|fault| Error::Damaged {
+        path: out.join(&key_name),
+        fault,
+    })?;
 
-    folder::create_folder(out)?;
-    let place = |extension: &str| out.join(format!("{id}.{extension}"));
-    let request = Staged::write(&place("csr"), request.as_bytes(), Access::Public)?;
-    let key = private_key::write(&key, None)?;
-    let key = Staged::write(&place("key"), key.as_bytes(), Access::Private)?.publish()?;
-    match request.publish() {
-        Ok(request) => Ok(Requested { key, request }),
+    draft.write(&request_name, request.as_bytes(), Access::Public)?;
+    if key_was_there {
+        return Ok(Requested {
+            key: out.join(key_name),
+            request: draft.publish(&request_name)?,
+            key_was_there,
+        });
+    }
+    let text = private_key::write(&key, None)?;
+    draft.write(&key_name, text.as_bytes(), Access::Private)?;
+    // The key goes first: a request without its key would be good for nothing.
+    let key = draft.publish(&key_name)?;
+    match draft.publish(&request_name) {
+        Ok(request) => Ok(Requested {
+            key,
+            request,
+            key_was_there,
+        }),
         Err(error) => {
             // A key that nothing was asked for would only be in the way. It was made just now.
             let _ = fs::remove_file(&key);
             Err(error)
         }
     }
+}
+
+/// The key that lies in the place of a new one, if it may be asked with: there is no request that it
+/// belongs to, and it is the asker's own. A key that somebody else put there is theirs.
+fn old_key(path: &Path, request: &Path, draft: &Draft) -> Result<Option<KeyPair>, Error> {
+    if fs::symlink_metadata(path).is_err() {
+        return Ok(None);
+    }
+    let in_the_way = || Error::Exists(path.to_owned());
+    let is_free = fs::symlink_metadata(request).is_err();
+    if !is_free || !os::is_file_of(path, draft.folder()) {
+        return Err(in_the_way());
+    }
+    let text = folder::read_text_if_there(path, TEXT_BYTES_MAX)?.ok_or_else(in_the_way)?;
+    private_key::read(&Zeroizing::new(text), path, || Err(in_the_way())).map(Some)
 }
 
 /// Joins a certificate that was made for a request, with the CA's in the same file, and its key

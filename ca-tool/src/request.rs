@@ -51,7 +51,7 @@ impl Request {
         })
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, String> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
         // GnuTLS writes the label of an older draft, which OpenSSL reads too.
         let text =
             String::from_utf8_lossy(bytes).replace(" NEW CERTIFICATE REQ", " CERTIFICATE REQ");

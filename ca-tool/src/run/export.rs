@@ -22,9 +22,17 @@ pub(super) fn export(
     } else {
         Strength::Modern
     };
-    let done = export::export(&find(place, what), strength, out)?;
-    writeln!(output.results, "file      {}", done.path.display())?;
-    writeln!(output.results, "password  {}", done.password.as_str())?;
+    export::export(&find(place, what), strength, out, |made| {
+        let results = &mut output.results;
+        let told = writeln!(results, "file      {}", made.path.display())
+            .and_then(|()| writeln!(results, "password  {}", made.password.as_str()))
+            .and_then(|()| results.flush());
+        // Who reads no further has not read the password either.
+        told.map_err(|source| Error::PasswordLost {
+            path: made.path.clone(),
+            source,
+        })
+    })?;
     note(
         output,
         "the file holds a private key; its password is shown this once, and best goes another way than the file",

@@ -12,6 +12,12 @@ pub(super) fn request(name: &str, out: &Path, output: &mut Output<'_>) -> Result
     let (key, request) = (made.key.display(), made.request.display());
     writeln!(output.results, "key      {key}")?;
     writeln!(output.results, "request  {request}")?;
+    if made.key_was_there {
+        note(
+            output,
+            &format!("{key} was there already, so the request is for it"),
+        )?;
+    }
     note(
         output,
         &format!(

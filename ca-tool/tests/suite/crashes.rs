@@ -12,7 +12,7 @@ use std::thread;
 use ca_tool::{Ca, Register};
 use pki::{Bundle, Gate, Identity, Refusal, Revocations};
 
-use crate::{PROGRAM, World, has, stderr};
+use crate::{PROGRAM, World, has, stderr, stdout};
 
 #[test]
 fn issue_killed_at_any_system_call_has_issued_or_has_not() {
@@ -210,6 +210,68 @@ fn init_killed_at_any_system_call_leaves_a_ca_or_none() {
 }
 
 #[test]
+fn request_killed_at_any_system_call_can_be_made_again_and_leaves_no_other_key() {
+    if !has("strace") {
+        return;
+    }
+    let w = World::new();
+    let request = ["request", "alice", "--out", "home"];
+    kill_at_every_call(&w, &request, |folder, died| {
+        let home = folder.join("home");
+        let was_made = home.join("alice.csr").exists();
+        let again = run(folder, &request);
+        assert_eq!(
+            again.status.success(),
+            !was_made,
+            "{died}: {}",
+            stderr(&again)
+        );
+        let signed = run(folder, &["sign", "home/alice.csr", "--as", "alice"]);
+        assert!(signed.status.success(), "{died}: {}", stderr(&signed));
+        let adopt = [
+            "adopt",
+            "ca/people/alice.crt",
+            "--key",
+            "home/alice.key",
+            "--out",
+            ".",
+        ];
+        let joined = run(folder, &adopt);
+        assert!(joined.status.success(), "{died}: {}", stderr(&joined));
+        admit(folder, "alice.pem").unwrap_or_else(|error| panic!("{died}: {error}"));
+        // What had just been made holds no key yet.
+        for path in walk(&home) {
+            let name = path.file_name().expect("a name");
+            let is_known = name == "alice.key" || name == "alice.csr";
+            let is_empty = || fs::read_dir(&path).is_ok_and(|mut all| all.next().is_none());
+            assert!(is_known || is_empty(), "{died}: {path:?}");
+        }
+    });
+}
+
+#[test]
+fn export_killed_at_any_system_call_leaves_no_file_that_nobody_can_open() {
+    if !has("strace") {
+        return;
+    }
+    let w = World::new();
+    w.issue("alice");
+    let export = ["export", "alice", "--p12"];
+    kill_at_every_call_and_tell(&w, &export, |folder, died, said| {
+        let file = folder.join("ca/people/alice.p12");
+        let was_told = said.contains("password  ");
+        assert!(was_told || !file.exists(), "{died}");
+        let again = run(folder, &export);
+        assert!(
+            again.status.success() || was_told,
+            "{died}: {}",
+            stderr(&again)
+        );
+        assert!(file.exists(), "{died}");
+    });
+}
+
+#[test]
 fn issue_on_a_disk_that_fails_once_has_issued_or_has_not() {
     if !has("strace") {
         return;
@@ -242,18 +304,25 @@ fn issue_on_a_disk_that_fails_once_has_issued_or_has_not() {
 /// Runs a command once for each of its system calls by which anything may change, each time in a
 /// copy of the folder and killed at that call, and has each copy judged.
 fn kill_at_every_call(w: &World, arguments: &[&str], judge: impl Fn(&Path, &str) + Sync) {
+    kill_at_every_call_and_tell(w, arguments, |folder, died, _| judge(folder, died));
+}
+
+/// The same, and tells what each run had said by then.
+fn kill_at_every_call_and_tell(
+    w: &World,
+    arguments: &[&str],
+    judge: impl Fn(&Path, &str, &str) + Sync,
+) {
     let mut jobs = calls(w, arguments);
     jobs.retain(|call| call.may_change_anything);
     at_every_call(w, &jobs, |folder, call, nth| {
-        strace(
+        let killed = strace(
             folder,
             &format!("{call}:signal=SIGKILL:when={nth}"),
             arguments,
         );
-        judge(
-            folder,
-            &format!("{arguments:?} killed at {call} number {nth}"),
-        );
+        let died = format!("{arguments:?} killed at {call} number {nth}");
+        judge(folder, &died, &stdout(&killed));
     });
 }
 

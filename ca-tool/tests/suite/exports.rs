@@ -1,8 +1,9 @@
 //! PKCS#12 for browsers and key chains, as OpenSSL, NSS, GnuTLS and Python read it.
 
 use std::fs;
+use std::process::Stdio;
 
-use crate::{World, has, shell, snapshot, succeed};
+use crate::{World, has, shell, snapshot, stderr, succeed};
 
 /// The password that `export` printed, into the file `password`.
 fn keep_password(w: &World, said: &str) -> String {
@@ -157,4 +158,32 @@ fn nothing_is_exported_that_is_no_bundle_or_would_take_the_place_of_something() 
         assert!(err.contains(why), "{line}: {err}");
         assert_eq!(snapshot(above), before, "{line}");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_p12_whose_password_nobody_was_told_is_not_made() {
+    let w = World::new();
+    let above = w.above.path();
+    w.issue("alice");
+    let before = snapshot(above);
+    let full = fs::File::options().write(true).open("/dev/full");
+    // Who reads no further does not know it either.
+    let (reader, pipe) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    for place in [Stdio::from(full.expect("a device")), Stdio::from(pipe)] {
+        let mut export = w.command(&["export", "alice", "--p12"]);
+        let output = export.stdout(place).output().expect("it runs");
+        let err = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{err}");
+        assert!(
+            err.contains("ca/people/alice.p12 was not made: its password cannot be printed: "),
+            "{err}"
+        );
+        assert_eq!(snapshot(above), before);
+    }
+    succeed(
+        above,
+        "ca-tool export alice --p12 && test -s ca/people/alice.p12",
+    );
 }

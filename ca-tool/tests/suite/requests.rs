@@ -199,6 +199,52 @@ fn a_request_that_is_in_the_way_of_another_leaves_no_key_behind() {
 }
 
 #[test]
+fn a_key_that_has_no_request_is_asked_with_if_it_is_ones_own() {
+    let w = World::new();
+    let above = w.above.path();
+    succeed(
+        above,
+        "ca-tool request dave && cp dave.key key && mv dave.csr sent.csr",
+    );
+    let said = succeed(above, "ca-tool request dave && cmp dave.key key");
+    assert!(
+        said.contains("dave.key was there already, so the request is for it"),
+        "{said}"
+    );
+    succeed(above, "ca-tool sign dave.csr --as dave");
+    check_joined(&w, "dave");
+
+    // What others can read or have put there, what is no key, and what is encrypted is not one's own.
+    for (setting, why) in [
+        ("chmod 640 dave.key", "dave.key is there already"),
+        ("ln -sf key dave.key", "dave.key is there already"),
+        ("rm dave.key; mkdir dave.key", "dave.key is there already"),
+        (
+            "rmdir dave.key; umask 077; echo junk >dave.key",
+            "it holds no private key",
+        ),
+        (
+            "umask 077; openssl ecparam -name secp521r1 -genkey -noout -out dave.key",
+            "dave.key: its key is P-521; P-256, P-384",
+        ),
+        (
+            "umask 077; openssl pkcs8 -topk8 -v2 aes256 -in key -passout pass:x -out dave.key",
+            "dave.key is there already",
+        ),
+    ] {
+        if setting.contains("openssl") && !has("openssl") {
+            continue;
+        }
+        succeed(above, &format!("rm -f dave.csr; {setting}"));
+        let before = snapshot(above);
+        let (code, out, err) = shell(above, "ca-tool request dave");
+        assert_eq!((code, out.as_str()), (Some(1), ""), "{setting}: {err}");
+        assert!(err.contains(why), "{setting}: {err}");
+        assert_eq!(snapshot(above), before, "{setting}");
+    }
+}
+
+#[test]
 fn requests_of_openssl_are_signed_with_every_key_that_servers_take() {
     if !has("openssl") {
         return;
