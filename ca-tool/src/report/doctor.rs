@@ -20,7 +20,7 @@ use crate::index::Index;
 use crate::os;
 use crate::passphrase::Source;
 use crate::register::Register;
-use crate::run::{DONE, NOT_SO, Output, counted, write_json};
+use crate::run::{DONE, NOT_SO, Output, counted, moment, write_json};
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
@@ -64,7 +64,7 @@ pub(super) fn doctor(
         findings.given_list(&register, index, path, now);
     }
     findings.bundles(&register, index.as_ref());
-    findings.server(&register, now);
+    findings.server(&register, index.as_ref(), now);
     let findings = findings.0;
     if json {
         write_json(&findings, output)?;
@@ -135,10 +135,23 @@ impl Findings {
         match latest.filter(|latest| *latest > now + CLOCK_SLACK) {
             Some(latest) => self.bad(
                 "clock",
-                format!("it is {now:.0?}, and this CA was at work at {latest:.0?}"),
-                "set the clock, as with `timedatectl set-ntp true`",
+                format!(
+                    "it says {}, and this CA was at work at {}",
+                    moment(now),
+                    moment(latest)
+                ),
+                "set the clock, as with `timedatectl set-ntp true`, and look again: what else is wrong here may come from it",
             ),
-            None => self.good("clock", format!("{}", now.date())),
+            None if now > OffsetDateTime::from(says.not_after) => self.add(
+                "clock",
+                State::Note,
+                format!("it says {}, and by then this CA is over", moment(now)),
+                Some(
+                    "if that is not so: set it, as with `timedatectl set-ntp true`, and look again"
+                        .to_owned(),
+                ),
+            ),
+            None => self.good("clock", moment(now)),
         }
     }
 
@@ -355,7 +368,7 @@ impl Findings {
         }
     }
 
-    fn server(&mut self, register: &Register, now: OffsetDateTime) {
+    fn server(&mut self, register: &Register, index: Option<&Index>, now: OffsetDateTime) {
         let path = register.server_bundle();
         let anew = "`ca-tool issue-server` makes another, and says where to move it";
         let bundle = match Bundle::read(&path) {
@@ -366,6 +379,11 @@ impl Findings {
         let until = OffsetDateTime::from(said.not_after);
         if pki::Fingerprint::of(bundle.anchor()) != register.says().fingerprint {
             let what = format!("{} is of another CA", path.display());
+            return self.bad("server bundle", what, anew);
+        }
+        let revoked = index.and_then(|index| index.find(&said.serial)?.revoked);
+        if let Some((at, reason)) = revoked {
+            let what = format!("it was revoked on {} ({})", at.date(), reason.as_str());
             return self.bad("server bundle", what, anew);
         }
         if until < now {

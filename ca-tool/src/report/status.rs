@@ -112,7 +112,10 @@ impl Status {
         let until = OffsetDateTime::from(says.not_after);
         if !says.is_valid_at(now.into()) {
             let (from, until) = (OffsetDateTime::from(says.not_before).date(), until.date());
-            let what = format!("the CA is valid from {from} until {until}, and not today");
+            let today = now.date();
+            let what = format!(
+                "the CA is valid from {from} until {until}, and the clock says {today}: is it right?"
+            );
             fault(Severity::Broken, what);
         } else if until - now < SOON {
             fault(Severity::Soon, "the CA itself expires soon".to_owned());

@@ -6,7 +6,7 @@ use std::process::Command;
 use ca_tool::Reason;
 use serde_json::Value;
 
-use crate::{World, stderr, stdout};
+use crate::{World, has, shell, stderr, stdout, succeed};
 
 fn json(w: &World, arguments: &[&str]) -> (Option<i32>, Value) {
     let output = w.run(arguments);
@@ -359,4 +359,78 @@ fn doctor_finds_what_is_wrong_and_says_how_to_mend_it() {
     assert_eq!(checks(), ["clock"]);
     index.set_modified(before.expect("a time")).expect("set");
     assert_eq!(bad(), []);
+}
+
+#[test]
+fn a_clock_that_is_wrong_is_told_as_the_time_that_it_says() {
+    if !has("faketime") {
+        return;
+    }
+    let w = World::new();
+    w.issue("alice");
+    let above = w.above.path();
+    let day = |days| (time::OffsetDateTime::now_utc() + time::Duration::days(days)).date();
+    let today = [day(0), day(1)];
+
+    let (_, doctor, _) = shell(above, "faketime -f -400d ca-tool doctor");
+    let clock: Vec<_> = doctor.lines().take(2).collect();
+    assert!(
+        clock[0].starts_with("BAD   clock            it says 20"),
+        "{doctor}"
+    );
+    assert!(
+        clock[0].contains(&format!("it says {}T", day(-400))),
+        "{doctor}"
+    );
+    let at_work = |day| clock[0].contains(&format!("this CA was at work at {day}T"));
+    assert!(today.into_iter().any(at_work), "{doctor}");
+    assert!(clock[1].contains("fix: set the clock"), "{doctor}");
+
+    // Nobody can tell a clock that is ahead from a CA that is old.
+    let ahead = day(4000);
+    let (code, doctor, _) = shell(above, "faketime -f +4000d ca-tool doctor");
+    assert_eq!(code, Some(1), "{doctor}");
+    assert!(
+        doctor.starts_with(&format!("note  clock            it says {ahead}T")),
+        "{doctor}"
+    );
+    assert!(doctor.contains("by then this CA is over"), "{doctor}");
+    let (code, status, _) = shell(above, "faketime -f +4000d ca-tool status");
+    assert_eq!(code, Some(3), "{status}");
+    assert!(
+        status.contains(&format!("the clock says {ahead}: is it right?")),
+        "{status}"
+    );
+
+    let doctor = succeed(above, "ca-tool doctor");
+    assert!(doctor.starts_with("good  clock            20"), "{doctor}");
+    assert!(!succeed(above, "ca-tool status").contains("clock"));
+}
+
+#[test]
+fn doctor_does_not_call_a_server_good_whose_certificate_is_revoked() {
+    let w = World::new();
+    let above = w.above.path();
+    assert!(succeed(above, "ca-tool doctor").contains("good  server bundle"));
+    let bundle = pki::Bundle::read(&w.ca.server_bundle()).expect("a bundle");
+    let serial = bundle.certificate().serial;
+    succeed(
+        above,
+        &format!("ca-tool revoke --serial {serial} --reason keyCompromise"),
+    );
+    let (code, doctor, _) = shell(above, "ca-tool doctor");
+    assert_eq!(code, Some(1), "{doctor}");
+    assert!(
+        doctor.contains("BAD   server bundle    it was revoked on 20"),
+        "{doctor}"
+    );
+    assert!(doctor.contains("(keyCompromise)\n"), "{doctor}");
+    assert!(
+        doctor.contains("fix: `ca-tool issue-server` makes another"),
+        "{doctor}"
+    );
+    // The fix is one.
+    let said = succeed(above, "ca-tool issue-server");
+    let mv = said.split('`').nth(1).expect("a command");
+    succeed(above, &format!("{mv} && ca-tool doctor"));
 }
