@@ -42,6 +42,7 @@ pub(crate) struct Place {
     #[arg(
         long,
         global = true,
+        display_order = 902,
         value_name = "N",
         conflicts_with = "passphrase_file"
     )]

@@ -23,6 +23,9 @@ pub enum Error {
         /// What the operating system said.
         source: io::Error,
     },
+    /// A file that was named is not there.
+    #[error("cannot read {}: there is no such file", .0.display())]
+    NoFile(PathBuf),
     /// A new key is to be encrypted, and nobody can be asked for a passphrase.
     #[error("the CA's key needs a passphrase, and there is no terminal to ask for one")]
     NoPassphrase,
@@ -181,13 +184,13 @@ pub enum Error {
     #[error("the key in the request cannot be used: {0}")]
     KeyInUse(String),
     /// Names that were never issued a certificate.
-    #[error("{}; nothing was revoked", .0.join("; "))]
+    #[error("{}; nothing was done", .0.join("; "))]
     Unknown(Vec<String>),
     /// A serial number that was never issued.
-    #[error("no certificate has the number {0}; nothing was revoked")]
+    #[error("no certificate has the number {0}; nothing was done")]
     UnknownSerial(pki::Serial),
     /// A serial number that is not that of the person who was named.
-    #[error("the number {serial} is that of \"{}\"; nothing was revoked", name.escape_debug())]
+    #[error("the number {serial} is that of \"{}\"; nothing was done", name.escape_debug())]
     OtherSerial {
         /// The number.
         serial: pki::Serial,

@@ -360,7 +360,7 @@ pub(crate) fn read_text_if_there(path: &Path, bytes_max: u64) -> Result<Option<S
 
 /// Says that a file which has to be there is not.
 pub(crate) fn missing(path: &Path) -> Error {
-    io_error("read", path)(io::Error::from(io::ErrorKind::NotFound))
+    Error::NoFile(path.to_owned())
 }
 
 /// The folder that a file lies in.

@@ -7,7 +7,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
-use crate::folder::read_if_there;
+use crate::folder::{missing, read_if_there};
 
 /// Somebody who is to have a certificate, as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,10 +79,7 @@ impl Roster {
     /// When the file cannot be read or is not a roster at all. A bad row is a candidate with a
     /// fault, so that everything that is wrong can be named at once.
     pub fn read(path: &Path, id_column: Option<&str>) -> Result<Self, Error> {
-        let bytes = read_if_there(path, ROSTER_BYTES_MAX)?.ok_or_else(|| Error::Roster {
-            path: path.to_owned(),
-            fault: "there is no such file".to_owned(),
-        })?;
+        let bytes = read_if_there(path, ROSTER_BYTES_MAX)?.ok_or_else(|| missing(path))?;
         Self::parse(&bytes, path, id_column)
     }
 

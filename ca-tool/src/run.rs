@@ -18,6 +18,7 @@ use crate::ca::{AdoptOptions, Ca, InitOptions, Issuance, IssueOptions, Issued, W
 use crate::error::Error;
 use crate::host::Host;
 use crate::parcel::Parcel;
+use crate::plan::Skipped;
 use crate::progress::Bar;
 use crate::register::Register;
 use crate::report;
@@ -290,27 +291,17 @@ fn tell_issuance(
             output,
             &format!("{count} people have a certificate; skipped"),
         )?;
-    }
-    for skipped in &issuance.skipped {
-        let (id, until) = (&skipped.id, skipped.until.date());
-        if count <= SKIPPED_NAMED_MAX {
+    } else {
+        for skipped in &issuance.skipped {
+            let (id, until) = (&skipped.id, skipped.until.date());
             note(
                 output,
                 &format!("{id} has a certificate until {until}; skipped"),
             )?;
         }
-        let bundle = ca.people().join(options.parcel.file_name(id.as_str()));
-        // Who made their own key has no bundle here.
-        let answer = ca.people().join(Parcel::Answer.file_name(id.as_str()));
-        if options.out.is_none() && !bundle.exists() && !answer.exists() {
-            let bundle = bundle.display();
-            note(
-                output,
-                &format!(
-                    "{bundle} is not there; if it is lost, `ca-tool revoke {id} --reason superseded` and issue again"
-                ),
-            )?;
-        }
+    }
+    if options.out.is_none() {
+        tell_missing(ca, &issuance.skipped, options.parcel, output)?;
     }
     for issued in &issuance.issued {
         tell_issued(issued, output)?;
@@ -324,11 +315,56 @@ fn tell_issuance(
     Ok(())
 }
 
+/// Says whose file is not where `issue` puts it, and who has one of another kind there.
+fn tell_missing(
+    ca: &Ca,
+    skipped: &[Skipped],
+    parcel: Parcel,
+    output: &mut Output<'_>,
+) -> Result<(), Error> {
+    let place = |parcel: Parcel, skipped: &Skipped| {
+        let name = parcel.file_name(skipped.id.as_str());
+        ca.people().join(name)
+    };
+    let without = skipped.iter().filter(|one| !place(parcel, one).exists());
+    // Who made their own key has no bundle here, and who has a bundle needs no new one for a zip.
+    let (others, lost): (Vec<_>, Vec<_>) = without.partition(|one| {
+        let mut others = parcel.others();
+        others.any(|other| place(other, one).exists())
+    });
+    if parcel == Parcel::Zip && !others.is_empty() {
+        let who = counted(others.len(), "person has a file", "people have files");
+        let people = ca.people();
+        let people = people.display();
+        note(
+            output,
+            &format!("{who} of another kind in {people}: only new certificates are put into zips"),
+        )?;
+    }
+    for one in lost.iter().take(SKIPPED_NAMED_MAX) {
+        let (id, bundle) = (&one.id, place(parcel, one));
+        let bundle = bundle.display();
+        note(
+            output,
+            &format!(
+                "{bundle} is not there; if it is lost, `ca-tool revoke {id} --reason superseded` and issue again"
+            ),
+        )?;
+    }
+    match lost.len().saturating_sub(SKIPPED_NAMED_MAX) {
+        0 => Ok(()),
+        more => {
+            let files = counted(more, "other file is", "other files are");
+            note(output, &format!("{files} not there either"))
+        }
+    }
+}
+
 pub(crate) fn tell_issued(issued: &Issued, output: &mut Output<'_>) -> Result<(), Error> {
     if let Some(old) = &issued.moved {
         let old = old.display();
         let name = &issued.name;
-        note(output, &format!("the old bundle of {name} is now {old}"))?;
+        note(output, &format!("the old file of {name} is now {old}"))?;
     }
     let (name, until) = (&issued.name, issued.not_after.date());
     let bundle = issued.bundle.display();

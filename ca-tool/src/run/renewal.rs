@@ -6,7 +6,7 @@ use time::Duration;
 
 use super::{Output, counted, note, open, tell_issued};
 use crate::args::Place;
-use crate::ca::{IssueOptions, Whose};
+use crate::ca::{IssueOptions, Issued, Whose};
 use crate::error::Error;
 
 pub(super) fn renew(
@@ -62,6 +62,19 @@ pub(super) fn renew(
             )?;
         }
         None => {}
+    }
+    let is_answer = |issued: &Issued| issued.bundle.extension().is_some_and(|e| e == "crt");
+    if let Some(answer) = done.issued.iter().find(|issued| is_answer(issued)) {
+        let name = &answer.name;
+        note(
+            output,
+            &format!(
+                "who made their own key is sent a .crt: `ca-tool adopt {name}.crt --key {name}.key` joins it with the key"
+            ),
+        )?;
+    }
+    if done.issued.iter().all(is_answer) {
+        return Ok(());
     }
     note(
         output,

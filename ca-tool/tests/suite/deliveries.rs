@@ -259,3 +259,39 @@ fn how_far_it_is_is_told_from_the_first_to_the_last() {
     assert_eq!(last.done, last.of);
     assert!(told.len() > 80);
 }
+
+#[test]
+fn who_has_a_file_of_another_kind_is_not_told_to_have_lost_it() {
+    let w = World::new();
+    let class: Vec<String> = (10..20).map(|number| format!("s{number}")).collect();
+    fs::write(w.path("class.csv"), class.join("\n")).expect("written");
+    let told = |arguments: &[&str]| {
+        let output = w.run(arguments);
+        assert!(output.status.success(), "{}", stderr(&output));
+        stderr(&output)
+    };
+    told(&["issue", "--roster", "class.csv"]);
+    let zips = told(&["issue", "--roster", "class.csv", "--zip"]);
+    assert!(
+        zips.contains("10 people have files of another kind in ca/people: only new certificates"),
+        "{zips}"
+    );
+    assert!(!zips.contains("lost"), "{zips}");
+    let again = told(&["issue", "--roster", "class.csv"]);
+    assert_eq!(
+        again,
+        "ca-tool: note: 10 people have a certificate; skipped\n"
+    );
+
+    // What is gone is told of, but a whole class does not fill the screen.
+    for name in &class[1..] {
+        fs::remove_file(w.path(&format!("ca/people/{name}.pem"))).expect("removed");
+    }
+    let lost = told(&["issue", "--roster", "class.csv", "--zip"]);
+    assert!(
+        lost.contains("1 person has a file of another kind"),
+        "{lost}"
+    );
+    assert_eq!(lost.matches("is not there; if it is lost").count(), 8);
+    assert!(lost.contains("1 other file is not there either"), "{lost}");
+}

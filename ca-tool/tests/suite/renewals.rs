@@ -134,6 +134,16 @@ fn whoever_made_their_own_key_keeps_it() {
         said.contains("ca/people/dave.crt") && said.contains("ca/people/erin.zip"),
         "{said}"
     );
+    // Each is told how to go on, and nobody of a key that is not there.
+    let (adopt, hand_out) = (
+        "`ca-tool adopt dave.crt --key dave.key`",
+        "holds its owner's private key",
+    );
+    assert!(said.contains(adopt) && said.contains(hand_out), "{said}");
+    let said = succeed(above, "ca-tool renew dave");
+    assert!(said.contains(adopt) && !said.contains(hand_out), "{said}");
+    let said = succeed(above, "ca-tool renew erin");
+    assert!(!said.contains("adopt") && said.contains(hand_out), "{said}");
     assert!(
         !fs::read_to_string(w.path("ca/people/dave.crt"))
             .expect("text")

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::{World, snapshot, stderr, stdout};
+use crate::{World, shell, snapshot, stderr, stdout};
 
 #[test]
 fn three_late_enrolments_are_issued_exactly_three() {
@@ -156,4 +156,15 @@ fn what_ends_soon_is_listed() {
     );
     let both = w.run(&["list", "--revoked", "--expiring"]);
     assert_eq!(both.status.code(), Some(2));
+}
+
+#[test]
+fn a_roster_that_is_not_there_is_said_to_be_so_and_no_more() {
+    let w = World::new();
+    let (code, _, err) = shell(w.above.path(), "ca-tool issue --roster clas.csv");
+    assert_eq!(code, Some(1));
+    assert_eq!(
+        err,
+        "ca-tool: error: cannot read clas.csv: there is no such file\n"
+    );
 }
