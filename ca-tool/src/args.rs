@@ -82,7 +82,8 @@ pub(crate) enum Command {
     /// Make a CA, an empty revocation list and a bundle for the server
     #[command(after_help = "Examples:\n  \
         ca-tool init --name \"Networks 101\" --host chat.example.org\n  \
-        ca-tool init --ca-cert school.pem --ca-key school.key --host chat.example.org\n\n\
+        ca-tool init --ca-cert school.pem --ca-key school.key --crl school.crl\n\n\
+        Whoever holds a certificate that an adopted CA signed elsewhere is let in by servers here too.\n\
         It asks for a passphrase for the CA's key, which every command that signs asks for again.")]
     Init {
         /// What the room is called; stands in every certificate
@@ -99,6 +100,9 @@ pub(crate) enum Command {
         /// Its key; if it is encrypted, the copy has the same passphrase
         #[arg(long, value_name = "FILE", requires = "ca_cert")]
         ca_key: Option<PathBuf>,
+        /// What it has revoked so far, to go on from there
+        #[arg(long, value_name = "FILE", requires = "ca_cert")]
+        crl: Option<PathBuf>,
         /// Where people reach the server, the best first; this machine's own names are added
         #[arg(long = "host", value_name = "NAME|IP", value_parser = Host::parse)]
         hosts: Vec<Host>,

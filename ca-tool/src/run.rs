@@ -1,5 +1,6 @@
 //! Does what a command says, and tells what was made, where it is and when it expires.
 
+mod adoption;
 mod export;
 mod own_key;
 mod renewal;
@@ -51,6 +52,7 @@ pub fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
             name,
             ca_cert,
             ca_key,
+            crl,
             hosts,
             port,
             no_passphrase,
@@ -66,6 +68,7 @@ pub fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 None => Founding::Adopted(AdoptOptions {
                     certificate,
                     key,
+                    list: crl,
                     hosts,
                     port,
                     passphrase: None,
@@ -186,13 +189,14 @@ fn init(
             (ca, !options.hosts.is_empty(), options.passphrase.is_some())
         }
         Founding::Adopted(mut options) => {
-            Ca::may_adopt(dir)?;
+            Ca::may_adopt(dir, &options)?;
             options.passphrase = match options.is_encrypted()? {
                 true if no_passphrase => return Err(Error::StaysEncrypted(options.key)),
                 true => Some(place.passphrase().for_key(&options.key)?),
                 false => new_passphrase()?,
             };
             let ca = Ca::adopt(dir, &options)?;
+            adoption::tell_adoption(&ca, options.list.is_some(), output)?;
             (ca, !options.hosts.is_empty(), options.passphrase.is_some())
         }
     };

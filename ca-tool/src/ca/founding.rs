@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 
 use super::Ca;
 use super::issuance::deduplicate;
+use crate::entries::GivenList;
 use crate::error::{Error, io_error};
 use crate::folder::{self, Folder, Lock};
 use crate::host::{Host, Reach};
@@ -71,11 +72,6 @@ impl Ca {
         check_empty(path)
     }
 
-    /// The same of [`Ca::adopt`].
-    pub(crate) fn may_adopt(path: &Path) -> Result<(), Error> {
-        check_empty(path)
-    }
-
     pub(super) fn init_at(
         path: &Path,
         options: &InitOptions,
@@ -87,15 +83,18 @@ impl Ca {
             port: options.port,
             passphrase: options.passphrase.as_ref(),
         };
-        Self::found(path, &found, now, || Issuer::create(&options.name, now))
+        Self::found(path, &found, now, || {
+            Ok((Issuer::create(&options.name, now)?, GivenList::default()))
+        })
     }
 
-    /// Makes the folder of a CA, and the CA itself only when the folder can be.
+    /// Makes the folder of a CA, and the CA itself only when the folder can be. What it revoked
+    /// before is taken over.
     pub(super) fn found(
         path: &Path,
         found: &Found<'_>,
         now: OffsetDateTime,
-        issuer: impl FnOnce() -> Result<Issuer, Error>,
+        issuer: impl FnOnce() -> Result<(Issuer, GivenList), Error>,
     ) -> Result<Self, Error> {
         check_empty(path)?;
         let above = folder::parent(path);
@@ -103,7 +102,7 @@ impl Ca {
         folder::remove_drafts(above)?;
         // All of it is made beside its place, so that a run that is cut short leaves no half CA.
         let draft = Draft::new(above)?;
-        let issuer = issuer()?;
+        let (issuer, revoked) = issuer()?;
         let key = issuer.key_text(found.passphrase)?;
         let ca = Self::of(Folder::new(&draft.folder), issuer)?;
         let folder = &ca.folder;
@@ -123,8 +122,11 @@ impl Ca {
         };
         let settings = format!("server = {server}\n");
         folder::write_new(&folder.settings(), settings.as_bytes(), Access::Public)?;
-        ca.sign_list(&Index::default(), now)?;
-        ca.deliver_server(&mut Index::default(), &hosts, folder.server(), now)?;
+        let mut index = Index::default();
+        ca.learn(&mut index, &revoked.entries)?;
+        ca.raise_list_number(revoked.number)?;
+        ca.sign_list(&index, now)?;
+        ca.deliver_server(&mut index, &hosts, folder.server(), now)?;
         draft.publish(path)?;
         Self::of(Folder::new(path), ca.issuer)
     }
@@ -173,7 +175,7 @@ impl Drop for Draft {
     }
 }
 
-fn check_empty(path: &Path) -> Result<(), Error> {
+pub(super) fn check_empty(path: &Path) -> Result<(), Error> {
     // `.` and `..` cannot be given to something else.
     if path.file_name().is_none() {
         return Err(taken(path));

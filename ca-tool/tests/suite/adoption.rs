@@ -221,11 +221,13 @@ fn a_ca_whose_certificates_would_not_lead_to_it_is_not_adopted() {
 }
 
 /// What is wrong with a CA, by its parameters.
-fn adopt(params: CertificateParams, signed_by_another: bool) -> Result<Ca, Error> {
+fn adopt(params: CertificateParams, signed_by_another: Option<&str>) -> Result<Ca, Error> {
     let above = empty();
     let key = KeyPair::generate().expect("a key");
-    let certificate = if signed_by_another {
-        let other = rcgen::Issuer::new(school(), KeyPair::generate().expect("a key"));
+    let certificate = if let Some(name) = signed_by_another {
+        let mut other = school();
+        other.distinguished_name.push(DnType::CommonName, name);
+        let other = rcgen::Issuer::new(other, KeyPair::generate().expect("a key"));
         params.signed_by(&key, &other)
     } else {
         params.self_signed(&key)
@@ -233,6 +235,7 @@ fn adopt(params: CertificateParams, signed_by_another: bool) -> Result<Ca, Error
     let options = AdoptOptions {
         certificate: above.path().join("school.pem"),
         key: above.path().join("school.key"),
+        list: None,
         hosts: Vec::new(),
         port: 1,
         passphrase: None,
@@ -262,10 +265,10 @@ fn a_ca_that_may_not_sign_both_certificates_and_lists_now_is_not_adopted() {
     let change = |change: fn(&mut CertificateParams)| {
         let mut params = school();
         change(&mut params);
-        let error = adopt(params, false).expect_err("refused");
+        let error = adopt(params, None).expect_err("refused");
         error.to_string()
     };
-    let adopted = adopt(school(), false).expect("a good CA");
+    let adopted = adopt(school(), None).expect("a good CA");
     assert_eq!(adopted.name(), "School");
 
     let no_lists = change(|params| params.key_usages.truncate(1));
@@ -284,6 +287,11 @@ fn a_ca_that_may_not_sign_both_certificates_and_lists_now_is_not_adopted() {
     assert!(over.contains("it is valid from"), "{over}");
     let early = change(|params| params.not_before = OffsetDateTime::now_utc() + Duration::days(1));
     assert!(early.contains("it is valid from"), "{early}");
-    let error = adopt(school(), true).expect_err("refused").to_string();
-    assert!(error.contains("another CA signed it"), "{error}");
+    for (by, why) in [
+        ("Ministry", "another CA signed it"),
+        ("School", "its own key did not sign it"),
+    ] {
+        let error = adopt(school(), Some(by)).expect_err("refused").to_string();
+        assert!(error.contains(why), "{error}");
+    }
 }

@@ -1,5 +1,6 @@
 //! What `ca-tool` promises, asked of its library and of the program.
 
+mod adopted_lists;
 mod adoption;
 mod certificates;
 #[cfg(target_os = "linux")]
