@@ -176,7 +176,7 @@ pub(crate) enum Command {
         /// Whose certificates
         #[arg(required_unless_present = "all", value_name = "NAME")]
         names: Vec<String>,
-        /// Those of everybody who has a live one
+        /// Those of everybody who has a live one and is not on hold
         #[arg(long, conflicts_with = "names")]
         all: bool,
         /// The last day on which the new certificates are valid [default: 180 days]

@@ -24,7 +24,8 @@ use crate::roster::Place;
 pub enum Whose {
     /// These people's; they may have expired.
     People(Vec<String>),
-    /// Those of everybody who has a live one that would end earlier than the new one.
+    /// Those of everybody who has a live one that would end earlier than the new one, and is not on
+    /// hold.
     Everybody,
 }
 
@@ -35,6 +36,8 @@ pub struct Renewal {
     pub issued: Vec<Issued>,
     /// Of everybody, those whose certificate is valid for as long already.
     pub skipped: Vec<Skipped>,
+    /// Of everybody, those who are on hold.
+    pub on_hold: Vec<ClientId>,
     /// The CA's last moment, if the certificates should have been valid longer.
     pub clamped: Option<OffsetDateTime>,
     /// How many old certificates were revoked.
@@ -74,7 +77,13 @@ impl Ca {
         let (until, clamped) = self.end_for(options.until, now)?;
         let server = self.server_for(options.server.as_ref())?;
         let (_lock, mut index) = self.lock()?;
-        let (renewed, skipped) = self.find_renewed(whose, until, &index, now)?;
+        let on_hold = match whose {
+            Whose::People(_) => Vec::new(),
+            Whose::Everybody => people(&index, |record| {
+                record.is_on_hold() && now <= record.not_after
+            }),
+        };
+        let (renewed, skipped) = self.find_renewed(whose, &on_hold, until, &index, now)?;
         let out = options.out.clone().unwrap_or_else(|| self.people());
 
         let mut orders = Vec::new();
@@ -130,6 +139,7 @@ impl Ca {
         Ok(Renewal {
             issued: issued?,
             skipped,
+            on_hold,
             clamped,
             revoked,
             until: ends,
@@ -139,6 +149,7 @@ impl Ca {
     fn find_renewed(
         &self,
         whose: &Whose,
+        on_hold: &[ClientId],
         until: OffsetDateTime,
         index: &Index,
         now: OffsetDateTime,
@@ -147,9 +158,13 @@ impl Ca {
         let compromised = self.compromised_keys(index)?;
         let asked = match whose {
             Whose::People(names) => known(names, index)?,
-            Whose::Everybody => live_people(index, now),
+            Whose::Everybody => people(index, |record| record.is_live(now)),
         };
         for (number, id) in asked.into_iter().enumerate() {
+            // Who is held out is not to hold up the others.
+            if on_hold.contains(&id) {
+                continue;
+            }
             let place = match whose {
                 Whose::People(_) => Place::Argument(number + 1),
                 Whose::Everybody => Place::Flag("--all"),
@@ -234,11 +249,12 @@ impl Renewed {
     }
 }
 
-fn live_people(index: &Index, now: OffsetDateTime) -> Vec<ClientId> {
+/// Those who have a certificate that is `such`, in the order in which they were issued.
+fn people(index: &Index, such: impl Fn(&Record) -> bool) -> Vec<ClientId> {
     let mut ids = Vec::new();
-    let mut seen = std::collections::HashSet::new();
-    let live = index.records().iter().filter(|record| record.is_live(now));
-    for (id, _) in live.filter_map(Record::person) {
+    let mut seen = HashSet::new();
+    let records = index.records().iter().filter(|record| such(record));
+    for (id, _) in records.filter_map(Record::person) {
         if seen.insert(id.clone()) {
             ids.push(id);
         }

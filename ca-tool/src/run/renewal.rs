@@ -37,6 +37,16 @@ pub(super) fn renew(
             &format!("{who} a certificate that is valid for as long; skipped"),
         )?;
     }
+    if !done.on_hold.is_empty() {
+        let names: Vec<_> = done.on_hold.iter().map(ToString::to_string).collect();
+        let names = names.join(" ");
+        note(
+            output,
+            &format!(
+                "on hold, and so not renewed: {names}; `ca-tool unhold` lets them in again, and then they can be"
+            ),
+        )?;
+    }
     for issued in &done.issued {
         tell_issued(issued, output)?;
     }

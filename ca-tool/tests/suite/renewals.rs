@@ -215,6 +215,43 @@ fn everybody_is_renewed_once_and_nobody_who_was_revoked() {
     succeed(above, "ca-tool renew --all --until 2032-12-31 --overlap 7");
 }
 
+#[test]
+fn who_is_on_hold_is_named_and_holds_up_nobody_else() {
+    let w = World::new();
+    let above = w.above.path();
+    // Bob has two certificates, of which one is on hold, and dave one.
+    succeed(
+        above,
+        "ca-tool issue alice bob carol dave && ca-tool renew bob --overlap 14 && \
+         ca-tool revoke dave --reason certificateHold",
+    );
+    let records = w.ca.list().expect("readable");
+    let bob = records.iter().find(|record| record.name() == "bob");
+    let bob = bob.expect("bob's").serial.to_string();
+    succeed(
+        above,
+        &format!("ca-tool revoke --serial {bob} --reason certificateHold"),
+    );
+    let said = succeed(above, "ca-tool renew --all --yes --until 2031-12-31");
+    assert!(
+        said.contains("on hold, and so not renewed: bob dave;"),
+        "{said}"
+    );
+    for (name, renewed) in [("alice", 1), ("bob", 0), ("carol", 1), ("dave", 0)] {
+        let line = format!("{name}  ca/people/{name}.pem");
+        assert_eq!(said.matches(&line).count(), renewed, "{name}: {said}");
+    }
+    // By name they are refused, as before, and off hold renewed.
+    let (code, _, err) = shell(above, "ca-tool renew bob");
+    assert_eq!(code, Some(1), "{err}");
+    let said = succeed(
+        above,
+        "ca-tool unhold dave && ca-tool renew --all --yes --until 2031-12-31",
+    );
+    assert!(said.contains("dave  ca/people/dave.pem"), "{said}");
+    assert!(said.contains("not renewed: bob;"), "{said}");
+}
+
 #[cfg(unix)]
 #[test]
 fn whoever_renews_everybody_at_a_terminal_is_asked_whether_that_is_meant() {
