@@ -75,7 +75,11 @@ impl Certificate {
     ///
     /// When the bytes are not one certificate and nothing else.
     pub fn parse(der: &[u8]) -> Result<Self, CertificateError> {
-        let parsed = parse_der(der)?;
+        Ok(Self::of(der, &parse_der(der)?))
+    }
+
+    /// The same of one that was read already.
+    pub(crate) fn of(der: &[u8], parsed: &X509Certificate<'_>) -> Self {
         let mut certificate = Self {
             subject: Name::of(parsed.subject()),
             issuer: Name::of(parsed.issuer()),
@@ -110,7 +114,7 @@ impl Certificate {
                 certificate.purposes.push(Purpose::Client);
             }
         }
-        Ok(certificate)
+        certificate
     }
 
     /// Whether it is not yet, still, or no longer valid at `now`.

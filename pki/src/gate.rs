@@ -104,19 +104,19 @@ impl Gate {
         if !self.anchor_says.is_valid_at(now) {
             return Err(Refusal::Anchor);
         }
-        let said = Certificate::parse(leaf).map_err(|_| Refusal::Unreadable)?;
+        let certificate = parse_der(leaf).map_err(|_| Refusal::Unreadable)?;
+        let said = Certificate::of(leaf, &certificate);
         // No path is longer than what it can be made of.
         let usable = &intermediates[..intermediates.len().min(self.cas_below_max)];
         self.chains
             .verify_client_cert(leaf, usable, unix_time(now))
             .map_err(|error| self.refuse_chain(&error, &said))?;
 
-        let certificate = parse_der(leaf).map_err(|_| Refusal::Unreadable)?;
         CLIENT.check(&certificate).map_err(Refusal::Profile)?;
         if !key_is_acceptable(certificate.public_key()) {
             return Err(Refusal::Key(said.key));
         }
-        let identity = Identity::of(leaf, &certificate)?;
+        let identity = Identity::of(&certificate, said)?;
         self.still_welcome(&identity, revocations, now)?;
         Ok(identity)
     }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use wire::{ClientId, Role};
 use x509_parser::certificate::X509Certificate;
 
-use crate::certificate::{Certificate, Fingerprint, Serial, escape, system_time};
+use crate::certificate::{Certificate, Fingerprint, Serial, escape};
 use crate::refusal::Refusal;
 
 /// A verified certificate. The only way to get one is through the [`Gate`](crate::Gate).
@@ -19,15 +19,18 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Takes the name and the role out of a certificate that was verified already.
-    pub(crate) fn of(der: &[u8], certificate: &X509Certificate<'_>) -> Result<Self, Refusal> {
-        let said = Certificate::parse(der).map_err(|_| Refusal::Unreadable)?;
+    /// Takes the name and the role out of a certificate that was verified already, and of which
+    /// `said` was read.
+    pub(crate) fn of(
+        certificate: &X509Certificate<'_>,
+        said: Certificate,
+    ) -> Result<Self, Refusal> {
         Ok(Self {
             id: client_id(certificate)?,
             role: role(&said.subject.units),
             serial: said.serial,
             fingerprint: said.fingerprint,
-            not_after: system_time(certificate.validity().not_after),
+            not_after: said.not_after,
         })
     }
 

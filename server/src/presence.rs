@@ -45,6 +45,8 @@ pub(crate) struct Presence<H> {
     people: BTreeMap<ClientId, Person<H>>,
     /// No absence becomes a leave before this moment.
     due: Option<Instant>,
+    /// When everybody was looked at last.
+    looked_at: Option<Instant>,
 }
 
 /// A session that is here. `H` is how it is told that it must end.
@@ -106,6 +108,7 @@ impl<H> Presence<H> {
             rules,
             people: BTreeMap::new(),
             due: None,
+            looked_at: None,
         }
     }
 
@@ -214,6 +217,13 @@ impl<H> Presence<H> {
 
     /// Those whose absence has become a leave.
     pub(crate) fn overdue(&mut self, now: Instant) -> Vec<Left> {
+        // Asked before each batch: a large room is not gone through for every line.
+        let is_due = self.due.is_some_and(|due| due <= now);
+        let is_recent = |at| now.duration_since(at) < MINUTE;
+        if !is_due && self.looked_at.is_some_and(is_recent) {
+            return Vec::new();
+        }
+        self.looked_at = Some(now);
         let mut left = Vec::new();
         self.people.retain(|_, person| {
             if person
@@ -224,7 +234,7 @@ impl<H> Presence<H> {
                 left.extend(person.absent.take().map(|absent| absent.left));
             }
             person.forget_began(now);
-            // A person is kept for a minute after leaving, to count the sessions that they began.
+            // A person is kept for a minute or two after leaving, to count the sessions that they began.
             !person.sessions.is_empty() || person.absent.is_some() || !person.began.is_empty()
         });
         self.due = self
@@ -307,5 +317,46 @@ impl<H> Person<H> {
             since,
             sessions,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absence_becomes_a_leave_when_it_is_due_and_not_before() {
+        let rules = Rules::new(SameId::default(), &Limits::default());
+        let mut presence: Presence<()> = Presence::new(rules);
+        let (start, since) = (
+            Instant::now(),
+            Timestamp::from(std::time::SystemTime::UNIX_EPOCH),
+        );
+        let after = |seconds| start + Duration::from_secs(seconds);
+        for (name, until) in [
+            ("alice", after(15)),
+            ("bob", after(30)),
+            ("carol", after(200)),
+        ] {
+            let left = Left {
+                id: ClientId::parse(name).expect("a name"),
+                ip: "192.0.2.7".parse().expect("an address"),
+                session: 1,
+                reason: Reason::Lost,
+            };
+            presence.remember(left, since, wire::Role::default(), until);
+        }
+        let mut left_at = |seconds| -> Vec<String> {
+            let left = presence.overdue(after(seconds));
+            left.iter().map(|left| left.id.to_string()).collect()
+        };
+        assert!(left_at(0).is_empty());
+        assert!(left_at(14).is_empty());
+        assert_eq!(left_at(15), ["alice"]);
+        assert!(left_at(29).is_empty());
+        assert_eq!(left_at(30), ["bob"]);
+        assert!(left_at(199).is_empty());
+        assert_eq!(left_at(200), ["carol"]);
+        assert_eq!(presence.people.len(), 0);
     }
 }
