@@ -47,6 +47,9 @@ pub(crate) struct Place {
         conflicts_with = "passphrase_file"
     )]
     passphrase_fd: Option<u32>,
+    /// Say what was done or found as JSON, for programs
+    #[arg(long, global = true, display_order = 902)]
+    pub(crate) json: bool,
 }
 
 impl Place {

@@ -7,8 +7,9 @@ use p12_keystore::{
     Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, PrivateKey,
     PrivateKeyChain,
 };
-use pki::Bundle;
+use pki::{Bundle, Serial};
 use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use crate::draft::Draft;
@@ -34,8 +35,12 @@ pub enum Strength {
 pub struct Exported {
     /// Where it is going to be.
     pub path: PathBuf,
-    /// Whose certificate is in it, as its subject says.
+    /// Whose certificate is in it.
     pub name: String,
+    /// The certificate's number.
+    pub serial: Serial,
+    /// Its last moment.
+    pub until: OffsetDateTime,
     /// What opens it. It is kept nowhere.
     pub password: Zeroizing<String>,
 }
@@ -95,6 +100,8 @@ pub fn export(
     tell(&Exported {
         path,
         name,
+        serial: said.serial.clone(),
+        until: said.not_after.into(),
         password,
     })?;
     draft.publish(&file_name)?;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use pki::{Bundle, Gate, Revocations};
+use pki::{Bundle, Gate, Revocations, Serial};
 use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, KeyPair, PublicKeyData as _};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -27,6 +27,8 @@ use crate::request::Request;
 /// A new key, and the request for its certificate.
 #[derive(Debug)]
 pub struct Requested {
+    /// Who asks.
+    pub id: ClientId,
     /// The key, which only its owner can read.
     pub key: PathBuf,
     /// The request, to be sent to whoever has the CA.
@@ -45,6 +47,8 @@ pub struct Joined {
     pub bundle: PathBuf,
     /// Until when the bundle with the same key was valid whose place it took, if there was one.
     pub replaced: Option<OffsetDateTime>,
+    /// The certificate's number.
+    pub serial: Serial,
     /// The last moment of the certificate.
     pub not_after: OffsetDateTime,
     /// What the CA's certificate says.
@@ -83,6 +87,7 @@ pub fn request(name: &str, out: &Path) -> Result<Requested, Error> {
     draft.write(&request_name, request.as_bytes(), Access::Public)?;
     if key_was_there {
         return Ok(Requested {
+            id,
             key: out.join(key_name),
             request: draft.publish(&request_name)?,
             key_was_there,
@@ -94,6 +99,7 @@ pub fn request(name: &str, out: &Path) -> Result<Requested, Error> {
     let key = draft.publish(&key_name)?;
     match draft.publish(&request_name) {
         Ok(request) => Ok(Requested {
+            id,
             key,
             request,
             key_was_there,
@@ -194,6 +200,7 @@ pub fn adopt(
         id: identity.id().clone(),
         bundle: path,
         replaced: replaced.map(OffsetDateTime::from),
+        serial: identity.serial().clone(),
         not_after: identity.not_after().into(),
         anchor: gate.anchor().clone(),
     })

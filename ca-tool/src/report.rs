@@ -24,12 +24,12 @@ pub(crate) use args::Report;
 
 /// Runs one of the commands that report, and gives the exit code.
 pub(crate) fn run(place: &Place, command: Report, output: &mut Output<'_>) -> Result<u8, Error> {
+    let json = place.json;
     let done = match command {
         Report::List {
             expiring,
             revoked,
             role,
-            json,
         } => {
             let filter = Filter {
                 expiring,
@@ -38,12 +38,11 @@ pub(crate) fn run(place: &Place, command: Report, output: &mut Output<'_>) -> Re
             };
             list(place, filter, json, output)
         }
-        Report::Show { what, json } => show::show(place, &what, json, output),
+        Report::Show { what } => show::show(place, &what, json, output),
         Report::Verify {
             file,
             crl,
             strict_revocation,
-            json,
         } => {
             let terms = verify::Terms {
                 crl,
@@ -51,15 +50,13 @@ pub(crate) fn run(place: &Place, command: Report, output: &mut Output<'_>) -> Re
             };
             return verify::verify(place, &file, &terms, json, output);
         }
-        Report::Status { db, json } => {
+        Report::Status { db } => {
             return status::status(place, db.as_deref(), json, output);
         }
-        Report::Doctor { crl, json } => {
+        Report::Doctor { crl } => {
             return doctor::doctor(place, crl.as_deref(), json, output);
         }
-        Report::Crl { merge, json } => {
-            crl::crl(&open(place, output)?, merge.as_deref(), json, output)
-        }
+        Report::Crl { merge } => crl::crl(&open(place, output)?, merge.as_deref(), json, output),
     };
     done.map(|()| DONE)
 }

@@ -1,6 +1,7 @@
 //! Does what a command says, and tells what was made, where it is and when it expires.
 
 mod adoption;
+mod deed;
 mod export;
 mod own_key;
 mod renewal;
@@ -24,6 +25,7 @@ use crate::progress::Bar;
 use crate::register::Register;
 use crate::report;
 use crate::roster::{Candidate, Roster};
+use deed::{Deed, Item, shown};
 
 /// Where a run says what it did.
 pub struct Output<'a> {
@@ -135,7 +137,7 @@ pub fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
             note,
         } => revocation::revoke(place, &which.into(), reason, note.as_deref(), output),
         Command::Unhold { which } => revocation::unhold(place, &which.into(), output),
-        Command::Request { name, out } => own_key::request(&name, &out, output),
+        Command::Request { name, out } => own_key::request(place, &name, &out, output),
         Command::Sign {
             request,
             name,
@@ -201,26 +203,44 @@ fn init(
         }
     };
     let until = OffsetDateTime::from(ca.says().not_after).date();
-    let results = &mut output.results;
-    writeln!(
-        results,
-        "made the CA \"{}\", valid until {until}",
-        ca.name()
-    )?;
-    writeln!(results, "  certificate      {}", ca.certificate().display())?;
-    writeln!(results, "  key              {}", ca.key().display())?;
-    let list = ca.revocation_list();
-    writeln!(results, "  revocation list  {}", list.display())?;
-    let path = ca.server_bundle();
-    if let Ok(bundle) = Bundle::read(&path) {
+    let (list, path) = (ca.revocation_list(), ca.server_bundle());
+    let server = Bundle::read(&path).ok();
+    let says = ca.says();
+    let founded = Item {
+        key: Some(shown(&ca.key())),
+        ..Item::certificate(
+            ca.name(),
+            &says.serial,
+            says.not_after.into(),
+            &ca.certificate(),
+        )
+    };
+    let served = server.as_ref().map(|bundle| {
+        let said = bundle.certificate();
+        let name = said.subject.common_names.first();
+        let name = name.map_or("server", String::as_str);
+        Item::certificate(name, &said.serial, said.not_after.into(), &path)
+    });
+    let deed = Deed::new("init")
+        .done([founded].into_iter().chain(served))
+        .list(Some(&list));
+    deed.tell(place, output, |results| {
+        let name = ca.name();
+        writeln!(results, "made the CA \"{name}\", valid until {until}")?;
+        writeln!(results, "  certificate      {}", ca.certificate().display())?;
+        writeln!(results, "  key              {}", ca.key().display())?;
+        writeln!(results, "  revocation list  {}", list.display())?;
+        let Some(bundle) = &server else {
+            return Ok(());
+        };
         let said = bundle.certificate();
         let until = OffsetDateTime::from(said.not_after).date();
         writeln!(results, "made a bundle for the server, valid until {until}")?;
         writeln!(results, "  bundle           {}", path.display())?;
         let addresses = said.addresses.iter().map(ToString::to_string);
         let names: Vec<_> = said.dns_names.iter().cloned().chain(addresses).collect();
-        writeln!(results, "  valid for        {}", names.join(", "))?;
-    }
+        writeln!(results, "  valid for        {}", names.join(", "))
+    })?;
     if !has_host {
         note(
             output,
@@ -262,6 +282,7 @@ fn issue(
     }
     let ca = open(place, output)?;
     if candidates.is_empty() {
+        Deed::new("issue").tell(place, output, |_| Ok(()))?;
         return note(output, "the roster names nobody");
     }
     let mut bar = Bar::new(output.is_watched);
@@ -270,6 +291,9 @@ fn issue(
     });
     bar.clear(output.notes);
     let issuance = issuance?;
+    let skipped = issuance.skipped.iter().map(Item::skipped);
+    let deed = Deed::new("issue").skipped(skipped);
+    tell_issued(place, deed, &issuance.issued, output)?;
     tell_issuance(&ca, &issuance, options, output)
 }
 
@@ -306,9 +330,6 @@ fn tell_issuance(
     }
     if options.out.is_none() {
         tell_missing(ca, &issuance.skipped, options.parcel, output)?;
-    }
-    for issued in &issuance.issued {
-        tell_issued(issued, output)?;
     }
     if !issuance.issued.is_empty() {
         note(
@@ -364,16 +385,27 @@ fn tell_missing(
     }
 }
 
-pub(crate) fn tell_issued(issued: &Issued, output: &mut Output<'_>) -> Result<(), Error> {
-    if let Some(old) = &issued.moved {
-        let old = old.display();
-        let name = &issued.name;
-        note(output, &format!("the old file of {name} is now {old}"))?;
+/// Says what was issued, after what else the deed holds.
+fn tell_issued(
+    place: &Place,
+    deed: Deed,
+    issued: &[Issued],
+    output: &mut Output<'_>,
+) -> Result<(), Error> {
+    for issued in issued {
+        if let Some(old) = &issued.moved {
+            let (old, name) = (old.display(), &issued.name);
+            note(output, &format!("the old file of {name} is now {old}"))?;
+        }
     }
-    let (name, until) = (&issued.name, issued.not_after.date());
-    let bundle = issued.bundle.display();
-    writeln!(output.results, "{name}  {bundle}  valid until {until}")?;
-    Ok(())
+    let deed = deed.done(issued.iter().map(Item::issued));
+    deed.tell(place, output, |results| {
+        issued.iter().try_for_each(|issued| {
+            let (name, until) = (&issued.name, issued.not_after.date());
+            let bundle = issued.bundle.display();
+            writeln!(results, "{name}  {bundle}  valid until {until}")
+        })
+    })
 }
 
 fn issue_server(
@@ -388,12 +420,19 @@ fn issue_server(
         hosts = ca.hosts()?;
     }
     let issued = ca.issue_server(&hosts, out)?;
-    tell_issued(&issued, output)?;
+    tell_issued(
+        place,
+        Deed::new("issue-server"),
+        std::slice::from_ref(&issued),
+        output,
+    )?;
     if !is_for_the_same {
         return Ok(());
     }
-    let names: Vec<_> = hosts.iter().map(Host::to_string).collect();
-    writeln!(output.results, "  valid for  {}", names.join(", "))?;
+    if !place.json {
+        let names: Vec<_> = hosts.iter().map(Host::to_string).collect();
+        writeln!(output.results, "  valid for  {}", names.join(", "))?;
+    }
     let (new, old) = (issued.bundle.display(), ca.server_bundle());
     let old = old.display();
     note(

@@ -26,6 +26,8 @@ pub struct Which {
 pub struct Revocation {
     /// Each name, and how many certificates were revoked now; 0 if all of them were before.
     pub people: Vec<(String, usize)>,
+    /// Those certificates, each with the name in it.
+    pub certificates: Vec<(String, Serial)>,
     /// The list that says so.
     pub list: PathBuf,
     /// Whether nothing is known of the certificate but its number.
@@ -117,6 +119,7 @@ impl Ca {
         if let Some(serial) = which.stranger(&index) {
             index.push(self.record_of(serial)?);
         }
+        let before = states(&index);
         let mut people = Vec::new();
         for name in which.find(&index)? {
             // Also what has expired: somewhere there may be a clock that is slow.
@@ -133,6 +136,7 @@ impl Ca {
         }
         Ok(Revocation {
             people,
+            certificates: changed(&index, &before),
             list: self.folder.list(),
             is_unseen: which.is_unseen(&index),
         })
@@ -193,6 +197,7 @@ impl Ca {
             self.write_index(&index)?;
             self.sign_list(&index, now)?;
         }
+        let before = states(&index);
         let mut people = Vec::new();
         let mut freed = HashSet::new();
         for name in which.find(&index)? {
@@ -208,10 +213,27 @@ impl Ca {
         }
         Ok(Revocation {
             people,
+            certificates: changed(&index, &before),
             list: self.folder.list(),
             is_unseen: which.is_unseen(&index),
         })
     }
+}
+
+type State = Option<(OffsetDateTime, Reason)>;
+
+fn states(index: &Index) -> Vec<State> {
+    let records = index.records().iter();
+    records.map(|record| record.revoked).collect()
+}
+
+/// The certificates that are in another state than before, and whose they are.
+fn changed(index: &Index, before: &[State]) -> Vec<(String, Serial)> {
+    let records = index.records().iter().zip(before);
+    records
+        .filter(|(record, before)| record.revoked != **before)
+        .map(|(record, _)| (record.name().to_owned(), record.serial.clone()))
+        .collect()
 }
 
 /// The people of these names; each of them was issued a certificate.

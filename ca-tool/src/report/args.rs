@@ -24,9 +24,6 @@ pub(crate) enum Report {
         /// Only people of this role: student, assistant, instructor or bot
         #[arg(long, value_parser = parse_role)]
         role: Option<Role>,
-        /// For programs
-        #[arg(long)]
-        json: bool,
     },
     /// Say in plain words what a certificate, a bundle, a request or a revocation list holds
     #[command(after_help = "Examples:\n  \
@@ -36,9 +33,6 @@ pub(crate) enum Report {
         /// A file, or the name of a person
         #[arg(value_name = "FILE|ID")]
         what: String,
-        /// For programs
-        #[arg(long)]
-        json: bool,
     },
     /// Say whether a server would admit the holder of a file, and if not, why
     #[command(after_help = "Examples:\n  \
@@ -55,9 +49,6 @@ pub(crate) enum Report {
         /// As the server's: a list past its nextUpdate lets nobody in
         #[arg(long)]
         strict_revocation: bool,
-        /// For programs
-        #[arg(long)]
-        json: bool,
     },
     /// Say on one screen how the CA, its list and its certificates stand
     #[command(after_help = "Examples:\n  \
@@ -75,9 +66,6 @@ pub(crate) enum Report {
         /// The server's database, to say who never connected; the program `server` reads it
         #[arg(long, value_name = "FILE")]
         db: Option<PathBuf>,
-        /// For programs
-        #[arg(long)]
-        json: bool,
     },
     /// Look for what will be in somebody's way, and say how to mend it
     #[command(after_help = "Examples:\n  \
@@ -90,9 +78,6 @@ pub(crate) enum Report {
         /// The revocation list that a server elsewhere has, to compare it with this folder
         #[arg(long, value_name = "FILE")]
         crl: Option<PathBuf>,
-        /// For programs
-        #[arg(long)]
-        json: bool,
     },
     /// Sign the revocation list again, under a new number and with a new end
     #[command(after_help = "Examples:\n  \
@@ -105,9 +90,6 @@ pub(crate) enum Report {
         /// Take over what another list of this CA revokes, such as the server's copy
         #[arg(long, value_name = "FILE")]
         merge: Option<PathBuf>,
-        /// For programs
-        #[arg(long)]
-        json: bool,
     },
 }
 

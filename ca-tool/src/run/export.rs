@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use wire::ClientId;
 
+use super::deed::{Deed, Item};
 use super::{Output, note};
 use crate::args::Place;
 use crate::error::Error;
@@ -23,14 +24,24 @@ pub(super) fn export(
         Strength::Modern
     };
     export::export(&find(place, what), strength, out, |made| {
-        let results = &mut output.results;
-        let told = writeln!(results, "file      {}", made.path.display())
-            .and_then(|()| writeln!(results, "password  {}", made.password.as_str()))
-            .and_then(|()| results.flush());
+        let written = Item {
+            password: Some(made.password.to_string()),
+            ..Item::certificate(made.name.as_str(), &made.serial, made.until, &made.path)
+        };
+        let told = Deed::new("export")
+            .done([written])
+            .tell(place, output, |results| {
+                writeln!(results, "file      {}", made.path.display())?;
+                writeln!(results, "password  {}", made.password.as_str())
+            })
+            .and_then(|()| Ok(output.results.flush()?));
         // Who reads no further has not read the password either.
-        told.map_err(|source| Error::PasswordLost {
-            path: made.path.clone(),
-            source,
+        told.map_err(|error| match error {
+            Error::Output(source) => Error::PasswordLost {
+                path: made.path.clone(),
+                source,
+            },
+            other => other,
         })
     })?;
     note(

@@ -2,16 +2,31 @@
 
 use std::path::Path;
 
+use super::deed::{Deed, Item, shown};
 use super::{Output, note};
 use crate::args::Place;
 use crate::error::Error;
 use crate::own_key;
 
-pub(super) fn request(name: &str, out: &Path, output: &mut Output<'_>) -> Result<(), Error> {
+pub(super) fn request(
+    place: &Place,
+    name: &str,
+    out: &Path,
+    output: &mut Output<'_>,
+) -> Result<(), Error> {
     let made = own_key::request(name, out)?;
     let (key, request) = (made.key.display(), made.request.display());
-    writeln!(output.results, "key      {key}")?;
-    writeln!(output.results, "request  {request}")?;
+    let asked = Item {
+        name: made.id.to_string(),
+        file: Some(shown(&made.request)),
+        key: Some(shown(&made.key)),
+        ..Item::default()
+    };
+    let deed = Deed::new("request").done([asked]);
+    deed.tell(place, output, |results| {
+        writeln!(results, "key      {key}")?;
+        writeln!(results, "request  {request}")
+    })?;
     if made.key_was_there {
         note(
             output,
@@ -36,7 +51,16 @@ pub(super) fn adopt(
     let source = place.passphrase();
     let joined = own_key::adopt(answer, key, out, |path| source.for_key(path))?;
     let (id, bundle, until) = (&joined.id, joined.bundle.display(), joined.not_after.date());
-    writeln!(output.results, "{id}  {bundle}  valid until {until}")?;
+    let made = Item::certificate(
+        id.as_str(),
+        &joined.serial,
+        joined.not_after,
+        &joined.bundle,
+    );
+    let deed = Deed::new("adopt").done([made]);
+    deed.tell(place, output, |results| {
+        writeln!(results, "{id}  {bundle}  valid until {until}")
+    })?;
     if let Some(old) = joined.replaced {
         let old = old.date();
         note(

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use time::Duration;
 
+use super::deed::{Deed, Item};
 use super::{Output, counted, note, open, tell_issued};
 use crate::args::Place;
 use crate::ca::{IssueOptions, Issued, Whose};
@@ -47,9 +48,17 @@ pub(super) fn renew(
             ),
         )?;
     }
-    for issued in &done.issued {
-        tell_issued(issued, output)?;
-    }
+    let is_listed = done.until.is_none() && done.revoked > 0;
+    let on_hold = done.on_hold.iter().map(|id| Item {
+        name: id.to_string(),
+        why: Some("on hold".to_owned()),
+        ..Item::default()
+    });
+    let deed = Deed::new("renew")
+        .skipped(done.skipped.iter().map(Item::skipped))
+        .skipped(on_hold)
+        .list(is_listed.then(|| ca.revocation_list()).as_deref());
+    tell_issued(place, deed, &done.issued, output)?;
     if done.issued.is_empty() {
         return Ok(());
     }

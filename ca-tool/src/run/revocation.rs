@@ -1,5 +1,6 @@
 //! Revokes, takes off hold, and says what became of whom.
 
+use super::deed::{Deed, Item};
 use super::{Output, note, open};
 use crate::args::Place;
 use crate::ca::{Revocation, Which};
@@ -23,12 +24,8 @@ pub(super) fn revoke(
             "no certificate of that number is known here; if this CA signed one elsewhere, servers refuse it from now on",
         )?;
     }
-    tell(
-        &done,
-        did,
-        "is revoked already, or has no certificate",
-        output,
-    )?;
+    let otherwise = "is revoked already, or has no certificate";
+    tell(place, ("revoke", did, otherwise), &done, output)?;
     if on_hold && is_new {
         note(output, "`ca-tool unhold NAME` lets them in again")?;
     }
@@ -37,24 +34,46 @@ pub(super) fn revoke(
 
 pub(super) fn unhold(place: &Place, which: &Which, output: &mut Output<'_>) -> Result<(), Error> {
     let done = open(place, output)?.unhold(which)?;
-    tell(&done, "took off hold", "is not on hold", output)
+    let words = ("unhold", "took off hold", "is not on hold");
+    tell(place, words, &done, output)
 }
 
 fn tell(
+    place: &Place,
+    (command, did, otherwise): (&'static str, &str, &str),
     done: &Revocation,
-    did: &str,
-    otherwise: &str,
     output: &mut Output<'_>,
 ) -> Result<(), Error> {
-    let mut any = false;
-    for (name, count) in &done.people {
-        any |= *count > 0;
-        let name = name.escape_debug();
-        match count {
-            0 => note(output, &format!("{name} {otherwise}; nothing was done"))?,
-            1 => writeln!(output.results, "{did} the certificate of {name}")?,
-            _ => writeln!(output.results, "{did} {count} certificates of {name}")?,
+    let any = !done.certificates.is_empty();
+    let certificates = done.certificates.iter().map(|(name, serial)| Item {
+        name: name.clone(),
+        serial: Some(serial.to_string()),
+        ..Item::default()
+    });
+    let untouched = || done.people.iter().filter(|(_, count)| *count == 0);
+    let skipped = untouched().map(|(name, _)| Item {
+        name: name.clone(),
+        why: Some(otherwise.to_owned()),
+        ..Item::default()
+    });
+    let deed = Deed::new(command)
+        .done(certificates)
+        .skipped(skipped)
+        .list(any.then_some(&done.list));
+    deed.tell(place, output, |results| {
+        for (name, count) in &done.people {
+            let name = name.escape_debug();
+            match count {
+                0 => {}
+                1 => writeln!(results, "{did} the certificate of {name}")?,
+                _ => writeln!(results, "{did} {count} certificates of {name}")?,
+            }
         }
+        Ok(())
+    })?;
+    for (name, _) in untouched() {
+        let name = name.escape_debug();
+        note(output, &format!("{name} {otherwise}; nothing was done"))?;
     }
     if any {
         let list = done.list.display();

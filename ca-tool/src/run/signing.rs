@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::deed::{Deed, Item};
 use super::{Output, note, open, tell_issued};
 use crate::args::Place;
 use crate::ca::IssueOptions;
@@ -30,6 +31,9 @@ pub(super) fn sign(
         let until = until.date();
         note(output, &format!("the CA itself is valid until {until}"))?;
     }
+    let skipped = issuance.skipped.iter().map(Item::skipped);
+    let deed = Deed::new("sign").skipped(skipped);
+    tell_issued(place, deed, &issuance.issued, output)?;
     let Some(issued) = issuance.issued.first() else {
         return Ok(());
     };
@@ -41,7 +45,6 @@ pub(super) fn sign(
             &format!("{path} also asks for {ignored}: only its key was taken"),
         )?;
     }
-    tell_issued(issued, output)?;
     let name = &issued.name;
     note(
         output,

@@ -8,6 +8,7 @@ mod crashes;
 mod crowds;
 mod deliveries;
 mod exports;
+mod json;
 mod openssl;
 mod passphrase;
 mod people;
