@@ -14,7 +14,7 @@ fn init_says_what_was_made_where_and_until_when() {
         output.expect("the program runs")
     };
     let refused = run(&["init", "--name", "Networks 101"]);
-    assert_eq!(refused.status.code(), Some(2));
+    assert_eq!(refused.status.code(), Some(77));
     assert!(stderr(&refused).contains("there is no terminal to ask for one\nca-tool: hint: "));
     assert!(!above.path().join("ca").exists());
 
