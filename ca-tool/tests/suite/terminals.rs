@@ -3,19 +3,23 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::{PROGRAM, has, shell, stderr, stdout};
+use crate::{PROGRAM, has, shell, stderr, stdout, succeed};
 
 const SESAME: &str = "open sesame, 张三";
 
 /// A shell on a terminal, with the program as its job: it says when the job was stopped or has
 /// ended and whether the terminal shows then what is typed, and lets the job go on when it is told
-/// `fg`. What is said to it are pairs: what to wait for, and what to type or which signal to send then.
+/// `fg`. What is said to it are pairs: what to wait for, and what to type, which signal to send or which
+/// file to make then.
 const SHELL: &str = r#"
 import os, pty, select, signal, sys, termios, time
-steps, command = [step.split(">") for step in sys.argv[1].split("|")], sys.argv[2:]
+steps = [step.split(">") for step in sys.argv[1].split("|") if step]
+command = sys.argv[2:]
 def echo(terminal):
     return bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
 def be_a_shell():
@@ -64,7 +68,9 @@ for text, what in steps:
     while text.startswith("passphrase") and echo(terminal):
         assert time.monotonic() < deadline, seen
         time.sleep(0.01)
-    if what.startswith("SIG"):
+    if what.startswith("touch "):
+        open(what[6:], "w").close()
+    elif what.startswith("SIG"):
         os.kill(os.tcgetpgrp(terminal), getattr(signal, what))
     else:
         os.write(terminal, bytes.fromhex(what[2:]) if what.startswith("0x") else what.encode() + b"\n")
@@ -184,4 +190,82 @@ fn a_signal_after_the_question_ends_the_program_as_ever() {
         let said = take(above.path(), &steps, &["crl"]);
         assert!(said.contains(end), "{said}");
     }
+}
+
+#[test]
+fn a_bar_is_drawn_on_a_terminal_when_issuing_takes_more_than_a_second() {
+    if !has("python3") {
+        return;
+    }
+    let above = tempfile::tempdir().expect("a folder");
+    let path = above.path();
+    succeed(path, "ca-tool init --name N --no-passphrase");
+    // A class waits for another run for as long as is needed here, and then is issued.
+    let lock = || {
+        let lock = fs::File::create(path.join("ca/.lock")).expect("a file");
+        lock.lock().expect("locked");
+        lock
+    };
+    let names = |prefix: &str| (0..20).map(|n| format!("{prefix}{n}")).collect::<Vec<_>>();
+    let issue = |prefix: &str| {
+        let mut arguments = vec!["issue".to_owned()];
+        arguments.extend(names(prefix));
+        arguments
+    };
+
+    let held = lock();
+    let said = thread::scope(|scope| {
+        scope.spawn(move || {
+            let deadline = Instant::now() + Duration::from_secs(60);
+            while !path.join("waits").exists() && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(10));
+            }
+            // It is time itself that is looked at: a second after the start there is a bar, and
+            // half of it is over when somebody who waits says so.
+            thread::sleep(Duration::from_millis(600));
+            drop(held);
+        });
+        let arguments = issue("late");
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        take(
+            path,
+            &[("waiting for another run", "touch waits")],
+            &arguments,
+        )
+    });
+    assert!(said.contains("ENDED 0"), "{said}");
+    let bar = format!("\r[{}] 100 %", "#".repeat(40));
+    assert!(said.contains(&bar), "{said:?}");
+    // It is taken away again: what is said next begins on an empty line.
+    let after = said.rsplit(&bar).next().expect("an end");
+    let (blank, rest) = after
+        .trim_start_matches('\r')
+        .split_once('\r')
+        .expect("a line");
+    assert!(blank.trim().is_empty() && !rest.contains('#'), "{after:?}");
+
+    // What is quick has none.
+    let arguments = issue("soon");
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let began = Instant::now();
+    let said = take(path, &[], &arguments);
+    assert!(said.contains("soon19"), "{said}");
+    assert!(
+        !said.contains('#') || began.elapsed() > Duration::from_secs(1),
+        "{said:?}"
+    );
+
+    // Nor has what nobody watches.
+    let held = lock();
+    let said = thread::scope(|scope| {
+        scope.spawn(move || {
+            thread::sleep(Duration::from_millis(1500));
+            drop(held);
+        });
+        succeed(path, &format!("ca-tool {}", issue("pipe").join(" ")))
+    });
+    assert!(
+        said.contains("pipe19") && !said.contains(['#', '\r']),
+        "{said:?}"
+    );
 }
