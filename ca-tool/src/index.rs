@@ -284,6 +284,8 @@ fn raised(
 pub(crate) const NOTE: &str = "note";
 /// Who made the key, if it was not this program.
 pub(crate) const KEY: &str = "key";
+/// The SHA-256 of the public key in it, so that a key is known when the certificate is lost.
+pub(crate) const KEY_HASH: &str = "keyhash";
 /// When a certificate is to be revoked because another took its place.
 const SUPERSEDED: &str = "superseded";
 /// The full name of a person, as the roster has it.

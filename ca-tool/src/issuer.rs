@@ -57,6 +57,8 @@ pub(crate) enum Holder<'a> {
 pub(crate) struct Signed {
     pub(crate) serial: Serial,
     pub(crate) not_after: OffsetDateTime,
+    /// What [`key_hash`] says of its public key.
+    pub(crate) key_hash: String,
     pub(crate) certificate: String,
     pub(crate) key: Option<Zeroizing<String>>,
 }
@@ -223,6 +225,7 @@ impl Issuer {
         Ok(Signed {
             serial: Serial::new(&serial),
             not_after: truncate(not_after),
+            key_hash: key_hash(&key.subject_public_key_info()),
             certificate: pem_of(certificate.der()),
             key: None,
         })
@@ -390,6 +393,13 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(Error::Random)?;
     Ok(bytes)
+}
+
+/// By which a public key is known again: the SHA-256 of it as it stands in certificates
+/// (SubjectPublicKeyInfo, RFC 5280, section 4.1), in hexadecimal.
+pub(crate) fn key_hash(der: &[u8]) -> String {
+    let hash = Sha256::digest(der);
+    hash.iter().map(|byte| crate::folder::hex(*byte)).collect()
 }
 
 /// The leftmost 160 bits of the SHA-256 of the key's bits (RFC 7093, section 2, method 1).

@@ -25,7 +25,7 @@ pub struct Register {
     says: pki::Certificate,
 }
 
-/// The database of a CA; some 500,000 certificates.
+/// The database of a CA; some 350,000 certificates.
 const INDEX_BYTES_MAX: u64 = 64 << 20;
 /// Any other text in the folder.
 pub(crate) const TEXT_BYTES_MAX: u64 = 1 << 20;

@@ -315,11 +315,13 @@ impl Ca {
     }
 
     pub(super) fn record(&self, holder: Holder<'_>, signed: &Signed) -> Record {
-        Record::new(
+        let mut record = Record::new(
             signed.serial.clone(),
             signed.not_after,
             holder.subject_parts(self.issuer.name()),
-        )
+        );
+        record.set_note(index::KEY_HASH, &signed.key_hash);
+        record
     }
 
     pub(super) fn bundle_text(

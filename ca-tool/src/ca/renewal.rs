@@ -14,6 +14,7 @@ use super::issuance::{IssueOptions, Issued, Order, find_places};
 use super::revocation::known;
 use crate::error::{Error, Problem};
 use crate::index::{self, Index, Record};
+use crate::issuer::key_hash;
 use crate::parcel::Parcel;
 use crate::plan::{Person, Skipped};
 use crate::reason::Reason;
@@ -155,7 +156,12 @@ impl Ca {
         now: OffsetDateTime,
     ) -> Result<(Vec<Renewed>, Vec<Skipped>), Error> {
         let (mut renewed, mut skipped, mut problems) = (Vec::new(), Vec::new(), Vec::new());
-        let compromised = self.compromised_keys(index)?;
+        // Where every key is made here, and anew, none is certified twice.
+        let has_own_key = |record: &Record| record.note(index::KEY).is_some();
+        let compromised = match index.records().iter().any(has_own_key) {
+            true => self.compromised_keys(index)?,
+            false => HashSet::new(),
+        };
         let asked = match whose {
             Whose::People(names) => known(names, index)?,
             Whose::Everybody => people(index, |record| record.is_live(now)),
@@ -243,9 +249,9 @@ impl Renewed {
     }
 
     /// Whether the new certificate would be for one of these keys.
-    fn keeps_one_of(&self, keys: &HashSet<Vec<u8>>) -> bool {
+    fn keeps_one_of(&self, keys: &HashSet<String>) -> bool {
         let own_key = self.own_key.as_ref();
-        own_key.is_some_and(|key| keys.contains(&key.subject_public_key_info()))
+        own_key.is_some_and(|key| keys.contains(&key_hash(&key.subject_public_key_info())))
     }
 }
 

@@ -123,7 +123,7 @@ impl Ca {
         let mut people = Vec::new();
         for name in which.find(&index)? {
             // Also what has expired: somewhere there may be a clock that is slow.
-            let meant = self.meant(which, &name, reason, &index)?;
+            let meant = self.meant(which, &name, reason, &index);
             let is_meant = |record: &Record| meant.contains(&record.serial);
             let revoked = index.revoke(is_meant, now, reason, note);
             people.push((name, revoked));
@@ -145,13 +145,7 @@ impl Ca {
     /// The certificates that are to be revoked. With a key that is compromised go all that were
     /// ever issued for it. A person's certificates that were revoked before are meant only where
     /// no other is left: their keys are not the one that is at stake now.
-    fn meant(
-        &self,
-        which: &Which,
-        name: &str,
-        reason: Reason,
-        index: &Index,
-    ) -> Result<HashSet<Serial>, Error> {
+    fn meant(&self, which: &Which, name: &str, reason: Reason, index: &Index) -> HashSet<Serial> {
         let named = || {
             let records = index.records().iter();
             records.filter(|record| which.matches(record, name))
@@ -163,17 +157,17 @@ impl Ca {
             .collect();
         let mut meant: HashSet<Serial> = first.iter().map(|one| one.serial.clone()).collect();
         if reason == Reason::KeyCompromise {
-            let mut keys = HashSet::new();
-            for record in first {
-                keys.extend(self.key_of(record)?);
-            }
-            for record in index.records() {
-                if self.key_of(record)?.is_some_and(|key| keys.contains(&key)) {
-                    meant.insert(record.serial.clone());
-                }
-            }
+            // A key that cannot be told may be any that its holder had, and stops no revocation.
+            let key = |record: &Record| match self.key_of(record) {
+                Ok(hash) => hash.map(Key::Known),
+                Err(_) => Some(Key::LostOf(record.name().to_owned())),
+            };
+            let keys: HashSet<Key> = first.into_iter().filter_map(key).collect();
+            let records = index.records().iter();
+            let same = records.filter(|r| key(r).is_some_and(|key| keys.contains(&key)));
+            meant.extend(same.map(|record| record.serial.clone()));
         }
-        Ok(meant)
+        meant
     }
 
     /// Takes certificates off hold, so that their holders are let in again. The counts are of those
@@ -234,6 +228,15 @@ fn changed(index: &Index, before: &[State]) -> Vec<(String, Serial)> {
         .filter(|(record, before)| record.revoked != **before)
         .map(|(record, _)| (record.name().to_owned(), record.serial.clone()))
         .collect()
+}
+
+/// A key that is compromised.
+#[derive(PartialEq, Eq, Hash)]
+enum Key {
+    /// As its hash says it.
+    Known(String),
+    /// One of this holder's, whose certificate is lost.
+    LostOf(String),
 }
 
 /// The people of these names; each of them was issued a certificate.

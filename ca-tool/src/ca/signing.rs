@@ -12,6 +12,7 @@ use super::Ca;
 use super::issuance::{Issuance, IssueOptions, Order, find_places};
 use crate::error::Error;
 use crate::index::{self, Index, Record};
+use crate::issuer::key_hash;
 use crate::parcel::Parcel;
 use crate::plan::{Plan, Skipped, Terms, plan};
 use crate::reason::Reason;
@@ -47,7 +48,7 @@ impl Ca {
         };
         let Plan { people, skipped } =
             plan(&candidates, &index, terms, now).map_err(Error::Problems)?;
-        let same_key = self.certificates_for(&request.key_der, &index)?;
+        let same_key = self.certificates_for(&key_hash(&request.key_der), &index)?;
         if let Some(skipped) = skipped.first() {
             let is_theirs = |record: &&Record| record.is_live(now) && is_of(record, &skipped.id);
             if same_key.iter().any(is_theirs) {
@@ -88,7 +89,7 @@ impl Ca {
     }
 
     /// Every certificate that was issued for this key.
-    fn certificates_for<'a>(&self, key: &[u8], index: &'a Index) -> Result<Vec<&'a Record>, Error> {
+    fn certificates_for<'a>(&self, key: &str, index: &'a Index) -> Result<Vec<&'a Record>, Error> {
         let mut same = Vec::new();
         for record in index.records() {
             if self.key_of(record)?.as_deref() == Some(key) {
@@ -98,20 +99,37 @@ impl Ca {
         Ok(same)
     }
 
-    /// The keys that were revoked as compromised.
-    pub(super) fn compromised_keys(&self, index: &Index) -> Result<HashSet<Vec<u8>>, Error> {
+    /// The keys that were revoked as compromised, as [`key_hash`] says them.
+    pub(super) fn compromised_keys(&self, index: &Index) -> Result<HashSet<String>, Error> {
         let compromised = index.records().iter().filter(is_compromised);
         let keys = compromised.map(|record| self.key_of(record));
         keys.filter_map(Result::transpose).collect()
     }
 
-    /// The public key in a certificate that was issued here, if it is still there.
-    pub(super) fn key_of(&self, record: &Record) -> Result<Option<Vec<u8>>, Error> {
-        let Some(pem) = self.issued(&record.serial)? else {
+    /// The public key in a certificate that was issued here, as [`key_hash`] says it; `None` when it
+    /// was issued elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be told: an earlier version recorded the certificate, and it is lost. That is
+    /// not taken for another key, or one that is compromised would be certified again.
+    pub(super) fn key_of(&self, record: &Record) -> Result<Option<String>, Error> {
+        if let Some(hash) = record.note(index::KEY_HASH) {
+            return Ok(Some(hash.to_owned()));
+        }
+        if record.is_unseen() {
             return Ok(None);
-        };
-        let der = CertificateDer::from_pem_slice(&pem).ok();
-        Ok(der.and_then(|der| Some(public_key(&der)?.to_vec())))
+        }
+        let pem = self.issued(&record.serial)?;
+        let der = pem.and_then(|pem| CertificateDer::from_pem_slice(&pem).ok());
+        let hash = der.and_then(|der| Some(key_hash(public_key(&der)?)));
+        hash.map(Some).ok_or_else(|| Error::Damaged {
+            path: self.folder.issued(&record.serial),
+            fault: format!(
+                "it is missing or damaged, and with it which key \"{}\" had",
+                record.name().escape_debug()
+            ),
+        })
     }
 }
 

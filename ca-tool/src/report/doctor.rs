@@ -256,7 +256,7 @@ impl Findings {
                         "certificates that it names are"
                     )
                 ),
-                Some("nothing needs them but `show`; take them from a backup".to_owned()),
+                Some("`show` and `renew` need them; take them from a backup".to_owned()),
             );
         } else {
             let count = index.records().len();

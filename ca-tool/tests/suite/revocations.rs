@@ -234,6 +234,65 @@ fn with_a_stolen_key_every_certificate_for_it_is_revoked_and_no_other() {
 }
 
 #[test]
+fn a_stolen_key_is_known_again_when_its_certificates_are_lost() {
+    let w = World::new();
+    let above = w.above.path();
+    succeed(
+        above,
+        "ca-tool request eva && ca-tool sign eva.csr --as eva && ca-tool renew eva --overlap 14 && \
+         ca-tool request bob && rm ca/certs/*",
+    );
+    let [old, _] = &serials(&w, "eva")[..] else {
+        panic!("two certificates")
+    };
+    let line = format!("ca-tool revoke --serial {old} --reason keyCompromise");
+    let said = succeed(above, &line);
+    assert!(said.contains("revoked 2 certificates of eva"), "{said}");
+    for (line, why) in [
+        ("sign eva.csr --as eva", "it was revoked as compromised"),
+        ("sign eva.csr --as mallory", "it is that of \"eva\""),
+    ] {
+        let (code, _, err) = shell(above, &format!("ca-tool {line}"));
+        assert_eq!(code, Some(1), "{line}: {err}");
+        assert!(err.contains(why), "{line}: {err}");
+    }
+    succeed(above, "ca-tool sign bob.csr --as bob");
+}
+
+#[test]
+fn where_a_key_cannot_be_told_nothing_is_certified_and_all_that_may_have_it_is_revoked() {
+    let w = World::new();
+    let above = w.above.path();
+    // As earlier versions wrote it, which looked for keys in certs/ alone.
+    let forget = "sed -i 's/keyhash=[0-9a-f]*;key/key/; s/keyhash=[0-9a-f]*/unknown/' ca/index.txt";
+    succeed(
+        above,
+        &format!(
+            "ca-tool request eva && ca-tool sign eva.csr --as eva && ca-tool renew eva --overlap 14 && \
+             ca-tool issue alice && ca-tool request bob && {forget} && ca-tool sign bob.csr --as bob"
+        ),
+    );
+    let [old, _] = &serials(&w, "eva")[..] else {
+        panic!("two certificates")
+    };
+    let eva = old.to_uppercase();
+    succeed(above, &format!("mv ca/certs/{eva}.pem lost.pem"));
+    for line in ["sign eva.csr --as mallory", "sign eva.csr --as eva"] {
+        let (code, _, err) = shell(above, &format!("ca-tool {line}"));
+        assert_eq!(code, Some(1), "{line}: {err}");
+        let why = "it is missing or damaged, and with it which key \"eva\" had";
+        assert!(err.contains(why), "{line}: {err}");
+    }
+    succeed(above, "rm ca/certs/*");
+    let line = format!("ca-tool revoke --serial {old} --reason keyCompromise");
+    let said = succeed(above, &line);
+    assert!(said.contains("revoked 2 certificates of eva"), "{said}");
+    let records = w.ca.list().expect("readable");
+    let revoked = records.iter().filter(|record| record.revoked.is_some());
+    assert_eq!(revoked.count(), 2);
+}
+
+#[test]
 fn a_renewal_does_not_certify_a_key_that_was_revoked_as_compromised() {
     let w = World::new();
     let above = w.above.path();
