@@ -124,7 +124,8 @@ pub(crate) enum Command {
         ca-tool issue --roster class.csv --zip --out handouts --server chat.example.org\n\n\
         A roster is CSV in UTF-8 whose first line names the columns: id, and if wanted name,\n\
         email and role; or one id a line. Who has a certificate is passed over, so the same\n\
-        roster with three late enrolments issues three.")]
+        roster with three late enrolments issues three. So is who is on hold, and who was\n\
+        revoked: `issue NAME` gives them another.")]
     Issue {
         /// People's names; they become what stands before the @
         #[arg(value_name = "NAME")]

@@ -57,7 +57,7 @@ pub use index::Record;
 pub use own_key::{Joined, Requested, adopt, request};
 pub use parcel::Parcel;
 pub use passphrase::{Origin, Passphrase};
-pub use plan::Skipped;
+pub use plan::{ShutOut, Skipped};
 pub use reason::Reason;
 pub use register::Register;
 pub use request::Request;

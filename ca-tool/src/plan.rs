@@ -11,6 +11,7 @@ use wire::{ClientId, Role};
 
 use crate::error::Problem;
 use crate::index::Index;
+use crate::reason::Reason;
 use crate::roster::{Candidate, Place};
 
 /// Who gets a certificate and who does not.
@@ -20,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) people: Vec<Person>,
     /// Who has one.
     pub(crate) skipped: Vec<Skipped>,
+    /// Who stands in the roster and is not to have one because of that.
+    pub(crate) shut_out: Vec<ShutOut>,
 }
 
 /// Somebody who gets a certificate.
@@ -39,6 +42,16 @@ pub struct Skipped {
     pub id: ClientId,
     /// Until when it is valid.
     pub until: OffsetDateTime,
+}
+
+/// Somebody whose certificate was revoked, and whose row in a roster is not taken for a change of
+/// mind: the same roster is issued again when somebody enrols late. To name them is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShutOut {
+    /// Who.
+    pub id: ClientId,
+    /// Why it was revoked.
+    pub reason: Reason,
 }
 
 /// What holds for everybody in one call.
@@ -106,13 +119,21 @@ pub(crate) fn plan_for(
                 continue;
             }
         };
+        let is_row = matches!(candidate.place, Place::Line(..));
         match known.judge(&id, terms.allow_lookalike) {
+            Verdict::Revoked(reason) if is_row => plan.shut_out.push(ShutOut {
+                id: id.clone(),
+                reason,
+            }),
+            Verdict::Revoked(Reason::CertificateHold) => object(format!(
+                "\"{id}\" is on hold; `ca-tool unhold {id}` lets them in again, `ca-tool revoke {id}` ends it for good"
+            )),
             Verdict::Has(until) => plan.skipped.push(Skipped {
                 id: id.clone(),
                 until,
             }),
             Verdict::Refused(what) => object(what),
-            Verdict::Free => match in_the_way(&id) {
+            Verdict::Free | Verdict::Revoked(_) => match in_the_way(&id) {
                 Some(what) => object(what),
                 None => plan.people.push(Person {
                     id: id.clone(),
@@ -146,6 +167,8 @@ enum Standing {
     Live(OffsetDateTime),
     /// It has one that was revoked for the time being.
     Held,
+    /// It had one that was revoked for good, and not because another took its place.
+    Revoked(Reason),
     /// It had one, and may still stand in a transcript.
     Gone,
     /// It is asked for in this call.
@@ -154,6 +177,7 @@ enum Standing {
 
 enum Verdict {
     Free,
+    Revoked(Reason),
     Has(OffsetDateTime),
     Refused(String),
 }
@@ -172,7 +196,14 @@ impl Known {
                 (false, Some(Standing::Live(until))) => Standing::Live(*until),
                 (false, Some(Standing::Held)) => Standing::Held,
                 (false, _) if record.is_on_hold() && now <= record.not_after => Standing::Held,
-                (false, _) => Standing::Gone,
+                (false, _) => match record.revoked {
+                    Some((_, reason))
+                        if !matches!(reason, Reason::Superseded | Reason::CertificateHold) =>
+                    {
+                        Standing::Revoked(reason)
+                    }
+                    _ => Standing::Gone,
+                },
             };
             known.add(id, standing);
         }
@@ -196,11 +227,8 @@ impl Known {
             Some(Standing::Asked(place)) => {
                 return Verdict::Refused(format!("\"{id}\" stands at {place} already"));
             }
-            Some(Standing::Held) => {
-                return Verdict::Refused(format!(
-                    "\"{id}\" is on hold; `ca-tool unhold {id}` lets them in again, `ca-tool revoke {id}` ends it for good"
-                ));
-            }
+            Some(Standing::Held) => return Verdict::Revoked(Reason::CertificateHold),
+            Some(Standing::Revoked(reason)) => return Verdict::Revoked(*reason),
             // This very name was theirs before.
             Some(Standing::Gone) => return Verdict::Free,
             None => {}
@@ -208,7 +236,7 @@ impl Known {
         // Two names that differ in case alone are never honest while both are used: their bundles
         // would have one file name on many systems.
         if let Some((other, standing)) = self.other(&self.by_folded, &id.folded(), |standing| {
-            !allow_lookalike || !matches!(standing, Standing::Gone)
+            !allow_lookalike || !matches!(standing, Standing::Gone | Standing::Revoked(_))
         }) {
             let said = self.describe(standing);
             return Verdict::Refused(format!(
@@ -243,7 +271,7 @@ impl Known {
     fn describe(&self, standing: &Standing) -> String {
         match standing {
             Standing::Live(_) | Standing::Held => "who has a certificate".to_owned(),
-            Standing::Gone => "who had a certificate".to_owned(),
+            Standing::Gone | Standing::Revoked(_) => "who had a certificate".to_owned(),
             Standing::Asked(place) => format!("at {place}"),
         }
     }

@@ -19,7 +19,7 @@ use crate::index::{self, Index, Record};
 use crate::issuer::{Holder, Signed};
 use crate::os::Access;
 use crate::parcel::Parcel;
-use crate::plan::{Person, Plan, Skipped, Terms, plan_for};
+use crate::plan::{Person, Plan, ShutOut, Skipped, Terms, plan_for};
 use crate::roster::Candidate;
 
 /// How people are issued certificates.
@@ -55,6 +55,8 @@ pub struct Issuance {
     pub issued: Vec<Issued>,
     /// People who have a certificate already.
     pub skipped: Vec<Skipped>,
+    /// People in the roster whose certificate was revoked; whoever names them issues another.
+    pub shut_out: Vec<ShutOut>,
     /// The CA's last moment, if the certificates should have been valid longer.
     pub clamped: Option<OffsetDateTime>,
 }
@@ -125,8 +127,11 @@ impl Ca {
             let bundle = out.join(options.parcel.file_name(id.as_str()));
             delivery::old_place(&bundle, &index).err()
         };
-        let Plan { people, skipped } =
-            plan_for(candidates, &index, terms, now, in_the_way).map_err(Error::Problems)?;
+        let Plan {
+            people,
+            skipped,
+            shut_out,
+        } = plan_for(candidates, &index, terms, now, in_the_way).map_err(Error::Problems)?;
         let places = find_places(&people, &out, options.parcel, &index)?;
 
         let mut orders = Vec::new();
@@ -156,6 +161,7 @@ impl Ca {
         Ok(Issuance {
             issued: self.deliver(&mut index, orders, &out, tell)?,
             skipped,
+            shut_out,
             clamped,
         })
     }

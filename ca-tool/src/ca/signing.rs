@@ -46,8 +46,9 @@ impl Ca {
             role: options.role,
             allow_lookalike: options.allow_lookalike,
         };
-        let Plan { people, skipped } =
-            plan(&candidates, &index, terms, now).map_err(Error::Problems)?;
+        let Plan {
+            people, skipped, ..
+        } = plan(&candidates, &index, terms, now).map_err(Error::Problems)?;
         let same_key = self.certificates_for(&key_hash(&request.key_der), &index)?;
         if let Some(skipped) = skipped.first() {
             let is_theirs = |record: &&Record| record.is_live(now) && is_of(record, &skipped.id);
@@ -83,8 +84,8 @@ impl Ca {
         };
         Ok(Issuance {
             issued: self.deliver(&mut index, vec![order], &out, &mut |_| {})?,
-            skipped: Vec::new(),
             clamped,
+            ..Issuance::default()
         })
     }
 

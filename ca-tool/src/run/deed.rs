@@ -11,7 +11,8 @@ use super::{Output, moment, write_json};
 use crate::args::Place;
 use crate::ca::Issued;
 use crate::error::Error;
-use crate::plan::Skipped;
+use crate::plan::{ShutOut, Skipped};
+use crate::reason::Reason;
 
 /// What a command did, as `--json` says it. `README.md` tells the keys; they are not renamed.
 #[derive(Debug, Serialize)]
@@ -110,6 +111,18 @@ impl Item {
             name: skipped.id.to_string(),
             until: Some(moment(skipped.until)),
             why: Some("has a certificate".to_owned()),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn shut_out(shut_out: &ShutOut) -> Self {
+        let why = match shut_out.reason {
+            Reason::CertificateHold => "on hold".to_owned(),
+            reason => format!("was revoked ({reason})"),
+        };
+        Self {
+            name: shut_out.id.to_string(),
+            why: Some(why),
             ..Self::default()
         }
     }

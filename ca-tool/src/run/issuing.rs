@@ -9,8 +9,9 @@ use crate::ca::{Ca, Issuance, IssueOptions, Issued};
 use crate::error::Error;
 use crate::host::Host;
 use crate::parcel::Parcel;
-use crate::plan::Skipped;
+use crate::plan::{ShutOut, Skipped};
 use crate::progress::Bar;
+use crate::reason::Reason;
 use crate::roster::{Candidate, Roster};
 
 pub(super) fn issue(
@@ -45,7 +46,8 @@ pub(super) fn issue(
     bar.clear(output.notes);
     let issuance = issuance?;
     let skipped = issuance.skipped.iter().map(Item::skipped);
-    let deed = Deed::new("issue").skipped(skipped);
+    let shut_out = issuance.shut_out.iter().map(Item::shut_out);
+    let deed = Deed::new("issue").skipped(skipped).skipped(shut_out);
     tell_issued(place, deed, &issuance.issued, output)?;
     tell_issuance(&ca, &issuance, options, output)
 }
@@ -84,6 +86,7 @@ fn tell_issuance(
     if options.out.is_none() {
         tell_missing(ca, &issuance.skipped, options.parcel, output)?;
     }
+    tell_shut_out(&issuance.shut_out, output)?;
     if !issuance.issued.is_empty() {
         note(
             output,
@@ -91,6 +94,29 @@ fn tell_issuance(
         )?;
     }
     Ok(())
+}
+
+/// Says who stands in the roster and got nothing: that they were revoked may have been forgotten.
+fn tell_shut_out(shut_out: &[ShutOut], output: &mut Output<'_>) -> Result<(), Error> {
+    for ShutOut { id, reason } in shut_out.iter().take(SKIPPED_NAMED_MAX) {
+        let words = match reason {
+            Reason::CertificateHold => {
+                format!("{id} is on hold; passed over: `ca-tool unhold {id}` lets them in again")
+            }
+            reason => format!(
+                "the certificate of {id} was revoked ({reason}); passed over: `ca-tool issue {id}` issues another, if they are still welcome"
+            ),
+        };
+        note(output, &words)?;
+    }
+    match shut_out.len().saturating_sub(SKIPPED_NAMED_MAX) {
+        0 => Ok(()),
+        more => {
+            let people = counted(more, "other person was", "other people were");
+            let what = format!("{people} passed over for the same; `ca-tool list --revoked`");
+            note(output, &what)
+        }
+    }
 }
 
 /// Says whose file is not where `issue` puts it, and who has one of another kind there.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::{World, shell, snapshot, stderr, stdout};
+use crate::{World, shell, snapshot, stderr, stdout, succeed};
 
 #[test]
 fn three_late_enrolments_are_issued_exactly_three() {
@@ -166,5 +166,53 @@ fn a_roster_that_is_not_there_is_said_to_be_so_and_no_more() {
     assert_eq!(
         err,
         "ca-tool: error: cannot read clas.csv: there is no such file\n"
+    );
+}
+
+#[test]
+fn a_roster_brings_nobody_back_who_was_revoked_and_holds_up_nobody_else() {
+    let w = World::new();
+    let above = w.above.path();
+    let class = "id\nerin\nfrank\ngina\nhal\n";
+    fs::write(w.path("class.csv"), class).expect("written");
+    let issue = "ca-tool issue --roster class.csv";
+    succeed(above, issue);
+    succeed(
+        above,
+        "ca-tool revoke erin --reason privilegeWithdrawn
+         ca-tool revoke frank --reason certificateHold
+         ca-tool revoke gina --reason superseded",
+    );
+    fs::write(w.path("class.csv"), format!("{class}ida\n")).expect("written");
+    let said = succeed(above, issue);
+    for expected in [
+        "the certificate of erin was revoked (privilegeWithdrawn); passed over: `ca-tool issue erin`",
+        "frank is on hold; passed over: `ca-tool unhold frank`",
+        // Whoever revokes a lost file as superseded means to issue another.
+        "gina  ca/people/gina.pem",
+        "hal has a certificate until",
+        "ida  ca/people/ida.pem",
+    ] {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+    let admitted = |name: &str| w.admit(&w.path(&format!("ca/people/{name}.pem"))).is_ok();
+    assert!(!admitted("erin") && !admitted("frank"));
+    assert!(admitted("gina") && admitted("hal") && admitted("ida"));
+
+    let said = succeed(above, &format!("{issue} --json 2>&1"));
+    for why in ["was revoked (privilegeWithdrawn)", "on hold"] {
+        assert!(said.contains(&format!("\"why\": \"{why}\"")), "{said}");
+    }
+
+    // To name somebody is to mean it, and then the roster takes them as everybody else.
+    succeed(above, "ca-tool issue erin");
+    assert!(admitted("erin"));
+    let said = succeed(above, issue);
+    assert!(said.contains("erin has a certificate until"), "{said}");
+    let (code, _, err) = shell(above, "ca-tool issue frank");
+    assert_eq!(code, Some(1), "{err}");
+    assert!(
+        err.contains("\"frank\" is on hold; `ca-tool unhold"),
+        "{err}"
     );
 }
