@@ -15,7 +15,6 @@ mod signing;
 use std::ops::Deref;
 use std::path::Path;
 
-use rcgen::KeyPair;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
@@ -26,6 +25,7 @@ use crate::index::Index;
 use crate::issuer::Issuer;
 use crate::os::Access;
 use crate::passphrase::Passphrase;
+use crate::private_key::PrivateKey;
 use crate::register::{Register, TEXT_BYTES_MAX};
 
 pub use adoption::AdoptOptions;
@@ -141,7 +141,7 @@ impl Ca {
     }
 
     /// What signs. Whatever is signed with it directly is neither recorded nor checked.
-    pub fn issuer(&self) -> &rcgen::Issuer<'static, KeyPair> {
+    pub fn issuer(&self) -> &rcgen::Issuer<'static, PrivateKey> {
         self.issuer.signer()
     }
 }

@@ -10,8 +10,8 @@ use pki::{Profile, Purpose, Serial};
 use rcgen::string::Ia5String;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
-    DnType, DnValue, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose,
-    PublicKeyData, RevokedCertParams, SanType, SerialNumber,
+    DnType, DnValue, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyUsagePurpose, PublicKeyData,
+    RevokedCertParams, SanType, SerialNumber,
 };
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -24,13 +24,13 @@ use zeroize::Zeroizing;
 use crate::error::Error;
 use crate::host::Host;
 use crate::passphrase::Passphrase;
-use crate::private_key;
+use crate::private_key::{self, PrivateKey};
 use crate::reason::Reason;
 
 /// A CA certificate and its key, able to sign.
 #[derive(Debug)]
 pub(crate) struct Issuer {
-    signer: rcgen::Issuer<'static, KeyPair>,
+    signer: rcgen::Issuer<'static, PrivateKey>,
     certificate: CertificateDer<'static>,
     pem: String,
     says: pki::Certificate,
@@ -74,7 +74,7 @@ pub(crate) struct Revoked {
 impl Issuer {
     /// A new CA.
     pub(crate) fn create(name: &str, now: OffsetDateTime) -> Result<Self, Error> {
-        let key = KeyPair::generate()?;
+        let key = PrivateKey::generate()?;
         let mut subject = DistinguishedName::new();
         subject.push(DnType::CommonName, DnValue::Utf8String(name.to_owned()));
         subject.push(
@@ -127,7 +127,7 @@ impl Issuer {
         Ok(issuer)
     }
 
-    fn new(certificate: CertificateDer<'static>, key: KeyPair) -> Result<Self, Error> {
+    fn new(certificate: CertificateDer<'static>, key: PrivateKey) -> Result<Self, Error> {
         let unreadable = || Error::SelfCheck("the CA certificate cannot be read".to_owned());
         let says = pki::Certificate::parse(&certificate).map_err(|_| unreadable())?;
         let key_id = {
@@ -152,7 +152,7 @@ impl Issuer {
     }
 
     /// What rcgen signs with.
-    pub(crate) fn signer(&self) -> &rcgen::Issuer<'static, KeyPair> {
+    pub(crate) fn signer(&self) -> &rcgen::Issuer<'static, PrivateKey> {
         &self.signer
     }
 
@@ -193,7 +193,7 @@ impl Issuer {
         not_after: OffsetDateTime,
         taken: &HashSet<Serial>,
     ) -> Result<Signed, Error> {
-        let key = KeyPair::generate()?;
+        let key = PrivateKey::generate()?;
         let mut signed = self.certify(holder, &key, now, not_after, taken)?;
         signed.key = Some(private_key::write(&key, None)?);
         Ok(signed)

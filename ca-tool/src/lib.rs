@@ -58,6 +58,7 @@ pub use own_key::{Joined, Requested, adopt, request};
 pub use parcel::Parcel;
 pub use passphrase::{Origin, Passphrase};
 pub use plan::{ShutOut, Skipped};
+pub use private_key::PrivateKey;
 pub use reason::Reason;
 pub use register::Register;
 pub use request::Request;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use pki::{Bundle, Gate, Revocations, Serial};
-use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, KeyPair, PublicKeyData as _};
+use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, PublicKeyData as _};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use time::OffsetDateTime;
@@ -20,7 +20,7 @@ use crate::folder;
 use crate::issuer;
 use crate::os::{self, Access};
 use crate::passphrase::Passphrase;
-use crate::private_key;
+use crate::private_key::{self, PrivateKey};
 use crate::register::TEXT_BYTES_MAX;
 use crate::request::Request;
 
@@ -72,7 +72,7 @@ pub fn request(name: &str, out: &Path) -> Result<Requested, Error> {
     let key_was_there = old.is_some();
     let key = match old {
         Some(key) => key,
-        None => KeyPair::generate()?,
+        None => PrivateKey::generate()?,
     };
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
@@ -114,7 +114,7 @@ pub fn request(name: &str, out: &Path) -> Result<Requested, Error> {
 
 /// The key that lies in the place of a new one, if it may be asked with: there is no request that it
 /// belongs to, and it is the asker's own. A key that somebody else put there is theirs.
-fn old_key(path: &Path, request: &Path, draft: &Draft) -> Result<Option<KeyPair>, Error> {
+fn old_key(path: &Path, request: &Path, draft: &Draft) -> Result<Option<PrivateKey>, Error> {
     if fs::symlink_metadata(path).is_err() {
         return Ok(None);
     }

@@ -1,5 +1,6 @@
 //! Private keys as they lie in files: plain, or encrypted so that `openssl pkey` opens them.
 
+use std::ops::Deref;
 use std::path::Path;
 
 use pkcs8::der::asn1::{AnyRef, OctetStringRef};
@@ -8,7 +9,7 @@ use pkcs8::spki::AlgorithmIdentifierRef;
 use pkcs8::{
     EncryptedPrivateKeyInfoRef, LineEnding, ObjectIdentifier, PrivateKeyInfoRef, SecretDocument,
 };
-use rcgen::{KeyPair, SignatureAlgorithm};
+use rcgen::{KeyPair, PublicKeyData, SignatureAlgorithm, SigningKey};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
 use zeroize::Zeroizing;
@@ -16,6 +17,42 @@ use zeroize::Zeroizing;
 use crate::error::Error;
 use crate::issuer::random;
 use crate::passphrase::Passphrase;
+
+/// A private key. What rcgen keeps of it is wiped from memory when it is dropped; the other half of its
+/// memory is the cryptography's, which wipes what it frees.
+#[derive(Debug)]
+pub struct PrivateKey(Zeroizing<KeyPair>);
+
+impl PrivateKey {
+    /// A new key.
+    pub(crate) fn generate() -> Result<Self, Error> {
+        Ok(Self(Zeroizing::new(KeyPair::generate()?)))
+    }
+}
+
+impl Deref for PrivateKey {
+    type Target = KeyPair;
+
+    fn deref(&self) -> &KeyPair {
+        &self.0
+    }
+}
+
+impl PublicKeyData for PrivateKey {
+    fn der_bytes(&self) -> &[u8] {
+        self.0.der_bytes()
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        self.0.algorithm()
+    }
+}
+
+impl SigningKey for PrivateKey {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        self.0.sign(message)
+    }
+}
 
 /// The rounds of PBKDF2-HMAC-SHA256 (OWASP, Password Storage, 2023). Scrypt would be better, but
 /// OpenSSL refuses the memory that it needs at its usual cost.
@@ -53,7 +90,7 @@ pub(crate) fn read(
     text: &str,
     path: &Path,
     passphrase: impl FnOnce() -> Result<Passphrase, Error>,
-) -> Result<KeyPair, Error> {
+) -> Result<PrivateKey, Error> {
     let damaged = |fault: &str| Error::Damaged {
         path: path.to_owned(),
         fault: fault.to_owned(),
@@ -61,7 +98,7 @@ pub(crate) fn read(
     if is_old_encryption(text) {
         return Err(Error::UnknownEncryption(path.to_owned()));
     }
-    let der = if is_encrypted(text) {
+    let der: PrivateKeyDer<'static> = if is_encrypted(text) {
         // What stands before and behind it is none of its business.
         let begin = text.find("-----BEGIN ENCRYPTED").unwrap_or(0);
         let (label, encrypted) = SecretDocument::from_pem(text[begin..].trim_end())
@@ -82,7 +119,8 @@ pub(crate) fn read(
         PrivateKeyDer::from_pem_slice(text.as_bytes())
             .map_err(|_| damaged("it holds no private key"))?
     };
-    KeyPair::try_from(&der)
+    KeyPair::try_from(&*Zeroizing::new(der))
+        .map(|key| PrivateKey(Zeroizing::new(key)))
         .map_err(|_| damaged("its private key is of a kind that cannot sign here"))
 }
 
