@@ -364,6 +364,9 @@ impl Error {
                     "`ca-tool revoke {id} --reason superseded` ends it; then sign again"
                 ));
             }
+            Error::Request { .. } => {
+                "`ca-tool request NAME` makes a good one, as `openssl req` does when it is called as in `ca-tool sign --help`"
+            }
             Error::KeyInUse(_) => "its owner makes another with `ca-tool request`",
             Error::NoBundle(_) => {
                 "name the file, as in `ca-tool export alice.pem --p12`; whoever made their own key has it"

@@ -6,11 +6,15 @@ use std::path::Path;
 use rcgen::{PublicKeyData as _, SubjectPublicKeyInfo};
 use rustls::pki_types::CertificateSigningRequestDer;
 use rustls::pki_types::pem::PemObject as _;
+use x509_parser::asn1_rs::Oid;
 use x509_parser::certification_request::X509CertificationRequest;
+use x509_parser::error::X509Error;
 use x509_parser::extensions::ParsedExtension;
+use x509_parser::objects::{oid_registry, oid2sn};
 use x509_parser::prelude::FromDer as _;
 use x509_parser::public_key::PublicKey;
-use x509_parser::x509::SubjectPublicKeyInfo as ParsedKey;
+use x509_parser::signature_algorithm::SignatureAlgorithm;
+use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo as ParsedKey};
 
 use crate::error::Error;
 use crate::folder;
@@ -64,7 +68,7 @@ impl Request {
         check_key(&info.subject_pki)?;
         request
             .verify_signature()
-            .map_err(|_| "its signature does not hold, or is of a kind that is not known here")?;
+            .map_err(|error| signature_fault(&request.signature_algorithm, &error))?;
         let key = SubjectPublicKeyInfo::from_der(info.subject_pki.raw)
             .map_err(|_| "its key cannot be used")?;
         let mut names = info.subject.iter_common_name();
@@ -115,6 +119,39 @@ fn check_key(key: &ParsedKey<'_>) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Why a signature does not prove who holds the key.
+fn signature_fault(how: &AlgorithmIdentifier<'_>, error: &X509Error) -> String {
+    if let Ok(SignatureAlgorithm::RSASSA_PSS(pss)) = SignatureAlgorithm::try_from(how) {
+        let bytes = pss.salt_length();
+        // OpenSSL's usual salt is as long as it can be, and no library of ours checks that.
+        if hash_bytes(pss.hash_algorithm_oid()).is_none_or(|hash| hash != bytes) {
+            return format!(
+                "its signature is RSA-PSS with a salt of {bytes} bytes, and only one as long as its hash is taken; OpenSSL makes that with `-sigopt rsa_pss_saltlen:digest`"
+            );
+        }
+    }
+    match error {
+        X509Error::SignatureUnsupportedAlgorithm => {
+            let name = oid2sn(&how.algorithm, oid_registry());
+            let name = name.map_or_else(|_| how.algorithm.to_id_string(), str::to_owned);
+            format!(
+                "its signature is {name}; ECDSA with SHA-256 or SHA-384, RSA with SHA-256 to SHA-512, and Ed25519 are taken"
+            )
+        }
+        _ => "its signature does not hold, so who holds the key is not known".to_owned(),
+    }
+}
+
+/// The length of what a hash of SHA-2 gives.
+fn hash_bytes(hash: &Oid<'_>) -> Option<u32> {
+    match hash.to_id_string().as_str() {
+        "2.16.840.1.101.3.4.2.1" => Some(32),
+        "2.16.840.1.101.3.4.2.2" => Some(48),
+        "2.16.840.1.101.3.4.2.3" => Some(64),
+        _ => None,
+    }
 }
 
 /// Whether a key is a curve's point in any form but the uncompressed one (SEC 1, section 2.3.3).

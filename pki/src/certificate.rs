@@ -240,6 +240,8 @@ pub fn describe_key(key: &SubjectPublicKeyInfo<'_>) -> String {
             other => format!("curve {other}"),
         },
         ("1.3.101.112", _) => "Ed25519".to_owned(),
+        // A key that its holder keeps for one way of signing, which TLS has under another name.
+        ("1.2.840.113549.1.1.10", _) => "RSA-PSS".to_owned(),
         ("1.2.840.113549.1.1.1", _) => match key.parsed() {
             Ok(PublicKey::RSA(rsa)) => format!("RSA-{}", rsa.key_size()),
             _ => "RSA".to_owned(),

@@ -392,6 +392,11 @@ fn a_request_that_is_weak_forged_or_none_is_refused_before_anything_is_written()
         ("p224", "ec -pkeyopt ec_paramgen_curve:secp224r1", ""),
         ("k256", "ec -pkeyopt ec_paramgen_curve:secp256k1", ""),
         ("ed448", "ed448", ""),
+        ("p521", "ec -pkeyopt ec_paramgen_curve:P-521", ""),
+        ("psskey", "rsa-pss -pkeyopt rsa_keygen_bits:2048", ""),
+        ("pss", "rsa:2048", "-sigopt rsa_padding_mode:pss"),
+        ("sha512", "ec -pkeyopt ec_paramgen_curve:P-256", "-sha512"),
+        ("sha3", "ec -pkeyopt ec_paramgen_curve:P-256", "-sha3-256"),
         ("good", "ec -pkeyopt ec_paramgen_curve:P-256", ""),
     ] {
         if key == "dummy" {
@@ -440,7 +445,30 @@ fn a_request_that_is_weak_forged_or_none_is_refused_before_anything_is_written()
         ("p224.csr", "its key is curve 1.3.132.0.33"),
         ("k256.csr", "its key is curve 1.3.132.0.10"),
         ("ed448.csr", "its key is algorithm 1.3.101.113"),
-        ("forged.csr", "its signature does not hold"),
+        (
+            "p521.csr",
+            "its key is P-521; P-256, P-384, Ed25519 and RSA from 2048 bits are taken",
+        ),
+        ("psskey.csr", "its key is RSA-PSS; P-256, P-384"),
+        (
+            "pss.csr",
+            "its signature is RSA-PSS with a salt of 222 bytes, and only one as long as its hash is taken; \
+             OpenSSL makes that with `-sigopt rsa_pss_saltlen:digest`",
+        ),
+        (
+            "sha512.csr",
+            "its signature is ecdsa-with-SHA512; ECDSA with SHA-256 or SHA-384, RSA with SHA-256 to SHA-512, \
+             and Ed25519 are taken",
+        ),
+        (
+            "sha3.csr",
+            "its signature is 2.16.840.1.101.3.4.3.10; ECDSA with",
+        ),
+        ("sha3.csr", "hint: `ca-tool request NAME` makes a good one"),
+        (
+            "forged.csr",
+            "its signature does not hold, so who holds the key is not known",
+        ),
         ("trailing.csr", "it holds no request"),
         ("short.csr", "it holds no request"),
         ("empty.csr", "it holds no request"),
