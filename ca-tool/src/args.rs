@@ -85,6 +85,7 @@ pub(crate) enum Command {
     /// Make a CA, an empty revocation list and a bundle for the server
     #[command(after_help = "Examples:\n  \
         ca-tool init --name \"Networks 101\" --host chat.example.org\n  \
+        ca-tool --dir . init --name \"Networks 101\"      in an empty folder, which it makes yours alone\n  \
         ca-tool init --ca-cert school.pem --ca-key school.key --crl school.crl\n\n\
         Whoever holds a certificate that an adopted CA signed elsewhere is let in by servers here too.\n\
         It asks for a passphrase for the CA's key, which every command that signs asks for again.")]

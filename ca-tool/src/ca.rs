@@ -4,6 +4,7 @@
 //! a run is cut short is finished by the next one if the index knows it, and undone if not.
 
 mod adoption;
+mod draft;
 mod founding;
 mod issuance;
 mod list;

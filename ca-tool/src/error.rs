@@ -67,6 +67,9 @@ pub enum Error {
     /// There is something else where the CA would go.
     #[error("{} is not an empty folder", .0.display())]
     NotEmpty(PathBuf),
+    /// There is a CA where it would go that was not finished.
+    #[error("{} holds what a run of init that was cut short left of a CA", .0.display())]
+    HalfMade(PathBuf),
     /// No CA where one was looked for.
     #[error("{} holds no CA", .0.display())]
     NoCa(PathBuf),
@@ -300,6 +303,9 @@ impl Error {
             Error::BadPassphrase(_) => "it has 1 to 1023 bytes on one line",
             Error::AlreadyCa(_) => {
                 "`ca-tool issue` uses it; another CA needs another folder: --dir DIR"
+            }
+            Error::HalfMade(_) => {
+                "remove all that is in it: nobody has anything that this CA signed"
             }
             Error::NotEmpty(_) => "give a new folder: --dir DIR",
             Error::NoCa(_) => {

@@ -111,6 +111,7 @@ impl Folder {
             match file.try_lock() {
                 Ok(()) => {
                     self.remove_leftovers();
+                    remove_drafts(&self.0)?;
                     return Ok(Lock(file));
                 }
                 Err(TryLockError::Error(source)) => return Err(io_error("lock", &path)(source)),
@@ -167,14 +168,15 @@ pub(crate) fn remove_drafts(above: &Path) -> Result<(), Error> {
     let entries = fs::read_dir(above).into_iter().flatten().flatten();
     let drafts: Vec<PathBuf> = entries
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-        .filter(|entry| {
-            let name = entry.file_name();
-            name.to_str().is_some_and(|name| is_temporary(name, DRAFT))
-        })
+        .filter(|entry| entry.file_name().to_str().is_some_and(is_draft))
         .map(|entry| entry.path())
         .collect();
     for draft in drafts {
         // Its run may give it its name at this very moment: whoever renames it first has it.
+        // One without a lock was made just before its run was killed; a living run begins again.
+        if fs::remove_dir(&draft).is_ok() {
+            continue;
+        }
         let ours = above.join(temporary_name(DRAFT)?);
         if !is_abandoned(&draft) || fs::rename(&draft, &ours).is_err() {
             continue;
@@ -190,7 +192,7 @@ pub(crate) fn remove_drafts(above: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether no run holds a draft's lock. One without a lock was made just now, and holds no key yet.
+/// Whether no run holds a draft's lock.
 fn is_abandoned(draft: &Path) -> bool {
     let lock = Folder::new(draft).lock_file();
     let is_file = fs::symlink_metadata(&lock).is_ok_and(|there| there.is_file());
@@ -311,6 +313,11 @@ pub(crate) fn is_temporary(name: &str, kind: &str) -> bool {
                 .bytes()
                 .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     })
+}
+
+/// Whether a CA's folder that has not its own name yet has this one.
+pub(crate) fn is_draft(name: &str) -> bool {
+    is_temporary(name, DRAFT)
 }
 
 /// In the name of a CA's folder that has not its own yet.

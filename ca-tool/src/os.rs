@@ -58,6 +58,12 @@ pub(crate) fn is_file_of(path: &Path, folder: &Path) -> bool {
         && mode::have_one_owner(path, folder)
 }
 
+/// Makes a folder that was there its owner's alone, if that is whoever made `ours`: another owner
+/// could put other things into it.
+pub(crate) fn take_for_oneself(path: &Path, ours: &Path) -> io::Result<()> {
+    mode::take_for_oneself(path, ours)
+}
+
 #[cfg(unix)]
 mod mode {
     use std::fs::{DirBuilder, File, OpenOptions};
@@ -89,6 +95,18 @@ mod mode {
         owner(one).is_ok_and(|one| owner(other).is_ok_and(|other| one == other))
     }
 
+    pub(super) fn take_for_oneself(path: &Path, ours: &Path) -> io::Result<()> {
+        let folder = File::open(path)?;
+        let there = folder.metadata()?;
+        if there.uid() != std::fs::metadata(ours)?.uid() {
+            return Err(io::Error::other("it belongs to another user"));
+        }
+        match there.permissions().mode() & 0o077 {
+            0 => Ok(()),
+            _ => folder.set_permissions(std::fs::Permissions::from_mode(0o700)),
+        }
+    }
+
     pub(super) fn is_open_to_others(path: &Path) -> bool {
         std::fs::metadata(path).is_ok_and(|there| there.permissions().mode() & 0o077 != 0)
     }
@@ -106,6 +124,10 @@ mod mode {
     pub(super) fn of_file(_options: &mut OpenOptions, _access: Access) {}
 
     pub(super) fn of_folder(_builder: &mut DirBuilder) {}
+
+    pub(super) fn take_for_oneself(_path: &Path, _ours: &Path) -> io::Result<()> {
+        Ok(())
+    }
 
     pub(super) fn is_open_to_others(_path: &Path) -> bool {
         false

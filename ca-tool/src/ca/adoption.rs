@@ -12,7 +12,8 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 use zeroize::Zeroizing;
 
 use super::Ca;
-use super::founding::{Found, check_empty, check_name};
+use super::draft::check_empty;
+use super::founding::{Found, check_name};
 use super::list::LIST_NUMBER_MAX;
 use crate::entries::GivenList;
 use crate::error::Error;

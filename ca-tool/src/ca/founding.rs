@@ -1,16 +1,15 @@
 //! Makes a CA: a folder that is whole or not there.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use time::OffsetDateTime;
 
 use super::Ca;
+use super::draft::{Draft, above, check_empty};
 use super::issuance::deduplicate;
 use crate::entries::GivenList;
-use crate::error::{Error, io_error};
-use crate::folder::{self, Folder, Lock};
+use crate::error::Error;
+use crate::folder::{self, Folder};
 use crate::host::{Host, Reach};
 use crate::index::Index;
 use crate::issuer::Issuer;
@@ -97,7 +96,7 @@ impl Ca {
         issuer: impl FnOnce() -> Result<(Issuer, GivenList), Error>,
     ) -> Result<Self, Error> {
         check_empty(path)?;
-        let above = folder::parent(path);
+        let above = above(path);
         folder::create_folder(above)?;
         folder::remove_drafts(above)?;
         // All of it is made beside its place, so that a run that is cut short leaves no half CA.
@@ -129,74 +128,6 @@ impl Ca {
         ca.deliver_server(&mut index, &hosts, folder.server(), now)?;
         draft.publish(path)?;
         Self::of(Folder::new(path), ca.issuer)
-    }
-}
-
-/// A CA's folder before it has its name. Dropped, it is gone.
-pub(super) struct Draft {
-    pub(super) folder: PathBuf,
-    /// While it is held, this is no leftover of a run that was killed.
-    pub(super) lock: Option<Lock>,
-}
-
-impl Draft {
-    pub(super) fn new(above: &Path) -> Result<Self, Error> {
-        let mut draft = Self {
-            folder: above.join(folder::temporary_name(folder::DRAFT)?),
-            lock: None,
-        };
-        folder::create_folder(&draft.folder)?;
-        draft.lock = Some(Folder::new(&draft.folder).lock_files()?);
-        Ok(draft)
-    }
-
-    pub(super) fn publish(mut self, path: &Path) -> Result<(), Error> {
-        // An empty folder gives way to the new one; if it is not empty any more, this fails.
-        match fs::remove_dir(path) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(_) => return Err(taken(path)),
-        }
-        // Some systems rename no folder in which a file is open.
-        self.lock = None;
-        fs::rename(&self.folder, path).map_err(|error| match check_empty(path) {
-            Err(taken) => taken,
-            Ok(()) => io_error("make", path)(error),
-        })?;
-        let above = folder::parent(path);
-        crate::os::sync_folder(above).map_err(io_error("write to", above))
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        // After the rename it is not there, and no one to tell if it cannot be removed.
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-pub(super) fn check_empty(path: &Path) -> Result<(), Error> {
-    // `.` and `..` cannot be given to something else.
-    if path.file_name().is_none() {
-        return Err(taken(path));
-    }
-    let mut entries = match fs::read_dir(path) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Err(taken(path)),
-        Err(error) => return Err(io_error("read", path)(error)),
-    };
-    match entries.next() {
-        None => Ok(()),
-        Some(_) => Err(taken(path)),
-    }
-}
-
-fn taken(path: &Path) -> Error {
-    if Folder::new(path).certificate().exists() {
-        Error::AlreadyCa(path.to_owned())
-    } else {
-        Error::NotEmpty(path.to_owned())
     }
 }
 

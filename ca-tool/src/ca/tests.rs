@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use time::macros::datetime;
 use wire::ClientId;
 
-use super::founding::Draft;
+use super::draft::Draft;
 use super::list::LIST_NUMBER_MAX;
 use super::*;
 use crate::reason::Reason;

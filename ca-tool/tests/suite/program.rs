@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use crate::{PROGRAM, World, snapshot, stderr, stdout};
+use crate::{PROGRAM, World, shell, snapshot, stderr, stdout, succeed};
 
 #[test]
 fn init_says_what_was_made_where_and_until_when() {
@@ -375,4 +375,54 @@ fn where_nobody_can_be_told_the_exit_code_still_says_it() {
     let (said, _, _) = crate::shell(above, "ca-tool crl 2>/dev/full");
     assert_ne!(said, Some(101), "it panicked");
     assert!(!left.exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn an_empty_folder_is_filled_where_one_is_and_made_its_owner_s_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    for dir in [".", "\"$PWD\"", "./", "../room"] {
+        let above = tempfile::tempdir().expect("a folder");
+        let init = format!("ca-tool --dir {dir} init --name N --no-passphrase");
+        succeed(
+            above.path(),
+            &format!(
+                "mkdir -m 755 room && cd room && {init} && \
+                 ca-tool --dir . issue alice && ca-tool --dir . doctor && ls -A"
+            ),
+        );
+        let room = above.path().join("room");
+        let mode = fs::metadata(&room).expect("a folder").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{dir}");
+        let names = fs::read_dir(&room).expect("a folder").flatten();
+        let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        assert!(!names.into_iter().any(|name| name.contains("tmp")), "{dir}");
+        let (code, _, err) = shell(&room, &init);
+        assert_eq!(code, Some(1), "{dir}: {err}");
+        assert!(err.contains("already holds a CA"), "{dir}: {err}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_where_one_is_that_is_not_empty_or_another_s_is_left_as_it_is() {
+    let above = tempfile::tempdir().expect("a folder");
+    let init = "ca-tool --dir . init --name N --no-passphrase";
+    succeed(above.path(), "mkdir full && echo mine >full/.mine");
+    let full = above.path().join("full");
+    let before = snapshot(&full);
+    let (code, _, err) = shell(&full, init);
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("is not an empty folder"), "{err}");
+    assert_eq!(snapshot(&full), before);
+    // Only who may do all can give a folder away.
+    let given = "mkdir -m 777 others && chown 65534 others";
+    if shell(above.path(), given).0 == Some(0) {
+        let others = above.path().join("others");
+        let (code, _, err) = shell(&others, init);
+        assert_eq!(code, Some(1), "{err}");
+        assert!(err.contains("it belongs to another user"), "{err}");
+        assert_eq!(snapshot(&others), []);
+    }
 }
