@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use wire::{ClientId, Code, Line, Nonce, Reason, Refusal};
 
 use crate::batch::Facts;
-use crate::outbound::Owed;
+use crate::owed::Owing;
 use crate::pace::Pace;
 
 /// What newcomers are told while nothing can be recorded.
@@ -71,8 +71,8 @@ pub(crate) struct Said {
 /// How the recorder reaches a session.
 #[derive(Debug, Clone)]
 pub(crate) struct SessionHandle {
-    /// Answers; the session never has more of them under way than there is room for.
-    pub(crate) owed: mpsc::Sender<Owed>,
+    /// Answers.
+    pub(crate) owing: Arc<Owing>,
     /// The reason to end; the first one counts.
     pub(crate) end: mpsc::Sender<End>,
 }

@@ -23,9 +23,11 @@ use wire::{Reason, Refusal, Timestamp, Welcome};
 use crate::ask::{Ask, Asks, Enter, Entered, SessionHandle, try_later};
 use crate::batch::Facts;
 use crate::config::Limits;
+use crate::flusher::Flushers;
 use crate::inbound::{Dialect, Inbound, Links};
 use crate::network::{LocalEnd, Metered};
-use crate::outbound::{OWED_MAX, Outbound};
+use crate::outbound::Outbound;
+use crate::owed::Owing;
 use crate::refusals::Refusals;
 use crate::session::{Session, Watch, drain};
 use crate::transcript::Transcript;
@@ -47,6 +49,7 @@ pub(crate) struct Serving {
     pub(crate) revocations: watch::Receiver<Revocations>,
     pub(crate) asks: Asks,
     pub(crate) transcript: Transcript,
+    pub(crate) flushers: Flushers,
     pub(crate) room: String,
     pub(crate) epoch: String,
     pub(crate) limits: Arc<Limits>,
@@ -220,7 +223,7 @@ impl Hello {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Admitted<S> {
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Admitted<S> {
     /// Asks the recorder in, greets, and serves the session until it ends.
     pub(crate) async fn serve(self, serving: &Serving) {
         let Self {
@@ -239,10 +242,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Admitted<S> {
             close(&mut stream).await;
             return;
         }
-        let (owed, owing) = mpsc::channel(OWED_MAX);
+        let owing = Arc::new(Owing::default());
         let (end, ends) = mpsc::channel(1);
         let handle = SessionHandle {
-            owed: owed.clone(),
+            owing: owing.clone(),
             end,
         };
         let Entered { session, pace } = match enter(serving, &facts, handle).await {
@@ -264,17 +267,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Admitted<S> {
             Dialect::Plain
         };
         let (reader, writer) = tokio::io::split(stream);
-        let mut outbound = Outbound::new(writer, written, transcript.clone(), owing, &limits);
-        outbound.greet(&welcome(&facts, serving));
-        if speaks == Dialect::Plain {
-            outbound.follow(transcript.head().saturating_sub(limits.backlog_entries));
-        }
+        let backlog = transcript.head().saturating_sub(limits.backlog_entries);
+        let follow = (speaks == Dialect::Plain).then_some(backlog);
+        let outbound = Arc::new(Outbound::new(
+            writer,
+            written,
+            transcript.clone(),
+            owing.clone(),
+            &limits,
+            (&welcome(&facts, serving), follow),
+        ));
+        // Weakly, so that the connection is closed when the session ends.
+        let weak = Arc::downgrade(&outbound);
+        serving.flushers.add(weak);
         let links = Links {
             identity: identity.clone(),
             session,
             pace,
             asks,
-            owed,
+            owing,
             transcript,
             revocations: revocations.clone(),
         };

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use bytes::BytesMut;
 use pki::{Identity, Revocations};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 use wire::limits::{LINE_BYTES_MAX, UNACKNOWLEDGED_LINES_MAX};
 use wire::{
@@ -18,7 +18,7 @@ use wire::{
 };
 
 use crate::ask::{Ask, Asks, End, Said};
-use crate::outbound::Owed;
+use crate::owed::{Owed, Owing};
 use crate::pace::Pace;
 use crate::record::LastSession;
 use crate::transcript::Transcript;
@@ -53,7 +53,7 @@ pub(crate) struct Links {
     pub(crate) session: u64,
     pub(crate) pace: Arc<Pace>,
     pub(crate) asks: Asks,
-    pub(crate) owed: mpsc::Sender<Owed>,
+    pub(crate) owing: Arc<Owing>,
     pub(crate) transcript: Transcript,
     pub(crate) revocations: watch::Receiver<Revocations>,
 }
@@ -157,11 +157,9 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
         let _permit = self.command.acquire().await;
     }
 
-    /// Hands something to the outbound half, which may be gone already.
-    pub(crate) async fn owe(&self, owed: Owed) {
-        if self.links.owed.send(owed).await.is_err() {
-            tracing::trace!("the connection was gone before an answer");
-        }
+    /// Hands something to the outbound half.
+    pub(crate) fn owe(&self, owed: Owed) {
+        self.links.owing.owe(owed);
     }
 
     /// What is still coming.
@@ -195,10 +193,7 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
             let (id, session) = (self.links.identity.id().clone(), self.links.session);
             place.send(Ask::Spend { id, session, nonce });
         }
-        let Ok(place) = self.links.owed.reserve().await else {
-            return Some(end(Reason::Lost));
-        };
-        place.send(Owed::Answer(Some(format!("{refusal}\n")), permit));
+        self.owe(Owed::Answer(Some(format!("{refusal}\n")), permit));
         self.done()
     }
 
@@ -228,10 +223,7 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
             Request::Say(_) | Request::SayOnce(..) => return self.done(),
         };
         let follows = matches!(owed, Owed::Follow { .. });
-        let Ok(place) = self.links.owed.reserve().await else {
-            return Some(end(Reason::Lost));
-        };
-        place.send(owed);
+        self.owe(owed);
         self.has_followed |= follows;
         self.done()
     }

@@ -11,11 +11,13 @@ mod config;
 mod database;
 mod disk;
 mod fault;
+mod flusher;
 mod handshake;
 mod inbound;
 mod journal;
 mod network;
 mod outbound;
+mod owed;
 mod pace;
 mod pages;
 mod presence;
@@ -57,6 +59,7 @@ pub use revocation::{ListError, read_list};
 use accept::Acceptor;
 use bundle::BundleWatch;
 use database::Database;
+use flusher::{Flusher, Flushers};
 use handshake::{Serving, Shared};
 use presence::Rules;
 use record::Pages;
@@ -201,6 +204,14 @@ pub async fn run(
 
     let watchers = TaskTracker::new();
     let transcript = Transcript::new(views, pages, &limits);
+    let threads = tokio::runtime::Handle::current().metrics().num_workers();
+    let flushing: Vec<Flusher> = (0..threads)
+        .map(|_| Flusher::new(transcript.clone()))
+        .collect();
+    let flushers = Flushers::to(&flushing);
+    for flusher in flushing {
+        watchers.spawn(flusher.run());
+    }
     let (lists, revocations) = watch::channel(match &crl {
         Some((_, list)) => Revocations::List(list.clone()),
         None => Revocations::Unchecked,
@@ -246,6 +257,7 @@ pub async fn run(
         revocations,
         asks,
         transcript,
+        flushers,
         room,
         epoch,
         limits: limits.clone(),

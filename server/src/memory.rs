@@ -19,6 +19,7 @@ use wire::{ClientId, Entry, Kind, Reason, Role, Timestamp};
 use crate::batch::{Facts, Recorded};
 use crate::config::{Limits, SameId};
 use crate::fault::DatabaseError;
+use crate::flusher::{Flusher, Flushers};
 use crate::handshake::{Admitted, Serving};
 use crate::network::{LocalEnd, Metered};
 use crate::presence::{Left, Rules};
@@ -67,22 +68,27 @@ impl MemoryRoom {
         let (recorder, asks, views) = recorder.await?;
         // Nobody publishes lists here, and nobody waits for one.
         let (_, revocations) = watch::channel(Revocations::Unchecked);
+        let transcript = Transcript::new(views, pages, &limits);
+        let flusher = Flusher::new(transcript.clone());
+        let flushers = Flushers::to(std::slice::from_ref(&flusher));
         let serving = Serving {
             gate,
             revocations,
             asks,
-            transcript: Transcript::new(views, pages, &limits),
+            transcript,
+            flushers,
             room: "memory".to_owned(),
             epoch,
             refusals: Refusals::new(limits.refusals_logged_per_second),
             limits: Arc::new(limits),
             stop,
         };
-        Ok((Self { serving }, recorder.run()))
+        let running = async { tokio::join!(recorder.run(), flusher.run()).0 };
+        Ok((Self { serving }, running))
     }
 
     /// Serves one client of the dialect `countersign/1` until its session ends.
-    pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    pub async fn serve<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
         &self,
         stream: S,
         identity: Identity,

@@ -2,54 +2,30 @@
 //!
 //! There is no queue of entries. A slow reader's cursor falls behind, and catches up from the
 //! database; it is cut only when a write makes no progress at all.
+//!
+//! The session's task and its flusher share it, and whoever has the lock sends. The task has it for
+//! as long as there is anything to wait for, and the flusher otherwise. The flusher that finds
+//! the lock taken, or something to wait for, stirs the task, which then looks again.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{Mutex, OwnedSemaphorePermit};
 use tokio::time::Instant;
-use wire::limits::UNACKNOWLEDGED_LINES_MAX;
 use wire::{Code, Refusal, Reply, Welcome};
 
 use crate::config::Limits;
 use crate::fault::DatabaseError;
+use crate::flusher::Flush;
+use crate::owed::{Owed, Owing};
 use crate::transcript::{Cursor, Transcript, View};
-
-/// Room for everything that can be owed at once: an answer for each line under way, the reply to
-/// one command, a start and an end.
-pub(crate) const OWED_MAX: usize = UNACKNOWLEDGED_LINES_MAX + 4;
 
 /// A buffer larger than this is not kept by an idle session.
 const IDLE_BUFFER_BYTES_MAX: usize = 4 * 1024;
-
-/// What one session alone is to be sent. A permit is given back when the bytes have been written.
-#[derive(Debug)]
-pub(crate) enum Owed {
-    /// A line was judged; the answer, if the line had a RUN-N.
-    Answer(Option<String>, OwnedSemaphorePermit),
-    /// The reply to a command, with its line ends.
-    Reply(String, OwnedSemaphorePermit),
-    /// The reply to `/history`: the entries after one seq up to another.
-    Replay {
-        after: u64,
-        to: u64,
-        permit: OwnedSemaphorePermit,
-    },
-    /// The reply to `/ping`: how far the session has been sent.
-    At(OwnedSemaphorePermit),
-    /// The session follows the transcript from there on.
-    Follow {
-        after: u64,
-        permit: OwnedSemaphorePermit,
-    },
-    /// The session ends with this line, after the entries that can be sent until then.
-    Bye {
-        line: String,
-        entries_until: Instant,
-    },
-}
 
 /// Why nothing more can be sent.
 #[derive(Debug)]
@@ -64,15 +40,23 @@ pub(crate) enum Gone {
 
 /// The outbound half of a session.
 pub(crate) struct Outbound<W> {
+    half: Mutex<Half<W>>,
+    owing: Arc<Owing>,
+}
+
+/// What only one may have at a time.
+struct Half<W> {
     writer: W,
     /// What has left through `writer`, by which a slow write is told from a stalled one.
     written: Arc<AtomicU64>,
     transcript: Transcript,
-    owed: mpsc::Receiver<Owed>,
+    owing: Arc<Owing>,
     write_bytes_max: usize,
     write_stall_timeout: Duration,
 
     out: Vec<u8>,
+    /// Whether something that was written may not have left yet.
+    is_unflushed: bool,
     permits: Vec<OwnedSemaphorePermit>,
     following: Option<Following>,
     replay: Option<Replay>,
@@ -95,57 +79,103 @@ struct Replay {
     permit: OwnedSemaphorePermit,
 }
 
+impl Following {
+    fn note_caught_up(&mut self, head: u64, out: &mut Vec<u8>) {
+        if !self.caught_up && self.cursor.seq() >= head {
+            self.caught_up = true;
+            let at = Reply::At(self.cursor.seq());
+            out.extend_from_slice(format!("{at}\n").as_bytes());
+        }
+    }
+}
+
 impl<W: AsyncWrite + Unpin> Outbound<W> {
+    /// The first line that goes out is the greeting; after that, the entries after `follow`.
     pub(crate) fn new(
         writer: W,
         written: Arc<AtomicU64>,
         transcript: Transcript,
-        owed: mpsc::Receiver<Owed>,
+        owing: Arc<Owing>,
         limits: &Limits,
+        (welcome, follow): (&Welcome, Option<u64>),
     ) -> Self {
-        Self {
+        let mut half = Half {
             writer,
             written,
             transcript,
-            owed,
+            owing: owing.clone(),
             write_bytes_max: limits.write_bytes_max,
             write_stall_timeout: limits.write_stall_timeout,
             out: Vec::new(),
+            is_unflushed: false,
             permits: Vec::new(),
             following: None,
             replay: None,
             at_owed: false,
             told_waiting: false,
             bye: None,
+        };
+        half.greet(welcome);
+        if let Some(after) = follow {
+            half.follow(after);
+        }
+        Self {
+            half: Mutex::new(half),
+            owing,
         }
     }
 
-    /// The first line that goes out.
-    pub(crate) fn greet(&mut self, welcome: &Welcome) {
+    /// Sends until the session says goodbye.
+    pub(crate) async fn run(&self) -> Result<(), Gone> {
+        while !self.half.lock().await.send().await? {
+            self.owing.stirred().await;
+        }
+        Ok(())
+    }
+}
+
+impl<W: AsyncWrite + Unpin + Send> Flush for Outbound<W> {
+    fn flush(&self, view: &View, scratch: &mut Vec<u8>) {
+        let is_done = match self.half.try_lock() {
+            Ok(mut half) => half.flush(view, scratch),
+            Err(_) => false,
+        };
+        if !is_done {
+            self.owing.stir();
+        }
+    }
+}
+
+impl<W: AsyncWrite + Unpin> Half<W> {
+    fn greet(&mut self, welcome: &Welcome) {
         let welcome = Reply::Welcome(welcome.clone());
         self.out
             .extend_from_slice(format!("{welcome}\n").as_bytes());
     }
 
-    /// Follows the transcript after an entry.
-    pub(crate) fn follow(&mut self, after: u64) {
+    fn follow(&mut self, after: u64) {
         self.following = Some(Following {
             cursor: Cursor::after(after),
             caught_up: false,
         });
     }
 
-    /// Sends until the session says goodbye.
-    pub(crate) async fn run(&mut self) -> Result<(), Gone> {
+    /// Sends all that there is, and whether that was a goodbye.
+    async fn send(&mut self) -> Result<bool, Gone> {
         loop {
             let head = self.collect().await?;
-            if !self.out.is_empty() {
+            if !self.out.is_empty() || self.is_unflushed {
                 self.write().await?;
                 continue;
             }
             let Some((line, entries_until)) = &self.bye else {
-                self.wait().await?;
-                continue;
+                if self.transcript.is_over() {
+                    return Err(Gone::NoTranscript);
+                }
+                if self.out.capacity() > IDLE_BUFFER_BYTES_MAX {
+                    self.out = Vec::new();
+                }
+                return Ok(false);
             };
             let is_behind = self
                 .following
@@ -156,8 +186,66 @@ impl<W: AsyncWrite + Unpin> Outbound<W> {
             }
             self.out.extend_from_slice(line.as_bytes());
             self.write().await?;
-            return self.close().await;
+            self.close().await?;
+            return Ok(true);
         }
+    }
+
+    /// Sends what is new, and whether nothing is left that must be waited for.
+    fn flush(&mut self, view: &View, scratch: &mut Vec<u8>) -> bool {
+        if !self.out.is_empty() || self.is_unflushed || self.transcript.is_over() {
+            return false;
+        }
+        scratch.clear();
+        std::mem::swap(&mut self.out, scratch);
+        let is_all = self.collect_at_hand(view);
+        let left = self.write_at_once();
+        std::mem::swap(&mut self.out, scratch);
+        self.out.extend_from_slice(&scratch[left..]);
+        is_all && self.out.is_empty() && !self.is_unflushed
+    }
+
+    /// Puts together what goes out next as far as it needs no wait, and whether that is all.
+    fn collect_at_hand(&mut self, view: &View) -> bool {
+        self.collect_owed();
+        if self.bye.is_some() || self.replay.is_some() {
+            return false;
+        }
+        let is_all = self.following.as_mut().is_none_or(|following| {
+            let bytes_max = self.write_bytes_max;
+            let cursor = &mut following.cursor;
+            let is_taken = cursor.take_at_hand(view, view.head, &mut self.out, bytes_max);
+            following.note_caught_up(view.head, &mut self.out);
+            is_taken && following.cursor.seq() >= view.head
+        });
+        if is_all {
+            self.collect_notes(view);
+        }
+        is_all
+    }
+
+    /// Writes as much of `out` as goes at once, and how much that is. Errors are left to who writes
+    /// the rest.
+    fn write_at_once(&mut self) -> usize {
+        // Nobody is woken: what does not go at once is taken over by the session's task.
+        let mut context = Context::from_waker(Waker::noop());
+        let mut written = 0;
+        while written < self.out.len() {
+            let rest = &self.out[written..];
+            match Pin::new(&mut self.writer).poll_write(&mut context, rest) {
+                Poll::Ready(Ok(more)) if more > 0 => written += more,
+                _ => break,
+            }
+        }
+        let is_all = written == self.out.len();
+        if is_all && written > 0 {
+            let flushed = Pin::new(&mut self.writer).poll_flush(&mut context);
+            self.is_unflushed = !matches!(flushed, Poll::Ready(Ok(())));
+        }
+        if is_all && !self.is_unflushed {
+            self.permits.clear();
+        }
+        written
     }
 
     /// Puts together what goes out next, and gives the newest entry's seq. The view is let go
@@ -171,31 +259,11 @@ impl<W: AsyncWrite + Unpin> Outbound<W> {
         Ok(view.head)
     }
 
-    /// Waits until there is something to send.
-    async fn wait(&mut self) -> Result<(), Gone> {
-        if self.out.capacity() > IDLE_BUFFER_BYTES_MAX {
-            self.out = Vec::new();
-        }
-        // In an order that does not depend on chance, so that a run can be repeated. Whichever it is,
-        // what goes out next is put together from both.
-        tokio::select! {
-            biased;
-            owed = self.owed.recv() => match owed {
-                Some(owed) => self.take(owed),
-                None => return Err(Gone::Lost),
-            },
-            changed = self.transcript.changed() => {
-                changed.map_err(|_| Gone::NoTranscript)?;
-            }
-        }
-        Ok(())
-    }
-
     fn collect_owed(&mut self) {
         // A reply that is being sent page by page holds back nothing: the next one is not read
         // before it is complete.
         while self.bye.is_none() && self.out.len() < self.write_bytes_max {
-            let Ok(owed) = self.owed.try_recv() else {
+            let Some(owed) = self.owing.next() else {
                 break;
             };
             self.take(owed);
@@ -281,11 +349,7 @@ impl<W: AsyncWrite + Unpin> Outbound<W> {
             .take(&self.transcript, view, view.head, &mut self.out, bytes_max)
             .await
             .map_err(no_transcript)?;
-        if !following.caught_up && following.cursor.seq() >= view.head {
-            following.caught_up = true;
-            let at = Reply::At(following.cursor.seq());
-            self.out.extend_from_slice(format!("{at}\n").as_bytes());
-        }
+        following.note_caught_up(view.head, &mut self.out);
         Ok(())
     }
 
@@ -324,6 +388,7 @@ impl<W: AsyncWrite + Unpin> Outbound<W> {
         };
         with_progress(writing, written, *write_stall_timeout).await?;
         self.out.clear();
+        self.is_unflushed = false;
         // What was owed has gone out: the lines and the command that it answers are done with.
         self.permits.clear();
         Ok(())
@@ -367,3 +432,6 @@ fn no_transcript(error: DatabaseError) -> Gone {
     tracing::error!(%error, "history cannot be read");
     Gone::NoTranscript
 }
+
+#[cfg(test)]
+mod tests;

@@ -200,9 +200,14 @@ impl<R: Record> Recorder<R> {
         self.commit(&work.rows).await?;
         // A commit to a file that was deleted is none.
         self.record.check()?;
-        self.publish(&work);
+        let is_published = self.publish(&work);
+        let is_told = !work.outcomes.is_empty();
         for outcome in work.outcomes {
             outcome.tell();
+        }
+        // Only now, so that what a session is told goes out with what was published.
+        if is_published || is_told {
+            self.view.send_modify(|_| ());
         }
         self.room.forget_old();
         Ok(())
@@ -295,19 +300,22 @@ impl<R: Record> Recorder<R> {
         }
     }
 
-    fn publish(&self, work: &Work) {
+    /// Shows what was committed, if anything, and wakes nobody yet.
+    fn publish(&self, work: &Work) -> bool {
+        if work.rows.entries.is_empty() && !work.presence_changed {
+            return false;
+        }
         let entries = work.rows.entries.iter().map(|recorded| &recorded.entry);
         let segment = Segment::encode(entries);
-        if work.rows.entries.is_empty() && !work.presence_changed {
-            return;
-        }
-        self.view.send_modify(|view| {
+        self.view.send_if_modified(|view| {
             view.head = self.room.head();
             view.tail = Arc::new(view.tail.with(segment, self.limits.tail_bytes_max));
             if work.presence_changed {
                 view.here = Arc::new(self.room.here());
             }
+            false
         });
+        true
     }
 
     /// Sessions that never came to say that they ended, because they were given up.

@@ -10,7 +10,7 @@ use wire::{ClientId, Code, Entry, Here, Kind, Nonce, Reason, Refusal, Reply, Tim
 
 use crate::ask::{Ask, End, Enter, Entered, Said, SessionHandle};
 use crate::batch::{Batch, Join, Recorded};
-use crate::outbound::Owed;
+use crate::owed::Owed;
 use crate::presence::{Left, Live, Presence, Rules};
 use crate::record::Found;
 use crate::senders::{self, Judgement, Sender, Senders, Stored};
@@ -382,7 +382,10 @@ impl Outcome {
         let told = match self {
             Outcome::Entered(reply, entered) => reply.send(Ok(entered)).is_ok(),
             Outcome::Refused(reply, refusal) => reply.send(Err(refusal)).is_ok(),
-            Outcome::Answered(handle, owed) => handle.owed.try_send(owed).is_ok(),
+            Outcome::Answered(handle, owed) => {
+                handle.owing.add(owed);
+                true
+            }
             Outcome::Ended(handle, end) => handle.end.try_send(end).is_ok(),
         };
         if !told {

@@ -13,7 +13,8 @@ use wire::{Reason, Reply};
 use crate::ask::End;
 use crate::config::Limits;
 use crate::inbound::Inbound;
-use crate::outbound::{Gone, Outbound, Owed};
+use crate::outbound::{Gone, Outbound};
+use crate::owed::Owed;
 
 /// How often a session looks whether its certificate has expired, at the least: the system's
 /// clock may be set while it waits.
@@ -22,7 +23,7 @@ const EXPIRY_CHECK_MAX: Duration = Duration::from_secs(60);
 /// One authenticated connection: its two halves, and what can end it.
 pub(crate) struct Session<R, W> {
     pub(crate) inbound: Inbound<R>,
-    pub(crate) outbound: Outbound<W>,
+    pub(crate) outbound: Arc<Outbound<W>>,
     pub(crate) watch: Watch,
     pub(crate) limits: Arc<Limits>,
 }
@@ -43,7 +44,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
     pub(crate) async fn run(self) -> (Reason, Option<R>) {
         let Self {
             mut inbound,
-            mut outbound,
+            outbound,
             mut watch,
             limits,
         } = self;
@@ -132,12 +133,10 @@ async fn say_bye<R: AsyncRead + Unpin>(inbound: &Inbound<R>, end: End, limits: &
             words: end.words
         }
     );
-    inbound
-        .owe(Owed::Bye {
-            line,
-            entries_until,
-        })
-        .await;
+    inbound.owe(Owed::Bye {
+        line,
+        entries_until,
+    });
 }
 
 impl Watch {

@@ -74,6 +74,11 @@ impl Transcript {
         self.view.borrow().head
     }
 
+    /// Whether the recorder has ended, and no view follows.
+    pub(crate) fn is_over(&self) -> bool {
+        self.view.has_changed().is_err()
+    }
+
     /// Waits until there is a view that [`Transcript::view`] has not given yet.
     pub(crate) async fn changed(&mut self) -> Result<(), Closed> {
         self.view.changed().await.map_err(|_| Closed)
@@ -131,6 +136,33 @@ impl Cursor {
         out: &mut Vec<u8>,
         bytes_max: usize,
     ) -> Result<(), DatabaseError> {
+        while !self.take_at_hand(view, to, out, bytes_max) {
+            let entries_max = self.page_entries.min(transcript.page_entries_max);
+            let page = transcript.pages.page(self.seq, to, entries_max).await?;
+            // Entries that are below the head and in no page were pruned; nothing is skipped
+            // that anybody could still be sent.
+            let Some((lines, last)) = page else {
+                self.seq = to;
+                break;
+            };
+            let entries = count(lines.as_bytes());
+            self.seq = last - entries;
+            // Long lines make large pages; the next one has only as many as are kept.
+            let average = lines.len() as u64 / entries.max(1) + 1;
+            self.page_entries = (transcript.page_bytes_max as u64 / average).max(1);
+            self.page = Some(Page::new(lines, transcript.page_bytes_max));
+        }
+        Ok(())
+    }
+
+    /// The same as far as it goes without the database, and whether that is all of it.
+    pub(crate) fn take_at_hand(
+        &mut self,
+        view: &View,
+        to: u64,
+        out: &mut Vec<u8>,
+        bytes_max: usize,
+    ) -> bool {
         while self.seq < to && out.len() < bytes_max {
             let room = bytes_max - out.len();
             if let Some(page) = &mut self.page {
@@ -147,23 +179,10 @@ impl Cursor {
                 }
                 self.seq = last;
             } else {
-                let entries_max = self.page_entries.min(transcript.page_entries_max);
-                let page = transcript.pages.page(self.seq, to, entries_max).await?;
-                // Entries that are below the head and in no page were pruned; nothing is skipped
-                // that anybody could still be sent.
-                let Some((lines, last)) = page else {
-                    self.seq = to;
-                    break;
-                };
-                let entries = count(lines.as_bytes());
-                self.seq = last - entries;
-                // Long lines make large pages; the next one has only as many as are kept.
-                let average = lines.len() as u64 / entries.max(1) + 1;
-                self.page_entries = (transcript.page_bytes_max as u64 / average).max(1);
-                self.page = Some(Page::new(lines, transcript.page_bytes_max));
+                return false;
             }
         }
-        Ok(())
+        true
     }
 }
 

@@ -1,12 +1,13 @@
 //! RUN-N: what makes sending a line again safe.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::limits::{RUN_CHARS_MAX, RUN_CHARS_MIN};
 
 /// One start of a client: 8 to 32 of `A-Z a-z 0-9`, chosen at random.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Run(Box<str>);
+pub struct Run(Arc<str>);
 
 impl Run {
     /// Reads a run.
