@@ -171,10 +171,16 @@ impl Watch {
             .still_welcome(&self.identity, &revocations, now)
             .err()?
         {
-            GateRefusal::Revoked { .. } => Some(End {
-                reason: Reason::Revoked,
-                words: "your certificate was revoked; ask whoever issued it".into(),
-            }),
+            GateRefusal::Revoked { is_on_hold, .. } => {
+                let words = match is_on_hold {
+                    true => "your certificate is on hold; ask whoever issued it",
+                    false => "your certificate was revoked; ask whoever issued it",
+                };
+                Some(End {
+                    reason: Reason::Revoked,
+                    words: words.into(),
+                })
+            }
             GateRefusal::Expired { .. } => Some(End {
                 reason: Reason::Expired,
                 words: "your certificate has expired; ask for a new one".into(),
