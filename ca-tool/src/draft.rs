@@ -55,6 +55,13 @@ impl Draft {
         Ok(place)
     }
 
+    /// Gives a file its name; what had that name is gone.
+    pub(crate) fn replace(&self, name: impl AsRef<Path>) -> Result<(), Error> {
+        let place = self.place.join(&name);
+        fs::rename(self.folder.join(name), &place).map_err(io_error("replace", &place))?;
+        os::sync_folder(&self.place).map_err(io_error("write to", &self.place))
+    }
+
     /// A folder to compare with: it is certainly our own.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder

@@ -183,8 +183,9 @@ pub fn adopt(
         &key_text,
     ));
     let out = out.unwrap_or_else(|| folder::parent(answer));
-    folder::create_folder(out)?;
-    let path = out.join(format!("{}.pem", identity.id()));
+    let draft = Draft::begin(out)?;
+    let file_name = format!("{}.pem", identity.id());
+    let path = out.join(&file_name);
     // What the client will read is read here first.
     let joined = Bundle::parse(bundle.as_bytes(), &path)
         .map_err(|error| Error::SelfCheck(error.to_string()))?;
@@ -192,9 +193,10 @@ pub fn adopt(
         Ok(there) => Some(replaceable(&path, &there, &joined)?),
         Err(_) => None,
     };
+    draft.write(&file_name, bundle.as_bytes(), Access::Private)?;
     match replaced {
-        Some(_) => folder::replace(&path, bundle.as_bytes(), Access::Private)?,
-        None => folder::write_new(&path, bundle.as_bytes(), Access::Private)?,
+        Some(_) => draft.replace(&file_name)?,
+        None => draft.publish(&file_name).map(drop)?,
     }
     Ok(Joined {
         id: identity.id().clone(),

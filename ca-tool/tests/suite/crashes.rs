@@ -270,6 +270,32 @@ fn request_killed_at_any_system_call_can_be_made_again_and_leaves_no_other_key()
 }
 
 #[test]
+fn adopt_killed_at_any_system_call_can_be_done_again_and_leaves_no_other_key() {
+    if !has("strace") {
+        return;
+    }
+    let w = World::new();
+    for arguments in [
+        &["request", "alice", "--out", "home"][..],
+        &["sign", "home/alice.csr", "--as", "alice", "--out", "home"],
+    ] {
+        let output = w.run(arguments);
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+    let adopt = ["adopt", "home/alice.crt", "--key", "home/alice.key"];
+    kill_at_every_call(&w, &adopt, |folder, died| {
+        let again = run(folder, &adopt);
+        assert!(again.status.success(), "{died}: {}", stderr(&again));
+        admit(folder, "home/alice.pem").unwrap_or_else(|error| panic!("{died}: {error}"));
+        for path in walk(&folder.join("home")) {
+            let is_known = path.file_stem().is_some_and(|stem| stem == "alice");
+            let is_empty = || fs::read_dir(&path).is_ok_and(|mut all| all.next().is_none());
+            assert!(is_known || is_empty(), "{died}: {path:?}");
+        }
+    });
+}
+
+#[test]
 fn export_killed_at_any_system_call_leaves_no_file_that_nobody_can_open() {
     if !has("strace") {
         return;
