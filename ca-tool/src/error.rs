@@ -223,6 +223,9 @@ pub enum Error {
     /// Whoever was asked did not say yes.
     #[error("nothing was done")]
     Declined,
+    /// Whoever was asked could not answer.
+    #[error("cannot read the answer: {0}")]
+    Unanswered(io::Error),
     /// Neither a file nor a person.
     #[error("{0}")]
     NothingToShow(String),
@@ -272,7 +275,7 @@ pub enum Error {
     Sign(#[from] rcgen::Error),
     /// What was done cannot be said.
     #[error("cannot write the result: {0}")]
-    Output(#[from] io::Error),
+    Output(io::Error),
     /// No random numbers.
     #[error("the operating system gives no random numbers: {0}")]
     Random(getrandom::Error),

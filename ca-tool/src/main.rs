@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         is_watched: io::stderr().is_terminal(),
     };
     let done = run(args, &mut output).and_then(|code| {
-        results.flush()?;
+        results.flush().map_err(Error::Output)?;
         Ok(code)
     });
     let error = match done {

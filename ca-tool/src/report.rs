@@ -75,12 +75,12 @@ fn look(place: &Place, output: &mut Output<'_>) -> Result<Register, Error> {
     })
     .and_then(|ca| ca.renew_list());
     match renewed {
-        Ok(true) => tell_renewal(&register, output)?,
+        Ok(true) => tell_renewal(&register, output),
         Ok(false) => {}
         Err(error) => note(
             output,
             &format!("the revocation list, or the index, has to be put right, but {error}"),
-        )?,
+        ),
     }
     Ok(register)
 }

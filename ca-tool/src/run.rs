@@ -9,7 +9,7 @@ mod renewal;
 mod revocation;
 mod signing;
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use pki::Bundle;
 use serde::Serialize;
@@ -32,6 +32,17 @@ pub struct Output<'a> {
     pub notes: &'a mut dyn Write,
     /// Whether somebody watches the notes on a terminal.
     pub is_watched: bool,
+}
+
+impl Output<'_> {
+    /// Says a result. Nothing else makes [`Error::Output`]: whoever cannot hear a note is none the
+    /// worse for it.
+    pub(crate) fn tell(
+        &mut self,
+        words: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), Error> {
+        words(self.results).map_err(Error::Output)
+    }
 }
 
 /// What a program's exit code says when all is done, or all is well.
@@ -244,7 +255,7 @@ fn init(
         note(
             output,
             "people's bundles will say that the server is on localhost; for other machines `issue --server HOST` says where it is",
-        )?;
+        );
     }
     let key = ca.key();
     let key = key.display();
@@ -256,37 +267,38 @@ fn init(
             format!("who can read {key} can let anybody in: keep it to yourself, and keep a copy")
         }
     };
-    note(output, &kept)
+    note(output, &kept);
+    Ok(())
 }
 
 /// Opens a CA to change it.
 pub(crate) fn open(place: &Place, output: &mut Output<'_>) -> Result<Ca, Error> {
     let ca = Ca::load_with(&place.dir, |key| place.passphrase().for_key(key))?;
     if ca.renew_list()? {
-        tell_renewal(&ca, output)?;
+        tell_renewal(&ca, output);
     }
     Ok(ca)
 }
 
-pub(crate) fn tell_renewal(ca: &Register, output: &mut Output<'_>) -> Result<(), Error> {
+pub(crate) fn tell_renewal(ca: &Register, output: &mut Output<'_>) {
     let list = ca.revocation_list();
     let list = list.display();
     note(
         output,
         &format!("{list} was signed again; a server elsewhere needs the new file"),
-    )
+    );
 }
 
-pub(crate) fn note(output: &mut Output<'_>, what: &str) -> Result<(), Error> {
-    writeln!(output.notes, "ca-tool: note: {what}")?;
-    Ok(())
+/// Says what somebody may want to know. That nobody can be told is no reason to stop.
+pub(crate) fn note(output: &mut Output<'_>, what: &str) {
+    let _ = writeln!(output.notes, "ca-tool: note: {what}");
 }
 
 pub(crate) fn write_json(value: &impl Serialize, output: &mut Output<'_>) -> Result<(), Error> {
-    serde_json::to_writer_pretty(&mut *output.results, value)
-        .map_err(|error| Error::Output(error.into()))?;
-    writeln!(output.results)?;
-    Ok(())
+    output.tell(|results| {
+        serde_json::to_writer_pretty(&mut *results, value)?;
+        writeln!(results)
+    })
 }
 
 /// So many of something: `1 file`, `2 files`.

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use crate::ca::Ca;
 use crate::error::Error;
-use crate::run::{Output, day, moment, note, write_json};
+use crate::run::{Output, counted, day, moment, note, write_json};
 
 #[derive(Debug, Serialize)]
 struct Signed {
@@ -43,20 +43,24 @@ pub(crate) fn crl(
     if json {
         return write_json(&signed, output);
     }
-    match taken_over {
-        Some(0) => note(output, "every revocation on that list was known here")?,
-        Some(1) => writeln!(output.results, "took over 1 revocation")?,
-        Some(count) => writeln!(output.results, "took over {count} revocations")?,
-        None => {}
+    if taken_over == Some(0) {
+        note(output, "every revocation on that list was known here");
     }
     let (file, next) = (&signed.file, day(&signed.next_update));
     let (number, revoked) = (&signed.number, signed.revoked);
-    writeln!(
-        output.results,
-        "signed {file}  number {number}  {revoked} revoked  good until {next}"
-    )?;
+    output.tell(|results| {
+        if let Some(count) = taken_over.filter(|count| *count > 0) {
+            let revocations = counted(count, "revocation", "revocations");
+            writeln!(results, "took over {revocations}")?;
+        }
+        writeln!(
+            results,
+            "signed {file}  number {number}  {revoked} revoked  good until {next}"
+        )
+    })?;
     note(
         output,
         "a server that reads this file has it within two seconds; one elsewhere needs the new file",
-    )
+    );
+    Ok(())
 }

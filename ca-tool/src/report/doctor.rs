@@ -1,6 +1,7 @@
 //! Looks for what will be in somebody's way, and says how to mend each.
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use pki::Bundle;
@@ -69,25 +70,23 @@ pub(super) fn doctor(
     if json {
         write_json(&findings, output)?;
     } else {
-        for finding in &findings {
-            finding.tell(output)?;
-        }
+        output.tell(|results| findings.iter().try_for_each(|one| one.tell(results)))?;
     }
     let is_bad = findings.iter().any(|f| f.state == State::Bad);
     Ok(if is_bad { NOT_SO } else { DONE })
 }
 
 impl Finding {
-    fn tell(&self, output: &mut Output<'_>) -> Result<(), Error> {
+    fn tell(&self, results: &mut dyn Write) -> io::Result<()> {
         let state = match self.state {
             State::Good => "good",
             State::Note => "note",
             State::Bad => "BAD",
         };
         let (check, what) = (self.check, &self.what);
-        writeln!(output.results, "{state:<5} {check:<16} {what}")?;
+        writeln!(results, "{state:<5} {check:<16} {what}")?;
         if let Some(fix) = &self.fix {
-            writeln!(output.results, "{:<22} fix: {fix}", "")?;
+            writeln!(results, "{:<22} fix: {fix}", "")?;
         }
         Ok(())
     }

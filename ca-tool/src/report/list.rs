@@ -121,8 +121,8 @@ pub(crate) fn list(
         }
         table.add_row(cells);
     }
-    for line in table.lines() {
-        writeln!(output.results, "{}", line.trim())?;
-    }
-    Ok(())
+    output.tell(|results| {
+        let mut lines = table.lines();
+        lines.try_for_each(|line| writeln!(results, "{}", line.trim()))
+    })
 }

@@ -27,7 +27,7 @@ pub(crate) fn show(
             Ok(ca) => Some(ca),
             Err(Error::NoCa(_)) => None,
             Err(error) => {
-                note(output, &error.to_string())?;
+                note(output, &error.to_string());
                 None
             }
         };
@@ -38,11 +38,8 @@ pub(crate) fn show(
     if json {
         return write_json(&shown, output);
     }
-    for (index, shown) in shown.iter().enumerate() {
-        let gap = if index == 0 { "" } else { "\n" };
-        write!(output.results, "{gap}{}", shown.to_text())?;
-    }
-    Ok(())
+    let texts: Vec<_> = shown.iter().map(Shown::to_text).collect();
+    output.tell(|results| write!(results, "{}", texts.join("\n")))
 }
 
 /// Every certificate of a person, the newest first.

@@ -1,6 +1,7 @@
 //! How things stand, on one screen, and as an exit code for whoever asks every night.
 
 use std::collections::HashSet;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -90,7 +91,7 @@ pub(super) fn status(
     if json {
         write_json(&status, output)?;
     } else {
-        status.tell(output)?;
+        output.tell(|results| status.tell(results))?;
     }
     Ok(status.code)
 }
@@ -178,8 +179,7 @@ impl Status {
         })
     }
 
-    fn tell(&self, output: &mut Output<'_>) -> Result<(), Error> {
-        let results = &mut output.results;
+    fn tell(&self, results: &mut dyn Write) -> io::Result<()> {
         let mut line = |what: &str, said: String| writeln!(results, "{what:<16} {said}");
         line(
             "CA",
@@ -227,8 +227,7 @@ impl Status {
         for fault in &self.faults {
             line("fault", fault.clone())?;
         }
-        line("state", self.state.clone())?;
-        Ok(())
+        line("state", self.state.clone())
     }
 }
 

@@ -195,20 +195,20 @@ fn hint(refusal: &Refusal, leaf: &CertificateDer<'_>) -> Option<String> {
 
 fn tell(verdict: &Verdict, output: &mut Output<'_>) -> Result<(), Error> {
     let file = &verdict.file;
-    let results = &mut output.results;
-    match (&verdict.id, &verdict.reason) {
+    output.tell(|results| match (&verdict.id, &verdict.reason) {
         (Some(id), None) => {
             let role = verdict.role.unwrap_or_default();
             let until = verdict.until.as_deref().map(day).unwrap_or_default();
-            writeln!(results, "{file}: admitted as {id} ({role}), until {until}")?;
+            writeln!(results, "{file}: admitted as {id} ({role}), until {until}")
         }
         (_, reason) => {
             let reason = reason.as_deref().unwrap_or("refused");
-            writeln!(results, "{file}: not admitted: {reason}")?;
+            writeln!(results, "{file}: not admitted: {reason}")
         }
-    }
+    })?;
     if let Some(hint) = &verdict.hint {
-        writeln!(output.notes, "ca-tool: hint: {hint}")?;
+        // Nobody needs a hint to know the answer.
+        let _ = writeln!(output.notes, "ca-tool: hint: {hint}");
     }
     Ok(())
 }

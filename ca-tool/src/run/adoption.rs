@@ -21,9 +21,10 @@ pub(super) fn tell_adoption(ca: &Ca, has_list: bool, output: &mut Output<'_>) ->
         &format!(
             "people's certificates that this CA signed elsewhere are good here too; {otherwise}"
         ),
-    )?;
+    );
     note(
         output,
         "`ca-tool revoke --serial NUMBER` keeps one more out; its former home has to sign no more lists, whose numbers this folder would not know",
-    )
+    );
+    Ok(())
 }

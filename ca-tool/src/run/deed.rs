@@ -79,7 +79,7 @@ impl Deed {
         if place.json {
             write_json(self, output)
         } else {
-            Ok(words(&mut *output.results)?)
+            output.tell(words)
         }
     }
 }

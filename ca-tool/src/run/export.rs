@@ -34,7 +34,7 @@ pub(super) fn export(
                 writeln!(results, "file      {}", made.path.display())?;
                 writeln!(results, "password  {}", made.password.as_str())
             })
-            .and_then(|()| Ok(output.results.flush()?));
+            .and_then(|()| output.tell(|results| results.flush()));
         // Who reads no further has not read the password either.
         told.map_err(|error| match error {
             Error::Output(source) => Error::PasswordLost {
@@ -47,7 +47,8 @@ pub(super) fn export(
     note(
         output,
         "the file holds a private key; its password is shown this once, and best goes another way than the file",
-    )
+    );
+    Ok(())
 }
 
 /// A file of that name, or else the bundle of that person.

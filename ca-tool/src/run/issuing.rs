@@ -27,7 +27,7 @@ pub(super) fn issue(
         if !roster.ignored.is_empty() {
             let columns = roster.ignored.join(", ");
             let path = path.display();
-            note(output, &format!("nothing is done with {columns} in {path}"))?;
+            note(output, &format!("nothing is done with {columns} in {path}"));
         }
         candidates.extend(roster.candidates);
     }
@@ -37,7 +37,8 @@ pub(super) fn issue(
     let ca = open(place, output)?;
     if candidates.is_empty() {
         Deed::new("issue").tell(place, output, |_| Ok(()))?;
-        return note(output, "the roster names nobody");
+        note(output, "the roster names nobody");
+        return Ok(());
     }
     let mut bar = Bar::new(output.is_watched);
     let issuance = ca.issue_and_tell(&candidates, options, &mut |progress| {
@@ -49,55 +50,50 @@ pub(super) fn issue(
     let shut_out = issuance.shut_out.iter().map(Item::shut_out);
     let deed = Deed::new("issue").skipped(skipped).skipped(shut_out);
     tell_issued(place, deed, &issuance.issued, output)?;
-    tell_issuance(&ca, &issuance, options, output)
+    tell_issuance(&ca, &issuance, options, output);
+    Ok(())
 }
 
 /// Beyond this many people who were passed over, only their number is said.
 const SKIPPED_NAMED_MAX: usize = 8;
 
-fn tell_issuance(
-    ca: &Ca,
-    issuance: &Issuance,
-    options: &IssueOptions,
-    output: &mut Output<'_>,
-) -> Result<(), Error> {
+fn tell_issuance(ca: &Ca, issuance: &Issuance, options: &IssueOptions, output: &mut Output<'_>) {
     if let Some(until) = issuance.clamped {
         let until = until.date();
         note(
             output,
             &format!("the CA itself is valid until {until}, so nothing it issues is longer"),
-        )?;
+        );
     }
     let count = issuance.skipped.len();
     if count > SKIPPED_NAMED_MAX {
         note(
             output,
             &format!("{count} people have a certificate; skipped"),
-        )?;
+        );
     } else {
         for skipped in &issuance.skipped {
             let (id, until) = (&skipped.id, skipped.until.date());
             note(
                 output,
                 &format!("{id} has a certificate until {until}; skipped"),
-            )?;
+            );
         }
     }
     if options.out.is_none() {
-        tell_missing(ca, &issuance.skipped, options.parcel, output)?;
+        tell_missing(ca, &issuance.skipped, options.parcel, output);
     }
-    tell_shut_out(&issuance.shut_out, output)?;
+    tell_shut_out(&issuance.shut_out, output);
     if !issuance.issued.is_empty() {
         note(
             output,
             "a bundle holds its owner's private key: hand each to its owner alone",
-        )?;
+        );
     }
-    Ok(())
 }
 
 /// Says who stands in the roster and got nothing: that they were revoked may have been forgotten.
-fn tell_shut_out(shut_out: &[ShutOut], output: &mut Output<'_>) -> Result<(), Error> {
+fn tell_shut_out(shut_out: &[ShutOut], output: &mut Output<'_>) {
     for ShutOut { id, reason } in shut_out.iter().take(SKIPPED_NAMED_MAX) {
         let words = match reason {
             Reason::CertificateHold => {
@@ -107,25 +103,20 @@ fn tell_shut_out(shut_out: &[ShutOut], output: &mut Output<'_>) -> Result<(), Er
                 "the certificate of {id} was revoked ({reason}); passed over: `ca-tool issue {id}` issues another, if they are still welcome"
             ),
         };
-        note(output, &words)?;
+        note(output, &words);
     }
     match shut_out.len().saturating_sub(SKIPPED_NAMED_MAX) {
-        0 => Ok(()),
+        0 => {}
         more => {
             let people = counted(more, "other person was", "other people were");
             let what = format!("{people} passed over for the same; `ca-tool list --revoked`");
-            note(output, &what)
+            note(output, &what);
         }
     }
 }
 
 /// Says whose file is not where `issue` puts it, and who has one of another kind there.
-fn tell_missing(
-    ca: &Ca,
-    skipped: &[Skipped],
-    parcel: Parcel,
-    output: &mut Output<'_>,
-) -> Result<(), Error> {
+fn tell_missing(ca: &Ca, skipped: &[Skipped], parcel: Parcel, output: &mut Output<'_>) {
     let place = |parcel: Parcel, skipped: &Skipped| {
         let name = parcel.file_name(skipped.id.as_str());
         ca.people().join(name)
@@ -143,7 +134,7 @@ fn tell_missing(
         note(
             output,
             &format!("{who} of another kind in {people}: only new certificates are put into zips"),
-        )?;
+        );
     }
     for one in lost.iter().take(SKIPPED_NAMED_MAX) {
         let (id, bundle) = (&one.id, place(parcel, one));
@@ -153,13 +144,13 @@ fn tell_missing(
             &format!(
                 "{bundle} is not there; if it is lost, `ca-tool revoke {id} --reason superseded` and issue again"
             ),
-        )?;
+        );
     }
     match lost.len().saturating_sub(SKIPPED_NAMED_MAX) {
-        0 => Ok(()),
+        0 => {}
         more => {
             let files = counted(more, "other file is", "other files are");
-            note(output, &format!("{files} not there either"))
+            note(output, &format!("{files} not there either"));
         }
     }
 }
@@ -174,7 +165,7 @@ pub(super) fn tell_issued(
     for issued in issued {
         if let Some(old) = &issued.moved {
             let (old, name) = (old.display(), &issued.name);
-            note(output, &format!("the old file of {name} is now {old}"))?;
+            note(output, &format!("the old file of {name} is now {old}"));
         }
     }
     let deed = deed.done(issued.iter().map(Item::issued));
@@ -210,7 +201,7 @@ pub(super) fn issue_server(
     }
     if !place.json {
         let names: Vec<_> = hosts.iter().map(Host::to_string).collect();
-        writeln!(output.results, "  valid for  {}", names.join(", "))?;
+        output.tell(|results| writeln!(results, "  valid for  {}", names.join(", ")))?;
     }
     let (new, old) = (issued.bundle.display(), ca.server_bundle());
     let old = old.display();
@@ -219,5 +210,6 @@ pub(super) fn issue_server(
         &format!(
             "`mv {new} {old}` puts it in the place of the last one; a server that runs takes it by itself"
         ),
-    )
+    );
+    Ok(())
 }

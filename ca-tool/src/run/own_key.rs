@@ -31,14 +31,15 @@ pub(super) fn request(
         note(
             output,
             &format!("{key} was there already, so the request is for it"),
-        )?;
+        );
     }
     note(
         output,
         &format!(
             "send {request} to whoever has the CA, and {key} to nobody; `ca-tool adopt ANSWER --key {key}` joins what comes back with it"
         ),
-    )
+    );
+    Ok(())
 }
 
 pub(super) fn adopt(
@@ -66,7 +67,7 @@ pub(super) fn adopt(
         note(
             output,
             &format!("it took the place of the one with the same key that was valid until {old}"),
-        )?;
+        );
     }
     note(
         output,
@@ -74,9 +75,10 @@ pub(super) fn adopt(
             "it trusts the CA \"{}\", SHA-256 {}: compare that with what its owner says",
             joined.anchor.subject, joined.anchor.fingerprint
         ),
-    )?;
+    );
     note(
         output,
         &format!("{bundle} holds your private key: keep it to yourself"),
-    )
+    );
+    Ok(())
 }

@@ -29,14 +29,14 @@ pub(super) fn renew(
         note(
             output,
             &format!("the CA itself is valid until {until}, so nothing it issues is longer"),
-        )?;
+        );
     }
     if !done.skipped.is_empty() {
         let who = counted(done.skipped.len(), "person has", "people have");
         note(
             output,
             &format!("{who} a certificate that is valid for as long; skipped"),
-        )?;
+        );
     }
     if !done.on_hold.is_empty() {
         let names: Vec<_> = done.on_hold.iter().map(ToString::to_string).collect();
@@ -46,7 +46,7 @@ pub(super) fn renew(
             &format!(
                 "on hold, and so not renewed: {names}; `ca-tool unhold` lets them in again, and then they can be"
             ),
-        )?;
+        );
     }
     let is_listed = done.until.is_none() && done.revoked > 0;
     let on_hold = done.on_hold.iter().map(|id| Item {
@@ -69,7 +69,7 @@ pub(super) fn renew(
                 "the old certificates are good until {}; the first run of ca-tool after that revokes them, such as `ca-tool crl`",
                 until.date()
             ),
-        )?,
+        ),
         None if done.revoked > 0 => {
             let list = ca.revocation_list();
             let list = list.display();
@@ -78,7 +78,7 @@ pub(super) fn renew(
                 &format!(
                     "{list} revokes the old certificates now; a server elsewhere needs the new file"
                 ),
-            )?;
+            );
         }
         None => {}
     }
@@ -90,7 +90,7 @@ pub(super) fn renew(
             &format!(
                 "who made their own key is sent a .crt: `ca-tool adopt {name}.crt --key {name}.key` joins it with the key"
             ),
-        )?;
+        );
     }
     if done.issued.iter().all(is_answer) {
         return Ok(());
@@ -98,7 +98,8 @@ pub(super) fn renew(
     note(
         output,
         "a bundle holds its owner's private key: hand each to its owner alone",
-    )
+    );
+    Ok(())
 }
 
 /// Asks whoever sits at the terminal.
@@ -109,7 +110,9 @@ fn confirm(what: &str) -> Result<(), Error> {
     // Who cannot be asked answers nothing, which is no.
     let _ = write!(io::stderr(), "{what}: go on? [y/N] ");
     let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
+    io::stdin()
+        .read_line(&mut answer)
+        .map_err(Error::Unanswered)?;
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),
         _ => Err(Error::Declined),

@@ -22,12 +22,12 @@ pub(super) fn revoke(
         note(
             output,
             "no certificate of that number is known here; if this CA signed one elsewhere, servers refuse it from now on",
-        )?;
+        );
     }
     let otherwise = "is revoked already, or has no certificate";
     tell(place, ("revoke", did, otherwise), &done, output)?;
     if on_hold && is_new {
-        note(output, "`ca-tool unhold NAME` lets them in again")?;
+        note(output, "`ca-tool unhold NAME` lets them in again");
     }
     Ok(())
 }
@@ -73,14 +73,14 @@ fn tell(
     })?;
     for (name, _) in untouched() {
         let name = name.escape_debug();
-        note(output, &format!("{name} {otherwise}; nothing was done"))?;
+        note(output, &format!("{name} {otherwise}; nothing was done"));
     }
     if any {
         let list = done.list.display();
         note(
             output,
             &format!("{list} says so now; a server elsewhere needs the new file"),
-        )?;
+        );
     }
     Ok(())
 }

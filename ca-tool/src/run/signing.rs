@@ -25,11 +25,11 @@ pub(super) fn sign(
         note(
             output,
             &format!("{id} has a certificate for this key until {until}; skipped"),
-        )?;
+        );
     }
     if let Some(until) = issuance.clamped {
         let until = until.date();
-        note(output, &format!("the CA itself is valid until {until}"))?;
+        note(output, &format!("the CA itself is valid until {until}"));
     }
     let skipped = issuance.skipped.iter().map(Item::skipped);
     let deed = Deed::new("sign").skipped(skipped);
@@ -43,7 +43,7 @@ pub(super) fn sign(
         note(
             output,
             &format!("{path} also asks for {ignored}: only its key was taken"),
-        )?;
+        );
     }
     let name = &issued.name;
     note(
@@ -51,5 +51,6 @@ pub(super) fn sign(
         &format!(
             "send it back to {name}; `ca-tool adopt {name}.crt --key {name}.key` joins it with the key"
         ),
-    )
+    );
+    Ok(())
 }

@@ -377,6 +377,58 @@ fn where_nobody_can_be_told_the_exit_code_still_says_it() {
     assert!(!left.exists());
 }
 
+/// A closed pipe, as what a program in front of `head` writes into.
+fn nobody_reads() -> Stdio {
+    let (read, write) = std::io::pipe().expect("a pipe");
+    drop(read);
+    write.into()
+}
+
+#[cfg(target_os = "linux")]
+fn a_full_disk() -> Stdio {
+    let full = fs::File::options().write(true).open("/dev/full");
+    full.expect("it is there").into()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_note_that_nobody_hears_stops_nobody_from_being_revoked_or_issued() {
+    for nowhere in [nobody_reads, a_full_disk] {
+        let w = World::new();
+        let alice = w.issue("alice").bundle;
+        // The list is due, which is the first thing that is told.
+        fs::remove_file(w.ca.revocation_list()).expect("removed");
+        let mut revoke = w.command(&["revoke", "alice"]);
+        let output = revoke.stderr(nowhere()).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(stdout(&output), "revoked the certificate of alice\n");
+        assert!(matches!(w.admit(&alice), Err(pki::Refusal::Revoked { .. })));
+
+        fs::write(w.path("class.csv"), "id,seat\nbob,4\n").expect("written");
+        let mut issue = w.command(&["issue", "--roster", "class.csv"]);
+        let output = issue.stderr(nowhere()).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(0));
+        assert!(w.admit(&w.ca.people().join("bob.pem")).is_ok());
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_nobody_wants_is_no_failure_and_one_that_is_lost_is() {
+    let w = World::new();
+    w.issue("alice");
+    for (results, code) in [(nobody_reads(), 0), (a_full_disk(), 1)] {
+        let output = w.command(&["list"]).stdout(results).output();
+        let output = output.expect("it runs");
+        assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
+    }
+    // But a password has no second reader.
+    let mut export = w.command(&["export", "alice", "--p12"]);
+    let output = export.stdout(nobody_reads()).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(!w.path("alice.p12").exists());
+}
+
 #[cfg(unix)]
 #[test]
 fn an_empty_folder_is_filled_where_one_is_and_made_its_owner_s_alone() {
