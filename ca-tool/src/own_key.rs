@@ -166,7 +166,7 @@ pub fn adopt(
     let now = SystemTime::now();
     let gate = Gate::new(anchor.clone(), false).map_err(|error| unfit(&error.to_string()))?;
     let identity = gate
-        .admit(&leaf, &[], &Revocations::Unchecked, now)
+        .admit(&leaf, &Revocations::Unchecked, now)
         .map_err(|refusal| unfit(&refusal.to_string()))?;
 
     let notes = text.lines().take_while(|line| !line.starts_with("-----"));

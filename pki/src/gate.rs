@@ -1,8 +1,11 @@
-//! Who is let in: one decision over a chain of certificates, a revocation list and a clock.
+//! Who is let in: one decision over a certificate, a revocation list and a clock.
 //!
-//! webpki proves that a chain leads to the trust anchor. It accepts far more than that: names of
-//! any kind, no key usage, no extended key usage, chains that take long to refuse. The rest of the
-//! decision is here, and is made before anything is recorded.
+//! webpki proves that the trust anchor signed a certificate. It accepts far more than that: names of
+//! any kind, no key usage, no extended key usage, CAs between the two. The rest of the decision is
+//! here, and is made before anything is recorded.
+//!
+//! There are no CAs between: ca-tool makes none, and the trust anchor's revocation list says nothing
+//! of what one had signed, nor would the numbers on it mean its certificates.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -16,7 +19,7 @@ use rustls::{
 use crate::certificate::{Certificate, key_is_acceptable, parse_der};
 use crate::crypto::provider;
 use crate::identity::Identity;
-use crate::limits::{INTERMEDIATES_MAX, LEAF_BYTES_MAX};
+use crate::limits::LEAF_BYTES_MAX;
 use crate::profile::{CA, CLIENT, ProfileError};
 use crate::refusal::Refusal;
 use crate::revocation::{RevocationError, RevocationList, Revocations};
@@ -27,9 +30,6 @@ pub struct Gate {
     anchor: CertificateDer<'static>,
     anchor_says: Certificate,
     chains: Arc<dyn ClientCertVerifier>,
-    /// How many CAs may stand between the trust anchor and a person: its pathLen (RFC 5280, section
-    /// 4.2.1.9). webpki does not look at it, because a trust anchor is only a name and a key to it.
-    cas_below_max: usize,
     /// Whether a revocation list past its nextUpdate lets nobody in.
     strict: bool,
 }
@@ -54,10 +54,6 @@ impl Gate {
     pub fn new(anchor: CertificateDer<'static>, strict: bool) -> Result<Self, GateError> {
         let parsed = parse_der(&anchor).map_err(|_| GateError::Unreadable)?;
         CA.check(&parsed).map_err(GateError::Anchor)?;
-        let constraints = parsed.basic_constraints().ok().flatten();
-        let cas_below_max = constraints
-            .and_then(|c| c.value.path_len_constraint)
-            .map_or(INTERMEDIATES_MAX, |cas| cas as usize);
         let anchor_says = Certificate::parse(&anchor).map_err(|_| GateError::Unreadable)?;
         let mut roots = RootCertStore::empty();
         roots
@@ -71,12 +67,12 @@ impl Gate {
             anchor,
             anchor_says,
             chains,
-            cas_below_max,
             strict,
         })
     }
 
-    /// Decides over the chain that a client presented, its own certificate first.
+    /// Decides over the certificate that a client presented. What it sent beside that is looked at
+    /// by nobody, so no long path has to be tried.
     ///
     /// # Errors
     ///
@@ -84,32 +80,19 @@ impl Gate {
     pub fn admit(
         &self,
         leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
         revocations: &Revocations,
         now: SystemTime,
     ) -> Result<Identity, Refusal> {
-        // First what costs nothing: path building over many certificates costs a lot.
-        if intermediates.len() > INTERMEDIATES_MAX {
-            return Err(Refusal::TooManyIntermediates(intermediates.len()));
-        }
-        let largest = intermediates
-            .iter()
-            .chain([leaf])
-            .map(|der| der.len())
-            .max()
-            .unwrap_or(0);
-        if largest > LEAF_BYTES_MAX {
-            return Err(Refusal::TooLarge(largest));
+        if leaf.len() > LEAF_BYTES_MAX {
+            return Err(Refusal::TooLarge(leaf.len()));
         }
         if !self.anchor_says.is_valid_at(now) {
             return Err(Refusal::Anchor);
         }
         let certificate = parse_der(leaf).map_err(|_| Refusal::Unreadable)?;
         let said = Certificate::of(leaf, &certificate);
-        // No path is longer than what it can be made of.
-        let usable = &intermediates[..intermediates.len().min(self.cas_below_max)];
         self.chains
-            .verify_client_cert(leaf, usable, unix_time(now))
+            .verify_client_cert(leaf, &[], unix_time(now))
             .map_err(|error| self.refuse_chain(&error, &said))?;
 
         CLIENT.check(&certificate).map_err(Refusal::Profile)?;
@@ -121,7 +104,7 @@ impl Gate {
         Ok(identity)
     }
 
-    /// Why no path leads from a certificate to the trust anchor, in our words.
+    /// Why the trust anchor has not signed a certificate, or not one that is good, in our words.
     fn refuse_chain(&self, error: &rustls::Error, said: &Certificate) -> Refusal {
         use TlsCertificateError as E;
         let name = said.subject.to_string();
@@ -136,7 +119,7 @@ impl Gate {
             }
             E::BadEncoding => Refusal::Unreadable,
             E::Other(_) if said.is_ca => Refusal::Profile(ProfileError::BasicConstraints),
-            // Whatever stopped webpki on the way, no path that may be taken leads to our CA.
+            // Whatever stopped webpki, it was not our CA that signed this.
             E::UnknownIssuer | E::Other(_) if said.issuer != self.anchor_says.subject => {
                 Refusal::UnknownIssuer {
                     issuer: said.issuer.to_string(),

@@ -31,9 +31,6 @@ pub use tls::{ServerTls, TlsError, Verdict, client_config, proves_a_server};
 pub mod limits {
     /// A client's own certificate, in bytes of DER.
     pub const LEAF_BYTES_MAX: usize = 8 * 1024;
-    /// Certificates between a client's own and the trust anchor. Path building takes 40 to 70 ms
-    /// over 20 of one name, so they are counted before it begins.
-    pub const INTERMEDIATES_MAX: usize = 2;
     /// A bundle, in bytes of PEM.
     pub const BUNDLE_BYTES_MAX: u64 = 256 * 1024;
     /// A revocation list, in bytes; some 300,000 revoked certificates.

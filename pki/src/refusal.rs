@@ -5,15 +5,12 @@ use std::sync::Arc;
 use rustls::CertificateError as TlsCertificateError;
 
 use crate::certificate::Serial;
-use crate::limits::{INTERMEDIATES_MAX, LEAF_BYTES_MAX};
+use crate::limits::LEAF_BYTES_MAX;
 use crate::profile::ProfileError;
 
 /// Why somebody is not let in. What comes from a certificate is escaped.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Refusal {
-    /// More certificates than any honest chain has; counted before path building.
-    #[error("{0} intermediate certificates, more than {INTERMEDIATES_MAX}")]
-    TooManyIntermediates(usize),
     /// A certificate larger than any honest one.
     #[error("a certificate of {0} bytes, more than {LEAF_BYTES_MAX}")]
     TooLarge(usize),
@@ -109,10 +106,9 @@ impl Refusal {
             Refusal::Revoked { .. } => TlsCertificateError::Revoked,
             Refusal::UnknownIssuer { .. } => TlsCertificateError::UnknownIssuer,
             Refusal::Profile(_) => TlsCertificateError::InvalidPurpose,
-            Refusal::Unreadable
-            | Refusal::TooLarge(_)
-            | Refusal::TooManyIntermediates(_)
-            | Refusal::Chain(_) => TlsCertificateError::BadEncoding,
+            Refusal::Unreadable | Refusal::TooLarge(_) | Refusal::Chain(_) => {
+                TlsCertificateError::BadEncoding
+            }
             Refusal::Signature { .. } => TlsCertificateError::BadSignature,
             Refusal::Key(_)
             | Refusal::NoName

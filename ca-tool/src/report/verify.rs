@@ -52,8 +52,8 @@ pub(crate) fn verify(
     let register = look(place, output)?;
     let now = OffsetDateTime::now_utc();
     let (gate, revocations) = gate(&register, terms, now)?;
-    let chain = Chain::read(path)?;
-    let verdict = judge(path, &chain, &gate, &revocations, now);
+    let presented = Presented::read(path)?;
+    let verdict = judge(path, &presented, &gate, &revocations, now);
     if json {
         write_json(&verdict, output)?;
     } else {
@@ -81,14 +81,13 @@ fn gate(
 }
 
 /// What a client would present.
-struct Chain {
+struct Presented {
     leaf: CertificateDer<'static>,
-    others: Vec<CertificateDer<'static>>,
     /// Why a client could not use the file, if it is meant for one.
     fault: Option<(String, Option<&'static str>)>,
 }
 
-impl Chain {
+impl Presented {
     fn read(path: &Path) -> Result<Self, Error> {
         let damaged = |fault: &str| Error::Damaged {
             path: path.to_owned(),
@@ -115,29 +114,17 @@ impl Chain {
             }
             _ => None,
         };
-        Ok(Self {
-            leaf,
-            others: all,
-            fault,
-        })
+        Ok(Self { leaf, fault })
     }
 }
 
 fn judge(
     path: &Path,
-    chain: &Chain,
+    presented: &Presented,
     gate: &Gate,
     revocations: &Revocations,
     now: OffsetDateTime,
 ) -> Verdict {
-    let anchor = gate.anchor().fingerprint;
-    // Clients do not present what the server trusts anyway.
-    let intermediates: Vec<_> = chain
-        .others
-        .iter()
-        .filter(|der| Certificate::parse(der).is_ok_and(|c| c.fingerprint != anchor))
-        .cloned()
-        .collect();
     let mut verdict = Verdict {
         file: path.display().to_string(),
         admitted: false,
@@ -147,14 +134,14 @@ fn judge(
         reason: None,
         hint: None,
     };
-    match gate.admit(&chain.leaf, &intermediates, revocations, now.into()) {
+    match gate.admit(&presented.leaf, revocations, now.into()) {
         Ok(identity) => verdict.admit(&identity),
         Err(refusal) => {
             verdict.reason = Some(refusal.to_string());
-            verdict.hint = hint(&refusal, &chain.leaf);
+            verdict.hint = hint(&refusal, &presented.leaf);
         }
     }
-    if let (true, Some((fault, hint))) = (verdict.admitted, &chain.fault) {
+    if let (true, Some((fault, hint))) = (verdict.admitted, &presented.fault) {
         verdict.admitted = false;
         verdict.reason = Some(fault.clone());
         verdict.hint = hint.map(str::to_owned);

@@ -524,7 +524,7 @@ fn admit(folder: &Path, bundle: &str) -> Result<Identity, Refusal> {
     let (gate, revocations) = gate(folder);
     let bundle = Bundle::read(&folder.join(bundle)).unwrap_or_else(|error| panic!("{error}"));
     let now = std::time::SystemTime::now();
-    gate.admit(bundle.leaf(), &[], &revocations, now)
+    gate.admit(bundle.leaf(), &revocations, now)
 }
 
 /// Nothing is left over, and `certs/` holds what the index names.

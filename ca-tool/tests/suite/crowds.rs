@@ -84,7 +84,7 @@ fn a_number_goes_on_when_an_old_copy_of_the_folder_is_put_back() {
         u64::from_str_radix(&number, 16).expect("hexadecimal")
     };
     let sign = || number(&crate::stdout(&w.run(&["crl", "--json"])));
-    // More lists than there are minutes, of which the copy knows nothing.
+    // The copy knows nothing of these.
     let seen = (0..5).map(|_| sign()).max().expect("five lists");
     fs::remove_dir_all(w.ca.path()).expect("removed");
     fs::rename(&copy, w.ca.path()).expect("put back");

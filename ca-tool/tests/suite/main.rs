@@ -67,7 +67,7 @@ impl World {
         let list = gate.revocation_list(&list, now).expect("a good list");
         let bundle = Bundle::read(bundle).expect("a bundle");
         let revocations = Revocations::List(Arc::new(list));
-        gate.admit(bundle.leaf(), &[], &revocations, now)
+        gate.admit(bundle.leaf(), &revocations, now)
     }
 
     /// Runs the program on this CA.

@@ -39,8 +39,6 @@ pub(crate) struct Leaf {
     /// Extended key usages: each an extension of its own, with its purposes.
     pub(crate) purposes: Vec<&'static [&'static [u8]]>,
     pub(crate) is_ca: bool,
-    /// How many CAs may stand below it.
-    pub(crate) path_len: Option<u8>,
     /// More extensions, in DER.
     pub(crate) others: Vec<Vec<u8>>,
     /// Not version 1, which has no extensions.
@@ -130,7 +128,6 @@ impl Mint {
             usage: Some(DIGITAL_SIGNATURE),
             purposes: vec![&[CLIENT_AUTH]],
             is_ca: false,
-            path_len: None,
             others: Vec::new(),
             is_version_3: true,
         }
@@ -202,7 +199,7 @@ impl Mint {
 /// where the server reads it, as ca-tool does.
 pub(crate) fn publish_list(ca: &Ca, from: i64, until: i64) {
     let day = |days| OffsetDateTime::now_utc() + time::Duration::days(days);
-    // ca-tool counts minutes.
+    // As ca-tool counts.
     let number = SystemTime::UNIX_EPOCH
         .elapsed()
         .expect("a clock")
@@ -265,9 +262,6 @@ impl Leaf {
         let mut constraints = Vec::new();
         if self.is_ca {
             constraints.extend(der(BOOLEAN, &[0xff]));
-        }
-        if let Some(cas) = self.path_len {
-            constraints.extend(der(INTEGER, &[cas]));
         }
         let constraints = der(SEQUENCE, &constraints);
         extensions.push(extension(BASIC_CONSTRAINTS, true, &constraints));

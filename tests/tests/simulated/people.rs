@@ -76,7 +76,7 @@ fn papers() -> &'static Papers {
         let of = NAMES.map(|name| {
             let bundle = bundle(name);
             let now = SystemTime::now();
-            let identity = gate.admit(bundle.leaf(), &[], &Revocations::Unchecked, now);
+            let identity = gate.admit(bundle.leaf(), &Revocations::Unchecked, now);
             let scene = Scene {
                 target: Target::parse(&format!("{SERVER}:{PORT}")).expect("a target"),
                 own: bundle.certificate(),
