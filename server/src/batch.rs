@@ -1,5 +1,6 @@
 //! What one commit stores, as the rows that it becomes.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use pki::{CrlNumber, Identity};
@@ -7,13 +8,14 @@ use serde::Serialize;
 use wire::{ClientId, Entry, Kind, Reason, Timestamp};
 
 use crate::network::LocalEnd;
-use crate::senders::{Sender, Stored};
+use crate::senders::Sender;
 
 /// Everything that is committed at once.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
     pub(crate) entries: Vec<Recorded>,
-    pub(crate) senders: Vec<(Sender, Stored)>,
+    /// The runs that have lines among them, by their first line.
+    pub(crate) runs: BTreeMap<u64, Newest>,
     pub(crate) joins: Vec<Join>,
     pub(crate) ends: Vec<(u64, Timestamp, Reason)>,
     /// Whose presence ended, with which entry, and the newest session that it covers.
@@ -27,6 +29,17 @@ pub(crate) struct Recorded {
     pub(crate) entry: Entry,
     pub(crate) session: u64,
     pub(crate) nonce: Option<String>,
+    /// The line of the same run before it.
+    pub(crate) prev: Option<u64>,
+}
+
+/// Where the newest line of a run is: a row of `senders`.
+#[derive(Debug, Clone)]
+pub(crate) struct Newest {
+    /// Whose run it is, when it begins in this batch.
+    pub(crate) begun: Option<Sender>,
+    pub(crate) seq: u64,
+    pub(crate) n: u64,
 }
 
 /// A row of `joins`.
@@ -106,17 +119,32 @@ impl Batch {
             };
             let at = at.encode();
             let at = str::from_utf8(&at).expect("a time is ASCII");
-            let (session, nonce) = (recorded.session, &recorded.nonce);
-            rows.push(&(seq, at, kind, id.as_str(), ip, text, session, nonce));
+            let Recorded {
+                session,
+                nonce,
+                prev,
+                ..
+            } = recorded;
+            rows.push(&(seq, at, kind, id.as_str(), ip, text, session, nonce, prev));
         }
         rows.close()
     }
 
-    pub(crate) fn senders_json(&self) -> String {
+    pub(crate) fn begun_json(&self) -> String {
         let mut rows = Rows::default();
-        for ((id, run), line) in &self.senders {
-            let Stored { n, seq, hash, slot } = line;
-            rows.push(&(id.as_str(), run.as_str(), slot, n, seq, hash));
+        for (first, newest) in &self.runs {
+            if let Some((id, run)) = &newest.begun {
+                rows.push(&(first, id.as_str(), run.as_str(), newest.seq, newest.n));
+            }
+        }
+        rows.close()
+    }
+
+    pub(crate) fn continued_json(&self) -> String {
+        let mut rows = Rows::default();
+        let continued = self.runs.iter().filter(|(_, run)| run.begun.is_none());
+        for (first, newest) in continued {
+            rows.push(&(first, newest.seq, newest.n));
         }
         rows.close()
     }

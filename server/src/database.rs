@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use pki::CrlNumber;
 use sqlx::migrate::Migrator;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow, SqliteSynchronous,
+};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Row as _};
 use tracing::warn;
 use wire::{ClientId, Reason, Role, Timestamp};
@@ -20,7 +22,7 @@ use crate::journal::Journal;
 use crate::pages::Readers;
 use crate::presence::Left;
 use crate::record::{Found, Record};
-use crate::senders::{Sender, Stored};
+use crate::senders::{Known, LINES_MAX, Sender, Stored};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 
@@ -182,7 +184,8 @@ impl Record for Database {
         let query = sqlx::query(COMMIT)
             .bind(batch.joins_json())
             .bind(batch.entries_json())
-            .bind(batch.senders_json())
+            .bind(batch.begun_json())
+            .bind(batch.continued_json())
             .bind(batch.ends_json())
             .bind(batch.leaves_json())
             .bind(&self.head)
@@ -205,21 +208,29 @@ impl Record for Database {
         Err(failure)
     }
 
-    async fn stored(&mut self, sender: &Sender) -> Result<Vec<Stored>, DatabaseError> {
+    async fn stored(&mut self, sender: &Sender) -> Result<Known, DatabaseError> {
         let (id, run) = sender;
         let rows = sqlx::query(STORED)
             .bind(id.as_str())
             .bind(run.as_str())
+            .bind(LINES_MAX as i64)
             .fetch_all(&mut self.connection)
             .await
             .map_err(|source| self.error(source))?;
-        let stored = |row: &sqlx::sqlite::SqliteRow| Stored {
-            n: row.get::<i64, _>("n").unsigned_abs(),
-            seq: row.get::<i64, _>("seq").unsigned_abs(),
-            hash: row.get("hash"),
-            slot: usize::try_from(row.get::<i64, _>("slot")).unwrap_or(0),
+        let Some(newest) = rows.first() else {
+            return Ok(Known::default());
         };
-        Ok(rows.iter().map(stored).collect())
+        let number = |row: &SqliteRow, name| row.get::<i64, _>(name).unsigned_abs();
+        let stored = |row: &SqliteRow| {
+            let (nonce, text): (Option<&str>, Option<&str>) = (row.get("nonce"), row.get("text"));
+            Stored::read(number(row, "seq"), run, nonce?, text?)
+        };
+        Ok(Known::read(
+            number(newest, "first"),
+            number(newest, "last"),
+            number(newest, "n"),
+            rows.iter().map(stored).collect(),
+        ))
     }
 
     /// Whether the files that are open are still the ones under their names: SQLite goes on writing
@@ -271,7 +282,7 @@ impl Record for Database {
     }
 }
 
-fn parse_here(row: &sqlx::sqlite::SqliteRow) -> Option<(Left, Timestamp, Role)> {
+fn parse_here(row: &SqliteRow) -> Option<(Left, Timestamp, Role)> {
     let left = Left {
         id: ClientId::parse(row.get("id")).ok()?,
         ip: row.get::<&str, _>("ip").parse().ok()?,
@@ -454,13 +465,16 @@ const COMMIT: &str = "
         value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11,
         value ->> 12, value ->> 13, value ->> 14, value ->> 15
     from jsonb_each(?);
-    insert into history (seq, at, kind, id, ip, text, session, nonce)
+    insert into history (seq, at, kind, id, ip, text, session, nonce, prev)
     select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
-        value ->> 6, value ->> 7
+        value ->> 6, value ->> 7, value ->> 8
     from jsonb_each(?);
-    insert or replace into senders (id, run, slot, n, seq, hash)
-    select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
+    insert into senders (first, id, run, last, n)
+    select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4
     from jsonb_each(?);
+    update senders set last = newest.value ->> 1, n = newest.value ->> 2
+    from jsonb_each(?) as newest
+    where senders.first = newest.value ->> 0;
     update joins set left_at = ended.value ->> 1, reason = ended.value ->> 2
     from jsonb_each(?) as ended
     where joins.session = ended.value ->> 0;
@@ -474,8 +488,20 @@ const COMMIT: &str = "
     update meta set value = coalesce(?, value) where key = 'crl_number';
     commit";
 
-/// What is known of a run.
-const STORED: &str = "select slot, n, seq, hash from senders where id = ? and run = ?";
+/// What is known of a run: from its newest line back to the one that is 64 lines old, or to where one
+/// was deleted, which has neither nonce nor text here.
+const STORED: &str = "
+    with recursive back (seq, lines) as (
+        select last, 1 from senders where id = ?1 and run = ?2
+        union all
+        select history.prev, lines + 1
+        from back join history using (seq)
+        where history.prev is not null and lines < ?3
+    )
+    select first, last, n, back.seq as seq, nonce, text
+    from senders cross join back left join history using (seq)
+    where senders.id = ?1 and senders.run = ?2
+    order by lines";
 
 /// A session that was open when the server died ended when the server was last known to run.
 const CLOSE_CRASHED: &str = "
@@ -518,10 +544,11 @@ mod tests {
     use wire::{Entry, Kind};
 
     use super::*;
-    use crate::batch::Recorded;
+    use crate::batch::{Newest, Recorded};
     use crate::fault::Fault;
     use crate::pages::{LAST_SESSION, PAGE, START_OF_TAIL, TIME_OF};
     use crate::record::Pages as _;
+    use crate::senders::hash;
 
     async fn open(folder: &tempfile::TempDir) -> (Database, Readers, Found) {
         Database::open(&folder.path().join("chat.db"), &Limits::default())
@@ -545,6 +572,7 @@ mod tests {
             entry,
             session: 1,
             nonce: None,
+            prev: None,
         }
     }
 
@@ -714,6 +742,119 @@ mod tests {
         database.close().await.expect("a good end");
         let (_, _, found) = open(&folder).await;
         assert_eq!(found.head, 7);
+    }
+
+    fn alice(run: &str) -> Sender {
+        let id = ClientId::parse("alice").expect("a name");
+        (id, wire::Run::parse(run).expect("a run"))
+    }
+
+    /// What is known of a run, each line as its N and its seq.
+    async fn lines_of(database: &mut Database, run: &str) -> (Known, Vec<(u64, u64)>) {
+        let known = database.stored(&alice(run)).await.expect("a run");
+        let lines = known.lines.iter().map(|line| (line.n, line.seq)).collect();
+        (known, lines)
+    }
+
+    #[tokio::test]
+    async fn a_database_of_the_first_version_keeps_the_last_lines_of_each_run() {
+        let folder = folder();
+        let path = folder.path().join("chat.db");
+        let mut old = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .connect()
+            .await
+            .expect("a database");
+        let first: Vec<_> = MIGRATIONS.iter().take(1).cloned().collect();
+        let first = Migrator {
+            migrations: first.into(),
+            ..Migrator::DEFAULT
+        };
+        first
+            .run_direct(None, &mut old, false)
+            .await
+            .expect("the tables of the first version");
+        // Two runs take turns; the second one's N jumps. Their slots go round, as they did then.
+        old.execute(
+            "with recursive n (n) as (select 1 union all select n + 1 from n where n < 200)
+            insert into history (seq, at, kind, id, ip, text, session, nonce)
+            select n, '2026-11-21T10:00:00.000Z', 'message', 'alice', '::1', 'line ' || n, 1,
+                case n % 2 when 1 then 'firstrun-' || ((n + 1) / 2) else 'otherrun-' || (5 * n) end
+            from n;
+            insert or replace into senders (id, run, slot, n, seq, hash)
+            select id, substr(nonce, 1, 8), (seq - 1) / 2 % 64,
+                cast(substr(nonce, 10) as integer), seq, 7
+            from history order by seq;
+            update meta set value = '200' where key = 'head'",
+        )
+        .await
+        .expect("a full database");
+        old.close().await.expect("a good end");
+
+        let (mut database, _, found) = open(&folder).await;
+        assert_eq!(found.head, 200);
+        let (known, lines) = lines_of(&mut database, "firstrun").await;
+        assert_eq!((known.last, known.last_n), (Some(199), 100));
+        let expected: Vec<_> = (37..=100).map(|n| (n, 2 * n - 1)).collect();
+        assert_eq!(lines, expected);
+        assert_eq!(known.lines[63].hash, hash("line 199"));
+        let (known, lines) = lines_of(&mut database, "otherrun").await;
+        assert_eq!((known.first, known.last_n), (Some(74), 1000));
+        assert_eq!((lines.len(), lines[0]), (64, (370, 74)));
+        let schema: String = sqlx::query_scalar("select value from meta where key = 'schema'")
+            .fetch_one(&mut database.connection)
+            .await
+            .expect("a version");
+        assert_eq!(schema, "2");
+    }
+
+    #[tokio::test]
+    async fn the_lines_before_a_deleted_one_are_not_known_and_the_newest_n_is() {
+        let folder = folder();
+        let (mut database, _, _) = open(&folder).await;
+        let runs = [(1, 5, Some("firstrun")), (1, 70, None)];
+        let mut seq = 0;
+        for (first, last, begun) in runs {
+            let newest = Newest {
+                begun: begun.map(alice),
+                seq: last,
+                n: last,
+            };
+            let entries = (seq + 1..=last).map(|seq| Recorded {
+                nonce: Some(format!("firstrun-{seq}")),
+                prev: (seq > first).then(|| seq - 1),
+                ..entry(seq, Kind::Message(wire::Line::parse(b"a").expect("a line")))
+            });
+            let batch = Batch {
+                entries: entries.collect(),
+                runs: [(first, newest)].into(),
+                ..Batch::default()
+            };
+            let committed = database.commit(&batch, last, Timestamp::EPOCH).await;
+            committed.expect("a commit");
+            seq = last;
+        }
+        let (known, lines) = lines_of(&mut database, "firstrun").await;
+        assert_eq!((known.first, known.last_n), (Some(1), 70));
+        assert_eq!((lines.len(), lines[0], lines[63]), (64, (7, 7), (70, 70)));
+        assert_eq!(
+            lines_of(&mut database, "another1").await.0,
+            Known::default()
+        );
+
+        for (deleted, left, is_cut) in [("seq < 20", 51, true), ("seq > 60", 0, true)] {
+            let delete = format!("delete from history where {deleted}");
+            database
+                .connection
+                .execute(AssertSqlSafe(delete))
+                .await
+                .expect("pruned");
+            let (known, lines) = lines_of(&mut database, "firstrun").await;
+            assert_eq!((lines.len(), known.is_cut), (left, is_cut), "{deleted}");
+            assert_eq!((known.last, known.last_n), (Some(70), 70), "{deleted}");
+        }
     }
 
     #[tokio::test]

@@ -23,9 +23,10 @@ use crate::flusher::{Flusher, Flushers};
 use crate::handshake::{Admitted, Serving};
 use crate::network::{LocalEnd, Metered};
 use crate::presence::{Left, Rules};
-use crate::record::{Answer, Batch, Found, LastSession, Pages, Record, Sender, Stored};
+use crate::record::{Answer, Batch, Found, Known, LastSession, Pages, Record, Sender};
 use crate::recorder::{Recorder, RecorderError};
 use crate::refusals::Refusals;
+use crate::senders::{LINES_MAX, Stored};
 use crate::transcript::Transcript;
 
 /// What stands for the disk: it outlives every server that has it open.
@@ -133,11 +134,19 @@ struct Disk {
     alive_at: Timestamp,
     crl_number: CrlNumber,
     history: BTreeMap<u64, Recorded>,
-    senders: BTreeMap<(String, String), BTreeMap<usize, Stored>>,
+    senders: BTreeMap<u64, Run>,
     joins: BTreeMap<u64, Join>,
     is_full: bool,
     before: Duration,
     after: Duration,
+}
+
+/// A row of `senders`.
+#[derive(Debug)]
+struct Run {
+    sender: Sender,
+    last: u64,
+    n: u64,
 }
 
 /// What of a row of `joins` is ever asked for.
@@ -287,9 +296,13 @@ impl Disk {
         for row in &batch.entries {
             self.history.insert(row.entry.seq, row.clone());
         }
-        for (sender, stored) in &batch.senders {
-            let run = self.senders.entry(key(sender)).or_default();
-            run.insert(stored.slot, *stored);
+        for (first, newest) in &batch.runs {
+            let (last, n) = (newest.seq, newest.n);
+            if let Some(sender) = newest.begun.clone() {
+                self.senders.insert(*first, Run { sender, last, n });
+            } else if let Some(run) = self.senders.get_mut(first) {
+                (run.last, run.n) = (last, n);
+            }
         }
         for (session, at, reason) in &batch.ends {
             if let Some(join) = self.joins.get_mut(session) {
@@ -328,10 +341,20 @@ impl Record for Opened {
         Ok(())
     }
 
-    async fn stored(&mut self, sender: &Sender) -> Result<Vec<Stored>, DatabaseError> {
+    async fn stored(&mut self, sender: &Sender) -> Result<Known, DatabaseError> {
         let disk = self.memory.disk();
-        let run = disk.senders.get(&key(sender));
-        Ok(run.map_or_else(Vec::new, |run| run.values().copied().collect()))
+        let run = disk.senders.iter().find(|(_, run)| run.sender == *sender);
+        let Some((first, run)) = run else {
+            return Ok(Known::default());
+        };
+        let mut lines = Vec::new();
+        let mut seq = Some(run.last);
+        while let Some(at) = seq.filter(|_| lines.len() < LINES_MAX) {
+            let row = disk.history.get(&at);
+            lines.push(row.and_then(|row| stored(row, &sender.1)));
+            seq = row.and_then(|row| row.prev);
+        }
+        Ok(Known::read(*first, run.last, run.n, lines))
     }
 
     fn check(&mut self) -> Result<(), DatabaseError> {
@@ -401,8 +424,11 @@ fn answer<'a, T: Send + 'a>(answer: T) -> Answer<'a, T> {
     Box::pin(std::future::ready(Ok(answer)))
 }
 
-fn key((id, run): &Sender) -> (String, String) {
-    (id.to_string(), run.as_str().to_owned())
+fn stored(row: &Recorded, run: &wire::Run) -> Option<Stored> {
+    let (Kind::Message(line), Some(nonce)) = (&row.entry.kind, &row.nonce) else {
+        return None;
+    };
+    Stored::read(row.entry.seq, run, nonce, line.as_str())
 }
 
 #[cfg(test)]
@@ -410,8 +436,10 @@ mod tests {
     use wire::{Line, Run};
 
     use super::*;
+    use crate::batch::Newest;
     use crate::database::Database;
 
+    /// Entries of one person, whose lines are one run. The first entry is none of it.
     fn batch(from: u64, texts: &[&str]) -> Batch {
         let alice = ClientId::parse("张三").expect("a name");
         let run = Run::parse("k3v9q2a7").expect("a run");
@@ -422,31 +450,26 @@ mod tests {
                 "left" => Kind::Leave(Reason::Lost),
                 said => Kind::Message(Line::parse(said.as_bytes()).expect("a line")),
             };
+            let is_line = matches!(kind, Kind::Message(_));
             let at = Timestamp::from_unix_millis(1_795_255_200_000 + seq.cast_signed());
             let ip = "2001:db8::1".parse().expect("an address");
-            let (id, nonce) = (alice.clone(), Some(format!("k3v9q2a7-{seq}")));
             let entry = Entry {
                 seq,
                 at,
-                id,
+                id: alice.clone(),
                 ip,
                 kind,
             };
-            let (n, hash) = (seq, -7);
             batch.entries.push(Recorded {
                 entry,
                 session: 1,
-                nonce,
+                nonce: is_line.then(|| format!("k3v9q2a7-{seq}")),
+                prev: (is_line && seq > 2).then(|| seq - 1),
             });
-            batch.senders.push((
-                (alice.clone(), run.clone()),
-                Stored {
-                    n,
-                    seq,
-                    hash,
-                    slot: usize::try_from(n % 64).expect("a small number"),
-                },
-            ));
+            if is_line {
+                let begun = (from <= 2).then(|| (alice.clone(), run.clone()));
+                batch.runs.insert(2, Newest { begun, seq, n: seq });
+            }
         }
         batch
     }
@@ -501,12 +524,8 @@ mod tests {
             (id, Run::parse(run).expect("a run"))
         };
         for sender in [sender("k3v9q2a7"), sender("another1")] {
-            let by_n = |mut stored: Vec<Stored>| {
-                stored.sort_unstable_by_key(|stored| stored.n);
-                stored
-            };
-            let kept = by_n(sqlite.stored(&sender).await.expect("a run"));
-            assert_eq!(by_n(opened.stored(&sender).await.expect("a run")), kept);
+            let kept = sqlite.stored(&sender).await.expect("a run");
+            assert_eq!(opened.stored(&sender).await.expect("a run"), kept);
         }
         sqlite.close().await.expect("a good end");
         drop(readers);

@@ -11,7 +11,7 @@ use wire::{ClientId, Role, Timestamp};
 
 pub use crate::batch::Batch;
 pub use crate::presence::Left;
-pub use crate::senders::{Sender, Stored};
+pub use crate::senders::{Known, Sender};
 
 use crate::fault::DatabaseError;
 
@@ -39,7 +39,7 @@ pub trait Record: Debug + Send + 'static {
     fn stored(
         &mut self,
         sender: &Sender,
-    ) -> impl Future<Output = Result<Vec<Stored>, DatabaseError>> + Send;
+    ) -> impl Future<Output = Result<Known, DatabaseError>> + Send;
 
     /// Whether what is written to is still what others would open, and can be read. Asked every
     /// second, and between each commit and its acknowledgements.

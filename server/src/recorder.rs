@@ -21,7 +21,7 @@ use crate::fault::{DatabaseError, Fault};
 use crate::presence::Rules;
 use crate::record::{Found, Pages, Record};
 use crate::room::{Outcome, Room, Work};
-use crate::senders::{Sender, Stored};
+use crate::senders::{Known, Sender};
 use crate::tail::{Segment, Tail};
 use crate::transcript::View;
 
@@ -186,8 +186,8 @@ impl<R: Record> Recorder<R> {
     async fn take(&mut self, asks: impl Iterator<Item = Ask>) -> Result<(), RecorderError> {
         let asks: Vec<Ask> = asks.collect();
         for sender in self.room.unknown_senders(&asks) {
-            let stored = self.stored(&sender, &asks).await?;
-            self.room.learn(sender, stored);
+            let known = self.stored(&sender, &asks).await?;
+            self.room.learn(sender, known);
         }
         self.room.disk_is_low = self.record.is_low();
         let mut work = Work::default();
@@ -214,14 +214,10 @@ impl<R: Record> Recorder<R> {
     }
 
     /// What the database knows of a run; a database that is locked is waited out.
-    async fn stored(
-        &mut self,
-        sender: &Sender,
-        asks: &[Ask],
-    ) -> Result<Vec<Stored>, RecorderError> {
+    async fn stored(&mut self, sender: &Sender, asks: &[Ask]) -> Result<Known, RecorderError> {
         loop {
             let failure = match self.record.stored(sender).await {
-                Ok(stored) => return Ok(stored),
+                Ok(known) => return Ok(known),
                 Err(failure) => failure,
             };
             let Fault::Passing(cause) = failure.fault() else {

@@ -9,11 +9,11 @@ use tracing::{error, info, warn};
 use wire::{ClientId, Code, Entry, Here, Kind, Nonce, Reason, Refusal, Reply, Timestamp};
 
 use crate::ask::{Ask, End, Enter, Entered, Said, SessionHandle};
-use crate::batch::{Batch, Join, Recorded};
+use crate::batch::{Batch, Join, Newest, Recorded};
 use crate::owed::Owed;
 use crate::presence::{Left, Live, Presence, Rules};
 use crate::record::Found;
-use crate::senders::{self, Judgement, Sender, Senders, Stored};
+use crate::senders::{self, Judgement, Known, Sender, Senders, Stored};
 use crate::stamp::{Step, stamp};
 
 /// What the recorder knows: everything that a batch is made from.
@@ -89,8 +89,8 @@ impl Room {
     }
 
     /// Takes what the database knows of a run.
-    pub(crate) fn learn(&mut self, sender: Sender, stored: Vec<Stored>) {
-        self.senders.learn(sender, stored);
+    pub(crate) fn learn(&mut self, sender: Sender, known: Known) {
+        self.senders.learn(sender, known);
     }
 
     /// Forgets what the database can be asked for again.
@@ -118,7 +118,7 @@ impl Room {
             Ask::Spend { id, session, nonce } => {
                 // Nor can a replaced session spend what its successor may still say.
                 if self.presence.live(&id, session).is_some() {
-                    self.senders.spend(&id, &nonce);
+                    self.senders.spend(&(id, nonce.run.clone()), &nonce);
                 }
             }
             Ask::Leave {
@@ -193,7 +193,6 @@ impl Room {
                     kind: Kind::Enter,
                 },
                 session,
-                None,
                 work,
             );
         }
@@ -217,17 +216,18 @@ impl Room {
             return;
         };
         let (handle, ip) = (live.handle.clone(), live.ip);
-        let hash = senders::hash(&line);
-        let judgement = match &nonce {
-            Some(nonce) => self.senders.judge(&id, nonce, hash),
+        let hash = senders::hash(line.as_str());
+        let sender = nonce.as_ref().map(|nonce| (id.clone(), nonce.run.clone()));
+        let judgement = match nonce.as_ref().zip(sender.as_ref()) {
+            Some((nonce, sender)) => self.senders.judge(sender, nonce, hash),
             None => Judgement::New,
         };
         let answer = match judgement {
             Judgement::Repeated(seq) => nonce.map(|nonce| ok(nonce, seq)),
             Judgement::Refused(refusal) => Some(format!("{refusal}\n")),
             Judgement::New if self.disk_is_low => {
-                if let Some(nonce) = &nonce {
-                    self.senders.spend(&id, nonce);
+                if let Some((nonce, sender)) = nonce.as_ref().zip(sender) {
+                    self.senders.spend(&sender, nonce);
                 }
                 let words =
                     "the server's disk is nearly full; nothing is taken until there is room";
@@ -242,26 +242,43 @@ impl Room {
                 let entry = Entry {
                     seq: 0,
                     at,
-                    id: id.clone(),
+                    id,
                     ip,
                     kind,
                 };
-                let seq = self.write(entry, session, nonce.as_ref(), work);
-                if let Some(nonce) = &nonce {
-                    let stored = Stored {
-                        n: nonce.n,
-                        seq,
-                        hash,
-                        slot: self.senders.next_slot(&id, &nonce.run),
-                    };
-                    self.senders.store(&id, &nonce.run, stored);
-                    work.rows.senders.push(((id, nonce.run.clone()), stored));
+                let seq = self.write(entry, session, work);
+                if let Some((nonce, sender)) = nonce.as_ref().zip(sender) {
+                    self.link(
+                        nonce,
+                        sender,
+                        Stored {
+                            n: nonce.n,
+                            seq,
+                            hash,
+                        },
+                        work,
+                    );
                 }
                 nonce.map(|nonce| ok(nonce, seq))
             }
         };
         work.outcomes
             .push(Outcome::Answered(handle, Owed::Answer(answer, permit)));
+    }
+
+    /// Ties the entry that was written last to the lines of its run, by which it is recognised when
+    /// it is sent again.
+    fn link(&mut self, nonce: &Nonce, sender: Sender, stored: Stored, work: &mut Work) {
+        let Stored { n, seq, .. } = stored;
+        let place = self.senders.store(&sender, stored);
+        if let Some(recorded) = work.rows.entries.last_mut() {
+            recorded.nonce = Some(nonce.to_string());
+            recorded.prev = place.prev;
+        }
+        let begun = place.first.is_none().then_some(sender);
+        let run = work.rows.runs.entry(place.first.unwrap_or(seq));
+        let newest = run.or_insert(Newest { begun, seq, n });
+        (newest.seq, newest.n) = (seq, n);
     }
 
     fn end(
@@ -306,7 +323,7 @@ impl Room {
             ip,
             kind: Kind::Leave(reason),
         };
-        let seq = self.write(entry, session, None, work);
+        let seq = self.write(entry, session, work);
         // Every session so far: with several at once, the last to end need not be the newest.
         work.rows.leaves.push((id, seq, self.last_session));
         work.presence_changed = true;
@@ -314,17 +331,17 @@ impl Room {
 
     /// Gives an entry the next place. A gap would read as a lost line, so a place is taken only
     /// for what the same commit stores.
-    fn write(&mut self, entry: Entry, session: u64, nonce: Option<&Nonce>, work: &mut Work) -> u64 {
+    fn write(&mut self, entry: Entry, session: u64, work: &mut Work) -> u64 {
         self.head += 1;
         let entry = Entry {
             seq: self.head,
             ..entry
         };
-        let nonce = nonce.map(ToString::to_string);
         work.rows.entries.push(Recorded {
             entry,
             session,
-            nonce,
+            nonce: None,
+            prev: None,
         });
         self.head
     }

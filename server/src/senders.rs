@@ -4,12 +4,13 @@ use std::collections::{HashMap, VecDeque};
 
 use sha2::{Digest as _, Sha256};
 use wire::limits::UNACKNOWLEDGED_LINES_MAX;
-use wire::{ClientId, Code, Line, Nonce, Refusal, Run};
+use wire::{ClientId, Code, Nonce, Refusal, Run};
 
 /// The runs that are kept in memory; the others are in the database.
 const RUNS_MAX: usize = 4096;
 
-const SLOTS: usize = UNACKNOWLEDGED_LINES_MAX;
+/// How many lines of a run are kept: as many as a client may send again.
+pub(crate) const LINES_MAX: usize = UNACKNOWLEDGED_LINES_MAX;
 
 /// A run of one person's client.
 pub type Sender = (ClientId, Run);
@@ -17,9 +18,24 @@ pub type Sender = (ClientId, Run);
 /// The runs that were heard from lately.
 #[derive(Debug, Default)]
 pub(crate) struct Senders {
-    runs: HashMap<Sender, Recent>,
+    runs: HashMap<Sender, Known>,
     /// Oldest first.
     order: VecDeque<Sender>,
+}
+
+/// What is known of a run: nothing, for one that begins.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The place of its first line, by which the record knows it.
+    pub(crate) first: Option<u64>,
+    /// The place of its newest line.
+    pub(crate) last: Option<u64>,
+    /// The highest N that was heard, stored or not.
+    pub(crate) last_n: u64,
+    /// Its last lines, at most 64, by their N.
+    pub(crate) lines: VecDeque<Stored>,
+    /// Whether lines may be stored, or may have been, of which nothing is known here.
+    pub(crate) is_cut: bool,
 }
 
 /// One line of a run that is in the transcript.
@@ -31,8 +47,15 @@ pub struct Stored {
     pub(crate) seq: u64,
     /// By which a repetition of its text is recognised.
     pub(crate) hash: i64,
-    /// Which of the 64 rows of its run it has. They are taken in turn, not by N, which may jump.
-    pub(crate) slot: usize,
+}
+
+/// Where a new line of a run goes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The first line of its run; `None` when this is it.
+    pub(crate) first: Option<u64>,
+    /// The line of its run before it.
+    pub(crate) prev: Option<u64>,
 }
 
 /// What to do with a line that has a RUN-N.
@@ -46,14 +69,6 @@ pub(crate) enum Judgement {
     Refused(Refusal),
 }
 
-#[derive(Debug)]
-struct Recent {
-    /// The highest N that was heard, stored or not.
-    last_n: u64,
-    /// The last 64, by their N.
-    lines: VecDeque<Stored>,
-}
-
 impl Senders {
     /// Whether nothing is known here of a run, so that the database must be asked first.
     pub(crate) fn is_unknown(&self, sender: &Sender) -> bool {
@@ -61,62 +76,53 @@ impl Senders {
     }
 
     /// Takes what the database knows of a run.
-    pub(crate) fn learn(&mut self, sender: Sender, stored: impl IntoIterator<Item = Stored>) {
-        let mut lines: Vec<Stored> = stored.into_iter().collect();
-        lines.sort_by_key(|line| line.n);
-        let recent = Recent {
-            last_n: lines.last().map_or(0, |last| last.n),
-            lines: lines.into(),
-        };
+    pub(crate) fn learn(&mut self, sender: Sender, known: Known) {
         self.order.push_back(sender.clone());
-        self.runs.insert(sender, recent);
+        self.runs.insert(sender, known);
     }
 
     /// What to do with a line. The run must have been learned.
-    pub(crate) fn judge(&self, id: &ClientId, nonce: &Nonce, hash: i64) -> Judgement {
-        let Some(recent) = self.runs.get(&(id.clone(), nonce.run.clone())) else {
+    pub(crate) fn judge(&self, sender: &Sender, nonce: &Nonce, hash: i64) -> Judgement {
+        let Some(known) = self.runs.get(sender) else {
             return Judgement::New;
         };
-        let at = recent.lines.binary_search_by_key(&nonce.n, |line| line.n);
-        match at.map(|at| recent.lines[at]) {
+        let at = known.lines.binary_search_by_key(&nonce.n, |line| line.n);
+        match at.map(|at| known.lines[at]) {
             Ok(stored) if stored.hash == hash => Judgement::Repeated(stored.seq),
             Ok(_) => refuse(
                 Code::Reused,
                 nonce,
                 "this RUN-N was used for another text; the first one stands",
             ),
-            Err(0) if recent.lines.len() == SLOTS => refuse(
+            _ if nonce.n > known.last_n => Judgement::New,
+            Err(0) if known.is_cut => refuse(
                 Code::PassedOver,
                 nonce,
-                "64 later lines of this run are stored; whether this one is, only the record knows",
+                "later lines of this run are stored; whether this one is, only the record knows",
             ),
-            _ if nonce.n <= recent.last_n => refuse(
+            _ => refuse(
                 Code::PassedOver,
                 nonce,
                 "later lines of this run have overtaken this one; it was not stored",
             ),
-            _ => Judgement::New,
         }
     }
 
-    /// Which row of its run the next line has.
-    pub(crate) fn next_slot(&self, id: &ClientId, run: &Run) -> usize {
-        let recent = self.runs.get(&(id.clone(), run.clone()));
-        let last = recent.and_then(|recent| recent.lines.back());
-        last.map_or(0, |last| (last.slot + 1) % SLOTS)
-    }
-
-    /// Notes that a line has its place now.
-    pub(crate) fn store(&mut self, id: &ClientId, run: &Run, line: Stored) {
-        if let Some(recent) = self.runs.get_mut(&(id.clone(), run.clone())) {
-            recent.store(line);
-        }
+    /// Notes that a line has its place now, and says what it follows.
+    pub(crate) fn store(&mut self, sender: &Sender, line: Stored) -> Place {
+        let Some(known) = self.runs.get_mut(sender) else {
+            return Place {
+                first: None,
+                prev: None,
+            };
+        };
+        known.store(line)
     }
 
     /// Notes that a line was refused: its N is spent.
-    pub(crate) fn spend(&mut self, id: &ClientId, nonce: &Nonce) {
-        if let Some(recent) = self.runs.get_mut(&(id.clone(), nonce.run.clone())) {
-            recent.last_n = recent.last_n.max(nonce.n);
+    pub(crate) fn spend(&mut self, sender: &Sender, nonce: &Nonce) {
+        if let Some(known) = self.runs.get_mut(sender) {
+            known.last_n = known.last_n.max(nonce.n);
         }
     }
 
@@ -130,19 +136,56 @@ impl Senders {
     }
 }
 
-impl Recent {
-    fn store(&mut self, line: Stored) {
+impl Known {
+    /// What the record says of a run: its first line, its newest and that one's N, and the lines from
+    /// there back, as many as are asked for. Where one was deleted nothing is known of those before it.
+    pub(crate) fn read(first: u64, last: u64, n: u64, newest_first: Vec<Option<Stored>>) -> Self {
+        let is_full = newest_first.len() >= LINES_MAX;
+        let is_broken = newest_first.iter().any(Option::is_none);
+        let mut lines: VecDeque<Stored> = newest_first.into_iter().map_while(|line| line).collect();
+        lines.make_contiguous().reverse();
+        Self {
+            first: Some(first),
+            last: Some(last),
+            last_n: n,
+            lines,
+            is_cut: is_full || is_broken,
+        }
+    }
+
+    fn store(&mut self, line: Stored) -> Place {
+        let place = Place {
+            first: self.first,
+            prev: self.last,
+        };
+        self.first.get_or_insert(line.seq);
+        self.last = Some(line.seq);
         self.last_n = self.last_n.max(line.n);
         self.lines.push_back(line);
-        if self.lines.len() > SLOTS {
+        if self.lines.len() > LINES_MAX {
             self.lines.pop_front();
+            self.is_cut = true;
         }
+        place
+    }
+}
+
+impl Stored {
+    /// An entry as a line of a run; `None` when it is none of it.
+    pub(crate) fn read(seq: u64, run: &Run, nonce: &str, text: &str) -> Option<Self> {
+        let nonce = Nonce::parse(nonce).ok()?;
+        let stored = Self {
+            n: nonce.n,
+            seq,
+            hash: hash(text),
+        };
+        (nonce.run == *run).then_some(stored)
     }
 }
 
 /// By which a repeated text is recognised: the first 8 bytes of its SHA-256.
-pub(crate) fn hash(line: &Line) -> i64 {
-    let digest = Sha256::digest(line.as_str());
+pub(crate) fn hash(text: &str) -> i64 {
+    let digest = Sha256::digest(text);
     let first = digest.first_chunk().expect("a SHA-256 has 32 bytes");
     i64::from_be_bytes(*first)
 }
@@ -157,7 +200,7 @@ mod tests {
 
     struct Story {
         senders: Senders,
-        id: ClientId,
+        sender: Sender,
         seq: u64,
     }
 
@@ -165,10 +208,11 @@ mod tests {
         fn new() -> Self {
             let id = ClientId::parse("alice").expect("a name");
             let mut senders = Senders::default();
-            senders.learn((id.clone(), Run::parse("k3v9q2a7").expect("a run")), []);
+            let sender = (id, Run::parse("k3v9q2a7").expect("a run"));
+            senders.learn(sender.clone(), Known::default());
             Self {
                 senders,
-                id,
+                sender,
                 seq: 0,
             }
         }
@@ -176,17 +220,16 @@ mod tests {
         /// Says a text as line `n` and tells in short what came of it.
         fn say(&mut self, n: u64, text: &str) -> String {
             let nonce = Nonce::parse(&format!("k3v9q2a7-{n}")).expect("a nonce");
-            let hash = hash(&Line::parse(text.as_bytes()).expect("a line"));
-            match self.senders.judge(&self.id, &nonce, hash) {
+            let hash = hash(text);
+            match self.senders.judge(&self.sender, &nonce, hash) {
                 Judgement::New => {
                     self.seq += 1;
                     let stored = Stored {
                         n,
                         seq: self.seq,
                         hash,
-                        slot: self.senders.next_slot(&self.id, &nonce.run),
                     };
-                    self.senders.store(&self.id, &nonce.run, stored);
+                    self.senders.store(&self.sender, stored);
                     format!("new {}", self.seq)
                 }
                 Judgement::Repeated(seq) => format!("repeated {seq}"),
@@ -222,24 +265,47 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_taken_in_turn_however_n_jumps() {
+    fn each_line_follows_the_one_before_it_in_its_run() {
         let mut story = Story::new();
-        for n in 1..=64 {
-            story.say(n * 64, "a");
-        }
-        let run = Run::parse("k3v9q2a7").expect("a run");
-        let lines: Vec<Stored> = story
-            .senders
-            .runs
-            .values()
-            .flat_map(|recent| recent.lines.iter().copied())
-            .collect();
-        let slots: std::collections::BTreeSet<usize> = lines.iter().map(|l| l.slot).collect();
-        assert_eq!(slots.len(), SLOTS);
-        // A server that is started again goes on with the row of the oldest.
-        let mut senders = Senders::default();
-        senders.learn((story.id.clone(), run.clone()), lines.into_iter().rev());
-        assert_eq!(senders.next_slot(&story.id, &run), 0);
+        let mut follow = |n, seq| {
+            let stored = Stored { n, seq, hash: 0 };
+            let place = story.senders.store(&story.sender, stored);
+            (place.first, place.prev)
+        };
+        assert_eq!(follow(1, 7), (None, None));
+        assert_eq!(follow(2, 9), (Some(7), Some(7)));
+        assert_eq!(follow(9, 30), (Some(7), Some(9)));
+    }
+
+    #[test]
+    fn what_was_deleted_is_never_said_a_second_time() {
+        let line = |n| {
+            Some(Stored {
+                n,
+                seq: 10 * n,
+                hash: hash("a"),
+            })
+        };
+        let mut story = Story::new();
+        // Of five lines the second was deleted, so that the first is not found either.
+        let known = Known::read(10, 50, 5, vec![line(5), line(4), line(3), None]);
+        story.senders.learn(story.sender.clone(), known);
+        assert_eq!(story.say(3, "a"), "repeated 30");
+        assert_eq!(story.say(2, "a"), "passed-over");
+        assert_eq!(story.say(1, "a"), "passed-over");
+        assert_eq!(story.say(6, "a"), "new 1");
+
+        // The newest was, and with it everything before it.
+        let known = Known::read(10, 50, 5, vec![None]);
+        story.senders.learn(story.sender.clone(), known);
+        assert_eq!(story.say(5, "a"), "passed-over");
+        let stored = Stored {
+            n: 6,
+            seq: 60,
+            hash: 0,
+        };
+        let place = story.senders.store(&story.sender, stored);
+        assert_eq!((place.first, place.prev), (Some(10), Some(50)));
     }
 
     #[test]
@@ -247,7 +313,7 @@ mod tests {
         let mut story = Story::new();
         story
             .senders
-            .spend(&story.id, &Nonce::parse("k3v9q2a7-5").expect("a nonce"));
+            .spend(&story.sender, &Nonce::parse("k3v9q2a7-5").expect("a nonce"));
         assert_eq!(story.say(5, "a"), "passed-over");
         assert_eq!(story.say(6, "a"), "new 1");
     }
@@ -260,7 +326,7 @@ mod tests {
             (ClientId::parse("alice").expect("a name"), run)
         };
         for i in 0..RUNS_MAX + 10 {
-            senders.learn(sender(i), []);
+            senders.learn(sender(i), Known::default());
         }
         senders.forget_old();
         assert_eq!(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use server::DatabaseError;
 use server::memory::{Memory, Opened};
-use server::record::{Answer, Batch, Found, LastSession, Pages, Record, Sender, Stored};
+use server::record::{Answer, Batch, Found, Known, LastSession, Pages, Record, Sender};
 use tokio::sync::Mutex;
 use wire::{ClientId, Timestamp};
 
@@ -130,9 +130,9 @@ impl Record for Store {
         Ok(())
     }
 
-    async fn stored(&mut self, sender: &Sender) -> Result<Vec<Stored>, DatabaseError> {
+    async fn stored(&mut self, sender: &Sender) -> Result<Known, DatabaseError> {
         if self.mutant == Some(Mutant::ForgetsSenders) {
-            return Ok(Vec::new());
+            return Ok(Known::default());
         }
         self.opened.lock().await.stored(sender).await
     }
