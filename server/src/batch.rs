@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use pki::{CrlNumber, Identity};
-use serde::Serialize;
 use wire::{ClientId, Entry, Kind, Reason, Timestamp};
 
+use crate::jsonb::{Row, Rows};
 use crate::network::LocalEnd;
 use crate::senders::Sender;
 
@@ -74,36 +74,37 @@ impl Batch {
             && self.crl_number.is_none()
     }
 
-    pub(crate) fn joins_json(&self) -> String {
-        let mut rows = Rows::default();
+    pub(crate) fn joins_rows(&self) -> Option<Vec<u8>> {
+        let mut rows = Rows::new();
         for Join { session, at, facts } in &self.joins {
             let Facts {
                 identity, local, ..
             } = facts;
-            rows.push(&(
-                session,
-                identity.id().as_str(),
-                identity.role().as_str(),
-                facts.ip,
-                facts.port,
-                local.ip,
-                local.interface.as_ref().map(|i| i.prefix_bits),
-                local.interface.as_ref().map(|i| &i.name),
-                local.interface.as_ref().and_then(|i| i.index),
-                identity.serial().to_string(),
-                identity.fingerprint().to_string(),
-                facts.tls,
-                &facts.cipher,
-                &facts.key_exchange,
-                facts.dialect,
-                at.to_string(),
-            ));
+            let interface = local.interface.as_ref();
+            rows.push(|row| {
+                row.number(*session)
+                    .text(identity.id().as_str())
+                    .text(identity.role().as_str())
+                    .shown(facts.ip)
+                    .number(facts.port.into())
+                    .shown(local.ip)
+                    .or_null(interface.map(|i| i.prefix_bits.into()), Row::number)
+                    .or_null(interface.map(|i| i.name.as_str()), Row::text)
+                    .or_null(interface.and_then(|i| i.index).map(u64::from), Row::number)
+                    .shown(identity.serial())
+                    .shown(identity.fingerprint())
+                    .text(facts.tls)
+                    .text(&facts.cipher)
+                    .or_null(facts.key_exchange.as_deref(), Row::text)
+                    .or_null(facts.dialect, Row::text)
+                    .shown(at);
+            });
         }
         rows.close()
     }
 
-    pub(crate) fn entries_json(&self) -> String {
-        let mut rows = Rows::default();
+    pub(crate) fn entries_rows(&self) -> Option<Vec<u8>> {
+        let mut rows = Rows::new();
         for recorded in &self.entries {
             let Entry {
                 seq,
@@ -118,70 +119,65 @@ impl Batch {
                 Kind::Leave(reason) => ("leave", reason.as_str()),
             };
             let at = at.encode();
-            let at = str::from_utf8(&at).expect("a time is ASCII");
-            let Recorded {
-                session,
-                nonce,
-                prev,
-                ..
-            } = recorded;
-            rows.push(&(seq, at, kind, id.as_str(), ip, text, session, nonce, prev));
+            rows.push(|row| {
+                row.number(*seq)
+                    .text(str::from_utf8(&at).expect("a time is ASCII"))
+                    .text(kind)
+                    .text(id.as_str())
+                    .shown(ip)
+                    .text(text)
+                    .number(recorded.session)
+                    .or_null(recorded.nonce.as_deref(), Row::text)
+                    .or_null(recorded.prev, Row::number);
+            });
         }
         rows.close()
     }
 
-    pub(crate) fn begun_json(&self) -> String {
-        let mut rows = Rows::default();
+    pub(crate) fn begun_rows(&self) -> Option<Vec<u8>> {
+        let mut rows = Rows::new();
         for (first, newest) in &self.runs {
             if let Some((id, run)) = &newest.begun {
-                rows.push(&(first, id.as_str(), run.as_str(), newest.seq, newest.n));
+                rows.push(|row| {
+                    row.number(*first)
+                        .text(id.as_str())
+                        .text(run.as_str())
+                        .number(newest.seq)
+                        .number(newest.n);
+                });
             }
         }
         rows.close()
     }
 
-    pub(crate) fn continued_json(&self) -> String {
-        let mut rows = Rows::default();
+    pub(crate) fn continued_rows(&self) -> Option<Vec<u8>> {
+        let mut rows = Rows::new();
         let continued = self.runs.iter().filter(|(_, run)| run.begun.is_none());
         for (first, newest) in continued {
-            rows.push(&(first, newest.seq, newest.n));
+            rows.push(|row| {
+                row.number(*first).number(newest.seq).number(newest.n);
+            });
         }
         rows.close()
     }
 
-    pub(crate) fn ends_json(&self) -> String {
-        let mut rows = Rows::default();
+    pub(crate) fn ends_rows(&self) -> Option<Vec<u8>> {
+        let mut rows = Rows::new();
         for (session, at, reason) in &self.ends {
-            rows.push(&(session, at.to_string(), reason.as_str()));
+            rows.push(|row| {
+                row.number(*session).shown(at).text(reason.as_str());
+            });
         }
         rows.close()
     }
 
-    pub(crate) fn leaves_json(&self) -> String {
-        let mut rows = Rows::default();
+    pub(crate) fn leaves_rows(&self) -> Option<Vec<u8>> {
+        let mut rows = Rows::new();
         for (id, seq, session) in &self.leaves {
-            rows.push(&(id.as_str(), seq, session));
+            rows.push(|row| {
+                row.text(id.as_str()).number(*seq).number(*session);
+            });
         }
         rows.close()
-    }
-}
-
-/// An array of rows, each an array, as SQLite's `jsonb_each` takes it. Written as it grows: a tree of
-/// values would cost an allocation for each of them.
-#[derive(Default)]
-struct Rows(Vec<u8>);
-
-impl Rows {
-    fn push(&mut self, row: &impl Serialize) {
-        self.0.push(if self.0.is_empty() { b'[' } else { b',' });
-        serde_json::to_writer(&mut self.0, row).expect("a row of texts and numbers is JSON");
-    }
-
-    fn close(mut self) -> String {
-        if self.0.is_empty() {
-            self.0.push(b'[');
-        }
-        self.0.push(b']');
-        String::from_utf8(self.0).expect("JSON is UTF-8")
     }
 }

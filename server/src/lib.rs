@@ -15,6 +15,7 @@ mod flusher;
 mod handshake;
 mod inbound;
 mod journal;
+mod jsonb;
 mod network;
 mod outbound;
 mod owed;

@@ -40,7 +40,7 @@ pub struct Known {
 
 /// One line of a run that is in the transcript.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stored {
+pub(crate) struct Stored {
     /// Its number within the run.
     pub(crate) n: u64,
     /// Its place in the transcript.

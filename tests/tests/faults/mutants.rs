@@ -67,11 +67,18 @@ async fn a_server_that_shows_what_it_has_not_committed_is_caught() {
 async fn a_server_that_forgets_what_was_sent_is_caught() {
     let server = mutant(
         "forgets",
-        &[Edit {
-            file: "server/src/database.rs",
-            find: "Ok(rows.iter().map(stored).collect())",
-            replace: "Ok(rows.iter().map(stored).filter(|_| false).collect())",
-        }],
+        &[
+            Edit {
+                file: "server/src/database.rs",
+                find: "number(newest, \"n\"),",
+                replace: "0,",
+            },
+            Edit {
+                file: "server/src/database.rs",
+                find: "rows.iter().map(stored).collect(),",
+                replace: "rows.iter().map(stored).map(|_| None).collect(),",
+            },
+        ],
     );
     kill_until(&server, |violation| {
         matches!(violation, Violation::Twice { .. })
