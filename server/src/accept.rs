@@ -108,9 +108,11 @@ impl Acceptor {
             return;
         };
         let shared = self.shared.clone();
+        // In a box, or the session's task would be as large as a handshake for as long as it lasts.
+        let admitting = Box::pin(admit(connection, turns, shared.clone()));
         self.sessions.spawn(async move {
             let _place = place;
-            serve(connection, turns, &shared).await;
+            serve(admitting, &shared).await;
         });
     }
 
@@ -157,10 +159,10 @@ struct Turns {
 }
 
 /// One connection, from its first byte to its end.
-async fn serve(connection: Connection, turns: Turns, shared: &Shared) {
+async fn serve(admitting: impl Future<Output = Option<Box<Admitted>>> + Unpin, shared: &Shared) {
     let admitted = tokio::select! {
         () = shared.serving.stop.cancelled() => return,
-        admitted = admit(connection, turns, shared) => admitted,
+        admitted = admitting => admitted,
     };
     let Some(admitted) = admitted else { return };
     tokio::select! {
@@ -171,9 +173,9 @@ async fn serve(connection: Connection, turns: Turns, shared: &Shared) {
 }
 
 /// A connection becomes a client that is let in, or nothing.
-async fn admit(connection: Connection, turns: Turns, shared: &Shared) -> Option<Admitted> {
+async fn admit(connection: Connection, turns: Turns, shared: Arc<Shared>) -> Option<Box<Admitted>> {
     let (ip, port) = (connection.ip, connection.port);
-    let hello = hear(connection, shared).await?;
+    let hello = hear(connection, &shared).await?;
     // A class behind one address waits its turn; only who would wait too long is sent away.
     let turn =
         tokio::time::timeout(shared.serving.limits.handshake_wait_timeout, turns.wait()).await;
@@ -182,7 +184,8 @@ async fn admit(connection: Connection, turns: Turns, shared: &Shared) -> Option<
         shared.serving.refusals.log(ip, port, cause);
         return None;
     };
-    hello.shake(shared, || turns.are_taken()).await
+    let admitted = hello.shake(&shared, || turns.are_taken()).await?;
+    Some(Box::new(admitted))
 }
 
 impl Turns {

@@ -1,9 +1,9 @@
 //! What sessions ask of the recorder, and how it reaches them.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use pki::CrlNumber;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
 use wire::{ClientId, Code, Line, Nonce, Reason, Refusal};
 
 use crate::batch::Facts;
@@ -73,14 +73,63 @@ pub(crate) struct Said {
 pub(crate) struct SessionHandle {
     /// Answers.
     pub(crate) owing: Arc<Owing>,
-    /// The reason to end; the first one counts.
-    pub(crate) end: mpsc::Sender<End>,
+    pub(crate) ending: Arc<Ending>,
+}
+
+/// Where a session is told to end. Not a channel: even of one place it takes a kilobyte.
+#[derive(Debug, Default)]
+pub(crate) struct Ending {
+    end: OnceLock<End>,
+    told: Notify,
 }
 
 /// Why a session is told to end.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct End {
     pub(crate) reason: Reason,
     /// The same for the person.
     pub(crate) words: String,
+}
+
+impl Ending {
+    /// Tells the session to end; the first reason counts.
+    pub(crate) fn tell(&self, end: End) {
+        if self.end.set(end).is_ok() {
+            self.told.notify_one();
+        }
+    }
+
+    /// Waits until the session is told to end.
+    pub(crate) async fn told(&self) -> End {
+        loop {
+            if let Some(end) = self.end.get() {
+                return end.clone();
+            }
+            self.told.notified().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_reason_to_end_counts_and_is_not_missed() {
+        let end = |reason| End {
+            reason,
+            words: String::new(),
+        };
+        let ending = Ending::default();
+        let tell = async {
+            ending.tell(end(Reason::Replaced));
+            ending.tell(end(Reason::Revoked));
+        };
+        let patience = std::time::Duration::from_secs(10);
+        let both = async { tokio::join!(biased; ending.told(), tell).0 };
+        let told = tokio::time::timeout(patience, both).await;
+        assert_eq!(told, Ok(end(Reason::Replaced)));
+        // Also when it was told before somebody waits, and again.
+        assert_eq!(ending.told().await, end(Reason::Replaced));
+    }
 }

@@ -2,17 +2,18 @@
 
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
-use pki::{Gate, Revocations, ServerTls, Verdict};
+use pki::{Gate, Identity, Revocations, ServerTls, Verdict};
 use rustls::server::Acceptor;
 use rustls::{HandshakeKind, ProtocolVersion};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
@@ -20,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 use wire::{Reason, Refusal, Timestamp, Welcome};
 
-use crate::ask::{Ask, Asks, Enter, Entered, SessionHandle, try_later};
+use crate::ask::{Ask, Asks, Ending, Enter, Entered, SessionHandle, try_later};
 use crate::batch::Facts;
 use crate::config::Limits;
 use crate::flusher::Flushers;
@@ -81,6 +82,14 @@ pub(crate) struct Admitted<S = TlsStream<Metered<TcpStream>>> {
     pub(crate) written: Arc<AtomicU64>,
     pub(crate) facts: Facts,
     pub(crate) revocations: watch::Receiver<Revocations>,
+}
+
+/// A client that was greeted.
+struct Begun<S> {
+    identity: Arc<Identity>,
+    /// Of `joins`.
+    session: u64,
+    running: Box<Session<ReadHalf<S>, WriteHalf<S>>>,
 }
 
 /// The first byte of a TLS record with a handshake message (RFC 8446, section 5.1).
@@ -160,13 +169,15 @@ impl Hello {
         let limits = &shared.serving.limits;
         // One deadline around everything: no phase of a handshake has its own.
         let deadline = Instant::now() + limits.handshake_timeout;
-        let shaking = self.try_shake(shared);
-        tokio::pin!(shaking);
+        let mut shaking = pin!(self.try_shake(shared));
         let begun = Instant::now();
         loop {
             let patience = limits.crowded_handshake_timeout;
-            match tokio::time::timeout_at((Instant::now() + patience).min(deadline), &mut shaking)
-                .await
+            match tokio::time::timeout_at(
+                (Instant::now() + patience).min(deadline),
+                shaking.as_mut(),
+            )
+            .await
             {
                 Ok(admitted) => return admitted,
                 Err(_) if Instant::now() < deadline && !is_crowded() => {}
@@ -225,7 +236,41 @@ impl Hello {
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Admitted<S> {
     /// Asks the recorder in, greets, and serves the session until it ends.
-    pub(crate) async fn serve(self, serving: &Serving) {
+    // The beginning and the session are in boxes of their own, and so is what is rare: a task is as
+    // large as the largest of what it does in itself, for as long as it lasts.
+    #[expect(
+        clippy::boxed_local,
+        reason = "whoever took it out of its box would keep the box until the session ends"
+    )]
+    pub(crate) fn serve(self: Box<Self>, serving: &Serving) -> impl Future<Output = ()> {
+        let beginning = Box::pin((*self).begin(serving));
+        async move {
+            let Some(begun) = beginning.await else { return };
+            let Begun {
+                identity,
+                session,
+                mut running,
+            } = begun;
+            let (reason, is_closed) = until_panic(Box::pin(running.run())).await;
+            let closed = is_closed.then(|| running.inbound.into_reader());
+
+            info!(id = %identity.id(), session, %reason, "left");
+            let leave = Ask::Leave {
+                id: identity.id().clone(),
+                session,
+                reason,
+            };
+            if Box::pin(serving.asks.send(leave)).await.is_err() {
+                debug!("the recorder ended before the session");
+            }
+            if let Some(mut reader) = closed {
+                Box::pin(drain(&mut reader)).await;
+            }
+        }
+    }
+
+    /// `None` when the client was not let in after all.
+    async fn begin(self, serving: &Serving) -> Option<Begun<S>> {
         let Self {
             mut stream,
             written,
@@ -240,22 +285,22 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Admitted<S> {
                 .refusals
                 .log(facts.ip, facts.port, &refusal.to_string());
             close(&mut stream).await;
-            return;
+            return None;
         }
         let owing = Arc::new(Owing::default());
-        let (end, ends) = mpsc::channel(1);
+        let ending = Arc::new(Ending::default());
         let handle = SessionHandle {
             owing: owing.clone(),
-            end,
+            ending: ending.clone(),
         };
         let Entered { session, pace } = match enter(serving, &facts, handle).await {
             Some(Ok(entered)) => entered,
             Some(Err(refusal)) => {
                 serving.refusals.log(facts.ip, facts.port, &refusal.words);
                 refuse(&mut stream, &refusal).await;
-                return;
+                return None;
             }
-            None => return,
+            None => return None,
         };
         log_entered(&facts, session);
 
@@ -293,31 +338,21 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Admitted<S> {
         let stop = serving.stop.clone();
         let watch = Watch {
             identity: identity.clone(),
-            ends,
+            ending,
             gate,
             revocations,
             stop,
         };
-        let session_run = Session {
-            inbound,
-            outbound,
-            watch,
-            limits,
-        };
-        let (reason, closed) = until_panic(session_run.run()).await;
-
-        info!(id = %identity.id(), session, %reason, "left");
-        let leave = Ask::Leave {
-            id: identity.id().clone(),
+        Some(Begun {
+            identity,
             session,
-            reason,
-        };
-        if serving.asks.send(leave).await.is_err() {
-            debug!("the recorder ended before the session");
-        }
-        if let Some(mut reader) = closed {
-            drain(&mut reader).await;
-        }
+            running: Box::new(Session {
+                inbound,
+                outbound,
+                watch,
+                limits,
+            }),
+        })
     }
 }
 
@@ -463,13 +498,12 @@ fn describe(failure: &std::io::Error) -> String {
 }
 
 /// Runs a session; a panic in it ends this session and no other.
-async fn until_panic<R>(session: impl Future<Output = (Reason, Option<R>)>) -> (Reason, Option<R>) {
-    tokio::pin!(session);
+async fn until_panic(mut session: impl Future<Output = (Reason, bool)> + Unpin) -> (Reason, bool) {
     std::future::poll_fn(|cx| {
-        let polled = catch_unwind(AssertUnwindSafe(|| session.as_mut().poll(cx)));
+        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut session).poll(cx)));
         polled.unwrap_or_else(|_| {
             error!("a session panicked; the others go on");
-            Poll::Ready((Reason::Lost, None))
+            Poll::Ready((Reason::Lost, false))
         })
     })
     .await

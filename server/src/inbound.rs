@@ -3,12 +3,16 @@
 //! Memory is bounded by not reading: a session has at most 64 lines on their way to their
 //! answers, and one command on its way to its reply.
 
+use std::future::poll_fn;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Poll, ready};
 use std::time::{Duration, SystemTime};
 
 use bytes::BytesMut;
 use pki::{Identity, Revocations};
-use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 use wire::limits::{LINE_BYTES_MAX, UNACKNOWLEDGED_LINES_MAX};
@@ -23,7 +27,7 @@ use crate::pace::Pace;
 use crate::record::LastSession;
 use crate::transcript::Transcript;
 
-/// What is read at once; a session that is quiet holds no more than this.
+/// What is read at once.
 const READ_BYTES: usize = 2 * 1024;
 
 /// The inbound half of a session.
@@ -121,8 +125,10 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
                 }
                 None if self.is_finishing => return Some(end(Reason::ShuttingDown)),
                 None => {
-                    self.buffer.reserve(READ_BYTES);
-                    match self.reader.read_buf(&mut self.buffer).await {
+                    if self.buffer.is_empty() {
+                        self.buffer = BytesMut::new();
+                    }
+                    match read(&mut self.reader, &mut self.buffer).await {
                         Ok(0) => return Some(end(Reason::Goodbye)),
                         Ok(_) => self.heard_at = Instant::now(),
                         Err(_) => return Some(end(Reason::Lost)),
@@ -333,6 +339,19 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
         };
         format!("{refusal}\n")
     }
+}
+
+/// Reads what has come. What it is read into is on the stack, so that a session which waits, as most
+/// do, holds no room for it.
+async fn read<R: AsyncRead + Unpin>(reader: &mut R, into: &mut BytesMut) -> std::io::Result<usize> {
+    poll_fn(|cx| {
+        let mut bytes = [MaybeUninit::uninit(); READ_BYTES];
+        let mut bytes = ReadBuf::uninit(&mut bytes);
+        ready!(Pin::new(&mut *reader).poll_read(cx, &mut bytes))?;
+        into.extend_from_slice(bytes.filled());
+        Poll::Ready(Ok(bytes.filled().len()))
+    })
+    .await
 }
 
 /// What a line asks for.

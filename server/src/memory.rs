@@ -111,12 +111,12 @@ impl MemoryRoom {
             key_exchange: None,
             dialect: Some("countersign/1"),
         };
-        let admitted = Admitted {
+        let admitted = Box::new(Admitted {
             written: stream.written(),
             stream,
             facts,
             revocations: self.serving.revocations.clone(),
-        };
+        });
         admitted.serve(&self.serving).await;
     }
 

@@ -169,6 +169,8 @@ impl<H> Presence<H> {
         person.absent = None;
         person.began.push_back(now);
         person.role = live.identity.role();
+        // Mostly there is one, and room for four would be made.
+        person.sessions.reserve_exact(1);
         person.sessions.push(live);
         Entered {
             replaced,

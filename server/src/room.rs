@@ -403,7 +403,10 @@ impl Outcome {
                 handle.owing.add(owed);
                 true
             }
-            Outcome::Ended(handle, end) => handle.end.try_send(end).is_ok(),
+            Outcome::Ended(handle, end) => {
+                handle.ending.tell(end);
+                true
+            }
         };
         if !told {
             tracing::trace!("a session ended before it was answered");

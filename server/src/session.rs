@@ -5,12 +5,12 @@ use std::time::{Duration, SystemTime};
 
 use pki::{Gate, Identity, Refusal as GateRefusal, Revocations};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wire::{Reason, Reply};
 
-use crate::ask::End;
+use crate::ask::{End, Ending};
 use crate::config::Limits;
 use crate::inbound::Inbound;
 use crate::outbound::{Gone, Outbound};
@@ -32,20 +32,20 @@ pub(crate) struct Session<R, W> {
 pub(crate) struct Watch {
     pub(crate) identity: Arc<Identity>,
     /// The recorder's word that a newer session has come.
-    pub(crate) ends: mpsc::Receiver<End>,
+    pub(crate) ending: Arc<Ending>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) revocations: watch::Receiver<Revocations>,
     pub(crate) stop: CancellationToken,
 }
 
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
-    /// Runs both halves until the session ends, and says why it did. A connection that was closed
-    /// in good order is still to be drained.
-    pub(crate) async fn run(self) -> (Reason, Option<R>) {
+    /// Runs both halves until the session ends, and says why it did, and whether the connection was
+    /// closed in good order: then it is still to be drained.
+    pub(crate) async fn run(&mut self) -> (Reason, bool) {
         let Self {
-            mut inbound,
+            inbound,
             outbound,
-            mut watch,
+            watch,
             limits,
         } = self;
         let sending = outbound.run();
@@ -55,11 +55,11 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
         // Sending would never have to stop while the room talks.
         let end = tokio::select! {
             biased;
-            end = receive(&mut inbound, &mut watch, &limits) => end,
-            gone = &mut sending => return (reason_of(&gone), None),
+            end = receive(inbound, watch, limits) => end,
+            gone = &mut sending => return (reason_of(&gone), false),
         };
         if end.reason == Reason::Lost {
-            return (Reason::Lost, None);
+            return (Reason::Lost, false);
         }
         let reason = end.reason;
         // Who leaves may read slowly; who is sent away is not waited for, and a revoked person has
@@ -72,12 +72,12 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
         let closing = async {
             tokio::select! {
                 biased;
-                () = say_bye(&inbound, end, &limits) => (&mut sending).await,
+                () = say_bye(inbound, end, limits) => (&mut sending).await,
                 gone = &mut sending => gone,
             }
         };
         let is_closed = matches!(tokio::time::timeout(patience, closing).await, Ok(Ok(())));
-        (reason, is_closed.then(|| inbound.into_reader()))
+        (reason, is_closed)
     }
 }
 
@@ -93,7 +93,7 @@ async fn receive<R: AsyncRead + Unpin>(
         // where it was, so that no line is lost.
         let end = tokio::select! {
             biased;
-            Some(end) = watch.ends.recv() => Some(end),
+            end = watch.ending.told() => Some(end),
             () = watch.stop.cancelled() => {
                 inbound.finish_what_was_read().await;
                 Some(End {
