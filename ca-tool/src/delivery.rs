@@ -22,7 +22,7 @@ use crate::register::TEXT_BYTES_MAX;
 #[derive(Debug)]
 pub(crate) struct Delivery<'a> {
     folder: &'a Folder,
-    /// The folders in which files wait, each inside the one to which they go.
+    /// Where files wait, each inside the folder to which they go.
     rooms: Vec<PathBuf>,
     parcels: Vec<Parcel>,
     /// Whether the index may know them. Until then, to drop a delivery is to undo it.
@@ -57,9 +57,9 @@ impl<'a> Delivery<'a> {
         };
         let mut pending = read_pending(folder)?;
         for destination in destinations {
-            let line = line_of(folder, &destination.join(folder::temporary_name("")?))?;
-            delivery.rooms.push(folder.path().join(&line));
-            pending.push(line);
+            let room = Room::new(folder, &destination.join(folder::temporary_name("")?))?;
+            delivery.rooms.push(room.path(folder));
+            pending.push(room);
         }
         // Before the first key is on the disk it is known where it will be.
         write_pending(folder, &pending)?;
@@ -184,19 +184,22 @@ const WRITES_BETWEEN_REPORTS: usize = 8;
 /// Finishes the deliveries that were cut short, or undoes them. The lock is held.
 pub(crate) fn settle(folder: &Folder, index: &Index) -> Result<Outcome, Error> {
     let mut outcome = Outcome::default();
-    let mut rooms = Vec::new();
-    for line in read_pending(folder)? {
-        let room = folder.path().join(&line);
-        let name = room.file_name().and_then(|name| name.to_str());
-        // Only what a delivery made is touched, whatever stands in the file.
-        if name.is_some_and(|name| folder::is_temporary(name, "")) {
-            rooms.push(room);
-        }
-    }
     let mut settled = Vec::new();
-    for room in rooms {
-        if settle_room(&room, index, &mut outcome)? {
-            settled.push(room);
+    for room in read_pending(folder)? {
+        let path = room.path(folder);
+        let name = path.file_name().and_then(|name| name.to_str());
+        // Only what a delivery made is touched, whatever stands in the file.
+        if !name.is_some_and(|name| folder::is_temporary(name, "")) {
+            continue;
+        }
+        match settle_room(&room, folder, index, &mut outcome) {
+            Ok(true) => settled.push(path),
+            Ok(false) => {}
+            // A stick that cannot be written holds up nobody, least of all who is to be revoked.
+            Err(error) => {
+                let path = path.display();
+                say!("ca-tool: note: what a run that was cut short left in {path} stays: {error}");
+            }
         }
     }
     forget(folder, &settled)?;
@@ -204,17 +207,25 @@ pub(crate) fn settle(folder: &Folder, index: &Index) -> Result<Outcome, Error> {
 }
 
 /// Says whether nothing of the room is left.
-fn settle_room(room: &Path, index: &Index, outcome: &mut Outcome) -> Result<bool, Error> {
+fn settle_room(
+    room: &Room,
+    folder: &Folder,
+    index: &Index,
+    outcome: &mut Outcome,
+) -> Result<bool, Error> {
+    let is_here = room.is_within_reach(folder);
+    let room = &room.path(folder);
     let destination = folder::parent(room);
     match fs::symlink_metadata(room) {
         // Who put a link in its place keeps other things there.
         Ok(there) if !there.is_dir() => return Ok(true),
         Ok(_) => {}
-        Err(_) if destination.is_dir() => return Ok(true),
+        Err(_) if is_here => return Ok(true),
         Err(_) => {
+            let pending = folder.pending();
+            let (room, pending) = (room.display(), pending.display());
             say!(
-                "ca-tool: note: {} cannot be reached; a run that was cut short may have left keys there",
-                room.display()
+                "ca-tool: note: {room} cannot be reached; a run that was cut short may have left keys there; if it is gone for good, take its line out of {pending}"
             );
             return Ok(false);
         }
@@ -335,26 +346,80 @@ fn read_waiting_name(name: &str) -> Option<(Serial, &str)> {
     Some((Serial::parse(serial)?, name))
 }
 
-/// A folder as `.pending` names it. What lies in the CA's folder may move with it.
-fn line_of(folder: &Folder, room: &Path) -> Result<String, Error> {
-    let path = match room.strip_prefix(folder.path()) {
-        Ok(inside) => inside.to_owned(),
-        Err(_) => std::path::absolute(room).map_err(io_error("find", room))?,
-    };
-    let line = path.to_str().filter(|line| !line.contains(['\n', '\r']));
-    line.map(str::to_owned)
-        .ok_or_else(|| Error::PlaceName(folder::parent(room).to_owned()))
+/// A folder in which files wait, as a line of `.pending` names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Room {
+    /// From the CA's folder on, if it is in there: then it moves with it.
+    path: String,
+    /// On which device it is, if it is not: where a stick was, an empty folder may stay.
+    device: Option<u64>,
 }
 
-fn read_pending(folder: &Folder) -> Result<Vec<String>, Error> {
+impl Room {
+    /// The folder to which its files go is there.
+    fn new(folder: &Folder, path: &Path) -> Result<Self, Error> {
+        let destination = folder::parent(path);
+        let (place, device) = match path.strip_prefix(folder.path()) {
+            Ok(inside) => (inside.to_owned(), None),
+            Err(_) => {
+                let place = std::path::absolute(path).map_err(io_error("find", path))?;
+                let device = os::device(destination).map_err(io_error("find", destination))?;
+                (place, device)
+            }
+        };
+        let line = place.to_str().filter(|line| !line.contains(['\n', '\r']));
+        let path = line.ok_or_else(|| Error::PlaceName(destination.to_owned()))?;
+        Ok(Self {
+            path: path.to_owned(),
+            device,
+        })
+    }
+
+    fn parse(line: &str) -> Self {
+        let with_device = line.strip_prefix(DEVICE).and_then(|rest| {
+            let (device, path) = rest.split_once(' ')?;
+            Some((path, device.parse().ok()?))
+        });
+        let (path, device) = with_device.map_or((line, None), |(path, n)| (path, Some(n)));
+        Self {
+            path: path.to_owned(),
+            device,
+        }
+    }
+
+    fn format(&self) -> String {
+        match self.device {
+            Some(device) => format!("{DEVICE}{device} {}\n", self.path),
+            None => format!("{}\n", self.path),
+        }
+    }
+
+    fn path(&self, folder: &Folder) -> PathBuf {
+        folder.path().join(&self.path)
+    }
+
+    /// Whether the folder to which its files go is the one that it was: if the room is not there
+    /// then, it is nowhere.
+    fn is_within_reach(&self, folder: &Folder) -> bool {
+        let path = self.path(folder);
+        let destination = folder::parent(&path);
+        let device = || os::device(destination).ok().flatten();
+        destination.is_dir() && (self.device.is_none() || self.device == device())
+    }
+}
+
+/// Before a device's number.
+const DEVICE: &str = "device=";
+
+fn read_pending(folder: &Folder) -> Result<Vec<Room>, Error> {
     let text = folder::read_text_if_there(&folder.pending(), TEXT_BYTES_MAX)?;
     let text = text.unwrap_or_default();
-    Ok(text.lines().map(str::to_owned).collect())
+    Ok(text.lines().map(Room::parse).collect())
 }
 
-fn write_pending(folder: &Folder, lines: &[String]) -> Result<(), Error> {
+fn write_pending(folder: &Folder, rooms: &[Room]) -> Result<(), Error> {
     let path = folder.pending();
-    if lines.is_empty() {
+    if rooms.is_empty() {
         return match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(io_error("remove", &path)(error))
@@ -362,7 +427,7 @@ fn write_pending(folder: &Folder, lines: &[String]) -> Result<(), Error> {
             _ => sync_folder(folder.path()),
         };
     }
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let text: String = rooms.iter().map(Room::format).collect();
     folder::replace(&path, text.as_bytes(), Access::Public)
 }
 
@@ -377,13 +442,13 @@ fn forget(folder: &Folder, rooms: &[PathBuf]) -> Result<(), Error> {
         }
     }
     let before = read_pending(folder)?;
-    let lines: Vec<_> = before
+    let left: Vec<_> = before
         .iter()
-        .filter(|line| !gone.contains(&&folder.path().join(line)))
+        .filter(|room| !gone.contains(&&room.path(folder)))
         .cloned()
         .collect();
-    if lines != before {
-        write_pending(folder, &lines)?;
+    if left != before {
+        write_pending(folder, &left)?;
     }
     Ok(())
 }

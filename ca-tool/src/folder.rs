@@ -289,7 +289,11 @@ pub(crate) fn rename_new(from: &Path, to: &Path) -> Result<(), Error> {
                 io::ErrorKind::AlreadyExists => Error::Exists(to.to_owned()),
                 _ => io_error("write", to)(error),
             })?;
-            return fs::rename(from, to).map_err(io_error("write", to));
+            return fs::rename(from, to).map_err(|error| {
+                // Nobody else made it, and whoever comes next would find the name taken.
+                let _ = fs::remove_file(to);
+                io_error("write", to)(error)
+            });
         }
     }
     fs::remove_file(from).map_err(io_error("remove", from))
@@ -407,6 +411,14 @@ mod tests {
         replace(&path, b"three", Access::Private).expect("replaced");
         assert_eq!(fs::read(&path).expect("a file"), b"three");
         assert_eq!(names(above.path()), ["alice.pem"], "nothing is left over");
+    }
+
+    #[test]
+    fn a_rename_that_fails_takes_no_name() {
+        let above = tempfile::tempdir().expect("a folder");
+        let (from, to) = (above.path().join("none"), above.path().join("alice.pem"));
+        rename_new(&from, &to).expect_err("nothing to rename");
+        assert!(names(above.path()).is_empty());
     }
 
     #[test]

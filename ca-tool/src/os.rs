@@ -33,12 +33,32 @@ pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Makes a folder that nobody else can enter, and those above it; what is there stays as it is.
+/// Makes a folder that nobody else can enter, and those above it, and brings them to the disk; what
+/// is there stays as it is.
 pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
+    // The folder where one is has no name here.
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    let above = path.parent().unwrap_or(path);
+    create_folder(above)?;
     let mut builder = DirBuilder::new();
-    builder.recursive(true);
     mode::of_folder(&mut builder);
-    builder.create(path)
+    match builder.create(path) {
+        // Another run was faster.
+        Err(_) if path.is_dir() => {}
+        done => done?,
+    }
+    if above.as_os_str().is_empty() {
+        sync_folder(Path::new("."))
+    } else {
+        sync_folder(above)
+    }
+}
+
+/// The number of the device on which a file or folder is, where devices have numbers.
+pub(crate) fn device(path: &Path) -> io::Result<Option<u64>> {
+    mode::device(path)
 }
 
 /// Brings to the disk which files a folder has.
@@ -90,6 +110,10 @@ mod mode {
         File::open(path)?.sync_all()
     }
 
+    pub(super) fn device(path: &Path) -> io::Result<Option<u64>> {
+        Ok(Some(std::fs::metadata(path)?.dev()))
+    }
+
     pub(super) fn have_one_owner(one: &Path, other: &Path) -> bool {
         let owner = |path| std::fs::symlink_metadata(path).map(|there| there.uid());
         owner(one).is_ok_and(|one| owner(other).is_ok_and(|other| one == other))
@@ -131,6 +155,11 @@ mod mode {
 
     pub(super) fn is_open_to_others(_path: &Path) -> bool {
         false
+    }
+
+    // A drive has a letter, so that no other folder stays where it was.
+    pub(super) fn device(_path: &Path) -> io::Result<Option<u64>> {
+        Ok(None)
     }
 
     // Who may write here is asked of the folder, not of the file.

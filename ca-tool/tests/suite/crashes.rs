@@ -481,7 +481,7 @@ fn calls(w: &World, arguments: &[&str]) -> Vec<Call> {
 }
 
 /// Runs a command, with something injected into one of its system calls.
-fn strace(folder: &Path, injection: &str, arguments: &[&str]) -> Output {
+pub(crate) fn strace(folder: &Path, injection: &str, arguments: &[&str]) -> Output {
     let (call, _) = injection
         .split_once(':')
         .expect("a call, and what is injected");

@@ -2,11 +2,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use ca_tool::{Candidate, IssueOptions, Parcel, Reason};
 use pki::Bundle;
 
+#[cfg(target_os = "linux")]
+use crate::crashes::strace;
+#[cfg(target_os = "linux")]
+use crate::{PROGRAM, has};
 use crate::{World, snapshot, stderr, stdout};
 
 fn names(folder: &Path) -> Vec<String> {
@@ -18,34 +22,37 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 /// The folder in which files wait for their names.
+#[cfg(target_os = "linux")]
 fn room_in(folder: &Path) -> Option<PathBuf> {
     let entries = fs::read_dir(folder).ok()?;
     let mut paths = entries.flatten().map(|entry| entry.path());
     paths.find(|path| path.extension().is_some_and(|e| e == "tmp"))
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn what_a_killed_run_left_in_another_folder_is_removed_by_the_next_and_nothing_else() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    if !has("strace") {
+        return;
+    }
     let w = World::new();
     let out = w.path("out");
-    let class: String = (0..300).map(|n| format!("s{n:03}\n")).collect();
+    let class: String = (0..30).map(|n| format!("s{n:03}\n")).collect();
     fs::write(w.path("class.txt"), class).expect("written");
-    let mut issuing = w
-        .command(&["issue", "--roster", "class.txt", "--out", "out"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it runs");
-    while room_in(&out).is_none_or(|room| fs::read_dir(room).map_or(0, Iterator::count) < 5) {
-        assert!(issuing.try_wait().expect("a child").is_none(), "it ended");
-        std::thread::yield_now();
-    }
-    issuing.kill().expect("killed");
-    issuing.wait().expect("it ends");
+    // Killed where the index would have got its name; `.pending` has had its own.
+    let issue = ["issue", "--roster", "class.txt", "--out", "out"];
+    let killed = strace(w.above.path(), "rename:signal=SIGKILL:when=2", &issue);
+    assert!(!killed.status.success());
     let room = room_in(&out).expect("what it left");
-    let keys = fs::read_dir(&room).expect("a folder").count();
-    assert!(keys >= 5, "{keys}");
+    assert_eq!(fs::read_dir(&room).expect("a folder").count(), 30);
     assert_eq!(w.ca.list().expect("a database").len(), 1, "the server's");
+    // It can be told from what may lie there when this device is gone.
+    let pending = fs::read_to_string(w.ca.path().join(".pending")).expect("lines");
+    let device = fs::metadata(&out).expect("a folder").dev();
+    let line = format!("device={device} {}\n", room.display());
+    assert!(pending.contains(&line), "{pending}");
 
     // Somebody else's, of another run's name and of none.
     let others = [".0123456789abcdef01234567.tmp", ".notes.tmp"];
@@ -176,6 +183,91 @@ fn what_a_stick_holds_that_is_not_there_is_not_forgotten() {
     fs::rename(w.path("unplugged"), w.path("out")).expect("moved");
     assert!(w.run(&["issue", "dave"]).status.success());
     w.admit(&w.path("out/alice.pem")).expect("admitted");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_stick_holds_is_not_forgotten_where_an_empty_folder_stays_in_its_place() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let w = World::new();
+    let waiting = cut_short(&w, "alice");
+    let room = waiting.parent().expect("a folder");
+    let device = fs::metadata(room).expect("a folder").dev();
+    let pending = |device| {
+        let line = format!("device={device} {}\n", room.display());
+        fs::write(w.ca.path().join(".pending"), line).expect("written");
+    };
+    fs::rename(w.path("out"), w.path("unplugged")).expect("moved");
+    fs::create_dir(w.path("out")).expect("made");
+    pending(device + 1);
+    for name in ["bob", "carol"] {
+        let output = w.run(&["issue", name]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let said = stderr(&output);
+        assert!(said.contains("cannot be reached"), "{said}");
+    }
+    // On a device that is here it is gone for good.
+    pending(device);
+    let output = w.run(&["issue", "dave"]);
+    assert_eq!(stderr(&output).matches("cut short").count(), 0);
+    assert!(!w.ca.path().join(".pending").exists());
+    // And where it is, it is delivered, whatever number its device has by now.
+    pending(device + 1);
+    fs::remove_dir(w.path("out")).expect("empty");
+    fs::rename(w.path("unplugged"), w.path("out")).expect("moved");
+    assert!(w.run(&["issue", "erin"]).status.success());
+    w.admit(&w.path("out/alice.pem")).expect("admitted");
+}
+
+#[test]
+fn what_waits_and_cannot_be_put_right_holds_up_nobody() {
+    let w = World::new();
+    let eve = w.issue("eve").bundle;
+    let waiting = cut_short(&w, "alice");
+    // No file, so it cannot be removed like one.
+    let stuck = waiting.with_file_name("4A01-mallory.pem");
+    fs::create_dir(&stuck).expect("made");
+    for arguments in [&["revoke", "eve"][..], &["issue", "bob"]] {
+        let output = w.run(arguments);
+        let said = stderr(&output);
+        assert!(output.status.success(), "{said}");
+        assert!(said.contains("stays: cannot remove "), "{said}");
+    }
+    w.admit(&eve).expect_err("revoked");
+    fs::remove_dir(&stuck).expect("removed");
+    assert!(w.run(&["issue", "carol"]).status.success());
+    w.admit(&w.path("out/alice.pem")).expect("admitted");
+    assert!(!w.ca.path().join(".pending").exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_is_made_is_brought_to_the_disk_before_anything_is_recorded() {
+    if !has("strace") {
+        return;
+    }
+    let w = World::new();
+    let trace = w.path("trace");
+    let output = Command::new("strace")
+        .current_dir(w.above.path())
+        .args(["-y", "-e", "trace=mkdir,fsync,rename", "-o"])
+        .arg(&trace)
+        .args([PROGRAM, "issue", "alice", "--out", "sticks/red"])
+        .output()
+        .expect("strace runs");
+    assert!(output.status.success(), "{}", stderr(&output));
+    let trace = fs::read_to_string(&trace).expect("a trace");
+    let recorded = trace.find("index.txt\") = 0").expect("it is recorded");
+    let above = w.above.path().canonicalize().expect("a folder");
+    for (made, within) in [
+        ("sticks", above.clone()),
+        ("sticks/red", above.join("sticks")),
+    ] {
+        let made = trace.find(&format!("mkdir(\"{made}\"")).expect("made");
+        let synced = format!("<{}>)", within.display());
+        assert!(trace[made..recorded].contains(&synced), "{trace}");
+    }
 }
 
 #[cfg(unix)]
