@@ -298,7 +298,7 @@ impl<R: Record> Recorder<R> {
 
     /// Shows what was committed, if anything, and wakes nobody yet.
     fn publish(&self, work: &Work) -> bool {
-        if work.rows.entries.is_empty() && !work.presence_changed {
+        if work.rows.entries.is_empty() && work.moved.is_empty() {
             return false;
         }
         let entries = work.rows.entries.iter().map(|recorded| &recorded.entry);
@@ -306,8 +306,9 @@ impl<R: Record> Recorder<R> {
         self.view.send_if_modified(|view| {
             view.head = self.room.head();
             view.tail = Arc::new(view.tail.with(segment, self.limits.tail_bytes_max));
-            if work.presence_changed {
-                view.here = Arc::new(self.room.here());
+            if !work.moved.is_empty() {
+                self.room
+                    .note_here(&work.moved, Arc::make_mut(&mut view.here));
             }
             false
         });

@@ -34,7 +34,8 @@ pub(crate) struct Room {
 pub(crate) struct Work {
     pub(crate) rows: Batch,
     pub(crate) outcomes: Vec<Outcome>,
-    pub(crate) presence_changed: bool,
+    /// Whose presence changed.
+    pub(crate) moved: Vec<ClientId>,
 }
 
 /// What somebody is told when the batch is committed.
@@ -74,6 +75,19 @@ impl Room {
     /// Everyone who is here.
     pub(crate) fn here(&self) -> Vec<Here> {
         self.presence.here()
+    }
+
+    /// Brings what [`Room::here`] gave up to date.
+    pub(crate) fn note_here(&self, moved: &[ClientId], here: &mut Vec<Here>) {
+        // Each moves those behind it in the list. When a network goes, all of it is made anew.
+        const FEW: usize = 32;
+        if moved.len() > FEW {
+            *here = self.here();
+        } else {
+            moved
+                .iter()
+                .for_each(|id| self.presence.note_here(id, here));
+        }
     }
 
     /// When somebody's absence becomes a leave.
@@ -182,7 +196,7 @@ impl Room {
         }
         let ip = facts.ip;
         work.rows.joins.push(Join { session, at, facts });
-        work.presence_changed = true;
+        work.moved.push(id.clone());
         if entered.is_new {
             self.write(
                 Entry {
@@ -302,7 +316,7 @@ impl Room {
         work.rows
             .ends
             .extend(ended.map(|ended| (session, ended, reason)));
-        work.presence_changed = true;
+        work.moved.push(id.clone());
         if let Some(left) = self.presence.end(id, session, reason, now, at) {
             self.leave(left, clock, work);
         }
@@ -325,8 +339,8 @@ impl Room {
         };
         let seq = self.write(entry, session, work);
         // Every session so far: with several at once, the last to end need not be the newest.
+        work.moved.push(id.clone());
         work.rows.leaves.push((id, seq, self.last_session));
-        work.presence_changed = true;
     }
 
     /// Gives an entry the next place. A gap would read as a lost line, so a place is taken only
