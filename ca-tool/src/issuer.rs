@@ -6,7 +6,8 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use pki::{Profile, Purpose, Serial};
+use pki::limits::CRL_BYTES_MAX;
+use pki::{Profile, Purpose, RevocationList, Serial};
 use rcgen::string::Ia5String;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
@@ -278,7 +279,7 @@ impl Issuer {
             issuing_distribution_point: None,
             revoked_certs: revoked
                 .map(|revoked| RevokedCertParams {
-                    serial_number: SerialNumber::from(bytes_of(&revoked.serial)),
+                    serial_number: SerialNumber::from_slice(revoked.serial.bytes()),
                     revocation_time: revoked.at,
                     reason_code: Some(revoked.reason.to_rcgen()),
                     invalidity_date: None,
@@ -286,7 +287,21 @@ impl Issuer {
                 .collect(),
             key_identifier_method: KeyIdMethod::PreSpecified(self.key_id.clone()),
         };
-        Ok(list.signed_by(&self.signer)?.pem()?.replace("\r\n", "\n"))
+        let list = list.signed_by(&self.signer)?.pem()?.replace("\r\n", "\n");
+        self.check_list(&list, now)?;
+        Ok(list)
+    }
+
+    /// Reads a list again, as a server does.
+    fn check_list(&self, list: &str, now: OffsetDateTime) -> Result<(), Error> {
+        let fault = |what: String| Error::SelfCheck(format!("the revocation list: {what}"));
+        if list.len() as u64 > CRL_BYTES_MAX {
+            let most = CRL_BYTES_MAX >> 20;
+            return Err(fault(format!("it has more than {most} MiB")));
+        }
+        RevocationList::parse(list.as_bytes(), &self.certificate, now.into())
+            .map(drop)
+            .map_err(|error| fault(error.to_string()))
     }
 }
 
@@ -429,11 +444,29 @@ fn truncate(moment: OffsetDateTime) -> OffsetDateTime {
     moment.replace_nanosecond(0).unwrap_or(moment)
 }
 
-fn bytes_of(serial: &Serial) -> Vec<u8> {
-    let digits = serial.to_string();
-    let pairs = digits.as_bytes().chunks(2).map(|pair| {
-        let pair = std::str::from_utf8(pair).expect("hexadecimal digits are ASCII");
-        u8::from_str_radix(pair, 16).expect("two hexadecimal digits are a byte")
-    });
-    pairs.collect()
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn a_list_that_no_server_would_take_is_not_handed_out() {
+        let now = datetime!(2026-11-21 10:00:00 UTC);
+        let issuer = || Issuer::create("Networks 101", now).expect("a CA");
+        let ours = issuer();
+        let list = ours.sign_list(1, std::iter::empty(), now).expect("a list");
+        let long = " ".repeat(usize::try_from(CRL_BYTES_MAX).expect("it fits"));
+        let refused = ours.check_list(&(list + &long), now);
+        let error = refused.expect_err("too long").to_string();
+        assert!(error.ends_with("it has more than 16 MiB"), "{error}");
+
+        let mixed = Issuer {
+            certificate: issuer().certificate,
+            ..ours
+        };
+        let refused = mixed.sign_list(1, std::iter::empty(), now);
+        let error = refused.expect_err("another CA's key").to_string();
+        assert!(error.ends_with("it was not signed by this CA"), "{error}");
+    }
 }

@@ -179,6 +179,11 @@ impl Serial {
         Self(bytes[first..].into())
     }
 
+    /// The bytes of the number, most significant first; zero has one.
+    pub fn bytes(&self) -> &[u8] {
+        if self.0.is_empty() { &[0] } else { &self.0 }
+    }
+
     /// Reads the hexadecimal form, with or without colons between the bytes.
     pub fn parse(text: &str) -> Option<Self> {
         let digits: Vec<u8> = text
@@ -265,7 +270,7 @@ fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 impl fmt::Display for Serial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_hex(if self.0.is_empty() { &[0] } else { &self.0 }, f)
+        write_hex(self.bytes(), f)
     }
 }
 

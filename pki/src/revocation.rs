@@ -21,6 +21,7 @@ pub const CRL_RENEW_DAYS: u32 = 30;
 #[derive(Debug, Clone)]
 pub struct RevocationList {
     number: CrlNumber,
+    this_update: SystemTime,
     next_update: SystemTime,
     /// The certificates on it, and whether each is there for the time being only.
     revoked: HashMap<Serial, bool>,
@@ -105,11 +106,13 @@ impl RevocationList {
             return Err(RevocationError::Number);
         }
         let next_update = list.next_update().ok_or(RevocationError::Undated)?;
-        if system_time(list.last_update()) > now {
+        let this_update = system_time(list.last_update());
+        if this_update > now {
             return Err(RevocationError::Future);
         }
         Ok(Self {
             number,
+            this_update,
             next_update: system_time(next_update),
             revoked: list
                 .iter_revoked_certificates()
@@ -125,6 +128,11 @@ impl RevocationList {
     /// Its number.
     pub fn number(&self) -> &CrlNumber {
         &self.number
+    }
+
+    /// When it was signed, as it says.
+    pub fn this_update(&self) -> SystemTime {
+        self.this_update
     }
 
     /// When a newer list should have come.
@@ -190,12 +198,7 @@ impl CrlNumber {
 
     /// Reads the hexadecimal form that [`fmt::Display`] writes.
     pub fn parse(text: &str) -> Option<Self> {
-        let serial = Serial::parse(text)?.to_string();
-        let bytes = serial.as_bytes().chunks(2).map(|pair| {
-            let digits = std::str::from_utf8(pair).expect("hexadecimal digits are ASCII");
-            u8::from_str_radix(digits, 16).expect("two hexadecimal digits are a byte")
-        });
-        Some(Self::new(&bytes.collect::<Vec<_>>()))
+        Some(Self::new(Serial::parse(text)?.bytes()))
     }
 
     /// The number, if it is at most 2^64 - 1.

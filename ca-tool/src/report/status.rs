@@ -10,11 +10,9 @@ use time::{Duration, OffsetDateTime};
 use wire::ClientId;
 
 use super::agreement;
-use super::contents::list_signed_at;
 use super::look;
 use crate::args::Place;
 use crate::error::Error;
-use crate::folder;
 use crate::index::{Index, Record};
 use crate::register::Register;
 use crate::run::{Output, day, moment, write_json};
@@ -59,8 +57,8 @@ struct CaStatus {
 #[derive(Debug, Serialize)]
 struct ListStatus {
     number: String,
-    signed: Option<String>,
-    age_days: Option<i64>,
+    signed: String,
+    age_days: i64,
     next_update: String,
     days_left: i64,
     revoked: usize,
@@ -166,10 +164,7 @@ impl Status {
                 until: moment(until),
                 days_left: (until - now).whole_days(),
             },
-            list: match &list {
-                Some(list) => Some(ListStatus::of(register, list, now)?),
-                None => None,
-            },
+            list: list.as_ref().map(|list| ListStatus::of(list, now)),
             valid: live(index, now).count(),
             expiring: expiring.into_iter().map(Person::ending).collect(),
             expired: expired.into_iter().map(Person::ending).collect(),
@@ -186,14 +181,11 @@ impl Status {
             format!("\"{}\", until {}", self.ca.name, day(&self.ca.until)),
         )?;
         if let Some(list) = &self.list {
-            let age = match (&list.signed, list.age_days) {
-                (Some(at), Some(days)) => format!("signed {} ({}), ", day(at), ago(days)),
-                _ => String::new(),
-            };
             let (number, next) = (&list.number, day(&list.next_update));
+            let (signed, age) = (day(&list.signed), ago(list.age_days));
             line(
                 "revocation list",
-                format!("number {number}, {age}good until {next}"),
+                format!("number {number}, signed {signed} ({age}), good until {next}"),
             )?;
         }
         line(
@@ -232,23 +224,17 @@ impl Status {
 }
 
 impl ListStatus {
-    fn of(
-        register: &Register,
-        list: &pki::RevocationList,
-        now: OffsetDateTime,
-    ) -> Result<Self, Error> {
-        let path = register.revocation_list();
-        let bytes = folder::read_if_there(&path, pki::limits::CRL_BYTES_MAX)?;
-        let signed = bytes.and_then(|bytes| list_signed_at(&bytes));
+    fn of(list: &pki::RevocationList, now: OffsetDateTime) -> Self {
+        let signed = OffsetDateTime::from(list.this_update());
         let next = OffsetDateTime::from(list.next_update());
-        Ok(Self {
+        Self {
             number: list.number().to_string(),
-            signed: signed.map(moment),
-            age_days: signed.map(|at| (now - at).whole_days()),
+            signed: moment(signed),
+            age_days: (now - signed).whole_days(),
             next_update: moment(next),
             days_left: (next - now).whole_days(),
             revoked: list.count(),
-        })
+        }
     }
 }
 
