@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use pki::Serial;
+use zeroize::Zeroizing;
 
 use crate::error::{Error, io_error};
 use crate::folder::{self, Folder};
@@ -33,7 +34,8 @@ pub(crate) struct Delivery<'a> {
 #[derive(Debug)]
 struct Parcel {
     waiting: PathBuf,
-    bytes: Vec<u8>,
+    /// A key may be among them.
+    bytes: Zeroizing<Vec<u8>>,
     access: Access,
 }
 
@@ -75,7 +77,7 @@ impl<'a> Delivery<'a> {
         destination: usize,
         serial: &Serial,
         name: &str,
-        bytes: Vec<u8>,
+        bytes: Zeroizing<Vec<u8>>,
         access: Access,
     ) {
         self.parcels.push(Parcel {

@@ -170,18 +170,17 @@ pub fn adopt(
         .map_err(|refusal| unfit(&refusal.to_string()))?;
 
     let notes = text.lines().take_while(|line| !line.starts_with("-----"));
-    let mut bundle = Zeroizing::new(String::new());
-    for note in notes.filter(|line| line.starts_with('#')) {
-        bundle.push_str(note.trim_end());
-        bundle.push('\n');
-    }
+    let notes = notes.filter(|line| line.starts_with('#'));
+    let notes: String = notes.map(|note| format!("{}\n", note.trim_end())).collect();
     let key_text = private_key::write(&pair, None)?;
-    bundle.push_str(&Bundle::compose(
+    let rest = Zeroizing::new(Bundle::compose(
         &[],
         &issuer::pem_of(&leaf),
         &issuer::pem_of(&anchor),
         &key_text,
     ));
+    // Joined at once: growing would leave a copy of the key behind.
+    let bundle = Zeroizing::new([notes.as_str(), &rest].concat());
     let out = out.unwrap_or_else(|| folder::parent(answer));
     let draft = Draft::begin(out)?;
     let file_name = format!("{}.pem", identity.id());

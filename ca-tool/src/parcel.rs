@@ -2,11 +2,14 @@
 
 use std::fs;
 use std::io::{Cursor, Read as _, Write as _};
+use std::mem::take;
 use std::path::Path;
 
+use pki::limits::BUNDLE_BYTES_MAX;
 use pki::{Bundle, Serial};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use zeroize::Zeroizing;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
@@ -22,9 +25,6 @@ pub enum Parcel {
     /// Certificates alone: the person has the key.
     Answer,
 }
-
-/// A bundle is far smaller.
-const BUNDLE_BYTES_MAX: u64 = 1 << 20;
 
 impl Parcel {
     /// The name of a person's file.
@@ -43,9 +43,14 @@ impl Parcel {
     }
 
     /// The bytes of that file.
-    pub(crate) fn pack(self, id: &str, room: &str, bundle: String) -> Vec<u8> {
+    pub(crate) fn pack(
+        self,
+        id: &str,
+        room: &str,
+        bundle: Zeroizing<String>,
+    ) -> Zeroizing<Vec<u8>> {
         match self {
-            Parcel::Bundle | Parcel::Answer => bundle.into_bytes(),
+            Parcel::Bundle | Parcel::Answer => into_bytes(bundle),
             Parcel::Zip => zip_of(&[
                 (&format!("{id}.pem"), &bundle),
                 ("README.txt", &page(id, room)),
@@ -53,6 +58,11 @@ impl Parcel {
             .expect("a zip of two short texts fits into memory"),
         }
     }
+}
+
+/// The same bytes, in the same place.
+pub(crate) fn into_bytes(mut text: Zeroizing<String>) -> Zeroizing<Vec<u8>> {
+    take(&mut *text).into_bytes().into()
 }
 
 fn page(id: &str, room: &str) -> String {
@@ -63,8 +73,11 @@ fn page(id: &str, room: &str) -> String {
     )
 }
 
-fn zip_of(files: &[(&str, &str)]) -> zip::result::ZipResult<Vec<u8>> {
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+fn zip_of(files: &[(&str, &str)]) -> zip::result::ZipResult<Zeroizing<Vec<u8>>> {
+    let bytes = files.iter().map(|(name, text)| name.len() + text.len());
+    // Room for all of it: growing would leave a copy of the key behind.
+    let room = Vec::with_capacity(bytes.sum::<usize>() + ZIP_OVERHEAD_BYTES);
+    let mut zip = ZipWriter::new(Cursor::new(room));
     // Keys do not get smaller.
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Stored)
@@ -73,8 +86,11 @@ fn zip_of(files: &[(&str, &str)]) -> zip::result::ZipResult<Vec<u8>> {
         zip.start_file(*name, options)?;
         zip.write_all(text.as_bytes())?;
     }
-    Ok(zip.finish()?.into_inner())
+    Ok(zip.finish()?.into_inner().into())
 }
+
+/// More than what a zip of two files says beside them.
+const ZIP_OVERHEAD_BYTES: usize = 1024;
 
 /// The number of the certificate in a person's file, of whatever kind.
 pub(crate) fn serial_in(path: &Path) -> Option<Serial> {

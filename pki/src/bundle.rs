@@ -192,11 +192,16 @@ impl Bundle {
 
     /// Puts the text of a bundle together, its preamble first. Without a key it is no bundle yet.
     pub fn compose(notes: &[(&str, &str)], leaf: &str, anchor: &str, key: &str) -> String {
-        let mut text = String::new();
-        for (name, value) in notes {
-            text.push_str(&format!("# {name} = {value}\n"));
-        }
-        for section in [leaf, anchor, key].into_iter().filter(|s| !s.is_empty()) {
+        let notes = notes.iter();
+        let notes: String = notes
+            .map(|(n, value)| format!("# {n} = {value}\n"))
+            .collect();
+        let sections = [leaf, anchor, key];
+        // Room for all of it: growing would leave a copy of the key behind.
+        let bytes = sections.iter().map(|section| section.len() + 1);
+        let mut text = String::with_capacity(notes.len() + bytes.sum::<usize>());
+        text.push_str(&notes);
+        for section in sections.into_iter().filter(|s| !s.is_empty()) {
             text.push_str(section.trim_end());
             text.push('\n');
         }

@@ -4,11 +4,13 @@
 //! that is cut short is told in `delivery.rs`.
 
 use std::fs;
+use std::mem::take;
 use std::path::{Path, PathBuf};
 
 use pki::{Bundle, Serial};
 use time::{Date, OffsetDateTime};
 use wire::{ClientId, Role};
+use zeroize::Zeroizing;
 
 use super::Ca;
 use crate::delivery::{self, Delivery};
@@ -18,7 +20,7 @@ use crate::host::{Host, Reach};
 use crate::index::{self, Index, Record};
 use crate::issuer::{Holder, Signed};
 use crate::os::Access;
-use crate::parcel::Parcel;
+use crate::parcel::{Parcel, into_bytes};
 use crate::plan::{Person, Plan, ShutOut, Skipped, Terms, plan_for};
 use crate::roster::Candidate;
 
@@ -241,7 +243,7 @@ impl Ca {
         let order = Order {
             name: hosts[0].to_string(),
             record: self.record(holder, &signed),
-            bytes: self.bundle_text(holder, &signed, None).into_bytes(),
+            bytes: into_bytes(self.bundle_text(holder, &signed, None)),
             certificate: signed.certificate,
             place: BundlePlace {
                 bundle: bundle.clone(),
@@ -257,7 +259,7 @@ impl Ca {
     pub(super) fn deliver(
         &self,
         index: &mut Index,
-        orders: Vec<Order>,
+        mut orders: Vec<Order>,
         out: &Path,
         tell: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Issued>, Error> {
@@ -267,20 +269,15 @@ impl Ca {
         folder::create_folder(out)?;
         let people = orders.len();
         let mut delivery = Delivery::begin(&self.folder, &[&self.folder.certificates(), out])?;
-        for order in &orders {
+        for order in &mut orders {
             let serial = &order.record.serial;
-            delivery.add(
-                OUT,
-                serial,
-                order.place.name(),
-                order.bytes.clone(),
-                Access::Private,
-            );
+            let (bundle, certificate) = (take(&mut order.bytes), take(&mut order.certificate));
+            delivery.add(OUT, serial, order.place.name(), bundle, Access::Private);
             delivery.add(
                 CERTIFICATES,
                 serial,
                 &Folder::issued_name(serial),
-                order.certificate.clone().into_bytes(),
+                certificate.into_bytes().into(),
                 Access::Public,
             );
         }
@@ -335,7 +332,7 @@ impl Ca {
         holder: Holder<'_>,
         signed: &Signed,
         server: Option<&str>,
-    ) -> String {
+    ) -> Zeroizing<String> {
         let (expires, fingerprint) = (
             signed.not_after.date().to_string(),
             self.issuer.says().fingerprint.to_string(),
@@ -355,12 +352,12 @@ impl Ca {
         notes.push(("room", self.issuer.name()));
         notes.push(("expires", &expires));
         notes.push(("issuer", &fingerprint));
-        Bundle::compose(
+        Zeroizing::new(Bundle::compose(
             &notes,
             &signed.certificate,
             self.issuer.pem(),
             signed.key.as_deref().map_or("", String::as_str),
-        )
+        ))
     }
 }
 
@@ -376,7 +373,8 @@ pub(super) struct Order {
     pub(super) name: String,
     pub(super) record: Record,
     pub(super) certificate: String,
-    pub(super) bytes: Vec<u8>,
+    /// A key is among them.
+    pub(super) bytes: Zeroizing<Vec<u8>>,
     pub(super) place: BundlePlace,
 }
 

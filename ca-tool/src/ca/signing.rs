@@ -13,7 +13,7 @@ use super::issuance::{Issuance, IssueOptions, Order, find_places};
 use crate::error::Error;
 use crate::index::{self, Index, Record};
 use crate::issuer::key_hash;
-use crate::parcel::Parcel;
+use crate::parcel::{Parcel, into_bytes};
 use crate::plan::{Plan, Skipped, Terms, plan};
 use crate::reason::Reason;
 use crate::request::Request;
@@ -79,7 +79,7 @@ impl Ca {
             name: person.id.to_string(),
             record,
             certificate: signed.certificate,
-            bytes: text.into_bytes(),
+            bytes: into_bytes(text),
             place: places.pop().expect("one person, one place"),
         };
         Ok(Issuance {

@@ -9,6 +9,8 @@ mod crowds;
 mod deliveries;
 mod exports;
 mod json;
+#[cfg(target_os = "linux")]
+mod memory;
 mod openssl;
 mod passphrase;
 mod people;
