@@ -50,6 +50,9 @@ pub(crate) struct Place {
     /// Say what was done or found as JSON, for programs
     #[arg(long, global = true, display_order = 902)]
     pub(crate) json: bool,
+    /// Yes to what would be asked, which is only before everybody's old certificates end
+    #[arg(long, global = true, display_order = 903)]
+    pub(crate) yes: bool,
 }
 
 impl Place {
@@ -200,9 +203,6 @@ pub(crate) enum Command {
         /// Where the server is, if not where init was told
         #[arg(long, value_name = "HOST[:PORT]", value_parser = Reach::parse)]
         server: Option<Reach>,
-        /// Do not ask before everybody's old certificates end
-        #[arg(long)]
-        yes: bool,
     },
     /// Write a bundle as PKCS#12, for a browser or a key chain
     #[command(after_help = "Examples:\n  \

@@ -42,6 +42,8 @@ pub struct Skipped {
     pub id: ClientId,
     /// Until when it is valid.
     pub until: OffsetDateTime,
+    /// The role that it gives them, where another was asked for.
+    pub other_role: Option<Role>,
 }
 
 /// Somebody whose certificate was revoked, and whose row in a roster is not taken for a change of
@@ -128,10 +130,14 @@ pub(crate) fn plan_for(
             Verdict::Revoked(Reason::CertificateHold) => object(format!(
                 "\"{id}\" is on hold; `ca-tool unhold {id}` lets them in again, `ca-tool revoke {id}` ends it for good"
             )),
-            Verdict::Has(until) => plan.skipped.push(Skipped {
-                id: id.clone(),
-                until,
-            }),
+            Verdict::Has(until, theirs) => {
+                let is_asked_for = candidate.role.is_some() || terms.role != Role::default();
+                plan.skipped.push(Skipped {
+                    id: id.clone(),
+                    until,
+                    other_role: (is_asked_for && theirs != role).then_some(theirs),
+                });
+            }
             Verdict::Refused(what) => object(what),
             Verdict::Free | Verdict::Revoked(_) => match in_the_way(&id) {
                 Some(what) => object(what),
@@ -163,8 +169,8 @@ struct Known {
 
 /// How a name is known.
 enum Standing {
-    /// It has a certificate until then.
-    Live(OffsetDateTime),
+    /// It has a certificate until then, in this role.
+    Live(OffsetDateTime, Role),
     /// It has one that was revoked for the time being.
     Held,
     /// It had one that was revoked for good, and not because another took its place.
@@ -178,7 +184,7 @@ enum Standing {
 enum Verdict {
     Free,
     Revoked(Reason),
-    Has(OffsetDateTime),
+    Has(OffsetDateTime, Role),
     Refused(String),
 }
 
@@ -186,14 +192,16 @@ impl Known {
     fn of(index: &Index, now: OffsetDateTime) -> Self {
         let mut known = Self::default();
         for record in index.records() {
-            let Some((id, _)) = record.person() else {
+            let Some((id, role)) = record.person() else {
                 continue;
             };
             // The last certificate that is live is the one to name, so a dead one never hides it.
             let standing = match (record.is_live(now), known.standing.get(&id)) {
-                (true, Some(Standing::Live(until))) => Standing::Live(record.not_after.max(*until)),
-                (true, _) => Standing::Live(record.not_after),
-                (false, Some(Standing::Live(until))) => Standing::Live(*until),
+                (true, Some(Standing::Live(until, theirs))) if *until > record.not_after => {
+                    Standing::Live(*until, *theirs)
+                }
+                (true, _) => Standing::Live(record.not_after, role),
+                (false, Some(Standing::Live(until, theirs))) => Standing::Live(*until, *theirs),
                 (false, Some(Standing::Held)) => Standing::Held,
                 (false, _) if record.is_on_hold() && now <= record.not_after => Standing::Held,
                 (false, _) => match record.revoked {
@@ -223,7 +231,7 @@ impl Known {
 
     fn judge(&self, id: &ClientId, allow_lookalike: bool) -> Verdict {
         match self.standing.get(id) {
-            Some(Standing::Live(until)) => return Verdict::Has(*until),
+            Some(Standing::Live(until, role)) => return Verdict::Has(*until, *role),
             Some(Standing::Asked(place)) => {
                 return Verdict::Refused(format!("\"{id}\" stands at {place} already"));
             }
@@ -270,7 +278,7 @@ impl Known {
 
     fn describe(&self, standing: &Standing) -> String {
         match standing {
-            Standing::Live(_) | Standing::Held => "who has a certificate".to_owned(),
+            Standing::Live(..) | Standing::Held => "who has a certificate".to_owned(),
             Standing::Gone | Standing::Revoked(_) => "who had a certificate".to_owned(),
             Standing::Asked(place) => format!("at {place}"),
         }

@@ -118,7 +118,6 @@ pub fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
             out,
             zip,
             server,
-            yes,
         } => {
             let options = IssueOptions {
                 until: until.map(end_of),
@@ -133,7 +132,7 @@ pub fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 Whose::People(names)
             };
             let overlap = time::Duration::days(overlap.into());
-            renewal::renew(place, (&whose, overlap), &options, yes, output)
+            renewal::renew(place, (&whose, overlap), &options, output)
         }
         Command::Export {
             what,

@@ -181,6 +181,7 @@ impl Ca {
                     skipped.push(Skipped {
                         id,
                         until: one.old.ends_at(),
+                        other_role: None,
                     });
                 }
                 Ok(one) if one.keeps_one_of(&compromised) => problems.push(Problem {

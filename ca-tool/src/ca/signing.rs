@@ -58,7 +58,7 @@ impl Ca {
                     ..Issuance::default()
                 });
             }
-            let Skipped { id, until } = skipped.clone();
+            let Skipped { id, until, .. } = skipped.clone();
             return Err(Error::HasCertificate { id, until });
         }
         let [person] = &people[..] else {

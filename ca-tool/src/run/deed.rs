@@ -110,7 +110,10 @@ impl Item {
         Self {
             name: skipped.id.to_string(),
             until: Some(moment(skipped.until)),
-            why: Some("has a certificate".to_owned()),
+            why: Some(match skipped.other_role {
+                Some(role) => format!("has a certificate as {role}"),
+                None => "has a certificate".to_owned(),
+            }),
             ..Self::default()
         }
     }

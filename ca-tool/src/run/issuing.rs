@@ -80,6 +80,7 @@ fn tell_issuance(ca: &Ca, issuance: &Issuance, options: &IssueOptions, output: &
             );
         }
     }
+    tell_other_roles(&issuance.skipped, output);
     if options.out.is_none() {
         tell_missing(ca, &issuance.skipped, options.parcel, output);
     }
@@ -89,6 +90,33 @@ fn tell_issuance(ca: &Ca, issuance: &Issuance, options: &IssueOptions, output: &
             output,
             "a bundle holds its owner's private key: hand each to its owner alone",
         );
+    }
+}
+
+/// Says who has another role than the one that was asked for: to skip them may not be what was meant.
+fn tell_other_roles(skipped: &[Skipped], output: &mut Output<'_>) {
+    let others = || {
+        skipped
+            .iter()
+            .filter_map(|one| Some((&one.id, one.other_role?)))
+    };
+    for (id, role) in others().take(SKIPPED_NAMED_MAX) {
+        note(
+            output,
+            &format!(
+                "{id} has another role, {role}, and keeps it: `ca-tool revoke {id} --reason affiliationChanged` and issue again gives them the new one"
+            ),
+        );
+    }
+    match others().count().saturating_sub(SKIPPED_NAMED_MAX) {
+        0 => {}
+        more => {
+            let people = counted(more, "other person keeps", "other people keep");
+            note(
+                output,
+                &format!("{people} another role too; `ca-tool list`"),
+            );
+        }
     }
 }
 

@@ -14,10 +14,9 @@ pub(super) fn renew(
     place: &Place,
     (whose, overlap): (&Whose, Duration),
     options: &IssueOptions,
-    yes: bool,
     output: &mut Output<'_>,
 ) -> Result<(), Error> {
-    if matches!(whose, Whose::Everybody) && overlap.is_zero() && !yes {
+    if matches!(whose, Whose::Everybody) && overlap.is_zero() && !place.yes {
         confirm(
             "everybody's certificates would end now, and whoever has not got the new one is kept out",
         )?;

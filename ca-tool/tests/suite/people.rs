@@ -6,7 +6,7 @@ use std::thread;
 
 use ca_tool::{Ca, Candidate, Error, InitOptions, IssueOptions, Reason, Roster};
 
-use crate::{World, snapshot};
+use crate::{World, snapshot, stderr, stdout};
 
 #[test]
 fn one_bad_name_stops_them_all_and_nothing_is_written() {
@@ -23,6 +23,30 @@ fn one_bad_name_stops_them_all_and_nothing_is_written() {
     let places: Vec<_> = error.problems().iter().map(|p| p.place.as_str()).collect();
     assert_eq!(places, ["class.csv:3", "class.csv:4", "class.csv:4"]);
     assert_eq!(snapshot(w.above.path()), before);
+}
+
+#[test]
+fn who_has_another_role_than_is_asked_for_keeps_it_and_that_is_told() {
+    let w = World::new();
+    w.issue("bob");
+    let output = w.run(&["issue", "bob", "--role", "instructor"]);
+    let said = stderr(&output);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.contains("bob has another role, student, and keeps it"),
+        "{said}"
+    );
+    fs::write(w.path("class.csv"), "id,role\nbob,assistant\n").expect("written");
+    let output = w.run(&["issue", "--roster", "class.csv", "--json"]);
+    let did = stdout(&output);
+    assert!(did.contains("has a certificate as student"), "{did}");
+
+    // Whose role it is, and of whom none was asked for, are not told of.
+    fs::write(w.path("class.csv"), "id,role\nbob,student\n").expect("written");
+    for arguments in [&["issue", "bob"][..], &["issue", "--roster", "class.csv"]] {
+        let said = stderr(&w.run(arguments));
+        assert!(said.contains("skipped") && !said.contains("role"), "{said}");
+    }
 }
 
 #[test]

@@ -377,6 +377,29 @@ fn where_nobody_can_be_told_the_exit_code_still_says_it() {
     assert!(!left.exists());
 }
 
+#[test]
+fn yes_is_taken_by_every_command_and_needed_by_one() {
+    let w = World::new();
+    for line in [
+        "issue alice --yes",
+        "--yes revoke alice --reason certificateHold",
+        "unhold alice --yes",
+        "list --yes",
+        "crl --yes",
+        "doctor --yes",
+    ] {
+        let output = w.run(&line.split(' ').collect::<Vec<_>>());
+        assert!(output.status.success(), "{line}: {}", stderr(&output));
+    }
+    let everybody = ["renew", "--all", "--until", "2031-12-31"];
+    assert_eq!(w.run(&everybody).status.code(), Some(2));
+    assert!(
+        w.run(&[&["--yes"][..], &everybody].concat())
+            .status
+            .success()
+    );
+}
+
 /// A closed pipe, as what a program in front of `head` writes into.
 fn nobody_reads() -> Stdio {
     let (read, write) = std::io::pipe().expect("a pipe");

@@ -386,16 +386,21 @@ fn the_servers_flags_in_the_readme_are_those_that_it_has() {
 }
 
 #[test]
-fn the_clients_exit_codes_in_the_readme_are_those_that_it_tells() {
-    let folder = std::env::temp_dir();
-    let help = run(&folder, "client", &["--help"], "").stdout;
-    let help = String::from_utf8(help).expect("UTF-8");
-    let (_, told) = help.split_once("Exit codes:").expect("exit codes");
-    let number = |word: &str| word.parse::<u8>().ok();
-    let told: BTreeSet<u8> = told.split_whitespace().filter_map(number).collect();
-    let rows = section(README, "## The client's exit codes").lines();
-    let rows = rows.filter_map(|row| number(row.strip_prefix("| ")?.split(' ').next()?));
-    assert_eq!(rows.collect::<BTreeSet<_>>(), told);
+fn the_exit_codes_in_the_readme_are_those_that_the_programs_tell() {
+    for (program, heading) in [
+        ("ca-tool", "## The exit codes of `ca-tool`"),
+        ("client", "## The client's exit codes"),
+    ] {
+        let folder = std::env::temp_dir();
+        let help = run(&folder, program, &["--help"], "").stdout;
+        let help = String::from_utf8(help).expect("UTF-8");
+        let (_, told) = help.split_once("Exit codes:").expect("exit codes");
+        let number = |word: &str| word.parse::<u8>().ok();
+        let told: BTreeSet<u8> = told.split_whitespace().filter_map(number).collect();
+        let rows = section(README, heading).lines();
+        let rows = rows.filter_map(|row| number(row.strip_prefix("| ")?.split(' ').next()?));
+        assert_eq!(rows.collect::<BTreeSet<_>>(), told, "{program}");
+    }
 }
 
 #[test]
