@@ -312,7 +312,7 @@ impl Error {
             }
             Error::NotEmpty(_) => "give a new folder: --dir DIR",
             Error::NoCa(_) => {
-                "`ca-tool init --name \"Networks 101\" --no-passphrase` makes one; --dir DIR says where it is"
+                "`ca-tool init --name \"Networks 101\"` makes one; --dir DIR says where it is"
             }
             Error::EncryptedKey(_) => {
                 "--passphrase-file FILE or --passphrase-fd N gives the one that it was encrypted with"
