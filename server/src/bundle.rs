@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use pki::{Bundle, BundleError, Certificate, Fingerprint, Gate, SERVER, ServerTls};
+use pki::{Bundle, BundleError, Certificate, Fingerprint, Gate, Revocations, SERVER, ServerTls};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 use wire::Timestamp;
@@ -21,6 +21,7 @@ use crate::watched::{FileWatch, Reading};
 pub(crate) struct BundleWatch {
     pub(crate) file: FileWatch,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) revocations: watch::Receiver<Revocations>,
     /// What the certificate in use says.
     pub(crate) certificate: Certificate,
     pub(crate) tls: watch::Sender<ServerTls>,
@@ -61,6 +62,9 @@ pub enum ServerBundleError {
     /// Everybody here has a certificate of the CA that the server was started with.
     #[error("the CA certificate in {} is another than the one that this server was started with", .0.display())]
     OtherCa(PathBuf),
+    /// Clients ask no list, so the server has to.
+    #[error("the certificate in {} is revoked", .0.display())]
+    Revoked(PathBuf),
 }
 
 impl ServerBundleError {
@@ -80,6 +84,7 @@ impl ServerBundleError {
             Self::Chain(_) => {
                 Some("use the whole file that `ca-tool init` or `ca-tool issue-server` made")
             }
+            Self::Revoked(_) => Some(RENEW),
             Self::Read { .. } | Self::OtherCa(_) => None,
         }
     }
@@ -90,7 +95,7 @@ impl ServerBundleError {
             Self::Bundle(error) => error.is_of_the_disk(),
             Self::Read { .. } => true,
             Self::Dates { is_early, .. } => *is_early,
-            Self::Purpose(_) | Self::Chain(_) | Self::OtherCa(_) => false,
+            Self::Purpose(_) | Self::Chain(_) | Self::OtherCa(_) | Self::Revoked(_) => false,
         }
     }
 }
@@ -143,7 +148,7 @@ fn read_newer(path: &Path, gate: &Gate) -> Result<Bundle, ServerBundleError> {
 const SOON: Duration = Duration::from_secs(30 * DAY_SECONDS);
 /// How often that is told.
 const SOON_WARNING_INTERVAL: Duration = Duration::from_secs(DAY_SECONDS);
-/// How often it is told that the server has nothing to prove itself with.
+/// How often it is told that the server has nothing to prove itself with, or nothing that it should.
 const OVER_ERROR_INTERVAL: Duration = Duration::from_secs(60 * 60);
 const DAY_SECONDS: u64 = 24 * 60 * 60;
 /// What to do about both.
@@ -187,6 +192,7 @@ impl BundleWatch {
     pub(crate) async fn run(mut self) {
         let mut soon = Reminder::every(SOON_WARNING_INTERVAL);
         let mut over = Reminder::every(OVER_ERROR_INTERVAL);
+        let mut revoked = Reminder::every(OVER_ERROR_INTERVAL);
         while let Some(look) = self.file.look().await {
             if look.is_due {
                 let reading = match self.reload().await {
@@ -206,6 +212,9 @@ impl BundleWatch {
             if over.is_due(ending == Ending::Over, now) {
                 error!(%path, "{ending}, and no client connects any more; {RENEW}");
             }
+            if revoked.is_due(self.is_revoked(&self.certificate), now) {
+                error!(%path, "the server's certificate is revoked, which no client asks; {RENEW}");
+            }
         }
     }
 
@@ -218,18 +227,33 @@ impl BundleWatch {
             source: failure.into(),
         })??;
         let certificate = bundle.certificate();
+        let is_new = certificate.fingerprint != self.certificate.fingerprint;
+        if is_new && self.is_revoked(&certificate) {
+            return Err(ServerBundleError::Revoked(self.file.path().to_owned()));
+        }
         info!(
             serial = %certificate.serial,
             until = %Timestamp::from(certificate.not_after),
             "certificate read"
         );
-        if certificate.fingerprint != self.certificate.fingerprint {
+        if is_new {
             self.tell_of_missing_names(&certificate);
+            let (until, before) = (certificate.not_after, self.certificate.not_after);
+            if until < before {
+                warn!(
+                    until = %Timestamp::from(until), before = %Timestamp::from(before),
+                    "the new certificate ends before the last one; was an old copy put back?"
+                );
+            }
             self.certificate = certificate;
             self.tls
                 .send_replace(ServerTls::new(&bundle, self.gate.clone()));
         }
         Ok(())
+    }
+
+    fn is_revoked(&self, certificate: &Certificate) -> bool {
+        self.revocations.borrow().revokes(&certificate.serial)
     }
 
     /// Whoever looks for the server under a name that is gone believes to be at another one.

@@ -238,6 +238,7 @@ pub async fn run(
     let watch = BundleWatch {
         file: watched(cert),
         gate: gate.clone(),
+        revocations: revocations.clone(),
         certificate: bundle.certificate(),
         tls: tls_sender,
     };

@@ -90,9 +90,13 @@ pub fn read_list(path: &Path, gate: &Gate) -> Result<RevocationList, ListError> 
     let limit = pki::limits::CRL_BYTES_MAX;
     File::open(path)
         .map_err(read)?
-        .take(limit)
+        .take(limit + 1)
         .read_to_end(&mut bytes)
         .map_err(read)?;
+    if bytes.len() as u64 > limit {
+        let most = format!("it has more than {} MiB", limit >> 20);
+        return Err(read(std::io::Error::other(most)));
+    }
     gate.revocation_list(&bytes, SystemTime::now())
         .map_err(|source| ListError::Use {
             path: path.to_owned(),

@@ -6,8 +6,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ca_tool::{Ca, Host};
-use pki::{Bundle, Certificate};
+use ca_tool::{Ca, Host, Reason, Which};
+use pki::limits::CRL_BYTES_MAX;
+use pki::{Bundle, Certificate, Gate, Serial};
 use rcgen::{
     CertificateParams, DistinguishedName, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose,
 };
@@ -73,6 +74,17 @@ async fn a_bundle_that_is_worse_than_the_last_one_is_refused_loudly() {
     let [their_leaf, _, their_key] = &sections(&theirs)[..] else {
         panic!("a bundle has three sections: {theirs}");
     };
+    // Made in time, and revoked since.
+    let spare = Host::parse("localhost").expect("a host");
+    let spare = site.ca().issue_server(&[spare], None).expect("a bundle");
+    let revoked = Which {
+        names: Vec::new(),
+        serial: Some(spare.serial),
+    };
+    let reason = Reason::KeyCompromise;
+    let list = site.ca().revoke_which(&revoked, reason, None);
+    list.expect("revoked");
+    let revoked = fs::read_to_string(spare.bundle).expect("a bundle");
     let mut served = site.serve(&["--sessions-per-minute", "0"]);
     served.program.expect_err(" certificate read ");
     let first = shown(served.address, &alice).await;
@@ -98,6 +110,7 @@ async fn a_bundle_that_is_worse_than_the_last_one_is_refused_loudly() {
             format!("{their_leaf}{anchor}{their_key}"),
             "was not issued by the CA",
         ),
+        (revoked, "the certificate in ca/server.pem is revoked"),
     ] {
         replace(&cert, &bad);
         let line = served.program.expect_err("the last good certificate stays");
@@ -121,9 +134,43 @@ async fn a_bundle_that_is_worse_than_the_last_one_is_refused_loudly() {
         line.contains(" WARN ") && line.contains("127.0.0.1"),
         "{line}"
     );
+    let line = served.program.expect_err("ends before the last one");
+    assert!(
+        line.contains(" WARN ") && line.contains("before=20"),
+        "{line}"
+    );
     assert_eq!(shown(served.address, &alice).await, serial(&cert));
+    // One in use that is found out is told of, for clients go on believing it.
+    let found_out = Which {
+        names: Vec::new(),
+        serial: Serial::parse(&serial(&cert)),
+    };
+    let list = site.ca().revoke_which(&found_out, reason, None);
+    list.expect("revoked");
+    let line = served
+        .program
+        .expect_err("the server's certificate is revoked");
+    assert!(line.contains(" ERROR "), "{line}");
     wendy.say("still here").await;
     wendy.expect("[wendy@127.0.0.1] still here").await;
+}
+
+#[test]
+fn a_list_that_is_too_large_is_said_to_be_so() {
+    let site = Site::new("Networks 101");
+    let list = site.ca().revocation_list();
+    let gate = Gate::new(site.ca().anchor().clone(), false).expect("a gate");
+    let good = fs::read(&list).expect("a list");
+    for (bytes_over, fault) in [(0, None), (1, Some("it has more than 16 MiB"))] {
+        let mut bytes = good.clone();
+        let room = usize::try_from(CRL_BYTES_MAX).expect("it fits");
+        bytes.resize(room + bytes_over, b'\n');
+        replace(&list, &bytes);
+        let error = server::read_list(&list, &gate).err();
+        let said = error.map(|error| error.to_string()).unwrap_or_default();
+        assert!(said.ends_with(fault.unwrap_or_default()), "{said}");
+        assert_eq!(said.is_empty(), fault.is_none(), "{said}");
+    }
 }
 
 #[test]
