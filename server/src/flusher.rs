@@ -77,8 +77,10 @@ impl Flusher {
     }
 
     async fn turn(&mut self, scratch: &mut Vec<u8>) {
-        self.newcomers.take(&mut self.sessions);
+        // In this order: a session that is taken at the next turn began after this view was
+        // published, and has seen it.
         let view = self.transcript.view();
+        self.newcomers.take(&mut self.sessions);
         let (mut at, mut since_yield) = (0, 0);
         while at < self.sessions.len() {
             match self.sessions[at].upgrade() {
