@@ -1,6 +1,6 @@
 //! How long a large class takes: a roster of 1,000 people (or as many as the first argument says)
-//! becomes 1,000 bundles on this machine's disk. Prints the time, and fails when a thousand took
-//! more than 5 seconds:
+//! becomes 1,000 bundles on this machine's disk. Prints the time; a release build fails when a
+//! thousand took more than 5 seconds:
 //!
 //! ```sh
 //! cargo run --release -p ca-tool --example class
@@ -43,7 +43,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         "the same roster again: {none} people, {:.3} s",
         passed_over.as_secs_f64()
     );
-    let is_fast = took <= LIMIT * people.div_ceil(1000);
+    let is_fast = cfg!(debug_assertions) || took <= LIMIT * people.div_ceil(1000);
     Ok(ExitCode::from(u8::from(!is_fast)))
 }
 
