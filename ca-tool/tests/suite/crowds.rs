@@ -3,9 +3,12 @@
 use std::collections::HashSet;
 use std::fs;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::SystemTime;
 
 use ca_tool::{Candidate, IssueOptions};
-use pki::CrlNumber;
+use pki::RevocationList;
 
 use crate::World;
 
@@ -31,9 +34,30 @@ fn twenty_runs_that_issue_and_twenty_that_revoke_lose_nothing() {
         running.push(start(&["revoke", goner]));
         running.push(start(&["crl", "--json"]));
     }
+    // Whoever looks again and again sees its number grow, and never a list that is none.
+    let is_over = AtomicBool::new(false);
+    let (outputs, seen) = thread::scope(|scope| {
+        let watching = scope.spawn(|| {
+            let mut seen = vec![number_of(&w)];
+            while !is_over.load(Ordering::Relaxed) {
+                let number = number_of(&w);
+                if seen.last() != Some(&number) {
+                    seen.push(number);
+                }
+                thread::yield_now();
+            }
+            seen
+        });
+        let running = running.into_iter();
+        let outputs = running.map(|program| program.wait_with_output().expect("it ends"));
+        let outputs: Vec<_> = outputs.collect();
+        is_over.store(true, Ordering::Relaxed);
+        (outputs, watching.join().expect("a list at every moment"))
+    });
+    assert!(seen.len() > 1, "{seen:?}");
+    assert!(seen.is_sorted_by(|one, next| one < next), "{seen:?}");
     let (mut won, mut numbers) = (0, Vec::new());
-    for program in running {
-        let output = program.wait_with_output().expect("it ends");
+    for output in outputs {
         let said = String::from_utf8_lossy(&output.stdout);
         let notes = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{notes}");
@@ -55,13 +79,9 @@ fn twenty_runs_that_issue_and_twenty_that_revoke_lose_nothing() {
     assert_eq!(serials.len(), records.len());
     let revoked = records.iter().filter(|record| record.revoked.is_some());
     assert_eq!(revoked.count(), RUNS);
-    let list = fs::read(w.ca.revocation_list()).expect("a list");
-    let now = std::time::SystemTime::now();
-    let list = pki::RevocationList::parse(&list, w.ca.anchor(), now).expect("a good list");
-    assert_eq!(list.count(), RUNS);
-    let last = list.number().to_u64().expect("a small number");
+    assert_eq!(list_of(&w).count(), RUNS);
+    let last = number_of(&w);
     assert!(numbers.iter().all(|number| *number <= last));
-    assert!(*list.number() > CrlNumber::new(&[1]));
     for goner in &goners {
         let bundle = w.ca.people().join(format!("{goner}.pem"));
         w.admit(&bundle).expect_err("revoked");
@@ -71,6 +91,16 @@ fn twenty_runs_that_issue_and_twenty_that_revoke_lose_nothing() {
         w.admit(&bundle).expect("admitted");
     }
     assert!(!w.ca.path().join(".pending").exists());
+}
+
+fn list_of(w: &World) -> RevocationList {
+    let list = fs::read(w.ca.revocation_list()).expect("a list");
+    RevocationList::parse(&list, w.ca.anchor(), SystemTime::now()).expect("a good list")
+}
+
+fn number_of(w: &World) -> u64 {
+    let number = list_of(w).number().to_u64();
+    number.expect("a small number")
 }
 
 #[test]

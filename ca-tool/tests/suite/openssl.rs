@@ -4,9 +4,9 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Command, Stdio};
 
-use ca_tool::{Candidate, IssueOptions, Reason};
+use ca_tool::{Candidate, Host, IssueOptions, Reason};
 
-use crate::World;
+use crate::{World, succeed};
 
 /// Runs `openssl` in the folder above the CA: whether it was content, and all that it said.
 fn openssl(w: &World, arguments: &[&str]) -> (bool, String) {
@@ -55,8 +55,24 @@ fn openssl_verifies_what_is_issued_and_refuses_what_was_revoked() {
         ];
         openssl(&w, &arguments)
     };
+    let host = Host::parse("chat.example.org").expect("a host");
+    w.ca.issue_server(&[host], None).expect("issued");
+    let another = "ca/server-chat.example.org.pem";
+    if crate::has("certtool") {
+        for file in ["ca/server.pem", another] {
+            succeed(
+                w.above.path(),
+                &format!(
+                    "openssl x509 -in {file} >leaf && certtool --verify --load-ca-certificate ca/ca.pem \
+                     --load-crl ca/crl.pem --verify-purpose 1.3.6.1.5.5.7.3.1 --infile leaf"
+                ),
+            );
+        }
+    }
     for (purpose, file, good) in [
         ("sslserver", "ca/server.pem", true),
+        ("sslserver", another, true),
+        ("sslclient", another, false),
         ("sslclient", "ca/server.pem", false),
         ("sslclient", "ca/people/张三.pem", true),
         ("sslserver", "ca/people/张三.pem", false),

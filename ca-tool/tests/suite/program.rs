@@ -343,13 +343,21 @@ mod unix {
         fs::remove_file(w.ca.revocation_list()).expect("removed");
         let readable = fs::Permissions::from_mode(0o500);
         fs::set_permissions(w.ca.path(), readable).expect("set");
-        let output = w.run(&["list"]);
+        // Root may write everywhere, unless it is told to leave that be.
+        let line = "ca-tool list";
+        let bound = "setpriv --bounding-set -dac_override,-dac_read_search";
+        let is_bound = crate::shell(w.above.path(), &format!("{bound} true")).0 == Some(0);
+        let line = if is_bound {
+            format!("{bound} {line}")
+        } else {
+            line.to_owned()
+        };
+        let (code, _, said) = crate::shell(w.above.path(), &line);
         let writable = fs::Permissions::from_mode(0o700);
         fs::set_permissions(w.ca.path(), writable).expect("set");
-        // Root may write everywhere, and then the list is signed.
-        let said = stderr(&output);
-        assert!(output.status.success(), "{said}");
-        assert!(said.contains("signed again"), "{said}");
+        assert_eq!(code, Some(0), "{said}");
+        let note = "has to be put right, but cannot write";
+        assert!(said.contains(note), "{said}");
     }
 }
 
@@ -373,7 +381,7 @@ fn where_nobody_can_be_told_the_exit_code_still_says_it() {
     let left = w.ca.path().join("private/.4a4a4a4a4a4a4a4a4a4a4a4a.tmp");
     fs::write(&left, "key").expect("written");
     let (said, _, _) = crate::shell(above, "ca-tool crl 2>/dev/full");
-    assert_ne!(said, Some(101), "it panicked");
+    assert_eq!(said, Some(0));
     assert!(!left.exists());
 }
 
