@@ -639,7 +639,8 @@ fn assert_tidy(folder: &Path, died: &str) {
         let serials = index.lines().filter_map(|line| line.split('\t').nth(3));
         let mut named: Vec<_> = serials.map(|serial| format!("{serial}.pem")).collect();
         let mut held = names_in(&path.with_file_name("certs"));
-        (named.sort(), held.sort());
+        named.sort();
+        held.sort();
         assert_eq!(held, named, "{died}");
     }
     assert_eq!(indexes, 1, "{died}");
