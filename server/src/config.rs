@@ -147,7 +147,7 @@ impl Default for Limits {
             end_timeout: Duration::from_secs(1),
             stop_sessions_timeout: Duration::from_secs(6),
             stop_database_timeout: Duration::from_secs(8),
-            check_at_start_timeout: Duration::from_secs(3),
+            check_at_start_timeout: Duration::from_millis(500),
             journal_bytes_max: 64 * 1024 * 1024,
             alive_interval: Duration::from_secs(30),
             refusals_logged_per_second: 10,

@@ -30,7 +30,7 @@ static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 const BUSY_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// How many of SQLite's steps pass between two looks at the clock while it looks for damage.
-const CHECK_STEPS: i32 = 10_000;
+const CHECK_STEPS: i32 = 1_000;
 
 /// The recorder's connection: the only one that writes.
 #[derive(Debug)]
