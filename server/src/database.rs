@@ -84,8 +84,7 @@ impl Database {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5))
             .pragma("journal_size_limit", limits.journal_bytes_max.to_string())
-            // What a statement might have to take back, which is a page for each sender. In a file it
-            // is a sixth of what a line of a hundred senders costs.
+            // The view that takes commits is no reason for a file, which a full disk would refuse.
             .pragma("temp_store", "memory");
         let mut connection = options.connect().await.map_err(sqlite)?;
         check_pragmas(&mut connection, path).await?;

@@ -1,6 +1,7 @@
 //! What is said to each system and how its answers are told apart: just enough of our protocol, of
 //! MQTT 3.1.1 and of NATS. Every text has the same length, so that it is found without a search.
 
+use crate::load::Plan;
 use crate::system::System;
 
 /// The bytes of each text.
@@ -124,11 +125,13 @@ pub(crate) fn await_acks(system: System, client: usize) -> Vec<u8> {
 }
 
 /// Appends a line that is said; with `is_acked` the system is asked to say that it has it.
-pub(crate) fn say(system: System, client: usize, is_acked: bool, tag: Tag, out: &mut Vec<u8>) {
-    match system {
+pub(crate) fn say(plan: &Plan, client: usize, is_acked: bool, tag: Tag, out: &mut Vec<u8>) {
+    match plan.system {
         // Ours says so anyway.
         System::Ours => {
-            out.extend(format!("/say bench{client:05}-{} ", tag.n).as_bytes());
+            // A database that was measured before knows the runs of then, so each server has its own.
+            let run = plan.address.port();
+            out.extend(format!("/say bench{run:05}-{} ", tag.n).as_bytes());
             tag.write(out);
             out.push(b'\n');
         }

@@ -497,7 +497,7 @@ impl Thread {
                     sent_us: self.now_us(),
                 };
                 let is_acked = matches!(self.plan.pace, Pace::Acked(_));
-                dialect::say(self.plan.system, member.client, is_acked, tag, &mut out);
+                dialect::say(&self.plan, member.client, is_acked, tag, &mut out);
             }
             sender.said.store(said, Ordering::Release);
             member.link.send(&out).await?;
