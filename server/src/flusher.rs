@@ -7,7 +7,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
-use crate::transcript::{Transcript, View};
+use tokio::sync::watch;
+
+use crate::transcript::View;
 
 /// After so many sessions a flusher lets others have its thread.
 const SESSIONS_AT_ONCE: usize = 64;
@@ -28,7 +30,9 @@ pub(crate) struct Flushers {
 
 /// Goes through its share of the sessions whenever something is published.
 pub(crate) struct Flusher {
-    transcript: Transcript,
+    /// Not the transcript: a flusher outlives the recorder, and whoever could read the record then would
+    /// keep it from being closed in good order.
+    views: watch::Receiver<View>,
     newcomers: Arc<Newcomers>,
     /// A session that has ended is gone, and noticed here at the next turn.
     sessions: Vec<Weak<dyn Flush>>,
@@ -56,9 +60,9 @@ impl Flushers {
 
 impl Flusher {
     /// Without sessions yet.
-    pub(crate) fn new(transcript: Transcript) -> Self {
+    pub(crate) fn new(views: watch::Receiver<View>) -> Self {
         Self {
-            transcript,
+            views,
             newcomers: Arc::default(),
             sessions: Vec::new(),
         }
@@ -68,7 +72,7 @@ impl Flusher {
     pub(crate) async fn run(mut self) {
         let mut scratch = Vec::new();
         loop {
-            let published = self.transcript.changed().await;
+            let published = self.views.changed().await;
             self.turn(&mut scratch).await;
             if published.is_err() {
                 return;
@@ -79,7 +83,7 @@ impl Flusher {
     async fn turn(&mut self, scratch: &mut Vec<u8>) {
         // In this order: a session that is taken at the next turn began after this view was
         // published, and has seen it.
-        let view = self.transcript.view();
+        let view = self.views.borrow_and_update().clone();
         self.newcomers.take(&mut self.sessions);
         let (mut at, mut since_yield) = (0, 0);
         while at < self.sessions.len() {

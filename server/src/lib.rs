@@ -207,7 +207,7 @@ pub async fn run(
     let transcript = Transcript::new(views, pages, &limits);
     let threads = tokio::runtime::Handle::current().metrics().num_workers();
     let flushing: Vec<Flusher> = (0..threads)
-        .map(|_| Flusher::new(transcript.clone()))
+        .map(|_| Flusher::new(transcript.views()))
         .collect();
     let flushers = Flushers::to(&flushing);
     for flusher in flushing {

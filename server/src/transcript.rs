@@ -69,6 +69,11 @@ impl Transcript {
         self.view.borrow_and_update().clone()
     }
 
+    /// The views as they are published.
+    pub(crate) fn views(&self) -> watch::Receiver<View> {
+        self.view.clone()
+    }
+
     /// The newest entry.
     pub(crate) fn head(&self) -> u64 {
         self.view.borrow().head
