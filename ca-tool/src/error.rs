@@ -58,7 +58,7 @@ pub enum Error {
     /// The name of the CA cannot be shown on one line, or is too long.
     #[error(
         "\"{}\" cannot be the CA's name: it has 1 to 64 characters, none of them a control or at either end a space",
-        .0.escape_debug()
+        wire::escape(.0)
     )]
     Name(String),
     /// There is something already where the CA would go.
@@ -144,7 +144,7 @@ pub enum Error {
     #[error("{0} is over")]
     Past(time::Date),
     /// A name that cannot be one.
-    #[error("\"{}\": {fault}", name.escape_debug())]
+    #[error("\"{}\": {fault}", wire::escape(name))]
     NoName {
         /// What was given.
         name: String,
@@ -193,7 +193,10 @@ pub enum Error {
     #[error("no certificate has the number {0}; nothing was done")]
     UnknownSerial(pki::Serial),
     /// A serial number that is not that of the person who was named.
-    #[error("the number {serial} is that of \"{}\"; nothing was done", name.escape_debug())]
+    #[error(
+        "the number {serial} is that of \"{}\"; nothing was done",
+        wire::escape(name)
+    )]
     OtherSerial {
         /// The number.
         serial: pki::Serial,

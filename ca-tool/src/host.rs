@@ -36,7 +36,7 @@ impl Host {
     ///
     /// When it is neither, or one that no client could reach.
     pub fn parse(text: &str) -> Result<Self, HostError> {
-        let refuse = |why: &str| Err(HostError(format!("\"{}\" {why}", text.escape_debug())));
+        let refuse = |why: &str| Err(HostError(format!("\"{}\" {why}", wire::escape(text))));
         let bare = text
             .strip_prefix('[')
             .and_then(|rest| rest.strip_suffix(']'))
@@ -132,7 +132,7 @@ impl Reach {
             }),
             _ => Err(HostError(format!(
                 "\"{}\" is not a port",
-                port.escape_debug()
+                wire::escape(port)
             ))),
         }
     }

@@ -307,13 +307,9 @@ fn full_name_fault(name: &str) -> Option<String> {
     })
 }
 
-/// The beginning of a text that somebody wrote, fit for a message: a quote that is not closed makes
-/// one text of a whole roster.
+/// A quote that is not closed makes one text of a whole roster.
 fn excerpt(text: &str) -> String {
-    let mut chars = text.chars();
-    let begin: String = chars.by_ref().take(EXCERPT_CHARS_MAX).collect();
-    let more = if chars.next().is_some() { "..." } else { "" };
-    format!("{}{more}", begin.escape_debug())
+    wire::excerpt(text, EXCERPT_CHARS_MAX)
 }
 
 /// A certificate has mail addresses in ASCII only (RFC 5280, section 4.2.1.6).

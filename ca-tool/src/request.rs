@@ -76,7 +76,7 @@ impl Request {
         Ok(Self {
             key_der: key.subject_public_key_info(),
             key,
-            subject: excerpt(&info.subject.to_string()),
+            subject: info.subject.to_string(),
             common_name: common_name.map(str::to_owned),
             wishes: wishes(&request),
         })
@@ -84,12 +84,11 @@ impl Request {
 
     /// What it asks for and does not get, when a certificate is made for `id`.
     pub(crate) fn ignored(&self, id: &str) -> Vec<String> {
+        let excerpt = |text| wire::excerpt(text, SHOWN_CHARS_MAX);
         let subject = (self.common_name.as_deref() != Some(id) && !self.subject.is_empty())
-            .then(|| format!("the subject \"{}\"", self.subject));
-        subject
-            .into_iter()
-            .chain(self.wishes.iter().cloned())
-            .collect()
+            .then(|| format!("the subject \"{}\"", excerpt(&self.subject)));
+        let wishes = self.wishes.iter().map(|wish| excerpt(wish));
+        subject.into_iter().chain(wishes).collect()
     }
 }
 
@@ -160,7 +159,8 @@ pub(crate) fn is_in_another_form(key: &ParsedKey<'_>) -> bool {
     matches!(key.parsed(), Ok(PublicKey::EC(_))) && key.subject_public_key.data.first() != Some(&4)
 }
 
-fn wishes(request: &X509CertificationRequest<'_>) -> Vec<String> {
+/// What a request asks for beside a subject, that no certificate would have of itself.
+pub(crate) fn wishes(request: &X509CertificationRequest<'_>) -> Vec<String> {
     let mut wishes = Vec::new();
     for extension in request.requested_extensions().into_iter().flatten() {
         let wish = match extension {
@@ -169,10 +169,7 @@ fn wishes(request: &X509CertificationRequest<'_>) -> Vec<String> {
             }
             ParsedExtension::SubjectAlternativeName(names) => {
                 let names = names.general_names.iter().map(ToString::to_string);
-                format!(
-                    "other names ({})",
-                    excerpt(&names.collect::<Vec<_>>().join(", "))
-                )
+                format!("other names ({})", names.collect::<Vec<_>>().join(", "))
             }
             // The profile sets these, and most programs ask for what it says.
             ParsedExtension::BasicConstraints(_)
@@ -186,17 +183,4 @@ fn wishes(request: &X509CertificationRequest<'_>) -> Vec<String> {
         }
     }
     wishes
-}
-
-/// A foreign text, safe to print.
-fn excerpt(text: &str) -> String {
-    let mut shown: String = text
-        .chars()
-        .take(SHOWN_CHARS_MAX)
-        .flat_map(char::escape_debug)
-        .collect();
-    if text.chars().nth(SHOWN_CHARS_MAX).is_some() {
-        shown.push_str("...");
-    }
-    shown
 }

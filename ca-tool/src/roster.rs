@@ -284,7 +284,7 @@ impl Columns {
             .filter(|(column, name)| {
                 !name.is_empty() && ![id, full_name, email, role].contains(&Some(*column))
             })
-            .map(|(_, name)| name.escape_debug().to_string())
+            .map(|(_, name)| wire::escape(name))
             .collect();
         Ok(Self {
             id: id.ok_or_else(|| no_column(id_column, header))?,
@@ -300,12 +300,9 @@ impl Columns {
 fn no_column(id_column: &str, header: &csv::StringRecord) -> String {
     let columns = header.iter().filter(|name| !name.is_empty());
     let columns: Vec<_> = columns
-        .map(|name| {
-            let short: String = name.chars().take(COLUMN_CHARS_SHOWN).collect();
-            format!("\"{}\"", short.escape_debug())
-        })
+        .map(|name| format!("\"{}\"", wire::excerpt(name, COLUMN_CHARS_SHOWN)))
         .collect();
-    let id_column = id_column.escape_debug();
+    let id_column = wire::escape(id_column);
     let Some(first) = columns.first() else {
         return format!("its first line names no column {id_column}, nor any other");
     };

@@ -141,35 +141,25 @@ impl Name {
             organizations: texts(name.iter_organization()),
         }
     }
+
+    /// The first CN, or else the first O, as it stands there.
+    pub fn first(&self) -> Option<&str> {
+        let first = self.common_names.first().or(self.organizations.first());
+        first.map(String::as_str)
+    }
 }
 
+/// As much of a name as is shown; honest ones have half as many characters.
+const NAME_CHARS_SHOWN: usize = 128;
+
 impl fmt::Display for Name {
-    /// The first CN, or else the first O; whatever could move a cursor is escaped.
+    /// What is found by [`Name::first`]; whatever could move a cursor is escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.common_names.first().or(self.organizations.first());
-        match shown {
-            Some(name) => f.write_str(&escape(name)),
+        match self.first() {
+            Some(name) => f.write_str(&wire::excerpt(name, NAME_CHARS_SHOWN)),
             None => f.write_str("(no name)"),
         }
     }
-}
-
-/// Makes a text from a certificate safe to print: at most 128 bytes, controls and whatever is not
-/// plainly visible escaped as Rust escapes it.
-pub(crate) fn escape(text: &str) -> String {
-    let mut shown = String::new();
-    for c in text.chars() {
-        if shown.len() >= 128 {
-            shown.push('…');
-            break;
-        }
-        if c.is_alphanumeric() || c == ' ' || c.is_ascii_graphic() {
-            shown.push(c);
-        } else {
-            shown.extend(c.escape_unicode());
-        }
-    }
-    shown
 }
 
 impl Serial {
@@ -315,11 +305,13 @@ mod tests {
 
     #[test]
     fn what_a_certificate_says_is_safe_to_print() {
-        assert_eq!(
-            escape("a\n[b@10.0.0.9]\u{1b}\u{202e}"),
-            "a\\u{a}[b@10.0.0.9]\\u{1b}\\u{202e}"
-        );
-        assert!(escape(&"x".repeat(60_000)).len() < 140);
-        assert_eq!(escape("张三"), "张三");
+        let named = |name: &str| Name {
+            common_names: vec![name.to_owned()],
+            ..Name::default()
+        };
+        let shown = named("a\n[b@10.0.0.9]\u{1b}\u{202e}").to_string();
+        assert_eq!(shown, r"a\n[b@10.0.0.9]\u{1b}\u{202e}");
+        assert!(named(&"x".repeat(60_000)).to_string().len() < 140);
+        assert_eq!(named("น้อง").to_string(), "น้อง");
     }
 }

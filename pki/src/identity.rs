@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use wire::{ClientId, Role};
 use x509_parser::certificate::X509Certificate;
 
-use crate::certificate::{Certificate, Fingerprint, Serial, escape};
+use crate::certificate::{Certificate, Fingerprint, Serial};
 use crate::refusal::Refusal;
 
 /// A verified certificate. The only way to get one is through the [`Gate`](crate::Gate).
@@ -88,6 +88,24 @@ fn client_id(certificate: &X509Certificate<'_>) -> Result<ClientId, Refusal> {
         name: escape(text),
         error,
     })
+}
+
+/// A name that is not one, for the log: at most 128 bytes. Here whatever is not plainly visible is
+/// escaped, as Rust does it: it may be all that is wrong.
+fn escape(text: &str) -> String {
+    let mut shown = String::new();
+    for c in text.chars() {
+        if shown.len() >= 128 {
+            shown.push('…');
+            break;
+        }
+        if c.is_alphanumeric() || c == ' ' || c.is_ascii_graphic() {
+            shown.push(c);
+        } else {
+            shown.extend(c.escape_unicode());
+        }
+    }
+    shown
 }
 
 /// The one OU, when it is a role; an OU of another meaning gives nobody more than the least.

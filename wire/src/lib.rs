@@ -23,7 +23,7 @@ pub mod limits;
 pub use decoder::{LineDecoder, Overlong};
 pub use entry::{Entry, EntryError, Kind};
 pub use id::{ClientId, IdError};
-pub use line::{Line, LineError, is_forbidden};
+pub use line::{Line, LineError, escape, excerpt, is_forbidden};
 pub use nonce::{Nonce, NonceError, Run};
 pub use reason::Reason;
 pub use refusal::{Code, Refusal};

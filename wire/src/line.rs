@@ -62,6 +62,28 @@ pub fn is_forbidden(c: char) -> bool {
     }
 }
 
+/// A text that somebody else wrote, fit for a message: what no line may hold is escaped as Rust does
+/// it, and so is TAB. Nothing else is: a name keeps its apostrophe and its marks.
+pub fn escape(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c == '\t' || is_forbidden(c) {
+            shown.extend(c.escape_debug());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// The beginning of such a text.
+pub fn excerpt(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
+        Some((end, _)) => escape(&text[..end]) + "...",
+        None => escape(text),
+    }
+}
+
 /// Why a text may not be said.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
@@ -94,6 +116,24 @@ impl fmt::Debug for Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_message_shows_is_what_was_written_but_for_what_no_line_may_hold() {
+        for text in ["O'Connor", "น้อง", "Zoe\u{308}", "\"a\\b\"", "👨‍👩‍👧", "张三"]
+        {
+            assert_eq!(escape(text), text);
+        }
+        assert_eq!(
+            escape("a\n[b]\u{1b}\u{202e}\t\0"),
+            r"a\n[b]\u{1b}\u{202e}\t\0"
+        );
+        // All that is forbidden is gone, and nothing that takes its place is.
+        let all: String = (char::MIN..=char::MAX).collect();
+        assert!(!escape(&all).contains(is_forbidden));
+        assert_eq!(excerpt("张三丰", 3), "张三丰");
+        assert_eq!(excerpt("张三丰", 2), "张三...");
+        assert_eq!(excerpt("\0\0\0", 2), r"\0\0...");
+    }
 
     #[test]
     fn what_people_write_may_be_said() {

@@ -276,7 +276,7 @@ pub(crate) fn nobody(name: &str, people: &[ClientId]) -> String {
         })
         .min_by_key(|(distance, _)| *distance)
         .filter(|(distance, id)| distance * 10 <= id.as_str().chars().count() * 4);
-    let said = format!("\"{}\" was never issued a certificate", name.escape_debug());
+    let said = format!("\"{}\" was never issued a certificate", wire::escape(name));
     match nearest {
         Some((_, id)) => format!("{said} (is \"{id}\" meant?)"),
         None => said,

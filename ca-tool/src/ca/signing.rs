@@ -128,7 +128,7 @@ impl Ca {
             path: self.folder.issued(&record.serial),
             fault: format!(
                 "it is missing or damaged, and with it which key \"{}\" had",
-                record.name().escape_debug()
+                wire::escape(record.name())
             ),
         })
     }
@@ -145,7 +145,7 @@ fn check_key(
         return Err(Error::KeyInUse("it is the CA's own".to_owned()));
     }
     if let Some(other) = same_key.iter().find(|record| !is_of(record, id)) {
-        let name = other.name().escape_debug();
+        let name = wire::escape(other.name());
         return Err(Error::KeyInUse(format!("it is that of \"{name}\"")));
     }
     match same_key.iter().copied().find(is_compromised) {

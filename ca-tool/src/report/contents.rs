@@ -5,13 +5,12 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use pki::{Certificate, Purpose, RevocationList, Serial};
+use pki::{Certificate, Name, Purpose, RevocationList, Serial};
 use rustls::pki_types::CertificateRevocationListDer;
 use rustls::pki_types::pem::{PemObject as _, SectionKind};
 use serde::Serialize;
 use time::OffsetDateTime;
 use x509_parser::certification_request::X509CertificationRequest;
-use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _};
 
 use crate::error::Error;
@@ -19,6 +18,7 @@ use crate::folder;
 use crate::index::{NAME, Record};
 use crate::reason::Reason;
 use crate::register::Register;
+use crate::request::wishes;
 use crate::run::moment;
 
 /// One thing that a file holds.
@@ -133,20 +133,19 @@ impl Shown {
         let role = is_person.then(|| said.subject.units.first()).flatten();
         let record = record_of(&said, ca);
         let full_name = record.as_ref().and_then(|record| record.note(NAME));
-        let all = |texts: &[String]| texts.iter().map(|text| plain(text)).collect();
         Some(Shown::Certificate(Box::new(ShownCertificate {
-            name: said.subject.to_string(),
-            full_name: full_name.map(plain),
-            role: role.map(|role| plain(role)),
-            organization: said.subject.organizations.first().map(|o| plain(o)),
-            issuer: said.issuer.to_string(),
+            name: name_in(&said.subject),
+            full_name: full_name.map(str::to_owned),
+            role: role.cloned(),
+            organization: said.subject.organizations.first().cloned(),
+            issuer: name_in(&said.issuer),
             purpose: purpose(&said),
             not_before: moment(said.not_before.into()),
             not_after: moment(said.not_after.into()),
             state: state(&said, record.as_ref(), now),
-            dns_names: all(&said.dns_names),
+            dns_names: said.dns_names.clone(),
             addresses: said.addresses.iter().map(ToString::to_string).collect(),
-            emails: all(&said.emails),
+            emails: said.emails.clone(),
             key: said.key.clone(),
             serial: said.serial.to_string(),
             fingerprint: said.fingerprint.to_string(),
@@ -189,27 +188,15 @@ impl Shown {
             Ok(()) => "good: whoever made it has the key",
             Err(_) => "does not hold, or is of a kind that is not known here",
         };
-        let mut asks_for = Vec::new();
-        for extension in request.requested_extensions().into_iter().flatten() {
-            match extension {
-                ParsedExtension::BasicConstraints(constraints) if constraints.ca => {
-                    asks_for.push("to sign certificates itself".to_owned());
-                }
-                ParsedExtension::SubjectAlternativeName(names) => {
-                    let names = names.general_names.iter();
-                    asks_for.extend(names.map(|name| plain(&name.to_string())));
-                }
-                _ => {}
-            }
-        }
         let name = info.subject.iter_common_name().next();
         Some(Shown::Request(ShownRequest {
             name: name
                 .and_then(|name| name.as_str().ok())
-                .map_or_else(|| "(no name)".to_owned(), plain),
+                .unwrap_or(NO_NAME)
+                .to_owned(),
             key: pki::describe_key(&info.subject_pki),
             signature,
-            asks_for,
+            asks_for: wishes(&request),
         }))
     }
 
@@ -228,16 +215,17 @@ impl Shown {
                 line("key", &said.key);
                 line("signature", said.signature);
                 if !said.asks_for.is_empty() {
-                    line("asks for", &said.asks_for.join(", "));
+                    let said: Vec<_> = said.asks_for.iter().map(|one| plain(one)).collect();
+                    line("asks for", &said.join(", "));
                 }
                 line(
                     "",
                     "a CA takes its key alone; the name is what `sign --as` says",
                 );
-                format!("request for a certificate by \"{}\"", said.name)
+                format!("request for a certificate by \"{}\"", plain(&said.name))
             }
             Shown::Certificate(said) => {
-                line("issued by", &said.issuer);
+                line("issued by", &plain(&said.issuer));
                 line(
                     "valid",
                     &format!("from {} until {}", said.not_before, said.not_after),
@@ -249,7 +237,7 @@ impl Shown {
                     ("role", said.role.as_deref()),
                     ("room", said.organization.as_deref()),
                 ] {
-                    said.into_iter().for_each(|said| line(what, said));
+                    said.into_iter().for_each(|said| line(what, &plain(said)));
                 }
                 for (what, said) in [
                     ("names", &said.dns_names),
@@ -257,13 +245,14 @@ impl Shown {
                     ("mail", &said.emails),
                 ] {
                     if !said.is_empty() {
+                        let said: Vec<_> = said.iter().map(|one| plain(one)).collect();
                         line(what, &said.join(", "));
                     }
                 }
                 line("key", &said.key);
                 line("serial", &said.serial);
                 line("fingerprint", &format!("SHA-256 {}", said.fingerprint));
-                format!("certificate of \"{}\"", said.name)
+                format!("certificate of \"{}\"", plain(&said.name))
             }
             Shown::RevocationList(said) => {
                 line("number", &said.number);
@@ -275,7 +264,7 @@ impl Shown {
                 for serial in &said.revoked {
                     line("", serial);
                 }
-                format!("revocation list of \"{}\"", said.issuer)
+                format!("revocation list of \"{}\"", plain(&said.issuer))
             }
         };
         format!("{title}\n{text}")
@@ -324,7 +313,7 @@ fn state(said: &Certificate, record: Option<&Record>, now: OffsetDateTime) -> St
 fn issuer_of(list: &CertificateRevocationList<'_>) -> String {
     let mut names = list.issuer().iter_common_name();
     let name = names.next().and_then(|name| name.as_str().ok());
-    name.map_or_else(|| "(no name)".to_owned(), plain)
+    name.unwrap_or(NO_NAME).to_owned()
 }
 
 /// When a revocation list says that it was signed.
@@ -338,10 +327,15 @@ fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
     bytes.windows(wanted.len()).any(|window| window == wanted)
 }
 
-/// A text from a certificate, with whatever could move a cursor escaped.
+/// What a name says first.
+fn name_in(name: &Name) -> String {
+    name.first().unwrap_or(NO_NAME).to_owned()
+}
+
+/// Where there is none.
+const NO_NAME: &str = "(no name)";
+
+/// A text for people, with whatever could move a cursor escaped; for programs it stays as it is.
 fn plain(text: &str) -> String {
-    text.chars()
-        .take(128)
-        .flat_map(char::escape_debug)
-        .collect()
+    wire::excerpt(text, 128)
 }

@@ -37,10 +37,8 @@ impl Row {
             None => "expired",
         };
         Self {
-            name: record.name().escape_debug().to_string(),
-            full_name: record
-                .note(NAME)
-                .map(|name| name.escape_debug().to_string()),
+            name: record.name().to_owned(),
+            full_name: record.note(NAME).map(str::to_owned),
             kind: match (&person, record.is_unseen()) {
                 (Some(_), _) => "person",
                 (None, true) => "unknown",
@@ -115,9 +113,11 @@ pub(crate) fn list(
             _ => row.state.to_owned(),
         };
         let role = row.role.unwrap_or(row.kind);
-        let mut cells = vec![&row.name, role, day(&row.until), &state, &row.serial];
+        let name = wire::escape(&row.name);
+        let full_name = row.full_name.as_deref().map(wire::escape);
+        let mut cells = vec![&name, role, day(&row.until), &state, &row.serial];
         if has_full_names {
-            cells.insert(1, row.full_name.as_deref().unwrap_or_default());
+            cells.insert(1, full_name.as_deref().unwrap_or_default());
         }
         table.add_row(cells);
     }

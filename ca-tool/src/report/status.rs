@@ -241,7 +241,7 @@ impl ListStatus {
 impl Person {
     fn ending(record: &Record) -> Self {
         Self {
-            name: record.name().escape_debug().to_string(),
+            name: record.name().to_owned(),
             serial: record.serial.to_string(),
             on: moment(record.ends_at()),
             reason: None,
@@ -251,7 +251,7 @@ impl Person {
     fn revoked(record: &Record) -> Option<Self> {
         let (at, reason) = record.revoked?;
         Some(Self {
-            name: record.name().escape_debug().to_string(),
+            name: record.name().to_owned(),
             serial: record.serial.to_string(),
             on: moment(at),
             reason: Some(reason.as_str()),
@@ -261,7 +261,7 @@ impl Person {
 
 impl std::fmt::Display for Person {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ({}", self.name, day(&self.on))?;
+        write!(f, "{} ({}", wire::escape(&self.name), day(&self.on))?;
         if let Some(reason) = self.reason {
             write!(f, ", {reason}")?;
         }
@@ -326,7 +326,7 @@ fn connected(db: &Path) -> Result<HashSet<String>, Error> {
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let said = said.lines().next().unwrap_or("it failed");
-        return Err(failed(said.escape_debug().to_string()));
+        return Err(failed(wire::escape(said)));
     }
     let rows: Vec<std::collections::HashMap<String, String>> =
         serde_json::from_slice(&output.stdout)

@@ -62,7 +62,7 @@ fn tell(
         .list(any.then_some(&done.list));
     deed.tell(place, output, |results| {
         for (name, count) in &done.people {
-            let name = name.escape_debug();
+            let name = wire::escape(name);
             match count {
                 0 => {}
                 1 => writeln!(results, "{did} the certificate of {name}")?,
@@ -72,7 +72,7 @@ fn tell(
         Ok(())
     })?;
     for (name, _) in untouched() {
-        let name = name.escape_debug();
+        let name = wire::escape(name);
         note(output, &format!("{name} {otherwise}; nothing was done"));
     }
     if any {
