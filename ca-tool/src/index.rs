@@ -100,6 +100,12 @@ impl Record {
         self.notes.find(SUPERSEDED).and_then(parse_moment)
     }
 
+    /// Whether a hold that began at this moment was ended since.
+    fn outlived_hold(&self, began: OffsetDateTime) -> bool {
+        let unheld = self.notes.find(UNHELD).and_then(parse_moment);
+        unheld.is_some_and(|at| began <= at)
+    }
+
     /// The last moment at which it can be used: its own, or earlier when another takes its place.
     pub(crate) fn ends_at(&self) -> OffsetDateTime {
         let superseded = self.superseded_at();
@@ -223,16 +229,22 @@ impl Index {
         revoked
     }
 
-    /// Takes those of the certificates that `which` says off hold; says which they were.
-    pub(crate) fn unhold(&mut self, which: impl Fn(&Record) -> bool) -> Vec<Record> {
+    /// Takes those of the certificates that `which` says off hold at `now`; says which they were.
+    pub(crate) fn unhold(
+        &mut self,
+        which: impl Fn(&Record) -> bool,
+        now: OffsetDateTime,
+    ) -> Vec<Record> {
         let mut freed = Vec::new();
         for record in self.0.iter_mut().filter(|record| which(record)) {
-            if record.is_on_hold() {
-                freed.push(record.clone());
-                record.revoked = None;
-                record.line = None;
-                record.notes.remove(NOTE);
+            if !record.is_on_hold() {
+                continue;
             }
+            freed.push(record.clone());
+            let since = record.revoked.take().map_or(now, |(since, _)| since);
+            record.notes.remove(NOTE);
+            // A list from before says that they are on hold, and may come back from a server.
+            record.set_note(UNHELD, &format_moment(now.max(since)));
         }
         freed
     }
@@ -290,6 +302,8 @@ pub(crate) const KEY: &str = "key";
 pub(crate) const KEY_HASH: &str = "keyhash";
 /// When a certificate is to be revoked because another took its place.
 const SUPERSEDED: &str = "superseded";
+/// When it was taken off hold for the last time.
+const UNHELD: &str = "unheld";
 /// The full name of a person, as the roster has it.
 pub(crate) const NAME: &str = "name";
 
@@ -374,7 +388,7 @@ mod tests {
         assert!(index.is_overdue(after));
         assert_eq!(index.revoke_overdue(after), 1);
         assert!(!index.is_overdue(after));
-        let freed = index.unhold(|_| true);
+        let freed = index.unhold(|_| true, after);
         let serials: Vec<_> = freed.iter().map(|r| r.serial.to_string()).collect();
         assert_eq!(serials, ["02"]);
         let left: Vec<_> = index.revoked().map(|r| r.serial.to_string()).collect();

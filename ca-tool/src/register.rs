@@ -94,7 +94,8 @@ impl Register {
 
     /// Whether fewer than [`pki::CRL_RENEW_DAYS`] days of the revocation list are left, whether it
     /// is not there or damaged, or does not say what the index does: it lacks somebody who was
-    /// revoked or should be by now, says another reason, or knows of more than the index.
+    /// revoked or should be by now, says another reason, keeps somebody out who was taken off hold,
+    /// or knows of more than the index.
     pub(crate) fn list_is_due(&self, index: &Index, now: OffsetDateTime) -> Result<bool, Error> {
         let Some(list) = self.read_list(now)? else {
             return Ok(true);
@@ -105,7 +106,7 @@ impl Register {
             return Ok(true);
         }
         let entries = self.list_entries(now)?;
-        Ok(!agrees(&entries, index) || !index.missed(&entries).is_empty())
+        Ok(!agrees(&entries, index))
     }
 
     /// What the list says of each certificate on it; nothing when no server would take it.
@@ -188,10 +189,13 @@ impl Register {
     }
 }
 
-/// Whether a list revokes whatever the index does, for the same reason. A run that is killed
-/// between the two leaves the list behind.
+/// Whether a list revokes what the index does and nothing else, for the same reasons. A run that is
+/// killed between the two leaves the list behind, and somebody may put an old one in its place.
 pub(crate) fn agrees(entries: &[Revoked], index: &Index) -> bool {
     let said = entries::reasons(entries);
-    let mut revoked = index.revoked();
-    revoked.all(|revoked| said.get(&revoked.serial) == Some(&revoked.reason))
+    let revoked: Vec<Revoked> = index.revoked().collect();
+    said.len() == revoked.len()
+        && revoked
+            .iter()
+            .all(|revoked| said.get(&revoked.serial) == Some(&revoked.reason))
 }

@@ -1,8 +1,6 @@
 //! Keeps the revocation list fresh: its number only grows, and nobody is ever forgotten.
 
-use std::collections::HashSet;
-
-use pki::{RevocationList, Serial};
+use pki::RevocationList;
 use time::OffsetDateTime;
 
 use super::Ca;
@@ -61,17 +59,7 @@ impl Ca {
     }
 
     pub(super) fn sign_list(&self, index: &Index, now: OffsetDateTime) -> Result<(), Error> {
-        self.sign_list_without(index, &HashSet::new(), now)
-    }
-
-    /// The same, where these certificates were taken off hold.
-    pub(super) fn sign_list_without(
-        &self,
-        index: &Index,
-        freed: &HashSet<Serial>,
-        now: OffsetDateTime,
-    ) -> Result<(), Error> {
-        self.check_nobody_is_forgotten(index, freed, now)?;
+        self.check_nobody_is_forgotten(index, now)?;
         let number = self.next_list_number(now)?;
         // The next number is on the disk before this one is used, so none is used twice.
         self.raise_list_number(number)?;
@@ -99,20 +87,8 @@ impl Ca {
 
     /// Whoever is on the list now is on the next one too: an index that lost its newest lines must
     /// not let a revoked person back in.
-    fn check_nobody_is_forgotten(
-        &self,
-        index: &Index,
-        freed: &HashSet<Serial>,
-        now: OffsetDateTime,
-    ) -> Result<(), Error> {
-        let Some(list) = self.read_list(now)? else {
-            return Ok(());
-        };
-        let revoked: HashSet<Serial> = index.revoked().map(|revoked| revoked.serial).collect();
-        let forgotten = list
-            .serials()
-            .filter(|serial| !revoked.contains(*serial) && !freed.contains(*serial))
-            .count();
+    fn check_nobody_is_forgotten(&self, index: &Index, now: OffsetDateTime) -> Result<(), Error> {
+        let forgotten = index.missed(&self.list_entries(now)?).len();
         if forgotten == 0 {
             return Ok(());
         }

@@ -193,16 +193,16 @@ impl Ca {
         }
         let before = states(&index);
         let mut people = Vec::new();
-        let mut freed = HashSet::new();
+        let mut freed = 0;
         for name in which.find(&index)? {
-            let records = index.unhold(|record| which.matches(record, &name));
+            let records = index.unhold(|record| which.matches(record, &name), now);
+            freed += records.len();
             people.push((name, records.len()));
-            freed.extend(records.into_iter().map(|record| record.serial));
         }
-        if !freed.is_empty() {
+        if freed > 0 {
             // First the list. If this run is cut short here, the next one finds that the list lacks
             // somebody who is on hold, and all is as it was.
-            self.sign_list_without(&index, &freed, now)?;
+            self.sign_list(&index, now)?;
             self.write_index(&index)?;
         }
         Ok(Revocation {

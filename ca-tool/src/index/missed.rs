@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 
 use super::{Index, Record, raised};
 use crate::issuer::Revoked;
+use crate::reason::Reason;
 
 /// A certificate of which nothing is known but its number.
 const UNSEEN: &str = "certificate";
@@ -31,12 +32,18 @@ impl Record {
 
 impl Index {
     /// What a list says beyond the index: it revokes a certificate that the index does not know or
-    /// takes for good, or it revokes for good what is on hold here, or as compromised.
+    /// takes for good, or it revokes for good what is on hold here, or as compromised. A hold that
+    /// was ended here is nothing new, however old the list is.
     pub(crate) fn missed<'a>(&self, entries: &'a [Revoked]) -> Vec<&'a Revoked> {
         let places = self.places();
         let is_missed = |entry: &&Revoked| match places.get(&entry.serial) {
             None => true,
-            Some(place) => raised(self.0[*place].revoked, entry.at, entry.reason).is_some(),
+            Some(place) => {
+                let known = &self.0[*place];
+                let is_over =
+                    entry.reason == Reason::CertificateHold && known.outlived_hold(entry.at);
+                !is_over && raised(known.revoked, entry.at, entry.reason).is_some()
+            }
         };
         entries.iter().filter(is_missed).collect()
     }
@@ -83,7 +90,6 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::reason::Reason;
 
     const AT: OffsetDateTime = datetime!(2026-11-21 10:00:00 UTC);
 
@@ -130,5 +136,29 @@ mod tests {
         assert!(again.records()[5].is_unseen());
         assert!(!again.records()[0].is_unseen());
         assert_eq!(again.records()[5].person(), None);
+    }
+
+    #[test]
+    fn a_hold_that_was_ended_is_nothing_new_and_one_that_began_later_is() {
+        let mut index = Index::parse(
+            "R\t270520235959Z\t261121100000Z,certificateHold\t01\tunknown\t/CN=bob/OU=student/O=N\n",
+            Path::new("index.txt"),
+        )
+        .expect("an index");
+        let held = entry("01", Reason::CertificateHold);
+        assert_eq!(index.unhold(|_| true, AT).len(), 1);
+        let index = Index::parse(&index.format(), Path::new("index.txt")).expect("an index");
+        assert!(index.missed(std::slice::from_ref(&held)).is_empty());
+        let later = Revoked {
+            at: AT + time::Duration::SECOND,
+            ..held.clone()
+        };
+        let for_good = Revoked {
+            reason: Reason::Unspecified,
+            ..held
+        };
+        for missed in [later, for_good] {
+            assert_eq!(index.missed(&[missed]).len(), 1);
+        }
     }
 }

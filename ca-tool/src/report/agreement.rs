@@ -27,8 +27,14 @@ pub(super) fn differences(
     let said = entries::reasons(&entries);
     let missed = index.missed(&entries).len();
     let lacks = |serial: &Serial| !said.contains_key(serial);
+    let revoked = index.revoked().count();
     if index.revoked().any(|revoked| lacks(&revoked.serial)) {
         found.push("the revocation list lacks somebody who was revoked".to_owned());
+    } else if missed == 0 && said.len() > revoked {
+        found.push(
+            "the revocation list is an old one: it keeps somebody out who was taken off hold since"
+                .to_owned(),
+        );
     } else if missed == 0 && !agrees(&entries, index) {
         found.push("the revocation list gives another reason than the index".to_owned());
     }
@@ -41,26 +47,37 @@ pub(super) fn differences(
     Ok(found)
 }
 
+/// How a list that a server has stands to this folder.
+pub(super) enum Given {
+    /// It says something that the folder should know, or is newer.
+    Beyond(String),
+    /// It is older than the folder's list, and says nothing that is not here.
+    Old,
+    /// It says nothing that is not here.
+    Known,
+}
+
 /// What a list that a server has says beyond this folder.
-pub(super) fn beyond(
+pub(super) fn given(
     register: &Register,
     index: &Index,
     path: &Path,
     now: OffsetDateTime,
-) -> Result<Option<String>, Error> {
+) -> Result<Given, Error> {
     let given = GivenList::read(path, register.anchor(), u64::MAX)?;
     let missed = index.missed(&given.entries).len();
     let number = register.read_list(now)?.map(|list| list.number().to_u64());
     let shown = path.display();
     Ok(match number {
-        _ if missed > 0 => Some(format!(
+        _ if missed > 0 => Given::Beyond(format!(
             "{shown} has {} that the index lacks: the folder was put back from an old copy",
             revocations(missed)
         )),
         Some(Some(number)) if number < given.number => {
-            Some(format!("{shown} is newer than the folder's list"))
+            Given::Beyond(format!("{shown} is newer than the folder's list"))
         }
-        _ => None,
+        Some(Some(number)) if number > given.number => Given::Old,
+        _ => Given::Known,
     })
 }
 

@@ -8,7 +8,7 @@ use pki::Bundle;
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
-use super::agreement;
+use super::agreement::{self, Given};
 use super::contents::list_signed_at;
 use super::look;
 use super::status::SOON;
@@ -321,12 +321,23 @@ impl Findings {
     /// folder can.
     fn given_list(&mut self, register: &Register, index: &Index, path: &Path, now: OffsetDateTime) {
         let shown = path.display();
-        match agreement::beyond(register, index, path, now) {
-            Ok(None) => self.good(
+        match agreement::given(register, index, path, now) {
+            Ok(Given::Known) => self.good(
                 "server's list",
                 format!("{shown} has nothing that is not here"),
             ),
-            Ok(Some(what)) => {
+            Ok(Given::Old) => {
+                let list = register.revocation_list();
+                self.add(
+                    "server's list",
+                    State::Note,
+                    format!(
+                        "{shown} is older than the folder's list, and has nothing that is not here"
+                    ),
+                    Some(format!("cp '{}' '{shown}'", list.display())),
+                );
+            }
+            Ok(Given::Beyond(what)) => {
                 let fix = format!("`ca-tool crl --merge '{shown}'`");
                 self.bad("server's list", what, fix);
             }

@@ -281,3 +281,39 @@ fn a_number_that_the_index_does_not_know_is_revoked_all_the_same() {
         );
     }
 }
+
+#[test]
+fn an_old_list_puts_nobody_back_on_hold_who_was_taken_off_it() {
+    let w = World::new();
+    let above = w.above.path();
+    w.issue("bob");
+    w.issue("carol");
+    succeed(
+        above,
+        "ca-tool revoke bob --reason certificateHold && cp ca/crl.pem held.pem && ca-tool unhold bob",
+    );
+    let bob = w.path("ca/people/bob.pem");
+    w.admit(&bob).expect("off hold");
+    let said = succeed(above, "ca-tool doctor --crl held.pem");
+    assert!(
+        said.contains("held.pem is older than the folder's list, and has nothing that is not here")
+            && said.contains("fix: cp 'ca/crl.pem' 'held.pem'")
+            && !said.contains("put back"),
+        "{said}"
+    );
+    let said = succeed(above, "ca-tool crl --merge held.pem");
+    assert!(
+        said.contains("every revocation on that list was known here"),
+        "{said}"
+    );
+    w.admit(&bob).expect("still off hold");
+
+    // The same list in the place of the folder's own lasts until the next run.
+    succeed(above, "cp held.pem ca/crl.pem");
+    w.admit(&bob).expect_err("on that list");
+    let said = succeed(above, "ca-tool list");
+    assert!(said.contains("was signed again"), "{said}");
+    w.admit(&bob).expect("off hold");
+    succeed(above, "cp held.pem ca/crl.pem && ca-tool revoke carol");
+    w.admit(&bob).expect("off hold");
+}
