@@ -171,9 +171,9 @@ struct Known {
 enum Standing {
     /// It has a certificate until then, in this role.
     Live(OffsetDateTime, Role),
-    /// It has one that was revoked for the time being.
+    /// It has or had one that was revoked for the time being.
     Held,
-    /// It had one that was revoked for good, and not because another took its place.
+    /// It had one that was revoked for good, and not because one that is known took its place.
     Revoked(Reason),
     /// It had one, and may still stand in a transcript.
     Gone,
@@ -191,6 +191,7 @@ enum Verdict {
 impl Known {
     fn of(index: &Index, now: OffsetDateTime) -> Self {
         let mut known = Self::default();
+        let last_unseen = index.last_unseen_revocation();
         for record in index.records() {
             let Some((id, role)) = record.person() else {
                 continue;
@@ -203,14 +204,13 @@ impl Known {
                 (true, _) => Standing::Live(record.not_after, role),
                 (false, Some(Standing::Live(until, theirs))) => Standing::Live(*until, *theirs),
                 (false, Some(Standing::Held)) => Standing::Held,
-                (false, _) if record.is_on_hold() && now <= record.not_after => Standing::Held,
+                // A hold does not end with the certificate: nobody has said that they are welcome again.
+                (false, _) if record.is_on_hold() => Standing::Held,
                 (false, _) => match record.revoked {
-                    Some((_, reason))
-                        if !matches!(reason, Reason::Superseded | Reason::CertificateHold) =>
-                    {
-                        Standing::Revoked(reason)
-                    }
-                    _ => Standing::Gone,
+                    // The one that took its place may be what was revoked then, unseen here.
+                    Some((at, Reason::Superseded)) if last_unseen < Some(at) => Standing::Gone,
+                    Some((_, reason)) => Standing::Revoked(reason),
+                    None => Standing::Gone,
                 },
             };
             known.add(id, standing);
@@ -369,6 +369,42 @@ mod tests {
             panic!("alice alone is skipped")
         };
         assert_eq!(alice.until, datetime!(2027-05-20 23:59:59 UTC));
+    }
+
+    fn shut_out(issued: &str, names: &[&str]) -> Vec<String> {
+        let index = Index::parse(issued, Path::new("index.txt")).expect("a database");
+        let rows: Vec<_> = Candidate::named(names.iter().copied())
+            .into_iter()
+            .map(|row| Candidate {
+                place: Place::Line("class.csv".into(), 1),
+                ..row
+            })
+            .collect();
+        let plan = plan(&rows, &index, Terms::default(), NOW).expect("no problem");
+        let shut_out = plan.shut_out.iter();
+        shut_out
+            .map(|one| format!("{} {}", one.id, one.reason))
+            .collect()
+    }
+
+    #[test]
+    fn a_hold_does_not_end_with_the_certificate() {
+        let held = "R\t261101000000Z\t261001000000Z,certificateHold\t01\tunknown\t/CN=alice/OU=student/O=N\n";
+        assert_eq!(shut_out(held, &["alice"]), ["alice certificateHold"]);
+    }
+
+    #[test]
+    fn who_was_superseded_by_what_is_not_known_is_passed_over_if_that_may_have_been_revoked() {
+        let superseded =
+            "R\t270520235959Z\t261110000000Z,superseded\t01\tunknown\t/CN=bob/OU=student/O=N\n";
+        let unseen =
+            |at: &str| format!("R\t270520235959Z\t{at}\t02\tcertificate=unknown\t/CN=unknown\n");
+        let with = |unseen: String| shut_out(&(superseded.to_owned() + &unseen), &["bob"]);
+        assert_eq!(with(unseen("261111000000Z")), ["bob superseded"]);
+        assert_eq!(with(unseen("261110000000Z")), ["bob superseded"]);
+        // Whoever is revoked so later, or where all is known, means to issue another.
+        assert!(with(unseen("261109000000Z")).is_empty());
+        assert!(with(String::new()).is_empty());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::Ca;
 use super::draft::check_empty;
 use super::founding::{Found, check_name};
-use super::list::LIST_NUMBER_MAX;
+use super::list::GIVEN_NUMBER_MAX;
 use crate::entries::GivenList;
 use crate::error::Error;
 use crate::folder;
@@ -93,7 +93,7 @@ fn load(options: &AdoptOptions, now: OffsetDateTime) -> Result<(Issuer, GivenLis
     let issuer = Issuer::load((certificate, &pem), (&options.key, &key), passphrase, now)?;
     check_name(issuer.name())?;
     let list = match &options.list {
-        Some(path) => GivenList::read(path, issuer.certificate(), LIST_NUMBER_MAX - 1)?,
+        Some(path) => GivenList::read(path, issuer.certificate(), GIVEN_NUMBER_MAX)?,
         None => GivenList::default(),
     };
     Ok((issuer, list))

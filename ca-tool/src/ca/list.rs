@@ -10,8 +10,11 @@ use crate::index::Index;
 use crate::os::Access;
 use crate::register::TEXT_BYTES_MAX;
 
-/// A list's number is counted on from; this leaves room for all that will ever be signed.
+/// No list gets a higher number.
 pub(super) const LIST_NUMBER_MAX: u64 = 1 << 60;
+/// A list that somebody gives is counted on from; this leaves room for all that will ever be
+/// signed, were it one in a millisecond for millions of years.
+pub(super) const GIVEN_NUMBER_MAX: u64 = LIST_NUMBER_MAX / 2;
 
 impl Ca {
     /// Signs the revocation list again if fewer than [`pki::CRL_RENEW_DAYS`] days of it are left,

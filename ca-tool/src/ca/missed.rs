@@ -9,7 +9,7 @@ use rustls::pki_types::pem::PemObject as _;
 use time::OffsetDateTime;
 
 use super::Ca;
-use super::list::LIST_NUMBER_MAX;
+use super::list::GIVEN_NUMBER_MAX;
 use crate::entries::GivenList;
 use crate::error::Error;
 use crate::index::{Index, Record};
@@ -25,7 +25,7 @@ impl Ca {
     pub fn merge_list(&self, path: &Path) -> Result<(RevocationList, usize), Error> {
         let (_lock, mut index) = self.lock()?;
         let now = OffsetDateTime::now_utc();
-        let given = GivenList::read(path, self.anchor(), LIST_NUMBER_MAX - 1)?;
+        let given = GivenList::read(path, self.anchor(), GIVEN_NUMBER_MAX)?;
         let learned = self.learn(&mut index, &given.entries)?;
         if learned > 0 {
             self.write_index(&index)?;

@@ -8,7 +8,7 @@ use time::macros::datetime;
 use wire::ClientId;
 
 use super::draft::Draft;
-use super::list::LIST_NUMBER_MAX;
+use super::list::{GIVEN_NUMBER_MAX, LIST_NUMBER_MAX};
 use super::*;
 use crate::reason::Reason;
 use crate::roster::Candidate;
@@ -153,6 +153,26 @@ fn a_list_that_was_signed_with_the_last_number_is_not_counted_on_from() {
         assert!(matches!(error, Error::ListNumber(_)), "{error}");
         assert_eq!(list(&ca, NOW).number().to_u64(), Some(number));
     }
+}
+
+#[test]
+fn a_list_is_taken_over_only_where_numbers_are_left_to_count_on_with() {
+    let (above, ca) = new_ca();
+    let given = above.path().join("given.pem");
+    for number in [u64::MAX, LIST_NUMBER_MAX - 1, GIVEN_NUMBER_MAX + 1] {
+        let list = ca.issuer.sign_list(number, std::iter::empty(), NOW);
+        fs::write(&given, list.expect("signed")).expect("written");
+        let error = ca.merge_list(&given).expect_err("too large").to_string();
+        assert!(error.contains("its number is too large"), "{error}");
+        ca.sign_list_again().expect("it is as if nothing was given");
+    }
+    let list = ca
+        .issuer
+        .sign_list(GIVEN_NUMBER_MAX, std::iter::empty(), NOW);
+    fs::write(&given, list.expect("signed")).expect("written");
+    ca.merge_list(&given).expect("taken over");
+    let list = ca.sign_list_again().expect("signed");
+    assert_eq!(list.number().to_u64(), Some(GIVEN_NUMBER_MAX + 2));
 }
 
 #[test]

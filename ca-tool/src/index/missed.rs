@@ -31,6 +31,12 @@ impl Record {
 }
 
 impl Index {
+    /// When a certificate was revoked for the last time of which nothing is known but its number.
+    pub(crate) fn last_unseen_revocation(&self) -> Option<OffsetDateTime> {
+        let unseen = self.0.iter().filter(|record| record.is_unseen());
+        unseen.filter_map(|record| Some(record.revoked?.0)).max()
+    }
+
     /// What a list says beyond the index: it revokes a certificate that the index does not know or
     /// takes for good, or it revokes for good what is on hold here, or as compromised. A hold that
     /// was ended here is nothing new, however old the list is.

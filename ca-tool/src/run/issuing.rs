@@ -127,6 +127,9 @@ fn tell_shut_out(shut_out: &[ShutOut], output: &mut Output<'_>) {
             Reason::CertificateHold => {
                 format!("{id} is on hold; passed over: `ca-tool unhold {id}` lets them in again")
             }
+            Reason::Superseded => format!(
+                "the certificate of {id} was superseded by one that is not known here, and may have been revoked since; passed over: `ca-tool issue {id}` issues another, if they are still welcome"
+            ),
             reason => format!(
                 "the certificate of {id} was revoked ({reason}); passed over: `ca-tool issue {id}` issues another, if they are still welcome"
             ),

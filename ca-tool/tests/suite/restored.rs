@@ -317,3 +317,27 @@ fn an_old_list_puts_nobody_back_on_hold_who_was_taken_off_it() {
     succeed(above, "cp held.pem ca/crl.pem && ca-tool revoke carol");
     w.admit(&bob).expect("off hold");
 }
+
+#[test]
+fn a_roster_does_not_bring_back_whose_renewed_certificate_was_revoked_after_the_copy() {
+    let w = World::new();
+    let above = w.above.path();
+    fs::write(w.path("class.csv"), "id\nbob\n").expect("written");
+    succeed(above, "ca-tool issue --roster class.csv");
+    copy(&w);
+    succeed(
+        above,
+        "ca-tool renew bob --yes && ca-tool revoke bob --reason privilegeWithdrawn",
+    );
+    put_back(&w);
+    succeed(above, "ca-tool crl --merge server-has.pem");
+    let said = succeed(above, "ca-tool issue --roster class.csv");
+    assert!(
+        said.contains("the certificate of bob was superseded by one that is not known here")
+            && said.contains("passed over: `ca-tool issue bob`"),
+        "{said}"
+    );
+    w.admit(&w.path("ca/people/bob.pem")).expect_err("revoked");
+    succeed(above, "ca-tool issue bob");
+    w.admit(&w.path("ca/people/bob.pem")).expect("meant");
+}
