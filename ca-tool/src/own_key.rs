@@ -61,6 +61,7 @@ pub struct Joined {
 /// # Errors
 ///
 /// When it is no name, or one of the files is in the way or cannot be written; then neither is made.
+/// Only where the request alone cannot get its name the key stays, for the next call.
 pub fn request(name: &str, out: &Path) -> Result<Requested, Error> {
     let id = ClientId::parse_typed(name).map_err(|error| Error::NoName {
         name: name.to_owned(),
@@ -68,7 +69,11 @@ pub fn request(name: &str, out: &Path) -> Result<Requested, Error> {
     })?;
     let (key_name, request_name) = (format!("{id}.key"), format!("{id}.csr"));
     let draft = Draft::begin(out)?;
-    let old = old_key(&out.join(&key_name), &out.join(&request_name), &draft)?;
+    let request_path = out.join(&request_name);
+    let old = old_key(&out.join(&key_name), &request_path, &draft)?;
+    if fs::symlink_metadata(&request_path).is_ok() {
+        return Err(Error::Exists(request_path));
+    }
     let key_was_there = old.is_some();
     let key = match old {
         Some(key) => key,
@@ -95,21 +100,14 @@ pub fn request(name: &str, out: &Path) -> Result<Requested, Error> {
     }
     let text = private_key::write(&key, None)?;
     draft.write(&key_name, text.as_bytes(), Access::Private)?;
-    // The key goes first: a request without its key would be good for nothing.
-    let key = draft.publish(&key_name)?;
-    match draft.publish(&request_name) {
-        Ok(request) => Ok(Requested {
-            id,
-            key,
-            request,
-            key_was_there,
-        }),
-        Err(error) => {
-            // A key that nothing was asked for would only be in the way. It was made just now.
-            let _ = fs::remove_file(&key);
-            Err(error)
-        }
-    }
+    // The key goes first: a request without its key would be good for nothing. Once it has its name
+    // it is never removed: another run may have found it, and have asked with it.
+    Ok(Requested {
+        id,
+        key: draft.publish(&key_name)?,
+        request: draft.publish(&request_name)?,
+        key_was_there,
+    })
 }
 
 /// The key that lies in the place of a new one, if it may be asked with: there is no request that it

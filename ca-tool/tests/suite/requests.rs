@@ -244,6 +244,26 @@ fn a_key_that_has_no_request_is_asked_with_if_it_is_ones_own() {
     }
 }
 
+/// Between the names of the two files another run finds the key, and asks with it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_key_that_has_its_name_is_never_removed() {
+    if !has("strace") {
+        return;
+    }
+    let w = World::new();
+    let above = w.above.path();
+    let late = "linkat:error=EEXIST:when=4";
+    let output = crate::crashes::strace(above, late, &["request", "zoe", "--out", "."]);
+    let err = crate::stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(err.contains("zoe.csr is there already"), "{err}");
+    let said = succeed(above, "ca-tool request zoe");
+    assert!(said.contains("zoe.key was there already"), "{said}");
+    succeed(above, "ca-tool sign zoe.csr --as zoe");
+    check_joined(&w, "zoe");
+}
+
 #[test]
 fn requests_of_openssl_are_signed_with_every_key_that_servers_take() {
     if !has("openssl") {
