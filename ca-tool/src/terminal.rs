@@ -26,16 +26,20 @@ mod hidden {
     use rustix::event::{PollFd, PollFlags, poll};
     use rustix::io::retry_on_intr;
     use rustix::process::{getpgrp, getsid};
-    use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+    use rustix::termios::{
+        InputModes, LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr,
+        tcsetattr,
+    };
+    use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
     use signal_hook::flag::register_conditional_default;
     use signal_hook::iterator::backend::SignalDelivery;
     use signal_hook::iterator::exfiltrator::SignalOnly;
     use signal_hook::low_level::emulate_default_handler;
     use zeroize::Zeroizing;
 
-    /// What ends or stops a program, and can be heard first.
-    const SIGNALS: [i32; 5] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP];
+    /// What ends or stops a program, and can be heard first; and what lets it go on, after it was
+    /// stopped in a way that cannot.
+    const SIGNALS: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGCONT];
     /// What a terminal hands over at once.
     const PIECE_BYTES: usize = 4096;
     /// A longer line is no passphrase.
@@ -81,6 +85,9 @@ mod hidden {
     impl<'a> Asking<'a> {
         fn begin(prompt: &'a str) -> io::Result<Self> {
             let terminal = File::options().read(true).write(true).open("/dev/tty")?;
+            // In the background this stops until somebody says `fg`. Only then are the modes those
+            // of the user, and not of a shell that edits its line.
+            tcflush(&terminal, QueueSelector::IFlush)?;
             let before = tcgetattr(&terminal)?;
             let (read, write) = UnixStream::pair()?;
             let signals = SignalDelivery::with_pipe(read, write, SignalOnly, SIGNALS)?;
@@ -95,6 +102,7 @@ mod hidden {
                 register_conditional_default(signal, Arc::clone(&NOBODY_ASKS))?;
             }
             asking.hide()?;
+            asking.prompt()?;
             Ok(asking)
         }
 
@@ -110,31 +118,42 @@ mod hidden {
             if fds[1].revents().is_empty() {
                 return Ok(false);
             }
-            self.obey()?;
-            self.hide()?;
+            // Whoever lets the program go on has had the terminal meanwhile. To hide stops again in
+            // the background, so that one more signal may be there afterwards.
+            while self.obey()? {
+                self.hide()?;
+            }
+            self.prompt()?;
             Ok(true)
         }
 
-        /// Lets signals do what they would have done, on a terminal that is as it was.
-        fn obey(&mut self) -> io::Result<()> {
-            self.show();
+        /// Lets signals do what they would have done, on a terminal that is as it was. Says whether
+        /// there were any.
+        fn obey(&mut self) -> io::Result<bool> {
             let signals: Vec<i32> = self.signals.pending().collect();
-            for signal in signals {
-                if signal != SIGTSTP || has_shell() {
+            for signal in &signals {
+                if *signal != SIGCONT && (*signal != SIGTSTP || has_shell()) {
+                    self.show();
                     let _ = writeln!(self.terminal);
-                    emulate_default_handler(signal)?;
+                    emulate_default_handler(*signal)?;
                 }
             }
-            Ok(())
+            Ok(!signals.is_empty())
         }
 
         /// What was typed before the question is not the answer to it.
         fn hide(&mut self) -> io::Result<()> {
             let mut modes = self.before.clone();
+            // Enter ends the line, whatever the terminal was used for before.
+            modes.input_modes &= !(InputModes::IGNCR | InputModes::INLCR);
+            modes.input_modes |= InputModes::ICRNL;
             modes.local_modes &= !LocalModes::ECHO;
             // Of what is typed its end alone is shown; keys that send signals go on to do so.
             modes.local_modes |= LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG;
-            tcsetattr(&self.terminal, OptionalActions::Flush, &modes)?;
+            Ok(tcsetattr(&self.terminal, OptionalActions::Flush, &modes)?)
+        }
+
+        fn prompt(&mut self) -> io::Result<()> {
             self.terminal.write_all(self.prompt.as_bytes())
         }
 

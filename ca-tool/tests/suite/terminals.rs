@@ -14,20 +14,29 @@ const SESAME: &str = "open sesame, 张三";
 
 /// A shell on a terminal, with the program as its job: it says when the job was stopped or has
 /// ended and whether the terminal shows then what is typed, and lets the job go on when it is told
-/// `fg`. What is said to it are pairs: what to wait for, and what to type, which signal to send or which
+/// `fg`, on the terminal as it was before the job. In the background it begins a job while it edits
+/// a line itself. What is said to it are pairs: what to wait for, and what to type, which signal to send or which
 /// file to make then.
 const SHELL: &str = r#"
 import os, pty, select, signal, sys, termios, time
 steps = [step.split(">") for step in sys.argv[1].split("|") if step]
-command = sys.argv[2:]
+is_background = sys.argv[2] == "background"
+command = sys.argv[3:]
 def echo(terminal):
     return bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
 def be_a_shell():
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    usual = termios.tcgetattr(0)
+    if is_background:
+        line = termios.tcgetattr(0)
+        line[0] &= ~termios.ICRNL
+        line[3] &= ~(termios.ICANON | termios.ECHO)
+        termios.tcsetattr(0, termios.TCSADRAIN, line)
     job = os.fork()
     if job == 0:
         os.setpgid(0, 0)
-        os.tcsetpgrp(0, os.getpid())
+        if not is_background:
+            os.tcsetpgrp(0, os.getpid())
         signal.signal(signal.SIGTTOU, signal.SIG_DFL)
         os.execv(command[0], command)
     while True:
@@ -37,6 +46,7 @@ def be_a_shell():
         if not os.WIFSTOPPED(status):
             break
         print("STOPPED", shows, flush=True)
+        termios.tcsetattr(0, termios.TCSADRAIN, usual)
         assert sys.stdin.readline() == "fg\n"
         os.tcsetpgrp(0, job)
         os.kill(job, signal.SIGCONT)
@@ -82,10 +92,20 @@ sys.stdout.buffer.write(seen)
 
 /// What the terminal showed, when these steps were taken with `ca-tool` as a shell's job.
 fn take(folder: &Path, steps: &[(&str, &str)], arguments: &[&str]) -> String {
+    take_in("foreground", folder, steps, arguments)
+}
+
+/// The same, where the job begins in the background or not.
+fn take_in(ground: &str, folder: &Path, steps: &[(&str, &str)], arguments: &[&str]) -> String {
+    take_job(ground, folder, steps, &[&[PROGRAM], arguments].concat())
+}
+
+/// The same with any job.
+fn take_job(ground: &str, folder: &Path, steps: &[(&str, &str)], job: &[&str]) -> String {
     let steps: Vec<String> = steps.iter().map(|(a, b)| format!("{a}>{b}")).collect();
     let output = Command::new("python3")
-        .args(["-c", SHELL, &steps.join("|"), PROGRAM])
-        .args(arguments)
+        .args(["-c", SHELL, &steps.join("|"), ground])
+        .args(job)
         .current_dir(folder)
         .stdin(Stdio::null())
         .output()
@@ -93,6 +113,12 @@ fn take(folder: &Path, steps: &[(&str, &str)], arguments: &[&str]) -> String {
     let trouble = stderr(&output);
     assert_eq!(trouble, "", "{trouble}");
     stdout(&output)
+}
+
+/// The passphrase as keys send it, with what Enter sends.
+fn with_enter() -> String {
+    let bytes: String = SESAME.bytes().map(|byte| format!("{byte:02x}")).collect();
+    format!("0x{bytes}0d")
 }
 
 /// A folder with an encrypted CA in it.
@@ -157,6 +183,56 @@ fn who_stops_the_program_at_its_question_is_asked_again_when_it_goes_on() {
     let steps = [(ASKED, CTRL_Z), ("STOPPED shown", "fg"), (ASKED, CTRL_C)];
     let said = take(above.path(), &steps, &["crl"]);
     assert!(said.contains("ENDED -2 shown"), "{said}");
+}
+
+#[test]
+fn what_is_typed_is_not_shown_after_a_stop_that_cannot_be_heard() {
+    if !has("python3") {
+        return;
+    }
+    let above = site();
+    let steps = [
+        (ASKED, "SIGSTOP"),
+        ("STOPPED hidden", "fg"),
+        (ASKED, SESAME),
+    ];
+    let said = take(above.path(), &steps, &["crl"]);
+    assert!(said.contains("ENDED 0 shown"), "{said}");
+    assert!(!said.contains("sesame"), "{said}");
+}
+
+#[test]
+fn who_is_asked_by_a_job_from_the_background_ends_the_answer_as_ever_and_has_the_terminal_back() {
+    if !has("python3") {
+        return;
+    }
+    let above = site();
+    let answer = with_enter();
+    let steps = [("STOPPED hidden", "fg"), (ASKED, answer.as_str())];
+    let said = take_in("background", above.path(), &steps, &["crl"]);
+    assert!(said.contains("ENDED 0 shown"), "{said}");
+    assert!(!said.contains("sesame"), "{said}");
+}
+
+#[test]
+fn enter_ends_the_answer_on_a_terminal_that_does_not_make_a_line_end_of_it() {
+    if !has("python3") || !has("stty") {
+        return;
+    }
+    let above = site();
+    let answer = with_enter();
+    let line = "stty -icrnl && ca-tool crl && stty -a";
+    let steps = [(ASKED, answer.as_str())];
+    let said = take_job(
+        "foreground",
+        above.path(),
+        &steps,
+        &["/bin/sh", "-c", &line.replace("ca-tool", PROGRAM)],
+    );
+    assert!(
+        said.contains("ENDED 0") && said.contains("-icrnl"),
+        "{said}"
+    );
 }
 
 #[test]
