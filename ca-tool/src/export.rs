@@ -92,10 +92,12 @@ pub fn export(
     file_name.push(".p12");
     let out = out.unwrap_or_else(|| folder::parent(bundle));
     let path = out.join(&file_name);
+    let draft = Draft::begin(out)?;
+    // Whoever is told a password has the file: nobody else takes its name meanwhile.
+    let _lock = folder::lock_place(out)?;
     if fs::symlink_metadata(&path).is_ok() {
         return Err(Error::Exists(path));
     }
-    let draft = Draft::begin(out)?;
     draft.write(&file_name, &bytes, Access::Private)?;
     tell(&Exported {
         path,

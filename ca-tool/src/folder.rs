@@ -105,30 +105,10 @@ impl Folder {
     pub(crate) fn lock_files(&self) -> Result<Lock, Error> {
         let path = self.lock_file();
         let file = os::open_lock(&path).map_err(io_error("open", &path))?;
-        let start = Instant::now();
-        let mut told = false;
-        loop {
-            match file.try_lock() {
-                Ok(()) => {
-                    self.remove_leftovers();
-                    remove_drafts(&self.0)?;
-                    return Ok(Lock(file));
-                }
-                Err(TryLockError::Error(source)) => return Err(io_error("lock", &path)(source)),
-                Err(TryLockError::WouldBlock) if start.elapsed() > LOCK_TIMEOUT => {
-                    return Err(Error::Locked(self.0.clone()));
-                }
-                Err(TryLockError::WouldBlock) => {}
-            }
-            if !told && start.elapsed() > LOCK_PATIENCE {
-                say!(
-                    "ca-tool: note: waiting for another run that is using {}",
-                    self.0.display()
-                );
-                told = true;
-            }
-            thread::sleep(LOCK_POLL);
-        }
+        wait_for(&file, &self.0)?.map_err(io_error("lock", &path))?;
+        self.remove_leftovers();
+        remove_drafts(&self.0)?;
+        Ok(Lock(file))
     }
 
     /// Removes the temporary files of runs that were killed: some hold private keys. Nobody else
@@ -156,6 +136,37 @@ impl Folder {
                 self.0.display()
             );
         }
+    }
+}
+
+/// Keeps other runs away that would give the same name to a file in this folder, which need not be a
+/// CA's. Where folders cannot be locked it keeps nobody away.
+pub(crate) fn lock_place(place: &Path) -> Result<Option<Lock>, Error> {
+    let Ok(file) = File::open(place) else {
+        return Ok(None);
+    };
+    Ok(wait_for(&file, place)?.ok().map(|()| Lock(file)))
+}
+
+/// Waits until no other run has this lock, but not for long.
+fn wait_for(file: &File, folder: &Path) -> Result<io::Result<()>, Error> {
+    let start = Instant::now();
+    let mut told = false;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Ok(())),
+            Err(TryLockError::Error(source)) => return Ok(Err(source)),
+            Err(TryLockError::WouldBlock) if start.elapsed() > LOCK_TIMEOUT => {
+                return Err(Error::Locked(folder.to_owned()));
+            }
+            Err(TryLockError::WouldBlock) => {}
+        }
+        if !told && start.elapsed() > LOCK_PATIENCE {
+            let folder = folder.display();
+            say!("ca-tool: note: waiting for another run that is using {folder}");
+            told = true;
+        }
+        thread::sleep(LOCK_POLL);
     }
 }
 

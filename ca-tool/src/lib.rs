@@ -54,6 +54,7 @@ pub use error::{Error, Problem};
 pub use export::{Exported, Strength, export};
 pub use host::{Host, HostError, Reach};
 pub use index::Record;
+pub use os::is_discarded;
 pub use own_key::{Joined, Requested, adopt, request};
 pub use parcel::Parcel;
 pub use passphrase::{Origin, Passphrase};

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use ca_tool::{Args, Error, Output, run};
+use ca_tool::{Args, Error, Output, is_discarded, run};
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
@@ -23,10 +23,12 @@ fn main() -> ExitCode {
         results: &mut results,
         notes: &mut notes,
         is_watched: io::stderr().is_terminal(),
+        is_discarded: is_discarded(),
     };
-    let done = run(args, &mut output).and_then(|code| {
-        results.flush().map_err(Error::Output)?;
-        Ok(code)
+    let done = run(args, &mut output).and_then(|code| match results.flush() {
+        // Who reads no further still learns the exit code.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(error)),
+        _ => Ok(code),
     });
     let error = match done {
         Ok(code) => return ExitCode::from(code),

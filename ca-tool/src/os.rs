@@ -71,6 +71,12 @@ pub(crate) fn is_open_to_others(path: &Path) -> bool {
     mode::is_open_to_others(path)
 }
 
+/// Whether nobody will ever read what is written to standard output. Where it is closed, Rust opens
+/// the null device in its place.
+pub fn is_discarded() -> bool {
+    mode::is_discarded()
+}
+
 /// Whether a plain file belongs to whom a folder belongs, and nobody else can read it.
 pub(crate) fn is_file_of(path: &Path, folder: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok_and(|there| there.is_file())
@@ -88,8 +94,10 @@ pub(crate) fn take_for_oneself(path: &Path, ours: &Path) -> io::Result<()> {
 mod mode {
     use std::fs::{DirBuilder, File, OpenOptions};
     use std::io;
+    use std::os::fd::AsFd as _;
     use std::os::unix::fs::{
-        DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+        DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _,
+        PermissionsExt as _,
     };
     use std::path::Path;
 
@@ -131,6 +139,16 @@ mod mode {
         }
     }
 
+    pub(super) fn is_discarded() -> bool {
+        let results = io::stdout().as_fd().try_clone_to_owned().map(File::from);
+        let results = results.and_then(|results| results.metadata());
+        let null = std::fs::metadata("/dev/null");
+        results.is_ok_and(|results| {
+            results.file_type().is_char_device()
+                && null.is_ok_and(|null| null.rdev() == results.rdev())
+        })
+    }
+
     pub(super) fn is_open_to_others(path: &Path) -> bool {
         std::fs::metadata(path).is_ok_and(|there| there.permissions().mode() & 0o077 != 0)
     }
@@ -151,6 +169,10 @@ mod mode {
 
     pub(super) fn take_for_oneself(_path: &Path, _ours: &Path) -> io::Result<()> {
         Ok(())
+    }
+
+    pub(super) fn is_discarded() -> bool {
+        false
     }
 
     pub(super) fn is_open_to_others(_path: &Path) -> bool {

@@ -32,6 +32,8 @@ pub struct Output<'a> {
     pub notes: &'a mut dyn Write,
     /// Whether somebody watches the notes on a terminal.
     pub is_watched: bool,
+    /// Whether nobody will ever read the results.
+    pub is_discarded: bool,
 }
 
 impl Output<'_> {

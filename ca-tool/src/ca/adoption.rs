@@ -177,6 +177,15 @@ fn fault_of_extensions(certificate: &X509Certificate<'_>) -> Option<String> {
 }
 
 fn fault_of_subject(certificate: &X509Certificate<'_>) -> Option<String> {
+    let names = certificate.subject();
+    let mut names = names.iter_common_name().chain(names.iter_organization());
+    let is_read = |bytes: &[u8]| bytes.iter().all(|b| b.is_ascii_graphic() || *b == b' ');
+    if names.any(|name| name.as_str().is_err() && !is_read(name.as_slice())) {
+        return Some(
+            "its name is written in an old encoding, as a BMPString is, and would not be read the same everywhere"
+                .to_owned(),
+        );
+    }
     // rcgen's names are maps: of what stands there twice, one would be lost in all that is signed.
     let mut seen = HashSet::new();
     let mut attributes = certificate.subject().iter_attributes();

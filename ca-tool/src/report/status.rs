@@ -86,12 +86,15 @@ pub(super) fn status(
     let now = OffsetDateTime::now_utc();
     let seen = db.map(connected).transpose().map_err(broken)?;
     let status = Status::of(&register, &index, seen.as_ref(), now).map_err(broken)?;
-    if json {
-        write_json(&status, output)?;
-    } else {
-        output.tell(|results| status.tell(results))?;
+    let told = match json {
+        true => write_json(&status, output),
+        false => output.tell(|results| status.tell(results)),
+    };
+    match told {
+        // Who reads no further still asks for the exit code.
+        Err(error) if !error.is_broken_pipe() => Err(broken(error)),
+        _ => Ok(status.code),
     }
-    Ok(status.code)
 }
 
 impl Status {

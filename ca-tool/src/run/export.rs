@@ -1,5 +1,6 @@
 //! Writes a bundle for a browser, and prints what opens it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use wire::ClientId;
@@ -24,6 +25,12 @@ pub(super) fn export(
         Strength::Modern
     };
     export::export(&find(place, what), strength, out, |made| {
+        if output.is_discarded {
+            return Err(Error::PasswordLost {
+                path: made.path.clone(),
+                source: io::Error::other("standard output is closed, or nobody reads it"),
+            });
+        }
         let written = Item {
             password: Some(made.password.to_string()),
             ..Item::certificate(made.name.as_str(), &made.serial, made.until, &made.path)

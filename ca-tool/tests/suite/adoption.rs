@@ -295,3 +295,32 @@ fn a_ca_that_may_not_sign_both_certificates_and_lists_now_is_not_adopted() {
         assert!(error.contains(why), "{error}");
     }
 }
+
+#[test]
+fn a_ca_whose_name_is_in_an_old_encoding_is_not_adopted() {
+    if !has("openssl") {
+        return;
+    }
+    // In OpenSSL's masks: BMPString; T61String, in ASCII; UTF8String; PrintableString.
+    for (mask, code) in [("0x800", 1), ("0x4", 0), ("0x2000", 0), ("0x2", 0)] {
+        let above = empty();
+        let conf = format!("[req]\ndistinguished_name = n\nstring_mask = MASK:{mask}\n[n]\n");
+        fs::write(above.path().join("old.cnf"), conf).expect("written");
+        succeed(
+            above.path(),
+            &format!(
+                "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out school.key && \
+                 {REQUEST} -config old.cnf -subj /CN=School -addext basicConstraints=critical,CA:TRUE \
+                 -addext subjectKeyIdentifier=hash"
+            ),
+        );
+        let (said, _, err) = shell(above.path(), &format!("{ADOPT} --no-passphrase"));
+        assert_eq!(said, Some(code), "{mask}: {err}");
+        assert_eq!(
+            err.contains("its name is written in an old encoding, as a BMPString is"),
+            code == 1,
+            "{mask}: {err}"
+        );
+        assert_eq!(above.path().join("ca").exists(), code == 0);
+    }
+}

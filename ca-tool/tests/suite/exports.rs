@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Stdio;
 
-use crate::{World, has, shell, snapshot, stderr, succeed};
+use crate::{World, has, shell, snapshot, stderr, stdout, succeed};
 
 /// The password that `export` printed, into the file `password`.
 fn keep_password(w: &World, said: &str) -> String {
@@ -182,8 +182,46 @@ fn a_p12_whose_password_nobody_was_told_is_not_made() {
         );
         assert_eq!(snapshot(above), before);
     }
+    for nowhere in [">&-", ">/dev/null", "--json >&-"] {
+        let (code, _, err) = shell(above, &format!("ca-tool export alice --p12 {nowhere}"));
+        assert_eq!(code, Some(1), "{nowhere}: {err}");
+        assert!(
+            err.contains("its password cannot be printed: standard output is closed"),
+            "{nowhere}: {err}"
+        );
+        assert_eq!(snapshot(above), before, "{nowhere}");
+    }
     succeed(
         above,
         "ca-tool export alice --p12 && test -s ca/people/alice.p12",
     );
+}
+
+/// The first of two runs is held up between the password and the file.
+#[cfg(target_os = "linux")]
+#[test]
+fn of_two_exports_at_once_the_one_that_loses_says_no_password() {
+    if !has("strace") {
+        return;
+    }
+    let w = World::new();
+    let above = w.above.path();
+    w.issue("alice");
+    let (first, second) = std::thread::scope(|scope| {
+        let slow = "linkat:delay_enter=3000000:when=2";
+        let export = ["export", "alice", "--p12"];
+        let first = scope.spawn(move || crate::crashes::strace(above, slow, &export));
+        let is_begun = || fs::read_dir(w.path("ca/people")).is_ok_and(|all| all.count() > 1);
+        while !is_begun() && !first.is_finished() {
+            std::thread::yield_now();
+        }
+        let second = w.run(&export);
+        (first.join().expect("it runs"), second)
+    });
+    let both = [&first, &second];
+    for output in both {
+        let said = !stdout(output).is_empty();
+        assert_eq!(output.status.success(), said, "{}", stderr(output));
+    }
+    assert_eq!(both.iter().filter(|o| o.status.success()).count(), 1);
 }

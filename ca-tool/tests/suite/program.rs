@@ -461,6 +461,22 @@ fn a_result_that_nobody_wants_is_no_failure_and_one_that_is_lost_is() {
 }
 
 #[cfg(unix)]
+#[cfg(target_os = "linux")]
+#[test]
+fn status_says_in_its_exit_code_that_nothing_was_said_and_how_it_is_when_nobody_reads() {
+    let w = World::new();
+    let soon = time::OffsetDateTime::now_utc().date() + time::Duration::days(5);
+    let issued = w.run(&["issue", "alice", "--until", &soon.to_string()]);
+    assert!(issued.status.success(), "{}", stderr(&issued));
+    for arguments in [&["status"][..], &["status", "--json"]] {
+        for (results, code) in [(nobody_reads(), 1), (a_full_disk(), 3)] {
+            let output = w.command(arguments).stdout(results).output();
+            let output = output.expect("it runs");
+            assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
+        }
+    }
+}
+
 #[test]
 fn an_empty_folder_is_filled_where_one_is_and_made_its_owner_s_alone() {
     use std::os::unix::fs::PermissionsExt as _;
