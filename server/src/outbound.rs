@@ -24,9 +24,6 @@ use crate::flusher::Flush;
 use crate::owed::{Owed, Owing};
 use crate::transcript::{Cursor, Transcript, View};
 
-/// A buffer larger than this is not kept by an idle session.
-const IDLE_BUFFER_BYTES_MAX: usize = 4 * 1024;
-
 /// Why nothing more can be sent.
 #[derive(Debug)]
 pub(crate) enum Gone {
@@ -172,9 +169,10 @@ impl<W: AsyncWrite + Unpin> Half<W> {
                 if self.transcript.is_over() {
                     return Err(Gone::NoTranscript);
                 }
-                if self.out.capacity() > IDLE_BUFFER_BYTES_MAX {
-                    self.out = Vec::new();
-                }
+                // Quiet sessions are many, and what comes next is put together by their flusher.
+                self.out = Vec::new();
+                self.permits = Vec::new();
+                self.owing.shrink();
                 return Ok(false);
             };
             let is_behind = self

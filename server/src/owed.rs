@@ -11,9 +11,6 @@ use wire::limits::UNACKNOWLEDGED_LINES_MAX;
 /// command, a start and an end.
 const OWED_MAX: usize = UNACKNOWLEDGED_LINES_MAX + 4;
 
-/// A queue with room for more is not kept.
-const IDLE_OWED_MAX: usize = 8;
-
 /// What one session alone is to be sent. A permit is given back when the bytes have been written.
 #[derive(Debug)]
 pub(crate) enum Owed {
@@ -65,12 +62,12 @@ impl Owing {
 
     /// The next thing that is owed.
     pub(crate) fn next(&self) -> Option<Owed> {
-        let mut queue = self.lock();
-        let next = queue.pop_front();
-        if next.is_none() && queue.capacity() > IDLE_OWED_MAX {
-            queue.shrink_to(0);
-        }
-        next
+        self.lock().pop_front()
+    }
+
+    /// Keeps no room for more than is owed now.
+    pub(crate) fn shrink(&self) {
+        self.lock().shrink_to_fit();
     }
 
     /// Has the session's task look for something to send.
