@@ -4,10 +4,10 @@
 //! through many sessions when something is published, and does for each what needs no wait. Whatever
 //! does, a slow reader or a page of the database, is left to the session's own task.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::transcript::View;
 
@@ -33,9 +33,20 @@ pub(crate) struct Flusher {
     /// Not the transcript: a flusher outlives the recorder, and whoever could read the record then would
     /// keep it from being closed in good order.
     views: watch::Receiver<View>,
+    progress: Arc<Progress>,
+    head: Arc<AtomicU64>,
     newcomers: Arc<Newcomers>,
     /// A session that has ended is gone, and noticed here at the next turn.
     sessions: Vec<Weak<dyn Flush>>,
+}
+
+/// How far the flushers are. What is published while they are at work reaches nobody sooner for it, and
+/// takes a write to everybody of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// Of each flusher, the head of its last turn.
+    heads: Mutex<Vec<Arc<AtomicU64>>>,
+    moved: Notify,
 }
 
 /// Sessions that have begun since a flusher's last turn.
@@ -60,9 +71,11 @@ impl Flushers {
 
 impl Flusher {
     /// Without sessions yet.
-    pub(crate) fn new(views: watch::Receiver<View>) -> Self {
+    pub(crate) fn new(views: watch::Receiver<View>, progress: Arc<Progress>) -> Self {
         Self {
             views,
+            head: progress.another(),
+            progress,
             newcomers: Arc::default(),
             sessions: Vec::new(),
         }
@@ -101,6 +114,29 @@ impl Flusher {
                 since_yield = 0;
                 tokio::task::yield_now().await;
             }
+        }
+        self.head.store(view.head, Ordering::Release);
+        self.progress.moved.notify_one();
+    }
+}
+
+impl Progress {
+    fn another(&self) -> Arc<AtomicU64> {
+        let head = Arc::<AtomicU64>::default();
+        self.heads.lock().expect(NOBODY_PANICS).push(head.clone());
+        head
+    }
+
+    /// Whether every flusher has gone through its sessions with this head.
+    pub(crate) fn has_reached(&self, head: u64) -> bool {
+        let heads = self.heads.lock().expect(NOBODY_PANICS);
+        heads.iter().all(|at| at.load(Ordering::Acquire) >= head)
+    }
+
+    /// Waits until it has.
+    pub(crate) async fn reach(&self, head: u64) {
+        while !self.has_reached(head) {
+            self.moved.notified().await;
         }
     }
 }

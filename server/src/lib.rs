@@ -201,13 +201,14 @@ pub async fn run(
     )
     .await;
     let (recorder, asks, views) = recorder.map_err(Failure::Tail)?;
+    let progress = recorder.progress();
     let mut recording = tokio::spawn(recorder.run());
 
     let watchers = TaskTracker::new();
     let transcript = Transcript::new(views, pages, &limits);
     let threads = tokio::runtime::Handle::current().metrics().num_workers();
     let flushing: Vec<Flusher> = (0..threads)
-        .map(|_| Flusher::new(transcript.views()))
+        .map(|_| Flusher::new(transcript.views(), progress.clone()))
         .collect();
     let flushers = Flushers::to(&flushing);
     for flusher in flushing {

@@ -70,7 +70,7 @@ impl MemoryRoom {
         // Nobody publishes lists here, and nobody waits for one.
         let (_, revocations) = watch::channel(Revocations::Unchecked);
         let transcript = Transcript::new(views, pages, &limits);
-        let flusher = Flusher::new(transcript.views());
+        let flusher = Flusher::new(transcript.views(), recorder.progress());
         let flushers = Flushers::to(std::slice::from_ref(&flusher));
         let serving = Serving {
             gate,

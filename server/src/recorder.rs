@@ -18,6 +18,7 @@ use crate::ask::{Ask, Asks, try_later};
 use crate::batch::{Batch, Recorded};
 use crate::config::Limits;
 use crate::fault::{DatabaseError, Fault};
+use crate::flusher::Progress;
 use crate::presence::Rules;
 use crate::record::{Found, Pages, Record};
 use crate::room::{Outcome, Room, Work};
@@ -32,6 +33,9 @@ const ASKS_MAX: usize = 4096;
 /// So many lines are committed without waiting for more: as many as four sessions may have under
 /// way, so that a few who talk fast never wait for nobody.
 const ENOUGH_ASKS: usize = 4 * UNACKNOWLEDGED_LINES_MAX;
+
+/// How long what was published may be on its way before more is committed all the same.
+const FLUSH_WAIT_MAX: Duration = Duration::from_millis(50);
 
 /// How often the record is looked at, whether it is still there, while nothing is committed.
 const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -65,6 +69,9 @@ pub(crate) struct Recorder<R> {
     waiting: VecDeque<Ask>,
     /// From when on a line is committed at once.
     rested_at: Instant,
+    /// How far what was published is on its way, and to where that was.
+    progress: Arc<Progress>,
+    published: u64,
     record: R,
     room: Room,
     view: watch::Sender<View>,
@@ -104,6 +111,8 @@ impl<R: Record> Recorder<R> {
                 asks,
                 waiting,
                 rested_at: Instant::now(),
+                progress: Arc::default(),
+                published: 0,
                 record,
                 room,
                 view,
@@ -114,6 +123,11 @@ impl<R: Record> Recorder<R> {
             sender,
             views,
         ))
+    }
+
+    /// What flushers tell how far they are.
+    pub(crate) fn progress(&self) -> Arc<Progress> {
+        self.progress.clone()
     }
 
     /// Records until nobody can ask any more, then closes the record.
@@ -158,28 +172,44 @@ impl<R: Record> Recorder<R> {
     }
 
     /// The first line goes at once. While more keep coming, those of a moment share a commit, its
-    /// acknowledgements and, for each session, a record of TLS and a write.
+    /// acknowledgements and, for each session, a record of TLS and a write. So do those that come
+    /// while what was published before is still on its way.
     async fn gather(&mut self, asks: &mut Vec<Ask>) {
-        let now = Instant::now();
-        if now < self.rested_at {
-            let enough = ENOUGH_ASKS.min(self.limits.batch_entries_max);
+        let most = self.limits.batch_entries_max;
+        let (progress, published) = (self.progress.clone(), self.published);
+        if !progress.has_reached(published) {
+            let reached = progress.reach(published);
+            let reached = tokio::time::timeout(FLUSH_WAIT_MAX, reached);
+            self.gather_until(reached, asks, most).await;
+        }
+        if Instant::now() < self.rested_at {
             let rested = tokio::time::sleep_until(self.rested_at);
-            tokio::pin!(rested);
-            while asks.len() < enough {
-                let room = self.limits.batch_entries_max - asks.len();
-                // The moment first: it ends this, however many there are who ask.
-                tokio::select! {
-                    biased;
-                    () = &mut rested => break,
-                    taken = self.asks.recv_many(asks, room) => {
-                        if taken == 0 {
-                            break;
-                        }
+            self.gather_until(rested, asks, ENOUGH_ASKS.min(most)).await;
+        }
+        self.rested_at = Instant::now() + self.limits.commit_gap;
+    }
+
+    /// Takes what is asked until then, or until it is enough.
+    async fn gather_until<T>(
+        &mut self,
+        until: impl Future<Output = T>,
+        asks: &mut Vec<Ask>,
+        enough: usize,
+    ) {
+        tokio::pin!(until);
+        while asks.len() < enough {
+            let room = self.limits.batch_entries_max - asks.len();
+            // The moment first: it ends this, however many there are who ask.
+            tokio::select! {
+                biased;
+                _ = &mut until => return,
+                taken = self.asks.recv_many(asks, room) => {
+                    if taken == 0 {
+                        return;
                     }
                 }
             }
         }
-        self.rested_at = Instant::now() + self.limits.commit_gap;
     }
 
     /// One batch: stamp, commit, publish, answer.
@@ -207,6 +237,7 @@ impl<R: Record> Recorder<R> {
         }
         // Only now, so that what a session is told goes out with what was published.
         if is_published || is_told {
+            self.published = self.room.head();
             self.view.send_modify(|_| ());
         }
         self.room.forget_old();
@@ -372,6 +403,7 @@ mod tests {
     use pki::CrlNumber;
 
     use crate::config::SameId;
+    use crate::flusher::Flusher;
     use crate::memory::Memory;
 
     use super::*;
@@ -408,5 +440,40 @@ mod tests {
         let mut taken: Vec<Ask> = (0..ENOUGH_ASKS).map(|_| ask()).collect();
         recorder.gather(&mut taken).await;
         assert_eq!(began.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_that_come_while_the_last_are_on_their_way_share_a_commit() {
+        let limits = Limits::default();
+        let (memory, rules) = (Memory::new("0"), Rules::new(SameId::default(), &limits));
+        let (record, found) = memory.open();
+        let stop = CancellationToken::new();
+        let recorder = Recorder::new(record, &memory, found, rules, limits, stop).await;
+        let (mut recorder, asks, views) = recorder.expect("an empty record");
+        let flusher = Flusher::new(views, recorder.progress());
+        recorder.published = 1;
+        for _ in 0..3 {
+            asks.send(ask()).await.expect("the recorder is there");
+        }
+
+        // A flusher that does not come on does not hold up the record for ever.
+        let began = Instant::now();
+        let mut taken = vec![ask()];
+        recorder.gather(&mut taken).await;
+        assert_eq!((taken.len(), began.elapsed()), (4, FLUSH_WAIT_MAX));
+
+        let flushing = tokio::spawn(flusher.run());
+        tokio::time::advance(FLUSH_WAIT_MAX).await;
+        let began = Instant::now();
+        taken.truncate(1);
+        let view = recorder.view.clone();
+        let publishing = async {
+            asks.send(ask()).await.expect("the recorder is there");
+            tokio::task::yield_now().await;
+            view.send_modify(|view| view.head = 1);
+        };
+        tokio::join!(recorder.gather(&mut taken), publishing);
+        assert_eq!((taken.len(), began.elapsed()), (2, Duration::ZERO));
+        flushing.abort();
     }
 }
