@@ -447,11 +447,12 @@ fn explain_server(judged: &Judged, scene: &Scene) -> Failure {
 
 fn explain_names(target: &Target, names: &[String]) -> Failure {
     let host = target.host();
-    let (known, hint) = match names {
-        [] => ("no host at all".to_owned(), String::new()),
+    let (known, hint, kept) = match names {
+        [] => ("no host at all".to_owned(), String::new(), String::new()),
         [first, ..] => (
             names.join(" and "),
             format!("use --server {first}, if that is the server you mean; or "),
+            format!("{} ", names.join(" ")),
         ),
     };
     failure(
@@ -459,7 +460,7 @@ fn explain_names(target: &Target, names: &[String]) -> Failure {
         format!("the server's certificate is for {known}, not for {host}"),
     )
     .hint(format!(
-        "{hint}whoever runs the room can run `ca-tool issue-server {host}`"
+        "{hint}whoever runs the room can run `ca-tool issue-server {kept}{host}`"
     ))
 }
 

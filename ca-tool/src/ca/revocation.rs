@@ -32,6 +32,8 @@ pub struct Revocation {
     pub list: PathBuf,
     /// Whether nothing is known of the certificate but its number.
     pub is_unseen: bool,
+    /// Whether people were named whose certificates may not all be known here.
+    pub may_miss_some: bool,
 }
 
 /// A certificate's number has at most 20 bytes (RFC 5280, section 4.1.2.2).
@@ -139,6 +141,7 @@ impl Ca {
             certificates: changed(&index, &before),
             list: self.folder.list(),
             is_unseen: which.is_unseen(&index),
+            may_miss_some: which.serial.is_none() && index.last_unseen_revocation().is_some(),
         })
     }
 
@@ -210,6 +213,7 @@ impl Ca {
             certificates: changed(&index, &before),
             list: self.folder.list(),
             is_unseen: which.is_unseen(&index),
+            may_miss_some: which.serial.is_none() && index.last_unseen_revocation().is_some(),
         })
     }
 }

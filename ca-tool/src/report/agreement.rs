@@ -38,6 +38,11 @@ pub(super) fn differences(
     } else if missed == 0 && !agrees(&entries, index) {
         found.push("the revocation list gives another reason than the index".to_owned());
     }
+    if index.is_overdue(now) {
+        found.push(
+            "the overlap of a renewal is over, and the old certificate is still let in".to_owned(),
+        );
+    }
     if missed > 0 {
         found.push(format!(
             "the index lacks {} on the revocation list; was an old copy put back?",

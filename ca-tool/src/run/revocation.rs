@@ -26,6 +26,12 @@ pub(super) fn revoke(
     }
     let otherwise = "is revoked already, or has no certificate";
     tell(place, ("revoke", did, otherwise), &done, output)?;
+    if done.may_miss_some {
+        note(
+            output,
+            "this folder may not know every certificate of theirs (an old copy was put back, or the CA was at work elsewhere); the server's table joins has the serial of each that connected, and `ca-tool revoke --serial` takes it",
+        );
+    }
     if on_hold && is_new {
         note(output, "`ca-tool unhold NAME` lets them in again");
     }

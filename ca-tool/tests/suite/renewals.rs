@@ -343,3 +343,29 @@ fn a_certificate_never_outlives_its_ca_by_being_renewed() {
     assert_eq!(done.clamped, Some(end));
     assert_eq!(done.issued[0].not_after, end);
 }
+
+#[test]
+fn an_overlap_that_is_over_and_could_not_be_ended_is_told_of() {
+    if !has("faketime") {
+        return;
+    }
+    let w = World::new();
+    let above = w.above.path();
+    succeed(
+        above,
+        "echo sesame >pw && ca-tool --dir two init --name Two --passphrase-file pw --host localhost && \
+         ca-tool --dir two issue ann --passphrase-file pw && \
+         ca-tool --dir two renew ann --overlap 3 --passphrase-file pw",
+    );
+    let over = "the overlap of a renewal is over";
+    let (code, said, _) = shell(above, "faketime -f +2d ca-tool --dir two status");
+    assert!(code == Some(0) && !said.contains(over), "{said}");
+    // Who asks every night has no passphrase at hand.
+    let (code, said, _) = shell(above, "faketime -f +5d ca-tool --dir two status");
+    assert!(code == Some(3) && said.contains(over), "{said}");
+    let (code, said, _) = shell(above, "faketime -f +5d ca-tool --dir two doctor");
+    assert!(code == Some(1) && said.contains(over), "{said}");
+    let opened = "faketime -f +5d ca-tool --dir two status --passphrase-file pw";
+    let (code, said, _) = shell(above, opened);
+    assert!(code == Some(0) && !said.contains(over), "{said}");
+}
