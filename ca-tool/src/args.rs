@@ -38,7 +38,7 @@ pub(crate) struct Place {
     /// A file whose first line is the passphrase of the CA's key [default: the terminal is asked]
     #[arg(long, global = true, display_order = 901, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
-    /// The same from a descriptor that is open, such as 3
+    /// A descriptor that is open, such as 3, in place of that file
     #[arg(
         long,
         global = true,
@@ -48,10 +48,10 @@ pub(crate) struct Place {
     )]
     passphrase_fd: Option<u32>,
     /// Say what was done or found as JSON, for programs
-    #[arg(long, global = true, display_order = 902)]
+    #[arg(long, global = true, display_order = 903)]
     pub(crate) json: bool,
     /// Yes to what would be asked, which is only before everybody's old certificates end
-    #[arg(long, global = true, display_order = 903)]
+    #[arg(long, global = true, display_order = 904)]
     pub(crate) yes: bool,
 }
 

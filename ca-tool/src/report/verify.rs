@@ -170,7 +170,9 @@ fn hint(refusal: &Refusal, leaf: &CertificateDer<'_>) -> Option<String> {
             is_on_hold: true, ..
         } => format!("`ca-tool unhold {name}` lets them in again"),
         Refusal::Revoked { .. } => {
-            format!("`ca-tool issue {name}` makes a new one, if the person is still welcome")
+            format!(
+                "`ca-tool list` says whether {name} has a newer one; `ca-tool issue {name}` makes one, if the person is still welcome"
+            )
         }
         Refusal::NotYetValid { .. } => "is the clock right?".to_owned(),
         Refusal::UnknownIssuer { .. } => "--dir says where the CA is that issued it".to_owned(),

@@ -37,7 +37,7 @@ fn a_person_on_hold_is_kept_out_until_they_are_taken_off_hold() {
         (
             "ca-tool verify ca/people/bob.pem",
             "was revoked\n",
-            "hint: `ca-tool issue bob` makes a new one",
+            "`ca-tool issue bob` makes one, if the person is still welcome",
         ),
         ("ca-tool show alice", "on hold (suspended) since 2", ""),
         ("ca-tool show bob", "revoked 2", ""),
