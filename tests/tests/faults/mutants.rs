@@ -33,26 +33,30 @@ struct Edit {
 async fn a_server_that_shows_what_it_has_not_committed_is_caught() {
     let server = mutant(
         "shows first",
-        &[Edit {
-            file: "server/src/recorder.rs",
-            find: "
+        &[
+            Edit {
+                file: "server/src/recorder.rs",
+                find: "
         self.commit(&work.rows).await?;
         // A commit to a file that was deleted is none.
         self.record.check()?;
-        self.publish(&work);
-        for outcome in work.outcomes {
-            outcome.tell();
-        }
+        let is_published",
+                replace: "
+        let rows = work.rows.clone();
+        let is_published",
+            },
+            Edit {
+                file: "server/src/recorder.rs",
+                find: "
+        self.room.forget_old();
 ",
-            replace: "
-        self.publish(&work);
-        for outcome in work.outcomes {
-            outcome.tell();
-        }
-        self.commit(&work.rows).await?;
+                replace: "
+        self.commit(&rows).await?;
         self.record.check()?;
+        self.room.forget_old();
 ",
-        }],
+            },
+        ],
     );
     let is_lost = |violation: &Violation| {
         matches!(
