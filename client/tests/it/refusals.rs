@@ -118,13 +118,13 @@ async fn a_server_that_cannot_prove_itself_is_not_trusted() {
             Leaf::server(&["chat.example", "192.0.2.1"]),
             true,
             "the server's certificate is for chat.example and 192.0.2.1, not for 127.0.0.1",
-            "use --server chat.example, if that is the server you mean; or whoever runs the room can run `ca-tool issue-server 127.0.0.1`",
+            "use --server chat.example, if that is the server you mean; or whoever runs the room can run `ca-tool issue-server chat.example 192.0.2.1 127.0.0.1`",
         ),
         (
             Leaf::server(&[]),
             true,
             "the server's certificate is for no host at all, not for 127.0.0.1",
-            "whoever runs the room can run `ca-tool issue-server 127.0.0.1`",
+            "whoever runs the room can run `ca-tool issue-server chat.example 192.0.2.1 127.0.0.1`",
         ),
         (
             Leaf::server(&["127.0.0.1"]),
