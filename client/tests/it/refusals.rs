@@ -124,7 +124,7 @@ async fn a_server_that_cannot_prove_itself_is_not_trusted() {
             Leaf::server(&[]),
             true,
             "the server's certificate is for no host at all, not for 127.0.0.1",
-            "whoever runs the room can run `ca-tool issue-server chat.example 192.0.2.1 127.0.0.1`",
+            "whoever runs the room can run `ca-tool issue-server 127.0.0.1`",
         ),
         (
             Leaf::server(&["127.0.0.1"]),
