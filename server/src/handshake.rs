@@ -9,14 +9,11 @@ use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use pki::{Gate, Identity, Revocations, ServerTls, Verdict};
-use rustls::server::Acceptor;
 use rustls::{HandshakeKind, ProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
-use tokio_rustls::server::TlsStream;
-use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 use wire::{Reason, Refusal, Timestamp, Welcome};
@@ -31,6 +28,7 @@ use crate::outbound::Outbound;
 use crate::owed::Owing;
 use crate::refusals::Refusals;
 use crate::session::{Session, Watch, drain};
+use crate::tls::{ClientHello, TlsStream};
 use crate::transcript::Transcript;
 
 /// What every connection is served with.
@@ -69,7 +67,7 @@ pub(crate) struct Connection {
 
 /// A client that has said hello, and nothing more.
 pub(crate) struct Hello {
-    start: StartHandshake<Metered<TcpStream>>,
+    hello: ClientHello<Metered<TcpStream>>,
     ip: IpAddr,
     port: u16,
     local: LocalEnd,
@@ -139,19 +137,16 @@ async fn try_hear(connection: Connection, shared: &Shared) -> Option<Hello> {
             return None;
         }
     }
-    let mut acceptor = LazyConfigAcceptor::new(Acceptor::default(), Metered::new(stream));
-    match (&mut acceptor).await {
-        Ok(start) => Some(Hello {
-            start,
+    match ClientHello::read(Metered::new(stream)).await {
+        Ok(hello) => Some(Hello {
+            hello,
             ip,
             port,
             local,
         }),
-        Err(failure) => {
+        Err((failure, mut stream)) => {
             shared.serving.refusals.log(ip, port, &describe(&failure));
-            if let Some(mut stream) = acceptor.take_io() {
-                close(&mut stream).await;
-            }
+            close(&mut stream).await;
             None
         }
     }
@@ -193,7 +188,7 @@ impl Hello {
 
     async fn try_shake(self, shared: &Shared) -> Option<Admitted> {
         let Self {
-            start,
+            hello,
             ip,
             port,
             local,
@@ -208,10 +203,10 @@ impl Hello {
                 return None;
             }
         };
-        match start.into_stream(config).into_fallible().await {
+        match hello.answer(config).await {
             Ok(stream) => {
                 let facts = facts(&stream, &verdict, ip, port, local, shared)?;
-                let written = stream.get_ref().0.written();
+                let written = stream.socket().written();
                 Some(Admitted {
                     stream,
                     written,
@@ -386,7 +381,7 @@ fn facts(
     local: LocalEnd,
     shared: &Shared,
 ) -> Option<Facts> {
-    let tls = stream.get_ref().1;
+    let tls = stream.tls();
     // With resumption off, every handshake is a full one and the gate has judged it.
     let was_judged = tls.handshake_kind() != Some(HandshakeKind::Resumed);
     let Some(Ok(identity)) = verdict.get().filter(|_| was_judged) else {

@@ -32,6 +32,7 @@ mod session;
 mod show;
 mod stamp;
 mod tail;
+mod tls;
 mod transcript;
 mod watched;
 

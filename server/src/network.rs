@@ -196,26 +196,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
         wrote
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[std::io::IoSlice<'_>],
-    ) -> Poll<std::io::Result<usize>> {
-        // A single buffer goes the shorter way through the system: `send` in place of `writev`.
-        let wrote = match bufs {
-            [only] => Pin::new(&mut self.stream).poll_write(cx, only),
-            _ => Pin::new(&mut self.stream).poll_write_vectored(cx, bufs),
-        };
-        if let Poll::Ready(Ok(bytes)) = wrote {
-            self.written.fetch_add(bytes as u64, Ordering::Relaxed);
-        }
-        wrote
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
