@@ -8,13 +8,12 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Poll, ready};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use bytes::BytesMut;
 use pki::{Identity, Revocations};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::Instant;
 use wire::limits::{LINE_BYTES_MAX, UNACKNOWLEDGED_LINES_MAX};
 use wire::{
     ClientId, Code, Line, LineDecoder, Nonce, Overlong, Reason, Refusal, Reply, Request, Role,
@@ -25,6 +24,7 @@ use crate::ask::{Ask, Asks, End, Said};
 use crate::owed::{Owed, Owing};
 use crate::pace::Pace;
 use crate::record::LastSession;
+use crate::silence::LastHeard;
 use crate::transcript::Transcript;
 
 /// What is read at once.
@@ -44,7 +44,7 @@ pub(crate) struct Inbound<R> {
     command: Arc<Semaphore>,
     speaks: Dialect,
     has_followed: bool,
-    heard_at: Instant,
+    heard: Arc<LastHeard>,
     /// Whether the server is being stopped: nothing more is read, and nothing waits for its turn.
     is_finishing: bool,
     links: Links,
@@ -91,7 +91,7 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
             command: Arc::new(Semaphore::new(1)),
             speaks,
             has_followed: speaks == Dialect::Plain,
-            heard_at: Instant::now(),
+            heard: Arc::new(LastHeard::now()),
             is_finishing: false,
             links,
         }
@@ -112,9 +112,9 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
                 None => {}
             }
             match self.decoder.decode(&mut self.buffer) {
-                Some(Ok(line)) => self.pending = Some(understand(&line)),
+                Some(Ok(line)) => self.take_on(understand(&line)),
                 Some(Err(Overlong::Line(prefix))) => {
-                    self.pending = Some(Pending::Refuse(Request::too_long(&prefix)));
+                    self.take_on(Pending::Refuse(Request::too_long(&prefix)));
                 }
                 Some(Err(Overlong::Endless)) => {
                     let words = "a line went on without end".into();
@@ -130,7 +130,7 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
                     }
                     match read(&mut self.reader, &mut self.buffer).await {
                         Ok(0) => return Some(end(Reason::Goodbye)),
-                        Ok(_) => self.heard_at = Instant::now(),
+                        Ok(_) => self.heard.note(),
                         Err(_) => return Some(end(Reason::Lost)),
                     }
                 }
@@ -144,11 +144,9 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
         while self.step().await.is_none() {}
     }
 
-    /// When this session will have been silent for too long; never while it waits for its turn,
-    /// because then it is the server that is not reading.
-    pub(crate) fn silent_at(&self, silence_timeout: Duration) -> Option<Instant> {
-        let is_listened_to = self.speaks == Dialect::Ours && self.pending.is_none();
-        is_listened_to.then(|| self.heard_at + silence_timeout)
+    /// When this session was last heard of; `None` where nobody has to say anything.
+    pub(crate) fn heard(&self) -> Option<Arc<LastHeard>> {
+        (self.speaks == Dialect::Ours).then(|| self.heard.clone())
     }
 
     /// Waits until every line under way has been answered.
@@ -243,11 +241,16 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
         permit.expect("a session's semaphore is never closed")
     }
 
+    /// This is next, and until it is done nothing more is read.
+    fn take_on(&mut self, pending: Pending) {
+        self.pending = Some(pending);
+        self.heard.excuse();
+    }
+
     /// The pending thing is done, and nothing can break it off any more.
     fn done(&mut self) -> Option<End> {
         self.pending = None;
-        // Until now it was the server that was not reading.
-        self.heard_at = Instant::now();
+        self.heard.note();
         None
     }
 

@@ -30,6 +30,7 @@ mod room;
 mod senders;
 mod session;
 mod show;
+mod silence;
 mod stamp;
 mod tail;
 mod tls;

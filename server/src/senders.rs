@@ -86,6 +86,10 @@ impl Senders {
         let Some(known) = self.runs.get(sender) else {
             return Judgement::New;
         };
+        // As nearly every line is.
+        if nonce.n > known.last_n {
+            return Judgement::New;
+        }
         let at = known.lines.binary_search_by_key(&nonce.n, |line| line.n);
         match at.map(|at| known.lines[at]) {
             Ok(stored) if stored.hash == hash => Judgement::Repeated(stored.seq),
@@ -94,7 +98,6 @@ impl Senders {
                 nonce,
                 "this RUN-N was used for another text; the first one stands",
             ),
-            _ if nonce.n > known.last_n => Judgement::New,
             Err(0) if known.is_cut => refuse(
                 Code::PassedOver,
                 nonce,

@@ -15,6 +15,7 @@ use crate::config::Limits;
 use crate::inbound::Inbound;
 use crate::outbound::{Gone, Outbound};
 use crate::owed::Owed;
+use crate::silence::LastHeard;
 
 /// How often a session looks whether its certificate has expired, at the least: the system's
 /// clock may be set while it waits.
@@ -87,30 +88,29 @@ async fn receive<R: AsyncRead + Unpin>(
     watch: &mut Watch,
     limits: &Limits,
 ) -> End {
-    loop {
-        let check_at = watch.next_check(inbound.silent_at(limits.silence_timeout));
-        // What ends the session comes before what it asks. A step that is broken off goes on
-        // where it was, so that no line is lost.
-        let end = tokio::select! {
-            biased;
-            end = watch.ending.told() => Some(end),
-            () = watch.stop.cancelled() => {
-                inbound.finish_what_was_read().await;
-                Some(End {
-                    reason: Reason::ShuttingDown,
-                    words: "the server is being stopped".into(),
-                })
+    let heard = inbound.heard();
+    let steps = async {
+        loop {
+            if let Some(end) = inbound.step().await {
+                return end;
             }
-            // Without a list there is nobody to publish one, and nothing to wait for.
-            Ok(()) = watch.revocations.changed() => watch.check_welcome(),
-            () = tokio::time::sleep_until(check_at) => {
-                let silent_at = inbound.silent_at(limits.silence_timeout);
-                watch.check_clock(silent_at, limits)
+        }
+    };
+    // What ends the session comes before what it asks. A step that is broken off goes on where it
+    // was, so that no line is lost.
+    let end = tokio::select! {
+        biased;
+        end = watch.end(heard.as_deref(), limits) => end,
+        end = steps => return end,
+    };
+    match end {
+        Some(end) => end,
+        None => {
+            inbound.finish_what_was_read().await;
+            End {
+                reason: Reason::ShuttingDown,
+                words: "the server is being stopped".into(),
             }
-            end = inbound.step() => end,
-        };
-        if let Some(end) = end {
-            return end;
         }
     }
 }
@@ -140,6 +140,25 @@ async fn say_bye<R: AsyncRead + Unpin>(inbound: &Inbound<R>, end: End, limits: &
 }
 
 impl Watch {
+    /// Waits until something ends the session; `None` when it is that the server is being stopped.
+    async fn end(&mut self, heard: Option<&LastHeard>, limits: &Limits) -> Option<End> {
+        let silent_at = || Some(heard?.silent_at(limits.silence_timeout));
+        loop {
+            let check_at = self.next_check(silent_at());
+            let end = tokio::select! {
+                biased;
+                end = self.ending.told() => Some(end),
+                () = self.stop.cancelled() => return None,
+                // Without a list there is nobody to publish one, and nothing to wait for.
+                Ok(()) = self.revocations.changed() => self.check_welcome(),
+                () = tokio::time::sleep_until(check_at) => self.check_clock(silent_at(), limits),
+            };
+            if end.is_some() {
+                return end;
+            }
+        }
+    }
+
     /// When the clock must be looked at next: for the certificate's end, or for silence.
     fn next_check(&self, silent_at: Option<Instant>) -> Instant {
         let valid_for = self.identity.not_after().duration_since(SystemTime::now());

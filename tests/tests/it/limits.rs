@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tests::{Peer, World, within};
+use tests::{Peer, World, said, within};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -184,6 +184,22 @@ async fn who_takes_nothing_for_too_long_is_cut() {
     for seq in 3..6403 {
         assert_eq!(bob.next_entry().await.map(|entry| entry.seq), Some(seq));
     }
+}
+
+#[tokio::test]
+async fn who_waits_for_their_turn_is_not_silent() {
+    let w = World::with(|o| {
+        (o.limits.line_rate, o.limits.line_burst) = (2, 1);
+        o.limits.silence_timeout = Duration::from_millis(100);
+    })
+    .await;
+    let mut alice = w.enter_ours("alice").await;
+    alice.send("one\ntwo\nthree\n").await;
+    // Each of the last two waits for 500 ms.
+    for text in ["one", "two", "three"] {
+        assert_eq!(alice.next_said().await, said("alice", text));
+    }
+    alice.expect("= bye silent").await;
 }
 
 #[tokio::test]
