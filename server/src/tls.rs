@@ -410,3 +410,6 @@ fn queue(mut record: EncodeTlsData<'_, ServerConnectionData>, outgoing: &mut Byt
 fn invalid(failure: rustls::Error) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, failure)
 }
+
+#[cfg(test)]
+mod tests;
