@@ -316,6 +316,22 @@ async fn new_keys_may_be_asked_for_without_a_word() {
 }
 
 #[tokio::test]
+async fn new_keys_may_not_be_asked_for_without_end() {
+    let (mut server, mut client) = pair(1024 * 1024).await;
+    for _ in 0..99 {
+        let (_, tls) = client.get_mut();
+        tls.refresh_traffic_keys().expect("new keys");
+        client.flush().await.expect("room for it");
+    }
+    let failed = within(server.read(&mut [0; 9])).await;
+    of_tls(&failed.expect_err("too often"));
+    // For this there is no alert, but it is over just as well.
+    let late = server.write_all(b"more").await.expect_err("it is over");
+    assert_eq!(late.kind(), io::ErrorKind::BrokenPipe);
+    assert_eq!(server.room_bytes(), 0);
+}
+
+#[tokio::test]
 async fn who_is_done_may_still_be_told_something() {
     let (mut server, mut client) = pair(1024).await;
     client.write_all(b"bye").await.expect("room for it");
