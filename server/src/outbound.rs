@@ -196,16 +196,31 @@ impl<W: AsyncWrite + Unpin> Half<W> {
         }
         scratch.clear();
         std::mem::swap(&mut self.out, scratch);
-        let is_all = self.collect_at_hand(view);
-        let left = self.write_at_once();
+        self.collect_owed();
+        // As a rule there is nothing but what everybody is sent, and that goes out from where it lies.
+        let entries = self.entries_alone(view);
+        let is_all = entries.is_some() || self.collect_at_hand(view);
         std::mem::swap(&mut self.out, scratch);
-        self.out.extend_from_slice(&scratch[left..]);
+        let bytes = entries.unwrap_or(scratch);
+        let written = self.write_at_once(bytes);
+        self.out.extend_from_slice(&bytes[written..]);
         is_all && self.out.is_empty() && !self.is_unflushed
+    }
+
+    /// The entries up to the head, where nothing else goes out with them and they lie in one piece.
+    fn entries_alone<'a>(&mut self, view: &'a View) -> Option<&'a [u8]> {
+        let has_notes = self.at_owed || self.told_waiting || view.waiting.is_some();
+        if !self.out.is_empty() || self.bye.is_some() || self.replay.is_some() || has_notes {
+            return None;
+        }
+        let following = self.following.as_mut().filter(|f| f.caught_up)?;
+        following
+            .cursor
+            .take_in_one_piece(view, self.write_bytes_max)
     }
 
     /// Puts together what goes out next as far as it needs no wait, and whether that is all.
     fn collect_at_hand(&mut self, view: &View) -> bool {
-        self.collect_owed();
         if self.bye.is_some() || self.replay.is_some() {
             return false;
         }
@@ -222,20 +237,19 @@ impl<W: AsyncWrite + Unpin> Half<W> {
         is_all
     }
 
-    /// Writes as much of `out` as goes at once, and how much that is. Errors are left to who writes
-    /// the rest.
-    fn write_at_once(&mut self) -> usize {
+    /// Writes as much as goes at once, and how much that is. Errors are left to who writes the rest.
+    fn write_at_once(&mut self, bytes: &[u8]) -> usize {
         // Nobody is woken: what does not go at once is taken over by the session's task.
         let mut context = Context::from_waker(Waker::noop());
         let mut written = 0;
-        while written < self.out.len() {
-            let rest = &self.out[written..];
+        while written < bytes.len() {
+            let rest = &bytes[written..];
             match Pin::new(&mut self.writer).poll_write(&mut context, rest) {
                 Poll::Ready(Ok(more)) if more > 0 => written += more,
                 _ => break,
             }
         }
-        let is_all = written == self.out.len();
+        let is_all = written == bytes.len();
         if is_all && written > 0 {
             let flushed = Pin::new(&mut self.writer).poll_flush(&mut context);
             self.is_unflushed = !matches!(flushed, Poll::Ready(Ok(())));

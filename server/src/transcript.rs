@@ -189,6 +189,23 @@ impl Cursor {
         }
         true
     }
+
+    /// All that is left up to the head, where it lies in one piece of the tail that is no larger than
+    /// `bytes_max`.
+    pub(crate) fn take_in_one_piece<'a>(
+        &mut self,
+        view: &'a View,
+        bytes_max: usize,
+    ) -> Option<&'a [u8]> {
+        if self.page.is_some() || !self.prefix.is_empty() {
+            return None;
+        }
+        let (bytes, last) = view.tail.read(self.seq, view.head, bytes_max)?;
+        (last == view.head).then(|| {
+            self.seq = last;
+            bytes
+        })
+    }
 }
 
 impl Page {

@@ -197,6 +197,37 @@ async fn what_does_not_go_at_once_is_sent_by_the_task_before_what_follows() {
 }
 
 #[tokio::test]
+async fn entries_alone_go_out_as_they_lie_and_no_room_is_kept_for_them() {
+    let room = room();
+    let outbound = room.outbound.clone();
+    let task = tokio::spawn(async move { outbound.run().await });
+    until(|| room.wire.taken().contains("= at 0\n")).await;
+    let kept = || {
+        room.outbound
+            .half
+            .try_lock()
+            .map(|half| half.out.capacity())
+    };
+    let view = |room: &Room| room.views.borrow().clone();
+    let mut scratch = Vec::with_capacity(1024);
+    room.publish("one");
+    room.outbound.flush(&view(&room), &mut scratch);
+    assert_eq!(room.said(), ["one"]);
+    assert_eq!((kept().ok(), scratch.capacity()), (Some(0), 1024));
+
+    room.wire.widen(5);
+    room.publish("two");
+    room.outbound.flush(&view(&room), &mut scratch);
+    room.publish("three");
+    room.outbound.flush(&view(&room), &mut scratch);
+    room.wire.widen(usize::MAX);
+    until(|| room.said().len() == 3).await;
+    assert_eq!(room.said(), ["one", "two", "three"]);
+    until(|| kept().is_ok_and(|kept| kept == 0)).await;
+    task.abort();
+}
+
+#[tokio::test]
 async fn what_is_published_while_the_task_sends_is_not_forgotten() {
     let room = room();
     room.wire.widen(1);
