@@ -75,8 +75,6 @@ pub struct Limits {
     pub batch_entries_max: usize,
     /// From the start of one commit to that of the next, while lines keep coming.
     pub commit_gap: Duration,
-    /// And for each line in the first of them.
-    pub commit_gap_per_line: Duration,
     /// The transcript's newest part in memory.
     pub tail_bytes_max: usize,
     /// How much of that is read from the database at the start.
@@ -115,14 +113,6 @@ pub struct Limits {
     pub refusals_logged_per_second: u32,
 }
 
-impl Limits {
-    /// From the start of a commit of so many lines to that of the next, while more keep coming.
-    pub(crate) fn rest_after(&self, lines: usize) -> Duration {
-        let lines = u32::try_from(lines).unwrap_or(u32::MAX);
-        self.commit_gap + self.commit_gap_per_line.saturating_mul(lines)
-    }
-}
-
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -142,8 +132,6 @@ impl Default for Limits {
             batch_entries_max: 1000,
             // Nobody notices it, and at 2,000 lines a second it saves a quarter of the processor.
             commit_gap: Duration::from_millis(2),
-            // While so many are on their way to everybody, more come; and together they cost less.
-            commit_gap_per_line: Duration::from_micros(5),
             tail_bytes_max: 16 * 1024 * 1024,
             tail_bytes_at_start: 1024 * 1024,
             page_entries_max: 256,

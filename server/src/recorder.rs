@@ -37,9 +37,6 @@ const ENOUGH_ASKS: usize = 4 * UNACKNOWLEDGED_LINES_MAX;
 /// How long what was published may be on its way before more is committed all the same.
 const FLUSH_WAIT_MAX: Duration = Duration::from_millis(50);
 
-/// What the runtime's timers may be late by: they count in milliseconds.
-const TIMER_LATENESS_MAX: Duration = Duration::from_millis(1);
-
 /// How often the record is looked at, whether it is still there, while nothing is committed.
 const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -189,12 +186,9 @@ impl<R: Record> Recorder<R> {
             let rested = tokio::time::sleep_until(self.rested_at);
             self.gather_until(rested, asks, ENOUGH_ASKS.min(most)).await;
         }
-        let now = Instant::now();
-        // A timer's lateness counts into the next moment, so that on the average they are as long as
-        // they should be.
-        let is_on_time = self.rested_at <= now && now - self.rested_at <= TIMER_LATENESS_MAX;
-        let since = if is_on_time { self.rested_at } else { now };
-        self.rested_at = since + self.limits.rest_after(asks.len());
+        // Where that many come in a moment, a little later it is enough, and all of it shares a commit.
+        let is_dense = asks.len() >= ENOUGH_ASKS / 2;
+        self.rested_at = Instant::now() + self.limits.commit_gap * if is_dense { 2 } else { 1 };
     }
 
     /// Takes what is asked until then, or until it is enough.
@@ -451,30 +445,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_more_are_on_their_way_the_longer_others_are_waited_for() {
+    async fn where_many_come_in_a_moment_the_next_one_is_longer() {
         let limits = Limits::default();
+        let gap = limits.commit_gap;
         let (memory, rules) = (Memory::new("0"), Rules::new(SameId::default(), &limits));
         let (record, found) = memory.open();
         let stop = CancellationToken::new();
-        let recorder = Recorder::new(record, &memory, found, rules, limits.clone(), stop).await;
+        let recorder = Recorder::new(record, &memory, found, rules, limits, stop).await;
         let (mut recorder, _asks, _views) = recorder.expect("an empty record");
 
-        let began = Instant::now();
-        recorder.gather(&mut vec![ask()]).await;
-        let few = limits.rest_after(1);
-        assert_eq!(recorder.rested_at, began + few);
-        // What a timer is late by is not added up, and more than that is none of it.
-        let late = TIMER_LATENESS_MAX / 2;
-        tokio::time::advance(few + late).await;
-        recorder.gather(&mut vec![ask()]).await;
-        assert_eq!(recorder.rested_at, began + 2 * few);
-        tokio::time::advance(few + TIMER_LATENESS_MAX).await;
-        recorder
-            .gather(&mut (0..100).map(|_| ask()).collect())
-            .await;
-        let many = limits.rest_after(100);
-        assert_eq!(recorder.rested_at, Instant::now() + many);
-        assert!(many > few, "{many:?}");
+        let few = (1..ENOUGH_ASKS / 2).map(|_| ask());
+        recorder.gather(&mut few.collect()).await;
+        assert_eq!(recorder.rested_at, Instant::now() + gap);
+        tokio::time::advance(gap).await;
+        let many = (0..ENOUGH_ASKS / 2).map(|_| ask());
+        recorder.gather(&mut many.collect()).await;
+        assert_eq!(recorder.rested_at, Instant::now() + 2 * gap);
     }
 
     #[tokio::test(start_paused = true)]
