@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use pki::{CrlNumber, Identity};
-use wire::{ClientId, Entry, Kind, Reason, Timestamp};
+use wire::{ClientId, Entry, Kind, Nonce, Reason, Timestamp};
 
 use crate::jsonb::{Row, Rows};
 use crate::network::LocalEnd;
@@ -28,7 +28,7 @@ pub struct Batch {
 pub(crate) struct Recorded {
     pub(crate) entry: Entry,
     pub(crate) session: u64,
-    pub(crate) nonce: Option<String>,
+    pub(crate) nonce: Option<Nonce>,
     /// The line of the same run before it.
     pub(crate) prev: Option<u64>,
 }
@@ -127,7 +127,7 @@ impl Batch {
                     .shown(ip)
                     .text(text)
                     .number(recorded.session)
-                    .or_null(recorded.nonce.as_deref(), Row::text)
+                    .or_null(recorded.nonce.as_ref(), Row::shown)
                     .or_null(recorded.prev, Row::number);
             });
         }

@@ -14,7 +14,7 @@ use pki::{CrlNumber, Gate, Identity, Revocations};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use wire::{ClientId, Entry, Kind, Reason, Role, Timestamp};
+use wire::{ClientId, Entry, Kind, Nonce, Reason, Role, Timestamp};
 
 use crate::batch::{Facts, Recorded};
 use crate::config::{Limits, SameId};
@@ -207,7 +207,7 @@ impl Memory {
     pub fn entries(&self) -> Vec<(Entry, Option<String>)> {
         let disk = self.disk();
         let rows = disk.history.values();
-        rows.map(|row| (row.entry.clone(), row.nonce.clone()))
+        rows.map(|row| (row.entry.clone(), row.nonce.as_ref().map(Nonce::to_string)))
             .collect()
     }
 
@@ -428,7 +428,7 @@ fn stored(row: &Recorded, run: &wire::Run) -> Option<Stored> {
     let (Kind::Message(line), Some(nonce)) = (&row.entry.kind, &row.nonce) else {
         return None;
     };
-    Stored::read(row.entry.seq, run, nonce, line.as_str())
+    Stored::read(row.entry.seq, run, &nonce.to_string(), line.as_str())
 }
 
 #[cfg(test)]

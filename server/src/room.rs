@@ -286,7 +286,7 @@ impl Room {
         let Stored { n, seq, .. } = stored;
         let place = self.senders.store(&sender, stored);
         if let Some(recorded) = work.rows.entries.last_mut() {
-            recorded.nonce = Some(nonce.to_string());
+            recorded.nonce = Some(nonce.clone());
             recorded.prev = place.prev;
         }
         let begun = place.first.is_none().then_some(sender);
@@ -429,5 +429,13 @@ impl Outcome {
 }
 
 fn ok(nonce: Nonce, seq: u64) -> String {
-    format!("{}\n", Reply::Ok { nonce, seq })
+    use std::fmt::Write as _;
+    // Made for every line, and not to grow while it is.
+    let mut answer = String::with_capacity(OK_BYTES);
+    let wrote = writeln!(answer, "{}", Reply::Ok { nonce, seq });
+    debug_assert!(wrote.is_ok());
+    answer
 }
+
+/// What `= ok RUN-N SEQ` takes, as a rule.
+const OK_BYTES: usize = 48;
