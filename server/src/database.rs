@@ -568,7 +568,7 @@ const FIND_IDS: &str = "
 #[cfg(test)]
 mod tests {
     use sqlx::{AssertSqlSafe, SqlSafeStr as _};
-    use wire::{Entry, Kind};
+    use wire::{Entry, Kind, Nonce};
 
     use super::*;
     use crate::batch::{Newest, Recorded};
@@ -847,7 +847,7 @@ mod tests {
                 n: last,
             };
             let entries = (seq + 1..=last).map(|seq| Recorded {
-                nonce: Some(format!("firstrun-{seq}")),
+                nonce: Nonce::parse(&format!("firstrun-{seq}")).ok(),
                 prev: (seq > first).then(|| seq - 1),
                 ..entry(seq, Kind::Message(wire::Line::parse(b"a").expect("a line")))
             });

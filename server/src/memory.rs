@@ -463,7 +463,7 @@ mod tests {
             batch.entries.push(Recorded {
                 entry,
                 session: 1,
-                nonce: is_line.then(|| format!("k3v9q2a7-{seq}")),
+                nonce: is_line.then(|| Nonce::parse(&format!("k3v9q2a7-{seq}")).expect("a nonce")),
                 prev: (is_line && seq > 2).then(|| seq - 1),
             });
             if is_line {
