@@ -847,7 +847,7 @@ mod tests {
                 n: last,
             };
             let entries = (seq + 1..=last).map(|seq| Recorded {
-                nonce: Nonce::parse(&format!("firstrun-{seq}")).ok(),
+                nonce: Some(Nonce::parse(&format!("firstrun-{seq}")).expect("a nonce")),
                 prev: (seq > first).then(|| seq - 1),
                 ..entry(seq, Kind::Message(wire::Line::parse(b"a").expect("a line")))
             });

@@ -198,7 +198,7 @@ impl<W: AsyncWrite + Unpin> Half<W> {
         std::mem::swap(&mut self.out, scratch);
         self.collect_owed();
         // As a rule there is nothing but what everybody is sent, and that goes out from where it lies.
-        let entries = self.entries_alone(view);
+        let entries = self.take_entries_alone(view);
         let is_all = entries.is_some() || self.collect_at_hand(view);
         std::mem::swap(&mut self.out, scratch);
         let bytes = entries.unwrap_or(scratch);
@@ -207,8 +207,8 @@ impl<W: AsyncWrite + Unpin> Half<W> {
         is_all && self.out.is_empty() && !self.is_unflushed
     }
 
-    /// The entries up to the head, where nothing else goes out with them and they lie in one piece.
-    fn entries_alone<'a>(&mut self, view: &'a View) -> Option<&'a [u8]> {
+    /// Takes the entries up to the head, where nothing else goes out with them and they lie in one piece.
+    fn take_entries_alone<'a>(&mut self, view: &'a View) -> Option<&'a [u8]> {
         let has_notes = self.at_owed || self.told_waiting || view.waiting.is_some();
         if !self.out.is_empty() || self.bye.is_some() || self.replay.is_some() || has_notes {
             return None;
@@ -219,7 +219,8 @@ impl<W: AsyncWrite + Unpin> Half<W> {
             .take_in_one_piece(view, self.write_bytes_max)
     }
 
-    /// Puts together what goes out next as far as it needs no wait, and whether that is all.
+    /// Puts together what goes out behind what is owed as far as it needs no wait, and whether that is
+    /// all.
     fn collect_at_hand(&mut self, view: &View) -> bool {
         if self.bye.is_some() || self.replay.is_some() {
             return false;

@@ -186,7 +186,8 @@ impl<R: Record> Recorder<R> {
             let rested = tokio::time::sleep_until(self.rested_at);
             self.gather_until(rested, asks, ENOUGH_ASKS.min(most)).await;
         }
-        // Where that many come in a moment, a little later it is enough, and all of it shares a commit.
+        // Where half of enough came, the next gap is twice as long: it ends as soon as all of it is there,
+        // and that shares a commit.
         let is_dense = asks.len() >= ENOUGH_ASKS / 2;
         self.rested_at = Instant::now() + self.limits.commit_gap * if is_dense { 2 } else { 1 };
     }

@@ -96,8 +96,8 @@ async fn receive<R: AsyncRead + Unpin>(
             }
         }
     };
-    // What ends the session comes before what it asks. A step that is broken off goes on where it
-    // was, so that no line is lost.
+    // Each time the session is woken, what ends it comes before what it asks. A step that is broken
+    // off goes on where it was, so that no line is lost.
     let end = tokio::select! {
         biased;
         end = watch.end(heard.as_deref(), limits) => end,

@@ -75,7 +75,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientHello<S> {
     ///
     /// # Errors
     ///
-    /// When what comes is something else, which the peer has been told; and then with what can be closed.
+    /// When what comes is something else, which the peer has been told as far as rustls has an alert for
+    /// it; and then with what can be closed.
     pub(crate) async fn read(mut socket: S) -> Result<Self, (io::Error, S)> {
         let mut bytes = BytesMut::with_capacity(HELLO_BYTES);
         match Self::try_read(&mut socket, &mut bytes).await {
@@ -113,7 +114,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientHello<S> {
     ///
     /// # Errors
     ///
-    /// When that fails, which the peer has been told; and then with what can be closed.
+    /// When that fails, which the peer has been told as far as rustls has an alert for it; and then with
+    /// what can be closed.
     pub(crate) async fn answer(
         self,
         config: Arc<ServerConfig>,
@@ -197,9 +199,10 @@ impl<S> TlsStream<S> {
                     | ConnectionState::WriteTraffic(_)
                     | ConnectionState::Closed,
                 ) => return used,
-                Ok(_) => {
-                    let early = "early data, which is not allowed";
-                    self.reading = Reading::Failed(rustls::Error::General(early.into()));
+                // Early data, which the configuration does not allow, and whatever rustls may come to have.
+                Ok(other) => {
+                    let words = format!("not expected of TLS: {other:?}");
+                    self.reading = Reading::Failed(rustls::Error::General(words));
                     return used;
                 }
                 Err(failure) => {
@@ -227,7 +230,8 @@ impl<S> TlsStream<S> {
         ) -> Result<usize, EncryptError>,
     ) -> io::Result<usize> {
         // All that has come whole was opened, but for rustls a message may still be in here.
-        let state = self.tls.process_tls_records(&mut self.incoming).state;
+        let UnbufferedStatus { discard, state } = self.tls.process_tls_records(&mut self.incoming);
+        debug_assert_eq!(discard, 0, "all that has come whole was taken");
         let Ok(ConnectionState::WriteTraffic(mut traffic)) = state else {
             return Err(io::ErrorKind::BrokenPipe.into());
         };
@@ -345,14 +349,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<S> {
             .seal(&mut scratch, |traffic, sealed| {
                 traffic.encrypt(bytes, sealed)
             })
-            .and_then(|length| {
+            .map(|length| {
                 let sealed = &scratch[..length];
+                // It has its number in the stream already, so it is kept: whoever sends next meets what
+                // failed here, if it still does.
                 let sent = match Pin::new(&mut this.socket).poll_write(cx, sealed) {
-                    Poll::Ready(sent) => sent?,
-                    Poll::Pending => 0,
+                    Poll::Ready(Ok(sent)) => sent,
+                    Poll::Ready(Err(_)) | Poll::Pending => 0,
                 };
                 this.outgoing.extend_from_slice(&sealed[sent..]);
-                Ok(bytes.len())
+                bytes.len()
             });
         SEALED.set(scratch);
         Poll::Ready(sent)

@@ -190,7 +190,7 @@ async fn who_takes_nothing_for_too_long_is_cut() {
 async fn who_waits_for_their_turn_is_not_silent() {
     let w = World::with(|o| {
         (o.limits.line_rate, o.limits.line_burst) = (2, 1);
-        o.limits.silence_timeout = Duration::from_millis(100);
+        o.limits.silence_timeout = Duration::from_millis(300);
     })
     .await;
     let mut alice = w.enter_ours("alice").await;
