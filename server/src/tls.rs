@@ -23,6 +23,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Re
 /// are given more room.
 const HELLO_BYTES: usize = 2 * 1024;
 
+/// The largest that is waited for, with whatever its records add; it comes from anybody.
+const HELLO_BYTES_MAX: usize = 16 * 1024;
+
 /// What is read at once.
 const READ_BYTES: usize = 4 * 1024;
 
@@ -91,6 +94,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientHello<S> {
             let heard = bytes.len();
             if socket.read_buf(bytes).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if bytes.len() > HELLO_BYTES_MAX {
+                return Err(invalid(InvalidMessage::HandshakePayloadTooLarge.into()));
             }
             let mut new = &bytes[heard..];
             while !new.is_empty() {

@@ -527,6 +527,20 @@ async fn what_is_no_client_hello_is_refused() {
 }
 
 #[tokio::test]
+async fn a_client_hello_is_not_waited_for_for_ever() {
+    // Records of a message that is to have 65,000 bytes, and never has.
+    let mut endless = vec![22, 3, 1, 0x3e, 0x80, 1, 0, 0xfd, 0xe8];
+    endless.resize(5 + 16_000, 0);
+    endless.extend([22, 3, 1, 0x3e, 0x80]);
+    endless.resize(2 * (5 + 16_000), 0);
+    let (ours, mut theirs) = duplex(64 * 1024);
+    theirs.write_all(&endless).await.expect("room for it");
+    let (failure, _ours) = within(ClientHello::read(ours)).await.err().expect("no");
+    let too_large = InvalidMessage::HandshakePayloadTooLarge;
+    assert_eq!(*of_tls(&failure), too_large.into());
+}
+
+#[tokio::test]
 async fn who_goes_before_the_client_hello_is_whole_is_told_nothing() {
     let (ours, mut theirs) = duplex(1024);
     theirs.write_all(&[22, 3, 1, 0]).await.expect("room for it");
