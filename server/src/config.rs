@@ -73,8 +73,8 @@ pub struct Limits {
     pub silence_timeout: Duration,
     /// Entries in one commit.
     pub batch_entries_max: usize,
-    /// From the start of one commit to that of the next, while lines keep coming. Twice that after a
-    /// commit of many.
+    /// From the start of one commit to that of the next, while lines keep coming; at most twice that
+    /// where a crowd is waited for.
     pub commit_gap: Duration,
     /// The transcript's newest part in memory.
     pub tail_bytes_max: usize,

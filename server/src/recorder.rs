@@ -34,6 +34,9 @@ const ASKS_MAX: usize = 4096;
 /// way, so that a few who talk fast never wait for nobody.
 const ENOUGH_ASKS: usize = 4 * UNACKNOWLEDGED_LINES_MAX;
 
+/// So many in one commit are a crowd, which says the next lines when it has heard these.
+const CROWD_ASKS: usize = 32;
+
 /// How long what was published may be on its way before more is committed all the same.
 const FLUSH_WAIT_MAX: Duration = Duration::from_millis(50);
 
@@ -69,6 +72,8 @@ pub(crate) struct Recorder<R> {
     waiting: VecDeque<Ask>,
     /// From when on a line is committed at once.
     rested_at: Instant,
+    /// So many are waited for a little longer, as they came last time.
+    crowd: usize,
     /// How far what was published is on its way, and to where that was.
     progress: Arc<Progress>,
     published: u64,
@@ -111,6 +116,7 @@ impl<R: Record> Recorder<R> {
                 asks,
                 waiting,
                 rested_at: Instant::now(),
+                crowd: 0,
                 progress: Arc::default(),
                 published: 0,
                 record,
@@ -186,10 +192,17 @@ impl<R: Record> Recorder<R> {
             let rested = tokio::time::sleep_until(self.rested_at);
             self.gather_until(rested, asks, ENOUGH_ASKS.min(most)).await;
         }
-        // Where half of enough came, the next gap is twice as long: it ends as soon as all of it is there,
-        // and that shares a commit.
-        let is_dense = asks.len() >= ENOUGH_ASKS / 2;
-        self.rested_at = Instant::now() + self.limits.commit_gap * if is_dense { 2 } else { 1 };
+        // A crowd that comes in two halves costs twice as much to send.
+        if asks.len() < self.crowd {
+            let is_over = tokio::time::sleep_until(self.rested_at + self.limits.commit_gap);
+            self.gather_until(is_over, asks, self.crowd.min(most)).await;
+        }
+        self.rested_at = Instant::now() + self.limits.commit_gap;
+        self.crowd = match asks.len() {
+            few if few < CROWD_ASKS => 0,
+            some if some < ENOUGH_ASKS / 2 => some,
+            _ => ENOUGH_ASKS,
+        };
     }
 
     /// Takes what is asked until then, or until it is enough.
@@ -446,22 +459,51 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn where_many_come_in_a_moment_the_next_one_is_longer() {
+    async fn a_crowd_is_waited_for_until_it_is_all_there() {
         let limits = Limits::default();
         let gap = limits.commit_gap;
         let (memory, rules) = (Memory::new("0"), Rules::new(SameId::default(), &limits));
         let (record, found) = memory.open();
         let stop = CancellationToken::new();
         let recorder = Recorder::new(record, &memory, found, rules, limits, stop).await;
-        let (mut recorder, _asks, _views) = recorder.expect("an empty record");
+        let (mut recorder, asks, _views) = recorder.expect("an empty record");
 
-        let few = (1..ENOUGH_ASKS / 2).map(|_| ask());
-        recorder.gather(&mut few.collect()).await;
-        assert_eq!(recorder.rested_at, Instant::now() + gap);
-        tokio::time::advance(gap).await;
-        let many = (0..ENOUGH_ASKS / 2).map(|_| ask());
-        recorder.gather(&mut many.collect()).await;
-        assert_eq!(recorder.rested_at, Instant::now() + 2 * gap);
+        for (came, crowd) in [
+            (CROWD_ASKS, CROWD_ASKS),
+            (CROWD_ASKS - 1, 0),
+            (ENOUGH_ASKS / 2, ENOUGH_ASKS),
+            (ENOUGH_ASKS / 2 - 1, ENOUGH_ASKS / 2 - 1),
+        ] {
+            recorder
+                .gather(&mut (0..came).map(|_| ask()).collect())
+                .await;
+            assert_eq!(recorder.crowd, crowd, "{came}");
+        }
+
+        tokio::time::advance(2 * gap).await;
+        recorder
+            .gather(&mut (0..100).map(|_| ask()).collect())
+            .await;
+        // All of them are there in time.
+        let began = Instant::now();
+        recorder
+            .gather(&mut (0..100).map(|_| ask()).collect())
+            .await;
+        assert_eq!(began.elapsed(), gap);
+        // The last one comes later, and nobody else is waited for.
+        let began = Instant::now();
+        let mut taken: Vec<Ask> = (0..99).map(|_| ask()).collect();
+        let last = async {
+            tokio::time::sleep(gap + gap / 2).await;
+            asks.send(ask()).await.expect("the recorder is there");
+        };
+        tokio::join!(recorder.gather(&mut taken), last);
+        assert_eq!((taken.len(), began.elapsed()), (100, gap + gap / 2));
+        // One stays away.
+        let began = Instant::now();
+        recorder.gather(&mut (0..99).map(|_| ask()).collect()).await;
+        assert_eq!(began.elapsed(), 2 * gap);
+        assert_eq!(recorder.crowd, 99);
     }
 
     #[tokio::test(start_paused = true)]
