@@ -179,7 +179,7 @@ impl<R: Record> Recorder<R> {
 
     /// The first line goes at once. While more keep coming, those of a moment share a commit, its
     /// acknowledgements and, for each session, a record of TLS and a write. So do those that come
-    /// while what was published before is still on its way.
+    /// while what was published before is still on its way, and as many as came last time.
     async fn gather(&mut self, asks: &mut Vec<Ask>) {
         let most = self.limits.batch_entries_max;
         let (progress, published) = (self.progress.clone(), self.published);
@@ -428,15 +428,20 @@ mod tests {
         Ask::ListSeen(CrlNumber::parse("1").expect("a number"))
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn the_first_goes_at_once_and_those_of_a_moment_share_a_commit() {
+    /// A recorder over an empty record.
+    async fn recorder() -> (Recorder<impl Record>, Asks, watch::Receiver<View>) {
         let limits = Limits::default();
-        let gap = limits.commit_gap;
         let (memory, rules) = (Memory::new("0"), Rules::new(SameId::default(), &limits));
         let (record, found) = memory.open();
         let stop = CancellationToken::new();
         let recorder = Recorder::new(record, &memory, found, rules, limits, stop).await;
-        let (mut recorder, asks, _views) = recorder.expect("an empty record");
+        recorder.expect("an empty record")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_goes_at_once_and_those_of_a_moment_share_a_commit() {
+        let (mut recorder, asks, _views) = recorder().await;
+        let gap = recorder.limits.commit_gap;
 
         let began = Instant::now();
         let mut taken = vec![ask()];
@@ -460,13 +465,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_crowd_is_waited_for_until_it_is_all_there() {
-        let limits = Limits::default();
-        let gap = limits.commit_gap;
-        let (memory, rules) = (Memory::new("0"), Rules::new(SameId::default(), &limits));
-        let (record, found) = memory.open();
-        let stop = CancellationToken::new();
-        let recorder = Recorder::new(record, &memory, found, rules, limits, stop).await;
-        let (mut recorder, asks, _views) = recorder.expect("an empty record");
+        let (mut recorder, asks, _views) = recorder().await;
+        let gap = recorder.limits.commit_gap;
 
         for (came, crowd) in [
             (CROWD_ASKS, CROWD_ASKS),
@@ -508,12 +508,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn those_that_come_while_the_last_are_on_their_way_share_a_commit() {
-        let limits = Limits::default();
-        let (memory, rules) = (Memory::new("0"), Rules::new(SameId::default(), &limits));
-        let (record, found) = memory.open();
-        let stop = CancellationToken::new();
-        let recorder = Recorder::new(record, &memory, found, rules, limits, stop).await;
-        let (mut recorder, asks, views) = recorder.expect("an empty record");
+        let (mut recorder, asks, views) = recorder().await;
         let flusher = Flusher::new(views, recorder.progress());
         recorder.published = 1;
         for _ in 0..3 {
