@@ -74,7 +74,7 @@ pub struct Limits {
     /// Entries in one commit.
     pub batch_entries_max: usize,
     /// From the start of one commit to that of the next, while lines keep coming; at most twice that
-    /// where a crowd is waited for.
+    /// where a crowd is waited for, and longer where sending takes longer.
     pub commit_gap: Duration,
     /// The transcript's newest part in memory.
     pub tail_bytes_max: usize,

@@ -4,10 +4,12 @@
 //! through many sessions when something is published, and does for each what needs no wait. Whatever
 //! does, a slow reader or a page of the database, is left to the session's own task.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use crate::transcript::View;
 
@@ -34,7 +36,8 @@ pub(crate) struct Flusher {
     /// keep it from being closed in good order.
     views: watch::Receiver<View>,
     progress: Arc<Progress>,
-    head: Arc<AtomicU64>,
+    /// Which of those that tell how far they are.
+    index: usize,
     newcomers: Arc<Newcomers>,
     /// A session that has ended is gone, and noticed here at the next turn.
     sessions: Vec<Weak<dyn Flush>>,
@@ -44,9 +47,16 @@ pub(crate) struct Flusher {
 /// takes a write to everybody of its own.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
-    /// Of each flusher, the head of its last turn.
-    heads: Mutex<Vec<Arc<AtomicU64>>>,
+    /// Of each flusher, its last turn.
+    turns: Mutex<Vec<Turn>>,
     moved: Notify,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    head: u64,
+    ended: Instant,
+    took: Duration,
 }
 
 /// Sessions that have begun since a flusher's last turn.
@@ -74,7 +84,7 @@ impl Flusher {
     pub(crate) fn new(views: watch::Receiver<View>, progress: Arc<Progress>) -> Self {
         Self {
             views,
-            head: progress.another(),
+            index: progress.add(),
             progress,
             newcomers: Arc::default(),
             sessions: Vec::new(),
@@ -94,6 +104,7 @@ impl Flusher {
     }
 
     async fn turn(&mut self, scratch: &mut Vec<u8>) {
+        let began = Instant::now();
         // In this order: a session that is taken at the next turn began after this view was
         // published, and has seen it.
         let view = self.views.borrow_and_update().clone();
@@ -115,22 +126,46 @@ impl Flusher {
                 tokio::task::yield_now().await;
             }
         }
-        self.head.store(view.head, Ordering::Release);
-        self.progress.moved.notify_one();
+        self.progress.note(self.index, view.head, began);
     }
 }
 
 impl Progress {
-    fn another(&self) -> Arc<AtomicU64> {
-        let head = Arc::<AtomicU64>::default();
-        self.heads.lock().expect(NOBODY_PANICS).push(head.clone());
-        head
+    pub(crate) fn add(&self) -> usize {
+        let mut turns = self.turns();
+        turns.push(Turn {
+            head: 0,
+            ended: Instant::now(),
+            took: Duration::ZERO,
+        });
+        turns.len() - 1
+    }
+
+    pub(crate) fn note(&self, flusher: usize, head: u64, began: Instant) {
+        let ended = Instant::now();
+        self.turns()[flusher] = Turn {
+            head,
+            ended,
+            took: ended - began,
+        };
+        self.moved.notify_one();
+    }
+
+    fn turns(&self) -> MutexGuard<'_, Vec<Turn>> {
+        self.turns.lock().expect(NOBODY_PANICS)
+    }
+
+    /// When the last flusher was done with its turn, and how long the slowest took.
+    pub(crate) fn last_turn(&self) -> Option<(Instant, Duration)> {
+        let turns = self.turns();
+        let ended = turns.iter().map(|turn| turn.ended).max()?;
+        let took = turns.iter().map(|turn| turn.took).max()?;
+        Some((ended, took))
     }
 
     /// Whether every flusher has gone through its sessions with this head.
     pub(crate) fn has_reached(&self, head: u64) -> bool {
-        let heads = self.heads.lock().expect(NOBODY_PANICS);
-        heads.iter().all(|at| at.load(Ordering::Acquire) >= head)
+        self.turns().iter().all(|turn| turn.head >= head)
     }
 
     /// Waits until it has.

@@ -12,6 +12,7 @@ mod database;
 mod disk;
 mod fault;
 mod flusher;
+mod gathering;
 mod handshake;
 mod inbound;
 mod journal;

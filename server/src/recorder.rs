@@ -11,7 +11,6 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
-use wire::limits::UNACKNOWLEDGED_LINES_MAX;
 use wire::{Kind, Timestamp};
 
 use crate::ask::{Ask, Asks, try_later};
@@ -19,6 +18,7 @@ use crate::batch::{Batch, Recorded};
 use crate::config::Limits;
 use crate::fault::{DatabaseError, Fault};
 use crate::flusher::Progress;
+use crate::gathering::Gathering;
 use crate::presence::Rules;
 use crate::record::{Found, Pages, Record};
 use crate::room::{Outcome, Room, Work};
@@ -29,16 +29,6 @@ use crate::transcript::View;
 /// How many asks may be on their way to the recorder; each session has at most 64 lines among
 /// them and waits for a place.
 const ASKS_MAX: usize = 4096;
-
-/// So many lines are committed without waiting for more: as many as four sessions may have under
-/// way, so that a few who talk fast never wait for nobody.
-const ENOUGH_ASKS: usize = 4 * UNACKNOWLEDGED_LINES_MAX;
-
-/// So many in one commit are a crowd, which says the next lines when it has heard these.
-const CROWD_ASKS: usize = 32;
-
-/// How long what was published may be on its way before more is committed all the same.
-const FLUSH_WAIT_MAX: Duration = Duration::from_millis(50);
 
 /// How often the record is looked at, whether it is still there, while nothing is committed.
 const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -70,13 +60,7 @@ pub(crate) struct Recorder<R> {
     asks: mpsc::Receiver<Ask>,
     /// What came in while the database could not be written.
     waiting: VecDeque<Ask>,
-    /// From when on a line is committed at once.
-    rested_at: Instant,
-    /// So many are waited for a little longer, as they came last time.
-    crowd: usize,
-    /// How far what was published is on its way, and to where that was.
-    progress: Arc<Progress>,
-    published: u64,
+    gathering: Gathering,
     record: R,
     room: Room,
     view: watch::Sender<View>,
@@ -115,10 +99,7 @@ impl<R: Record> Recorder<R> {
             Self {
                 asks,
                 waiting,
-                rested_at: Instant::now(),
-                crowd: 0,
-                progress: Arc::default(),
-                published: 0,
+                gathering: Gathering::new(limits.commit_gap, limits.batch_entries_max),
                 record,
                 room,
                 view,
@@ -133,7 +114,7 @@ impl<R: Record> Recorder<R> {
 
     /// What flushers tell how far they are.
     pub(crate) fn progress(&self) -> Arc<Progress> {
-        self.progress.clone()
+        self.gathering.progress()
     }
 
     /// Records until nobody can ask any more, then closes the record.
@@ -163,7 +144,7 @@ impl<R: Record> Recorder<R> {
                         if taken == 0 {
                             break;
                         }
-                        self.gather(&mut asks).await;
+                        self.gathering.gather(&mut asks, &mut self.asks).await;
                     }
                 }
             } else {
@@ -175,57 +156,6 @@ impl<R: Record> Recorder<R> {
         self.end_what_is_left().await?;
         self.record.close().await?;
         Ok(())
-    }
-
-    /// The first line goes at once. While more keep coming, those of a moment share a commit, its
-    /// acknowledgements and, for each session, a record of TLS and a write. So do those that come
-    /// while what was published before is still on its way, and as many as came last time.
-    async fn gather(&mut self, asks: &mut Vec<Ask>) {
-        let most = self.limits.batch_entries_max;
-        let (progress, published) = (self.progress.clone(), self.published);
-        if !progress.has_reached(published) {
-            let reached = progress.reach(published);
-            let reached = tokio::time::timeout(FLUSH_WAIT_MAX, reached);
-            self.gather_until(reached, asks, most).await;
-        }
-        if Instant::now() < self.rested_at {
-            let rested = tokio::time::sleep_until(self.rested_at);
-            self.gather_until(rested, asks, ENOUGH_ASKS.min(most)).await;
-        }
-        // A crowd that comes in two halves costs twice as much to send.
-        if asks.len() < self.crowd {
-            let is_over = tokio::time::sleep_until(self.rested_at + self.limits.commit_gap);
-            self.gather_until(is_over, asks, self.crowd.min(most)).await;
-        }
-        self.rested_at = Instant::now() + self.limits.commit_gap;
-        self.crowd = match asks.len() {
-            few if few < CROWD_ASKS => 0,
-            some if some < ENOUGH_ASKS / 2 => some,
-            _ => ENOUGH_ASKS,
-        };
-    }
-
-    /// Takes what is asked until then, or until it is enough.
-    async fn gather_until<T>(
-        &mut self,
-        until: impl Future<Output = T>,
-        asks: &mut Vec<Ask>,
-        enough: usize,
-    ) {
-        tokio::pin!(until);
-        while asks.len() < enough {
-            let room = self.limits.batch_entries_max - asks.len();
-            // The moment first: it ends this, however many there are who ask.
-            tokio::select! {
-                biased;
-                _ = &mut until => return,
-                taken = self.asks.recv_many(asks, room) => {
-                    if taken == 0 {
-                        return;
-                    }
-                }
-            }
-        }
     }
 
     /// One batch: stamp, commit, publish, answer.
@@ -253,7 +183,7 @@ impl<R: Record> Recorder<R> {
         }
         // Only now, so that what a session is told goes out with what was published.
         if is_published || is_told {
-            self.published = self.room.head();
+            self.gathering.note_published(self.room.head());
             self.view.send_modify(|_| ());
         }
         self.room.forget_old();
@@ -412,127 +342,4 @@ async fn load_tail(pages: &dyn Pages, head: u64, limits: &Limits) -> Result<Tail
         after = last;
     }
     Ok(tail)
-}
-
-#[cfg(test)]
-mod tests {
-    use pki::CrlNumber;
-
-    use crate::config::SameId;
-    use crate::flusher::Flusher;
-    use crate::memory::Memory;
-
-    use super::*;
-
-    fn ask() -> Ask {
-        Ask::ListSeen(CrlNumber::parse("1").expect("a number"))
-    }
-
-    /// A recorder over an empty record.
-    async fn recorder() -> (Recorder<impl Record>, Asks, watch::Receiver<View>) {
-        let limits = Limits::default();
-        let (memory, rules) = (Memory::new("0"), Rules::new(SameId::default(), &limits));
-        let (record, found) = memory.open();
-        let stop = CancellationToken::new();
-        let recorder = Recorder::new(record, &memory, found, rules, limits, stop).await;
-        recorder.expect("an empty record")
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_first_goes_at_once_and_those_of_a_moment_share_a_commit() {
-        let (mut recorder, asks, _views) = recorder().await;
-        let gap = recorder.limits.commit_gap;
-
-        let began = Instant::now();
-        let mut taken = vec![ask()];
-        recorder.gather(&mut taken).await;
-        assert_eq!((taken.len(), began.elapsed()), (1, Duration::ZERO));
-
-        taken.truncate(1);
-        for _ in 0..3 {
-            asks.send(ask()).await.expect("the recorder is there");
-        }
-        recorder.gather(&mut taken).await;
-        assert_eq!(taken.len(), 4);
-        assert!(began.elapsed() >= gap, "{:?}", began.elapsed());
-
-        // When everybody who talks waits already, nobody is waited for.
-        let began = Instant::now();
-        let mut taken: Vec<Ask> = (0..ENOUGH_ASKS).map(|_| ask()).collect();
-        recorder.gather(&mut taken).await;
-        assert_eq!(began.elapsed(), Duration::ZERO);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_crowd_is_waited_for_until_it_is_all_there() {
-        let (mut recorder, asks, _views) = recorder().await;
-        let gap = recorder.limits.commit_gap;
-
-        for (came, crowd) in [
-            (CROWD_ASKS, CROWD_ASKS),
-            (CROWD_ASKS - 1, 0),
-            (ENOUGH_ASKS / 2, ENOUGH_ASKS),
-            (ENOUGH_ASKS / 2 - 1, ENOUGH_ASKS / 2 - 1),
-        ] {
-            recorder
-                .gather(&mut (0..came).map(|_| ask()).collect())
-                .await;
-            assert_eq!(recorder.crowd, crowd, "{came}");
-        }
-
-        tokio::time::advance(2 * gap).await;
-        recorder
-            .gather(&mut (0..100).map(|_| ask()).collect())
-            .await;
-        // All of them are there in time.
-        let began = Instant::now();
-        recorder
-            .gather(&mut (0..100).map(|_| ask()).collect())
-            .await;
-        assert_eq!(began.elapsed(), gap);
-        // The last one comes later, and nobody else is waited for.
-        let began = Instant::now();
-        let mut taken: Vec<Ask> = (0..99).map(|_| ask()).collect();
-        let last = async {
-            tokio::time::sleep(gap + gap / 2).await;
-            asks.send(ask()).await.expect("the recorder is there");
-        };
-        tokio::join!(recorder.gather(&mut taken), last);
-        assert_eq!((taken.len(), began.elapsed()), (100, gap + gap / 2));
-        // One stays away.
-        let began = Instant::now();
-        recorder.gather(&mut (0..99).map(|_| ask()).collect()).await;
-        assert_eq!(began.elapsed(), 2 * gap);
-        assert_eq!(recorder.crowd, 99);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn those_that_come_while_the_last_are_on_their_way_share_a_commit() {
-        let (mut recorder, asks, views) = recorder().await;
-        let flusher = Flusher::new(views, recorder.progress());
-        recorder.published = 1;
-        for _ in 0..3 {
-            asks.send(ask()).await.expect("the recorder is there");
-        }
-
-        // A flusher that does not come on does not hold up the record for ever.
-        let began = Instant::now();
-        let mut taken = vec![ask()];
-        recorder.gather(&mut taken).await;
-        assert_eq!((taken.len(), began.elapsed()), (4, FLUSH_WAIT_MAX));
-
-        let flushing = tokio::spawn(flusher.run());
-        tokio::time::advance(FLUSH_WAIT_MAX).await;
-        let began = Instant::now();
-        taken.truncate(1);
-        let view = recorder.view.clone();
-        let publishing = async {
-            asks.send(ask()).await.expect("the recorder is there");
-            tokio::task::yield_now().await;
-            view.send_modify(|view| view.head = 1);
-        };
-        tokio::join!(recorder.gather(&mut taken), publishing);
-        assert_eq!((taken.len(), began.elapsed()), (2, Duration::ZERO));
-        flushing.abort();
-    }
 }

@@ -11,7 +11,7 @@ use crate::record::{LastSession, Pages};
 use crate::tail::Tail;
 
 /// What the recorder publishes after each commit. Everything in it is on the disk.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct View {
     /// The newest entry.
     pub(crate) head: u64,
