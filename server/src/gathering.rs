@@ -81,16 +81,25 @@ impl Gathering {
         }
         // A crowd that comes in two halves costs twice as much to send.
         if asks.len() < self.crowd {
-            let is_over = rest_until(self.rested_at + self.gap);
+            let is_over = rest_until(self.rested_at + self.crowd_gap());
             let crowd = self.crowd.min(self.most);
             self.gather_until(is_over, asks, from, crowd).await;
         }
-        self.rested_at = Instant::now() + self.gap;
         self.crowd = match asks.len() {
             few if few < CROWD => 0,
             some if some < ENOUGH / 2 => some,
             _ => ENOUGH,
         };
+        let gap = match self.crowd {
+            0 => self.gap,
+            _ => self.crowd_gap(),
+        };
+        self.rested_at = Instant::now() + gap;
+    }
+
+    /// A crowd has a commit's worth of lines sooner than a few have, and is waited for anyway.
+    fn crowd_gap(&self) -> Duration {
+        self.gap * 4 / 5
     }
 
     /// Takes what is asked until then, or until it is enough.
@@ -142,7 +151,8 @@ mod tests {
 
     use super::*;
 
-    const GAP: Duration = Duration::from_millis(2);
+    const GAP: Duration = Duration::from_millis(5);
+    const CROWD_GAP: Duration = Duration::from_millis(4);
 
     /// Asks, which are nothing but numbers here, and those that come later.
     fn some(count: usize) -> Vec<usize> {
@@ -221,16 +231,22 @@ mod tests {
         tokio::time::advance(2 * GAP).await;
         gather(&mut gathering, &mut from, 100).await;
         // All of them are there in time.
-        assert_eq!(gather(&mut gathering, &mut from, 100).await, (100, GAP));
+        assert_eq!(
+            gather(&mut gathering, &mut from, 100).await,
+            (100, CROWD_GAP)
+        );
         // The last one comes later, and nobody else is waited for.
         let last = async {
-            tokio::time::sleep(GAP + GAP / 2).await;
+            tokio::time::sleep(CROWD_GAP + CROWD_GAP / 2).await;
             asks.send(99).await.expect("it is there");
         };
         let (gathered, ()) = tokio::join!(gather(&mut gathering, &mut from, 99), last);
-        assert_eq!(gathered, (100, GAP + GAP / 2));
+        assert_eq!(gathered, (100, CROWD_GAP + CROWD_GAP / 2));
         // One stays away.
-        assert_eq!(gather(&mut gathering, &mut from, 99).await, (99, 2 * GAP));
+        assert_eq!(
+            gather(&mut gathering, &mut from, 99).await,
+            (99, 2 * CROWD_GAP)
+        );
         assert_eq!(gathering.crowd, 99);
     }
 
