@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use wire::limits::{LINE_BYTES_MAX, UNACKNOWLEDGED_LINES_MAX};
 use wire::{Reason, Reply};
 
 use crate::ask::{End, Ending};
@@ -222,7 +223,8 @@ fn reason_of(gone: &Result<(), Gone>) -> Reason {
 /// Reads and discards what is still coming, for a moment: closing a socket with unread bytes makes
 /// the system throw away what was sent last.
 pub(crate) async fn drain<R: AsyncRead + Unpin>(reader: &mut R) {
-    const DRAIN_BYTES_MAX: usize = 64 * 1024;
+    // All that a client of ours may have under way, with the line that it was in the middle of.
+    const DRAIN_BYTES_MAX: usize = (UNACKNOWLEDGED_LINES_MAX + 1) * (LINE_BYTES_MAX + 1);
     const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
     let draining = async {
         let mut scratch = [0; 1024];
@@ -236,4 +238,24 @@ pub(crate) async fn drain<R: AsyncRead + Unpin>(reader: &mut R) {
     };
     // Who goes on sending after a second has had the last word already.
     let _elapsed = tokio::time::timeout(DRAIN_TIMEOUT, draining).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn all_that_a_client_may_have_under_way_is_drained_and_no_more_without_end() {
+        let under_way = vec![b'x'; UNACKNOWLEDGED_LINES_MAX * (LINE_BYTES_MAX + 1)];
+        let mut reader = under_way.as_slice();
+        drain(&mut reader).await;
+        assert_eq!(reader.len(), 0);
+
+        let began = Instant::now();
+        drain(&mut tokio::io::repeat(b'x')).await;
+        assert!(
+            began.elapsed() < Duration::from_secs(1),
+            "by its bytes, not by its time"
+        );
+    }
 }
