@@ -36,7 +36,7 @@ pub(crate) struct Flusher {
     /// keep it from being closed in good order.
     views: watch::Receiver<View>,
     progress: Arc<Progress>,
-    /// Which of those that tell how far they are.
+    /// Its place in `progress`.
     index: usize,
     newcomers: Arc<Newcomers>,
     /// A session that has ended is gone, and noticed here at the next turn.
