@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use pki::{CrlNumber, Gate, RevocationList, Revocations};
+use pki::{CrlNumber, Gate, RevocationList, Revocations, Serial};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
@@ -163,21 +163,24 @@ impl RevocationWatch {
         Ok(())
     }
 
-    /// A list may leave out certificates that have expired, and nobody else: an old copy of the CA's
-    /// folder that was put back signs lists with new numbers and old contents.
+    /// A list may leave out certificates that have expired or were on hold, and nobody else: an old copy
+    /// of the CA's folder that was put back signs lists with new numbers and old contents.
     fn tell_of_the_forgotten(&self, before: &Revocations) {
         let (Revocations::List(before), Revocations::List(now)) = (before, &*self.lists.borrow())
         else {
             return;
         };
-        let serials: Vec<String> = before
-            .serials()
-            .filter(|serial| !now.revokes(serial))
-            .map(ToString::to_string)
-            .collect();
-        if !serials.is_empty() {
+        let let_in = before.serials().filter(|serial| !now.revokes(serial));
+        let (held, forgotten): (Vec<_>, Vec<_>) = let_in.partition(|serial| before.holds(serial));
+        let named = |serials: &[&Serial]| -> Vec<String> {
+            serials.iter().map(ToString::to_string).collect()
+        };
+        if !held.is_empty() {
+            info!(serials = ?named(&held), "no longer on hold");
+        }
+        if !forgotten.is_empty() {
             error!(
-                ?serials,
+                serials = ?named(&forgotten),
                 "the new list lets in certificates that the last one revoked; was an old copy of the CA's folder put back?"
             );
         }

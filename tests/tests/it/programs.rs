@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use ca_tool::{Candidate, Host, Reason};
+use ca_tool::{Ca, Candidate, Host, Reason, Which};
 use pki::Bundle;
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose, KeyPair,
@@ -447,6 +447,46 @@ fn a_revocation_list_that_is_worse_than_the_last_one_is_refused_loudly() {
     revoke("alice");
     served.program.expect_err("revoked=2");
     run_at(&site, &served.address.to_string(), &alice, "").failed(62, "revoked", "");
+}
+
+#[cfg(unix)]
+#[test]
+fn who_is_no_longer_on_hold_is_told_of_and_who_was_forgotten_is_complained_of() {
+    let site = site();
+    let list = site.ca().revocation_list();
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(str::to_owned);
+    for name in [&alice, &bob, &carol] {
+        site.bundle(name);
+    }
+    let revoke = |ca: &Ca, name: &String, reason| {
+        let revoked = ca.revoke(std::slice::from_ref(name), reason);
+        revoked.expect("a revocation");
+    };
+    // What somebody would put back one day.
+    let copy = site.path("copy");
+    let folder = list.parent().expect("the CA's folder");
+    let copied = Command::new("cp").arg("-a").arg(folder).arg(&copy).status();
+    assert!(copied.expect("cp").success());
+    let copy = Ca::open(&copy).expect("a CA");
+    revoke(site.ca(), &alice, Reason::CertificateHold);
+    revoke(site.ca(), &bob, Reason::KeyCompromise);
+    let mut served = site.serve(&[]);
+    served.program.expect_err("revoked=2");
+
+    let on_hold = Which::people(std::slice::from_ref(&alice));
+    site.ca().unhold(&on_hold).expect("no hold");
+    let line = served.program.expect_err("no longer on hold");
+    assert!(line.contains(" INFO "), "{line}");
+
+    // More often than the CA did, so that its list has a higher number.
+    for name in [&alice, &carol] {
+        revoke(&copy, name, Reason::Unspecified);
+        revoke(&copy, name, Reason::KeyCompromise);
+    }
+    let listed = fs::read(copy.revocation_list()).expect("a list");
+    replace(&list, &listed);
+    let line = served.program.expect_err("lets in certificates");
+    assert!(line.contains(" ERROR "), "{line}");
 }
 
 #[cfg(unix)]
