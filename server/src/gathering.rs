@@ -102,7 +102,7 @@ impl Gathering {
 
     /// A crowd has a commit's worth of lines sooner than a few have, and is waited for anyway.
     fn crowd_gap(&self) -> Duration {
-        self.gap * 4 / 5
+        self.gap * 2 / 3
     }
 
     /// Takes what is asked until then, or until it is enough.
@@ -157,7 +157,7 @@ mod tests {
 
     use super::*;
 
-    const GAP: Duration = Duration::from_millis(5);
+    const GAP: Duration = Duration::from_millis(6);
     const CROWD_GAP: Duration = Duration::from_millis(4);
     const MOST: usize = 1000;
 
