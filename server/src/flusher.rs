@@ -131,6 +131,7 @@ impl Flusher {
 }
 
 impl Progress {
+    /// One more flusher, and its place.
     pub(crate) fn add(&self) -> usize {
         let mut turns = self.turns();
         turns.push(Turn {
@@ -141,6 +142,7 @@ impl Progress {
         turns.len() - 1
     }
 
+    /// A flusher is done with a turn that began then, with this head.
     pub(crate) fn note(&self, flusher: usize, head: u64, began: Instant) {
         let ended = Instant::now();
         self.turns()[flusher] = Turn {
@@ -191,5 +193,40 @@ const NOBODY_PANICS: &str = "nobody panics with it";
 impl std::fmt::Debug for Newcomers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Newcomers")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Quick;
+
+    impl Flush for Quick {
+        fn flush(&self, _: &View, _: &mut Vec<u8>) {}
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_takes_from_its_first_session_to_its_last_whoever_comes_between() {
+        const BETWEEN: Duration = Duration::from_millis(20);
+        let progress = Arc::<Progress>::default();
+        let (views, _) = watch::channel(View::default());
+        let flusher = Flusher::new(views.subscribe(), progress.clone());
+        let flushers = Flushers::to(std::slice::from_ref(&flusher));
+        let session: Arc<dyn Flush> = Arc::new(Quick);
+        for _ in 0..=SESSIONS_AT_ONCE {
+            flushers.add(Arc::downgrade(&session));
+        }
+        let running = tokio::spawn(flusher.run());
+        tokio::task::yield_now().await;
+
+        views.send_modify(|view| view.head = 1);
+        // It is in the middle of its turn, and lets others have the thread.
+        tokio::task::yield_now().await;
+        assert!(!progress.has_reached(1));
+        tokio::time::advance(BETWEEN).await;
+        progress.reach(1).await;
+        assert_eq!(progress.last_turn(), Some((Instant::now(), BETWEEN)));
+        running.abort();
     }
 }
