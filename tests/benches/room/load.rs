@@ -319,6 +319,7 @@ struct Member {
     /// The number of each sender's next line.
     next: RefCell<Vec<u64>>,
     ready: Cell<u64>,
+    readied: Notify,
 }
 
 impl Thread {
@@ -337,6 +338,7 @@ impl Thread {
             heard: RefCell::new(Heard::new(system)),
             next: RefCell::new(vec![1; self.plan.senders]),
             ready: Cell::new(0),
+            readied: Notify::new(),
         });
         member.link.send(&dialect::login(system, client)).await?;
         while member.ready.get() == 0 {
@@ -358,7 +360,7 @@ impl Thread {
             if self.plan.are_listening {
                 member.link.send(&dialect::join(system)).await?;
                 while member.ready.get() == 1 {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
+                    member.readied.notified().await;
                 }
             } else if client < self.plan.senders {
                 member
@@ -410,7 +412,10 @@ impl Thread {
                         sender.moved.notify_one();
                     }
                 }
-                Event::Ready => member.ready.set(member.ready.get() + 1),
+                Event::Ready => {
+                    member.ready.set(member.ready.get() + 1);
+                    member.readied.notify_one();
+                }
                 Event::Refused(words) => refused = Some(words),
             });
         });

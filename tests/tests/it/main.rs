@@ -16,5 +16,6 @@ mod refusals;
 mod renewal;
 mod reports;
 mod resend;
+mod revocation;
 mod room;
 mod structure;
