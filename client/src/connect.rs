@@ -52,7 +52,7 @@ pub struct TlsFacts {
     pub version: &'static str,
     /// Such as `X25519MLKEM768`.
     pub key_exchange: String,
-    /// Such as `AES-256-GCM`.
+    /// Such as `AES-128-GCM`.
     pub cipher: String,
 }
 

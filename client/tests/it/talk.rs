@@ -20,7 +20,7 @@ async fn a_line_is_said_and_shown_and_the_program_ends() {
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     let port = room.port;
     let connected = format!(
-        "client: connected as alice from 192.0.2.7 via lo to \"Networks 101\" at 127.0.0.1:{port} (TLS 1.3, X25519MLKEM768, AES-256-GCM)\n"
+        "client: connected as alice from 192.0.2.7 via lo to \"Networks 101\" at 127.0.0.1:{port} (TLS 1.3, X25519MLKEM768, AES-128-GCM)\n"
     );
     assert_eq!(outcome.stderr, connected);
 }

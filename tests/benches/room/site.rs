@@ -164,7 +164,7 @@ async fn fill(path: &Path, entries: u64) {
         insert into joins (session, id, role, ip, port, local_ip, serial, fingerprint, tls, cipher,
             joined_at, left_at, reason, leave_seq)
         select n, printf('p%05d', n - 1), 'student', '127.0.0.1', 1, '127.0.0.1', '00', '00', 'TLSv1.3',
-            'TLS13_AES_256_GCM_SHA384', '2026-01-01T00:00:00.000Z', '2026-01-01T00:00:01.000Z',
+            'TLS13_AES_128_GCM_SHA256', '2026-01-01T00:00:00.000Z', '2026-01-01T00:00:01.000Z',
             'goodbye', 1
         from n;
         with recursive n (n) as (select 1 union all select n + 1 from n where n < {entries})

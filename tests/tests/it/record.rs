@@ -195,7 +195,7 @@ const MORNING: &str = r#"
     insert into joins (session, id, role, ip, port, local_ip, interface, serial, fingerprint, tls,
         cipher, joined_at, left_at, reason, leave_seq)
     select value ->> 0, value ->> 1, 'student', value ->> 2, 40000, '192.0.2.1', 'eth0',
-        value ->> 3, '02', 'TLSv1.3', 'TLS13_AES_256_GCM_SHA384', value ->> 4, value ->> 5,
+        value ->> 3, '02', 'TLSv1.3', 'TLS13_AES_128_GCM_SHA256', value ->> 4, value ->> 5,
         value ->> 6, value ->> 7
     from json_each('[
         [1, "alice", "192.0.2.7", "0a", "2026-11-21T10:00:00.000Z", "2026-11-21T10:20:00.000Z", "goodbye", 6],
