@@ -1,15 +1,18 @@
 //! Sends what is published to every session that has taken all that came before.
 //!
-//! To wake a task for each session costs as much as to send. So one task on each thread goes
+//! To wake a task for each session costs as much as to send. So one flusher on each processor goes
 //! through many sessions when something is published, and does for each what needs no wait. Whatever
 //! does, a slow reader or a page of the database, is left to the session's own task.
 
+use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 
 use crate::transcript::View;
 
@@ -64,6 +67,31 @@ struct Turn {
 struct Newcomers(Mutex<Vec<Weak<dyn Flush>>>);
 
 impl Flushers {
+    /// Starts a flusher on each thread of the runtime, and one on a thread of its own for each processor
+    /// beyond them. They go on until the recorder has ended.
+    pub(crate) fn start(
+        views: &watch::Receiver<View>,
+        progress: &Arc<Progress>,
+        tasks: &TaskTracker,
+    ) -> Self {
+        let runtime = Handle::current();
+        let workers = runtime.metrics().num_workers();
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let flushers: Vec<Flusher> = (0..workers.max(processors))
+            .map(|_| Flusher::new(views.clone(), progress.clone()))
+            .collect();
+        let way = Self::to(&flushers);
+        for (index, flusher) in flushers.into_iter().enumerate() {
+            if index < workers {
+                tasks.spawn(flusher.run());
+            } else {
+                let runtime = runtime.clone();
+                tasks.spawn_blocking(move || runtime.block_on(flusher.run()));
+            }
+        }
+        way
+    }
+
     /// The way to flushers, which must run for as long as there are sessions.
     pub(crate) fn to(flushers: &[Flusher]) -> Self {
         Self {
@@ -198,7 +226,46 @@ impl std::fmt::Debug for Newcomers {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+    use std::thread::ThreadId;
+
     use super::*;
+
+    /// On which threads something was to be sent to it.
+    #[derive(Default)]
+    struct Noted(Mutex<HashSet<ThreadId>>);
+
+    impl Flush for Noted {
+        fn flush(&self, _: &View, _: &mut Vec<u8>) {
+            self.0
+                .lock()
+                .expect(NOBODY_PANICS)
+                .insert(std::thread::current().id());
+        }
+    }
+
+    #[tokio::test]
+    async fn each_processor_has_a_flusher_for_as_long_as_there_is_a_recorder() {
+        let progress = Arc::<Progress>::default();
+        let (views, receiver) = watch::channel(View::default());
+        let tasks = TaskTracker::new();
+        let flushers = Flushers::start(&receiver, &progress, &tasks);
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        assert_eq!(tasks.len(), processors, "this runtime has one thread");
+        let noted = Arc::<Noted>::default();
+        let session: Arc<dyn Flush> = noted.clone();
+        for _ in 0..processors {
+            flushers.add(Arc::downgrade(&session));
+        }
+
+        views.send_modify(|view| view.head = 1);
+        progress.reach(1).await;
+        assert_eq!(noted.0.lock().expect(NOBODY_PANICS).len(), processors);
+
+        drop(views);
+        tasks.close();
+        tasks.wait().await;
+    }
 
     struct Quick;
 

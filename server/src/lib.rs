@@ -63,7 +63,7 @@ pub use revocation::{ListError, read_list};
 use accept::Acceptor;
 use bundle::BundleWatch;
 use database::Database;
-use flusher::{Flusher, Flushers};
+use flusher::Flushers;
 use handshake::{Serving, Shared};
 use presence::Rules;
 use record::Pages;
@@ -209,14 +209,7 @@ pub async fn run(
 
     let watchers = TaskTracker::new();
     let transcript = Transcript::new(views, pages, &limits);
-    let threads = tokio::runtime::Handle::current().metrics().num_workers();
-    let flushing: Vec<Flusher> = (0..threads)
-        .map(|_| Flusher::new(transcript.views(), progress.clone()))
-        .collect();
-    let flushers = Flushers::to(&flushing);
-    for flusher in flushing {
-        watchers.spawn(flusher.run());
-    }
+    let flushers = Flushers::start(&transcript.views(), &progress, &watchers);
     let (lists, revocations) = watch::channel(match &crl {
         Some((_, list)) => Revocations::List(list.clone()),
         None => Revocations::Unchecked,

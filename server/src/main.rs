@@ -1,6 +1,7 @@
 //! The room's program: parse, run, exit code.
 
 use std::io::{self, Write as _};
+use std::num::NonZero;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         }
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers())
         .enable_all()
         .build()
     {
@@ -40,6 +42,14 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => fail(&failure),
     }
+}
+
+/// How many threads do what sessions ask: one fewer than there are processors, since sending to
+/// everybody takes all of them (`flusher.rs: Flushers::start`), and of two threads each wakes the other
+/// for every little thing.
+fn workers() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    (processors - 1).max(1)
 }
 
 /// The exit code where the command line is not understood.
