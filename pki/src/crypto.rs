@@ -9,6 +9,7 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 /// process-wide default, which panics where two providers are compiled in.
 ///
 /// Processors have instructions for SHA-256 and, as a rule, none for the SHA-384 that comes with AES-256.
+/// A server goes by what its client would rather have.
 pub fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     let provider = || {

@@ -4,7 +4,6 @@
 //! through many sessions when something is published, and does for each what needs no wait. Whatever
 //! does, a slow reader or a page of the database, is left to the session's own task.
 
-use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
@@ -67,16 +66,16 @@ struct Turn {
 struct Newcomers(Mutex<Vec<Weak<dyn Flush>>>);
 
 impl Flushers {
-    /// Starts a flusher on each thread of the runtime, and one on a thread of its own for each processor
-    /// beyond them. They go on until the recorder has ended.
+    /// Starts a flusher for each processor: as many tasks as the runtime has threads, and for each
+    /// processor beyond those a thread. They go on until the recorder has ended.
     pub(crate) fn start(
+        processors: usize,
         views: &watch::Receiver<View>,
         progress: &Arc<Progress>,
         tasks: &TaskTracker,
     ) -> Self {
         let runtime = Handle::current();
         let workers = runtime.metrics().num_workers();
-        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         let flushers: Vec<Flusher> = (0..workers.max(processors))
             .map(|_| Flusher::new(views.clone(), progress.clone()))
             .collect();
@@ -246,21 +245,20 @@ mod tests {
 
     #[tokio::test]
     async fn each_processor_has_a_flusher_for_as_long_as_there_is_a_recorder() {
+        const PROCESSORS: usize = 3;
         let progress = Arc::<Progress>::default();
         let (views, receiver) = watch::channel(View::default());
         let tasks = TaskTracker::new();
-        let flushers = Flushers::start(&receiver, &progress, &tasks);
-        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-        assert_eq!(tasks.len(), processors, "this runtime has one thread");
+        let flushers = Flushers::start(PROCESSORS, &receiver, &progress, &tasks);
         let noted = Arc::<Noted>::default();
         let session: Arc<dyn Flush> = noted.clone();
-        for _ in 0..processors {
+        for _ in 0..PROCESSORS {
             flushers.add(Arc::downgrade(&session));
         }
 
         views.send_modify(|view| view.head = 1);
         progress.reach(1).await;
-        assert_eq!(noted.0.lock().expect(NOBODY_PANICS).len(), processors);
+        assert_eq!(noted.0.lock().expect(NOBODY_PANICS).len(), PROCESSORS);
 
         drop(views);
         tasks.close();

@@ -81,7 +81,9 @@ impl Gathering {
         }
         let enough = ENOUGH.min(self.most);
         if asks.len() < enough && Instant::now() < self.rested_at {
-            std::thread::sleep(self.nap());
+            if asks.len() < self.crowd {
+                std::thread::sleep(self.nap());
+            }
             let rested = tokio::time::sleep_until(self.rested_at);
             self.gather_until(rested, asks, from, enough).await;
         }
@@ -110,7 +112,8 @@ impl Gathering {
     }
 
     /// For how long this thread sleeps: it would be woken for each line of a crowd, which costs as much as
-    /// to read it, and all of them wait for the end of the rest. Those who talk fast are not kept waiting.
+    /// to read it, and all of them wait for the end of the rest. A few who talk fast fill a commit before
+    /// that, and are not kept waiting.
     fn nap(&self) -> Duration {
         match self.crowd {
             0 | ENOUGH.. => Duration::ZERO,
@@ -320,8 +323,8 @@ mod tests {
         for (came, nap) in [
             (CROWD - 1, Duration::ZERO),
             (ENOUGH / 2, Duration::ZERO),
-            (ENOUGH / 2 - 1, NAP_MAX),
             (CROWD, NAP_MAX),
+            (ENOUGH / 2 - 1, NAP_MAX),
         ] {
             story.gather(came).await;
             assert_eq!(story.gathering.nap(), nap, "{came}");

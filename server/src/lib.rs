@@ -44,6 +44,7 @@ pub mod memory;
 pub mod query;
 pub mod record;
 
+use std::num::NonZero;
 use std::sync::Arc;
 
 use pki::{Revocations, ServerTls};
@@ -209,7 +210,7 @@ pub async fn run(
 
     let watchers = TaskTracker::new();
     let transcript = Transcript::new(views, pages, &limits);
-    let flushers = Flushers::start(&transcript.views(), &progress, &watchers);
+    let flushers = Flushers::start(processors(), &transcript.views(), &progress, &watchers);
     let (lists, revocations) = watch::channel(match &crl {
         Some((_, list)) => Revocations::List(list.clone()),
         None => Revocations::Unchecked,
@@ -301,4 +302,9 @@ pub async fn run(
         .await
         .map_err(Failure::Panic)?
         .map_err(Failure::from)
+}
+
+/// How many processors this program may use.
+pub fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
 }

@@ -1,7 +1,6 @@
 //! The room's program: parse, run, exit code.
 
 use std::io::{self, Write as _};
-use std::num::NonZero;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -9,7 +8,7 @@ use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use server::args::{Args, Command, Hinted, Serve};
 use server::query::{Format, QueryError, query};
-use server::{Failure, log};
+use server::{Failure, log, processors};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -23,7 +22,7 @@ fn main() -> ExitCode {
         }
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(workers())
+        .worker_threads(workers(processors()))
         .enable_all()
         .build()
     {
@@ -44,12 +43,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// How many threads do what sessions ask: one fewer than there are processors, since sending to
-/// everybody takes all of them (`flusher.rs: Flushers::start`), and of two threads each wakes the other
-/// for every little thing.
-fn workers() -> usize {
-    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    (processors - 1).max(1)
+/// How many threads do what sessions ask: one fewer than there are processors. Of as many, each wakes the
+/// next for every little thing; and to send to everybody takes all processors anyway
+/// (`flusher.rs: Flushers::start`).
+fn workers(processors: usize) -> usize {
+    processors.saturating_sub(1).max(1)
 }
 
 /// The exit code where the command line is not understood.

@@ -79,7 +79,7 @@ impl FileWatch {
             Ok(()) = self.reload.changed() => true,
             _ = self.poll.tick() => false,
         };
-        let stamp = stamp(&self.path);
+        let stamp = stamp(&self.path).await;
         let has_changed = self.judged.is_none() || self.judged != stamp;
         Some(Look {
             is_due: is_asked || has_changed,
@@ -104,8 +104,9 @@ impl FileWatch {
     }
 }
 
-fn stamp(path: &Path) -> Stamp {
-    let metadata = std::fs::metadata(path).ok()?;
+/// Not on this thread: a file system that does not answer, as over a network, must hold up nobody else.
+async fn stamp(path: &Path) -> Stamp {
+    let metadata = tokio::fs::metadata(path).await.ok()?;
     Some((
         metadata.modified().ok()?,
         metadata.len(),
