@@ -9,6 +9,7 @@ use clap::Parser as _;
 use server::args::{Args, Command, Hinted, Serve};
 use server::query::{Format, QueryError, query};
 use server::{Failure, log, processors};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -21,11 +22,7 @@ fn main() -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(workers(processors()))
-        .enable_all()
-        .build()
-    {
+    let runtime = match runtime(processors()) {
         Ok(runtime) => runtime,
         Err(failure) => return fail(&anyhow::Error::new(failure).context("cannot start")),
     };
@@ -43,11 +40,17 @@ fn main() -> ExitCode {
     }
 }
 
-/// How many threads do what sessions ask: one fewer than there are processors. Of as many, each wakes the
+/// What does what sessions ask: one thread fewer than there are processors. Of as many, each wakes the
 /// next for every little thing; and to send to everybody takes all processors anyway
 /// (`flusher.rs: Flushers::start`).
-fn workers(processors: usize) -> usize {
-    processors.saturating_sub(1).max(1)
+fn runtime(processors: usize) -> io::Result<Runtime> {
+    let mut builder = match processors {
+        ..=2 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    // Where there is one thread, it is this one.
+    let threads = processors.saturating_sub(1).max(1);
+    builder.worker_threads(threads).enable_all().build()
 }
 
 /// The exit code where the command line is not understood.
