@@ -163,6 +163,11 @@ impl<W: AsyncWrite + Unpin> Half<W> {
             let head = self.collect().await?;
             if !self.out.is_empty() || self.is_unflushed {
                 self.write().await?;
+                // A long history is many pages, and each of them may be there and leave at once: without
+                // this the thread would do nothing else until the last one, nor look at its sockets.
+                if self.replay.is_some() || self.is_behind(head) {
+                    tokio::task::yield_now().await;
+                }
                 continue;
             }
             let Some((line, entries_until)) = &self.bye else {
@@ -175,11 +180,7 @@ impl<W: AsyncWrite + Unpin> Half<W> {
                 self.owing.shrink();
                 return Ok(false);
             };
-            let is_behind = self
-                .following
-                .as_ref()
-                .is_some_and(|f| f.cursor.seq() < head);
-            if is_behind && Instant::now() < *entries_until {
+            if self.is_behind(head) && Instant::now() < *entries_until {
                 continue;
             }
             self.out.extend_from_slice(line.as_bytes());
@@ -187,6 +188,13 @@ impl<W: AsyncWrite + Unpin> Half<W> {
             self.close().await?;
             return Ok(true);
         }
+    }
+
+    /// Whether there is more for it to follow than it was sent.
+    fn is_behind(&self, head: u64) -> bool {
+        self.following
+            .as_ref()
+            .is_some_and(|following| following.cursor.seq() < head)
     }
 
     /// Sends what is new, and whether nothing is left that must be waited for.

@@ -173,6 +173,26 @@ async fn who_has_everything_is_sent_what_is_new_without_its_task() {
 }
 
 #[tokio::test]
+async fn between_two_writes_of_a_long_history_others_have_their_turn() {
+    let room = room();
+    let text = "x".repeat(wire::limits::TEXT_BYTES_MAX);
+    let write = Limits::default().write_bytes_max;
+    for _ in 0..4 * write / text.len() {
+        room.publish(&text);
+    }
+    let mut run = std::pin::pin!(room.outbound.run());
+    for turn in 1..=4 {
+        let before = room.wire.taken().len();
+        assert!(poll_once(run.as_mut()).is_pending());
+        let taken = room.wire.taken().len() - before;
+        assert!((1..2 * write).contains(&taken), "{turn}: {taken}");
+    }
+    while room.said().len() < 4 * write / text.len() {
+        assert!(poll_once(run.as_mut()).is_pending());
+    }
+}
+
+#[tokio::test]
 async fn what_does_not_go_at_once_is_sent_by_the_task_before_what_follows() {
     let room = room();
     let outbound = room.outbound.clone();
