@@ -1,47 +1,61 @@
 //! Takes connections, as many as there is room for, and gives each a task.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::fs::File;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
 
-use crate::handshake::{Admitted, Connection, Shared, hear};
-use crate::network::{Interfaces, canonical, neighbourhood, prepare};
+use crate::config::Limits;
+use crate::descriptors::is_out_of_files;
+use crate::handshake::{Admitted, Connection, Shared, hear, turn_away};
+use crate::lobby::{Guest, Lobby, NoRoom, Room};
+use crate::network::{Interfaces, canonical, prepare};
+use crate::permits::{Bounds, HandshakePermits};
 
 /// The pause after the first accept that failed; it doubles up to [`BACKOFF_MAX`].
 const BACKOFF_MIN: Duration = Duration::from_millis(10);
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
 
-/// How often addresses without handshakes are forgotten.
-const FORGET_INTERVAL: Duration = Duration::from_secs(10);
+/// Connections that are being told that there is no room. Beyond them one is closed at once.
+pub(crate) const TURNED_AWAY_MAX: usize = 8;
+
+/// ClientHellos that are answered at once, for each thread of the runtime: one is being answered, the
+/// next is ready.
+const ANSWERING_PER_THREAD: usize = 2;
 
 /// The accept loop.
 pub(crate) struct Acceptor {
     listener: TcpListener,
     shared: Arc<Shared>,
     sessions: TaskTracker,
-    connections: Arc<Semaphore>,
-    handshakes: Arc<Semaphore>,
-    /// By address, so that one address cannot take every place.
-    addresses: HashMap<IpAddr, Address>,
-    forgot_at: Instant,
+    lobby: Lobby,
+    permits: HandshakePermits,
+    turned_away: Arc<Semaphore>,
     interfaces: Interfaces,
+    /// A descriptor to take and close a connection with when there is no other.
+    spare: Option<File>,
 }
 
 impl Acceptor {
-    pub(crate) fn new(listener: TcpListener, shared: Arc<Shared>, sessions: TaskTracker) -> Self {
+    /// `threads` are the runtime's.
+    pub(crate) fn new(
+        listener: TcpListener,
+        shared: Arc<Shared>,
+        sessions: TaskTracker,
+        threads: usize,
+    ) -> Self {
         let limits = &shared.serving.limits;
         Self {
-            connections: Arc::new(Semaphore::new(places(limits.connections_max))),
-            handshakes: Arc::new(Semaphore::new(places(limits.handshakes_max))),
-            addresses: HashMap::new(),
-            forgot_at: Instant::now(),
+            lobby: Lobby::new(room(limits)),
+            permits: HandshakePermits::new(bounds(limits, threads)),
+            turned_away: Arc::new(Semaphore::new(TURNED_AWAY_MAX)),
             interfaces: Interfaces::default(),
+            spare: spare(),
             listener,
             shared,
             sessions,
@@ -50,42 +64,40 @@ impl Acceptor {
 
     /// Accepts until the server stops.
     pub(crate) async fn run(mut self) {
-        let mut backoff = BACKOFF_MIN;
         let stop = self.shared.serving.stop.clone();
-        loop {
-            let accepted = tokio::select! {
-                () = stop.cancelled() => return,
-                accepted = self.listener.accept() => accepted,
-            };
-            match accepted {
-                Ok((stream, peer)) => {
-                    backoff = BACKOFF_MIN;
-                    self.take(stream, peer);
-                }
-                // The connection was gone before it was taken; the next one may be fine.
-                Err(failure) if is_of_the_connection(&failure) => {}
-                Err(failure) => {
-                    // Out of files, most likely. Trying again at once would spin until one closes.
-                    error!(error = %failure, ?backoff, "cannot accept connections");
-                    tokio::select! {
-                        () = stop.cancelled() => return,
-                        () = tokio::time::sleep(backoff) => {}
+        let accepting = async {
+            let mut backoff = BACKOFF_MIN;
+            loop {
+                match self.listener.accept().await {
+                    Ok((stream, peer)) => {
+                        backoff = BACKOFF_MIN;
+                        self.take(stream, peer).await;
                     }
-                    backoff = (backoff * 2).min(BACKOFF_MAX);
+                    // The connection was gone before it was taken; the next one may be fine.
+                    Err(failure) if is_of_the_connection(&failure) => {}
+                    Err(failure) => {
+                        if is_out_of_files(&failure) {
+                            self.take_with_spare().await;
+                        }
+                        // Trying again at once would spin until a file is closed.
+                        error!(error = %failure, ?backoff, "cannot accept connections");
+                        tokio::time::sleep(backoff).await;
+                        backoff = (backoff * 2).min(BACKOFF_MAX);
+                    }
                 }
             }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = accepting => {}
         }
     }
 
-    fn take(&mut self, stream: TcpStream, peer: SocketAddr) {
+    async fn take(&mut self, stream: TcpStream, peer: SocketAddr) {
         let (ip, port) = (canonical(peer), peer.port());
-        let Ok(place) = self.connections.clone().try_acquire_owned() else {
-            // Dropping the stream closes it.
-            self.shared
-                .serving
-                .refusals
-                .log(ip, port, "there is no room for more connections");
-            return;
+        let guest = match self.lobby.enter(ip).await {
+            Ok(guest) => guest,
+            Err(cause) => return self.turn_away(stream, peer, cause),
         };
         let silence_timeout = self.shared.serving.limits.silence_timeout;
         if let Err(failure) = prepare(&stream, silence_timeout) {
@@ -102,60 +114,79 @@ impl Acceptor {
             port,
             local,
         };
-        let Some(turns) = self.turns(ip) else {
-            let cause = "too many connections without a session from this address";
-            self.shared.serving.refusals.log(ip, port, cause);
-            return;
-        };
         let shared = self.shared.clone();
         // In a box, or the session's task would be as large as a handshake for as long as it lasts.
-        let admitting = Box::pin(admit(connection, turns, shared.clone()));
-        self.sessions.spawn(async move {
-            let _place = place;
-            serve(admitting, &shared).await;
-        });
+        let admitting = Box::pin(admit(
+            connection,
+            guest,
+            self.permits.clone(),
+            shared.clone(),
+        ));
+        self.sessions
+            .spawn(async move { serve(admitting, &shared).await });
     }
 
-    /// What a connection of this address must wait for; `None` when too many wait already.
-    fn turns(&mut self, ip: IpAddr) -> Option<Turns> {
-        if self.forgot_at.elapsed() > FORGET_INTERVAL {
-            self.addresses.retain(|_, address| address.is_in_use());
-            self.forgot_at = Instant::now();
+    fn turn_away(&self, stream: TcpStream, peer: SocketAddr, cause: NoRoom) {
+        let (ip, port) = (canonical(peer), peer.port());
+        self.shared
+            .serving
+            .refusals
+            .log(ip, port, &cause.to_string());
+        // Dropping the stream closes it.
+        if let Ok(place) = self.turned_away.clone().try_acquire_owned() {
+            let stop = self.shared.serving.stop.clone();
+            let telling = stop.run_until_cancelled_owned(turn_away(stream, cause));
+            self.sessions.spawn(async move {
+                telling.await;
+                drop(place);
+            });
         }
-        let limits = &self.shared.serving.limits;
-        let address = self.addresses.entry(neighbourhood(ip));
-        let address = address.or_insert_with(|| Address {
-            waiting: Arc::new(Semaphore::new(places(limits.waiting_per_address_max))),
-            handshakes: Arc::new(Semaphore::new(places(limits.handshakes_per_address_max))),
-        });
-        Some(Turns {
-            _waiting: address.waiting.clone().try_acquire_owned().ok()?,
-            address: address.handshakes.clone(),
-            all: self.handshakes.clone(),
-        })
+    }
+
+    /// Takes one connection and closes it: left in the queue it would wait without an answer, as would
+    /// all that come after it.
+    async fn take_with_spare(&mut self) {
+        if self.spare.take().is_some()
+            && let Ok(Ok((stream, peer))) =
+                tokio::time::timeout(BACKOFF_MAX, self.listener.accept()).await
+        {
+            let cause = NoRoom::Connections;
+            self.shared
+                .serving
+                .refusals
+                .log(canonical(peer), peer.port(), &cause.to_string());
+            // As much as goes at once.
+            let _told = stream.try_write(cause.line().as_bytes());
+        }
+        self.spare = spare();
     }
 }
 
-/// The connections of one address that have no session yet.
-struct Address {
-    /// All of them: who sends nothing must not take the places of those who would.
-    waiting: Arc<Semaphore>,
-    /// Those that are shaking hands.
-    handshakes: Arc<Semaphore>,
-}
-
-impl Address {
-    fn is_in_use(&self) -> bool {
-        Arc::strong_count(&self.waiting) > 1
+fn room(limits: &Limits) -> Room {
+    Room {
+        connections_max: unless_zero(limits.connections_max),
+        guests_per_address_max: unless_zero(limits.waiting_per_address_max),
     }
 }
 
-/// The turns that a handshake must wait for.
-struct Turns {
-    /// Held until there is a session, or none.
-    _waiting: OwnedSemaphorePermit,
-    address: Arc<Semaphore>,
-    all: Arc<Semaphore>,
+fn bounds(limits: &Limits, threads: usize) -> Bounds {
+    Bounds {
+        answering_max: threads * ANSWERING_PER_THREAD,
+        half_done_max: unless_zero(limits.handshakes_max),
+        half_done_per_address_max: unless_zero(limits.handshakes_per_address_max),
+        patience: limits.crowded_handshake_timeout,
+    }
+}
+
+/// Where 0 means that there is no limit.
+fn unless_zero(max: usize) -> usize {
+    if max == 0 { usize::MAX } else { max }
+}
+
+/// Any file that is always there will do. Without one, connections wait until a file is closed.
+fn spare() -> Option<File> {
+    let program = std::env::current_exe().ok()?;
+    File::open(program).ok()
 }
 
 /// One connection, from its first byte to its end.
@@ -173,43 +204,29 @@ async fn serve(admitting: impl Future<Output = Option<Box<Admitted>>> + Unpin, s
 }
 
 /// A connection becomes a client that is let in, or nothing.
-async fn admit(connection: Connection, turns: Turns, shared: Arc<Shared>) -> Option<Box<Admitted>> {
-    let (ip, port) = (connection.ip, connection.port);
-    let hello = hear(connection, &shared).await?;
-    // A class behind one address waits its turn; only who would wait too long is sent away.
-    let turn =
-        tokio::time::timeout(shared.serving.limits.handshake_wait_timeout, turns.wait()).await;
-    let Ok(_turn) = turn else {
-        let cause = "too many handshakes at once";
-        shared.serving.refusals.log(ip, port, cause);
+async fn admit(
+    connection: Connection,
+    guest: Guest,
+    permits: HandshakePermits,
+    shared: Arc<Shared>,
+) -> Option<Box<Admitted>> {
+    let ip = connection.ip;
+    let hello = hear(connection, &guest, &shared).await?;
+    // A class behind one address waits its turn; only after a long wait it is sent away.
+    let patience = shared.serving.limits.handshake_wait_timeout;
+    let permit = tokio::select! {
+        permit = tokio::time::timeout(patience, permits.permit(ip)) => permit.ok(),
+        () = guest.told_to_end() => None,
+    };
+    let Some(permit) = permit else {
+        hello.turn_away(NoRoom::Handshakes, &shared).await;
         return None;
     };
-    let admitted = hello.shake(&shared, || turns.are_taken()).await?;
-    Some(Box::new(admitted))
-}
-
-impl Turns {
-    /// A place among the handshakes, held until what this gives is dropped.
-    async fn wait(&self) -> (SemaphorePermit<'_>, SemaphorePermit<'_>) {
-        const NEVER_CLOSED: &str = "the accept loop's semaphores are never closed";
-        // First among its own, so that one address holds no more places of all than its share.
-        let address = self.address.acquire().await.expect(NEVER_CLOSED);
-        let all = self.all.acquire().await.expect(NEVER_CLOSED);
-        (address, all)
-    }
-
-    /// Whether others may be waiting for a place.
-    fn are_taken(&self) -> bool {
-        self.address.available_permits() == 0 || self.all.available_permits() == 0
-    }
-}
-
-fn places(max: usize) -> usize {
-    if max == 0 {
-        Semaphore::MAX_PERMITS
-    } else {
-        max.min(Semaphore::MAX_PERMITS)
-    }
+    let admitted = hello.shake(permit, &guest, &shared).await?;
+    Some(Box::new(Admitted {
+        guest: Some(guest),
+        ..admitted
+    }))
 }
 
 fn is_of_the_connection(failure: &std::io::Error) -> bool {

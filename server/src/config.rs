@@ -50,22 +50,23 @@ pub struct Limits {
     pub line_burst: u32,
     /// Connections at once; 0 for no limit.
     pub connections_max: usize,
-    /// Handshakes at once; 0 for no limit.
+    /// Handshakes that were begun and wait for their clients; 0 for no limit. They cost memory; processor
+    /// time is given to a few at once.
     pub handshakes_max: usize,
-    /// Handshakes at once from one address, an IPv6 /64 counting as one; 0 for no limit.
+    /// The same from one address, an IPv6 /64 counting as one; 0 for no limit.
     pub handshakes_per_address_max: usize,
     /// New sessions of one ID within a minute; 0 for no limit.
     pub sessions_per_minute_max: u32,
     /// Entries shown on joining, in the plain dialect.
     pub backlog_entries: u64,
-    /// From the place among the handshakes to the end of the handshake.
+    /// How long a connection may take to say hello, and then a handshake to its end.
     pub handshake_timeout: Duration,
-    /// How long a handshake may take while others wait for its place.
+    /// The same while others wait for the place.
     pub crowded_handshake_timeout: Duration,
-    /// How long a connection may wait for a place among the handshakes: longer than one handshake
-    /// may take, so that nobody is turned away by who holds a place and does nothing.
+    /// How long a ClientHello may wait for its answer: longer than a handshake may take, so that
+    /// handshakes which are never finished turn nobody away.
     pub handshake_wait_timeout: Duration,
-    /// Connections of one address that may be waiting or shaking hands.
+    /// Connections of one address that have no session yet.
     pub waiting_per_address_max: usize,
     /// How long a write may make no progress at all.
     pub write_stall_timeout: Duration,
@@ -120,7 +121,7 @@ impl Default for Limits {
             line_rate: 10,
             line_burst: 20,
             connections_max: 4096,
-            handshakes_max: 64,
+            handshakes_max: 256,
             handshakes_per_address_max: 16,
             sessions_per_minute_max: 10,
             backlog_entries: 20,

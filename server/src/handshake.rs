@@ -23,9 +23,11 @@ use crate::batch::Facts;
 use crate::config::Limits;
 use crate::flusher::Flushers;
 use crate::inbound::{Dialect, Inbound, Links};
+use crate::lobby::{Guest, NoRoom};
 use crate::network::{LocalEnd, Metered};
 use crate::outbound::Outbound;
 use crate::owed::Owing;
+use crate::permits::{HalfDone, Permit};
 use crate::refusals::Refusals;
 use crate::session::{Session, Watch, drain};
 use crate::tls::{ClientHello, TlsStream};
@@ -80,6 +82,8 @@ pub(crate) struct Admitted<S = TlsStream<Metered<TcpStream>>> {
     pub(crate) written: Arc<AtomicU64>,
     pub(crate) facts: Facts,
     pub(crate) revocations: watch::Receiver<Revocations>,
+    /// Its place in the lobby, where it came through one.
+    pub(crate) guest: Option<Guest>,
 }
 
 /// A client that was greeted.
@@ -88,6 +92,8 @@ struct Begun<S> {
     /// Of `joins`.
     session: u64,
     running: Box<Session<ReadHalf<S>, WriteHalf<S>>>,
+    /// Given back when the connection is closed.
+    guest: Option<Guest>,
 }
 
 /// The first byte of a TLS record with a handshake message (RFC 8446, section 5.1).
@@ -100,35 +106,50 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const NOT_TLS: &str = "this room needs TLS and a client certificate: \
     use `client --cert YOU.pem`, or `openssl s_client -cert YOU.pem -key YOU.pem -CAfile YOU.pem -connect HOST:PORT`\n";
 
-/// Waits until a client has said hello (RFC 8446, section 4.1.2). This costs nothing but a place
-/// among the connections, so that who says nothing holds up nobody who would. `None` when it never
-/// did, which has been logged.
-pub(crate) async fn hear(connection: Connection, shared: &Shared) -> Option<Hello> {
+/// Waits until a client has said hello (RFC 8446, section 4.1.2). This costs nothing but a place in
+/// the lobby. `None` when it never did, which has been logged.
+pub(crate) async fn hear(connection: Connection, guest: &Guest, shared: &Shared) -> Option<Hello> {
     let (ip, port) = (connection.ip, connection.port);
-    let deadline = shared.serving.limits.handshake_timeout;
-    match tokio::time::timeout(deadline, try_hear(connection, shared)).await {
+    let limits = &shared.serving.limits;
+    let mut hearing = pin!(try_hear(connection, guest, shared));
+    let heard = in_time(
+        hearing.as_mut(),
+        limits.handshake_timeout,
+        limits.crowded_handshake_timeout,
+        || guest.is_crowded(),
+    );
+    match heard.await {
         Ok(hello) => hello,
-        Err(_) => {
-            let cause = format!("no ClientHello within {} s", deadline.as_secs());
+        Err(waited) => {
+            let cause = format!("no ClientHello within {} s", waited.as_secs());
             shared.serving.refusals.log(ip, port, &cause);
             None
         }
     }
 }
 
-async fn try_hear(connection: Connection, shared: &Shared) -> Option<Hello> {
+async fn try_hear(connection: Connection, guest: &Guest, shared: &Shared) -> Option<Hello> {
     let Connection {
         mut stream,
         ip,
         port,
         local,
     } = connection;
-    match first_byte(&stream).await {
+    let first = tokio::select! {
+        first = first_byte(&stream) => first,
+        () = guest.told_to_end() => {
+            shared.serving.refusals.log(ip, port, &NoRoom::Silent.to_string());
+            // As much as goes at once; there may be nobody to hear it.
+            let _told = stream.try_write(NoRoom::Silent.line().as_bytes());
+            return None;
+        }
+    };
+    match first {
         Some(TLS_HANDSHAKE) => {}
         Some(_) => {
             shared.serving.refusals.log(ip, port, "not TLS");
             if stream.write_all(NOT_TLS.as_bytes()).await.is_ok() {
-                close(&mut stream).await;
+                unless_told(Some(guest), close(&mut stream)).await;
             }
             return None;
         }
@@ -137,62 +158,60 @@ async fn try_hear(connection: Connection, shared: &Shared) -> Option<Hello> {
             return None;
         }
     }
-    match ClientHello::read(Metered::new(stream)).await {
-        Ok(hello) => Some(Hello {
-            hello,
-            ip,
-            port,
-            local,
-        }),
+    let read = tokio::select! {
+        read = ClientHello::read(Metered::new(stream)) => read,
+        () = guest.told_to_end() => {
+            shared.serving.refusals.log(ip, port, &NoRoom::Silent.to_string());
+            return None;
+        }
+    };
+    match read {
+        Ok(hello) => {
+            guest.spoke();
+            Some(Hello {
+                hello,
+                ip,
+                port,
+                local,
+            })
+        }
         Err((failure, mut stream)) => {
             shared.serving.refusals.log(ip, port, &describe(&failure));
-            close(&mut stream).await;
+            unless_told(Some(guest), close(&mut stream)).await;
             None
         }
     }
 }
 
 impl Hello {
-    /// Shakes hands. `None` when the client was not let in, which has been logged. Who is slow
-    /// while others wait for their turn loses it: `is_crowded` is asked after a while.
-    pub(crate) async fn shake(
-        self,
-        shared: &Shared,
-        is_crowded: impl Fn() -> bool,
-    ) -> Option<Admitted> {
-        let (ip, port) = (self.ip, self.port);
-        let limits = &shared.serving.limits;
-        // One deadline around everything: no phase of a handshake has its own.
-        let deadline = Instant::now() + limits.handshake_timeout;
-        let mut shaking = pin!(self.try_shake(shared));
-        let begun = Instant::now();
-        loop {
-            let patience = limits.crowded_handshake_timeout;
-            match tokio::time::timeout_at(
-                (Instant::now() + patience).min(deadline),
-                shaking.as_mut(),
-            )
-            .await
-            {
-                Ok(admitted) => return admitted,
-                Err(_) if Instant::now() < deadline && !is_crowded() => {}
-                Err(_) => {
-                    let seconds = begun.elapsed().as_secs();
-                    let cause = format!("the handshake was not over after {seconds} s");
-                    shared.serving.refusals.log(ip, port, &cause);
-                    return None;
-                }
-            }
-        }
+    /// Tells the client that there is no room for its handshake, as much as goes at once. The server has
+    /// said nothing yet, so this is plain text.
+    pub(crate) async fn turn_away(self, cause: NoRoom, shared: &Shared) {
+        shared
+            .serving
+            .refusals
+            .log(self.ip, self.port, &cause.to_string());
+        let mut socket = self.hello.into_socket();
+        let line = cause.line();
+        // It may be a connection whose place is needed now.
+        let _told = tokio::time::timeout(Duration::ZERO, socket.write_all(line.as_bytes())).await;
     }
 
-    async fn try_shake(self, shared: &Shared) -> Option<Admitted> {
+    /// Shakes hands, with a permit to answer. `None` when the client was not let in, which has been
+    /// logged. A slow handshake ends when others wait for its place.
+    pub(crate) async fn shake(
+        self,
+        permit: Permit,
+        guest: &Guest,
+        shared: &Shared,
+    ) -> Option<Admitted> {
         let Self {
             hello,
             ip,
             port,
             local,
         } = self;
+        let refusals = &shared.serving.refusals;
         // Subscribed before it is judged: a list that comes in between is seen by the session.
         let mut revocations = shared.serving.revocations.clone();
         let list = revocations.borrow_and_update().clone();
@@ -203,28 +222,86 @@ impl Hello {
                 return None;
             }
         };
-        match hello.answer(config).await {
-            Ok(stream) => {
+        let begun = Instant::now();
+        let answered = hello.answer(config);
+        let half_done = permit.answered();
+        let finished = match answered {
+            Ok(handshake) => {
+                let finishing = pin!(handshake.finish());
+                tokio::select! {
+                    finished = finish(finishing, &half_done, &shared.serving.limits) => finished,
+                    () = half_done.ended() => None,
+                    () = guest.told_to_end() => None,
+                }
+            }
+            Err(refused) => Some(Err(refused)),
+        };
+        match finished {
+            Some(Ok(stream)) => {
                 let facts = facts(&stream, &verdict, ip, port, local, shared)?;
-                let written = stream.socket().written();
+                half_done.finished();
                 Some(Admitted {
+                    written: stream.socket().written(),
                     stream,
-                    written,
                     facts,
                     revocations,
+                    guest: None,
                 })
             }
-            Err((failure, mut stream)) => {
+            Some(Err((failure, mut stream))) => {
+                // A refused peer keeps nobody waiting while it hears why.
+                drop(half_done);
                 // The gate's own words, where it had a say; what rustls saw, where it had not.
                 match verdict.get() {
-                    Some(Err(refusal)) => {
-                        shared.serving.refusals.log(ip, port, &refusal.to_string())
-                    }
-                    _ => shared.serving.refusals.log(ip, port, &describe(&failure)),
+                    Some(Err(refusal)) => refusals.log(ip, port, &refusal.to_string()),
+                    _ => refusals.log(ip, port, &describe(&failure)),
                 }
-                close(&mut stream).await;
+                unless_told(Some(guest), close(&mut stream)).await;
                 None
             }
+            None => {
+                let waited = begun.elapsed().as_secs_f32();
+                let cause = format!("the handshake was not over after {waited:.1} s");
+                refusals.log(ip, port, &cause);
+                None
+            }
+        }
+    }
+}
+
+/// Waits for a handshake's end; `None` when it has had its time. After its patience it says that it
+/// is slow, so that one that waits can have its place.
+async fn finish<T>(
+    mut finishing: Pin<&mut impl Future<Output = T>>,
+    half_done: &HalfDone,
+    limits: &Limits,
+) -> Option<T> {
+    // One deadline around everything: no phase of a handshake has its own.
+    let deadline = Instant::now() + limits.handshake_timeout;
+    let patience = Instant::now() + limits.crowded_handshake_timeout;
+    match tokio::time::timeout_at(patience.min(deadline), finishing.as_mut()).await {
+        Ok(finished) => return Some(finished),
+        Err(_) if patience >= deadline => return None,
+        Err(_) => half_done.is_slow(),
+    }
+    tokio::time::timeout_at(deadline, finishing).await.ok()
+}
+
+/// Waits for something that has `timeout`, or only `crowded` where others want its place.
+async fn in_time<T>(
+    mut waiting: Pin<&mut impl Future<Output = T>>,
+    timeout: Duration,
+    crowded: Duration,
+    is_crowded: impl Fn() -> bool,
+) -> Result<T, Duration> {
+    let begun = Instant::now();
+    let deadline = begun + timeout;
+    loop {
+        let look = (Instant::now() + crowded).min(deadline);
+        match tokio::time::timeout_at(look, waiting.as_mut()).await {
+            Ok(done) => return Ok(done),
+            Err(_) if Instant::now() < deadline && !is_crowded() => {}
+            Err(_) => return Err(begun.elapsed()),
         }
     }
 }
@@ -245,6 +322,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Admitted<S> {
                 identity,
                 session,
                 mut running,
+                guest: _guest,
             } = begun;
             let (reason, is_closed) = until_panic(Box::pin(running.run())).await;
             let closed = is_closed.then(|| running.inbound.into_reader());
@@ -271,6 +349,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Admitted<S> {
             written,
             facts,
             mut revocations,
+            guest,
         } = self;
         let identity = Arc::new(facts.identity.clone());
         let gate = serving.gate.clone();
@@ -279,7 +358,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Admitted<S> {
             serving
                 .refusals
                 .log(facts.ip, facts.port, &refusal.to_string());
-            close(&mut stream).await;
+            unless_told(guest.as_ref(), close(&mut stream)).await;
             return None;
         }
         let owing = Arc::new(Owing::default());
@@ -292,11 +371,12 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Admitted<S> {
             Some(Ok(entered)) => entered,
             Some(Err(refusal)) => {
                 serving.refusals.log(facts.ip, facts.port, &refusal.words);
-                refuse(&mut stream, &refusal).await;
+                unless_told(guest.as_ref(), refuse(&mut stream, &refusal)).await;
                 return None;
             }
             None => return None,
         };
+        guest.as_ref().inspect(|guest| guest.has_session());
         log_entered(&facts, session);
 
         let limits = serving.limits.clone();
@@ -341,6 +421,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Admitted<S> {
         Some(Begun {
             identity,
             session,
+            guest,
             running: Box::new(Session {
                 inbound,
                 outbound,
@@ -462,6 +543,25 @@ async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, refusal: &Ref
     let line = format!("{refusal}\n");
     if stream.write_all(line.as_bytes()).await.is_ok() {
         close(stream).await;
+    }
+}
+
+/// Does what is left to do for a refused connection, unless another one needs its place.
+async fn unless_told(guest: Option<&Guest>, closing: impl Future<Output = ()>) {
+    let Some(guest) = guest else {
+        return closing.await;
+    };
+    guest.was_refused();
+    tokio::select! {
+        () = closing => {}
+        () = guest.told_to_end() => {}
+    }
+}
+
+/// Tells a connection that there is no room for it, and closes it.
+pub(crate) async fn turn_away(mut stream: TcpStream, cause: NoRoom) {
+    if stream.write_all(cause.line().as_bytes()).await.is_ok() {
+        close(&mut stream).await;
     }
 }
 

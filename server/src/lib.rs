@@ -9,6 +9,7 @@ mod batch;
 mod bundle;
 mod config;
 mod database;
+mod descriptors;
 mod disk;
 mod fault;
 mod flusher;
@@ -17,11 +18,13 @@ mod handshake;
 mod inbound;
 mod journal;
 mod jsonb;
+mod lobby;
 mod network;
 mod outbound;
 mod owed;
 mod pace;
 mod pages;
+mod permits;
 mod presence;
 mod recorder;
 mod refusals;
@@ -56,6 +59,7 @@ use tracing::{error, info, warn};
 
 pub use bundle::{ServerBundleError, read_bundle};
 pub use config::{Config, Limits, SameId};
+pub use descriptors::{Allowed, TooFewFiles, connections_allowed};
 pub use fault::DatabaseError;
 pub use network::listen;
 pub use recorder::RecorderError;
@@ -269,7 +273,8 @@ pub async fn run(
         serving,
         abandon: abandon.clone(),
     });
-    let accepting = tokio::spawn(Acceptor::new(listener, shared, sessions.clone()).run());
+    let acceptor = Acceptor::new(listener, shared, sessions.clone(), threads());
+    let accepting = tokio::spawn(acceptor.run());
 
     // The recorder ends before it is told to only when it cannot go on.
     let early = tokio::select! {
@@ -302,6 +307,12 @@ pub async fn run(
         .await
         .map_err(Failure::Panic)?
         .map_err(Failure::from)
+}
+
+/// How many threads the runtime has. A runtime of another kind than the program's may have others; then
+/// this is only less exact.
+fn threads() -> usize {
+    tokio::runtime::Handle::current().metrics().num_workers()
 }
 
 /// How many processors this program may use.

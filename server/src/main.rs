@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use server::args::{Args, Command, Hinted, Serve};
 use server::query::{Format, QueryError, query};
-use server::{Failure, log, processors};
+use server::{Allowed, Failure, TooFewFiles, connections_allowed, log, processors};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -57,35 +57,30 @@ fn runtime(processors: usize) -> io::Result<Runtime> {
 const USAGE: u8 = 2;
 
 async fn serve(serve: &Serve) -> Result<()> {
-    let config = serve.load()?;
+    let mut config = serve.load()?;
     let _log = match &serve.log_file {
         Some(path) => log::start(Some(path))
             .with_context(|| format!("cannot open the log {}", path.display()))?,
         None => log::start(None)?,
     };
-    raise_file_limit(config.limits.connections_max);
+    let allowed = connections_allowed(config.limits.connections_max)?;
+    config.limits.connections_max = allowed.connections;
+    if let Allowed {
+        connections,
+        files: Some(files),
+    } = allowed
+    {
+        warn!(
+            files,
+            connections, "the limit on open files lowers --connections; raise it with ulimit -n"
+        );
+    }
     let (ask_for_reload, reload) = watch::channel(());
     let stop = stop_signal(ask_for_reload)?;
     let listener = serve.listen()?;
     server::run(config, listener, stop, reload).await?;
     info!("stopped");
     Ok(())
-}
-
-/// Each connection is an open file, and so are the database and the log.
-fn raise_file_limit(connections_max: usize) {
-    const OTHER_FILES: u64 = 64;
-    match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(files) if files < connections_max as u64 + OTHER_FILES => {
-            warn!(
-                files,
-                connections = connections_max,
-                "the limit on open files is reached before that on connections; raise it (ulimit -n) or lower --connections"
-            );
-        }
-        Ok(_) => {}
-        Err(failure) => warn!(error = %failure, "the limit on open files stays as it is"),
-    }
 }
 
 async fn ask(db: &Path, sql: String, csv: bool, json: bool) -> Result<()> {
@@ -163,7 +158,8 @@ fn fail(failure: &anyhow::Error) -> ExitCode {
             failure
                 .downcast_ref::<QueryError>()
                 .and_then(QueryError::hint)
-        });
+        })
+        .or_else(|| failure.downcast_ref::<TooFewFiles>().map(TooFewFiles::hint));
     if let Some(hint) = hint {
         say(&format!("hint: {hint}"));
     }

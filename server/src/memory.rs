@@ -116,6 +116,7 @@ impl MemoryRoom {
             stream,
             facts,
             revocations: self.serving.revocations.clone(),
+            guest: None,
         });
         admitted.serve(&self.serving).await;
     }

@@ -18,6 +18,7 @@ use rustls::unbuffered::{
 };
 use rustls::{CommonState, InvalidMessage, ServerConfig};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::sync::Semaphore;
 
 /// What a ClientHello takes, with a share of a key that is good against quantum computers; larger ones
 /// are given more room.
@@ -25,6 +26,15 @@ const HELLO_BYTES: usize = 2 * 1024;
 
 /// The largest that is waited for, with whatever its records add; it comes from anybody.
 const HELLO_BYTES_MAX: usize = 16 * 1024;
+
+/// A hello larger than this, which no client known to us sends, needs one of [`LARGE_HELLOS_MAX`] places.
+const SMALL_HELLO_BYTES_MAX: usize = 4 * 1024;
+
+/// Large hellos at once, so that all connections together cannot hold much memory before they have said
+/// anything that costs their clients something.
+const LARGE_HELLOS_MAX: usize = 256;
+
+static LARGE_HELLOS: Semaphore = Semaphore::const_new(LARGE_HELLOS_MAX);
 
 /// What is read at once.
 const READ_BYTES: usize = 4 * 1024;
@@ -48,6 +58,9 @@ pub(crate) struct ClientHello<S> {
     /// What came with it, too.
     bytes: BytesMut,
 }
+
+/// A connection whose ClientHello was answered.
+pub(crate) struct Handshake<S>(TlsStream<S>);
 
 /// A connection whose handshake is over.
 pub(crate) struct TlsStream<S> {
@@ -89,16 +102,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientHello<S> {
     }
 
     async fn try_read(socket: &mut S, bytes: &mut BytesMut) -> io::Result<()> {
+        let mut large = None;
         let mut acceptor = Acceptor::default();
+        let mut judged = 0;
         loop {
-            let heard = bytes.len();
             if socket.read_buf(bytes).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            if bytes.len() > HELLO_BYTES_MAX {
+            let is_large = bytes.len() > SMALL_HELLO_BYTES_MAX;
+            if is_large && large.is_none() {
+                large = LARGE_HELLOS.try_acquire().ok();
+            }
+            if bytes.len() > HELLO_BYTES_MAX || (is_large && large.is_none()) {
                 return Err(invalid(InvalidMessage::HandshakePayloadTooLarge.into()));
             }
-            let mut new = &bytes[heard..];
+            let mut new = &bytes[judged..];
             while !new.is_empty() {
                 acceptor.read_tls(&mut new)?;
                 match acceptor.accept() {
@@ -113,19 +131,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientHello<S> {
                     }
                 }
             }
+            judged = bytes.len();
+            // Many wait with a small hello, so that no second copy of it is kept. To judge all of a
+            // large one again at each read would cost more.
+            if !is_large {
+                acceptor = Acceptor::default();
+                judged = 0;
+            }
         }
     }
 
-    /// Shakes hands.
+    /// The connection, to which nothing was said.
+    pub(crate) fn into_socket(self) -> S {
+        self.socket
+    }
+
+    /// Answers it, which takes processor time and does not wait. Nothing is sent before [`Handshake::finish`].
     ///
     /// # Errors
     ///
-    /// When that fails, which the peer has been told as far as rustls has an alert for it; and then with
-    /// what can be closed.
-    pub(crate) async fn answer(
-        self,
+    /// When rustls takes no such configuration; and then with what can be closed.
+    pub(crate) fn answer(
+        mut self,
         config: Arc<ServerConfig>,
-    ) -> Result<TlsStream<S>, (io::Error, S)> {
+    ) -> Result<Handshake<S>, (io::Error, S)> {
         let tls = match UnbufferedServerConnection::new(config) {
             Ok(tls) => tls,
             Err(failure) => return Err((invalid(failure), self.socket)),
@@ -139,7 +168,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientHello<S> {
             reading: Reading::Open,
             is_closing: false,
         };
-        match stream.shake(self.bytes).await {
+        stream.take_hello(&mut self.bytes);
+        Ok(Handshake(stream))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<S> {
+    /// Sends the answer, and waits for the client's part.
+    ///
+    /// # Errors
+    ///
+    /// When the handshake fails, which the peer has been told as far as rustls has an alert for it; and
+    /// then with what can be closed.
+    pub(crate) async fn finish(self) -> Result<TlsStream<S>, (io::Error, S)> {
+        let mut stream = self.0;
+        match stream.shake().await {
             Ok(()) => Ok(stream),
             Err(failure) => Err((failure, stream.socket)),
         }
@@ -154,6 +197,10 @@ impl<S> TlsStream<S> {
 
     pub(crate) fn socket(&self) -> &S {
         &self.socket
+    }
+
+    fn take_hello(&mut self, hello: &mut [u8]) {
+        self.take(hello, &mut ReadBuf::new(&mut []));
     }
 
     /// Takes what has come. What there is no room for is kept; so are failures, until that was read.
@@ -254,9 +301,7 @@ impl<S> TlsStream<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
-    async fn shake(&mut self, mut hello: BytesMut) -> io::Result<()> {
-        self.take(&mut hello, &mut ReadBuf::new(&mut []));
-        drop(hello);
+    async fn shake(&mut self) -> io::Result<()> {
         loop {
             let sent = self.flush().await;
             // Before anything else: who was told of a failure may be gone by now.

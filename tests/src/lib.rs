@@ -16,6 +16,8 @@ mod programs;
 mod proxy;
 #[cfg(target_os = "linux")]
 mod rush;
+#[cfg(target_os = "linux")]
+mod strangers;
 #[cfg(unix)]
 mod terminal;
 #[cfg(unix)]
@@ -28,6 +30,8 @@ pub use programs::{Running, Served, Site, program, rare_tool_or_skip, run, tool_
 pub use proxy::{Cut, Manner, Proxy, Side};
 #[cfg(target_os = "linux")]
 pub use rush::{Rush, open_window};
+#[cfg(target_os = "linux")]
+pub use strangers::{Siege, Strangers, client_hello, connect_from, large_hello};
 #[cfg(unix)]
 pub use terminal::{Oddities, Terminal};
 #[cfg(unix)]

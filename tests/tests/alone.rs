@@ -48,6 +48,40 @@ async fn a_slow_reader_costs_the_others_nothing_and_loses_nothing() {
     );
 }
 
+/// Strangers from 250 addresses, each with handshakes that it never finishes, cost a member no more
+/// than three seconds; those of one address cost next to nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn strangers_who_finish_no_handshake_hold_up_no_member() {
+    const MEMBERS: usize = 20;
+    rlimit::increase_nofile_limit(u64::MAX).expect("a limit");
+    let site = tests::Site::new("Networks 101");
+    let served = site.serve(&["--sessions-per-minute", "0"]);
+    let bundle = Bundle::read(&site.path(&site.bundle("alice"))).expect("a bundle");
+    for (addresses, at_most) in [(1, Duration::from_secs(1)), (250, Duration::from_secs(3))] {
+        let siege = tests::Siege {
+            addresses,
+            connections: 12,
+            opening: tests::client_hello(&bundle),
+        };
+        let mut strangers = tests::Strangers::besiege(served.address, siege);
+        strangers.are_here().await;
+        let mut longest = Duration::ZERO;
+        for _ in 0..MEMBERS {
+            let begun = Instant::now();
+            let mut alice = Peer::connect(served.address, &bundle, &[wire::ALPN])
+                .await
+                .expect("a connection");
+            alice.welcome().await;
+            longest = longest.max(begun.elapsed());
+        }
+        println!("beside {addresses} addresses a member is in within {longest:?}");
+        assert!(
+            longest <= at_most,
+            "{longest:?} beside {addresses} addresses"
+        );
+    }
+}
+
 /// The others' p99 while everybody reads, and while one does not; whoever did not read then gets
 /// everything.
 async fn compare(speaker: &mut Peer, listener: &mut Peer, slow: &mut Peer) -> (Duration, Duration) {

@@ -101,7 +101,8 @@ async fn within<T>(future: impl Future<Output = T>) -> T {
 async fn answer<S: Socket>(socket: S) -> Result<TlsStream<S>, (io::Error, S)> {
     ClientHello::read(socket)
         .await?
-        .answer(Papers::get().server())
+        .answer(Papers::get().server())?
+        .finish()
         .await
 }
 

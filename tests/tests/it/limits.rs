@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tests::{Peer, World, said, within};
+use tests::{World, client_hello, said, within};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -47,7 +47,7 @@ async fn a_handshake_that_does_not_end_is_ended() {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_limit_are_closed_and_the_others_stay() {
+async fn connections_beyond_the_limit_are_told_and_the_others_stay() {
     let w = World::with(|o| {
         o.limits.connections_max = 2;
         // Longer than any test waits, so that it is not this which closes the third.
@@ -56,7 +56,10 @@ async fn connections_beyond_the_limit_are_closed_and_the_others_stay() {
     .await;
     let (mut alice, mut bob) = w.pair("alice", "bob").await;
     let third = TcpStream::connect(w.address()).await.expect("a connection");
-    assert_eq!(everything(third).await, "");
+    assert_eq!(
+        everything(third).await,
+        "! try-later - there is no room for more connections; try again later\n"
+    );
     alice.say("there is room for two").await;
     bob.expect("there is room for two").await;
     bob.close().await;
@@ -79,13 +82,7 @@ async fn connections_beyond_the_limit_are_closed_and_the_others_stay() {
 
 /// A connection that has said hello as TLS wants it, and will say nothing more.
 async fn stalled_handshake(w: &World) -> TcpStream {
-    let config = pki::client_config(&w.bundle("mallory"), &[]).expect("a client's TLS");
-    let name = "localhost".try_into().expect("a name");
-    let mut hello = Vec::new();
-    rustls::ClientConnection::new(config, name)
-        .expect("a handshake")
-        .write_tls(&mut hello)
-        .expect("a ClientHello");
+    let hello = client_hello(&w.bundle("mallory"));
     let mut stream = TcpStream::connect(w.address()).await.expect("a connection");
     stream.write_all(&hello).await.expect("written");
     // The server has answered, so it has given the handshake its place.
@@ -135,29 +132,53 @@ async fn who_says_nothing_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn one_address_cannot_take_every_place_by_saying_nothing() {
+async fn silent_connections_of_an_address_make_room_for_one_that_speaks() {
     let w = World::with(|o| {
         o.limits.connections_max = 100;
         o.limits.waiting_per_address_max = 4;
         o.limits.handshake_timeout = Duration::from_secs(3600);
+        o.limits.crowded_handshake_timeout = Duration::from_secs(3600);
     })
     .await;
     let mut idle = Vec::new();
     for _ in 0..4 {
         idle.push(TcpStream::connect(w.address()).await.expect("a connection"));
     }
-    let fifth = TcpStream::connect(w.address()).await.expect("a connection");
-    assert_eq!(everything(fifth).await, "");
-    drop(idle.pop());
-    // A place is free as soon as one of them has gone.
-    let entered = async {
-        loop {
-            if let Ok(mut alice) = Peer::connect(w.address(), &w.bundle("alice"), &[]).await {
-                break alice.welcome().await;
-            }
-        }
-    };
-    within("a free place", entered).await;
+    let _alice = w.enter("alice").await;
+    // The oldest has made room, and only that one.
+    let mut idle = idle.into_iter();
+    let oldest = everything(idle.next().expect("four of them")).await;
+    assert_eq!(
+        oldest,
+        "! try-later - nothing was said, and another connection needs this place; try again later\n"
+    );
+    let _bob = w.enter("bob").await;
+    for kept in idle {
+        let nothing = kept.try_read(&mut [0; 8]).expect_err("nothing comes");
+        assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
+    }
+}
+
+#[tokio::test]
+async fn silence_is_cut_short_where_others_need_the_room() {
+    let w = World::with(|o| {
+        o.limits.waiting_per_address_max = 4;
+        o.limits.handshake_timeout = Duration::from_secs(3600);
+        o.limits.crowded_handshake_timeout = Duration::from_millis(200);
+    })
+    .await;
+    let mut silent = Vec::new();
+    for _ in 0..3 {
+        silent.push(TcpStream::connect(w.address()).await.expect("a connection"));
+    }
+    let last = silent.remove(0);
+    // Two of four are not a crowd, so only the first one ends.
+    assert_eq!(everything(last).await, "");
+    let _alice = w.enter("alice").await;
+    let nothing = silent
+        .iter()
+        .filter(|one| one.try_read(&mut [0; 8]).is_err());
+    assert!(nothing.count() >= 1, "one of them is still here");
 }
 
 #[tokio::test]

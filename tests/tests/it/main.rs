@@ -18,4 +18,6 @@ mod reports;
 mod resend;
 mod revocation;
 mod room;
+#[cfg(target_os = "linux")]
+mod strangers;
 mod structure;

@@ -1,0 +1,197 @@
+//! What strangers can do to members: take room, and nothing else. They come from many addresses of
+//! 127.0.0.0/8, say a little, and come again as soon as they are ended.
+
+use std::process::Command;
+use std::time::Duration;
+
+use ca_tool::Reason;
+use pki::Bundle;
+use tests::{Peer, Siege, Site, Strangers, World, client_hello, large_hello, program};
+
+/// No deadline ends anybody; only what makes room does.
+fn without_deadlines(options: &mut tests::Options) {
+    const NEVER: Duration = Duration::from_secs(3600);
+    options.limits.handshake_timeout = NEVER;
+    options.limits.handshake_wait_timeout = NEVER;
+    options.limits.crowded_handshake_timeout = NEVER;
+}
+
+#[tokio::test]
+async fn handshakes_that_strangers_begin_and_never_finish_keep_nobody_out() {
+    let w = World::with(|o| {
+        without_deadlines(o);
+        o.limits.handshakes_max = 6;
+        o.limits.handshakes_per_address_max = 3;
+    })
+    .await;
+    let opening = client_hello(&w.bundle("mallory"));
+    let siege = Siege {
+        addresses: 3,
+        connections: 4,
+        opening,
+    };
+    let mut strangers = Strangers::besiege(w.address(), siege);
+    strangers.have_heard(6).await;
+    let (mut alice, mut bob) = w.pair("alice", "bob").await;
+    alice.say("we are in").await;
+    bob.expect("we are in").await;
+}
+
+#[tokio::test]
+async fn silent_connections_from_everywhere_make_room_for_a_member() {
+    let w = World::with(|o| {
+        without_deadlines(o);
+        o.limits.connections_max = 20;
+    })
+    .await;
+    for opening in [vec![], large_hello(200)] {
+        let siege = Siege {
+            addresses: 5,
+            connections: 8,
+            opening,
+        };
+        let mut strangers = Strangers::besiege(w.address(), siege);
+        strangers.are_here().await;
+        let (alice, mut bob) = w.pair("alice", "bob").await;
+        bob.say("there is room for us").await;
+        bob.expect("there is room for us").await;
+        drop(strangers);
+        alice.close().await;
+        bob.close().await;
+    }
+}
+
+#[tokio::test]
+async fn connections_that_wait_for_their_turn_make_room_for_an_address_that_has_fewer() {
+    let w = World::with(|o| {
+        without_deadlines(o);
+        o.limits.connections_max = 12;
+        o.limits.handshakes_per_address_max = 1;
+    })
+    .await;
+    let siege = Siege {
+        addresses: 2,
+        connections: 8,
+        opening: client_hello(&w.bundle("mallory")),
+    };
+    let mut strangers = Strangers::besiege(w.address(), siege);
+    strangers.have_heard(2).await;
+    strangers.are_here().await;
+    let _pair = w.pair("alice", "bob").await;
+}
+
+/// The files that a process has open.
+fn open_files(id: u32) -> usize {
+    let listed = std::fs::read_dir(format!("/proc/{id}/fd"));
+    listed.expect("the server runs").count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revoked_member_is_out_while_strangers_hold_all_that_there_is() {
+    const FILES: usize = 64;
+    let site = Site::new("Networks 101");
+    let mut command = Command::new("sh");
+    let script = format!("ulimit -n {FILES}; exec \"$@\"");
+    command.args(["-c", &script, "sh"]).arg(program("server"));
+    let served = site.serve_by(command);
+    let said = &served.said;
+    assert!(said.contains("listening on"), "{said}");
+    let bundle = Bundle::read(&site.path(&site.bundle("alice"))).expect("a bundle");
+    let mut alice = Peer::connect(served.address, &bundle, &[wire::ALPN])
+        .await
+        .expect("a connection");
+    alice.welcome().await;
+    let siege = Siege {
+        addresses: 8,
+        connections: 10,
+        opening: Vec::new(),
+    };
+    let mut strangers = Strangers::besiege(served.address, siege);
+    strangers.are_here().await;
+    let revoked = site.ca().revoke(&["alice".to_owned()], Reason::Unspecified);
+    revoked.expect("a new list");
+    alice.expect("= bye revoked").await;
+    let files = open_files(served.program.id());
+    assert!(files < FILES, "{files} files are open");
+    // Others still enter.
+    let bundle = Bundle::read(&site.path(&site.bundle("bob"))).expect("a bundle");
+    let mut bob = Peer::connect(served.address, &bundle, &[])
+        .await
+        .expect("a connection");
+    bob.welcome().await;
+    drop(strangers);
+    served.program.signal("-TERM");
+    let output = served.program.finish();
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(!log.contains("cannot accept connections"), "{log}");
+}
+
+#[tokio::test]
+async fn too_few_files_lower_the_connections_or_are_refused() {
+    let site = Site::new("Networks 101");
+    let serve = |files: usize| {
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -n {files}; exec \"$@\"");
+        command.args(["-c", &script, "sh"]).arg(program("server"));
+        command
+            .args(["--listen", "127.0.0.1:0"])
+            .current_dir(site.folder());
+        tests::Running::spawn(command)
+    };
+    let mut lowered = serve(100);
+    lowered.expect_err("the limit on open files lowers --connections; raise it with ulimit -n files=100 connections=52");
+    lowered.expect_err("listening on");
+    lowered.signal("-TERM");
+    assert!(lowered.wait().success());
+
+    let mut refused = serve(40);
+    refused.expect_err("error: the system allows this program 40 open files, and it needs 52");
+    refused.expect_err("hint: raise the limit with `ulimit -n 1024`");
+    assert_eq!(refused.wait().code(), Some(1));
+}
+
+/// The most memory that a process has had, in KiB.
+fn peak_kib(id: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("the server runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let words = line.and_then(|line| line.split_ascii_whitespace().next());
+    words.and_then(|kib| kib.parse().ok()).expect("a number")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_strangers_send_takes_little_memory() {
+    const GROWTH_KIB_MAX: u64 = 64 * 1024;
+    rlimit::increase_nofile_limit(u64::MAX).expect("a limit");
+    let site = Site::new("Networks 101");
+    let served = site.serve(&[]);
+    let rest = peak_kib(served.program.id());
+    let bundle = Bundle::read(&site.path(&site.bundle("alice"))).expect("a bundle");
+    // An answered handshake, and then a record of 16 KiB that never comes whole.
+    let mut answered = client_hello(&bundle);
+    answered.extend([23, 3, 3, 0x40, 0xff]);
+    answered.resize(answered.len() + 16_000, 0);
+    // The largest hello that many may wait with, and the largest that some may.
+    let sieges = [
+        (8, 500, large_hello(4_000)),
+        (8, 40, large_hello(15_900)),
+        (16, 16, answered),
+    ];
+    let mut here = Vec::new();
+    for (addresses, connections, opening) in sieges {
+        let siege = Siege {
+            addresses,
+            connections,
+            opening,
+        };
+        let mut strangers = Strangers::besiege(served.address, siege);
+        strangers.are_here().await;
+        here.push(strangers);
+    }
+    let mut alice = Peer::connect(served.address, &bundle, &[])
+        .await
+        .expect("a connection");
+    alice.welcome().await;
+    let grown = peak_kib(served.program.id()) - rest;
+    println!("{grown} KiB more than {rest} KiB");
+    assert!(grown <= GROWTH_KIB_MAX, "{grown} KiB more than {rest} KiB");
+}
