@@ -351,6 +351,10 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Admitted<S> {
             mut revocations,
             guest,
         } = self;
+        // Before the recorder is asked: nobody waits for a connection that waits for the recorder.
+        if let Some(guest) = &guest {
+            guest.has_session();
+        }
         let identity = Arc::new(facts.identity.clone());
         let gate = serving.gate.clone();
         let list = revocations.borrow_and_update().clone();
@@ -376,7 +380,6 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Admitted<S> {
             }
             None => return None,
         };
-        guest.as_ref().inspect(|guest| guest.has_session());
         log_entered(&facts, session);
 
         let limits = serving.limits.clone();

@@ -146,14 +146,7 @@ impl Lobby {
         }
         let (number, told) = (state.next_number, Arc::<Notify>::default());
         state.next_number += 1;
-        let entry = Entry {
-            told: told.clone(),
-            is_told: false,
-        };
-        state.guests.insert(number, entry);
-        state.count(address, |own| {
-            own.guests.insert(number);
-        });
+        state.insert(address, number, told.clone());
         state.set_silent(address, number, true);
         drop(state);
         Ok(Some(Guest {
@@ -178,19 +171,24 @@ impl Guest {
             .set_silent(self.address, self.number, false);
     }
 
-    /// It was refused, and hears why: from now on it may be ended like a silent one.
-    pub(crate) fn was_refused(&self) {
-        self.lobby
-            .lock()
-            .set_silent(self.address, self.number, true);
-    }
-
-    /// It has a session, and is not ended for others any more.
+    /// Its handshake is over: it is not ended for others any more.
     pub(crate) fn has_session(&self) {
         let mut state = self.lobby.lock();
         if state.remove(self.address, self.number) {
             state.sessions += 1;
         }
+        drop(state);
+        self.lobby.stirred.notify_one();
+    }
+
+    /// It was refused, and hears why: from now on it may be ended like a silent one.
+    pub(crate) fn was_refused(&self) {
+        let mut state = self.lobby.lock();
+        if !state.guests.contains_key(&self.number) {
+            state.sessions -= 1;
+            state.insert(self.address, self.number, self.told.clone());
+        }
+        state.set_silent(self.address, self.number, true);
         drop(state);
         self.lobby.stirred.notify_one();
     }
@@ -237,6 +235,17 @@ impl State {
         // Those that have spoken end only where their address has more than the newcomer's would.
         let spoken = || crowd.guests.first().filter(|_| count > held + 1);
         silent.or_else(spoken).copied()
+    }
+
+    fn insert(&mut self, address: IpAddr, number: u64, told: Arc<Notify>) {
+        let entry = Entry {
+            told,
+            is_told: false,
+        };
+        self.guests.insert(number, entry);
+        self.count(address, |own| {
+            own.guests.insert(number);
+        });
     }
 
     fn tell(&mut self, number: u64) {
@@ -401,6 +410,8 @@ mod tests {
             guests[0].has_session();
             guests[1].spoke();
             guests[2].was_refused();
+            guests[3].has_session();
+            guests[3].was_refused();
             drop(guests);
             let state = lobby.0.lock();
             assert_eq!((state.sessions, state.guests.len()), (0, 0), "{round}");

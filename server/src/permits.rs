@@ -569,6 +569,7 @@ mod tests {
             assert!(poll(waiting.as_mut()).is_none());
             drop(waiting);
         }
+        assert_eq!(permits.lock().waiting_count, 0);
         // And one that has its permit, and never hears of it.
         let mut granted = Box::pin(permits.permit(ip("192.0.2.3")));
         assert!(poll(granted.as_mut()).is_none());
