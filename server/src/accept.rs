@@ -12,7 +12,7 @@ use tracing::{error, warn};
 
 use crate::config::Limits;
 use crate::descriptors::is_out_of_files;
-use crate::handshake::{Admitted, Connection, Shared, hear, turn_away};
+use crate::handshake::{Admitted, Connection, Shared, close, hear};
 use crate::lobby::{Guest, Lobby, NoRoom, Room};
 use crate::network::{Interfaces, canonical, prepare};
 use crate::permits::{Bounds, HandshakePermits};
@@ -132,12 +132,16 @@ impl Acceptor {
             .serving
             .refusals
             .log(ip, port, &cause.to_string());
-        // Dropping the stream closes it.
+        // It goes at once: nothing was sent before.
+        let _told = stream.try_write(cause.line().as_bytes());
+        // A close with a hello unread is a reset, which may overtake the line; so there is a moment for
+        // that, for some of them. Dropping the stream closes it.
         if let Ok(place) = self.turned_away.clone().try_acquire_owned() {
             let stop = self.shared.serving.stop.clone();
-            let telling = stop.run_until_cancelled_owned(turn_away(stream, cause));
+            let mut stream = stream;
             self.sessions.spawn(async move {
-                telling.await;
+                let closing = close(&mut stream);
+                stop.run_until_cancelled(closing).await;
                 drop(place);
             });
         }

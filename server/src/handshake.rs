@@ -561,15 +561,8 @@ async fn unless_told(guest: Option<&Guest>, closing: impl Future<Output = ()>) {
     }
 }
 
-/// Tells a connection that there is no room for it, and closes it.
-pub(crate) async fn turn_away(mut stream: TcpStream, cause: NoRoom) {
-    if stream.write_all(cause.line().as_bytes()).await.is_ok() {
-        close(&mut stream).await;
-    }
-}
-
 /// Ends a connection so that what was sent last arrives: half-close, then drain for a moment.
-async fn close<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) {
+pub(crate) async fn close<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) {
     // A peer that is gone already needs no goodbye.
     let half_closed = tokio::time::timeout(CLOSE_TIMEOUT, stream.shutdown()).await;
     if matches!(half_closed, Ok(Ok(()))) {

@@ -82,6 +82,44 @@ async fn strangers_who_finish_no_handshake_hold_up_no_member() {
     }
 }
 
+/// A class behind one address is in soon after a start, although few of its handshakes go on at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_hundred_members_behind_one_address_are_in_soon() {
+    const MEMBERS: usize = 300;
+    // In a dev build the members themselves take most of it.
+    const AT_MOST: Duration = Duration::from_secs(5);
+    let site = tests::Site::new("Networks 101");
+    let names: Vec<String> = (0..MEMBERS).map(|n| format!("member{n}")).collect();
+    let candidates = ca_tool::Candidate::named(names.iter().map(String::as_str));
+    let issued = site
+        .ca()
+        .issue(&candidates, &ca_tool::IssueOptions::default());
+    issued.expect("certificates");
+    let configs: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let bundle = Bundle::read(&site.path(&site.bundle(name))).expect("a bundle");
+            pki::client_config(&bundle, &[wire::ALPN]).expect("a client's TLS")
+        })
+        .collect();
+    let served = site.serve(&[]);
+    let address = served.address;
+    let begun = Instant::now();
+    let mut entering = tokio::task::JoinSet::new();
+    for config in configs {
+        entering.spawn(async move {
+            let entered = Peer::connect_with(address, config).await;
+            let mut peer = entered.expect("a connection");
+            peer.welcome().await;
+            peer
+        });
+    }
+    let all = entering.join_all().await;
+    let took = begun.elapsed();
+    println!("{} members are in after {took:?}", all.len());
+    assert!(took <= AT_MOST, "{took:?}");
+}
+
 /// The others' p99 while everybody reads, and while one does not; whoever did not read then gets
 /// everything.
 async fn compare(speaker: &mut Peer, listener: &mut Peer, slow: &mut Peer) -> (Duration, Duration) {
