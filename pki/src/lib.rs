@@ -25,7 +25,7 @@ pub use refusal::Refusal;
 pub use revocation::{
     CRL_DAYS, CRL_RENEW_DAYS, CrlNumber, RevocationError, RevocationList, Revocations,
 };
-pub use tls::{ServerTls, TlsError, Verdict, client_config, proves_a_server};
+pub use tls::{CaHints, ServerTls, TlsError, Verdict, client_config, proves_a_server};
 
 /// The limits of what is read, units last.
 pub mod limits {

@@ -34,6 +34,18 @@ pub struct TlsError(#[from] rustls::Error);
 pub struct ServerTls {
     gate: Arc<Gate>,
     certified: Arc<SingleCertAndKey>,
+    ca_hints: CaHints,
+}
+
+/// Whether a server names its CA when it asks for a certificate (RFC 8446, section 4.2.4). A client that has
+/// several certificates can choose by it; a stranger learns who runs the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CaHints {
+    /// It names none.
+    #[default]
+    Off,
+    /// It names the CA.
+    On,
 }
 
 /// What the gate said during one handshake.
@@ -41,10 +53,20 @@ pub struct ServerTls {
 pub struct Verdict(Arc<OnceLock<Result<Identity, Refusal>>>);
 
 impl ServerTls {
-    /// Proves itself with `bundle`, lets in whom `gate` lets in.
-    pub fn new(bundle: &Bundle, gate: Arc<Gate>) -> Self {
+    /// Proves itself with `bundle`, and lets in everybody whom `gate` lets in.
+    pub fn new(bundle: &Bundle, gate: Arc<Gate>, ca_hints: CaHints) -> Self {
         let certified = Arc::new(SingleCertAndKey::from(bundle.certified_key().clone()));
-        Self { gate, certified }
+        Self {
+            gate,
+            certified,
+            ca_hints,
+        }
+    }
+
+    /// The same with a renewed bundle.
+    #[must_use]
+    pub fn renewed(&self, bundle: &Bundle) -> Self {
+        Self::new(bundle, self.gate.clone(), self.ca_hints)
     }
 
     /// The gate.
@@ -67,6 +89,7 @@ impl ServerTls {
             gate: self.gate.clone(),
             revocations,
             verdict: verdict.clone(),
+            ca_hints: self.ca_hints,
         };
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&rustls::version::TLS13])?
@@ -136,11 +159,15 @@ struct Judge {
     gate: Arc<Gate>,
     revocations: Revocations,
     verdict: Verdict,
+    ca_hints: CaHints,
 }
 
 impl ClientCertVerifier for Judge {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.gate.chains().root_hint_subjects()
+        match self.ca_hints {
+            CaHints::Off => &[],
+            CaHints::On => self.gate.chains().root_hint_subjects(),
+        }
     }
 
     fn verify_client_cert(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
-use pki::{Gate, RevocationList};
+use pki::{CaHints, Gate, RevocationList};
 use tokio::net::TcpListener;
 
 use crate::bundle::read_bundle;
@@ -89,6 +89,10 @@ pub struct Serve {
     /// refused, or both are allowed.
     #[arg(long, value_enum, default_value_t)]
     same_id: SameId,
+    /// Name the CA to everybody who connects: browsers and other programs with several certificates then
+    /// choose the right one, and strangers learn who runs this server.
+    #[arg(long)]
+    ca_hints: bool,
     /// Lines a second of one person; 0 for no limit.
     #[arg(long, default_value_t = Limits::default().line_rate, value_name = "N")]
     line_rate: u32,
@@ -155,6 +159,10 @@ impl Serve {
             db: self.db.clone(),
             show: self.show,
             same_id: self.same_id,
+            ca_hints: match self.ca_hints {
+                true => CaHints::On,
+                false => CaHints::Off,
+            },
             limits: Limits {
                 line_rate: self.line_rate,
                 line_burst: self.line_burst,

@@ -246,8 +246,7 @@ impl BundleWatch {
                 );
             }
             self.certificate = certificate;
-            self.tls
-                .send_replace(ServerTls::new(&bundle, self.gate.clone()));
+            self.tls.send_modify(|tls| *tls = tls.renewed(&bundle));
         }
         Ok(())
     }

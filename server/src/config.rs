@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pki::{Bundle, Gate, RevocationList};
+use pki::{Bundle, CaHints, Gate, RevocationList};
 
 /// What a server needs to run.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub struct Config {
     pub show: bool,
     /// What one ID may have at once.
     pub same_id: SameId,
+    /// Whether the server names its CA to whoever connects.
+    pub ca_hints: CaHints,
     /// How much of everything.
     pub limits: Limits,
 }

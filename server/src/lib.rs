@@ -173,6 +173,7 @@ pub async fn run(
         room,
         show,
         same_id,
+        ca_hints,
         limits,
     } = config;
     let limits = Arc::new(limits);
@@ -236,7 +237,7 @@ pub async fn run(
         // A file that does not answer, as over a network, must not hold up the end.
         watchers.spawn(stopping.clone().run_until_cancelled_owned(watch.run()));
     }
-    let (tls_sender, tls) = watch::channel(ServerTls::new(&bundle, gate.clone()));
+    let (tls_sender, tls) = watch::channel(ServerTls::new(&bundle, gate.clone(), ca_hints));
     let watch = BundleWatch {
         file: watched(cert),
         gate: gate.clone(),

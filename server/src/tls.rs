@@ -16,7 +16,7 @@ use rustls::server::{Acceptor, ServerConnectionData, UnbufferedServerConnection}
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus, WriteTraffic,
 };
-use rustls::{CommonState, InvalidMessage, ServerConfig};
+use rustls::{AlertDescription, CommonState, InvalidMessage, ServerConfig};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::sync::Semaphore;
 
@@ -39,8 +39,10 @@ static LARGE_HELLOS: Semaphore = Semaphore::const_new(LARGE_HELLOS_MAX);
 /// What is read at once.
 const READ_BYTES: usize = 4 * 1024;
 
-/// What is kept of a record or a message that has not come whole. A record has at most 18,437 bytes
-/// (RFC 8446, section 5.2); a message may be in many.
+/// The largest record, with its header (RFC 8446, section 5.2).
+const RECORD_BYTES_MAX: usize = 5 + 16 * 1024 + 256;
+
+/// What is kept of a record or a message that has not come whole. A message may be in many records.
 const INCOMING_BYTES_MAX: usize = 64 * 1024;
 
 /// What is sealed at once: what a session writes, with a line more. The rest has to wait until all of
@@ -114,7 +116,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientHello<S> {
                 large = LARGE_HELLOS.try_acquire().ok();
             }
             if bytes.len() > HELLO_BYTES_MAX || (is_large && large.is_none()) {
-                return Err(invalid(InvalidMessage::HandshakePayloadTooLarge.into()));
+                let failure = InvalidMessage::HandshakePayloadTooLarge.into();
+                let _sent = socket.write_all(&alert_for(&failure)).await;
+                return Err(invalid(failure));
             }
             let mut new = &bytes[judged..];
             while !new.is_empty() {
@@ -125,7 +129,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientHello<S> {
                     Err((failure, mut alert)) => {
                         let mut sealed = Vec::new();
                         alert.write_all(&mut sealed)?;
-                        // Who is gone needs no alert, and that is not what went wrong.
+                        if sealed.is_empty() {
+                            sealed.extend(alert_for(&failure));
+                        }
+                        // A peer that is gone needs no alert, and that is not what went wrong.
                         let _sent = socket.write_all(&sealed).await;
                         return Err(invalid(failure));
                     }
@@ -218,12 +225,21 @@ impl<S> TlsStream<S> {
             }
         }
         if self.incoming.len() > INCOMING_BYTES_MAX {
-            let too_large = InvalidMessage::HandshakePayloadTooLarge;
-            self.reading = Reading::Failed(too_large.into());
+            self.give_up();
         }
         if !matches!(self.reading, Reading::Open) {
             self.incoming = BytesMut::new();
         }
+    }
+
+    /// Too much has come of a message that is not whole. Only rustls can seal an alert, and it does so when
+    /// it fails itself; so it is given the rest of a record, which is none.
+    fn give_up(&mut self) {
+        let mut incoming = mem::take(&mut self.incoming);
+        incoming.resize(incoming.len() + RECORD_BYTES_MAX, 0);
+        self.open(&mut incoming, &mut ReadBuf::new(&mut []));
+        let too_large = InvalidMessage::HandshakePayloadTooLarge;
+        self.reading = Reading::Failed(too_large.into());
     }
 
     /// Opens the records that have come whole, and how much those were.
@@ -462,6 +478,18 @@ fn queue(mut record: EncodeTlsData<'_, ServerConnectionData>, outgoing: &mut Byt
             .encode(&mut outgoing[start..])
             .expect("it is as large as it said");
     }
+}
+
+/// The alert for a ClientHello to which rustls has none: without keys yet, it is in plain text (RFC 8446,
+/// sections 5.1 and 6.2).
+fn alert_for(failure: &rustls::Error) -> [u8; 7] {
+    const ALERT: u8 = 21;
+    const FATAL: u8 = 2;
+    let alert = match failure {
+        rustls::Error::InvalidMessage(_) => AlertDescription::DecodeError,
+        _ => AlertDescription::UnexpectedMessage,
+    };
+    [ALERT, 3, 3, 0, 2, FATAL, alert.into()]
 }
 
 fn invalid(failure: rustls::Error) -> io::Error {

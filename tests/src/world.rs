@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ca_tool::{Ca, Candidate, InitOptions, IssueOptions, Reason};
-use pki::{Bundle, Gate};
+use pki::{Bundle, CaHints, Gate};
 use server::{Config, Failure, Limits, SameId};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions as _};
@@ -23,6 +23,8 @@ use crate::{Peer, within};
 pub struct Options {
     /// What an ID may have at once.
     pub same_id: SameId,
+    /// Whether the server names its CA.
+    pub ca_hints: CaHints,
     /// The limits.
     pub limits: Limits,
     /// Whether it can be reached from other machines too.
@@ -116,6 +118,7 @@ impl World {
             room: "Networks 101".to_owned(),
             show: false,
             same_id: self.options.same_id,
+            ca_hints: self.options.ca_hints,
             limits: self.options.limits.clone(),
         }
     }

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use pki::{Bundle, Gate, Revocations, ServerTls};
+use pki::{Bundle, CaHints, Gate, Revocations, ServerTls};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
     DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
@@ -151,7 +151,7 @@ impl Room {
             folder: tempfile::tempdir().expect("a folder"),
             port: listener.local_addr().expect("an address").port(),
             listener,
-            tls: ServerTls::new(&bundle, Arc::new(gate)),
+            tls: ServerTls::new(&bundle, Arc::new(gate), CaHints::default()),
             revoked: None,
             knows_our_dialect: true,
         }

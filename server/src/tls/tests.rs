@@ -52,6 +52,15 @@ impl Papers {
         })
     }
 
+    /// A client whose chain has so many bytes more, in records of so many bytes.
+    fn client_with(&self, more_bytes: usize, record_bytes: Option<usize>) -> ClientConfig {
+        let more = CertificateDer::from(vec![0; more_bytes]);
+        let chain = [self.leaf.clone(), more].into_iter();
+        let mut config = self.client(chain.filter(|one| !one.is_empty()).collect());
+        config.max_fragment_size = record_bytes;
+        config
+    }
+
     fn key(&self) -> PrivateKeyDer<'static> {
         self.key.clone_key().into()
     }
@@ -507,13 +516,14 @@ async fn an_alert_waits_for_its_place_behind_what_was_said() {
 
 #[tokio::test]
 async fn what_is_no_client_hello_is_refused() {
-    for (hello, is_alert) in [
+    let decode_error = AlertDescription::DecodeError;
+    for (hello, alert) in [
         // A message that is none, and a record that is too large.
-        (&[22, 3, 1, 0, 5, 1, 0, 0, 1, 7][..], true),
-        (&[22, 3, 1, 0xff, 0xff], true),
-        // To a message that is too large, and to no handshake at all, rustls has nothing to say.
-        (&[22, 3, 1, 0, 4, 1, 0xff, 0xff, 0xff], false),
-        (&[23, 3, 1, 0, 1, 0], false),
+        (&[22, 3, 1, 0, 5, 1, 0, 0, 1, 7][..], decode_error),
+        (&[22, 3, 1, 0xff, 0xff], decode_error),
+        // A message that is too large, and no handshake at all: rustls itself has no alert for these.
+        (&[22, 3, 1, 0, 4, 1, 0xff, 0xff, 0xff], decode_error),
+        (&[23, 3, 1, 0, 1, 0], AlertDescription::UnexpectedMessage),
     ] {
         let (ours, mut theirs) = duplex(1024);
         theirs.write_all(hello).await.expect("room for it");
@@ -522,8 +532,7 @@ async fn what_is_no_client_hello_is_refused() {
         drop(ours);
         let mut told = Vec::new();
         theirs.read_to_end(&mut told).await.expect("an end");
-        let alert = [21, 3, 3, 0, 2, 2, u8::from(AlertDescription::DecodeError)];
-        assert_eq!(told, &alert[..if is_alert { 7 } else { 0 }], "{failure}");
+        assert_eq!(told, [21, 3, 3, 0, 2, 2, alert.into()], "{failure}");
     }
 }
 
@@ -536,9 +545,14 @@ async fn a_client_hello_is_not_waited_for_for_ever() {
     endless.resize(2 * (5 + 16_000), 0);
     let (ours, mut theirs) = duplex(64 * 1024);
     theirs.write_all(&endless).await.expect("room for it");
-    let (failure, _ours) = within(ClientHello::read(ours)).await.err().expect("no");
+    let (failure, ours) = within(ClientHello::read(ours)).await.err().expect("no");
     let too_large = InvalidMessage::HandshakePayloadTooLarge;
     assert_eq!(*of_tls(&failure), too_large.into());
+    drop(ours);
+    let mut told = Vec::new();
+    theirs.read_to_end(&mut told).await.expect("an end");
+    let decode_error = u8::from(AlertDescription::DecodeError);
+    assert_eq!(told, [21, 3, 3, 0, 2, 2, decode_error]);
 }
 
 #[tokio::test]
@@ -605,18 +619,43 @@ async fn whoever_speaks_an_older_tls_is_told_of_the_version() {
 async fn a_handshake_may_come_in_shreds_but_not_for_ever() {
     let papers = Papers::get();
     for (more_bytes, is_too_much) in [(0, false), (20_000, false), (45_000, true)] {
-        let more = CertificateDer::from(vec![0; more_bytes]);
-        let chain = [papers.leaf.clone(), more].into_iter();
-        let mut config = papers.client(chain.filter(|one| !one.is_empty()).collect());
-        config.max_fragment_size = Some(32);
+        let config = papers.client_with(more_bytes, Some(32));
         let (ours, theirs) = duplex(1024 * 1024);
-        let both = async { tokio::join!(answer(ours), connect(theirs, config)) };
-        let (server, _client) = within(both).await;
+        let hear = async {
+            // In TLS 1.3 a client is done before the server has judged it.
+            let client = connect(theirs, config).await;
+            let mut client = client.expect("its end of the handshake");
+            match is_too_much {
+                true => client.read(&mut [0; 9]).await,
+                false => Ok(0),
+            }
+        };
+        let (server, heard) = within(async { tokio::join!(answer(ours), hear) }).await;
         let failure = server.err().map(|(failure, _)| of_tls(&failure).clone());
         let too_large = Some(InvalidMessage::HandshakePayloadTooLarge.into());
         assert_eq!(failure == too_large, is_too_much, "{failure:?}");
         assert!(more_bytes > 0 || failure.is_none(), "{failure:?}");
+        assert_eq!(heard.is_err(), is_too_much);
+        if let Err(told) = heard {
+            assert!(is_alert(&told, AlertDescription::BadRecordMac), "{told}");
+        }
     }
+}
+
+#[tokio::test]
+async fn a_chain_that_says_that_it_is_too_large_is_refused_at_once() {
+    // rustls refuses it by its length, and has no alert for that: the client hears the end.
+    let config = Papers::get().client_with(70_000, None);
+    let (ours, theirs) = duplex(1024 * 1024);
+    let both = async { tokio::join!(answer(ours), connect(theirs, config)) };
+    let (server, client) = within(both).await;
+    let (failure, ours) = server.err().expect("a refusal");
+    let too_large = InvalidMessage::HandshakePayloadTooLarge;
+    assert_eq!(*of_tls(&failure), too_large.into());
+    drop(ours);
+    let heard = client.expect("its end").read(&mut [0; 9]).await;
+    let end = heard.expect_err("an end").kind();
+    assert_eq!(end, io::ErrorKind::UnexpectedEof);
 }
 
 /// What a client says first.

@@ -2,10 +2,14 @@
 //! 127.0.0.0/8, say a little, and come again as soon as they are ended.
 
 use std::process::Command;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ca_tool::Reason;
-use pki::Bundle;
+use pki::{Bundle, CaHints};
+use rustls::SignatureScheme;
+use rustls::client::ResolvesClientCert;
+use rustls::sign::CertifiedKey;
 use tests::{Peer, Siege, Site, Strangers, World, client_hello, large_hello, program};
 
 /// No deadline ends anybody; only what makes room does.
@@ -148,6 +152,36 @@ async fn too_few_files_lower_the_connections_or_are_refused() {
     refused.expect_err("error: the system allows this program 40 open files, and it needs 52");
     refused.expect_err("hint: raise the limit with `ulimit -n 1024`");
     assert_eq!(refused.wait().code(), Some(1));
+}
+
+/// Has no certificate, and notes which CAs the server names.
+#[derive(Debug, Default)]
+struct Curious(OnceLock<usize>);
+
+impl ResolvesClientCert for Curious {
+    fn resolve(&self, cas: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.0.set(cas.len()).expect("one handshake");
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_is_told_the_ca_only_if_the_server_is_to_name_it() {
+    for (ca_hints, named) in [(CaHints::Off, 0), (CaHints::On, 1)] {
+        let w = World::with(|o| o.ca_hints = ca_hints).await;
+        let curious = Arc::new(Curious::default());
+        let config = pki::client_config(&w.bundle("alice"), &[]).expect("a client's TLS");
+        let mut config = Arc::unwrap_or_clone(config);
+        config.client_auth_cert_resolver = curious.clone();
+        let connected = Peer::connect_with(w.address(), Arc::new(config)).await;
+        let mut stranger = connected.expect("its end of the handshake");
+        stranger.read_line().await.expect_err("an alert");
+        assert_eq!(curious.0.get(), Some(&named));
+    }
 }
 
 /// The most memory that a process has had, in KiB.
