@@ -185,7 +185,7 @@ async fn a_stranger_is_told_the_ca_only_if_the_server_is_to_name_it() {
 }
 
 /// The most memory that a process has had, in KiB.
-fn peak_kib(id: u32) -> u64 {
+pub(crate) fn peak_kib(id: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("the server runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let words = line.and_then(|line| line.split_ascii_whitespace().next());
