@@ -23,6 +23,7 @@ mod owed;
 mod pace;
 mod pages;
 mod presence;
+mod quota;
 mod recorder;
 mod refusals;
 mod reminder;

@@ -163,7 +163,7 @@ async fn one_address_cannot_take_every_place_by_saying_nothing() {
 #[tokio::test]
 async fn who_takes_nothing_for_too_long_is_cut() {
     let w = World::with(|o| {
-        o.limits.line_rate = 0;
+        o.without_pace();
         o.limits.write_stall_timeout = Duration::from_millis(300);
     })
     .await;

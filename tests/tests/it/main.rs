@@ -11,6 +11,7 @@ mod load;
 mod mint;
 mod presence;
 mod programs;
+mod quotas;
 mod record;
 mod refusals;
 mod renewal;

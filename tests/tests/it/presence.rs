@@ -33,7 +33,7 @@ async fn by_default_a_newer_session_takes_the_older_ones_place() {
 #[tokio::test]
 async fn a_replaced_session_can_say_nothing_any_more() {
     let w = World::with(|o| {
-        o.limits.line_rate = 0;
+        o.without_pace();
         o.limits.sessions_per_minute_max = 0;
     })
     .await;
