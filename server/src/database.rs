@@ -20,6 +20,7 @@ use crate::config::Limits;
 use crate::disk::Disk;
 use crate::fault::{DatabaseError, Fault};
 use crate::journal::Journal;
+use crate::os;
 use crate::pages::Readers;
 use crate::presence::Left;
 use crate::quota::{ROW_BYTES, Used, start_of_day};
@@ -65,18 +66,23 @@ impl Database {
         path: &Path,
         limits: &Limits,
     ) -> Result<(Self, Readers, Found), DatabaseError> {
-        create(path)?;
-        // By its own name: a second server must not find it free under another one.
-        let path = &path.canonicalize().map_err(|source| DatabaseError::Open {
+        let open = |source| DatabaseError::Open {
             path: path.to_owned(),
             source,
-        })?;
+        };
+        os::refuse_planted_link(path).map_err(open)?;
+        create(path)?;
+        // By its own name: a second server must not find it free under another one.
+        let path = &path.canonicalize().map_err(open)?;
         let lock = lock(path)?;
         check_writable(path)?;
         if names_of(path).is_some_and(|names| names > 1) {
             return Err(DatabaseError::Linked {
                 path: path.to_owned(),
             });
+        }
+        for warning in os::warnings_of_writers(path, "the record") {
+            warn!("{warning}");
         }
         let sqlite = |source| DatabaseError::Sqlite {
             path: path.to_owned(),
@@ -353,11 +359,10 @@ fn lock(path: &Path) -> Result<File, DatabaseError> {
         path: name.clone(),
         source,
     };
-    let file = private_options()
-        .create(true)
-        .truncate(false)
-        .open(&name)
-        .map_err(open)?;
+    let mut options = private_options();
+    options.create(true).truncate(false);
+    // A link that somebody put here would have a file of theirs made or locked.
+    let file = os::open_no_link(&mut options, &name).map_err(open)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(DatabaseError::InUse {
@@ -1072,6 +1077,44 @@ mod tests {
         std::fs::hard_link(&path, folder.path().join("other.db")).expect("a second name");
         let refused = Database::open(&path, &Limits::default()).await;
         assert!(matches!(refused, Err(DatabaseError::Linked { .. })));
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_link_in_the_place_of_the_lock_is_refused_and_not_followed() {
+        let folder = folder();
+        let target = folder.path().join("precious");
+        let link = folder.path().join("chat.db.lock");
+        std::os::unix::fs::symlink(&target, &link).expect("a link");
+        let refused = Database::open(&folder.path().join("chat.db"), &Limits::default())
+            .await
+            .expect_err("a link");
+        let words = refused.to_string();
+        assert!(
+            words.ends_with("chat.db.lock: it is a link, and has to be a file; remove it"),
+            "{words}"
+        );
+        assert!(!target.exists(), "the link was followed");
+        std::fs::remove_file(&link).expect("gone");
+        open(&folder).await;
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_database_behind_a_link_that_somebody_else_made_is_refused() {
+        const NOBODY: u32 = 65534;
+        let folder = folder();
+        let link = folder.path().join("link.db");
+        let path = folder.path().join("chat.db");
+        std::os::unix::fs::symlink(&path, &link).expect("a link");
+        if std::os::unix::fs::lchown(&link, Some(NOBODY), None).is_err() {
+            println!("skipped: only root may give a link to somebody else");
+            return;
+        }
+        let refused = Database::open(&link, &Limits::default()).await;
+        let words = refused.expect_err("somebody else's link").to_string();
+        assert!(words.contains("user 65534 made it"), "{words}");
+        assert!(!path.exists(), "the link was followed");
     }
 
     #[cfg(unix)]

@@ -3,7 +3,6 @@
 //! Writes go through a bounded queue to a thread of their own: a paused terminal or a slow disk
 //! must not hold up a session. When the queue is full, log lines are dropped, not sessions.
 
-use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
 
@@ -34,11 +33,7 @@ pub fn start(file: Option<&Path>) -> io::Result<LogGuard> {
     let to_file = match file {
         None => None,
         Some(path) => {
-            let mut options = OpenOptions::new();
-            options.create(true).append(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
-            let (file, guard) = NonBlocking::new(options.open(path)?);
+            let (file, guard) = NonBlocking::new(crate::os::open_log(path)?);
             guards.push(guard);
             let layer = tracing_subscriber::fmt::layer()
                 .with_writer(file)
@@ -56,6 +51,13 @@ pub fn start(file: Option<&Path>) -> io::Result<LogGuard> {
         .with(to_file)
         .init();
     Ok(LogGuard(guards))
+}
+
+/// Tells of others who can change the log, once it is open.
+pub fn warn_of_writers(file: &Path) {
+    for warning in crate::os::warnings_of_writers(file, "the log") {
+        tracing::warn!("{warning}");
+    }
 }
 
 fn filter() -> EnvFilter {

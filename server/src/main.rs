@@ -63,6 +63,9 @@ async fn serve(serve: &Serve) -> Result<()> {
             .with_context(|| format!("cannot open the log {}", path.display()))?,
         None => log::start(None)?,
     };
+    if let Some(path) = &serve.log_file {
+        log::warn_of_writers(path);
+    }
     raise_file_limit(config.limits.connections_max);
     let (ask_for_reload, reload) = watch::channel(());
     let stop = stop_signal(ask_for_reload)?;

@@ -21,6 +21,8 @@ use crate::stamp;
 pub(crate) struct Rules {
     pub(crate) same_id: SameId,
     pub(crate) sessions_per_minute: u32,
+    /// Sessions of one ID at once, where several are allowed.
+    pub(crate) sessions_per_id: usize,
     pub(crate) line_rate: u32,
     pub(crate) line_burst: u32,
     pub(crate) byte_rate: u32,
@@ -35,6 +37,7 @@ impl Rules {
         Self {
             same_id,
             sessions_per_minute: limits.sessions_per_minute_max,
+            sessions_per_id: limits.sessions_per_id_max,
             line_rate: limits.line_rate,
             line_burst: limits.line_burst,
             byte_rate: limits.byte_rate,
@@ -175,6 +178,13 @@ impl<H> Presence<H> {
         {
             let words = format!("{id} is already here since {} from {}", live.since, live.ip);
             return Err(Refusal::new(Code::AlreadyHere, words));
+        }
+        let sessions = self.rules.sessions_per_id;
+        if self.rules.same_id == SameId::Allow && person.sessions.len() >= sessions {
+            let words = format!(
+                "{id} has {sessions} sessions here, and no more at once are taken; end one of them first"
+            );
+            return Err(Refusal::new(Code::TooManySessions, words));
         }
         Ok(())
     }

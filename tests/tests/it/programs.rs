@@ -939,3 +939,51 @@ fn what_is_piped_while_the_server_is_killed_and_started_again_is_stored_once_and
     assert_eq!(shown(&bob.out), lines);
     drop(served);
 }
+
+#[cfg(unix)]
+#[test]
+fn files_that_others_can_read_or_change_are_told_of_at_the_start_and_when_they_are_read_again() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let site = Site::new("Networks 101");
+    let set_mode = |name: &str, mode| {
+        let path = site.path(name);
+        let options = fs::OpenOptions::new().create(true).append(true).open(&path);
+        options.expect("a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("a mode");
+    };
+    set_mode("ca/server.pem", 0o644);
+    set_mode("chat.db", 0o666);
+    set_mode("room.log", 0o662);
+    let mut served = site.serve(&["--log-file", "room.log"]);
+    served
+        .program
+        .expect_err("ca/server.pem (mode 0644) and pose as this server; run `chmod go= ");
+    // What was told before somebody could listen is in the log.
+    let log = fs::read_to_string(site.path("room.log")).expect("a log");
+    for told in [
+        "others can write to room.log (mode 0662) and change the log; run `chmod go-w room.log`",
+        "chat.db (mode 0666) and change the record; run `chmod go-w ",
+    ] {
+        assert!(log.contains(told), "{log}");
+    }
+    served.program.signal("-HUP");
+    served.program.expect_err("ca/server.pem (mode 0644)");
+    set_mode("ca/server.pem", 0o600);
+    set_mode("chat.db", 0o640);
+    set_mode("room.log", 0o640);
+    served.program.signal("-HUP");
+    served.program.expect_err("certificate read");
+    served.program.signal("-TERM");
+    let ended = served.program.finish();
+    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+    // Of three readings, those while others could read it.
+    assert_eq!(told.matches("others can read").count(), 2, "{told}");
+
+    let served = site.serve(&["--log-file", "quiet.log"]);
+    served.program.signal("-TERM");
+    served.program.finish();
+    let log = fs::read_to_string(site.path("quiet.log")).expect("a log");
+    assert!(log.contains("certificate read"), "{log}");
+    assert!(!log.contains("others can"), "{log}");
+}
