@@ -980,7 +980,8 @@ fn files_that_others_can_read_or_change_are_told_of_at_the_start_and_when_they_a
     // Of three readings, those while others could read it.
     assert_eq!(told.matches("others can read").count(), 2, "{told}");
 
-    let served = site.serve(&["--log-file", "quiet.log"]);
+    let mut served = site.serve(&["--log-file", "quiet.log"]);
+    served.program.expect_err("certificate read");
     served.program.signal("-TERM");
     served.program.finish();
     let log = fs::read_to_string(site.path("quiet.log")).expect("a log");
