@@ -18,6 +18,7 @@ use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo as ParsedKey};
 
 use crate::error::Error;
 use crate::folder;
+use crate::run::some;
 
 /// A request whose signature holds.
 #[derive(Debug)]
@@ -169,7 +170,8 @@ pub(crate) fn wishes(request: &X509CertificationRequest<'_>) -> Vec<String> {
             }
             ParsedExtension::SubjectAlternativeName(names) => {
                 let names = names.general_names.iter().map(ToString::to_string);
-                format!("other names ({})", names.collect::<Vec<_>>().join(", "))
+                let names: Vec<_> = names.collect();
+                format!("other names ({})", some(&names, ", "))
             }
             // The profile sets these, and most programs ask for what it says.
             ParsedExtension::BasicConstraints(_)

@@ -307,6 +307,18 @@ pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
+/// How many names stand in one line; `list` shows them all.
+const NAMED_MAX: usize = 8;
+
+/// The first few names, and how many others there are.
+pub(crate) fn some(names: &[String], separator: &str) -> String {
+    let shown = names[..names.len().min(NAMED_MAX)].join(separator);
+    match names.len().saturating_sub(NAMED_MAX) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
 /// A moment as the record writes it, without fractions: `2027-05-20T23:59:59Z`.
 pub(crate) fn moment(moment: OffsetDateTime) -> String {
     let text = wire::Timestamp::from(std::time::SystemTime::from(moment)).to_string();

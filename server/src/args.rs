@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 use pki::{CaHints, Gate, RevocationList};
 use tokio::net::TcpListener;
+use wire::limits::TEXT_BYTES_MAX;
 
 use crate::bundle::read_bundle;
 use crate::config::{Config, Limits, SameId};
@@ -99,6 +100,21 @@ pub struct Serve {
     /// Lines of one person at once.
     #[arg(long, default_value_t = Limits::default().line_burst, value_name = "N")]
     line_burst: u32,
+    /// Bytes of text a second of one person, at least 128; 0 for no limit.
+    #[arg(long, default_value_t = Limits::default().byte_rate, value_name = "BYTES",
+        value_parser = parse_byte_rate)]
+    byte_rate: u32,
+    /// Bytes of text of one person at once, at least 4096.
+    #[arg(long, default_value_t = Limits::default().byte_burst, value_name = "BYTES",
+        value_parser = clap::value_parser!(u32).range(TEXT_BYTES_MAX as i64..))]
+    byte_burst: u32,
+    /// Bytes that one person may add to the record in a UTC day: a line adds its text and 128 bytes;
+    /// 0 for no limit.
+    #[arg(long, default_value_t = Limits::default().daily_bytes_max, value_name = "BYTES")]
+    daily_bytes: u64,
+    /// Starts of a client that one person may speak from in a UTC day; 0 for no limit.
+    #[arg(long, default_value_t = Limits::default().daily_runs_max, value_name = "N")]
+    daily_runs: u64,
     /// Connections at once; 0 for no limit.
     #[arg(long, default_value_t = Limits::default().connections_max, value_name = "N")]
     connections: usize,
@@ -136,6 +152,15 @@ fn parse_listen(text: &str) -> Result<Listen, String> {
     })
 }
 
+/// Of a smaller rate the longest line would wait so long that its client takes the connection for lost.
+fn parse_byte_rate(text: &str) -> Result<u32, String> {
+    const BYTE_RATE_MIN: u32 = 128;
+    text.parse()
+        .ok()
+        .filter(|rate| *rate == 0 || *rate >= BYTE_RATE_MIN)
+        .ok_or_else(|| format!("write 0 for no limit, or at least {BYTE_RATE_MIN}"))
+}
+
 impl Serve {
     /// Reads the files and refuses early.
     ///
@@ -166,6 +191,10 @@ impl Serve {
             limits: Limits {
                 line_rate: self.line_rate,
                 line_burst: self.line_burst,
+                byte_rate: self.byte_rate,
+                byte_burst: self.byte_burst,
+                daily_bytes_max: self.daily_bytes,
+                daily_runs_max: self.daily_runs,
                 connections_max: self.connections,
                 handshakes_max: self.handshakes,
                 handshakes_per_address_max: self.handshakes_per_address,
@@ -247,6 +276,17 @@ impl Hinted {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_byte_rate_at_which_a_line_would_wait_for_minutes_is_refused() {
+        for (text, rate) in [("0", 0), ("128", 128), ("4096", 4096)] {
+            assert_eq!(parse_byte_rate(text), Ok(rate));
+        }
+        for bad in ["", "1", "127", "-1", "4294967296", "4 KiB"] {
+            let why = parse_byte_rate(bad).expect_err(bad);
+            assert_eq!(why, "write 0 for no limit, or at least 128");
+        }
+    }
 
     #[test]
     fn a_server_listens_at_an_address_or_on_a_port() {

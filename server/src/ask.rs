@@ -8,7 +8,7 @@ use wire::{ClientId, Code, Line, Nonce, Reason, Refusal};
 
 use crate::batch::Facts;
 use crate::owed::Owing;
-use crate::pace::Pace;
+use crate::pace::Paces;
 
 /// What newcomers are told while nothing can be recorded.
 pub(crate) fn try_later(cause: &str) -> Refusal {
@@ -54,7 +54,7 @@ pub(crate) struct Enter {
 #[derive(Debug)]
 pub(crate) struct Entered {
     pub(crate) session: u64,
-    pub(crate) pace: Arc<Pace>,
+    pub(crate) pace: Arc<Paces>,
 }
 
 /// A line, and who wants it said.

@@ -2,6 +2,7 @@
 //! one is put in its place. Whoever connects from then on is shown the newer certificate; sessions
 //! keep the connection that they have.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,8 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 use wire::Timestamp;
 
+use crate::few::few;
+use crate::os;
 use crate::reminder::Reminder;
 use crate::watched::{FileWatch, Reading};
 
@@ -129,8 +132,8 @@ pub fn read_bundle(path: &Path) -> Result<Bundle, ServerBundleError> {
 }
 
 /// The same for a server that is running: it must not wait for the other end of a pipe, and its
-/// CA stays the same.
-fn read_newer(path: &Path, gate: &Gate) -> Result<Bundle, ServerBundleError> {
+/// CA stays the same. With it what is to be told of the file.
+fn read_newer(path: &Path, gate: &Gate) -> Result<(Bundle, Option<String>), ServerBundleError> {
     if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
         return Err(ServerBundleError::Read {
             path: path.to_owned(),
@@ -141,7 +144,7 @@ fn read_newer(path: &Path, gate: &Gate) -> Result<Bundle, ServerBundleError> {
     if Fingerprint::of(bundle.anchor()) != gate.anchor().fingerprint {
         return Err(ServerBundleError::OtherCa(path.to_owned()));
     }
-    Ok(bundle)
+    Ok((bundle, os::warning_of_readers(path)))
 }
 
 /// What ends within this time ends soon.
@@ -222,7 +225,7 @@ impl BundleWatch {
     async fn reload(&mut self) -> Result<(), ServerBundleError> {
         let (path, gate) = (self.file.path().to_owned(), self.gate.clone());
         let reading = tokio::task::spawn_blocking(move || read_newer(&path, &gate));
-        let bundle = reading.await.map_err(|failure| ServerBundleError::Read {
+        let (bundle, warning) = reading.await.map_err(|failure| ServerBundleError::Read {
             path: self.file.path().to_owned(),
             source: failure.into(),
         })??;
@@ -236,6 +239,9 @@ impl BundleWatch {
             until = %Timestamp::from(certificate.not_after),
             "certificate read"
         );
+        if let Some(warning) = warning {
+            warn!("{warning}");
+        }
         if is_new {
             self.tell_of_missing_names(&certificate);
             let (until, before) = (certificate.not_after, self.certificate.not_after);
@@ -257,14 +263,14 @@ impl BundleWatch {
 
     /// Whoever looks for the server under a name that is gone believes to be at another one.
     fn tell_of_missing_names(&self, newer: &Certificate) {
-        let mut missing: Vec<String> = Vec::new();
+        let mut missing: BTreeSet<String> = BTreeSet::new();
         let (dns, ips) = (&self.certificate.dns_names, &self.certificate.addresses);
         missing.extend(dns.iter().filter(|n| !newer.dns_names.contains(n)).cloned());
         let ips = ips.iter().filter(|ip| !newer.addresses.contains(ip));
         missing.extend(ips.map(ToString::to_string));
         if !missing.is_empty() {
             warn!(
-                ?missing,
+                missing = few(missing),
                 "the new certificate lacks names of the last one; clients that use them will leave"
             );
         }

@@ -50,6 +50,15 @@ pub struct Limits {
     pub line_rate: u32,
     /// Lines of one ID at once, before the rate is felt.
     pub line_burst: u32,
+    /// Bytes of text a second of one ID, over all its sessions; 0 for no limit. By backpressure.
+    pub byte_rate: u32,
+    /// Bytes of text of one ID at once, before the rate is felt: at least those of one line.
+    pub byte_burst: u32,
+    /// What one ID may add to the record in a UTC day: of each line its text, and 128 bytes for its
+    /// row; 0 for no limit.
+    pub daily_bytes_max: u64,
+    /// The runs that one ID may begin in a UTC day: each is a row of `senders`; 0 for no limit.
+    pub daily_runs_max: u64,
     /// Connections at once; 0 for no limit.
     pub connections_max: usize,
     /// Handshakes that were begun and wait for their clients; 0 for no limit. They cost memory; processor
@@ -59,6 +68,8 @@ pub struct Limits {
     pub handshakes_per_address_max: usize,
     /// New sessions of one ID within a minute; 0 for no limit.
     pub sessions_per_minute_max: u32,
+    /// Sessions of one ID at once, where several are allowed.
+    pub sessions_per_id_max: usize,
     /// Entries shown on joining, in the plain dialect.
     pub backlog_entries: u64,
     /// How long a connection may take to say hello, and then a handshake to its end.
@@ -109,6 +120,8 @@ pub struct Limits {
     pub stop_database_timeout: Duration,
     /// How long the database is looked through for damage before it is served.
     pub check_at_start_timeout: Duration,
+    /// How long the start counts what everybody has said on the day of the newest entry.
+    pub count_at_start_timeout: Duration,
     /// The write-ahead log: what stays of it after it was emptied, and from where on it is warned of.
     pub journal_bytes_max: u64,
     /// How often the database is told that the server runs.
@@ -122,10 +135,17 @@ impl Default for Limits {
         Self {
             line_rate: 10,
             line_burst: 20,
+            // Sixteen of the longest lines, and then one a second.
+            byte_rate: 4096,
+            byte_burst: 64 * 1024,
+            daily_bytes_max: 64 * 1024 * 1024,
+            // A script that starts a client every two minutes begins 720.
+            daily_runs_max: 1000,
             connections_max: 4096,
             handshakes_max: 256,
             handshakes_per_address_max: 16,
             sessions_per_minute_max: 10,
+            sessions_per_id_max: 16,
             backlog_entries: 20,
             handshake_timeout: Duration::from_secs(10),
             crowded_handshake_timeout: Duration::from_secs(2),
@@ -152,6 +172,7 @@ impl Default for Limits {
             stop_sessions_timeout: Duration::from_secs(6),
             stop_database_timeout: Duration::from_secs(8),
             check_at_start_timeout: Duration::from_millis(500),
+            count_at_start_timeout: Duration::from_millis(200),
             journal_bytes_max: 64 * 1024 * 1024,
             alive_interval: Duration::from_secs(30),
             refusals_logged_per_second: 10,

@@ -1,5 +1,6 @@
 //! The file that holds the record: opening it, one commit for a batch, and whether it is still there.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -19,15 +20,20 @@ use crate::config::Limits;
 use crate::disk::Disk;
 use crate::fault::{DatabaseError, Fault};
 use crate::journal::Journal;
+use crate::os;
 use crate::pages::Readers;
 use crate::presence::Left;
-use crate::record::{Found, Record};
+use crate::quota::{ROW_BYTES, Used, start_of_day};
+use crate::record::{Found, Record, Space};
 use crate::senders::{Known, LINES_MAX, Sender, Stored};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 
 /// How long one attempt to commit waits for another program that holds the database.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// How many entries are counted between two looks at the clock.
+const COUNT_ENTRIES: i64 = 4096;
 
 /// How many of SQLite's steps pass between two looks at the clock while it looks for damage.
 const CHECK_STEPS: i32 = 1_000;
@@ -60,18 +66,23 @@ impl Database {
         path: &Path,
         limits: &Limits,
     ) -> Result<(Self, Readers, Found), DatabaseError> {
-        create(path)?;
-        // By its own name: a second server must not find it free under another one.
-        let path = &path.canonicalize().map_err(|source| DatabaseError::Open {
+        let open = |source| DatabaseError::Open {
             path: path.to_owned(),
             source,
-        })?;
+        };
+        os::refuse_planted_link(path).map_err(open)?;
+        create(path)?;
+        // By its own name: a second server must not find it free under another one.
+        let path = &path.canonicalize().map_err(open)?;
         let lock = lock(path)?;
         check_writable(path)?;
         if names_of(path).is_some_and(|names| names > 1) {
             return Err(DatabaseError::Linked {
                 path: path.to_owned(),
             });
+        }
+        for warning in os::warnings_of_writers(path, "the record") {
+            warn!("{warning}");
         }
         let sqlite = |source| DatabaseError::Sqlite {
             path: path.to_owned(),
@@ -108,7 +119,7 @@ impl Database {
             disk: Disk::new(path.to_owned()),
             head: String::new(),
         };
-        let found = database.find().await?;
+        let found = database.find(limits.count_at_start_timeout).await?;
         database.files = database.file_numbers();
         let batch = database.connection.execute(BATCH).await;
         batch.map_err(|source| database.error(source))?;
@@ -122,7 +133,7 @@ impl Database {
         Ok((database, readers, found))
     }
 
-    async fn find(&mut self) -> Result<Found, DatabaseError> {
+    async fn find(&mut self, count_timeout: Duration) -> Result<Found, DatabaseError> {
         let crashed = sqlx::query(CLOSE_CRASHED)
             .execute(&mut self.connection)
             .await;
@@ -140,10 +151,11 @@ impl Database {
         let ids = sqlx::query_scalar(FIND_IDS)
             .fetch_all(&mut self.connection)
             .await;
+        let last_at = last_at.map_err(|_| self.damaged("a time in history"))?;
         Ok(Found {
             epoch: row.get("epoch"),
             head: head.max(last).unsigned_abs(),
-            last_at: last_at.map_err(|_| self.damaged("a time in history"))?,
+            last_at,
             last_session: row.get::<i64, _>("last_session").unsigned_abs(),
             crl_number: crl_number.ok_or_else(|| self.damaged("meta.crl_number"))?,
             crashed,
@@ -152,7 +164,53 @@ impl Database {
                 .map(|row| parse_here(row).ok_or_else(|| self.damaged("a row of joins")))
                 .collect::<Result<_, _>>()?,
             ids: ids.map_err(|source| self.error(source))?,
+            used: self.count_day(last_at, count_timeout).await?,
         })
+    }
+
+    /// What each ID has added on the day of the newest entry: from there back, until the day began or
+    /// the time is over. A large day is not counted to its beginning; what was said before then is free.
+    async fn count_day(
+        &mut self,
+        newest: Timestamp,
+        timeout: Duration,
+    ) -> Result<BTreeMap<ClientId, Used>, DatabaseError> {
+        let (began, start) = (Instant::now(), start_of_day(newest).to_string());
+        let mut used: BTreeMap<ClientId, Used> = BTreeMap::new();
+        let mut before = i64::MAX;
+        loop {
+            let rows = sqlx::query(COUNT_DAY)
+                .bind(before)
+                .bind(COUNT_ENTRIES)
+                .bind(&start)
+                .fetch_all(&mut self.connection)
+                .await
+                .map_err(|source| self.error(source))?;
+            for row in &rows {
+                let number = |name| row.get::<i64, _>(name).unsigned_abs();
+                // Nobody can come under a name that is none.
+                let Ok(id) = ClientId::parse(row.get("id")) else {
+                    continue;
+                };
+                let used = used.entry(id).or_default();
+                used.bytes += number("bytes") + ROW_BYTES * number("lines");
+                used.runs += number("runs");
+            }
+            let Some(first) = rows.first() else { break };
+            before = first.get("first");
+            if first.get::<&str, _>("oldest") < start.as_str() {
+                break;
+            }
+            if began.elapsed() > timeout {
+                warn!(
+                    ?timeout,
+                    "too much was said today to be counted at the start; --daily-bytes and --daily-runs count from entry {before} on"
+                );
+                break;
+            }
+        }
+        used.retain(|_, used| *used != Used::default());
+        Ok(used)
     }
 
     fn file_numbers(&self) -> [Option<u64>; 2] {
@@ -254,8 +312,8 @@ impl Record for Database {
         }
     }
 
-    fn is_low(&mut self) -> bool {
-        self.disk.is_low()
+    fn space(&mut self) -> Space {
+        self.disk.space()
     }
 
     /// Moves what the log holds into the file, as far as readers let it, and closes both.
@@ -301,11 +359,10 @@ fn lock(path: &Path) -> Result<File, DatabaseError> {
         path: name.clone(),
         source,
     };
-    let file = private_options()
-        .create(true)
-        .truncate(false)
-        .open(&name)
-        .map_err(open)?;
+    let mut options = private_options();
+    options.create(true).truncate(false);
+    // A link that somebody put here would have a file of theirs made or locked.
+    let file = os::open_no_link(&mut options, &name).map_err(open)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(DatabaseError::InUse {
@@ -565,6 +622,26 @@ const FIND_IDS: &str = "
     )
     select id from ids where id is not null";
 
+/// What each ID has added with some entries, newest first, as far as they are of a day. With each row
+/// the number and the time at which these entries begin.
+const COUNT_DAY: &str = "
+    with some (seq, at, id, kind, length) as materialized (
+        select seq, at, id, kind, octet_length(text)
+        from history
+        where seq < ?1
+        order by seq desc
+        limit ?2
+    )
+    select
+        id,
+        count(*) filter (where kind = 'message' and at >= ?3) as lines,
+        coalesce(sum(length) filter (where kind = 'message' and at >= ?3), 0) as bytes,
+        count(senders.first) filter (where at >= ?3) as runs,
+        min(min(seq)) over () as first,
+        min(min(at)) over () as oldest
+    from some left join (select first from senders) as senders on senders.first = seq
+    group by id";
+
 #[cfg(test)]
 mod tests {
     use sqlx::{AssertSqlSafe, SqlSafeStr as _};
@@ -649,6 +726,7 @@ mod tests {
             LAST_SESSION,
             START_OF_TAIL,
             TIME_OF,
+            COUNT_DAY,
         ] {
             let sql = AssertSqlSafe(sql).into_sql_str();
             let prepared = database.connection.prepare(sql.clone()).await;
@@ -881,6 +959,57 @@ mod tests {
         }
     }
 
+    /// A record in which bob writes one line a second, and alice begins a run with each of hers.
+    async fn two_days(folder: &tempfile::TempDir, entries: u64) {
+        let (mut database, _, _) = open(folder).await;
+        let fill = format!(
+            "with recursive n (n) as (select 1 union all select n + 1 from n where n < {entries})
+            insert into history (seq, at, kind, id, ip, text, session)
+            select n, strftime('%Y-%m-%dT%H:%M:%fZ', '2026-11-22', (n - 10) || ' seconds'),
+                iif(n % 10 = 9, 'enter', 'message'), iif(n % 2, 'alice', 'bob'), '::1',
+                iif(n % 10 = 9, '', 'ü'), 1
+            from n;
+            insert into senders (first, id, run, last, n)
+            select seq, id, 'run' || (10000000 + seq), seq, 1
+            from history where id = 'alice' and kind = 'message'"
+        );
+        let filled = database.connection.execute(AssertSqlSafe(fill)).await;
+        filled.expect("two days");
+        database.close().await.expect("a good end");
+    }
+
+    #[tokio::test]
+    async fn what_was_said_on_the_newest_day_is_counted_at_the_start_and_nothing_before() {
+        let folder = folder();
+        // Ten thousand entries, so that it takes several looks; the first nine are of the day before.
+        two_days(&folder, 10_009).await;
+        let (_, _, found) = open(&folder).await;
+        let bob = 5_000;
+        // Of alice's 5,000, every fifth is an enter.
+        let alice = 4_000;
+        let used = |lines, runs| Used {
+            bytes: lines * (2 + ROW_BYTES),
+            runs,
+        };
+        let id = |name| ClientId::parse(name).expect("a name");
+        let expected = [(id("alice"), used(alice, alice)), (id("bob"), used(bob, 0))];
+        assert_eq!(found.used, expected.into());
+    }
+
+    #[tokio::test]
+    async fn a_day_that_is_too_large_is_counted_from_its_end_as_far_as_the_time_goes() {
+        let folder = folder();
+        two_days(&folder, 10_009).await;
+        let limits = Limits {
+            count_at_start_timeout: Duration::ZERO,
+            ..Limits::default()
+        };
+        let path = folder.path().join("chat.db");
+        let (_, _, found) = Database::open(&path, &limits).await.expect("a database");
+        let lines: u64 = found.used.values().map(|u| u.bytes / (2 + ROW_BYTES)).sum();
+        assert!(lines > 3_600 && lines < 4_096, "{lines}");
+    }
+
     #[tokio::test]
     async fn a_database_that_would_not_keep_its_word_is_refused() {
         let folder = folder();
@@ -948,6 +1077,44 @@ mod tests {
         std::fs::hard_link(&path, folder.path().join("other.db")).expect("a second name");
         let refused = Database::open(&path, &Limits::default()).await;
         assert!(matches!(refused, Err(DatabaseError::Linked { .. })));
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_link_in_the_place_of_the_lock_is_refused_and_not_followed() {
+        let folder = folder();
+        let target = folder.path().join("precious");
+        let link = folder.path().join("chat.db.lock");
+        std::os::unix::fs::symlink(&target, &link).expect("a link");
+        let refused = Database::open(&folder.path().join("chat.db"), &Limits::default())
+            .await
+            .expect_err("a link");
+        let words = refused.to_string();
+        assert!(
+            words.ends_with("chat.db.lock: it is a link, and has to be a file; remove it"),
+            "{words}"
+        );
+        assert!(!target.exists(), "the link was followed");
+        std::fs::remove_file(&link).expect("gone");
+        open(&folder).await;
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_database_behind_a_link_that_somebody_else_made_is_refused() {
+        const NOBODY: u32 = 65534;
+        let folder = folder();
+        let link = folder.path().join("link.db");
+        let path = folder.path().join("chat.db");
+        std::os::unix::fs::symlink(&path, &link).expect("a link");
+        if std::os::unix::fs::lchown(&link, Some(NOBODY), None).is_err() {
+            println!("skipped: only root may give a link to somebody else");
+            return;
+        }
+        let refused = Database::open(&link, &Limits::default()).await;
+        let words = refused.expect_err("somebody else's link").to_string();
+        assert!(words.contains("user 65534 made it"), "{words}");
+        assert!(!path.exists(), "the link was followed");
     }
 
     #[cfg(unix)]

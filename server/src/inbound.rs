@@ -22,7 +22,7 @@ use wire::{
 
 use crate::ask::{Ask, Asks, End, Said};
 use crate::owed::{Owed, Owing};
-use crate::pace::Pace;
+use crate::pace::Paces;
 use crate::record::LastSession;
 use crate::silence::LastHeard;
 use crate::transcript::Transcript;
@@ -55,7 +55,7 @@ pub(crate) struct Links {
     pub(crate) identity: Arc<Identity>,
     /// Of `joins`.
     pub(crate) session: u64,
-    pub(crate) pace: Arc<Pace>,
+    pub(crate) pace: Arc<Paces>,
     pub(crate) asks: Asks,
     pub(crate) owing: Arc<Owing>,
     pub(crate) transcript: Transcript,
@@ -106,7 +106,7 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
                 Some(Pending::Command(request)) => return self.command(request).await,
                 Some(Pending::Refuse(refusal)) => return self.refuse(refusal).await,
                 Some(Pending::Nothing) => {
-                    drop(self.turn(&self.command).await);
+                    drop(self.turn(&self.command, 0).await);
                     return self.done();
                 }
                 None => {}
@@ -172,7 +172,7 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
     }
 
     async fn say(&mut self, nonce: Option<Nonce>, line: Line) -> Option<End> {
-        let permit = self.turn(&self.lines).await;
+        let permit = self.turn(&self.lines, line.as_str().len()).await;
         let Ok(place) = self.links.asks.reserve().await else {
             return Some(server_gone());
         };
@@ -189,7 +189,7 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
 
     async fn refuse(&mut self, refusal: Refusal) -> Option<End> {
         // A refused line takes a line's turn, or refusals could be had without end.
-        let permit = self.turn(&self.lines).await;
+        let permit = self.turn(&self.lines, 0).await;
         if let Some(nonce) = refusal.nonce.clone() {
             let Ok(place) = self.links.asks.reserve().await else {
                 return Some(server_gone());
@@ -203,7 +203,7 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
 
     async fn command(&mut self, request: Request) -> Option<End> {
         // The next command waits until this one's reply has gone out.
-        let permit = self.turn(&self.command).await;
+        let permit = self.turn(&self.command, 0).await;
         // And it knows of everything that this session said before it.
         self.all_answered().await;
         let head = self.links.transcript.head();
@@ -232,11 +232,11 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
         self.done()
     }
 
-    /// Waits for a permit, and for the person's pace.
-    async fn turn(&self, permits: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    /// Waits for a permit, and for the person's pace: of a line, and of so many bytes of text.
+    async fn turn(&self, permits: &Arc<Semaphore>, bytes: usize) -> OwnedSemaphorePermit {
         let permit = permits.clone().acquire_owned().await;
         if !self.is_finishing {
-            self.links.pace.turn().await;
+            self.links.pace.turn(bytes).await;
         }
         permit.expect("a session's semaphore is never closed")
     }

@@ -5,7 +5,6 @@
 //! number is logged later. A thread of its own writes them: a paused terminal or a slow disk must not hold
 //! up a session.
 
-use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -78,11 +77,7 @@ pub fn start(file: Option<&Path>) -> io::Result<LogGuard> {
     let to_file = match file {
         None => None,
         Some(path) => {
-            let mut options = OpenOptions::new();
-            options.create(true).append(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
-            let file = Log::to(options.open(path)?)?;
+            let file = Log::to(crate::os::open_log(path)?)?;
             queues.push(file.queue.clone());
             let layer = tracing_subscriber::fmt::layer()
                 .with_writer(file)
@@ -102,6 +97,13 @@ pub fn start(file: Option<&Path>) -> io::Result<LogGuard> {
     // The hook that the standard library has writes to standard error itself, and waits where nobody reads.
     std::panic::set_hook(Box::new(|panic| error!("{panic}")));
     Ok(LogGuard(queues))
+}
+
+/// Tells of others who can change the log, once it is open.
+pub fn warn_of_writers(file: &Path) {
+    for warning in crate::os::warnings_of_writers(file, "the log") {
+        tracing::warn!("{warning}");
+    }
 }
 
 fn filter() -> EnvFilter {

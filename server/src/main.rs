@@ -63,6 +63,9 @@ async fn serve(serve: &Serve) -> Result<()> {
             .with_context(|| format!("cannot open the log {}", path.display()))?,
         None => log::start(None)?,
     };
+    if let Some(path) = &serve.log_file {
+        log::warn_of_writers(path);
+    }
     let allowed = connections_allowed(config.limits.connections_max)?;
     config.limits.connections_max = allowed.connections;
     if let Allowed {

@@ -23,7 +23,8 @@ use crate::flusher::{Flusher, Flushers};
 use crate::handshake::{Admitted, Serving};
 use crate::network::{LocalEnd, Metered};
 use crate::presence::{Left, Rules};
-use crate::record::{Answer, Batch, Found, Known, LastSession, Pages, Record, Sender};
+use crate::quota::{ROW_BYTES, Used, start_of_day};
+use crate::record::{Answer, Batch, Found, Known, LastSession, Pages, Record, Sender, Space};
 use crate::recorder::{Recorder, RecorderError};
 use crate::refusals::Refusals;
 use crate::senders::{LINES_MAX, Stored};
@@ -261,7 +262,26 @@ impl Disk {
             crashed,
             here: here.collect(),
             ids,
+            used: self.used(),
         }
+    }
+
+    /// What each ID has added on the day of the newest entry.
+    fn used(&self) -> BTreeMap<ClientId, Used> {
+        let mut used: BTreeMap<ClientId, Used> = BTreeMap::new();
+        let Some((_, newest)) = self.history.last_key_value() else {
+            return used;
+        };
+        let start = start_of_day(newest.entry.at);
+        for (seq, row) in self.history.iter().filter(|(_, row)| row.entry.at >= start) {
+            if let Kind::Message(line) = &row.entry.kind {
+                let id = row.entry.id.clone();
+                let used = used.entry(id).or_default();
+                used.bytes += line.as_str().len() as u64 + ROW_BYTES;
+                used.runs += u64::from(self.senders.contains_key(seq));
+            }
+        }
+        used
     }
 
     /// All of a batch or nothing of it, as a transaction is.
@@ -362,8 +382,8 @@ impl Record for Opened {
         Ok(())
     }
 
-    fn is_low(&mut self) -> bool {
-        false
+    fn space(&mut self) -> Space {
+        Space::Enough
     }
 
     async fn close(self) -> Result<(), DatabaseError> {

@@ -12,7 +12,8 @@ use pki::Identity;
 use wire::{ClientId, Code, Here, Reason, Refusal, Timestamp};
 
 use crate::config::{Limits, SameId};
-use crate::pace::Pace;
+use crate::pace::{BytePace, Pace, Paces};
+use crate::quota::Quota;
 use crate::stamp;
 
 /// The rules of coming and going.
@@ -20,8 +21,13 @@ use crate::stamp;
 pub(crate) struct Rules {
     pub(crate) same_id: SameId,
     pub(crate) sessions_per_minute: u32,
+    /// Sessions of one ID at once, where several are allowed.
+    pub(crate) sessions_per_id: usize,
     pub(crate) line_rate: u32,
     pub(crate) line_burst: u32,
+    pub(crate) byte_rate: u32,
+    pub(crate) byte_burst: u32,
+    pub(crate) quota: Quota,
     /// How long a person may be without a session before the leave is written.
     pub(crate) absence_max: Duration,
 }
@@ -31,10 +37,31 @@ impl Rules {
         Self {
             same_id,
             sessions_per_minute: limits.sessions_per_minute_max,
+            sessions_per_id: limits.sessions_per_id_max,
             line_rate: limits.line_rate,
             line_burst: limits.line_burst,
+            byte_rate: limits.byte_rate,
+            byte_burst: limits.byte_burst,
+            quota: Quota {
+                bytes: limits.daily_bytes_max,
+                runs: limits.daily_runs_max,
+            },
             absence_max: limits.absence_max,
         }
+    }
+
+    fn paces(&self) -> Paces {
+        let lines = Pace::new(self.line_rate, self.line_burst);
+        Paces::new(lines, BytePace::new(self.byte_rate, self.byte_burst))
+    }
+
+    /// How long a pace that is used up takes to be as new.
+    fn rest(&self) -> Duration {
+        let fill = |burst: u32, rate: u32| match rate {
+            0 => Duration::ZERO,
+            rate => Duration::from_secs(burst.div_ceil(rate).into()),
+        };
+        fill(self.line_burst, self.line_rate).max(fill(self.byte_burst, self.byte_rate))
     }
 }
 
@@ -68,7 +95,7 @@ pub(crate) struct Entered<H> {
     pub(crate) replaced: Vec<Live<H>>,
     /// Whether the person was not here before: an enter is to be written.
     pub(crate) is_new: bool,
-    pub(crate) pace: Arc<Pace>,
+    pub(crate) pace: Arc<Paces>,
 }
 
 /// A person who has left: a leave is to be written.
@@ -89,7 +116,9 @@ struct Person<H> {
     absent: Option<Absent>,
     /// When sessions began, within the last minute.
     began: VecDeque<Instant>,
-    pace: Arc<Pace>,
+    /// When a session ended last.
+    ended: Option<Instant>,
+    pace: Arc<Paces>,
     role: wire::Role,
 }
 
@@ -150,6 +179,13 @@ impl<H> Presence<H> {
             let words = format!("{id} is already here since {} from {}", live.since, live.ip);
             return Err(Refusal::new(Code::AlreadyHere, words));
         }
+        let sessions = self.rules.sessions_per_id;
+        if self.rules.same_id == SameId::Allow && person.sessions.len() >= sessions {
+            let words = format!(
+                "{id} has {sessions} sessions here, and no more at once are taken; end one of them first"
+            );
+            return Err(Refusal::new(Code::TooManySessions, words));
+        }
         Ok(())
     }
 
@@ -194,6 +230,7 @@ impl<H> Presence<H> {
             .iter()
             .position(|live| live.session == session)?;
         let live = person.sessions.remove(index);
+        person.ended = Some(now);
         if !person.sessions.is_empty() {
             return None;
         }
@@ -227,6 +264,7 @@ impl<H> Presence<H> {
         }
         self.looked_at = Some(now);
         let mut left = Vec::new();
+        let rest = self.rules.rest();
         self.people.retain(|_, person| {
             if person
                 .absent
@@ -236,8 +274,7 @@ impl<H> Presence<H> {
                 left.extend(person.absent.take().map(|absent| absent.left));
             }
             person.forget_began(now);
-            // A person is kept for a minute or two after leaving, to count the sessions that they began.
-            !person.sessions.is_empty() || person.absent.is_some() || !person.began.is_empty()
+            person.is_known(now, rest)
         });
         self.due = self
             .people
@@ -263,6 +300,11 @@ impl<H> Presence<H> {
             .sessions
             .iter()
             .find(|live| live.session == session)
+    }
+
+    /// What a person may say.
+    pub(crate) fn pace(&self, id: &ClientId) -> Option<&Paces> {
+        self.people.get(id).map(|person| &*person.pace)
     }
 
     /// The sessions that are here.
@@ -305,7 +347,8 @@ impl<H> Person<H> {
             sessions: Vec::new(),
             absent: None,
             began: VecDeque::new(),
-            pace: Arc::new(Pace::new(rules.line_rate, rules.line_burst)),
+            ended: None,
+            pace: Arc::new(rules.paces()),
             role,
         }
     }
@@ -318,6 +361,16 @@ impl<H> Person<H> {
         {
             self.began.pop_front();
         }
+    }
+
+    /// A person is kept for a minute or two after leaving, to count the sessions that they began, and
+    /// until their pace is as new: nobody gets a new one by coming back.
+    fn is_known(&self, now: Instant, rest: Duration) -> bool {
+        let is_tired = |ended| now.duration_since(ended) < rest;
+        !self.sessions.is_empty()
+            || self.absent.is_some()
+            || !self.began.is_empty()
+            || self.ended.is_some_and(is_tired)
     }
 
     fn here(&self, id: &ClientId) -> Option<Here> {
@@ -340,6 +393,36 @@ impl<H> Person<H> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_person_is_known_until_their_pace_is_as_new() {
+        let limits = Limits {
+            byte_rate: 128,
+            byte_burst: 65536,
+            ..Limits::default()
+        };
+        let rules = Rules::new(SameId::default(), &limits);
+        let rest = rules.rest();
+        assert_eq!(rest, Duration::from_secs(512));
+        let start = Instant::now();
+        let mut presence: Presence<()> = Presence::new(rules);
+        let mut person = Person::new(&presence.rules, wire::Role::default());
+        person.ended = Some(start);
+        let id = ClientId::parse("alice").expect("a name");
+        presence.people.insert(id.clone(), person);
+        presence.overdue(start + rest - Duration::from_secs(1));
+        assert!(presence.pace(&id).is_some());
+        presence.overdue(start + rest + MINUTE);
+        assert!(presence.pace(&id).is_none());
+
+        let unlimited = Limits {
+            line_rate: 0,
+            byte_rate: 0,
+            ..limits
+        };
+        let rules = Rules::new(SameId::default(), &unlimited);
+        assert_eq!(rules.rest(), Duration::ZERO);
+    }
 
     #[test]
     fn an_absence_becomes_a_leave_when_it_is_due_and_not_before() {

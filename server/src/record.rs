@@ -3,6 +3,7 @@
 //! SQLite keeps it for every server that people use (`database.rs`, `pages.rs`); `memory.rs` keeps it
 //! where time is simulated. A bigger engine would take SQLite's place here.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::pin::Pin;
 
@@ -11,6 +12,7 @@ use wire::{ClientId, Role, Timestamp};
 
 pub use crate::batch::Batch;
 pub use crate::presence::Left;
+pub use crate::quota::Used;
 pub use crate::senders::{Known, Sender};
 
 use crate::fault::DatabaseError;
@@ -49,8 +51,8 @@ pub trait Record: Debug + Send + 'static {
     /// When it is not, so that what was committed may be lost.
     fn check(&mut self) -> Result<(), DatabaseError>;
 
-    /// Whether room is so short that lines should be refused while there is still room to say so.
-    fn is_low(&mut self) -> bool;
+    /// How much room there is: lines are refused while there is still room to say so.
+    fn space(&mut self) -> Space;
 
     /// Closes the record in good order.
     ///
@@ -58,6 +60,18 @@ pub trait Record: Debug + Send + 'static {
     ///
     /// When that fails; what was committed is safe all the same.
     fn close(self) -> impl Future<Output = Result<(), DatabaseError>> + Send;
+}
+
+/// How much room there is for the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Space {
+    /// Enough for everybody.
+    #[default]
+    Enough,
+    /// Little: the lines of whoever wrote much today are refused.
+    Short,
+    /// Hardly any: every line is refused.
+    Low,
 }
 
 /// What readers ask of the record. They see what was committed, and nothing else.
@@ -106,4 +120,6 @@ pub struct Found {
     pub(crate) here: Vec<(Left, Timestamp, Role)>,
     /// Every ID that was ever here.
     pub(crate) ids: Vec<String>,
+    /// What each ID has added to the record on the day of the newest entry, by ID.
+    pub(crate) used: BTreeMap<ClientId, Used>,
 }

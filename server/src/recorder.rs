@@ -165,7 +165,7 @@ impl<R: Record> Recorder<R> {
             let known = self.stored(&sender, &asks).await?;
             self.room.learn(sender, known);
         }
-        self.room.disk_is_low = self.record.is_low();
+        self.room.space = self.record.space();
         let mut work = Work::default();
         let now = Instant::now().into_std();
         let clock = Timestamp::from(SystemTime::now());

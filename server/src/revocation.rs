@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use pki::{CrlNumber, Gate, RevocationList, Revocations, Serial};
+use pki::{CrlNumber, Gate, RevocationList, Revocations};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use crate::ask::{Ask, Asks};
+use crate::few::few;
 use crate::reminder::Reminder;
 use crate::watched::{FileWatch, Reading};
 
@@ -147,43 +148,28 @@ impl RevocationWatch {
     /// Takes the list in the file, or keeps the last good one.
     async fn reload(&mut self) -> Result<(), ListError> {
         let (path, gate) = (self.file.path().to_owned(), self.gate.clone());
-        let reading = tokio::task::spawn_blocking(move || read_list(&path, &gate));
-        let list = reading.await.map_err(|failure| ListError::Read {
+        let (newest, before) = (self.newest.clone(), self.lists.borrow().clone());
+        // A list may be large. This thread has others to serve, so it neither reads nor compares, and
+        // the memory of the last one is given back elsewhere too.
+        let reading = tokio::task::spawn_blocking(move || {
+            let list = read_list(&path, &gate)?;
+            check_number(&path, list.number(), &newest)?;
+            let forgotten = Forgotten::between(&before, &list);
+            Ok((list, forgotten))
+        });
+        let (list, forgotten) = reading.await.map_err(|failure| ListError::Read {
             path: self.file.path().to_owned(),
             source: failure.into(),
         })??;
-        check_number(self.file.path(), list.number(), &self.newest)?;
         info!(number = %list.number(), revoked = list.count(), "revocation list read");
         if *list.number() > self.newest {
             self.newest = list.number().clone();
             self.unrecorded = Some(self.newest.clone());
         }
         let before = self.lists.send_replace(Revocations::List(Arc::new(list)));
-        self.tell_of_the_forgotten(&before);
+        drop(tokio::task::spawn_blocking(move || drop(before)));
+        forgotten.tell();
         Ok(())
-    }
-
-    /// A list may leave out certificates that have expired or were on hold, and nobody else: an old copy
-    /// of the CA's folder that was put back signs lists with new numbers and old contents.
-    fn tell_of_the_forgotten(&self, before: &Revocations) {
-        let (Revocations::List(before), Revocations::List(now)) = (before, &*self.lists.borrow())
-        else {
-            return;
-        };
-        let let_in = before.serials().filter(|serial| !now.revokes(serial));
-        let (held, forgotten): (Vec<_>, Vec<_>) = let_in.partition(|serial| before.holds(serial));
-        let named = |serials: &[&Serial]| -> Vec<String> {
-            serials.iter().map(ToString::to_string).collect()
-        };
-        if !held.is_empty() {
-            info!(serials = ?named(&held), "no longer on hold");
-        }
-        if !forgotten.is_empty() {
-            error!(
-                serials = ?named(&forgotten),
-                "the new list lets in certificates that the last one revoked; was an old copy of the CA's folder put back?"
-            );
-        }
     }
 
     /// Has the newest number remembered. Never waits: the recorder's queue may be full while the
@@ -194,5 +180,98 @@ impl RevocationWatch {
         {
             self.unrecorded = None;
         }
+    }
+}
+
+/// What a newer list no longer revokes, as it is told: the first few, and how many more.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Forgotten {
+    no_longer_on_hold: String,
+    let_in: String,
+}
+
+impl Forgotten {
+    /// In one pass over the list from before.
+    fn between(before: &Revocations, now: &RevocationList) -> Self {
+        let Revocations::List(before) = before else {
+            return Self::default();
+        };
+        let forgotten = before.serials().filter(|serial| !now.revokes(serial));
+        let (held, let_in): (Vec<_>, Vec<_>) = forgotten.partition(|serial| before.holds(serial));
+        Self {
+            no_longer_on_hold: few(held),
+            let_in: few(let_in),
+        }
+    }
+
+    /// A list may leave out certificates that have expired or were on hold, and no others: an old copy of
+    /// the CA's folder that was put back signs lists with new numbers and old contents.
+    fn tell(&self) {
+        if !self.no_longer_on_hold.is_empty() {
+            info!(serials = self.no_longer_on_hold, "no longer on hold");
+        }
+        if !self.let_in.is_empty() {
+            error!(
+                serials = self.let_in,
+                "the new list lets in certificates that the last one revoked; was an old copy of the CA's folder put back?"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{
+        BasicConstraints, CertificateParams, CertificateRevocationListParams, IsCa, Issuer,
+        KeyIdMethod, KeyPair, RevocationReason, RevokedCertParams, SerialNumber,
+    };
+
+    use super::*;
+
+    /// Lists of one CA with so many certificates on them, numbered from 1, of which the first few are
+    /// on hold.
+    fn lists<const N: usize>(counts: [(u64, u64); N]) -> [RevocationList; N] {
+        let key = KeyPair::generate().expect("a key");
+        let mut ca = CertificateParams::default();
+        ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        let anchor = ca.self_signed(&key).expect("a certificate");
+        let issuer = Issuer::new(ca, key);
+        let now = SystemTime::now();
+        counts.map(|(revoked, on_hold)| {
+            let revoked = (1..=revoked).map(|number| RevokedCertParams {
+                serial_number: SerialNumber::from(number),
+                revocation_time: now.into(),
+                reason_code: (number <= on_hold).then_some(RevocationReason::CertificateHold),
+                invalidity_date: None,
+            });
+            let list = CertificateRevocationListParams {
+                this_update: now.into(),
+                next_update: (now + std::time::Duration::from_secs(60)).into(),
+                crl_number: SerialNumber::from(1),
+                issuing_distribution_point: None,
+                revoked_certs: revoked.collect(),
+                key_identifier_method: KeyIdMethod::Sha256,
+            };
+            let list = list.signed_by(&issuer).expect("a list");
+            RevocationList::parse(list.der(), anchor.der(), now).expect("a list")
+        })
+    }
+
+    #[test]
+    fn a_list_that_forgets_many_is_told_of_in_one_short_line() {
+        let [before, now] = lists([(204, 7), (0, 0)]);
+        let before = Revocations::List(Arc::new(before));
+        let forgotten = Forgotten::between(&before, &now);
+        assert_eq!(forgotten.no_longer_on_hold, "01, 02, 03, 04, 05 and 2 more");
+        assert_eq!(forgotten.let_in, "08, 09, 0a, 0b, 0c and 192 more");
+    }
+
+    #[test]
+    fn a_list_that_forgets_nothing_is_not_told_of() {
+        let [before, now] = lists([(9, 2), (10, 0)]);
+        let before = Revocations::List(Arc::new(before));
+        assert_eq!(Forgotten::between(&before, &now), Forgotten::default());
+        let unchecked = Forgotten::between(&Revocations::Unchecked, &now);
+        assert_eq!(unchecked, Forgotten::default());
     }
 }

@@ -6,13 +6,14 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
-use wire::{ClientId, Code, Entry, Here, Kind, Nonce, Reason, Refusal, Reply, Timestamp};
+use wire::{ClientId, Code, Entry, Here, Kind, Line, Nonce, Reason, Refusal, Reply, Timestamp};
 
 use crate::ask::{Ask, End, Enter, Entered, Said, SessionHandle};
 use crate::batch::{Batch, Join, Newest, Recorded};
 use crate::owed::Owed;
 use crate::presence::{Left, Live, Presence, Rules};
-use crate::record::Found;
+use crate::quota::Quotas;
+use crate::record::{Found, Space};
 use crate::senders::{self, Judgement, Known, Sender, Senders, Stored};
 use crate::stamp::{Step, stamp};
 
@@ -26,7 +27,9 @@ pub(crate) struct Room {
     senders: Senders,
     /// By what a name looks like: the names that were ever here.
     skeletons: HashMap<String, ClientId>,
-    pub(crate) disk_is_low: bool,
+    quotas: Quotas,
+    /// How much room the disk has.
+    pub(crate) space: Space,
 }
 
 /// A batch, and what follows when it is committed.
@@ -50,6 +53,7 @@ pub(crate) enum Outcome {
 impl Room {
     /// What was found in the database, and who may still come back until `until`.
     pub(crate) fn new(found: Found, rules: Rules, until: Instant) -> Self {
+        let quotas = Quotas::new(rules.quota, found.last_at, found.used);
         let mut presence = Presence::new(rules);
         for (left, since, role) in found.here {
             presence.remember(left, since, role, until);
@@ -63,7 +67,8 @@ impl Room {
             presence,
             senders: Senders::default(),
             skeletons: skeletons.collect(),
-            disk_is_low: false,
+            quotas,
+            space: Space::default(),
         }
     }
 
@@ -227,6 +232,8 @@ impl Room {
         } = said;
         // A session that was replaced can say nothing after its successor entered.
         let Some(live) = self.presence.live(&id, session) else {
+            // Its client says this line again, and pays for it then.
+            self.give_back(&id, &line);
             return;
         };
         let (handle, ip) = (live.handle.clone(), live.ip);
@@ -234,24 +241,26 @@ impl Room {
         let sender = nonce.as_ref().map(|nonce| (id.clone(), nonce.run.clone()));
         let judgement = match nonce.as_ref().zip(sender.as_ref()) {
             Some((nonce, sender)) => self.senders.judge(sender, nonce, hash),
-            None => Judgement::New,
+            None => Judgement::New { begins_run: false },
         };
         let answer = match judgement {
-            Judgement::Repeated(seq) => nonce.map(|nonce| ok(nonce, seq)),
-            Judgement::Refused(refusal) => Some(format!("{refusal}\n")),
-            Judgement::New if self.disk_is_low => {
-                if let Some((nonce, sender)) = nonce.as_ref().zip(sender) {
-                    self.senders.spend(&sender, nonce);
-                }
-                let words =
-                    "the server's disk is nearly full; nothing is taken until there is room";
-                Some(format!(
-                    "{}\n",
-                    Refusal::new(Code::DiskLow, words).of(nonce)
-                ))
+            Judgement::Repeated(seq) => {
+                // It was paid for when it was stored.
+                self.give_back(&id, &line);
+                nonce.map(|nonce| ok(nonce, seq))
             }
-            Judgement::New => {
+            Judgement::Refused(refusal) => Some(format!("{refusal}\n")),
+            Judgement::New { begins_run } => {
                 let at = self.stamp(clock);
+                if let Err(refusal) = self.admit(&id, &line, begins_run, at) {
+                    if let Some((nonce, sender)) = nonce.as_ref().zip(sender) {
+                        self.senders.spend(&sender, nonce);
+                    }
+                    let answer = Some(format!("{}\n", refusal.of(nonce)));
+                    work.outcomes
+                        .push(Outcome::Answered(handle, Owed::Answer(answer, permit)));
+                    return;
+                }
                 let kind = Kind::Message(line);
                 let entry = Entry {
                     seq: 0,
@@ -278,6 +287,29 @@ impl Room {
         };
         work.outcomes
             .push(Outcome::Answered(handle, Owed::Answer(answer, permit)));
+    }
+
+    /// Gives back the bytes that a line took of its author's pace and that add nothing to the record.
+    fn give_back(&self, id: &ClientId, line: &Line) {
+        if let Some(pace) = self.presence.pace(id) {
+            pace.give_back(line.as_str().len());
+        }
+    }
+
+    /// Whether there is room for a new line: on the disk, and in what one person may add in a day.
+    fn admit(
+        &mut self,
+        id: &ClientId,
+        line: &Line,
+        begins_run: bool,
+        at: Timestamp,
+    ) -> Result<(), Refusal> {
+        if self.space == Space::Low {
+            let words = "the server's disk is nearly full; nothing is taken until there is room";
+            return Err(Refusal::new(Code::DiskLow, words));
+        }
+        let bytes = line.as_str().len();
+        self.quotas.take(id, bytes, begins_run, at, self.space)
     }
 
     /// Ties the entry that was written last to the lines of its run, by which it is recognised when

@@ -61,8 +61,8 @@ pub(crate) struct Place {
 /// What to do with a line that has a RUN-N.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Judgement {
-    /// It is new: store it.
-    New,
+    /// It is new: store it. Whether it is the first of its run that is stored.
+    New { begins_run: bool },
     /// It is stored already, there.
     Repeated(u64),
     /// It cannot be stored any more.
@@ -84,11 +84,12 @@ impl Senders {
     /// What to do with a line. The run must have been learned.
     pub(crate) fn judge(&self, sender: &Sender, nonce: &Nonce, hash: i64) -> Judgement {
         let Some(known) = self.runs.get(sender) else {
-            return Judgement::New;
+            return Judgement::New { begins_run: true };
         };
         // As nearly every line is.
         if nonce.n > known.last_n {
-            return Judgement::New;
+            let begins_run = known.first.is_none();
+            return Judgement::New { begins_run };
         }
         let at = known.lines.binary_search_by_key(&nonce.n, |line| line.n);
         match at.map(|at| known.lines[at]) {
@@ -225,7 +226,9 @@ mod tests {
             let nonce = Nonce::parse(&format!("k3v9q2a7-{n}")).expect("a nonce");
             let hash = hash(text);
             match self.senders.judge(&self.sender, &nonce, hash) {
-                Judgement::New => {
+                Judgement::New { begins_run } => {
+                    let is_known = self.senders.runs[&self.sender].first.is_some();
+                    assert_eq!(begins_run, !is_known);
                     self.seq += 1;
                     let stored = Stored {
                         n,

@@ -26,7 +26,9 @@ mod world;
 
 pub use chance::{chance, number, rounds};
 pub use peer::{Peer, Said, said};
-pub use programs::{Running, Served, Site, program, rare_tool_or_skip, run, tool_or_skip};
+pub use programs::{
+    Running, Served, Site, WITHOUT_PACE, program, rare_tool_or_skip, run, tool_or_skip,
+};
 pub use proxy::{Cut, Manner, Proxy, Side};
 #[cfg(target_os = "linux")]
 pub use rush::{Rush, open_window};

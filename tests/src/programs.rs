@@ -12,6 +12,18 @@ use tempfile::TempDir;
 
 use crate::PATIENCE;
 
+/// Flags of a server in whose room everybody says as much as they can, as fast as they can.
+pub const WITHOUT_PACE: [&str; 8] = [
+    "--line-rate",
+    "0",
+    "--byte-rate",
+    "0",
+    "--daily-bytes",
+    "0",
+    "--daily-runs",
+    "0",
+];
+
 /// Where a program is. Cargo does not build another package's programs for a test, so the first
 /// call builds them; with nothing changed that takes no time.
 pub fn program(name: &str) -> PathBuf {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use pki::Bundle;
 use pty_process::blocking::Command;
 
-use crate::{PATIENCE, Peer, Served, Site, Terminal, program};
+use crate::{PATIENCE, Peer, Served, Site, Terminal, WITHOUT_PACE, program};
 
 /// What a frame ends with: the cursor is where one writes.
 const FRAME_END: &[u8] = b"\x1b[?25h";
@@ -41,7 +41,7 @@ impl Rush {
     /// Has somebody say `lines_per_second` for a while, and a person type meanwhile.
     pub fn of(lines_per_second: u64, length: Duration) -> Self {
         let site = Site::new("Networks 101");
-        let served = site.serve(&["--line-rate", "0"]);
+        let served = site.serve(&WITHOUT_PACE);
         let mut window = open_window(&site, &served, "alice", 80, 24);
         let speaker = Speaker::start(&site, &served, lines_per_second);
         window.shows("] line ");

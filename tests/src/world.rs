@@ -31,6 +31,16 @@ pub struct Options {
     pub is_open: bool,
 }
 
+impl Options {
+    /// Everybody says as much as they can, as fast as they can.
+    pub fn without_pace(&mut self) {
+        self.limits.line_rate = 0;
+        self.limits.byte_rate = 0;
+        self.limits.daily_bytes_max = 0;
+        self.limits.daily_runs_max = 0;
+    }
+}
+
 /// Options for a certificate that ends so long from now.
 pub fn lasting(left: Duration) -> IssueOptions {
     IssueOptions {

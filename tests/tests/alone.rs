@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pki::Bundle;
-use tests::{Peer, Running, World, program};
+use tests::{Peer, Running, WITHOUT_PACE, World, program};
 use wire::{Entry, Kind};
 
 /// How fast lines are said while somebody may be stalled.
@@ -159,7 +159,7 @@ struct Room {
 
 impl Room {
     fn start(folder: &Path) -> Self {
-        let arguments = ["--listen", "127.0.0.1:0", "--line-rate", "0"];
+        let arguments = [&["--listen", "127.0.0.1:0"], &WITHOUT_PACE[..]].concat();
         let mut server = Running::start(folder, &program("server"), &arguments);
         let line = server.expect_err("listening on ");
         let address = line

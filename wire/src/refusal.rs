@@ -58,9 +58,11 @@ codes! {
     Waiting = "waiting",
     /// The disk is nearly full: the line was not taken.
     DiskLow = "disk-low",
+    /// The ID has used up what it may add to the record in a day: the line was not taken.
+    Quota = "quota",
     /// The ID is here already, and the server keeps the older session.
     AlreadyHere = "already-here",
-    /// Too many new sessions of one ID.
+    /// Too many sessions of one ID: new ones within a minute, or at once.
     TooManySessions = "too-many-sessions",
     /// The database cannot be written now: come back later.
     TryLater = "try-later",

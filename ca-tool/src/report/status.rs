@@ -15,12 +15,10 @@ use crate::args::Place;
 use crate::error::Error;
 use crate::index::{Index, Record};
 use crate::register::Register;
-use crate::run::{Output, day, moment, write_json};
+use crate::run::{Output, day, moment, some, write_json};
 
 /// What ends within this time ends soon.
 pub(super) const SOON: Duration = Duration::days(30);
-/// How many names stand on one screen; `list` shows them all.
-const NAMED_MAX: usize = 8;
 
 /// The worst thing that was found, as the exit code says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -209,13 +207,13 @@ impl Status {
         ] {
             if !people.is_empty() {
                 let names = people.iter().map(Person::to_string).collect::<Vec<_>>();
-                line(what, some(&names))?;
+                line(what, some(&names, ", "))?;
             }
         }
         if let Some(names) = &self.never_connected {
             let names = match names.is_empty() {
                 true => "nobody".to_owned(),
-                false => format!("{}: {}", names.len(), some(names)),
+                false => format!("{}: {}", names.len(), some(names, ", ")),
             };
             line("never connected", names)?;
         }
@@ -290,15 +288,6 @@ fn ago(days: i64) -> String {
         0 => "less than a day ago".to_owned(),
         1 => "1 day ago".to_owned(),
         days => format!("{days} days ago"),
-    }
-}
-
-/// The first few names, and how many others there are.
-fn some(names: &[String]) -> String {
-    let shown = names[..names.len().min(NAMED_MAX)].join(", ");
-    match names.len().saturating_sub(NAMED_MAX) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
     }
 }
 

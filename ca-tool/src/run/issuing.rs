@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::deed::{Deed, Item};
-use super::{Output, counted, note, open};
+use super::{Output, counted, note, open, some};
 use crate::args::Place;
 use crate::ca::{Ca, Issuance, IssueOptions, Issued};
 use crate::error::Error;
@@ -25,7 +25,7 @@ pub(super) fn issue(
     if let Some(path) = &roster {
         let roster = Roster::read(path, id_column.as_deref())?;
         if !roster.ignored.is_empty() {
-            let columns = roster.ignored.join(", ");
+            let columns = some(&roster.ignored, ", ");
             let path = path.display();
             note(output, &format!("nothing is done with {columns} in {path}"));
         }

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use time::Duration;
 
 use super::deed::{Deed, Item};
-use super::{Output, counted, note, open, tell_issued};
+use super::{Output, counted, note, open, some, tell_issued};
 use crate::args::Place;
 use crate::ca::{IssueOptions, Issued, Whose};
 use crate::error::Error;
@@ -39,7 +39,7 @@ pub(super) fn renew(
     }
     if !done.on_hold.is_empty() {
         let names: Vec<_> = done.on_hold.iter().map(ToString::to_string).collect();
-        let names = names.join(" ");
+        let names = some(&names, " ");
         note(
             output,
             &format!(

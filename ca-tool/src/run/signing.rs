@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::deed::{Deed, Item};
-use super::{Output, note, open, tell_issued};
+use super::{Output, note, open, some, tell_issued};
 use crate::args::Place;
 use crate::ca::IssueOptions;
 use crate::error::Error;
@@ -39,7 +39,7 @@ pub(super) fn sign(
     };
     let ignored = request.ignored(&issued.name);
     if !ignored.is_empty() {
-        let (path, ignored) = (path.display(), ignored.join(", "));
+        let (path, ignored) = (path.display(), some(&ignored, ", "));
         note(
             output,
             &format!("{path} also asks for {ignored}: only its key was taken"),

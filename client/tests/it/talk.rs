@@ -188,16 +188,18 @@ async fn a_refused_line_is_told_and_counts_in_the_exit_code() {
 
 #[tokio::test]
 async fn a_line_that_only_the_server_refuses_counts_too() {
-    let room = Room::open().await;
-    let mut alice = room.alice(&[]);
-    alice.types("one\n").await;
-    alice.stops_typing();
-    let mut session = room.enter().await;
-    let (nonce, _) = session.said().await;
-    session.send(&format!("! disk-low {nonce} full")).await;
-    session.goodbye().await;
-    let outcome = alice.ends().await;
-    assert_eq!(outcome.told(), (Some(1), vec!["client: not sent: full"]));
+    for code in ["disk-low", "quota"] {
+        let room = Room::open().await;
+        let mut alice = room.alice(&[]);
+        alice.types("one\n").await;
+        alice.stops_typing();
+        let mut session = room.enter().await;
+        let (nonce, _) = session.said().await;
+        session.send(&format!("! {code} {nonce} full")).await;
+        session.goodbye().await;
+        let outcome = alice.ends().await;
+        assert_eq!(outcome.told(), (Some(1), vec!["client: not sent: full"]));
+    }
 }
 
 #[tokio::test]

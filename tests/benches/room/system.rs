@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use tests::{PATIENCE, Running, program};
+use tests::{PATIENCE, Running, WITHOUT_PACE, program};
 
 use crate::site::Site;
 
@@ -81,7 +81,8 @@ impl Served {
             .arg(site.list())
             .arg("--db")
             .arg(db)
-            .args(["--listen", "127.0.0.1:0", "--line-rate", "0"])
+            .args(["--listen", "127.0.0.1:0"])
+            .args(WITHOUT_PACE)
             .args(["--connections", "0", "--sessions-per-minute", "0"]);
         let mut running = Running::spawn(command);
         let said = running.expect_err("listening on ");

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use tests::checker::{assert_clean, rows};
 use tests::crowd::{Crowd, Plan};
-use tests::{Running, Served, Site, program, tool_or_skip};
+use tests::{Running, Served, Site, WITHOUT_PACE, program, tool_or_skip};
 
 /// A site whose CA and certificates are 40 days old, so that they are good by a clock that is 30
 /// days behind; and a server whose clock can be set while it runs.
@@ -28,7 +28,7 @@ impl Clocked {
         set(&site, "+0");
         let mut command = Command::new(program("server"));
         command
-            .args(["--line-rate", "0"])
+            .args(WITHOUT_PACE)
             .env("LD_PRELOAD", library())
             .env("FAKETIME_TIMESTAMP_FILE", site.path("clock"))
             .env("FAKETIME_NO_CACHE", "1")

@@ -73,7 +73,7 @@ async fn a_connection_cut_at_any_byte_loses_nothing_and_repeats_nothing() {
 /// it is over before the cut comes.
 async fn cut_everywhere(first: usize, pace: Pace, cut: Cut) -> Tally {
     let world = World::with(|options| {
-        options.limits.line_rate = 0;
+        options.without_pace();
         options.limits.sessions_per_minute_max = 0;
     })
     .await;

@@ -17,8 +17,14 @@ use tests::{PATIENCE, Peer, Running, Served, Site, tool_or_skip};
 use crate::kills::UNLIMITED;
 
 /// A room whose database is on the small disk.
-const ON_DISK: [&str; 6] = [
+const ON_DISK: [&str; 12] = [
     "--line-rate",
+    "0",
+    "--byte-rate",
+    "0",
+    "--daily-bytes",
+    "0",
+    "--daily-runs",
     "0",
     "--sessions-per-minute",
     "0",
@@ -158,6 +164,57 @@ async fn on_a_disk_that_is_nearly_full_a_line_is_refused_and_never_said_again() 
         .filter(|row| row.id == "alice" && row.nonce.is_some());
     let texts: Vec<_> = alices.map(|row| row.text.as_str()).collect();
     assert_eq!(texts, ["when there is room"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_disk_fills_those_who_wrote_much_are_refused_before_others() {
+    let site = Site::new("Networks 101");
+    let Some(mount) = Mount::tmpfs(&site.path("disk"), "64m", "a disk that fills") else {
+        return;
+    };
+    // A quarter of that is 10,000 bytes.
+    let arguments = ["--db", "disk/chat.db", "--daily-bytes", "40000"];
+    let mut served = site.serve(&arguments);
+    let mut alice = enter(&site, &served, "alice").await;
+    let mut bob = enter(&site, &served, "bob").await;
+    for n in 1..=3 {
+        let text = "x".repeat(4000);
+        alice.say(&format!("/say k3v9q2a7-{n} {text}")).await;
+        alice.expect(&format!("= ok k3v9q2a7-{n} ")).await;
+    }
+    // A fiftieth of the disk is 1342 KB, and twice that is more than what is left.
+    let filler = mount.fill_but(2000 * 1024);
+    let mut n = 3;
+    loop {
+        n += 1;
+        alice.say(&format!("/say k3v9q2a7-{n} and me?")).await;
+        let answer = alice.expect(&format!(" k3v9q2a7-{n} ")).await;
+        if answer.starts_with("! disk-low") {
+            assert!(
+                answer.contains("you wrote more than 10000 bytes today"),
+                "{answer}"
+            );
+            break;
+        }
+        // The disk is looked at every second.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    served.program.expect_err("the disk fills; lines of those");
+    bob.say("/say bobsrun1-1 there is room for me").await;
+    bob.expect("= ok bobsrun1-1 ").await;
+    drop(filler);
+    loop {
+        n += 1;
+        alice.say(&format!("/say k3v9q2a7-{n} and now?")).await;
+        let answer = alice.expect(&format!(" k3v9q2a7-{n} ")).await;
+        if answer.starts_with("= ok") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    served.program.expect_err("there is room on the disk again");
+    drop((alice, bob));
+    end(served);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

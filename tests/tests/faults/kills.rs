@@ -7,7 +7,18 @@ use tests::crowd::{Crowd, Plan};
 use tests::{Served, Site, chance, rounds};
 
 /// Limits that a test of faults does not want to meet.
-pub(crate) const UNLIMITED: [&str; 4] = ["--line-rate", "0", "--sessions-per-minute", "0"];
+pub(crate) const UNLIMITED: [&str; 10] = [
+    "--line-rate",
+    "0",
+    "--byte-rate",
+    "0",
+    "--daily-bytes",
+    "0",
+    "--daily-runs",
+    "0",
+    "--sessions-per-minute",
+    "0",
+];
 
 /// Kills the server at a random moment of its work, again and again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

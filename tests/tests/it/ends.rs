@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use pki::Bundle;
-use tests::{Peer, World, lasting};
+use tests::{Options, Peer, World, lasting};
 use wire::{Reply, ServerLine};
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn a_revoked_person_is_out_within_two_seconds_and_stays_out() {
 
 #[tokio::test]
 async fn a_revoked_person_who_reads_nothing_is_out_within_two_seconds_too() {
-    let w = World::with(|o| o.limits.line_rate = 0).await;
+    let w = World::with(Options::without_pace).await;
     let (mut alice, _stalled) = w.pair("alice", "bob").await;
     alice.say_much(5120).await;
     let begun = Instant::now();
@@ -65,7 +65,7 @@ async fn a_session_ends_with_its_certificate() {
 
 #[tokio::test]
 async fn a_server_that_stops_finishes_what_it_read_and_says_goodbye() {
-    let mut w = World::with(|o| o.limits.line_rate = 0).await;
+    let mut w = World::with(Options::without_pace).await;
     let mut alice = w.enter_ours("alice").await;
     let lines: String = (1..=500)
         .map(|n| format!("/say k3v9q2a7-{n} line {n}\n"))
@@ -125,7 +125,7 @@ async fn lines_that_were_read_and_wait_for_their_turn_are_recorded_when_the_serv
 #[tokio::test]
 async fn a_server_that_stops_does_not_wait_for_who_reads_nothing() {
     let mut w = World::with(|o| {
-        o.limits.line_rate = 0;
+        o.without_pace();
         o.limits.stop_sessions_timeout = Duration::from_millis(500);
     })
     .await;
@@ -138,7 +138,7 @@ async fn a_server_that_stops_does_not_wait_for_who_reads_nothing() {
 
 #[tokio::test]
 async fn nothing_is_shown_while_it_cannot_be_stored_and_all_of_it_afterwards() {
-    let w = World::with(|o| o.limits.line_rate = 0).await;
+    let w = World::with(Options::without_pace).await;
     let (mut alice, mut bob) = w.pair("alice", "bob").await;
     let mut carol = w.enter_ours("carol").await;
     alice.expect("* carol@").await;
@@ -209,7 +209,7 @@ async fn nothing_is_shown_while_it_cannot_be_stored_and_all_of_it_afterwards() {
 #[tokio::test]
 async fn a_server_that_cannot_store_and_is_stopped_says_how_much_was_not() {
     let mut w = World::with(|o| {
-        o.limits.line_rate = 0;
+        o.without_pace();
         o.limits.stop_database_timeout = Duration::from_millis(300);
         o.limits.stop_sessions_timeout = Duration::from_millis(300);
     })

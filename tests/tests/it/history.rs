@@ -7,7 +7,7 @@ use wire::{Reply, ServerLine};
 async fn room(lines: u64) -> (World, Peer) {
     // A small tail, so that most of it must come from the database.
     let w = World::with(|o| {
-        o.limits.line_rate = 0;
+        o.without_pace();
         o.limits.tail_bytes_max = 4 * 1024;
     })
     .await;

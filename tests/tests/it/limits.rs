@@ -184,7 +184,7 @@ async fn silence_is_cut_short_where_others_need_the_room() {
 #[tokio::test]
 async fn who_takes_nothing_for_too_long_is_cut() {
     let w = World::with(|o| {
-        o.limits.line_rate = 0;
+        o.without_pace();
         o.limits.write_stall_timeout = Duration::from_millis(300);
     })
     .await;

@@ -1,11 +1,11 @@
 //! What may be said, and what becomes of the rest: raw bytes through TLS.
 
-use tests::{Peer, World, said};
+use tests::{Options, Peer, World, said};
 use wire::{Kind, ServerLine};
 
 /// A room that takes lines as fast as they come.
 async fn room() -> World {
-    World::with(|o| o.limits.line_rate = 0).await
+    World::with(Options::without_pace).await
 }
 
 /// Everything that was said, as SQLite keeps it.
@@ -470,7 +470,7 @@ async fn where_nobody_can_follow_from_is_refused_and_shows_nothing() {
 
 #[tokio::test]
 async fn lines_are_the_same_however_they_come() {
-    let w = World::with(|o| o.limits.line_rate = 0).await;
+    let w = World::with(Options::without_pace).await;
     let mut alice = w.enter("alice").await;
     let hundred: String = (0..100).map(|n| format!("at once {n}\n")).collect();
     alice.send(hundred).await;

@@ -1,13 +1,13 @@
 //! Many people at once.
 
-use tests::{Peer, World, within};
+use tests::{Options, Peer, World, within};
 use wire::{Entry, Kind};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_people_who_all_talk_at_once_see_one_order_and_it_is_the_record() {
     const PEOPLE: usize = 20;
     const LINES: usize = 500;
-    let w = World::with(|o| o.limits.line_rate = 0).await;
+    let w = World::with(Options::without_pace).await;
     let mut talking = Vec::new();
     for person in 0..PEOPLE {
         // Half of them in each dialect.

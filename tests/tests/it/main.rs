@@ -13,6 +13,7 @@ mod log_floods;
 mod mint;
 mod presence;
 mod programs;
+mod quotas;
 mod record;
 mod refusals;
 mod renewal;

@@ -33,7 +33,7 @@ async fn by_default_a_newer_session_takes_the_older_ones_place() {
 #[tokio::test]
 async fn a_replaced_session_can_say_nothing_any_more() {
     let w = World::with(|o| {
-        o.limits.line_rate = 0;
+        o.without_pace();
         o.limits.sessions_per_minute_max = 0;
     })
     .await;
@@ -202,6 +202,30 @@ async fn too_many_sessions_of_one_id_are_told_how_long_to_wait() {
         "{refused}"
     );
     let _bob = w.enter("bob").await;
+}
+
+#[tokio::test]
+async fn where_several_sessions_of_one_id_are_allowed_they_are_not_without_number() {
+    let w = World::with(|o| {
+        o.same_id = SameId::Allow;
+        o.limits.sessions_per_id_max = 3;
+    })
+    .await;
+    let mut sessions = Vec::new();
+    for _ in 0..3 {
+        sessions.push(w.enter("alice").await);
+    }
+    let mut fourth = w.connect("alice").await;
+    let refused = fourth.next_line().await.expect("a refusal");
+    assert_eq!(
+        refused,
+        "! too-many-sessions - alice has 3 sessions here, and no more at once are taken; end one of them first"
+    );
+    let _bob = w.enter("bob").await;
+    sessions.pop().expect("a session").close().await;
+    w.until("select count(*) = 1 from joins where id = 'alice' and left_at is not null")
+        .await;
+    let _again = w.enter("alice").await;
 }
 
 #[tokio::test]

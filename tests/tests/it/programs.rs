@@ -12,7 +12,7 @@ use rcgen::{
     KeyUsagePurpose,
 };
 use serde_json::Value;
-use tests::{PATIENCE, Peer, Running, Site, lasting, program, run};
+use tests::{PATIENCE, Peer, Running, Site, WITHOUT_PACE, lasting, program, run};
 
 /// How a program ended.
 pub(crate) struct Ended {
@@ -399,7 +399,7 @@ fn a_person_whose_certificate_ends_soon_is_told_so_once_and_what_to_do() {
 #[test]
 fn a_server_that_is_stopped_says_so_and_has_stored_all_that_it_acknowledged() {
     let site = site();
-    let served = site.serve(&["--line-rate", "0"]);
+    let served = site.serve(&WITHOUT_PACE);
     // How it ends is what is told here, so nobody waits for it to be back.
     let mut alice = site.enter(&served, "alice", &["--raw", "--give-up-after", "0"]);
     let bob = site.enter(&served, "bob", &["--raw", "--give-up-after", "0"]);
@@ -459,7 +459,7 @@ async fn sit_unread(site: &Site, served: &tests::Served) -> Peer {
 #[tokio::test]
 async fn who_does_not_read_holds_up_the_end_for_ten_seconds_at_most() {
     let site = site();
-    let mut served = site.serve(&["--line-rate", "0"]);
+    let mut served = site.serve(&WITHOUT_PACE);
     let _bob = sit_unread(&site, &served).await;
     let since = Instant::now();
     served.program.signal("-TERM");
@@ -481,7 +481,7 @@ async fn who_does_not_read_holds_up_the_end_for_ten_seconds_at_most() {
 #[tokio::test]
 async fn a_second_signal_does_not_wait_for_anybody() {
     let site = site();
-    let mut served = site.serve(&["--line-rate", "0"]);
+    let mut served = site.serve(&WITHOUT_PACE);
     let _bob = sit_unread(&site, &served).await;
     served.program.signal("-TERM");
     served.program.expect_err("stopping");
@@ -850,7 +850,8 @@ fn a_second_session_replaces_the_first_is_refused_or_both_stay() {
 fn a_server_whose_output_nobody_reads_still_ends_when_it_is_told_to() {
     let site = Site::new("Networks 101");
     let mut command = Command::new(program("server"));
-    command.args(["--listen", "127.0.0.1:0", "--line-rate", "0", "--show"]);
+    command.args(["--listen", "127.0.0.1:0", "--show"]);
+    command.args(WITHOUT_PACE);
     command
         .current_dir(site.folder())
         .stdin(Stdio::null())
@@ -898,7 +899,7 @@ fn a_server_whose_output_nobody_reads_still_ends_when_it_is_told_to() {
 #[test]
 fn what_is_piped_while_the_server_is_killed_and_started_again_is_stored_once_and_in_order() {
     let site = site();
-    let served = site.serve(&["--line-rate", "0"]);
+    let served = site.serve(&WITHOUT_PACE);
     let address = served.address;
     let mut bob = site.enter(&served, "bob", &["--bare"]);
     let mut alice = site.enter(&served, "alice", &["--bare"]);
@@ -913,7 +914,7 @@ fn what_is_piped_while_the_server_is_killed_and_started_again_is_stored_once_and
     bob.expect_err("connection lost");
     alice.send(&(after.join("\n") + "\n"));
     alice.close_input();
-    let served = site.serve_again(address, &["--line-rate", "0"]);
+    let served = site.serve_again(address, &WITHOUT_PACE);
     bob.expect_err("connected again as bob");
     let alice = finish(alice);
     assert_eq!(alice.code, Some(0), "{}", alice.err);
@@ -937,4 +938,53 @@ fn what_is_piped_while_the_server_is_killed_and_started_again_is_stored_once_and
     assert_eq!(shown(&alice.out), lines);
     assert_eq!(shown(&bob.out), lines);
     drop(served);
+}
+
+#[cfg(unix)]
+#[test]
+fn files_that_others_can_read_or_change_are_told_of_at_the_start_and_when_they_are_read_again() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let site = Site::new("Networks 101");
+    let set_mode = |name: &str, mode| {
+        let path = site.path(name);
+        let options = fs::OpenOptions::new().create(true).append(true).open(&path);
+        options.expect("a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("a mode");
+    };
+    set_mode("ca/server.pem", 0o644);
+    set_mode("chat.db", 0o666);
+    set_mode("room.log", 0o662);
+    let mut served = site.serve(&["--log-file", "room.log"]);
+    served
+        .program
+        .expect_err("ca/server.pem (mode 0644) and pose as this server; run `chmod go= ");
+    // What was told before somebody could listen is in the log.
+    let log = fs::read_to_string(site.path("room.log")).expect("a log");
+    for told in [
+        "others can write to room.log (mode 0662) and change the log; run `chmod go-w room.log`",
+        "chat.db (mode 0666) and change the record; run `chmod go-w ",
+    ] {
+        assert!(log.contains(told), "{log}");
+    }
+    served.program.signal("-HUP");
+    served.program.expect_err("ca/server.pem (mode 0644)");
+    set_mode("ca/server.pem", 0o600);
+    set_mode("chat.db", 0o640);
+    set_mode("room.log", 0o640);
+    served.program.signal("-HUP");
+    served.program.expect_err("certificate read");
+    served.program.signal("-TERM");
+    let ended = served.program.finish();
+    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+    // Of three readings, those while others could read it.
+    assert_eq!(told.matches("others can read").count(), 2, "{told}");
+
+    let mut served = site.serve(&["--log-file", "quiet.log"]);
+    served.program.expect_err("certificate read");
+    served.program.signal("-TERM");
+    served.program.finish();
+    let log = fs::read_to_string(site.path("quiet.log")).expect("a log");
+    assert!(log.contains("certificate read"), "{log}");
+    assert!(!log.contains("others can"), "{log}");
 }

@@ -12,7 +12,7 @@ use pki::{Bundle, Certificate, Gate, Serial};
 use rcgen::{
     CertificateParams, DistinguishedName, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose,
 };
-use tests::{Peer, Site, World, instructors, said, within};
+use tests::{Options, Peer, Site, World, instructors, said, within};
 use time::OffsetDateTime;
 use wire::{Reply, ServerLine};
 
@@ -206,7 +206,7 @@ fn a_server_whose_certificate_ends_soon_says_so_until_it_has_a_newer_one() {
 
 #[tokio::test]
 async fn instructors_are_told_of_a_list_that_is_out_of_date_and_nobody_else_is() {
-    let w = World::with(|o| o.limits.line_rate = 0).await;
+    let w = World::with(Options::without_pace).await;
     w.issue("ivy", &instructors());
     let (mut ivy, mut alice) = w.pair("ivy", "alice").await;
     assert_eq!(note(&mut ivy).await, None);

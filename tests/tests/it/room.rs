@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tests::{PATIENCE, World, lasting, said};
+use tests::{Options, PATIENCE, World, lasting, said};
 use wire::{Kind, Reply, Role, ServerLine, Timestamp};
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn whose_certificate_ends_within_14_days_is_told_so_in_the_greeting() {
 
 #[tokio::test]
 async fn a_plain_client_gets_the_last_20_entries_and_then_what_is_said() {
-    let w = World::with(|o| o.limits.line_rate = 0).await;
+    let w = World::with(Options::without_pace).await;
     let mut alice = w.enter("alice").await;
     for n in 1..=30 {
         alice.say(&format!("line {n}")).await;
@@ -119,7 +119,7 @@ async fn a_line_in_our_dialect_is_acknowledged_with_its_place() {
 
 #[tokio::test]
 async fn more_lines_than_may_be_under_way_are_all_taken_even_by_who_follows_nothing() {
-    let w = World::with(|o| o.limits.line_rate = 0).await;
+    let w = World::with(Options::without_pace).await;
     let mut alice = w.connect_ours("alice").await;
     alice.welcome().await;
     let lines: String = (1..=300).map(|n| format!("line {n}\n")).collect();

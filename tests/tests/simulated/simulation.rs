@@ -188,6 +188,9 @@ async fn stopped(open_now: &Open) {
 fn limits() -> Limits {
     Limits {
         line_rate: 0,
+        byte_rate: 0,
+        daily_bytes_max: 0,
+        daily_runs_max: 0,
         sessions_per_minute_max: 0,
         tail_bytes_max: 4 * 1024,
         tail_bytes_at_start: 1024,

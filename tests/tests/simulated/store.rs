@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use server::DatabaseError;
 use server::memory::{Memory, Opened};
-use server::record::{Answer, Batch, Found, Known, LastSession, Pages, Record, Sender};
+use server::record::{Answer, Batch, Found, Known, LastSession, Pages, Record, Sender, Space};
 use tokio::sync::Mutex;
 use wire::{ClientId, Timestamp};
 
@@ -141,8 +141,11 @@ impl Record for Store {
         Ok(())
     }
 
-    fn is_low(&mut self) -> bool {
-        self.counts.is_low.load(Ordering::Relaxed)
+    fn space(&mut self) -> Space {
+        match self.counts.is_low.load(Ordering::Relaxed) {
+            true => Space::Low,
+            false => Space::Enough,
+        }
     }
 
     async fn close(self) -> Result<(), DatabaseError> {
