@@ -134,6 +134,7 @@ impl Args {
             hint: error.hint().map(str::to_owned),
             may_pass: false,
             may_be_ours: false,
+            may_be_crowded: false,
         })?;
         let has_window = self.has_window();
         let target = target(self.server.as_deref(), &bundle, &self.cert)?;
@@ -254,6 +255,7 @@ fn usage(sentence: String, hint: &str) -> Failure {
         hint: Some(hint.to_owned()),
         may_pass: false,
         may_be_ours: false,
+        may_be_crowded: false,
     }
 }
 

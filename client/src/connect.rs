@@ -16,18 +16,19 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use wire::limits::SERVER_LINE_BYTES_MAX;
-use wire::{LineDecoder, Overlong, Reply, ServerLine, Welcome};
+use wire::{LineDecoder, Overlong, Reply, ReplyError, ServerLine, Welcome};
 
 use crate::clock::Clock;
 use crate::failure::{Cause, Failure, Scene, explain};
 use crate::limits::{CONNECT_TIMEOUT, GREETING_TIMEOUT, READ_BYTES_MAX, RESOLVE_TIMEOUT};
 use crate::link::Link;
+use crate::opening::{Opening, Said};
 use crate::outbox::Outbox;
 use crate::target::Target;
 
 /// A connection that the server has greeted.
 #[derive(Debug)]
-pub struct Connected<S = TlsStream<TcpStream>> {
+pub struct Connected<S = TlsStream<Opening<TcpStream>>> {
     /// Who the server says we are, and what room this is.
     pub welcome: Welcome,
     /// The greeting as it came.
@@ -126,13 +127,18 @@ async fn greet(
     server: SocketAddr,
     scene: Arc<Scene>,
 ) -> Result<Connected, Cause> {
+    let gone = |_| Cause::ClosedUnheard;
     // Without it, an exchange of two lines takes 44 ms instead of 1.
-    tcp.set_nodelay(true).map_err(|error| early(&error))?;
-    let local = tcp.local_addr().map_err(|error| early(&error))?;
-    let mut stream = TlsConnector::from(config)
-        .connect(scene.target.server_name(), tcp)
-        .await
-        .map_err(|error| early(&error))?;
+    tcp.set_nodelay(true).map_err(gone)?;
+    let local = tcp.local_addr().map_err(gone)?;
+    let connecting = TlsConnector::from(config)
+        .connect(scene.target.server_name(), Opening::new(tcp))
+        .into_fallible();
+    let mut stream = match connecting.await {
+        Ok(stream) => stream,
+        Err((error, opening)) => return Err(before_tls(&error, opening).await),
+    };
+    stream.get_mut().0.is_over();
     let mut incoming = Incoming::new();
     let said = hear_greeting(&mut stream, &mut incoming).await;
     // A server that judges our certificate says so by an alert, also where it knows no dialect.
@@ -159,7 +165,21 @@ async fn greet(
     })
 }
 
-fn speaks_our_dialect(stream: &TlsStream<TcpStream>) -> bool {
+/// Why there was no handshake. A server without room may say so in plain text, or not at all.
+async fn before_tls(error: &io::Error, opening: Opening<TcpStream>) -> Cause {
+    match early(error) {
+        cause @ (Cause::ClosedEarly | Cause::Tls(rustls::Error::InvalidMessage(_))) => {
+            match opening.said().await {
+                Said::TryLater(refusal) => Cause::Refused(refusal),
+                Said::Nothing => Cause::ClosedUnheard,
+                Said::Other => cause,
+            }
+        }
+        cause => cause,
+    }
+}
+
+fn speaks_our_dialect(stream: &TlsStream<Opening<TcpStream>>) -> bool {
     stream.get_ref().1.alpn_protocol() == Some(wire::ALPN)
 }
 
@@ -189,8 +209,10 @@ async fn hear_greeting<S: AsyncRead + Unpin>(
                     let reason = reason.to_string();
                     return Err(Cause::Bye { reason, words });
                 }
+                Err(ReplyError::Grammar(_)) if !text.starts_with("= welcome ") => {}
+                Err(error) => return Err(Cause::Greeting(error.to_string())),
                 // What we do not know is not for us; the deadline ends a server that goes on so.
-                _ => {}
+                Ok(_) => {}
             }
         }
         match stream.read_buf(incoming.room()).await {

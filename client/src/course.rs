@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 
 use bytes::{BufMut as _, BytesMut};
-use wire::{Code, Entry, Line, Nonce, Overlong, Refusal, Reply, ServerLine};
+use tokio::time::Instant;
+use wire::{Code, Entry, Line, Nonce, Overlong, Refusal, Reply, ReplyError, ServerLine};
 
-use crate::limits::WRITE_BYTES_MAX;
+use crate::awaited::Awaited;
+use crate::limits::{WARNINGS_INTERVAL, WARNINGS_MAX, WRITE_BYTES_MAX};
 use crate::outbox::{Event, Order, Outbox, Since};
 
 /// Where one connection stands.
@@ -22,7 +24,49 @@ pub(crate) struct Course {
     pub(crate) quitting: bool,
     /// Whether what was not acknowledged was said again on this connection.
     resent: bool,
+    /// Whether this connection was begun again from the head of another history.
+    is_afresh: bool,
+    /// Whether events are thrown away, because the person leaves and nobody takes them.
+    is_deaf: bool,
+    awaited: Awaited,
+    warnings: Warnings,
     stage: Stage,
+}
+
+/// How many warnings about the server's lines were told lately. A server can send as many such
+/// lines as it likes.
+#[derive(Debug, Default)]
+struct Warnings {
+    since: Option<Instant>,
+    told: u32,
+}
+
+/// What becomes of one more warning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Warning {
+    Told,
+    /// Told, and the last one for a while.
+    Last,
+    LeftOut,
+}
+
+impl Warnings {
+    fn another(&mut self, now: Instant) -> Warning {
+        let is_over = |since: Instant| now.duration_since(since) >= WARNINGS_INTERVAL;
+        if self.since.is_none_or(is_over) {
+            self.since = Some(now);
+            self.told = 0;
+        }
+        if self.told >= WARNINGS_MAX {
+            return Warning::LeftOut;
+        }
+        self.told += 1;
+        if self.told < WARNINGS_MAX {
+            Warning::Told
+        } else {
+            Warning::Last
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +86,8 @@ pub(crate) enum Farewell {
     Bye { reason: String, words: String },
     /// A line without end.
     Endless,
+    /// An entry that does not come after the last one.
+    Disorder { after: u64, came: u64 },
 }
 
 impl Course {
@@ -54,6 +100,10 @@ impl Course {
             farewell: None,
             quitting: false,
             resent: false,
+            is_afresh: false,
+            is_deaf: false,
+            awaited: Awaited::default(),
+            warnings: Warnings::default(),
             stage: Stage::CatchingUp,
         };
         course.start();
@@ -97,6 +147,7 @@ impl Course {
 
     fn follow(&mut self, from: &str) {
         self.stage = Stage::CatchingUp;
+        self.awaited.follow();
         self.write(&format!("/follow {from}"));
         if std::mem::replace(&mut self.resent, true) {
             return;
@@ -116,6 +167,7 @@ impl Course {
     pub(crate) fn takes_orders(&self) -> bool {
         self.stage != Stage::Replaying
             && self.outbox.has_room()
+            && !self.awaited.is_full()
             && self.out.len() < WRITE_BYTES_MAX
             && !self.quitting
             && self.farewell.is_none()
@@ -127,7 +179,10 @@ impl Course {
                 self.write(&say(&nonce, &line));
                 self.outbox.keep(nonce, line);
             }
-            Order::Command(command) => self.write(command.as_str()),
+            Order::Command(command) => {
+                self.awaited.command(&command);
+                self.write(command.as_str());
+            }
             Order::Quit => self.quit(),
         }
     }
@@ -141,6 +196,7 @@ impl Course {
     }
 
     pub(crate) fn ping(&mut self) {
+        self.awaited.ping();
         self.write("/ping");
     }
 
@@ -149,12 +205,30 @@ impl Course {
         self.out.put_u8(b'\n');
     }
 
+    /// Hands over what can be handed over without waiting. Once the person leaves, nothing waits
+    /// until somebody takes it.
+    pub(crate) fn deliver(&mut self) {
+        while let Some(event) = self.owed.pop_front() {
+            if self.is_deaf {
+                continue;
+            }
+            if let Err(refused) = self.outbox.events.try_send(event) {
+                if self.outbox.leave.is_cancelled() {
+                    self.is_deaf = true;
+                    continue;
+                }
+                self.owed.push_front(refused.into_inner());
+                return;
+            }
+        }
+    }
+
     /// Understands one line of the server.
-    pub(crate) fn hear(&mut self, line: Result<BytesMut, Overlong>) {
+    pub(crate) fn hear(&mut self, line: Result<BytesMut, Overlong>, now: Instant) {
         let line = match line {
             Ok(line) => line,
             Err(Overlong::Line(_)) => {
-                return self.garbled("the server sent a line that is too long");
+                return self.garbled("the server sent a line that is too long", now);
             }
             Err(Overlong::Endless) => {
                 self.farewell = Some(Farewell::Endless);
@@ -166,60 +240,81 @@ impl Course {
             self.owed.push_back(Event::Wire(text));
         }
         let Ok(text) = std::str::from_utf8(&line) else {
-            return self.garbled("the server sent a line that is not UTF-8");
+            return self.garbled("the server sent a line that is not UTF-8", now);
         };
         match ServerLine::parse(text) {
-            Ok(ServerLine::Entry(entry)) => self.hear_entry(entry),
-            Ok(ServerLine::Reply(reply)) => self.hear_reply(reply),
-            Ok(ServerLine::Refusal(refusal)) => self.hear_refusal(refusal),
+            Ok(ServerLine::Entry(entry)) => self.hear_entry(entry, now),
+            Ok(ServerLine::Reply(reply)) => self.hear_reply(reply, now),
+            Ok(ServerLine::Refusal(refusal)) => self.hear_refusal(refusal, now),
             Ok(ServerLine::Unknown) => {}
-            // A newer server may have reasons to say goodbye that we do not know.
-            Err(error) => match text.strip_prefix("= bye ") {
-                Some(said) => {
+            Err(error) => match (error, text.strip_prefix("= bye ")) {
+                // A newer server may have reasons to say goodbye that we do not know.
+                (ReplyError::Grammar(_), Some(said)) => {
                     let (reason, words) = said.split_once(' ').unwrap_or((said, ""));
                     self.farewell = Some(Farewell::Bye {
                         reason: reason.to_owned(),
                         words: words.to_owned(),
                     });
                 }
-                None => self.garbled(&error.to_string()),
+                _ => self.garbled(&error.to_string(), now),
             },
         }
     }
 
-    fn garbled(&mut self, words: &str) {
-        self.owed.push_back(Event::Garbled(words.to_owned()));
+    fn garbled(&mut self, words: &str, now: Instant) {
+        let words = format!("{words}; it was ignored");
+        self.warn(Event::Garbled(words), now);
     }
 
-    fn hear_entry(&mut self, entry: Entry) {
-        let before = self.outbox.last.map(|(seq, _)| seq);
-        if let Some(after) = before.filter(|before| before + 1 != entry.seq) {
-            let came = entry.seq;
-            self.owed.push_back(Event::Disorder { after, came });
+    /// Tells of something that the server should not have done, unless it did so too often.
+    fn warn(&mut self, event: Event, now: Instant) {
+        let warning = self.warnings.another(now);
+        if warning != Warning::LeftOut {
+            self.owed.push_back(event);
         }
-        if before.is_none_or(|before| entry.seq > before) {
-            self.outbox.last = Some((entry.seq, entry.at));
+        if warning == Warning::Last {
+            let words = format!(
+                "{WARNINGS_MAX} warnings within a minute; the next ones about this server are left out"
+            );
+            self.owed.push_back(Event::Garbled(words));
         }
+    }
+
+    fn hear_entry(&mut self, entry: Entry, now: Instant) {
+        let came = entry.seq;
+        if let Some((after, _)) = self.outbox.last {
+            if came <= after {
+                // No record goes back, so nothing that this server says later can be believed.
+                self.owed.push_back(Event::Disorder { after, came });
+                self.farewell = Some(Farewell::Disorder { after, came });
+                return;
+            }
+            if came != after + 1 {
+                self.warn(Event::Disorder { after, came }, now);
+            }
+        }
+        self.outbox.last = Some((came, entry.at));
         self.owed.push_back(Event::Entry(entry));
     }
 
     /// What was there before us was not asked for to be shown, only to follow on from it.
-    fn hear_replayed(&mut self, entry: Entry) {
+    fn hear_replayed(&mut self, entry: Entry, now: Instant) {
         let is_shown = self.outbox.begun_at.is_none_or(|begun| entry.seq > begun);
         if is_shown || self.outbox.last.is_some() {
-            self.hear_entry(entry);
+            self.hear_entry(entry, now);
         } else {
             self.outbox.last = Some((entry.seq, entry.at));
         }
     }
 
-    fn hear_reply(&mut self, reply: Reply) {
+    fn hear_reply(&mut self, reply: Reply, now: Instant) {
         match (reply, self.stage) {
             (Reply::Begin(_), Stage::Replaying) => {}
-            (Reply::Replayed(entry), Stage::Replaying) => self.hear_replayed(entry),
+            (Reply::Replayed(entry), Stage::Replaying) => self.hear_replayed(entry, now),
             (Reply::End(_), Stage::Replaying) => self.follow_on(),
             (Reply::At(seq), Stage::CatchingUp) => {
                 self.stage = Stage::Following;
+                self.awaited.followed();
                 if self.outbox.last.is_none() {
                     self.outbox.begun_at = Some(seq);
                 }
@@ -229,7 +324,10 @@ impl Course {
                 if self.outbox.answered(&nonce) {
                     self.owed.push_back(Event::Reply(Reply::Ok { nonce, seq }));
                 } else {
-                    self.garbled("the server acknowledged a line that does not wait for it");
+                    self.garbled(
+                        "the server acknowledged a line that does not wait for it",
+                        now,
+                    );
                 }
             }
             (Reply::Bye { reason, words }, _) => {
@@ -240,7 +338,11 @@ impl Course {
                 self.owed
                     .push_back(Event::Reply(Reply::Bye { reason, words }));
             }
-            (reply, _) => self.owed.push_back(Event::Reply(reply)),
+            (reply, _) if self.awaited.takes(&reply) => {
+                self.owed.push_back(Event::Reply(reply));
+            }
+            // Nobody asked for it, so nobody is shown it.
+            _ => {}
         }
     }
 
@@ -253,8 +355,11 @@ impl Course {
         }
     }
 
-    fn hear_refusal(&mut self, refusal: Refusal) {
-        if refusal.code == Code::OtherHistory && self.outbox.last.is_some() {
+    fn hear_refusal(&mut self, refusal: Refusal, now: Instant) {
+        let is_of_follow = refusal.code == Code::OtherHistory && self.awaited.is_following();
+        if is_of_follow && self.outbox.last.is_some() && !self.is_afresh {
+            self.is_afresh = true;
+            self.awaited.followed();
             // What was not acknowledged was sent already, right after the refused /follow. That is
             // right: it is the same room, brought back from a copy, and each is stored once in it.
             // To show those too, we follow from what was the newest before they came.
@@ -267,19 +372,28 @@ impl Course {
             return;
         }
         // A line that waits for the database is not refused, whatever it is called by.
-        let is_final = refusal.code != Code::Waiting
-            && refusal
-                .nonce
-                .as_ref()
-                .is_some_and(|nonce| self.outbox.answered(nonce));
-        let refusal = if is_final { refusal } else { refusal.of(None) };
-        // A refusal that names a line of ours is not the answer to the history that was asked for,
-        // which is still to come.
-        let is_of_start =
-            self.stage == Stage::Replaying && !is_final && refusal.code != Code::Waiting;
-        self.owed.push_back(Event::Refused(refusal));
-        if is_of_start {
+        if refusal.code == Code::Waiting {
+            return self.warn(Event::Refused(refusal.of(None)), now);
+        }
+        let is_of_a_line = refusal.nonce.is_some();
+        if let Some(nonce) = &refusal.nonce
+            && self.outbox.refused(nonce)
+        {
+            // The answer to the history that was asked for is still to come.
+            self.owed.push_back(Event::Refused(refusal));
+            return;
+        }
+        if self.stage == Stage::Replaying && !is_of_a_line {
+            self.owed.push_back(Event::Refused(refusal));
             self.follow("head");
+        } else if !is_of_a_line && self.awaited.refused() {
+            self.owed.push_back(Event::Refused(refusal));
+        } else {
+            let words = format!(
+                "the server refused what nobody asked for ({})",
+                refusal.words
+            );
+            self.garbled(&words, now);
         }
     }
 }

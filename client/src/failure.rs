@@ -12,6 +12,7 @@ use rustls::CertificateError as Judged;
 use wire::{Code, Reason, Refusal};
 
 use crate::clock::Clock;
+use crate::limits::NAMES_MAX;
 use crate::target::Target;
 use crate::terminal::sanitise;
 
@@ -59,6 +60,8 @@ pub struct Failure {
     pub may_pass: bool,
     /// Whether what is in the way may be our own last session, whose connection was lost.
     pub may_be_ours: bool,
+    /// Whether the server may only have had no room for one more connection.
+    pub may_be_crowded: bool,
 }
 
 impl fmt::Display for Failure {
@@ -122,14 +125,25 @@ pub enum Cause {
     Unreachable(Vec<(SocketAddr, String)>),
     /// No greeting in time.
     Slow,
+    /// The connection ended before the server had said a word: it may have had no room.
+    ClosedUnheard,
     /// The server closed the connection before its greeting.
     ClosedEarly,
+    /// What the server sent for a greeting is none.
+    Greeting(String),
     /// The connection was lost after the greeting.
     Lost(String),
     /// Nothing was heard for too long.
     Silent,
     /// The server sent a line without end.
     Endless,
+    /// The server sent an entry that does not come after the last one.
+    Disorder {
+        /// The last entry before.
+        after: u64,
+        /// The one that came.
+        came: u64,
+    },
     /// It speaks TLS, but not our dialect.
     OtherProtocol,
     /// The server greets us by a name that is not in our certificate.
@@ -155,6 +169,7 @@ impl Cause {
             Cause::Unresolved(_)
             | Cause::Unreachable(_)
             | Cause::Slow
+            | Cause::ClosedUnheard
             | Cause::ClosedEarly
             | Cause::Lost(_)
             | Cause::Silent
@@ -175,7 +190,9 @@ impl Cause {
             ),
             Cause::OwnDates
             | Cause::Setup(_)
+            | Cause::Greeting(_)
             | Cause::Endless
+            | Cause::Disorder { .. }
             | Cause::OtherProtocol
             | Cause::OtherName(_)
             | Cause::Tls(_) => false,
@@ -194,6 +211,7 @@ pub fn explain(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
     Failure {
         may_pass: cause.may_pass(),
         may_be_ours: cause.may_be_ours(),
+        may_be_crowded: *cause == Cause::ClosedUnheard,
         ..in_words(cause, scene, now)
     }
 }
@@ -218,6 +236,11 @@ fn in_words(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
         Cause::Unreachable(tried) => explain_unreachable(target, tried),
         Cause::Slow => failure(Exit::Network, format!("{target} does not greet in time"))
             .hint("is this a room's port, and is the server very busy?"),
+        Cause::ClosedUnheard => failure(
+            Exit::Network,
+            format!("{target} closed the connection without a word"),
+        )
+        .hint("it may have no room for more connections now: try again later; the server's log may say why"),
         Cause::ClosedEarly => failure(
             Exit::Network,
             format!("{target} closed the connection before its greeting"),
@@ -235,6 +258,16 @@ fn in_words(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
             Exit::Other,
             format!("{target} sent a line without end, so the connection was closed"),
         ),
+        Cause::Greeting(why) => failure(
+            Exit::Other,
+            format!("{target} does not greet as a room does: {}", sanitise(why)),
+        )
+        .hint("is the server much newer than this client? tell whoever runs it"),
+        Cause::Disorder { after, came } => failure(
+            Exit::Other,
+            format!("{target} sent entry {came} after entry {after}, so the connection was closed: a record never goes back"),
+        )
+        .hint("that server is broken or hostile; tell whoever runs it"),
         Cause::OtherProtocol => explain_other_protocol(target),
         Cause::OtherName(name) => failure(
             Exit::Untrusted,
@@ -268,6 +301,7 @@ fn failure(exit: Exit, sentence: impl Into<String>) -> Failure {
         hint: None,
         may_pass: false,
         may_be_ours: false,
+        may_be_crowded: false,
     }
 }
 
@@ -437,6 +471,13 @@ fn explain_server(judged: &Judged, scene: &Scene) -> Failure {
         .hint("this machine's clock may be wrong"),
         Judged::NotValidYet => untrusted(format!("the certificate of {target} is not valid yet"))
             .hint("this machine's clock may be wrong"),
+        Judged::InvalidPurposeContext { presented, .. } if presented.is_empty() => untrusted(format!(
+            "{target} proves itself with a certificate that does not say what it is for (no extended key usage serverAuth)"
+        ))
+        .hint(format!(
+            "whoever runs the room can run `ca-tool issue-server {}`",
+            target.host()
+        )),
         Judged::InvalidPurpose | Judged::InvalidPurposeContext { .. } => untrusted(format!(
             "{target} proves itself with a certificate that is not one for a server"
         ))
@@ -447,12 +488,18 @@ fn explain_server(judged: &Judged, scene: &Scene) -> Failure {
 
 fn explain_names(target: &Target, names: &[String]) -> Failure {
     let host = target.host();
-    let (known, hint, kept) = match names {
+    // A certificate can have thousands of names.
+    let (first, rest) = names.split_at(names.len().min(NAMES_MAX));
+    let more = match rest.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let (known, hint, kept) = match first {
         [] => ("no host at all".to_owned(), String::new(), String::new()),
-        [first, ..] => (
-            names.join(" and "),
-            format!("use --server {first}, if that is the server you mean; or "),
-            format!("{} ", names.join(" ")),
+        [one, ..] => (
+            first.join(" and ") + &more,
+            format!("use --server {one}, if that is the server you mean; or "),
+            format!("{} ", first.join(" ")),
         ),
     };
     failure(
@@ -509,6 +556,8 @@ fn explain_bye(reason: &str, words: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use rustls::ExtendedKeyPurpose;
 
     use super::*;
 
@@ -692,11 +741,40 @@ mod tests {
                 "clock",
             ),
             (Judged::InvalidPurpose, "not one for a server", "posing"),
+            (
+                Judged::InvalidPurposeContext {
+                    required: ExtendedKeyPurpose::ServerAuth,
+                    presented: vec![ExtendedKeyPurpose::ClientAuth],
+                },
+                "not one for a server",
+                "posing",
+            ),
+            (
+                Judged::InvalidPurposeContext {
+                    required: ExtendedKeyPurpose::ServerAuth,
+                    presented: Vec::new(),
+                },
+                "no extended key usage serverAuth",
+                "ca-tool issue-server chat.example",
+            ),
             (Judged::Revoked, "is not good", ""),
         ] {
             let cause = Cause::Tls(rustls::Error::InvalidCertificate(judged));
             check(&cause, today(), Exit::Untrusted, words, hint);
         }
+    }
+
+    #[test]
+    fn of_thousands_of_names_a_few_are_told() {
+        let names: Vec<String> = (0..3000).map(|n| format!("host{n}.example")).collect();
+        let failure = explain_names(&scene().target, &names);
+        assert!(
+            failure
+                .sentence
+                .contains("host4.example and 2995 more, not for chat.example"),
+            "{failure}"
+        );
+        assert!(failure.hint.is_some_and(|hint| hint.len() < 300));
     }
 
     #[test]
@@ -717,6 +795,7 @@ mod tests {
             Cause::Unresolved(String::new()),
             Cause::Unreachable(Vec::new()),
             Cause::Slow,
+            Cause::ClosedUnheard,
             Cause::ClosedEarly,
             Cause::Lost(String::new()),
             Cause::Silent,
@@ -731,7 +810,9 @@ mod tests {
         for cause in [
             Cause::OwnDates,
             Cause::Setup(String::new()),
+            Cause::Greeting(String::new()),
             Cause::Endless,
+            Cause::Disorder { after: 7, came: 7 },
             Cause::OtherProtocol,
             Cause::OtherName(String::new()),
             Cause::Tls(rustls::Error::InvalidCertificate(Judged::UnknownIssuer)),

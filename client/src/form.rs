@@ -1,5 +1,6 @@
 //! How entries and replies stand on standard output: the product, in four forms.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -133,7 +134,7 @@ impl<W: Write> Printer<W> {
 
     fn json(&mut self, json: &Json<'_>) -> io::Result<()> {
         let text = serde_json::to_string(json)?;
-        self.line(&text)
+        self.line(&escape_json(&text))
     }
 
     fn line(&mut self, text: &str) -> io::Result<()> {
@@ -142,6 +143,37 @@ impl<W: Write> Printer<W> {
             Some(columns) => writeln!(self.out, "{}", wrap(&sanitise(text), columns)),
         }
     }
+}
+
+/// Escapes whatever does not print, which JSON lets stand. A program reads the same text.
+fn escape_json(json: &str) -> Cow<'_, str> {
+    if json.chars().all(prints) {
+        return Cow::Borrowed(json);
+    }
+    let mut escaped = String::with_capacity(json.len() + 32);
+    for c in json.chars() {
+        if prints(c) {
+            escaped.push(c);
+            continue;
+        }
+        // Such characters stand only within strings, where two surrogates stand for one (RFC 8259).
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            escaped.push_str(&format!("\\u{unit:04x}"));
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// Whether a character shows. Marks do, on the character before them.
+fn prints(c: char) -> bool {
+    if c.is_ascii() {
+        return !c.is_ascii_control();
+    }
+    let mut after_another = [b'x'; 5];
+    let length = 1 + c.encode_utf8(&mut after_another[1..]).len();
+    // What Rust would escape in its own texts: controls, format characters, unassigned ones.
+    let shown = std::str::from_utf8(&after_another[..length]);
+    !wire::is_forbidden(c) && shown.is_ok_and(|shown| shown.escape_debug().nth(1) == Some(c))
 }
 
 /// What answers a command that we know, without the command's name before it.
@@ -380,14 +412,87 @@ mod tests {
         );
     }
 
+    /// What the parser lets nobody say, in case that something comes by another way.
+    fn evil() -> Welcome {
+        let greeting = "= welcome id=alice role=student ip=::1 room=x head=0 epoch=9f86 \
+                        clock=2026-11-21T10:00:00.123Z version=0.1.0";
+        let Ok(ServerLine::Reply(Reply::Welcome(welcome))) = ServerLine::parse(greeting) else {
+            panic!("a greeting");
+        };
+        // Everything that is of interest; all there is takes seconds.
+        let some = [
+            0..0x3000,
+            0xf900..0x1_0000,
+            0x1_f000..0x1_f800,
+            0xe_0000..0xe_0200,
+        ];
+        let some = some.into_iter().flatten().chain([0x10_ffff]);
+        let room = some
+            .filter_map(char::from_u32)
+            .filter(|c| *c != '\n')
+            .collect();
+        Welcome { room, ..welcome }
+    }
+
     #[test]
-    fn a_terminal_gets_no_escape_and_a_pipe_gets_every_byte() {
-        let evil = ["= help \u{1b}[2J\u{202e}x"];
-        assert_eq!(printed(Form::Raw, None, &evil), format!("{}\n", evil[0]));
-        assert_eq!(
-            printed(Form::Raw, Some(80), &evil),
-            "= help \u{fffd}[2J\u{fffd}x\n"
-        );
+    fn json_escapes_whatever_does_not_print_and_reads_back_as_it_was() {
+        let welcome = evil();
+        let mut printer = Printer {
+            out: Vec::new(),
+            form: Form::Json,
+            clock: Clock::utc(),
+            columns: None,
+        };
+        printer.greeting(&welcome, "").expect("memory takes all");
+        let text = String::from_utf8(printer.out).expect("only text is printed");
+        let text = text.strip_suffix('\n').expect("a line");
+        assert!(!text.contains(wire::is_forbidden));
+        for c in [
+            '\0',
+            '\u{7}',
+            '\u{1b}',
+            '\t',
+            '\u{7f}',
+            '\u{85}',
+            '\u{9b}',
+            '\u{ad}',
+            '\u{200b}',
+            '\u{200d}',
+            '\u{2028}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{feff}',
+            '\u{e0041}',
+            '\u{10ffff}',
+        ] {
+            assert!(!text.contains(c), "{c:?}");
+        }
+        for c in ['张', 'ä', '\u{301}', '🎉', 'א'] {
+            assert!(text.contains(c), "{c:?}");
+        }
+        let read: serde_json::Value = serde_json::from_str(text).expect("JSON");
+        assert_eq!(read["room"].as_str(), Some(welcome.room.as_str()));
+        // Twelve digits for what needs two surrogates.
+        assert!(text.contains("\\udb40\\udc41"));
+    }
+
+    #[test]
+    fn a_terminal_gets_no_escape_and_only_raw_is_raw() {
+        let evil = "= help \u{1b}[2J\u{202e}x";
+        let raw = |columns| {
+            let mut printer = Printer {
+                out: Vec::new(),
+                form: Form::Raw,
+                clock: Clock::utc(),
+                columns,
+            };
+            printer.wire(evil).expect("memory takes all");
+            String::from_utf8(printer.out).expect("only text is printed")
+        };
+        assert_eq!(raw(None), format!("{evil}\n"));
+        assert_eq!(raw(Some(80)), "= help \u{fffd}[2J\u{fffd}x\n");
+        // In no other form it is a line of the wire.
+        assert!(ServerLine::parse(evil).is_err());
         let long = ["41 2026-11-21T10:00:00.123Z [alice@192.0.2.7] and so it goes on"];
         assert_eq!(
             printed(Form::Bare, Some(30), &long),

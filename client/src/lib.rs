@@ -7,12 +7,14 @@
 // No SQL here and nothing that signs: a person's end needs neither.
 
 mod args;
+mod awaited;
 mod clock;
 mod connect;
 mod course;
 mod failure;
 mod form;
 mod link;
+mod opening;
 mod outbox;
 mod stay;
 mod target;
@@ -29,6 +31,7 @@ pub use connect::{Connected, TlsFacts, connect};
 pub use failure::{Cause, Exit, Failure, Scene, explain};
 pub use form::Form;
 pub use link::{End, Link};
+pub use opening::Opening;
 pub use outbox::{Event, Gone, Handle, Outbox, Place, Since, open, open_run};
 pub use stay::{Dial, Door, Left, Pauses, Stay};
 pub use target::{Target, TargetError};

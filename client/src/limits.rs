@@ -20,11 +20,32 @@ pub const SILENCE_BEFORE_LOST: Duration = Duration::from_secs(75);
 /// From `/quit` to the server's `= bye`, and from a failed write to the alert that explains it.
 pub const FAREWELL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// From the first signal to the end, whatever still waits: longer than a proper farewell takes.
-pub const LEAVE_TIMEOUT: Duration = Duration::from_secs(13);
+/// From a signal to the server's `= bye`. A person who interrupts does not wait for a server that
+/// does not answer.
+pub const LEAVE_TIMEOUT: Duration = Duration::from_millis(600);
+
+/// From the end of the last connection to the end of what is printed, after a signal: the program
+/// that reads our output may have stopped.
+pub const LEAVE_PRINT_TIMEOUT: Duration = Duration::from_millis(150);
+
+/// From a signal to the end of the program, whatever else blocks it.
+pub const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// To send our close_notify once everything is said.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The same after a signal.
+pub const LEAVE_CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// At the start, for a server that closes connections without a word, as one without room does. A
+/// wrong port may do the same, so it is not tried for longer.
+pub const CROWDED_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What is kept of the first bytes of a server, in case they are not TLS.
+pub const OPENING_BYTES_MAX: usize = 512;
+
+/// The characters shown of the words of a server that has not proved itself.
+pub const OPENING_CHARS_MAX: usize = 200;
 
 /// The longest first pause before a lost connection is tried again; each bound is twice the last.
 pub const PAUSE_FIRST: Duration = Duration::from_millis(500);
@@ -48,6 +69,18 @@ pub const EVENTS_MAX: usize = 256;
 /// The orders that may wait for the link, which takes none while its window is full.
 pub const ORDERS_MAX: usize = 8;
 
+/// The commands that may wait for their answers; with more, the link takes no orders.
+pub const COMMANDS_MAX: usize = 64;
+
+/// The people whose presence is kept; a server may count more.
+pub const HERE_MAX: usize = 10_000;
+
+/// The warnings about a server's lines that are told within [`WARNINGS_INTERVAL`].
+pub const WARNINGS_MAX: u32 = 8;
+
+/// See [`WARNINGS_MAX`].
+pub const WARNINGS_INTERVAL: Duration = Duration::from_secs(60);
+
 /// What is collected before it is written, in bytes; no order is taken beyond it.
 pub const WRITE_BYTES_MAX: usize = 16 * 1024;
 
@@ -56,6 +89,9 @@ pub const READ_BYTES_MAX: usize = 64 * 1024;
 
 /// The columns of a terminal that does not tell.
 pub const TERMINAL_COLUMNS: usize = 80;
+
+/// The names that a certificate for other hosts is told by.
+pub const NAMES_MAX: usize = 5;
 
 /// The lines that were sent and can be found again, with the Up key or by searching.
 pub const TYPED_LINES_MAX: usize = 500;

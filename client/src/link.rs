@@ -12,19 +12,24 @@ use bytes::Buf as _;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_rustls::client::TlsStream;
+use tokio_util::sync::CancellationToken;
 use wire::Reason;
 
 use crate::connect::{Incoming, tls_error};
 use crate::course::{Course, Farewell};
 use crate::failure::{Cause, Failure, Scene, explain};
-use crate::limits::{CLOSE_TIMEOUT, FAREWELL_TIMEOUT, SILENCE_BEFORE_LOST, SILENCE_BEFORE_PING};
+use crate::limits::{
+    CLOSE_TIMEOUT, FAREWELL_TIMEOUT, LEAVE_CLOSE_TIMEOUT, LEAVE_TIMEOUT, SILENCE_BEFORE_LOST,
+    SILENCE_BEFORE_PING,
+};
+use crate::opening::Opening;
 use crate::outbox::{Event, Outbox};
 
 /// The task that owns a connection.
 #[derive(Debug)]
-pub struct Link<S = TlsStream<TcpStream>> {
+pub struct Link<S = TlsStream<Opening<TcpStream>>> {
     stream: S,
     incoming: Incoming,
     outbox: Outbox,
@@ -63,14 +68,14 @@ impl<S: AsyncRead + AsyncWrite> Link<S> {
         tokio::pin!(alarm);
 
         let cause = loop {
-            deliver(&mut course);
+            course.deliver();
             // What was read is understood before more is read, but no faster than it is taken.
             while course.owed.is_empty()
                 && course.farewell.is_none()
                 && let Some(line) = incoming.next_line()
             {
-                course.hear(line);
-                deliver(&mut course);
+                course.hear(line, watch.heard);
+                course.deliver();
             }
             let hears = course.owed.is_empty();
             if hears && let Some(farewell) = course.farewell.take() {
@@ -86,7 +91,7 @@ impl<S: AsyncRead + AsyncWrite> Link<S> {
             tokio::select! {
                 biased;
                 () = course.outbox.leave.cancelled(), if !watch.impatient => {
-                    watch.impatient = true;
+                    watch.leave_soon();
                     course.quit();
                 }
                 () = &mut alarm => match watch.ring(hears) {
@@ -137,7 +142,11 @@ impl<S: AsyncRead + AsyncWrite> Link<S> {
             }
         };
         // The server learns that nothing was cut off; whether it still listens changes nothing.
-        let _ = timeout(CLOSE_TIMEOUT, writer.shutdown()).await;
+        tokio::select! {
+            biased;
+            _ = writer.shutdown() => {}
+            () = patience_to_close(&course.outbox.leave) => {}
+        }
         let end = judge(cause, broken, &course, &self.scene);
         (end, course.outbox)
     }
@@ -160,13 +169,15 @@ async fn room(events: &mpsc::Sender<Event>) -> bool {
     events.reserve().await.is_ok()
 }
 
-/// Hands over what can be handed over without waiting.
-fn deliver(course: &mut Course) {
-    while let Some(event) = course.owed.pop_front() {
-        if let Err(refused) = course.outbox.events.try_send(event) {
-            course.owed.push_front(refused.into_inner());
-            return;
-        }
+/// As long as a server may take to hear that the connection ends.
+async fn patience_to_close(leave: &CancellationToken) {
+    let leaves = async {
+        leave.cancelled().await;
+        sleep(LEAVE_CLOSE_TIMEOUT).await;
+    };
+    tokio::select! {
+        () = sleep(CLOSE_TIMEOUT) => {}
+        () = leaves => {}
     }
 }
 
@@ -188,6 +199,9 @@ fn judge(stop: Stop, broken: Option<io::Error>, course: &Course, scene: &Scene) 
         Stop::Closed if course.quitting && nothing_waits => return End::Goodbye,
         Stop::Said(Farewell::Bye { reason, words }) => Cause::Bye { reason, words },
         Stop::Said(Farewell::Endless) => Cause::Endless,
+        Stop::Said(Farewell::Disorder { after, came }) => Cause::Disorder { after, came },
+        // Nobody needs a server's leave to go. What it did not acknowledge is told apart.
+        Stop::NoFarewell if course.outbox.leave.is_cancelled() => return End::Goodbye,
         Stop::Silent => Cause::Silent,
         Stop::NoFarewell => Cause::Lost("the server does not answer".to_owned()),
         Stop::Broke(error) => match tls_error(&error) {
@@ -251,9 +265,16 @@ impl Watch {
         self.wrote_at = Instant::now();
     }
 
+    /// The person leaves at once, whatever the server still has to say.
+    fn leave_soon(&mut self) {
+        self.impatient = true;
+        let soon = Instant::now() + LEAVE_TIMEOUT;
+        self.farewell_by = Some(self.farewell_by.map_or(soon, |by| by.min(soon)));
+    }
+
     fn listened_again(&mut self) {
         self.heard = Instant::now();
-        if self.farewell_by.is_some() {
+        if !self.impatient && self.farewell_by.is_some() {
             self.farewell_by = Some(self.heard + FAREWELL_TIMEOUT);
         }
     }
@@ -296,6 +317,7 @@ mod tests {
 
     use tokio::io::{AsyncBufReadExt as _, BufReader, DuplexStream, duplex};
     use tokio::task::JoinHandle;
+    use tokio::time::timeout;
     use wire::Line;
 
     use super::*;
@@ -308,6 +330,8 @@ mod tests {
         events: mpsc::Receiver<Event>,
         server: BufReader<DuplexStream>,
         link: JoinHandle<(End, Outbox)>,
+        /// The warnings that were told.
+        told: Vec<String>,
     }
 
     impl World {
@@ -325,6 +349,7 @@ mod tests {
                 events,
                 server: BufReader::new(server),
                 link: tokio::spawn(link.run()),
+                told: Vec::new(),
             }
         }
 
@@ -397,11 +422,153 @@ mod tests {
         let mut world = World::start(Since::Head);
         assert_eq!(world.next().await, "/follow head");
         let begin = Instant::now();
-        world.handle.quit();
+        world.handle.reserve().await.expect("a link").quit();
         assert_eq!(world.next().await, "/quit");
         let end = world.end().await;
         assert!(matches!(end, End::Failed(failure) if failure.exit == Exit::Network));
         assert_eq!(begin.elapsed(), FAREWELL_TIMEOUT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_person_who_interrupts_hardly_waits_for_the_farewell() {
+        // Also when the farewell was waited for already, with more patience.
+        for quits_before in [false, true] {
+            let mut world = World::start(Since::Head);
+            assert_eq!(world.next().await, "/follow head");
+            if quits_before {
+                world.handle.reserve().await.expect("a link").quit();
+                assert_eq!(world.next().await, "/quit");
+            }
+            let begin = Instant::now();
+            world.handle.quit();
+            if !quits_before {
+                assert_eq!(world.next().await, "/quit");
+            }
+            assert_eq!(world.end().await, End::Goodbye);
+            assert_eq!(begin.elapsed(), LEAVE_TIMEOUT);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_person_who_interrupts_while_nobody_listens_still_gets_the_acknowledgements() {
+        let mut world = World::start(Since::Head);
+        assert_eq!(world.next().await, "/follow head");
+        let first = world.handle.say(line("one")).await.expect("a link");
+        let second = world.handle.say(line("two")).await.expect("a link");
+        assert_eq!(world.next().await, format!("/say {first} one"));
+        assert_eq!(world.next().await, format!("/say {second} two"));
+        world.send("= at 0").await;
+        // One more than the channel takes, so that nothing more is read.
+        for seq in 1..=crate::limits::EVENTS_MAX {
+            let at = "2026-11-21T10:00:00.123Z";
+            world.send(&format!("{seq} {at} [bob@192.0.2.9] x")).await;
+        }
+        let begin = Instant::now();
+        world.handle.quit();
+        world.send(&format!("= ok {first} 300")).await;
+        world.send(&format!("! disk-low {second} full")).await;
+        assert_eq!(world.next().await, "/quit");
+        world.send("= bye goodbye").await;
+        let (end, outbox) = world.link.await.expect("the link ends");
+        assert_eq!(end, End::Goodbye);
+        assert!(begin.elapsed() < LEAVE_TIMEOUT);
+        assert_eq!((outbox.answered, outbox.refused), (2, 1));
+        assert_eq!(outbox.unacknowledged().len(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_does_not_read_is_not_waited_for_when_a_person_interrupts() {
+        let world = World::start(Since::Head);
+        // More than the pipe takes, and nobody reads it.
+        let mut handle = world.handle;
+        for _ in 0..10 {
+            let long = line(&"y".repeat(100));
+            handle.say(long).await.expect("a link");
+        }
+        let begin = Instant::now();
+        handle.quit();
+        let (end, outbox) = world.link.await.expect("the link ends");
+        assert_eq!(end, End::Goodbye);
+        assert!(begin.elapsed() <= LEAVE_TIMEOUT + LEAVE_CLOSE_TIMEOUT);
+        assert!(outbox.unacknowledged().len() > 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_goes_back_is_left() {
+        for came in [6, 7] {
+            let mut world = World::start(Since::Head);
+            assert_eq!(world.next().await, "/follow head");
+            world.send("= at 5").await;
+            for seq in [7, came, 8] {
+                let at = "2026-11-21T10:00:00.123Z";
+                world.send(&format!("{seq} {at} [bob@192.0.2.9] x")).await;
+            }
+            let mut told = Vec::new();
+            while let Some(event) = world.events.recv().await {
+                told.push(event);
+                if world.link.is_finished() && world.events.is_empty() {
+                    break;
+                }
+            }
+            assert_eq!(told.len(), 3, "{told:?}");
+            assert_eq!(told[2], Event::Disorder { after: 7, came });
+            let End::Failed(failure) = world.end().await else {
+                panic!("it goes on");
+            };
+            assert!(!failure.may_pass, "{failure}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_is_warned_of_a_few_times_a_minute() {
+        let mut world = World::start(Since::Head);
+        assert_eq!(world.next().await, "/follow head");
+        world.send("= at 0").await;
+        assert!(world.events.recv().await.is_some());
+        let mut seq = 0;
+        for minute in 0..2 {
+            if minute > 0 {
+                tokio::time::advance(crate::limits::WARNINGS_INTERVAL).await;
+                assert_eq!(world.next().await, "/ping");
+                world.send("= at 0").await;
+                assert!(world.events.recv().await.is_some());
+            }
+            for _ in 0..100 {
+                seq += 2;
+                let at = "2026-11-21T10:00:00.123Z";
+                for bad in [
+                    "! waiting - full".to_owned(),
+                    "! moon - no".to_owned(),
+                    "! other-history - again".to_owned(),
+                    format!("! disk-low k3v9q2a7-{seq} no"),
+                    format!("= ok k3v9q2a7-{seq} {seq}"),
+                    format!("{seq} nothing"),
+                    "= moon \u{1b}[2J".to_owned(),
+                    "= who 1 count=9007199254740992".to_owned(),
+                    "= note moon full".to_owned(),
+                    "= begin history".to_owned(),
+                    "= moon full".to_owned(),
+                ] {
+                    world.send(&bad).await;
+                }
+                world.send(&format!("{seq} {at} [bob@192.0.2.9] x")).await;
+                // Until the entry, which is always told.
+                loop {
+                    match world.events.recv().await {
+                        Some(Event::Entry(entry)) if entry.seq == seq => break,
+                        Some(Event::Garbled(words)) => world.told.push(words),
+                        Some(Event::Disorder { .. } | Event::Refused(_)) => {
+                            world.told.push("another".to_owned());
+                        }
+                        other => panic!("{other:?}"),
+                    }
+                }
+            }
+            // The eighth of them is followed by a word about the rest.
+            assert_eq!(world.told.len(), 9, "{:?}", world.told);
+            assert!(world.told[8].contains("left out"), "{:?}", world.told);
+            world.told.clear();
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -459,7 +626,7 @@ mod tests {
             }
         }
         world.end().await;
-        assert!(begin.elapsed() < 2 * FAREWELL_TIMEOUT);
+        assert!(begin.elapsed() < FAREWELL_TIMEOUT);
     }
 
     #[tokio::test]
@@ -492,6 +659,7 @@ mod tests {
             events,
             server,
             link,
+            ..
         } = world;
         drop(server);
         let (end, outbox) = link.await.expect("the link ends");
@@ -521,6 +689,7 @@ mod tests {
             events,
             server,
             link,
+            ..
         } = world;
         drop(server);
         let (_, outbox) = link.await.expect("the link ends");

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use client::limits::LEAVE_TIMEOUT;
+use client::limits::INTERRUPT_TIMEOUT;
 use client::{Args, Exit, plain, tell, ui};
 use tokio_util::sync::CancellationToken;
 
@@ -61,9 +61,9 @@ async fn hear_signals(leave: CancellationToken) {
             std::process::exit(INTERRUPTED);
         }
         leave.cancel();
-        // Whoever reads our output may have stopped, and a write to it waits for ever.
+        // A terminal may take nothing any more, and a write to it waits for ever.
         std::thread::spawn(|| {
-            std::thread::sleep(LEAVE_TIMEOUT);
+            std::thread::sleep(INTERRUPT_TIMEOUT);
             std::process::exit(INTERRUPTED);
         });
     }

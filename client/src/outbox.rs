@@ -49,6 +49,8 @@ pub fn open_run(run: Run, since: Since, wire_too: bool) -> (Handle, Outbox, mpsc
         head: None,
         last: None,
         unacknowledged: VecDeque::new(),
+        answered: 0,
+        refused: 0,
     };
     (handle, outbox, heard)
 }
@@ -75,9 +77,11 @@ pub enum Event {
     Reply(Reply),
     /// Everything up to this entry has come. Told once, after the start.
     CaughtUp(u64),
-    /// A refusal. It has a RUN-N exactly when one of our lines was not stored.
+    /// A refusal of one of our lines, which was not stored, has a RUN-N. Without one, it answers a
+    /// command or says that the server waits.
     Refused(Refusal),
-    /// Entries did not come in the order 1, 2, 3, ...: after `after` came `came`.
+    /// Entries did not come in the order 1, 2, 3, ...: after `after` came `came`. A server that
+    /// goes back is left.
     Disorder {
         /// The last entry before.
         after: u64,
@@ -105,7 +109,8 @@ pub enum Event {
         /// How, in words: [`Connected::describe`](crate::Connected::describe).
         words: String,
     },
-    /// A line that breaks the grammar, in words; it was ignored.
+    /// What is wrong with a line of the server and what became of it, in words. A server that goes
+    /// on like this is told of a few times a minute.
     Garbled(String),
 }
 
@@ -225,6 +230,10 @@ pub struct Outbox {
     /// The last entry that was handed over, by which the next link follows on.
     pub(crate) last: Option<(u64, Timestamp)>,
     unacknowledged: VecDeque<(Nonce, Line)>,
+    /// Our lines that the server has stored or refused.
+    pub(crate) answered: u64,
+    /// Those of them that it has refused.
+    pub(crate) refused: u64,
 }
 
 impl Outbox {
@@ -284,7 +293,16 @@ impl Outbox {
     pub(crate) fn answered(&mut self, nonce: &Nonce) -> bool {
         // Answers come in the order of the lines, so it is nearly always the first.
         let at = self.unacknowledged.iter().position(|(n, _)| n == nonce);
-        at.and_then(|at| self.unacknowledged.remove(at)).is_some()
+        let was_waiting = at.and_then(|at| self.unacknowledged.remove(at)).is_some();
+        self.answered += u64::from(was_waiting);
+        was_waiting
+    }
+
+    /// The same for an answer that is a refusal.
+    pub(crate) fn refused(&mut self, nonce: &Nonce) -> bool {
+        let was_waiting = self.answered(nonce);
+        self.refused += u64::from(was_waiting);
+        was_waiting
     }
 }
 

@@ -4,7 +4,7 @@
 use std::io::{self, BufWriter, Stdout};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use wire::{Code, Refusal, Reply, Timestamp, Welcome};
@@ -14,7 +14,9 @@ use crate::clock::Clock;
 use crate::connect::Connected;
 use crate::failure::{Exit, Failure};
 use crate::form::{Form, Printer};
-use crate::limits::{CATCH_UP_TIMEOUT, READ_BYTES_MAX};
+use crate::limits::{
+    CATCH_UP_TIMEOUT, CROWDED_TIMEOUT, EVENTS_MAX, LEAVE_PRINT_TIMEOUT, READ_BYTES_MAX,
+};
 use crate::link::End;
 use crate::outbox::{Event, Gone, Handle, Place, Since, open};
 use crate::stay::{Dial as _, Door, Left, Pauses, Stay};
@@ -51,9 +53,12 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
     };
     // The link hears of it directly: it must leave also while standard output blocks.
     let leaves = handle.leave();
-    let forward = tokio::spawn(async move {
-        leave.cancelled().await;
-        leaves.cancel();
+    let forward = tokio::spawn({
+        let leave = leave.clone();
+        async move {
+            leave.cancelled().await;
+            leaves.cancel();
+        }
     });
     let printer = Printer {
         out: BufWriter::with_capacity(READ_BYTES_MAX, io::stdout()),
@@ -65,7 +70,7 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
     talk.greet(&connected.welcome, &connected.greeting);
     // With the outbox goes the sender of events, which ends the talk.
     let stay = tokio::spawn(Stay::new(door, outbox, config.give_up_after).run(connected));
-    talk.run(handle, events, read_stdin()).await;
+    let printed = print(talk, handle, events);
     let left = match stay.await {
         Ok(ended) => ended,
         Err(error) => {
@@ -73,12 +78,61 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
             return Exit::Other;
         }
     };
+    let patience = async {
+        leave.cancelled().await;
+        sleep(LEAVE_PRINT_TIMEOUT).await;
+    };
+    let talk = tokio::select! {
+        biased;
+        talk = printed => talk,
+        () = patience => return conclude_unprinted(&left),
+    };
     forward.abort();
-    talk.conclude(&left)
+    match talk {
+        Ok(talk) => talk.conclude(&left),
+        Err(_) => {
+            tell("error: the printer failed");
+            Exit::Other
+        }
+    }
 }
 
-/// The first time in. Only a server that asks for it is waited for: who mistyped the host wants to
-/// know at once.
+/// Prints on a thread of its own, which a write to standard output may hold up for ever. Gives the
+/// conversation back when it is over.
+fn print(mut talk: Talk, handle: Handle, events: mpsc::Receiver<Event>) -> oneshot::Receiver<Talk> {
+    let (over, printed) = oneshot::channel();
+    let runtime = tokio::runtime::Handle::current();
+    std::thread::spawn(move || {
+        runtime.block_on(talk.run(handle, events, read_stdin()));
+        // Where nobody waits for it any more, the program is ending.
+        let _ = over.send(talk);
+    });
+    printed
+}
+
+/// The end after a signal while standard output takes nothing: what is known is told, and the rest
+/// is not waited for.
+fn conclude_unprinted(left: &Left) -> Exit {
+    tell("warning: standard output takes no more, so the newest lines are not in it");
+    tell_unacknowledged(left);
+    if let End::Failed(failure) = &left.end {
+        return report(failure);
+    }
+    Exit::Other
+}
+
+fn tell_unacknowledged(left: &Left) -> usize {
+    let unacknowledged = left.unacknowledged + left.set_aside;
+    if unacknowledged > 0 {
+        tell(&format!(
+            "warning: the server did not acknowledge {unacknowledged} of the lines; they may be in the record or not"
+        ));
+    }
+    unacknowledged
+}
+
+/// The first time in. Only a server that asks for it is waited for, and for a while one that may
+/// have no room: a person who mistyped the host wants to know at once.
 pub(crate) async fn enter(
     door: &mut Door,
     give_up_after: Option<Duration>,
@@ -91,7 +145,9 @@ pub(crate) async fn enter(
             Err(failure) => failure,
         };
         let is_over = give_up_after.is_some_and(|after| begin.elapsed() >= after);
-        if failure.exit != Exit::NotAdmitted || !failure.may_pass || is_over {
+        let asks_to_wait = failure.exit == Exit::NotAdmitted && failure.may_pass;
+        let may_be_crowded = failure.may_be_crowded && begin.elapsed() < CROWDED_TIMEOUT;
+        if !(asks_to_wait || may_be_crowded) || is_over {
             return Err(failure);
         }
         let left = give_up_after.map(|after| after.saturating_sub(begin.elapsed()));
@@ -159,7 +215,9 @@ enum Output {
 
 /// What must have come before it is time to go.
 struct Waits {
-    /// The lines that were said and not answered.
+    /// The lines that were said.
+    said: u64,
+    /// Those of them that were not answered.
     unanswered: u64,
     /// The `/ping`s that were typed and not answered.
     pings: u64,
@@ -186,6 +244,7 @@ impl Talk {
             offline: false,
             told_of_end: None,
             waits: Waits {
+                said: 0,
                 unanswered: 0,
                 pings: 0,
                 until,
@@ -218,7 +277,9 @@ impl Talk {
                         return;
                     };
                     self.hear(event);
-                    while let Ok(event) = events.try_recv() {
+                    // No more at once than can wait: what is typed has its turn too.
+                    for _ in 1..EVENTS_MAX {
+                        let Ok(event) = events.try_recv() else { break };
                         self.hear(event);
                     }
                     // Nothing more is waiting, so nothing is held back either.
@@ -249,6 +310,7 @@ impl Talk {
         match typed {
             Typed::Say(line) => {
                 place.say(line);
+                self.waits.said += 1;
                 self.waits.unanswered += 1;
             }
             Typed::Command(command) => place.command(command),
@@ -331,7 +393,7 @@ impl Talk {
                 tell(&format!("connected again {words}"));
                 self.greet(&welcome, &greeting);
             }
-            Event::Garbled(words) => tell(&format!("warning: {words}; it was ignored")),
+            Event::Garbled(words) => tell(&format!("warning: {words}")),
         }
     }
 
@@ -406,23 +468,18 @@ impl Talk {
 
     fn conclude(mut self, left: &Left) -> Exit {
         self.print(Printer::flush);
-        let unsent = self
-            .waits
-            .unanswered
-            .saturating_sub(left.unacknowledged as u64);
+        // As the link knows it: while a person leaves, not every event is waited for.
+        let known = left.answered + (left.unacknowledged + left.set_aside) as u64;
+        let unsent = self.waits.said.saturating_sub(known);
         if unsent > 0 {
             tell(&format!("warning: {unsent} of the lines were not sent"));
         }
-        let unacknowledged = left.unacknowledged + left.set_aside;
-        if unacknowledged > 0 {
-            tell(&format!(
-                "warning: the server did not acknowledge {unacknowledged} of the lines; they may be in the record or not"
-            ));
-        }
+        let unacknowledged = tell_unacknowledged(left);
         if let End::Failed(failure) = &left.end {
             return report(failure);
         }
-        if self.refused || unsent > 0 || unacknowledged > 0 || self.output == Output::Failed {
+        let refused = self.refused || left.refused > 0;
+        if refused || unsent > 0 || unacknowledged > 0 || self.output == Output::Failed {
             return Exit::Other;
         }
         Exit::Done

@@ -17,6 +17,7 @@ use crate::limits::{
     CONNECT_TIMEOUT, HEALTH_BEFORE_RESET, LOST_BEFORE_KNOWN, PAUSE_FIRST, PAUSE_MAX,
 };
 use crate::link::End;
+use crate::opening::Opening;
 use crate::outbox::{Event, Outbox};
 use crate::target::Target;
 
@@ -61,10 +62,14 @@ pub struct Left {
     pub unacknowledged: usize,
     /// How many more there are of which another database can no longer be asked.
     pub set_aside: usize,
+    /// The lines that the server has stored or refused, whether anybody took the event or not.
+    pub answered: u64,
+    /// Those of them that it has refused.
+    pub refused: u64,
 }
 
 impl Dial for Door {
-    type Stream = TlsStream<TcpStream>;
+    type Stream = TlsStream<Opening<TcpStream>>;
 
     async fn dial(&mut self) -> Result<Connected, Failure> {
         connect(&self.bundle, &self.target, &self.clock).await
@@ -114,6 +119,8 @@ impl<D: Dial> Stay<D> {
             end,
             unacknowledged: self.outbox.unacknowledged().len(),
             set_aside: self.set_aside,
+            answered: self.outbox.answered,
+            refused: self.outbox.refused,
         }
     }
 
@@ -311,6 +318,7 @@ mod tests {
             hint: None,
             may_pass,
             may_be_ours: false,
+            may_be_crowded: false,
         }
     }
 

@@ -6,21 +6,23 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustls::client::danger::HandshakeSignatureValid;
-use rustls::client::{Resumption, verify_server_cert_signed_by_trust_anchor};
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{NoServerSessionStorage, ParsedCertificate};
 use rustls::sign::SingleCertAndKey;
 use rustls::{
-    ClientConfig, DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig,
-    SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, ExtendedKeyPurpose,
+    RootCertStore, ServerConfig, SignatureScheme,
 };
 
 use crate::bundle::Bundle;
+use crate::certificate::Certificate;
 use crate::crypto::provider;
 use crate::gate::Gate;
 use crate::identity::Identity;
+use crate::profile::Purpose;
 use crate::refusal::Refusal;
 use crate::revocation::Revocations;
 
@@ -111,7 +113,8 @@ impl Verdict {
     }
 }
 
-/// A client's end of TLS: presents the bundle's certificate, trusts only the bundle's CA.
+/// A client's end of TLS: presents the bundle's certificate, trusts only the bundle's CA, and of
+/// that only certificates whose extended key usage names serverAuth.
 ///
 /// # Errors
 ///
@@ -119,9 +122,14 @@ impl Verdict {
 pub fn client_config(bundle: &Bundle, alpn: &[&[u8]]) -> Result<Arc<ClientConfig>, TlsError> {
     let mut roots = RootCertStore::empty();
     roots.add(bundle.anchor().clone())?;
+    let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
+        .build()
+        .map_err(|error| rustls::Error::General(error.to_string()))?;
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_root_certificates(roots)
+        // What webpki says, and more: nothing that it refuses is taken.
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(ServerJudge { chains }))
         .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(
             bundle.certified_key().clone(),
         )));
@@ -140,6 +148,9 @@ pub fn proves_a_server(bundle: &Bundle, now: SystemTime) -> bool {
     let [leaf, intermediates @ ..] = bundle.chain() else {
         return false;
     };
+    if names_a_server(leaf).is_err() {
+        return false;
+    }
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     ParsedCertificate::try_from(leaf).is_ok_and(|leaf| {
         verify_server_cert_signed_by_trust_anchor(
@@ -151,6 +162,70 @@ pub fn proves_a_server(bundle: &Bundle, now: SystemTime) -> bool {
         )
         .is_ok()
     })
+}
+
+/// Whether a certificate says that it is a server's. webpki takes one that does not say what it is
+/// for, since that means "any" to RFC 5280; a CA may issue such certificates to anybody.
+fn names_a_server(leaf: &CertificateDer<'_>) -> Result<(), CertificateError> {
+    let certificate = Certificate::parse(leaf).map_err(|_| CertificateError::BadEncoding)?;
+    if certificate.purposes.contains(&Purpose::Server) {
+        return Ok(());
+    }
+    let mut presented = Vec::new();
+    if certificate.purposes.contains(&Purpose::Client) {
+        presented.push(ExtendedKeyPurpose::ClientAuth);
+    }
+    Err(CertificateError::InvalidPurposeContext {
+        required: ExtendedKeyPurpose::ServerAuth,
+        presented,
+    })
+}
+
+/// What a client thinks of a server's certificate, as rustls wants to be given it.
+#[derive(Debug)]
+struct ServerJudge {
+    chains: Arc<WebPkiServerVerifier>,
+}
+
+impl ServerCertVerifier for ServerJudge {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verified = self
+            .chains
+            .verify_server_cert(leaf, intermediates, name, ocsp, now)?;
+        names_a_server(leaf)?;
+        Ok(verified)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chains
+            .verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chains
+            .verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.chains.supported_verify_schemes()
+    }
 }
 
 /// The gate, as rustls wants to be given it.

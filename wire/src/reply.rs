@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::line::is_forbidden;
 use crate::nonce::parse_count;
 use crate::{ClientId, Entry, Nonce, Reason, Refusal, Role, Timestamp};
 
@@ -24,23 +25,35 @@ impl ServerLine {
     ///
     /// # Errors
     ///
-    /// When a line of a known kind breaks the grammar of its kind. What is not known is no error.
+    /// When a line of a known kind breaks the grammar of its kind, or holds a character that no
+    /// text may have. What is not known is no error.
     pub fn parse(text: &str) -> Result<Self, ReplyError> {
         match text.as_bytes().first() {
-            Some(b'0'..=b'9') => Entry::parse(text)
-                .map(ServerLine::Entry)
-                .map_err(|_| ReplyError("entry")),
-            Some(b'=') => {
-                let reply = text.strip_prefix("= ").ok_or(ReplyError("reply"))?;
-                Reply::parse(reply).map(ServerLine::Reply)
-            }
-            Some(b'!') => text
+            // No part of an entry takes such a character, so entries are not searched for one twice.
+            Some(b'0'..=b'9') => match Entry::parse(text) {
+                Ok(entry) => Ok(ServerLine::Entry(entry)),
+                Err(_) => Err(forbidden_in(text).unwrap_or(ReplyError::Grammar("entry"))),
+            },
+            Some(b'=' | b'!') => match forbidden_in(text) {
+                Some(error) => Err(error),
+                None => Self::parse_answer(text),
+            },
+            _ => Ok(ServerLine::Unknown),
+        }
+    }
+
+    fn parse_answer(text: &str) -> Result<Self, ReplyError> {
+        if text.starts_with('!') {
+            return text
                 .strip_prefix("! ")
                 .and_then(Refusal::parse)
                 .map(ServerLine::Refusal)
-                .ok_or(ReplyError("refusal")),
-            _ => Ok(ServerLine::Unknown),
+                .ok_or(ReplyError::Grammar("refusal"));
         }
+        let reply = text
+            .strip_prefix("= ")
+            .ok_or(ReplyError::Grammar("reply"))?;
+        Reply::parse(reply).map(ServerLine::Reply)
     }
 }
 
@@ -129,17 +142,29 @@ pub struct Here {
     pub sessions: u64,
 }
 
-/// A line of a known kind that breaks the grammar of its kind.
+/// Why a line of a server is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the server sent a line that is no {0}")]
-pub struct ReplyError(&'static str);
+pub enum ReplyError {
+    /// A line of a known kind breaks the grammar of its kind.
+    #[error("the server sent a line that is no {0}")]
+    Grammar(&'static str),
+    /// The line holds a character that no text may have, in whatever part of it.
+    #[error("the server sent a line with U+{:04X}, which no text may have", u32::from(*.0))]
+    Character(char),
+}
+
+fn forbidden_in(text: &str) -> Option<ReplyError> {
+    text.chars()
+        .find(|c| is_forbidden(*c))
+        .map(ReplyError::Character)
+}
 
 impl Reply {
     fn parse(text: &str) -> Result<Self, ReplyError> {
         if text.as_bytes().first().is_some_and(u8::is_ascii_digit) {
             return Entry::parse(text)
                 .map(Reply::Replayed)
-                .map_err(|_| ReplyError("entry"));
+                .map_err(|_| ReplyError::Grammar("entry"));
         }
         let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
         let reply = match word {
@@ -154,7 +179,7 @@ impl Reply {
             "note" => parse_note(rest),
             _ => Some(Reply::Other(text.to_owned())),
         };
-        reply.ok_or(ReplyError("reply"))
+        reply.ok_or(ReplyError::Grammar("reply"))
     }
 }
 
@@ -266,7 +291,7 @@ impl fmt::Display for Quoted<'_> {
             match c {
                 '"' | '\\' => write!(f, "\\{c}")?,
                 // A room's name comes from a certificate, which may hold anything.
-                c if crate::line::is_forbidden(c) || c == '\t' => f.write_str("\u{fffd}")?,
+                c if is_forbidden(c) || c == '\t' => f.write_str("\u{fffd}")?,
                 c => write!(f, "{c}")?,
             }
         }
@@ -407,6 +432,68 @@ mod tests {
         ] {
             assert!(ServerLine::parse(text).is_err(), "{text}");
         }
+    }
+
+    /// A line of each kind, with every part that a kind can have.
+    const LINES: [&str; 13] = [
+        "41 2026-11-21T10:00:00.123Z [alice@192.0.2.7] hello",
+        "41 2026-11-21T10:00:00.123Z * alice@192.0.2.7 left (lost)",
+        "= welcome id=alice role=student ip=192.0.2.7 room=\"Networks \\\"101\\\"\" head=41 \
+         epoch=9f86 clock=2026-11-21T10:00:00.123Z version=0.1.0 moon=\"half full\"",
+        "= ok k3v9q2a7-12 44 and more",
+        "= at 44 and more",
+        "= bye shutting-down the server is being stopped",
+        "= begin history and more",
+        "= 12 2026-11-21T10:00:00.123Z [bob@2001:db8::1] hi",
+        "= who 44 count=1 moon=full",
+        "= here alice role=bot ip=::1 since=2026-11-21T10:00:00.123Z sessions=2 moon=full",
+        "= note stale-list the revocation list is old",
+        "= moon is full",
+        "! too-long k3v9q2a7-12 a line may have 4096 bytes",
+    ];
+
+    #[test]
+    fn no_part_of_any_line_takes_a_character_that_no_text_may_have() {
+        let all = (char::MIN..=char::MAX).filter(|c| is_forbidden(*c));
+        let few = [
+            '\0',
+            '\u{7}',
+            '\u{1b}',
+            '\u{7f}',
+            '\u{9b}',
+            '\u{9d}',
+            '\u{85}',
+            '\u{2028}',
+            '\u{202e}',
+            '\u{2066}',
+            '\u{feff}',
+            '\u{e0041}',
+            '\u{10ffff}',
+        ];
+        assert!(few.iter().all(|c| is_forbidden(*c)));
+        for line in LINES {
+            assert!(ServerLine::parse(line).is_ok(), "{line}");
+            // From the second character on: the first one tells the kind.
+            for at in 1..=line.len() {
+                for c in few {
+                    let evil = format!("{}{c}{}", &line[..at], &line[at..]);
+                    assert_eq!(
+                        ServerLine::parse(&evil),
+                        Err(ReplyError::Character(c)),
+                        "{evil:?}"
+                    );
+                }
+            }
+        }
+        for c in all {
+            for line in [format!("= moon {c}"), format!("! moon - {c}")] {
+                assert_eq!(ServerLine::parse(&line), Err(ReplyError::Character(c)));
+            }
+        }
+        // TAB stands in texts.
+        assert!(ServerLine::parse("= moon a\tb").is_ok());
+        // A line of a kind that nobody knows is ignored, whatever stands in it.
+        assert_eq!(ServerLine::parse("~\u{1b}[2J"), Ok(ServerLine::Unknown));
     }
 
     #[test]

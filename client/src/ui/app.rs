@@ -16,13 +16,17 @@ use super::view;
 use crate::clock::Clock;
 use crate::failure::Failure;
 use crate::form::known;
+use crate::limits::HERE_MAX;
 use crate::outbox::Event;
 
 /// Lines of one's own that may wait to be acknowledged.
 pub(crate) const PENDING_MAX: usize = 1000;
 
+/// Questions that a person may have open at once.
+pub(crate) const QUESTIONS_MAX: usize = 64;
+
 /// Entries that are asked for at once when one looks further back.
-const PAGE_ENTRIES: u64 = 200;
+pub(crate) const PAGE_ENTRIES: u64 = 200;
 
 /// Rows that a turn of the mouse's wheel moves.
 const WHEEL_ROWS: usize = 3;
@@ -188,10 +192,15 @@ pub(crate) struct App {
     pub(crate) now: Instant,
     out: VecDeque<Out>,
     asked: VecDeque<Asked>,
-    /// The entries of the answer that is coming.
+    /// The entries of the answer that is coming; no more than were asked for.
     page: Vec<Entry>,
-    /// Who is here, in the answer that is coming, and how many are still to come.
-    counted: (Vec<Here>, u64),
+    /// Who is here, in the answer that is coming. No count of the server's is believed: more than
+    /// [`HERE_MAX`] are not kept.
+    counted: Vec<Here>,
+    /// How many of them are still to come, as the server says.
+    uncounted: u64,
+    /// The lines that were given to the link.
+    pub(crate) said: u64,
     is_caught_up: bool,
     wants_who: bool,
     asked_who_at: Option<Instant>,
@@ -221,7 +230,9 @@ impl App {
             out: VecDeque::new(),
             asked: VecDeque::new(),
             page: Vec::new(),
-            counted: (Vec::new(), 0),
+            counted: Vec::new(),
+            uncounted: 0,
+            said: 0,
             is_caught_up: false,
             wants_who: true,
             asked_who_at: None,
@@ -288,11 +299,29 @@ impl App {
             .count()
     }
 
+    /// The lines that were not given to the link yet.
+    pub(crate) fn unsent(&self) -> usize {
+        let is_said = |out: &&Out| matches!(out, Out::Say(_));
+        self.out.iter().filter(is_said).count()
+    }
+
     /// The name that the line got which went out last.
     pub(crate) fn named(&mut self, nonce: Nonce) {
+        self.said += 1;
         if let Some(pending) = self.pending.iter_mut().find(|p| p.nonce.is_none()) {
             pending.nonce = Some(nonce);
         }
+    }
+
+    /// How many things are kept because of what a server says: people, entries, questions.
+    #[cfg(test)]
+    pub(crate) fn kept(&self) -> [usize; 4] {
+        [
+            self.here.len(),
+            self.counted.len(),
+            self.page.len(),
+            self.questions(),
+        ]
     }
 
     /// By which items become rows.
@@ -326,7 +355,7 @@ impl App {
                 self.wants_who = true;
                 self.next_ping_at = self.now;
             }
-            Event::Garbled(words) => self.timeline.note(&format!("{words}; it was ignored")),
+            Event::Garbled(words) => self.timeline.note(&words),
             Event::Wire(_) => {}
         }
         Vec::new()
@@ -389,12 +418,12 @@ impl App {
                 _ => {}
             },
             Reply::Who { seq, count } => {
-                self.counted = (Vec::new(), count);
+                (self.counted, self.uncounted) = (Vec::new(), count);
                 if self.asked.front() == Some(&Asked::Typed) {
                     let words = format!("{} here, as of entry {seq}:", people(count));
                     self.timeline.note(&words);
                 }
-                self.count_here();
+                self.take_here();
             }
             Reply::Here(here) => {
                 if self.asked.front() == Some(&Asked::Typed) {
@@ -402,14 +431,17 @@ impl App {
                     let words = format!("{}@{} ({}) since {since}", here.id, here.ip, here.role);
                     self.timeline.note(&words);
                 }
-                self.counted.0.push(here);
-                self.count_here();
+                self.uncounted = self.uncounted.saturating_sub(1);
+                if self.counted.len() < HERE_MAX {
+                    self.counted.push(here);
+                }
+                self.take_here();
             }
             Reply::Begin(_) => self.page.clear(),
             Reply::Replayed(entry) => {
                 if self.asked.front() == Some(&Asked::Typed) {
                     self.timeline.note(&tell_entry(&entry, &self.choices.clock));
-                } else {
+                } else if (self.page.len() as u64) < PAGE_ENTRIES {
                     self.page.push(entry);
                 }
             }
@@ -429,14 +461,13 @@ impl App {
     }
 
     /// Takes the list of who is here once it is complete.
-    fn count_here(&mut self) {
-        let (here, count) = &mut self.counted;
-        if (here.len() as u64) < *count {
+    fn take_here(&mut self) {
+        if self.uncounted > 0 {
             return;
         }
-        self.here = std::mem::take(here);
+        self.here = std::mem::take(&mut self.counted);
         self.here
-            .sort_by_key(|here| (here.id != self.facts.welcome.id, here.id.to_string()));
+            .sort_by_cached_key(|here| (here.id != self.facts.welcome.id, here.id.to_string()));
         self.asked.pop_front();
     }
 
@@ -658,6 +689,9 @@ impl App {
             _ if matches!(self.connection, Connection::Lost { .. }) => self.timeline.note(
                 &format!("not asked, because there is no connection: {text}"),
             ),
+            _ if self.questions() >= QUESTIONS_MAX => self.timeline.note(&format!(
+                "not asked ({QUESTIONS_MAX} questions wait already): {text}"
+            )),
             _ => self.out.push_back(Out::Command(typed(), Asked::Typed)),
         }
     }
@@ -859,6 +893,12 @@ impl App {
                 .out
                 .iter()
                 .any(|out| matches!(out, Out::Command(_, asked) if *asked == what))
+    }
+
+    /// How many questions have no answer yet, those among them that did not go out.
+    fn questions(&self) -> usize {
+        let is_question = |out: &&Out| matches!(out, Out::Command(..));
+        self.asked.len() + self.out.iter().filter(is_question).count()
     }
 
     fn ask(&mut self, command: &str, what: Asked) {

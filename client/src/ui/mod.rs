@@ -104,7 +104,7 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
     let ended = room.run(facts, choices, &mut screen).await;
     drop(screen);
     match ended {
-        Ok((left, unacknowledged)) => conclude(left.as_ref(), unacknowledged),
+        Ok((left, app)) => conclude(left.as_ref(), &app),
         Err(error) => {
             tell(&format!("error: cannot draw on this terminal: {error}"));
             Exit::Other
@@ -155,7 +155,7 @@ impl Room {
         facts: Facts,
         choices: Choices,
         screen: &mut Screen,
-    ) -> io::Result<(Option<Left>, usize)> {
+    ) -> io::Result<(Option<Left>, App)> {
         let Self {
             mut handle,
             mut events,
@@ -191,9 +191,13 @@ impl Room {
                 key = keys.recv() => match key.transpose()?.map(understand) {
                     Some(happened) => happened,
                     // Nobody can type anything any more, as after the terminal was closed.
-                    None => return Ok((left, app.unacknowledged())),
+                    None => return Ok((left, app)),
                 },
                 () = leave.cancelled(), if !is_told_to_leave => {
+                    // Without a connection there is no farewell to wait for.
+                    if stay.is_none() {
+                        return Ok((left, app));
+                    }
                     is_told_to_leave = true;
                     at_once.cancel();
                     None
@@ -223,7 +227,7 @@ impl Room {
                     effects.dedup();
                     for effect in effects {
                         if apply(effect, screen, &at_once)? {
-                            return Ok((left, app.unacknowledged()));
+                            return Ok((left, app));
                         }
                     }
                     None
@@ -234,7 +238,7 @@ impl Room {
             is_dirty = true;
             for effect in app.update(happened, Instant::now()) {
                 if apply(effect, screen, &at_once)? {
-                    return Ok((left, app.unacknowledged()));
+                    return Ok((left, app));
                 }
             }
         }
@@ -296,8 +300,12 @@ fn understand(event: TerminalEvent) -> Option<Happened> {
 }
 
 /// What is left to say on the terminal, now that it is as it was.
-fn conclude(left: Option<&Left>, unacknowledged: usize) -> Exit {
-    let unacknowledged = unacknowledged + left.map_or(0, |left| left.set_aside);
+fn conclude(left: Option<&Left>, app: &App) -> Exit {
+    let unacknowledged = match left {
+        // As the link knows it: while a person leaves, not every event is waited for.
+        Some(left) => app.unsent() as u64 + app.said.saturating_sub(left.answered),
+        None => app.unacknowledged() as u64,
+    };
     if unacknowledged > 0 {
         tell(&format!(
             "warning: the server did not acknowledge {unacknowledged} of the lines; they may be in the record or not"

@@ -827,6 +827,7 @@ fn an_end_for_good_is_told_and_the_window_stays_until_one_leaves() {
         hint: Some("two terminals need --same-id allow".to_owned()),
         may_pass: false,
         may_be_ours: false,
+        may_be_crowded: false,
     })));
     assert_eq!(w.effects, []);
     let screen = w.screen().join("\n");
@@ -1028,7 +1029,11 @@ fn the_way_is_timed_now_and_then() {
 #[test]
 fn what_comes_from_others_moves_no_cursor() {
     let mut w = Window::open();
-    w.answers("= whois \u{1b}]52;c;aGk=\u{7} \u{1b}[2J \u{202e}evil");
+    let evil = "whois \u{1b}]52;c;aGk=\u{7} \u{1b}[2J \u{202e}evil";
+    // The parser refuses it, and the window does not rely on that.
+    assert!(ServerLine::parse(&format!("= {evil}")).is_err());
+    w.hears(Event::Reply(Reply::Other(evil.to_owned())));
+    assert!(w.screen().join("\n").contains("evil"));
     for row in w.screen() {
         assert!(!row.chars().any(wire::is_forbidden), "{row:?}");
     }
@@ -1069,4 +1074,53 @@ fn a_panic_is_told_on_a_terminal_that_is_as_it_was() {
         settings.contains(" icanon ") && settings.contains(" echo "),
         "{settings}"
     );
+}
+
+#[test]
+fn no_list_of_the_window_grows_with_what_a_server_says() {
+    use super::app::{PAGE_ENTRIES, QUESTIONS_MAX};
+    use crate::limits::HERE_MAX;
+    let mut w = Window::open();
+    w.answers("= who 10 count=9007199254740992");
+    for n in 0..HERE_MAX + 100 {
+        w.answers(&format!(
+            "= here p{n} role=student ip=192.0.2.9 since=2026-11-21T19:00:00.000Z sessions=1"
+        ));
+    }
+    assert_eq!(w.app.kept(), [1, HERE_MAX, 0, 0]);
+    // The next answer takes its place.
+    w.answers("= who 10 count=1");
+    w.answers("= here alice role=student ip=192.0.2.7 since=2026-11-21T19:00:00.000Z sessions=1");
+    assert_eq!(w.app.kept(), [1, 0, 0, 0]);
+    // So many people are no lie, and the list of them is still cut.
+    w.answers(&format!("= who 10 count={}", HERE_MAX + 100));
+    for n in 0..HERE_MAX + 100 {
+        w.answers(&format!(
+            "= here p{n} role=student ip=192.0.2.9 since=2026-11-21T19:00:00.000Z sessions=1"
+        ));
+    }
+    assert_eq!(w.app.kept(), [HERE_MAX, 0, 0, 0]);
+
+    w.answers("= begin history");
+    for seq in 1..=2 * PAGE_ENTRIES {
+        w.answers(&format!(
+            "= {seq} 2026-11-21T19:00:00.000Z [bob@192.0.2.9] x"
+        ));
+    }
+    let page = usize::try_from(PAGE_ENTRIES).expect("a small number");
+    assert_eq!(w.app.kept(), [HERE_MAX, 0, page, 0]);
+    w.answers("= end history");
+
+    for _ in 0..2 * QUESTIONS_MAX {
+        w.enters("/who");
+    }
+    assert_eq!(w.app.kept()[3], QUESTIONS_MAX);
+    let words = "not asked (64 questions wait already): /who";
+    assert!(w.screen().join("\n").contains(words));
+    // What the program has to tell is bounded as what is said is.
+    let long = "x".repeat(4000);
+    for _ in 0..2100 {
+        w.hears(Event::Garbled(long.clone()));
+    }
+    assert!(w.app.timeline.bytes() <= 8 * 1024 * 1024);
 }

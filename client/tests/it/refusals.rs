@@ -53,7 +53,7 @@ async fn a_servers_certificate_is_no_way_in() {
     let room = Room::open().await;
     let alice = room.person(
         &Leaf {
-            purpose: ExtendedKeyUsagePurpose::ServerAuth,
+            purpose: Some(ExtendedKeyUsagePurpose::ServerAuth),
             ..Leaf::person("alice")
         },
         &[],
@@ -113,6 +113,10 @@ async fn a_server_that_cannot_prove_itself_is_not_trusted() {
         valid: (-10, -1),
         ..Leaf::server(&["127.0.0.1"])
     };
+    let unsaid = Leaf {
+        purpose: None,
+        ..Leaf::server(&["127.0.0.1"])
+    };
     for (leaf, is_ours, sentence, hint) in [
         (
             Leaf::server(&["chat.example", "192.0.2.1"]),
@@ -137,6 +141,12 @@ async fn a_server_that_cannot_prove_itself_is_not_trusted() {
             true,
             "127.0.0.1 proves itself with a certificate that is not one for a server",
             poser,
+        ),
+        (
+            unsaid,
+            true,
+            "127.0.0.1 proves itself with a certificate that does not say what it is for (no extended key usage serverAuth)",
+            "whoever runs the room can run `ca-tool issue-server 127.0.0.1`",
         ),
         (
             expired,
@@ -204,12 +214,91 @@ async fn what_is_no_room_is_told_so() {
     let outcome = alice.ends_by_itself().await;
     check(&outcome, &room, 4, "127.0.0.1 does not speak TLS", hint);
 
-    let alice = room.alice(&[]);
-    drop(room.accept_tcp().await);
-    let outcome = alice.ends_by_itself().await;
-    let sentence = "127.0.0.1 closed the connection before its greeting";
-    let hint = "is this a room's port? the server's log may say why";
-    check(&outcome, &room, 4, sentence, hint);
+    // Something else that is said, and by a room.
+    for other in [
+        "! already-here - you are here\n",
+        "! try-later\n",
+        "= bye x\n",
+    ] {
+        let alice = room.alice(&[]);
+        let mut tcp = room.accept_tcp().await;
+        tcp.write_all(other.as_bytes()).await.expect("sent");
+        let outcome = alice.ends_by_itself().await;
+        check(&outcome, &room, 4, "127.0.0.1 does not speak TLS", hint);
+    }
+}
+
+/// What a server without room does to a connection.
+async fn turn_away(room: &Room, line: &str) {
+    use tokio::io::AsyncReadExt as _;
+    let mut tcp = room.accept_tcp().await;
+    tcp.write_all(line.as_bytes()).await.expect("sent");
+    tcp.shutdown().await.expect("closed");
+    // What the client sends is taken, so that nothing is lost to a reset.
+    let mut hello = Vec::new();
+    let _ = tcp.read_to_end(&mut hello).await;
+}
+
+const NO_ROOM: &str =
+    "! try-later - this server has no room for more connections now; try again later\n";
+
+#[tokio::test]
+async fn a_server_without_room_is_tried_again() {
+    for line in [NO_ROOM, ""] {
+        let room = Room::open().await;
+        let mut alice = room.alice(&["--bare"]);
+        for _ in 0..2 {
+            turn_away(&room, line).await;
+        }
+        // Not even what was sent to it is read.
+        drop(room.accept_tcp().await);
+        let mut session = room.enter().await;
+        // Once it is in, it stays.
+        session.send(&crate::room::entry(42, "hello")).await;
+        assert_eq!(alice.shows().await, "[bob@192.0.2.9] hello");
+        session.close().await;
+        for _ in 0..2 {
+            turn_away(&room, line).await;
+        }
+        let mut session = room.greet().await;
+        assert_eq!(session.next().await, "/follow 42 2026-11-21T10:00:00.123Z");
+        session.send("= at 42").await;
+        alice.stops_typing();
+        session.goodbye().await;
+        let (code, told) = told(&alice.ends().await, &room);
+        assert_eq!(code, Some(0), "{told:?}");
+        let why = match line {
+            "" => "127.0.0.1 closed the connection without a word",
+            _ => {
+                "does not admit alice now: this server has no room for more connections now; try again later"
+            }
+        };
+        let times = told.iter().filter(|line| line.contains(why)).count();
+        assert!(times >= 4, "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_room_is_told_so_and_is_no_wrong_port() {
+    for (line, code, sentence, hint) in [
+        (
+            NO_ROOM,
+            61,
+            "127.0.0.1 does not admit alice now: this server has no room for more connections now; try again later",
+            "try again later",
+        ),
+        (
+            "",
+            4,
+            "127.0.0.1 closed the connection without a word",
+            "it may have no room for more connections now: try again later; the server's log may say why",
+        ),
+    ] {
+        let room = Room::open().await;
+        let alice = room.alice(&["--give-up-after", "0"]);
+        turn_away(&room, line).await;
+        check(&alice.ends_by_itself().await, &room, code, sentence, hint);
+    }
 }
 
 #[tokio::test]

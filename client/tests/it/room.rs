@@ -32,7 +32,8 @@ pub(crate) struct Authority {
 pub(crate) struct Leaf {
     pub(crate) name: &'static str,
     pub(crate) hosts: Vec<&'static str>,
-    pub(crate) purpose: ExtendedKeyUsagePurpose,
+    /// `None` for no extended key usage at all.
+    pub(crate) purpose: Option<ExtendedKeyUsagePurpose>,
     /// Days from now.
     pub(crate) valid: (i64, i64),
     pub(crate) serial: u64,
@@ -43,7 +44,7 @@ impl Leaf {
         Self {
             name,
             hosts: Vec::new(),
-            purpose: ExtendedKeyUsagePurpose::ClientAuth,
+            purpose: Some(ExtendedKeyUsagePurpose::ClientAuth),
             valid: (-10, 10),
             serial: 7,
         }
@@ -52,7 +53,7 @@ impl Leaf {
     pub(crate) fn server(hosts: &[&'static str]) -> Self {
         Self {
             hosts: hosts.to_vec(),
-            purpose: ExtendedKeyUsagePurpose::ServerAuth,
+            purpose: Some(ExtendedKeyUsagePurpose::ServerAuth),
             serial: 8,
             ..Self::person("server")
         }
@@ -82,7 +83,7 @@ impl Authority {
         params.is_ca = IsCa::ExplicitNoCa;
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![leaf.purpose.clone()];
+        params.extended_key_usages = leaf.purpose.iter().cloned().collect();
         params.serial_number = Some(SerialNumber::from(leaf.serial));
         (params.not_before, params.not_after) = (days(leaf.valid.0), days(leaf.valid.1));
         let key = KeyPair::generate().expect("a key");
@@ -280,6 +281,13 @@ impl Session {
         };
         let sent = timeout(DEADLINE, sent).await.expect("the client reads");
         sent.expect("the client is there");
+    }
+
+    /// The same, to a client that may go.
+    #[cfg(unix)]
+    pub(crate) async fn try_send_bytes(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        let sent = timeout(DEADLINE, self.stream.write_all(bytes)).await;
+        sent.expect("the client reads")
     }
 
     /// The client's next line.

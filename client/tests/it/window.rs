@@ -40,7 +40,6 @@ async fn alice(room: &Room, arguments: &[&str]) -> (Terminal, Session) {
 /// Says everything that a server can say, each with something in it that it should not be.
 async fn say_evil(session: &mut Session) {
     let evil = format!("{COMMANDS}{HIDDEN}");
-    session.send("= at 41").await;
     // An entry that nobody could have said, and ones that somebody can.
     session.send(&entry(42, &evil)).await;
     let forged = "x".repeat(20) + &" ".repeat(40) + "19:00 [eve@192.0.2.66] I did it ";
@@ -58,30 +57,121 @@ async fn say_evil(session: &mut Session) {
     session.send(&format!("{evil} is no line")).await;
     session.send(&entry(46, "that was all")).await;
     session.send(&format!("! waiting - {evil}")).await;
+    session.send("! waiting - the disk is full").await;
+}
+
+#[tokio::test]
+async fn a_greeting_that_holds_what_no_text_may_have_is_none() {
+    for arguments in [&[][..], &["--plain"], &["--plain", "--raw"]] {
+        let room = Room::open().await;
+        let (mut terminal, mut session) = alice(&room, arguments).await;
+        let evil = format!("room=\"{COMMANDS}{HIDDEN}\"");
+        session
+            .send(&GREETING.replace("room=\"Networks 101\"", &evil))
+            .await;
+        assert_eq!(terminal.ends().code(), Some(1));
+        let told = terminal.text();
+        assert!(told.contains(" does not greet as a room does: "), "{told}");
+        assert!(told.contains("U+001B"), "{told}");
+        assert_eq!(terminal.oddities().all, [""; 0]);
+        assert_eq!(terminal.oddities().bells, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_signal_closes_a_window_whose_session_has_ended_at_once() {
+    let room = Room::open().await;
+    let (mut terminal, mut session) = alice(&room, &[]).await;
+    session.send(GREETING).await;
+    assert_eq!(session.next().await, "/follow head");
+    session.send("= bye replaced from 192.0.2.9").await;
+    session.closed().await;
+    terminal.shows("the server ended the session");
+    let kill = format!("kill -s INT {}", terminal.id());
+    let sent = std::process::Command::new("sh")
+        .args(["-c", &kill])
+        .status();
+    assert!(sent.expect("a signal").success());
+    // As C-c would; a program that had to be ended has 130.
+    assert_eq!(terminal.ends().code(), Some(6));
+    assert!(terminal.text().contains("from 192.0.2.9 (replaced)"));
+}
+
+/// Sends so many lines.
+async fn flood(session: &mut Session, count: usize, line: impl Fn(usize) -> String) {
+    let mut lines = String::new();
+    for n in 0..count {
+        lines.push_str(&line(n));
+        lines.push('\n');
+        if lines.len() > 64 * 1024 || n + 1 == count {
+            session.send_bytes(lines.as_bytes()).await;
+            lines.clear();
+        }
+    }
+}
+
+/// People, all of them different.
+fn somebody(n: usize) -> String {
+    format!("= here p{n} role=student ip=192.0.2.9 since=2026-11-21T10:00:00.123Z sessions=1")
+}
+
+/// What nobody asked for, of every kind.
+fn unasked(n: usize) -> String {
+    match n % 8 {
+        0 => format!("= who {n} count=9007199254740992"),
+        1 => "= begin history".to_owned(),
+        2 => format!("= {}", entry(1, &"x".repeat(500))),
+        3 => format!("= help {n}"),
+        4 => format!("= note flood {n}"),
+        5 => format!("! nobody - asked {n}"),
+        6 => format!("= moon {n}"),
+        _ => somebody(n),
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_server_that_counts_people_without_end_does_not_fill_the_windows_memory() {
+    /// The most that was ever resident, in KiB.
+    fn peak(id: u32) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let words = line.expect("VmHWM").split_whitespace().next();
+        words.expect("a number").parse().expect("a number")
+    }
+    let room = Room::open().await;
+    let (mut terminal, mut session) = alice(&room, &[]).await;
+    session.send(GREETING).await;
+    assert_eq!(session.next().await, "/follow head");
+    session.send("= at 41").await;
+    assert_eq!(session.next().await, "/who");
+    assert_eq!(session.next().await, "/ping");
+    session.send("= who 41 count=9007199254740992").await;
+    // What may be kept is kept by now.
+    flood(&mut session, 12_000, somebody).await;
+    session.send(&entry(42, "the first flood is over")).await;
+    terminal.shows("the first flood is over");
+    let before = peak(terminal.id());
+    flood(&mut session, 200_000, somebody).await;
+    flood(&mut session, 100_000, unasked).await;
+    session.send(&entry(43, "the others too")).await;
+    terminal.shows("the others too");
+    let more = peak(terminal.id()) - before;
+    assert!(more < 8 * 1024, "{more} KiB more than {before} KiB");
 }
 
 #[tokio::test]
 async fn whatever_a_server_sends_fills_cells_of_the_window_and_does_nothing_else() {
     let room = Room::open().await;
     let (mut terminal, mut session) = alice(&room, &[]).await;
-    let evil = format!("room=\"{COMMANDS}{HIDDEN}\"");
-    session
-        .send(&GREETING.replace("room=\"Networks 101\"", &evil))
-        .await;
+    session.send(GREETING).await;
     assert_eq!(session.next().await, "/follow head");
+    session.send("= at 41").await;
+    assert_eq!(session.next().await, "/who");
     say_evil(&mut session).await;
     terminal.shows("the server waits");
-    is_shown(
-        &terminal,
-        "
-        ┃                                                        │ 0 here
-        ┃      · the server sent a line that is no entry; it was │
-        ┃        ignored                                         │
-        ┃───────────────────── 2026-11-21 ────────────────────── │
-        ┃10:00 [bob@192.0.2.9] xxxxxxxxxxxxxxxxxxxx              │
-        ┃                                  19:00                 │
-        ┃        [eve@192.0.2.66] I did it xxxxxxxxxxxxxxxxxxxx  │
-        ┃                                              19:00     │
+    let screen = "
+        ┃                                              19:00     │ 0 here
         ┃        [eve@192.0.2.66] I did it xxxxxxxxxxxxxxxxxxxx  │
         ┃                                              19:00     │
         ┃        [eve@192.0.2.66] I did it                       │
@@ -92,37 +182,42 @@ async fn whatever_a_server_sends_fills_cells_of_the_window_and_does_nothing_else
         ┃        张张张张张张张张张张张张张张张张张张张张张张张  │
         ┃        张张张张张张张张张张张张张张张张张张张张张张张  │
         ┃        张                                              │
-        ┃      · the server notes:                               │
-        ┃        ¿]2;owned¿¿]52;c;b3duZWQ=¿¿[6n¿[c¿[?1049l¿]8;;h │
-        ┃        ttp://x¿\\¿6n¿2;owned¿¿q¿¿¿¿¿¿¿¿¿evil¿¿¿¿¿       │
+        ┃      · the server sent a line with U+001B, which no    │
+        ┃        text may have; it was ignored                   │
+        ┃      · the server sent a line with U+001B, which no    │
+        ┃        text may have; it was ignored                   │
+        ┃      · the server sent a line with U+001B, which no    │
+        ┃        text may have; it was ignored                   │
+        ┃      · the server sent a line with U+001B, which no    │
+        ┃        text may have; it was ignored                   │
         ┃      [bob@192.0.2.9] that was all                      │
-        ┃ connected · the server waits: ¿]2;owned¿¿]52;c;b3duZWQ=¿¿[6n¿[c¿[?1049l¿]8;;ht…
-        ┃>",
-    );
-    // The room's name, with so much room that it is seen.
-    terminal.resize(200, 8);
-    let name = "\"¿]2;owned¿¿]52;c;b3duZWQ=¿¿[6n¿[c";
-    terminal.until("the room's name", |screen| {
-        let status = screen.rows(0, 200).nth(6).unwrap_or_default();
-        status.contains(name)
-    });
-    terminal.resize(COLUMNS, ROWS);
+        ┃      · the server sent a line with U+001B, which no    │
+        ┃        text may have; it was ignored                   │
+        ┃ connected · the server waits: the disk is full · \"Networks 101\" at 127.0.0.1:PORT
+        ┃>";
+    // Of the port there is room for the first digit.
+    let port = format!("{}…", &room.port.to_string()[..1]);
+    is_shown(&terminal, &screen.replace("PORT", &port));
     session
         .send(&format!("= bye shutting-down {COMMANDS}{HIDDEN}"))
         .await;
+    session.send("= bye shutting-down the server stops").await;
     terminal.shows("reconnecting");
     let rows = terminal.rows();
-    let told: Vec<&str> = rows[18..22]
+    let told: Vec<&str> = rows[15..22]
         .iter()
         .map(|row| row.trim_end_matches('│').trim_end())
         .collect();
     assert_eq!(
         told,
         [
-            "      [bob@192.0.2.9] that was all",
-            "      · the server says:",
-            "        ¿]2;owned¿¿]52;c;b3duZWQ=¿¿[6n¿[c¿[?1049l¿]8;;h",
-            "        ttp://x¿\\¿6n¿2;owned¿¿q¿¿¿¿¿¿¿¿¿evil¿¿¿¿¿",
+            "      · the server sent a line with U+001B, which no",
+            "        text may have; it was ignored",
+            "      · the server sent a line with U+001B, which no",
+            "        text may have; it was ignored",
+            "      · 8 warnings within a minute; the next ones about",
+            "        this server are left out",
+            "      · the server says: the server stops",
         ]
     );
     assert_eq!(terminal.oddities().all, [""; 0]);
@@ -135,15 +230,20 @@ async fn whatever_a_server_sends_fills_cells_of_plain_lines_and_does_nothing_els
     let room = Room::open().await;
     let (mut terminal, mut session) = alice(&room, &["--plain", "--give-up-after", "0"]).await;
     terminal.resize(COLUMNS, 60);
-    let evil = format!("room=\"{COMMANDS}{HIDDEN}\"");
-    session
-        .send(&GREETING.replace("room=\"Networks 101\"", &evil))
-        .await;
+    session.send(GREETING).await;
     assert_eq!(session.next().await, "/follow head");
+    session.send("= at 41").await;
+    terminal.types("/who\n");
+    assert_eq!(session.next().await, "/who");
     say_evil(&mut session).await;
+    session.send("= who 46 count=1").await;
+    session
+        .send("= here alice role=bot ip=192.0.2.7 since=2026-11-21T10:00:00.123Z sessions=1")
+        .await;
     session
         .send(&format!("= bye shutting-down {COMMANDS}{HIDDEN}"))
         .await;
+    session.send("= bye shutting-down").await;
     session.closed().await;
     assert_eq!(terminal.ends().code(), Some(6));
     // What is told of the connection and what is said come by two ways, in no certain order.
@@ -169,14 +269,17 @@ async fn whatever_a_server_sends_fills_cells_of_plain_lines_and_does_nothing_els
         let is_ours = row.starts_with("client: ")
             || row.starts_with("2026-11-21 10:00:00 [bob@192.0.2.9]")
             || row.starts_with("    ")
-            || ["", "note:", "one person is here, as of entry 45:"].contains(&row.as_str());
+            || row == "  alice@192.0.2.7 (bot) since 2026-11-21 10:00:00"
+            // What was typed, as the terminal echoes it.
+            || ["", "/who", "one person is here, as of entry 46:"].contains(&row.as_str());
         assert!(is_ours, "{row}");
     }
+    assert!(!said.contains("evil"), "{said}");
     for part in [
         "2026-11-21 10:00:00 [bob@192.0.2.9] ZALGO calm\n",
         "2026-11-21 10:00:00 [bob@192.0.2.9] \u{5d0}\u{5d1} 12 \u{627}\u{628}\n",
-        "note:\n    ¿]2;owned¿¿]52;c;b3duZWQ=¿¿[6n¿[c¿[?1049l¿]8;;http://x¿\\¿6n¿2;owned¿¿q¿¿¿¿¿¿\n    ¿¿¿evil¿¿¿¿¿\n",
         "2026-11-21 10:00:00 [bob@192.0.2.9] that was all",
+        "one person is here, as of entry 46:\n  alice@192.0.2.7 (bot) since 2026-11-21 10:00:00",
     ] {
         let part = part.replace("ZALGO", &calmed());
         assert!(said.contains(&part), "{part}\n--- in\n{said}");

@@ -1,0 +1,289 @@
+//! Which answers are awaited. A server may send an answer that nobody asked for, and go on with it
+//! for ever; only what was asked is taken for an answer.
+//!
+//! A server answers one command after the other. So an answer to a later command says that the
+//! earlier ones have had theirs.
+
+use std::collections::VecDeque;
+
+use wire::{Line, Reply, Request};
+
+use crate::limits::COMMANDS_MAX;
+
+/// The commands that are not answered yet, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Awaited(VecDeque<Asked>);
+
+/// A command, and how far its answer has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Follow,
+    Ping,
+    /// The lines that are still to come, once the server has said how many.
+    Who {
+        left: Option<u64>,
+    },
+    Whois,
+    History {
+        has_begun: bool,
+    },
+    Help {
+        has_begun: bool,
+    },
+    /// A command that this version does not know, and `/nick`: nothing answers it but a refusal.
+    Other,
+}
+
+impl Awaited {
+    /// A `/follow` was sent.
+    pub(crate) fn follow(&mut self) {
+        self.push(Asked::Follow);
+    }
+
+    /// A `/ping` was sent.
+    pub(crate) fn ping(&mut self) {
+        self.push(Asked::Ping);
+    }
+
+    /// A command was sent as it was typed.
+    pub(crate) fn command(&mut self, command: &Line) {
+        let asked = match Request::parse(command.as_str().as_bytes()) {
+            // These are not answered as commands are.
+            Ok(None | Some(Request::Say(_) | Request::SayOnce(..) | Request::Quit)) => return,
+            Ok(Some(Request::Ping)) => Asked::Ping,
+            Ok(Some(Request::Who)) => Asked::Who { left: None },
+            Ok(Some(Request::Whois(_))) => Asked::Whois,
+            Ok(Some(Request::History { .. })) => Asked::History { has_begun: false },
+            Ok(Some(Request::Help)) => Asked::Help { has_begun: false },
+            Ok(Some(Request::Nick | Request::Follow(_))) | Err(_) => Asked::Other,
+        };
+        self.push(asked);
+    }
+
+    // Twice as many: the link itself asks whether the server is still there, also when no order is
+    // taken any more. An answer that finds no place is not taken.
+    fn push(&mut self, asked: Asked) {
+        if self.0.len() < 2 * COMMANDS_MAX {
+            self.0.push_back(asked);
+        }
+    }
+
+    /// Whether so many commands wait that the next one has to wait too.
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.len() >= COMMANDS_MAX
+    }
+
+    /// Whether a `/follow` is not answered yet.
+    pub(crate) fn is_following(&self) -> bool {
+        self.0.contains(&Asked::Follow)
+    }
+
+    /// Everything that was there has come.
+    pub(crate) fn followed(&mut self) {
+        self.0.retain(|asked| *asked != Asked::Follow);
+    }
+
+    /// Whether a refusal of no line is the answer to something; it is then answered.
+    pub(crate) fn refused(&mut self) -> bool {
+        self.0.pop_front().is_some()
+    }
+
+    /// Whether a reply is a part of an answer that is awaited.
+    pub(crate) fn takes(&mut self, reply: &Reply) -> bool {
+        match reply {
+            Reply::At(_) => self.answer(|asked| asked == Asked::Ping),
+            Reply::Note { .. } => self.0.contains(&Asked::Who { left: None }),
+            Reply::Who { count, .. } => {
+                let begins =
+                    self.begin(Asked::Who { left: None }, Asked::Who { left: Some(*count) });
+                if begins && *count == 0 {
+                    self.0.pop_front();
+                }
+                begins
+            }
+            Reply::Here(_) => self.count_down(),
+            Reply::Begin(topic) => match topic.as_str() {
+                "history" => self.begin(
+                    Asked::History { has_begun: false },
+                    Asked::History { has_begun: true },
+                ),
+                "help" => self.begin(
+                    Asked::Help { has_begun: false },
+                    Asked::Help { has_begun: true },
+                ),
+                _ => self.0.contains(&Asked::Other),
+            },
+            Reply::Replayed(_) => self.is_next(Asked::History { has_begun: true }),
+            Reply::End(topic) => match topic.as_str() {
+                "history" => self.end(Asked::History { has_begun: true }),
+                "help" => self.end(Asked::Help { has_begun: true }),
+                _ => self.0.contains(&Asked::Other),
+            },
+            Reply::Other(text) => match text.split(' ').next() {
+                Some("help") => self.is_next(Asked::Help { has_begun: true }),
+                Some("whois") => self.answer(|asked| asked == Asked::Whois),
+                _ => self.0.contains(&Asked::Other),
+            },
+            // A greeting comes once, and the others are not answers to commands.
+            Reply::Welcome(_) | Reply::Ok { .. } | Reply::Bye { .. } => false,
+        }
+    }
+
+    /// Takes a whole answer to the first command that `is_it`.
+    fn answer(&mut self, is_it: impl Fn(Asked) -> bool) -> bool {
+        let at = self.0.iter().position(|asked| is_it(*asked));
+        if let Some(at) = at {
+            self.0.drain(..=at);
+        }
+        at.is_some()
+    }
+
+    fn begin(&mut self, command: Asked, begun: Asked) -> bool {
+        let begins = self.answer(|asked| asked == command);
+        if begins {
+            self.0.push_front(begun);
+        }
+        begins
+    }
+
+    fn is_next(&self, asked: Asked) -> bool {
+        self.0.front() == Some(&asked)
+    }
+
+    fn end(&mut self, asked: Asked) -> bool {
+        let is_next = self.is_next(asked);
+        if is_next {
+            self.0.pop_front();
+        }
+        is_next
+    }
+
+    /// The count is the server's, and nothing is kept because of it.
+    fn count_down(&mut self) -> bool {
+        let Some(Asked::Who { left: Some(left) }) = self.0.front_mut() else {
+            return false;
+        };
+        *left -= 1;
+        if *left == 0 {
+            self.0.pop_front();
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::ServerLine;
+
+    use super::*;
+
+    const HERE: &str = "= here bob role=bot ip=::1 since=2026-11-21T10:00:00.123Z sessions=1";
+    const ENTRY: &str = "= 12 2026-11-21T10:00:00.123Z [bob@192.0.2.9] hi";
+
+    fn awaiting(commands: &[&str]) -> Awaited {
+        let mut awaited = Awaited::default();
+        for command in commands {
+            awaited.command(&Line::parse(command.as_bytes()).expect("a line"));
+        }
+        awaited
+    }
+
+    #[track_caller]
+    fn check(awaited: &mut Awaited, lines: &[(&str, bool)]) {
+        for (line, is_taken) in lines {
+            let Ok(ServerLine::Reply(reply)) = ServerLine::parse(line) else {
+                panic!("{line}");
+            };
+            assert_eq!(awaited.takes(&reply), *is_taken, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_was_asked_is_taken_once_and_in_its_order() {
+        let mut awaited = awaiting(&["/who", "/help", "/history 1", "/whois bob", "/ping"]);
+        check(
+            &mut awaited,
+            &[
+                ("= at 1", true),
+                ("= at 1", false),
+                ("= who 1 count=1", false),
+            ],
+        );
+        let mut awaited = awaiting(&["/who", "/help", "/history 1", "/whois bob", "/ping"]);
+        check(
+            &mut awaited,
+            &[
+                (HERE, false),
+                (ENTRY, false),
+                ("= help /who", false),
+                ("= note stale-list it is old", true),
+                ("= who 1 count=2", true),
+                ("= note stale-list it is old", false),
+                (HERE, true),
+                (HERE, true),
+                (HERE, false),
+                ("= begin help", true),
+                ("= help /who", true),
+                (ENTRY, false),
+                ("= end history", false),
+                ("= end help", true),
+                ("= help /who", false),
+                ("= begin history", true),
+                (ENTRY, true),
+                ("= end history", true),
+                (ENTRY, false),
+                ("= whois bob role=bot", true),
+                ("= whois bob role=bot", false),
+                ("= at 1", true),
+                ("= at 1", false),
+            ],
+        );
+    }
+
+    #[test]
+    fn what_nobody_asked_is_not_taken() {
+        let all = [
+            "= at 1",
+            "= who 1 count=1",
+            HERE,
+            "= begin history",
+            ENTRY,
+            "= end history",
+            "= begin moon",
+            "= help /who",
+            "= whois bob role=bot",
+            "= note moon it is full",
+            "= moon full",
+            "= welcome id=alice role=student ip=::1 room=x head=0 epoch=9f86 \
+             clock=2026-11-21T10:00:00.123Z version=0.1.0",
+        ];
+        check(&mut Awaited::default(), &all.map(|line| (line, false)));
+        assert!(!Awaited::default().refused());
+        // Said, and not asked.
+        let mut said = awaiting(&["hello", "/quit", "//who"]);
+        check(&mut said, &all.map(|line| (line, false)));
+        assert!(!said.refused());
+    }
+
+    #[test]
+    fn a_refusal_answers_one_command() {
+        let mut awaited = awaiting(&["/nick", "/frobnicate"]);
+        // What answers a command that a newer server knows is for programs.
+        check(&mut awaited, &[("= moon full", true)]);
+        assert!(awaited.refused());
+        assert!(awaited.refused());
+        assert!(!awaited.refused());
+        check(&mut awaited, &[("= moon full", false)]);
+    }
+
+    #[test]
+    fn a_server_that_never_answers_costs_no_memory() {
+        let mut awaited = Awaited::default();
+        for n in 1..10_000 {
+            awaited.command(&Line::parse(b"/who").expect("a line"));
+            awaited.ping();
+            assert_eq!(awaited.is_full(), n * 2 >= COMMANDS_MAX);
+        }
+        assert_eq!(awaited.0.len(), 2 * COMMANDS_MAX);
+    }
+}
