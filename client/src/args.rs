@@ -13,7 +13,7 @@ use crate::failure::{Exit, Failure};
 use crate::form::Form;
 use crate::outbox::Since;
 use crate::target::Target;
-use crate::terminal::{sanitise, tell};
+use crate::terminal::tell;
 use crate::ui::{Bell, Theme};
 
 /// Enter a room with your certificate, say what you type, show what is said.
@@ -243,7 +243,9 @@ fn ask(mut answers: impl BufRead, mut questions: impl Write) -> Option<Target> {
         }
         match Target::parse(answer.trim()) {
             Ok(target) => return Some(target),
-            Err(error) => writeln!(questions, "{}", sanitise(&error.to_string())).ok()?,
+            Err(error) => {
+                writeln!(questions, "{}", wire::terminal::inert(&error.to_string())).ok()?
+            }
         }
     }
 }

@@ -9,12 +9,12 @@ use std::time::SystemTime;
 use pki::Certificate;
 use rustls::AlertDescription as Alert;
 use rustls::CertificateError as Judged;
+use wire::terminal::inert;
 use wire::{Code, Reason, Refusal};
 
 use crate::clock::Clock;
 use crate::limits::NAMES_MAX;
 use crate::target::Target;
-use crate::terminal::sanitise;
 
 /// How the program ends, for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -260,7 +260,7 @@ fn in_words(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
         ),
         Cause::Greeting(why) => failure(
             Exit::Other,
-            format!("{target} does not greet as a room does: {}", sanitise(why)),
+            format!("{target} does not greet as a room does: {}", inert(why)),
         )
         .hint("is the server much newer than this client? tell whoever runs it"),
         Cause::Disorder { after, came } => failure(
@@ -273,7 +273,7 @@ fn in_words(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
             Exit::Untrusted,
             format!(
                 "{target} calls us \"{}\", but our certificate says \"{}\"",
-                sanitise(name),
+                inert(name),
                 scene.own.subject
             ),
         )
@@ -517,11 +517,11 @@ fn plain_name(presented: &str) -> String {
         .split_once('(')
         .and_then(|(_, rest)| rest.strip_suffix(')'))
         .unwrap_or(presented);
-    sanitise(inner.trim_matches('"')).into_owned()
+    inert(inner.trim_matches('"')).into_owned()
 }
 
 fn explain_refusal(refusal: &Refusal, scene: &Scene) -> Failure {
-    let words = sanitise(&refusal.words);
+    let words = inert(&refusal.words);
     let name = &scene.own.subject;
     let sentence = format!("{} does not admit {name} now: {words}", scene.target);
     let admitted = failure(Exit::NotAdmitted, sentence);
@@ -536,8 +536,8 @@ fn explain_refusal(refusal: &Refusal, scene: &Scene) -> Failure {
 
 fn explain_bye(reason: &str, words: &str) -> Failure {
     let why = match words {
-        "" => sanitise(reason).into_owned(),
-        words => format!("{} ({})", sanitise(words), sanitise(reason)),
+        "" => inert(reason).into_owned(),
+        words => format!("{} ({})", inert(words), inert(reason)),
     };
     let ended = failure(Exit::Ended, format!("the server ended the session: {why}"));
     match Reason::parse(reason) {

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde::Serialize;
+use wire::terminal::shown;
 use wire::{COMMANDS, Entry, Here, Kind, Refusal, Reply, Welcome};
 
 use crate::clock::Clock;
-use crate::terminal::{sanitise, wrap};
 
 /// The form of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,9 +28,9 @@ pub(crate) struct Printer<W> {
     pub(crate) out: W,
     pub(crate) form: Form,
     pub(crate) clock: Clock,
-    /// The columns of the terminal that `out` is; `None` for a pipe or a file, where every byte
-    /// stays as it is.
-    pub(crate) columns: Option<usize>,
+    /// Asks how many columns the terminal that `out` is has now; `None` for a pipe or a file, where
+    /// every byte stays as it is.
+    pub(crate) columns: fn() -> Option<usize>,
 }
 
 impl<W: Write> Printer<W> {
@@ -138,10 +138,7 @@ impl<W: Write> Printer<W> {
     }
 
     fn line(&mut self, text: &str) -> io::Result<()> {
-        match self.columns {
-            None => writeln!(self.out, "{text}"),
-            Some(columns) => writeln!(self.out, "{}", wrap(&sanitise(text), columns)),
-        }
+        writeln!(self.out, "{}", shown(text, (self.columns)()))
     }
 }
 
@@ -334,7 +331,7 @@ mod tests {
     use wire::ServerLine;
 
     /// What a printer of this form makes of lines of the wire.
-    fn printed(form: Form, columns: Option<usize>, lines: &[&str]) -> String {
+    fn printed(form: Form, columns: fn() -> Option<usize>, lines: &[&str]) -> String {
         let mut printer = Printer {
             out: Vec::new(),
             form,
@@ -369,7 +366,7 @@ mod tests {
     #[test]
     fn people_read_stamps_and_words() {
         assert_eq!(
-            printed(Form::Stamped, None, &LINES),
+            printed(Form::Stamped, || None, &LINES),
             "2026-11-21 10:00:00 [alice@192.0.2.7] hello \"you\"\n\
              2026-11-21 10:00:01 * bob@192.0.2.9 entered\n\
              2026-11-21 10:00:02 * bob@192.0.2.9 left (lost)\n\
@@ -379,16 +376,16 @@ mod tests {
              /who  who is here\n"
         );
         assert_eq!(
-            printed(Form::Bare, None, &LINES[..3]),
+            printed(Form::Bare, || None, &LINES[..3]),
             "[alice@192.0.2.7] hello \"you\"\n"
         );
     }
 
     #[test]
     fn programs_read_lines_or_objects() {
-        assert_eq!(printed(Form::Raw, None, &LINES), LINES.join("\n") + "\n");
+        assert_eq!(printed(Form::Raw, || None, &LINES), LINES.join("\n") + "\n");
         assert_eq!(
-            printed(Form::Json, None, &LINES),
+            printed(Form::Json, || None, &LINES),
             concat!(
                 r#"{"kind":"message","seq":41,"at":"2026-11-21T10:00:00.123Z","id":"alice","ip":"192.0.2.7","text":"hello \"you\""}"#,
                 "\n",
@@ -441,7 +438,7 @@ mod tests {
             out: Vec::new(),
             form: Form::Json,
             clock: Clock::utc(),
-            columns: None,
+            columns: || None,
         };
         printer.greeting(&welcome, "").expect("memory takes all");
         let text = String::from_utf8(printer.out).expect("only text is printed");
@@ -479,7 +476,7 @@ mod tests {
     #[test]
     fn a_terminal_gets_no_escape_and_only_raw_is_raw() {
         let evil = "= help \u{1b}[2J\u{202e}x";
-        let raw = |columns| {
+        let raw = |columns: fn() -> Option<usize>| {
             let mut printer = Printer {
                 out: Vec::new(),
                 form: Form::Raw,
@@ -489,14 +486,27 @@ mod tests {
             printer.wire(evil).expect("memory takes all");
             String::from_utf8(printer.out).expect("only text is printed")
         };
-        assert_eq!(raw(None), format!("{evil}\n"));
-        assert_eq!(raw(Some(80)), "= help \u{fffd}[2J\u{fffd}x\n");
+        assert_eq!(raw(|| None), format!("{evil}\n"));
+        assert_eq!(raw(|| Some(80)), "= help \u{fffd}[2J\u{fffd}x\n");
         // In no other form it is a line of the wire.
         assert!(ServerLine::parse(evil).is_err());
         let long = ["41 2026-11-21T10:00:00.123Z [alice@192.0.2.7] and so it goes on"];
         assert_eq!(
-            printed(Form::Bare, Some(30), &long),
+            printed(Form::Bare, || Some(30), &long),
             "[alice@192.0.2.7] and so it \n    goes on\n"
+        );
+    }
+
+    #[test]
+    fn a_terminal_is_asked_for_its_width_whenever_something_is_written() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+
+        static WIDTH: AtomicUsize = AtomicUsize::new(0);
+        let wider = || Some(20 + 20 * WIDTH.fetch_add(1, Ordering::Relaxed));
+        let line = "41 2026-11-21T10:00:00.123Z [alice@192.0.2.7] and so it goes on";
+        assert_eq!(
+            printed(Form::Bare, wider, &[line, line]),
+            "[alice@192.0.2.7] \n    and so it goes \n    on\n[alice@192.0.2.7] and so it goes on\n"
         );
     }
 }

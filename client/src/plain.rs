@@ -64,7 +64,7 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
         out: BufWriter::with_capacity(READ_BYTES_MAX, io::stdout()),
         form: config.form,
         clock: config.clock,
-        columns: stdout_columns(),
+        columns: stdout_columns,
     };
     let mut talk = Talk::new(printer, config.since, connected.welcome.head);
     talk.greet(&connected.welcome, &connected.greeting);

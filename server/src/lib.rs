@@ -49,6 +49,7 @@ pub mod log;
 pub mod memory;
 pub mod query;
 pub mod record;
+pub mod terminal;
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -253,6 +254,7 @@ pub async fn run(
         watchers.spawn(show::show(
             transcript.clone(),
             tokio::io::stdout(),
+            terminal::stdout_columns,
             stopping.clone(),
         ));
     }

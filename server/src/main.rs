@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use server::args::{Args, Command, Hinted, Serve};
 use server::query::{Format, QueryError, query};
+use server::terminal::stdout_columns;
 use server::{Allowed, Failure, TooFewFiles, connections_allowed, log, processors};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
@@ -28,7 +29,7 @@ fn main() -> ExitCode {
     };
     let done = runtime.block_on(async {
         match &args.command {
-            Some(Command::Query { sql, db, csv, json }) => ask(db, sql.clone(), *csv, *json).await,
+            Some(Command::Query { sql, db, csv, json }) => ask(db, sql, *csv, *json),
             None => serve(&args.serve).await,
         }
     });
@@ -86,14 +87,14 @@ async fn serve(serve: &Serve) -> Result<()> {
     Ok(())
 }
 
-async fn ask(db: &Path, sql: String, csv: bool, json: bool) -> Result<()> {
+fn ask(db: &Path, sql: &str, csv: bool, json: bool) -> Result<()> {
     let format = match (csv, json) {
         (true, _) => Format::Csv,
         (_, true) => Format::Json,
         _ => Format::Table,
     };
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    match query(db, sql, format, &mut out).await {
+    let out = io::BufWriter::new(io::stdout().lock());
+    match query(db, sql, format, out, stdout_columns) {
         // Whoever reads has read enough.
         Err(QueryError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(failure) => Err(failure.into()),

@@ -65,7 +65,10 @@ fn parse(text: &str) -> Option<Entry> {
     let at = Timestamp::parse(at).ok()?;
     let (who, kind) = if let Some(message) = rest.strip_prefix('[') {
         let (who, said) = message.split_once("] ")?;
-        (who, Kind::Message(Line::parse(said.as_bytes()).ok()?))
+        (
+            who,
+            Kind::Message(Line::parse_recorded(said.as_bytes()).ok()?),
+        )
     } else {
         let (who, happened) = rest.strip_prefix("* ")?.split_once(' ')?;
         (who, parse_happened(happened)?)
@@ -153,6 +156,15 @@ mod tests {
             "{}",
             replayed.len()
         );
+    }
+
+    #[test]
+    fn an_entry_of_an_older_record_is_still_one() {
+        for text in [" ", "pay\u{200b}pal", "\u{3164}"] {
+            let form = format!("41 2026-11-21T10:00:00.123Z [alice@192.0.2.7] {text}");
+            let entry = Entry::parse(&form).expect("an entry");
+            assert_eq!(entry.to_string(), form);
+        }
     }
 
     #[test]

@@ -19,11 +19,14 @@ mod role;
 mod timestamp;
 
 pub mod limits;
+pub mod terminal;
 
 pub use decoder::{LineDecoder, Overlong};
 pub use entry::{Entry, EntryError, Kind};
 pub use id::{ClientId, IdError};
-pub use line::{Line, LineError, escape, excerpt, is_forbidden};
+pub use line::{
+    Line, LineError, escape, excerpt, is_blank, is_forbidden, is_invisible, without_refused,
+};
 pub use nonce::{Nonce, NonceError, Run};
 pub use reason::Reason;
 pub use refusal::{Code, Refusal};

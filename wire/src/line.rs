@@ -3,10 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use unicode_normalization::char::is_combining_mark;
+use unicode_properties::UnicodeEmoji as _;
+
 use crate::limits::TEXT_BYTES_MAX;
 
-/// A text that may be said: 1 to 4096 bytes of UTF-8 on one line, with nothing in it that moves
-/// a cursor, reorders text or hides.
+/// A text that may be said: 1 to 4096 bytes of UTF-8 on one line, of which at least one character
+/// is visible, with nothing in it that moves a cursor, reorders text or hides.
 ///
 /// What is refused is refused whole and never repaired, so that what is stored is exactly what
 /// was sent.
@@ -21,6 +24,26 @@ impl Line {
     ///
     /// Says why the text may not be said.
     pub fn parse(text: &[u8]) -> Result<Self, LineError> {
+        let line = Self::parse_recorded(text)?;
+        // Invisible characters are not ASCII, and most text is.
+        if !line.0.is_ascii() {
+            let mut before = None;
+            for c in line.0.chars() {
+                if !may_follow(before, c) {
+                    return Err(LineError::Character(c));
+                }
+                before = Some(c);
+            }
+        }
+        if is_blank(&line.0) {
+            return Err(LineError::Blank);
+        }
+        Ok(line)
+    }
+
+    /// Reads a text that was said already. A record may be older than the rules about invisible
+    /// text, so only what is dangerous to show is refused.
+    pub(crate) fn parse_recorded(text: &[u8]) -> Result<Self, LineError> {
         if text.is_empty() {
             return Err(LineError::Empty);
         }
@@ -62,6 +85,123 @@ pub fn is_forbidden(c: char) -> bool {
     }
 }
 
+/// Whether a character shows nothing by itself: Default_Ignorable_Code_Point (UAX #44).
+pub fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fff8}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+/// Whether an invisible character changes how the character before it looks, as text needs it to.
+/// Nowhere else may one stand: a text must not carry what nobody sees.
+fn has_use_after(before: char, c: char) -> bool {
+    match c {
+        // ZWNJ and ZWJ: the shapes of letters, and emoji of several parts.
+        '\u{200c}' => is_shaped(before),
+        '\u{200d}' => is_shaped(before) || is_picture(before) || is_emoji_style(before),
+        '\u{fe0e}' | '\u{fe0f}' => before.is_emoji_char(),
+        '\u{fe00}' if is_mathematical(before) || is_of_myanmar(before) => true,
+        '\u{fe00}'..='\u{fe0d}' | '\u{e0100}'..='\u{e01ef}' => is_ideograph(before),
+        '\u{180b}'..='\u{180d}' | '\u{180f}' => is_mongolian(before),
+        // Parts a word from its last letter, which may have a variation selector.
+        '\u{180e}' => {
+            is_mongolian(before) || matches!(before, '\u{180b}'..='\u{180d}' | '\u{180f}')
+        }
+        _ => false,
+    }
+}
+
+/// A letter, mark or digit of the scripts whose letters change their shapes beside each other:
+/// Arabic and its kin, and those of South and Southeast Asia, and Mongolian.
+fn is_shaped(c: char) -> bool {
+    let is_of_such_script = matches!(
+        c,
+        '\u{600}'..='\u{109f}'
+            | '\u{1780}'..='\u{18af}'
+            | '\u{1900}'..='\u{1cff}'
+            | '\u{a800}'..='\u{aaff}'
+            | '\u{fb50}'..='\u{fdff}'
+            | '\u{fe70}'..='\u{fefc}'
+            | '\u{10a00}'..='\u{11fff}'
+            | '\u{1e900}'..='\u{1e95f}'
+    );
+    is_of_such_script && !is_invisible(c) && (c.is_alphanumeric() || is_combining_mark(c))
+}
+
+fn is_picture(c: char) -> bool {
+    !c.is_ascii() && c.is_emoji_char()
+}
+
+fn is_emoji_style(c: char) -> bool {
+    c == '\u{fe0f}'
+}
+
+/// CJK ideographs and their compatibility forms.
+fn is_ideograph(c: char) -> bool {
+    matches!(
+        c,
+        '\u{3400}'..='\u{4dbf}'
+            | '\u{4e00}'..='\u{9fff}'
+            | '\u{f900}'..='\u{faff}'
+            | '\u{20000}'..='\u{3fffd}'
+    )
+}
+
+/// Operators, some of which have a standardized variant.
+fn is_mathematical(c: char) -> bool {
+    matches!(c, '\u{2200}'..='\u{22ff}' | '\u{2a00}'..='\u{2aff}')
+}
+
+/// Letters, some of which have a dotted form.
+fn is_of_myanmar(c: char) -> bool {
+    matches!(c, '\u{1000}'..='\u{109f}' | '\u{aa60}'..='\u{aa7f}')
+}
+
+/// Letters.
+fn is_mongolian(c: char) -> bool {
+    matches!(c, '\u{1820}'..='\u{1878}' | '\u{1880}'..='\u{18aa}')
+}
+
+/// Whether a character may stand in a new text, after the one before it.
+fn may_follow(before: Option<char>, c: char) -> bool {
+    !is_forbidden(c) && (!is_invisible(c) || before.is_some_and(|before| has_use_after(before, c)))
+}
+
+/// Leaves out of a text what a new one may not have. What is left may be blank.
+pub fn without_refused(text: &str) -> String {
+    let mut before = None;
+    let mut left = String::with_capacity(text.len());
+    for c in text.chars() {
+        if may_follow(before, c) {
+            left.push(c);
+            before = Some(c);
+        }
+    }
+    left
+}
+
+/// Whether nothing of a text can be seen: it is white space, or the Braille pattern without dots.
+pub fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| c.is_whitespace() || c == '\u{2800}')
+}
+
 /// A text that somebody else wrote, fit for a message: what no line may hold is escaped as Rust does
 /// it, and so is TAB. Nothing else is: a name keeps its apostrophe and its marks.
 pub fn escape(text: &str) -> String {
@@ -90,6 +230,9 @@ pub enum LineError {
     /// There is nothing in it.
     #[error("there is no text in it")]
     Empty,
+    /// There is nothing in it that can be seen.
+    #[error("a line needs a character that can be seen")]
+    Blank,
     /// More than 4096 bytes.
     #[error("a line may have {TEXT_BYTES_MAX} bytes")]
     TooLong,
@@ -141,7 +284,7 @@ mod tests {
             "hello",
             "你好",
             "a\tb",
-            " ",
+            " a",
             "👨‍👩‍👧",
             "می‌خواهم",
             "e\u{301}",
@@ -151,11 +294,106 @@ mod tests {
             "41 x",
             "* bob@192.0.2.9 entered",
             "❤\u{fe0f}",
+            "1\u{fe0f}\u{20e3}",
+            "❤\u{fe0f}\u{200d}🔥",
+            "👩🏽\u{200d}💻",
+            "क\u{94d}\u{200d}ष",
+            "র\u{200d}\u{9cd}য",
+            "葛\u{e0100}飾",
+            "辻\u{fe00}",
+            "ᠰ\u{180b}ᠠ",
+            "ᠬᠠᠷ\u{180e}ᠠ",
+            "∩\u{fe00}",
+            "က\u{fe00}",
+            "\u{2801}\u{2800}",
         ] {
             let line = Line::parse(text.as_bytes());
             assert_eq!(line.as_ref().map(Line::as_str), Ok(text), "{text:?}");
         }
         assert!(Line::parse("x".repeat(4096).as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn what_nobody_sees_may_not_be_said_but_where_text_needs_it() {
+        for c in '\0'..=char::MAX {
+            if !is_invisible(c) || is_forbidden(c) {
+                continue;
+            }
+            // No letter of Latin, no digit and no blank needs any, but for emoji of digits.
+            for before in ["", "a", "é", " ", "я", "!"] {
+                let text = format!("x{before}{c}y");
+                let refused = Line::parse(text.as_bytes());
+                assert_eq!(refused, Err(LineError::Character(c)), "{text:?}");
+                assert_eq!(without_refused(&text), format!("x{before}y"));
+            }
+            let alone = Line::parse(c.to_string().as_bytes());
+            assert_eq!(alone, Err(LineError::Character(c)), "{c:?}");
+        }
+        for text in [
+            "pay\u{200b}pal",
+            "a\u{2060}b",
+            "a\u{206a}b",
+            "\u{3164}",
+            "a\u{ad}b",
+            "字\u{200d}",
+            "字\u{fe0f}",
+            "字\u{e0100}\u{e0101}",
+            "字\u{fe00}\u{e0100}",
+            "❤\u{fe0f}\u{fe0f}",
+            "❤\u{fe0e}\u{200d}",
+            "1\u{200d}",
+            "❤\u{fe00}",
+            "❤\u{e0100}",
+            "म\u{200d}\u{200d}",
+            "م\u{200c}\u{200c}",
+            "م \u{200c}",
+            "ᠰ\u{180b}\u{180b}",
+            "a\u{180e}",
+            "x\u{17b4}",
+            "ក\u{17b4}",
+        ] {
+            let refused = Line::parse(text.as_bytes());
+            let is_refused = matches!(refused, Err(LineError::Character(c)) if is_invisible(c));
+            assert!(is_refused, "{text:?}: {refused:?}");
+            // What is left may be said, and nothing else is left out.
+            let left = without_refused(text);
+            assert!(left.is_empty() || Line::parse(left.as_bytes()).is_ok());
+            assert!(left.len() < text.len());
+        }
+        assert_eq!(without_refused("❤\u{fe0f}\u{fe0f}\u{1b}a"), "❤\u{fe0f}a");
+    }
+
+    #[test]
+    fn a_text_of_blanks_is_no_line() {
+        for text in [
+            " ",
+            "\t",
+            " \t ",
+            "\u{a0}",
+            "\u{2003}\u{3000}",
+            "\u{2800}",
+            "\u{2800} \u{2800}",
+        ] {
+            assert_eq!(
+                Line::parse(text.as_bytes()),
+                Err(LineError::Blank),
+                "{text:?}"
+            );
+            let shown = format!("{text}.");
+            assert!(Line::parse(shown.as_bytes()).is_ok(), "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_was_said_under_older_rules_can_still_be_read() {
+        for text in [" ", "pay\u{200b}pal", "\u{3164}", "a\u{e0100}"] {
+            let line = Line::parse_recorded(text.as_bytes());
+            assert_eq!(line.as_ref().map(Line::as_str), Ok(text), "{text:?}");
+        }
+        for c in ['\u{1b}', '\u{202e}', '\u{e0041}', '\n'] {
+            let refused = Line::parse_recorded(format!("a{c}").as_bytes());
+            assert_eq!(refused, Err(LineError::Character(c)));
+        }
     }
 
     #[test]

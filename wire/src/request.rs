@@ -141,7 +141,7 @@ fn said(text: &[u8]) -> Result<Line, Refusal> {
 
 fn refuse(error: &LineError) -> Refusal {
     let code = match error {
-        LineError::Empty => Code::Empty,
+        LineError::Empty | LineError::Blank => Code::Empty,
         LineError::TooLong => Code::TooLong,
         LineError::NotUtf8 => Code::NotUtf8,
         LineError::Character(_) => Code::ForbiddenCharacter,
@@ -331,6 +331,15 @@ mod tests {
                 "! forbidden-character - a line may not contain U+001B",
             ),
             (b"\xff", "! not-utf8 - a line must be UTF-8"),
+            (b" ", "! empty - a line needs a character that can be seen"),
+            (
+                b"/say k3v9q2a7-12  \t",
+                "! empty k3v9q2a7-12 a line needs a character that can be seen",
+            ),
+            (
+                b"a\xe2\x80\x8bb",
+                "! forbidden-character - a line may not contain U+200B",
+            ),
             (
                 b"/say k3v9q2a7-12 ",
                 "! empty k3v9q2a7-12 there is no text in it",

@@ -1,7 +1,8 @@
 //! The line that a person writes: what each key and each paste does to it.
 //!
-//! The keys are readline's, because fingers know them. What is written here may always be said as
-//! it stands: what [`wire::is_forbidden`] forbids cannot be typed, and of a paste it is left out.
+//! The keys are readline's, because fingers know them. What is sent from here may always be said:
+//! what [`wire::is_forbidden`] forbids cannot be typed, and what no new text may have is left out of
+//! a paste, and of the line when it is sent.
 // No terminal and no clock here: keys come in, and what is to be drawn is asked for.
 
 mod completion;
@@ -146,8 +147,14 @@ impl Editor {
                 }
             }
             Act::Search => self.search = Some(Search::default()),
-            Act::Enter if self.is_empty() => return Pressed::Ignored,
-            Act::Enter => return Pressed::Send(self.take()),
+            Act::Enter => {
+                let line = wire::without_refused(self.text());
+                if wire::is_blank(&line) {
+                    return Pressed::Ignored;
+                }
+                self.take();
+                return Pressed::Send(line);
+            }
             Act::Complete => return Pressed::Complete,
             // Only a search has something to go back from.
             Act::GoBack | Act::Take => return Pressed::Ignored,
@@ -221,6 +228,10 @@ impl Editor {
     pub(crate) fn paste(&mut self, pasted: &str) -> Pasted {
         self.settle();
         let mut lines: Vec<String> = lines(pasted).collect();
+        // A blank between words is a part of a line, but a blank line cannot be said.
+        if lines.len() > 1 {
+            lines.retain(|line| !wire::is_blank(line));
+        }
         match lines.as_mut_slice() {
             [] => return Pasted::Nothing,
             [line] => {
@@ -232,6 +243,9 @@ impl Editor {
             [first, .., last] => {
                 first.insert_str(0, self.written.before_cursor());
                 last.push_str(self.written.after_cursor());
+                for line in [first, last] {
+                    *line = wire::without_refused(line);
+                }
             }
         }
         if lines.iter().any(|line| line.len() > TEXT_BYTES_MAX) {
@@ -436,10 +450,7 @@ impl Search {
 /// The lines of a text that anybody may have made, without what may not be said. There is nothing
 /// to say in an empty one.
 fn lines(text: &str) -> impl Iterator<Item = String> {
-    let lines = text.split(LINE_ENDS).map(|line| {
-        let allowed = line.chars().filter(|&c| !wire::is_forbidden(c));
-        allowed.collect::<String>()
-    });
+    let lines = text.split(LINE_ENDS).map(wire::without_refused);
     lines.filter(|line| !line.is_empty())
 }
 
@@ -958,7 +969,8 @@ mod tests {
                     prop_assert!(Line::parse(line.as_bytes()).is_ok(), "{line:?}");
                 }
                 let text = editor.text();
-                prop_assert!(text.is_empty() || Line::parse(text.as_bytes()).is_ok());
+                // What only a new text may not have is left out when it is sent.
+                prop_assert!(!text.chars().any(wire::is_forbidden));
                 let mut starts = text.grapheme_indices(true).map(|(at, _)| at);
                 let is_between = editor.cursor() == text.len() || starts.any(|at| at == editor.cursor());
                 prop_assert!(is_between, "{:?}", seen(&editor));

@@ -3,12 +3,11 @@
 
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
-
-use crate::terminal::{sanitise, with_few_marks};
+use wire::terminal::{inert, with_few_marks};
 
 /// A text that may be shown: nothing in it moves a cursor, hides, or reaches out of its cell.
 pub(crate) fn shown(text: &str) -> String {
-    with_few_marks(&sanitise(text)).replace('\t', "    ")
+    with_few_marks(&inert(text)).replace('\t', "    ")
 }
 
 /// The columns that a text takes.
@@ -90,7 +89,7 @@ pub(crate) fn wrap(text: &str, first: usize, rest: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::terminal::MARKS_MAX;
+    use wire::terminal::MARKS_MAX;
 
     #[test]
     fn texts_are_broken_at_spaces_and_between_graphemes() {

@@ -1,0 +1,251 @@
+//! What a terminal may be shown of a text that somebody else wrote: nothing that moves its cursor,
+//! and no row that it would wrap itself.
+//!
+//! A row that the terminal wraps goes on in the first column, where a stamp begins. A long text
+//! could show something there that looks like another person's line. So we wrap, and indent.
+//!
+//! Terminals and their width tables disagree about many characters. So no table is trusted: each
+//! character counts as many columns as any terminal gives it ([`columns_max`]). A row may end
+//! early; it cannot run over.
+// No terminal here: the programs ask theirs for its width.
+
+use std::borrow::Cow;
+
+use unicode_segmentation::UnicodeSegmentation as _;
+use unicode_width::UnicodeWidthChar as _;
+
+use crate::is_forbidden;
+
+/// Returns what `columns` columns show of a text: see [`inert`] and [`wrap`]. A pipe or a file has
+/// no columns and gets the text as it is.
+pub fn shown(text: &str, columns: Option<usize>) -> Cow<'_, str> {
+    match columns {
+        None => Cow::Borrowed(text),
+        Some(columns) => Cow::Owned(wrap(&inert(text), columns)),
+    }
+}
+
+/// Replaces whatever could move a cursor, reorder text or hide by U+FFFD.
+pub fn inert(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_forbidden) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |c| {
+        if is_forbidden(c) {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    };
+    Cow::Owned(text.chars().map(shown).collect())
+}
+
+/// Leaves out the marks on a character that reach over other lines, as hundreds of them do.
+pub fn with_few_marks(text: &str) -> Cow<'_, str> {
+    let is_too_much =
+        |grapheme: &str| grapheme.chars().nth(MARKS_MAX + 1).is_some() && !is_family(grapheme);
+    if text.is_ascii() || !text.graphemes(true).any(is_too_much) {
+        return Cow::Borrowed(text);
+    }
+    let mut calm = String::with_capacity(text.len());
+    for grapheme in text.graphemes(true) {
+        if is_too_much(grapheme) {
+            calm.extend(grapheme.chars().take(MARKS_MAX + 1));
+        } else {
+            calm.push_str(grapheme);
+        }
+    }
+    Cow::Owned(calm)
+}
+
+/// A family of emoji is long and fits its cells.
+fn is_family(grapheme: &str) -> bool {
+    grapheme.contains('\u{200d}') && grapheme.chars().count() <= 4 * MARKS_MAX
+}
+
+/// Marks on one character that are shown.
+pub const MARKS_MAX: usize = 8;
+
+/// Breaks a text into rows that fit into `columns` columns, at spaces where there are any. Each row
+/// but the first begins with an indent, which no stamp does.
+pub fn wrap(text: &str, columns: usize) -> String {
+    // Some terminals go to the next row as soon as the last column is filled, so it stays free.
+    let columns = columns.max(COLUMNS_MIN) - 1;
+    let mut rows = String::with_capacity(text.len());
+    let mut row = Row::default();
+    for c in with_few_marks(text).chars() {
+        if c == '\t' {
+            let spaces = TAB_COLUMNS - row.width % TAB_COLUMNS;
+            (0..spaces).for_each(|_| row.push(' ', columns, &mut rows));
+        } else {
+            row.push(c, columns, &mut rows);
+        }
+    }
+    rows + &row.text
+}
+
+/// The row that is being filled.
+#[derive(Default)]
+struct Row {
+    text: String,
+    width: usize,
+    /// After the last space: bytes and columns.
+    break_at: Option<(usize, usize)>,
+    /// Whether there is anything but spaces in it.
+    is_filled: bool,
+}
+
+impl Row {
+    fn push(&mut self, c: char, columns: usize, rows: &mut String) {
+        let width = columns_max(c);
+        while self.width + width > columns {
+            self.end(rows);
+        }
+        self.text.push(c);
+        self.width += width;
+        if c != ' ' {
+            self.is_filled = true;
+        } else if self.is_filled {
+            self.break_at = Some((self.text.len(), self.width));
+        }
+    }
+
+    /// Ends the row at its last space, or here when it has none.
+    fn end(&mut self, rows: &mut String) {
+        let (at, width) = self
+            .break_at
+            .take()
+            .unwrap_or((self.text.len(), self.width));
+        let rest = self.text.split_off(at);
+        rows.push_str(&self.text);
+        rows.push('\n');
+        self.is_filled = rest.contains(|c| c != ' ');
+        self.text = format!("{INDENT}{rest}");
+        self.width = INDENT.len() + self.width - width;
+    }
+}
+
+/// Begins each row but the first.
+pub const INDENT: &str = "    ";
+
+/// In a terminal with fewer columns no row has room for an indent and a character.
+pub const COLUMNS_MIN: usize = 8;
+
+const TAB_COLUMNS: usize = 8;
+
+/// Returns the most columns that any terminal gives a character, and at least one.
+///
+/// Marks and joiners count one too: the Linux console shows them in cells of their own, and each
+/// version of Unicode has marks that older terminals do not know. What is "ambiguous" in Unicode's
+/// East Asian Width (UAX #11) counts two, as does whatever may be an emoji or is of a script that
+/// has wide characters.
+pub fn columns_max(c: char) -> usize {
+    match c {
+        '\0'..='~' => 1,
+        // Joiners and variation selectors.
+        '\u{200b}'..='\u{200f}' | '\u{fe00}'..='\u{fe0f}' => 1,
+        // Signs of Latin 1 (of which (c) and (r) can be emoji), punctuation, symbols, dingbats.
+        '\u{a0}'..='\u{bf}' | '\u{2010}'..='\u{2bff}' => 2,
+        // Hangul, the other scripts of East Asia, private use, compatibility forms.
+        '\u{1100}'..='\u{11ff}'
+        | '\u{2e80}'..='\u{a4cf}'
+        | '\u{a960}'..='\u{a97f}'
+        | '\u{ac00}'..='\u{d7ff}'
+        | '\u{e000}'..='\u{ffff}' => 2,
+        // Everything beyond the first plane: tables get older, and that is where characters are added.
+        '\u{10000}'.. => 2,
+        c => {
+            let [narrow, wide] = [c.width(), c.width_cjk()].map(Option::unwrap_or_default);
+            narrow.max(wide).max(1)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use unicode_width::UnicodeWidthStr as _;
+
+    use super::*;
+
+    #[test]
+    fn what_could_deceive_a_terminal_is_replaced() {
+        assert_eq!(
+            inert("a\u{1b}[2J\u{7}\u{202e}b\u{9b}c\u{2028}"),
+            "a\u{fffd}[2J\u{fffd}\u{fffd}b\u{fffd}c\u{fffd}"
+        );
+        assert_eq!(inert("a\tb 张三 👨‍👩‍👧"), "a\tb 张三 👨‍👩‍👧");
+        assert_eq!(shown("a\u{1b}b\tc", None), "a\u{1b}b\tc");
+        assert_eq!(shown("a\u{1b}b", Some(80)), "a\u{fffd}b");
+    }
+
+    #[test]
+    fn long_texts_go_on_indented() {
+        for (text, rows) in [
+            ("0123456789abcde", "0123456789abcde"),
+            ("0123456789abcdef", "0123456789abcde\n    f"),
+            ("0123456789 abcdef", "0123456789 \n    abcdef"),
+            ("张三张三张三张", "张三张三张三张"),
+            ("张三张三张三张三", "张三张三张三张\n    三"),
+            ("x张三张三张三张", "x张三张三张三张"),
+            ("a\tb", "a       b"),
+            // A mark counts as a column, because some terminal gives it one.
+            ("e\u{301}123456789abcd", "e\u{301}123456789abcd"),
+            ("e\u{301}123456789abcde", "e\u{301}123456789abcd\n    e"),
+        ] {
+            assert_eq!(wrap(text, 16), rows, "{text}");
+        }
+        let zalgo = format!("z{}", "\u{301}".repeat(1000));
+        assert_eq!(wrap(&zalgo, 16).chars().count(), 1 + MARKS_MAX);
+    }
+
+    #[test]
+    fn no_row_is_too_wide_and_no_continuation_begins_in_the_first_column() {
+        let texts = [
+            "2026-11-21 19:00:00 [eve@192.0.2.7] x 2026-11-21 19:00:00 [bob@192.0.2.9] I did it",
+            &" ".repeat(100),
+            &"a 张\t".repeat(40),
+            &"x".repeat(100),
+            &"\u{17d8}".repeat(40),
+            &"\u{11d46}x \u{600}".repeat(40),
+        ];
+        for text in texts {
+            for columns in 0..100 {
+                let wrapped = wrap(text, columns);
+                for (at, row) in wrapped.split('\n').enumerate() {
+                    let width: usize = row.chars().map(columns_max).sum();
+                    assert!(width < columns.max(COLUMNS_MIN), "{columns}: {row:?}");
+                    assert!(at == 0 || row.starts_with(INDENT), "{columns}: {row:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_table_gives_a_character_more_columns_than_it_counts() {
+        for c in '\0'..=char::MAX {
+            let counted = columns_max(c);
+            assert!((1..=3).contains(&counted), "U+{:04X}", u32::from(c));
+            for table in [c.width(), c.width_cjk()] {
+                assert!(
+                    table.unwrap_or_default() <= counted,
+                    "U+{:04X}",
+                    u32::from(c)
+                );
+            }
+            // As an emoji, where it can be one.
+            let emoji = format!("{c}\u{fe0f}");
+            assert!(emoji.width() <= counted + 1, "U+{:04X}", u32::from(c));
+        }
+        // unicode-width says 0 for these; terminals say 1, or differ among themselves.
+        for c in [
+            '\u{11d46}',
+            '\u{11a86}',
+            '\u{110bd}',
+            '\u{600}',
+            '\u{6dd}',
+            '\u{70f}',
+        ] {
+            assert!(columns_max(c) >= 1, "U+{:04X}", u32::from(c));
+        }
+    }
+}
