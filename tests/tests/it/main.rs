@@ -19,3 +19,4 @@ mod resend;
 mod revocation;
 mod room;
 mod structure;
+mod terminal;
