@@ -134,13 +134,17 @@ pub const COLUMNS_MIN: usize = 8;
 
 const TAB_COLUMNS: usize = 8;
 
-/// Whether unicode-width gives a character no column, although it is neither a mark, nor a joiner,
-/// nor the end of a Hangul syllable. Many terminals give it one.
+/// Whether terminals disagree on whether a character takes a column at all: a sign that encloses the
+/// digits after it (Prepended_Concatenation_Mark), or whatever unicode-width gives no column although
+/// it is neither a mark, nor a joiner, nor the end of a Hangul syllable.
 pub fn is_contested(c: char) -> bool {
-    !c.is_ascii()
-        && c.width() == Some(0)
-        && !is_combining_mark(c)
-        && !matches!(c, '\u{200c}' | '\u{200d}' | '\u{1161}'..='\u{11ff}' | '\u{d7b0}'..='\u{d7ff}')
+    match c {
+        '\u{600}'..='\u{605}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}' => true,
+        '\u{110bd}' | '\u{110cd}' => true,
+        '\0'..='~' | '\u{200c}' | '\u{200d}' => false,
+        '\u{1161}'..='\u{11ff}' | '\u{d7b0}'..='\u{d7ff}' => false,
+        c => c.width() == Some(0) && !is_combining_mark(c),
+    }
 }
 
 /// Returns the most columns that any terminal gives a character, and at least one.

@@ -175,7 +175,7 @@ async fn whatever_a_server_sends_fills_cells_of_plain_lines_and_does_nothing_els
     for part in [
         "2026-11-21 10:00:00 [bob@192.0.2.9] ZALGO calm\n",
         "2026-11-21 10:00:00 [bob@192.0.2.9] \u{5d0}\u{5d1} 12 \u{627}\u{628}\n",
-        "note:\n    ¿]2;owned¿¿]52;c;b3duZWQ=¿¿[6n¿[c¿[?1049l¿]8;;http://x¿\\¿6n¿2;owned¿¿q¿¿¿¿¿¿\n    ¿¿¿evil¿¿¿¿¿\n",
+        "note:\n    ¿]2;owned¿¿]52;c;b3duZWQ=¿¿[6n¿[c¿[?1049l¿]8;;http://x¿\\¿6n¿2;ow\n    ned¿¿q¿¿¿¿¿¿¿¿¿evil¿¿¿¿¿\n",
         "2026-11-21 10:00:00 [bob@192.0.2.9] that was all",
     ] {
         let part = part.replace("ZALGO", &calmed());
