@@ -278,11 +278,11 @@ impl vt100::Callbacks for Oddities {
         parameters: &[&[u16]],
         last: char,
     ) {
-        // Whether the person looks elsewhere, another way of telling what the mouse does, and the
-        // usual colour of underlines: this emulator knows none of them.
+        // Whether long rows are wrapped, whether the person looks elsewhere, another way of telling
+        // what the mouse does, and the usual colour of underlines: this emulator knows none of them.
         let is_known = matches!(
             (first, parameters, last),
-            (Some(b'?'), [[1004 | 1015]], 'h' | 'l') | (None, [[59]], 'm')
+            (Some(b'?'), [[7 | 1004 | 1015]], 'h' | 'l') | (None, [[59]], 'm')
         );
         if !is_known {
             self.all

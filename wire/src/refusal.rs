@@ -34,9 +34,9 @@ codes! {
     TooLong = "too-long",
     /// The bytes are not UTF-8.
     NotUtf8 = "not-utf8",
-    /// A character that no line may have.
+    /// A character that no line may have, or an invisible one in a place where it has no use.
     ForbiddenCharacter = "forbidden-character",
-    /// A `/say` without a text.
+    /// A `/say` without a text, or a text without a visible character.
     Empty = "empty",
     /// No such command.
     UnknownCommand = "unknown-command",

@@ -11,6 +11,7 @@
 
 use std::borrow::Cow;
 
+use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthChar as _;
 
@@ -133,27 +134,30 @@ pub const COLUMNS_MIN: usize = 8;
 
 const TAB_COLUMNS: usize = 8;
 
+/// Whether terminals disagree on whether a character takes a column at all: a sign that encloses the
+/// digits after it (Prepended_Concatenation_Mark), or whatever unicode-width gives no column although
+/// it is neither a mark, nor a joiner, nor the end of a Hangul syllable.
+pub fn is_contested(c: char) -> bool {
+    match c {
+        '\u{600}'..='\u{605}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}' => true,
+        '\u{110bd}' | '\u{110cd}' => true,
+        '\0'..='~' | '\u{200c}' | '\u{200d}' => false,
+        '\u{1161}'..='\u{11ff}' | '\u{d7b0}'..='\u{d7ff}' => false,
+        c => c.width() == Some(0) && !is_combining_mark(c),
+    }
+}
+
 /// Returns the most columns that any terminal gives a character, and at least one.
 ///
-/// Marks and joiners count one too: the Linux console shows them in cells of their own, and each
-/// version of Unicode has marks that older terminals do not know. What is "ambiguous" in Unicode's
-/// East Asian Width (UAX #11) counts two, as does whatever may be an emoji or is of a script that
-/// has wide characters.
+/// Marks and joiners count too: the Linux console shows them in cells of their own, and each version
+/// of Unicode has marks that older terminals do not know. What is "ambiguous" in Unicode's East Asian
+/// Width (UAX #11) counts two. So does everything from U+2000 on, where symbols, emoji and the scripts
+/// of East Asia are.
 pub fn columns_max(c: char) -> usize {
     match c {
         '\0'..='~' => 1,
-        // Joiners and variation selectors.
-        '\u{200b}'..='\u{200f}' | '\u{fe00}'..='\u{fe0f}' => 1,
-        // Signs of Latin 1 (of which (c) and (r) can be emoji), punctuation, symbols, dingbats.
-        '\u{a0}'..='\u{bf}' | '\u{2010}'..='\u{2bff}' => 2,
-        // Hangul, the other scripts of East Asia, private use, compatibility forms.
-        '\u{1100}'..='\u{11ff}'
-        | '\u{2e80}'..='\u{a4cf}'
-        | '\u{a960}'..='\u{a97f}'
-        | '\u{ac00}'..='\u{d7ff}'
-        | '\u{e000}'..='\u{ffff}' => 2,
-        // Everything beyond the first plane: tables get older, and that is where characters are added.
-        '\u{10000}'.. => 2,
+        // Signs, of which some can be emoji; and the parts of Hangul.
+        '\u{a0}'..='\u{bf}' | '\u{1100}'..='\u{11ff}' | '\u{2000}'.. => 2,
         c => {
             let [narrow, wide] = [c.width(), c.width_cjk()].map(Option::unwrap_or_default);
             narrow.max(wide).max(1)

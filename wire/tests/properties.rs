@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use bytes::BytesMut;
 use proptest::prelude::*;
+use unicode_width::UnicodeWidthChar as _;
 use wire::limits::{DISCARD_BYTES_MAX, LINE_BYTES_MAX};
+use wire::terminal::{COLUMNS_MIN, INDENT, shown};
 use wire::{
     ClientId, Entry, Kind, Line, LineDecoder, Nonce, Overlong, Reason, Request, ServerLine,
     Timestamp,
@@ -85,6 +87,69 @@ fn expected(stream: &[u8]) -> Vec<Result<Vec<u8>, bool>> {
     found
 }
 
+/// What terminals think of a character's columns: unicode-width in its two moods, the Linux console,
+/// which shows a mark in a cell of its own, a font of double width, and one that knows no emoji.
+const TABLES: [fn(char) -> usize; 5] = [
+    |c| c.width().unwrap_or(1),
+    |c| c.width_cjk().unwrap_or(1),
+    |c| c.width().unwrap_or(1).max(1),
+    |c| if u32::from(c) > 0x2fff { 2 } else { 1 },
+    |c| usize::from(!('\u{300}'..='\u{36f}').contains(&c)),
+];
+
+/// The rows of a terminal that shows `text`; without `pends`, one that goes to the next row as soon
+/// as the last column is filled.
+fn rows(text: &str, columns: usize, table: fn(char) -> usize, pends: bool) -> Vec<String> {
+    let mut rows = vec![String::new()];
+    let mut used = 0;
+    for c in text.chars() {
+        let width = table(c);
+        if c == '\n' || used + width > columns {
+            rows.push(String::new());
+            used = 0;
+        }
+        if c == '\n' {
+            continue;
+        }
+        rows.last_mut().expect("a row").push(c);
+        used += width;
+        if used == columns && !pends {
+            rows.push(String::new());
+            used = 0;
+        }
+    }
+    rows
+}
+
+/// What somebody says who wants a row to begin with another's stamp.
+fn any_ghost() -> impl Strategy<Value = String> {
+    // Tables disagree about each of the first.
+    let piece = prop_oneof![
+        4 => proptest::sample::select(
+            "\u{11d46}\u{11a86}\u{110bd}\u{600}\u{6dd}\u{70f}\u{301}\u{20dd}\u{17d8}\u{1ac1}\u{94d}\u{1160}\u{ad}\
+             ❤☎©…“яα±①\u{1f1e6}\u{1f3fd}👩🫨\u{200d}\u{fe0f}\u{fdfd}\u{2e3b}\u{16fe4}\u{302a}\u{a8f2}张\u{3000}"
+                .chars()
+                .collect::<Vec<_>>()
+        )
+        .prop_map(|c| c.to_string()),
+        1 => any::<char>().prop_map(|c| c.to_string()),
+        2 => "[ -~]{1,30}",
+        1 => " {1,120}",
+        2 => Just("2026-11-21 19:00:00 [bob@192.0.2.9] I owe you ten".to_owned()),
+    ];
+    proptest::collection::vec((piece, 1usize..60), 1..12).prop_map(|pieces| {
+        let pieces = pieces.iter().map(|(piece, times)| {
+            let times = if piece.chars().count() == 1 {
+                *times
+            } else {
+                1
+            };
+            piece.repeat(times)
+        });
+        pieces.collect()
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
@@ -97,6 +162,24 @@ proptest! {
         prop_assert!(!text.contains('\n'));
         prop_assert_eq!(Entry::parse(&text), Ok(entry.clone()));
         prop_assert_eq!(ServerLine::parse(&text), Ok(ServerLine::Entry(entry)));
+    }
+
+    #[test]
+    fn no_terminal_begins_a_row_with_what_somebody_said(
+        ghost in any_ghost(),
+        columns in prop_oneof![Just(80), Just(100), COLUMNS_MIN..200],
+    ) {
+        let entry = format!("19:00:00 [eve@192.0.2.7] {ghost}");
+        let shown = shown(&entry, Some(columns));
+        let ours: Vec<&str> = shown.split('\n').collect();
+        for row in &ours[1..] {
+            prop_assert!(row.starts_with(INDENT), "{row:?}");
+        }
+        for table in TABLES {
+            for pends in [true, false] {
+                prop_assert_eq!(rows(&shown, columns, table, pends), ours.clone());
+            }
+        }
     }
 
     #[test]

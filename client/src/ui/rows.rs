@@ -3,11 +3,16 @@
 
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
-use wire::terminal::{inert, with_few_marks};
+use wire::terminal::{inert, is_contested, with_few_marks};
 
-/// A text that may be shown: nothing in it moves a cursor, hides, or reaches out of its cell.
+/// Returns a text that may be shown: nothing in it moves a cursor, hides, or reaches out of its cell.
+/// A character without a column here and with one in many terminals would shift the rest of its row.
 pub(crate) fn shown(text: &str) -> String {
-    with_few_marks(&inert(text)).replace('\t', "    ")
+    let shown = with_few_marks(&inert(text)).replace('\t', "    ");
+    if !shown.contains(is_contested) {
+        return shown;
+    }
+    shown.replace(is_contested, "\u{fffd}")
 }
 
 /// The columns that a text takes.
@@ -144,6 +149,20 @@ mod tests {
         let zalgo = format!("z{}", "\u{301}".repeat(1000));
         assert_eq!(shown(&zalgo).chars().count(), 1 + MARKS_MAX);
         assert_eq!(shown("👨‍👩‍👧‍👦 张三"), "👨‍👩‍👧‍👦 张三");
+        // Terminals give each of these a column, and the table that draws our cells gives it none.
+        for contested in "\u{11d46}\u{11a86}\u{110bd}\u{600}\u{6dd}\u{70f}\u{200b}\u{3164}".chars()
+        {
+            assert_eq!(shown(&format!("a{contested}b")), "a\u{fffd}b");
+        }
+        for text in [
+            "e\u{301}",
+            "\u{1112}\u{1161}\u{11ab}",
+            "می\u{200c}خواهم",
+            "❤\u{fe0f}",
+            "क\u{94d}ष",
+        ] {
+            assert_eq!(shown(text), text);
+        }
     }
 
     #[test]

@@ -8,7 +8,8 @@ use crossterm::event::{
     EnableFocusChange, EnableMouseCapture,
 };
 use crossterm::terminal::{
-    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+    DisableLineWrap, EnableLineWrap, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
+    enable_raw_mode,
 };
 use crossterm::{cursor, execute};
 use ratatui::Terminal;
@@ -95,6 +96,8 @@ fn take_over() -> io::Result<()> {
     let taken = execute!(
         io::stdout(),
         EnterAlternateScreen,
+        // What a terminal takes for wider than we do must not run on into the next row.
+        DisableLineWrap,
         EnableMouseCapture,
         EnableBracketedPaste,
         EnableFocusChange
@@ -112,6 +115,7 @@ fn give_back() {
         DisableFocusChange,
         DisableBracketedPaste,
         DisableMouseCapture,
+        EnableLineWrap,
         LeaveAlternateScreen,
         cursor::Show
     );

@@ -1,3 +1,5 @@
+//! What may be asked, and how the answer stands.
+
 use std::collections::BTreeMap;
 use std::fs;
 

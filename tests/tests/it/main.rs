@@ -24,3 +24,4 @@ mod room;
 #[cfg(target_os = "linux")]
 mod strangers;
 mod structure;
+mod terminal;

@@ -190,10 +190,13 @@ fn a_query_cannot_change_anything_and_says_what_it_did_not_understand() {
     let what_was_said = "select count(*), max(seq) from history where kind != 'leave'";
     let before = site.query(what_was_said);
     for (sql, words) in [
-        ("delete from history", "readonly"),
-        ("update joins set id = 'mallory'", "readonly"),
-        ("pragma user_version = 7", "readonly"),
-        ("drop view transcript", "readonly"),
+        ("delete from history", "may only read"),
+        ("update joins set id = 'mallory'", "may only read"),
+        ("pragma user_version = 7", "may only read"),
+        ("drop view transcript", "may only read"),
+        ("vacuum into 'copy.db'", "may only read"),
+        ("attach 'copy.db' as copy", "may only read"),
+        ("select 1; select 2", "more than one"),
         ("select * from nowhere", "no such table: nowhere"),
         ("selct", "syntax error"),
     ] {
@@ -215,6 +218,7 @@ fn a_query_cannot_change_anything_and_says_what_it_did_not_understand() {
     assert_eq!(missing.code, Some(1));
     assert!(missing.err.contains("no.db"), "{}", missing.err);
     assert!(!site.path("no.db").exists());
+    assert!(!site.path("copy.db").exists());
 }
 
 // --- what a server says ---------------------------------------------------------------------
