@@ -179,26 +179,36 @@ impl Database {
         let mut used: BTreeMap<ClientId, Used> = BTreeMap::new();
         let mut before = i64::MAX;
         loop {
-            let rows = sqlx::query(COUNT_DAY)
+            let rows = sqlx::query(COUNT_LINES)
                 .bind(before)
                 .bind(COUNT_ENTRIES)
                 .bind(&start)
                 .fetch_all(&mut self.connection)
                 .await
                 .map_err(|source| self.error(source))?;
-            for row in &rows {
-                let number = |name| row.get::<i64, _>(name).unsigned_abs();
-                // Nobody can come under a name that is none.
-                let Ok(id) = ClientId::parse(row.get("id")) else {
-                    continue;
-                };
+            let Some(first) = rows.iter().map(|row| row.get::<i64, _>("first")).min() else {
+                break;
+            };
+            let runs = sqlx::query(COUNT_RUNS)
+                .bind(first)
+                .bind(before)
+                .bind(&start)
+                .fetch_all(&mut self.connection)
+                .await
+                .map_err(|source| self.error(source))?;
+            let number = |row: &SqliteRow, name| row.get::<i64, _>(name).unsigned_abs();
+            // Nobody can come under a name that is none.
+            let id = |row: &SqliteRow| ClientId::parse(row.get("id")).ok();
+            for (id, row) in rows.iter().filter_map(|row| Some((id(row)?, row))) {
                 let used = used.entry(id).or_default();
-                used.bytes += number("bytes") + ROW_BYTES * number("lines");
-                used.runs += number("runs");
+                used.bytes += number(row, "bytes") + ROW_BYTES * number(row, "lines");
             }
-            let Some(first) = rows.first() else { break };
-            before = first.get("first");
-            if first.get::<&str, _>("oldest") < start.as_str() {
+            for (id, row) in runs.iter().filter_map(|row| Some((id(row)?, row))) {
+                used.entry(id).or_default().runs += number(row, "runs");
+            }
+            before = first;
+            let is_older = |row: &SqliteRow| row.get::<&str, _>("oldest") < start.as_str();
+            if rows.iter().any(is_older) {
                 break;
             }
             if began.elapsed() > timeout {
@@ -622,11 +632,11 @@ const FIND_IDS: &str = "
     )
     select id from ids where id is not null";
 
-/// What each ID has added with some entries, newest first, as far as they are of a day. With each row
-/// the number and the time at which these entries begin.
-const COUNT_DAY: &str = "
-    with some (seq, at, id, kind, length) as materialized (
-        select seq, at, id, kind, octet_length(text)
+/// What each ID has said with some entries, from one back, as far as they are of a day; and the first and
+/// the oldest of these entries.
+const COUNT_LINES: &str = "
+    with some (seq, at, id, length) as (
+        select seq, at, id, iif(kind = 'message' and at >= ?3, octet_length(text), null)
         from history
         where seq < ?1
         order by seq desc
@@ -634,13 +644,19 @@ const COUNT_DAY: &str = "
     )
     select
         id,
-        count(*) filter (where kind = 'message' and at >= ?3) as lines,
-        coalesce(sum(length) filter (where kind = 'message' and at >= ?3), 0) as bytes,
-        count(senders.first) filter (where at >= ?3) as runs,
-        min(min(seq)) over () as first,
-        min(min(at)) over () as oldest
-    from some left join (select first from senders) as senders on senders.first = seq
+        count(length) as lines,
+        coalesce(sum(length), 0) as bytes,
+        min(seq) as first,
+        min(at) as oldest
+    from some
     group by id";
+
+/// The runs that each ID began with these entries, as far as they are of a day.
+const COUNT_RUNS: &str = "
+    select senders.id as id, count(*) as runs
+    from senders cross join history on history.seq = senders.first
+    where senders.first >= ?1 and senders.first < ?2 and history.at >= ?3
+    group by senders.id";
 
 #[cfg(test)]
 mod tests {
@@ -726,7 +742,8 @@ mod tests {
             LAST_SESSION,
             START_OF_TAIL,
             TIME_OF,
-            COUNT_DAY,
+            COUNT_LINES,
+            COUNT_RUNS,
         ] {
             let sql = AssertSqlSafe(sql).into_sql_str();
             let prepared = database.connection.prepare(sql.clone()).await;
