@@ -23,6 +23,7 @@ use crate::batch::Facts;
 use crate::config::Limits;
 use crate::flusher::Flushers;
 use crate::inbound::{Dialect, Inbound, Links};
+use crate::log::BOUNDED;
 use crate::network::{LocalEnd, Metered};
 use crate::outbound::Outbound;
 use crate::owed::Owing;
@@ -249,7 +250,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Admitted<S> {
             let (reason, is_closed) = until_panic(Box::pin(running.run())).await;
             let closed = is_closed.then(|| running.inbound.into_reader());
 
-            info!(id = %identity.id(), session, %reason, "left");
+            info!(target: BOUNDED, id = %identity.id(), session, %reason, "left");
             let leave = Ask::Leave {
                 id: identity.id().clone(),
                 session,
@@ -430,9 +431,12 @@ fn welcome(facts: &Facts, serving: &Serving) -> Welcome {
     }
 }
 
+/// Bounded, as the line about leaving is, by `sessions_per_minute_max`: of one ID ten sessions a
+/// minute, and two lines each.
 fn log_entered(facts: &Facts, session: u64) {
     let identity = &facts.identity;
     info!(
+        target: BOUNDED,
         id = %identity.id(),
         ip = %facts.ip,
         port = facts.port,

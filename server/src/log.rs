@@ -1,63 +1,139 @@
-//! The log: what happened, to whom, why. What people say is never logged.
+//! The log: what happened, to whom and why. It never contains what people say.
 //!
-//! Writes go through a bounded queue to a thread of their own: a paused terminal or a slow disk
-//! must not hold up a session. When the queue is full, log lines are dropped, not sessions.
+//! No peer can fill the disk, the memory or a terminal through the log. Each line has a limit
+//! (`log/line.rs`), so have the lines that wait to be written (`log/queue.rs`), and so has the rate
+//! (`log/rate.rs`). Writing happens on threads of its own: a paused terminal or a slow disk must not
+//! hold up a session.
+
+mod line;
+mod queue;
+mod rate;
 
 use std::fs::OpenOptions;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
+use tracing::{Subscriber, error};
+use tracing_subscriber::fmt::format::{DefaultFields, Format};
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer as _};
+use tracing_subscriber::{EnvFilter, Layer, fmt};
 
-/// Keeps the log's threads alive, and writes what is left when it is dropped.
+use line::OneLine;
+use queue::Queue;
+use rate::Rates;
+
+pub(crate) use line::cut;
+pub(crate) use rate::BOUNDED;
+
+/// How long the end of the program waits for log lines and for last words.
+const END_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Writes the lines that still wait when it is dropped, for at most one second.
 #[derive(Debug)]
-pub struct LogGuard(#[expect(dead_code, reason = "kept for its drop")] Vec<WorkerGuard>);
+pub struct LogGuard(Vec<Arc<Queue>>);
 
-/// Logs to standard error, and to `file` if there is one: there with the thread and the line of
-/// source. `RUST_LOG` chooses what; `info` if it is not set.
+/// Logs to standard error, and to `file` if there is one. The file also tells the thread and the
+/// line of source. `RUST_LOG` chooses what is logged; the default is `info`.
 ///
 /// # Errors
 ///
-/// When the file cannot be opened.
+/// When the file cannot be opened, or a thread cannot be started.
 pub fn start(file: Option<&Path>) -> io::Result<LogGuard> {
-    let mut guards = Vec::new();
-    let (stderr, guard) = NonBlocking::new(io::stderr());
-    guards.push(guard);
-    let to_stderr = tracing_subscriber::fmt::layer()
-        .with_writer(stderr)
-        .with_ansi(false)
-        .with_target(false)
-        .with_filter(filter());
-    let to_file = match file {
+    let file = match file {
         None => None,
         Some(path) => {
             let mut options = OpenOptions::new();
             options.create(true).append(true);
             #[cfg(unix)]
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
-            let (file, guard) = NonBlocking::new(options.open(path)?);
-            guards.push(guard);
-            let layer = tracing_subscriber::fmt::layer()
-                .with_writer(file)
-                .with_ansi(false)
-                .with_target(false)
-                .with_thread_names(true)
-                .with_file(true)
-                .with_line_number(true)
-                .with_filter(filter());
-            Some(layer)
+            Some(written_to(options.open(path)?)?)
         }
     };
+    let stderr = written_to(io::stderr())?;
+    let queues: Vec<_> = [Some(stderr.clone()), file.clone()]
+        .into_iter()
+        .flatten()
+        .collect();
+    let format = fmt::format().with_ansi(false).with_target(false);
+    let to_file = file.map(|file| {
+        let format = format.clone().with_thread_names(true);
+        layer(file, format.with_file(true).with_line_number(true))
+    });
+    let filter = EnvFilter::try_from_default_env();
     tracing_subscriber::registry()
-        .with(to_stderr)
+        .with(filter.unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn")))
+        .with(Rates::new(queues.clone()))
+        .with(layer(stderr, format))
         .with(to_file)
         .init();
-    Ok(LogGuard(guards))
+    log_panics();
+    Ok(LogGuard(queues))
 }
 
-fn filter() -> EnvFilter {
-    EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"))
+/// A queue, and the thread that empties it into `place`.
+fn written_to(place: impl io::Write + Send + 'static) -> io::Result<Arc<Queue>> {
+    let queue = Arc::new(Queue::default());
+    let emptied = queue.clone();
+    thread::Builder::new()
+        .name("log".to_owned())
+        .spawn(move || emptied.write_to(place))?;
+    Ok(queue)
+}
+
+fn layer<S>(queue: Arc<Queue>, format: Format) -> impl Layer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fmt::Layer::default()
+        .with_writer(queue)
+        .event_format(OneLine(format))
+        .fmt_fields(DefaultFields::new())
+        // They would go to standard error at once, and wait for whoever reads it.
+        .log_internal_errors(false)
+}
+
+/// Has panics logged. The default hook writes to standard error itself, which may block the thread
+/// for ever. It stays where somebody asks for backtraces.
+fn log_panics() {
+    if std::env::var_os("RUST_BACKTRACE").is_some() {
+        return;
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let words = panic.payload_as_str().unwrap_or("it says nothing");
+        error!(place, "panicked: {words}");
+    }));
+}
+
+/// Writes a line to standard error that is not part of the log. Waits at most one second for whoever
+/// reads it.
+pub fn say(words: &str) {
+    let line = format!("server: {words}\n");
+    let (written, is_written) = mpsc::sync_channel::<()>(1);
+    let writing = thread::Builder::new().spawn(move || {
+        // If standard error cannot be written to, no place is left to tell it. The exit code does.
+        let _nowhere = io::stderr().write_all(line.as_bytes());
+        drop(written);
+    });
+    if writing.is_ok() {
+        // The thread drops its end when it is done.
+        let _done_or_late = is_written.recv_timeout(END_TIMEOUT);
+    }
+}
+
+impl Drop for LogGuard {
+    fn drop(&mut self) {
+        let deadline = Instant::now() + END_TIMEOUT;
+        for queue in &self.0 {
+            queue.end();
+        }
+        for queue in &self.0 {
+            queue.wait_until_written(deadline);
+        }
+    }
 }

@@ -8,6 +8,8 @@ mod independent;
 mod limits;
 mod lines;
 mod load;
+#[cfg(target_os = "linux")]
+mod logs;
 mod mint;
 mod presence;
 mod programs;
