@@ -30,6 +30,9 @@ use rate::Rates;
 pub(crate) use line::cut;
 pub(crate) use rate::BOUNDED;
 
+/// How much of a cause is logged. Some of it may be a peer's words.
+pub(crate) const CAUSE_BYTES_MAX: usize = 256;
+
 /// How long the end of the program waits for log lines and for last words.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
 

@@ -5,15 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing::warn;
 
-use crate::log::{BOUNDED, cut};
+use crate::log::{BOUNDED, CAUSE_BYTES_MAX, cut};
 use crate::pace::Pace;
 
 /// How many refusals are logged at once before the rate is felt. With the rate, and lines of 512
 /// bytes, the first second of a flood adds 15 KB to the log, and each later one 5 KB.
 const BURST: u32 = 20;
-
-/// How much of a cause is logged. Some of it may be a peer's words.
-const CAUSE_BYTES_MAX: usize = 256;
 
 /// Logs refused attempts.
 #[derive(Debug)]

@@ -13,6 +13,8 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use tests::{PATIENCE, Peer, Site, program, within};
 
+use tokio::io::AsyncWriteExt as _;
+
 use crate::mint::*;
 
 /// What a flood may write into each place of the log within a second.
@@ -362,4 +364,39 @@ fn a_server_whose_log_nobody_reads_ends_when_it_is_told_to() {
     let took = server.stop();
     assert!(took < Duration::from_secs(10), "{took:?}");
     drop(unread);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_broke_a_connection_is_in_the_line_about_its_end() {
+    let m = Mint::new();
+    let mut served = m.site.serve(&[]);
+    let alice = pki::Bundle::read(&m.site.path(&m.site.bundle("alice"))).expect("a bundle");
+    let no_record = "TLS failed: received corrupt message of type InvalidContentType";
+    for (bytes, cause) in [
+        // A record that was sealed with another key, one of no kind, and a closed connection.
+        (
+            record(23, &[0; 40]),
+            "TLS failed: cannot decrypt peer's message",
+        ),
+        (vec![0; 40], no_record),
+        (Vec::new(), "the connection ended without close_notify"),
+    ] {
+        let mut peer = Peer::connect(served.address, &alice, &[])
+            .await
+            .expect("a connection");
+        peer.welcome().await;
+        let (tcp, _) = peer.stream.get_mut();
+        tcp.write_all(&bytes).await.expect("sent");
+        tcp.shutdown().await.expect("closed");
+        let left = served.program.expect_err(" left id=alice ");
+        let end = format!(" reason=lost cause={cause:?}");
+        assert!(left.ends_with(&end), "{left}");
+    }
+    // A goodbye has no cause.
+    let peer = Peer::connect(served.address, &alice, &[]).await;
+    let mut peer = peer.expect("a connection");
+    peer.welcome().await;
+    peer.close().await;
+    let left = served.program.expect_err(" left id=alice ");
+    assert!(left.ends_with(" reason=goodbye"), "{left}");
 }
