@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
-use tracing::{error, warn};
+use tracing::error;
 
 use crate::config::Limits;
 use crate::descriptors::is_out_of_files;
@@ -101,7 +101,8 @@ impl Acceptor {
         };
         let silence_timeout = self.shared.serving.limits.silence_timeout;
         if let Err(failure) = prepare(&stream, silence_timeout) {
-            warn!(%ip, port, error = %failure, "cannot set up a connection");
+            let cause = format!("cannot set up a connection: {failure}");
+            self.shared.serving.refusals.log(ip, port, &cause);
             return;
         }
         let Ok(local) = stream.local_addr() else {

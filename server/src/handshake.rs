@@ -24,12 +24,13 @@ use crate::config::Limits;
 use crate::flusher::Flushers;
 use crate::inbound::{Dialect, Inbound, Links};
 use crate::lobby::{Guest, NoRoom};
+use crate::log::BOUNDED;
 use crate::network::{LocalEnd, Metered};
 use crate::outbound::Outbound;
 use crate::owed::Owing;
 use crate::permits::{HalfDone, Permit};
 use crate::refusals::Refusals;
-use crate::session::{Session, Watch, drain};
+use crate::session::{Ended, Session, Watch, drain};
 use crate::tls::{ClientHello, TlsStream};
 use crate::transcript::Transcript;
 
@@ -324,10 +325,11 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Admitted<S> {
                 mut running,
                 guest: _guest,
             } = begun;
-            let (reason, is_closed) = until_panic(Box::pin(running.run())).await;
-            let closed = is_closed.then(|| running.inbound.into_reader());
+            let ended = until_panic(Box::pin(running.run())).await;
+            let (reason, cause) = (ended.reason, ended.cause);
+            let closed = ended.is_closed.then(|| running.inbound.into_reader());
 
-            info!(id = %identity.id(), session, %reason, "left");
+            info!(target: BOUNDED, id = %identity.id(), session, %reason, cause, "left");
             let leave = Ask::Leave {
                 id: identity.id().clone(),
                 session,
@@ -514,9 +516,12 @@ fn welcome(facts: &Facts, serving: &Serving) -> Welcome {
     }
 }
 
+/// Bounded, as the line about leaving is, by `sessions_per_minute_max`: of one ID ten sessions a
+/// minute, and two lines each.
 fn log_entered(facts: &Facts, session: u64) {
     let identity = &facts.identity;
     info!(
+        target: BOUNDED,
         id = %identity.id(),
         ip = %facts.ip,
         port = facts.port,
@@ -589,12 +594,16 @@ fn describe(failure: &std::io::Error) -> String {
 }
 
 /// Runs a session; a panic in it ends this session and no other.
-async fn until_panic(mut session: impl Future<Output = (Reason, bool)> + Unpin) -> (Reason, bool) {
+async fn until_panic(mut session: impl Future<Output = Ended> + Unpin) -> Ended {
     std::future::poll_fn(|cx| {
         let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut session).poll(cx)));
         polled.unwrap_or_else(|_| {
             error!("a session panicked; the others go on");
-            Poll::Ready((Reason::Lost, false))
+            Poll::Ready(Ended {
+                reason: Reason::Lost,
+                is_closed: false,
+                cause: Some("the session panicked".to_owned()),
+            })
         })
     })
     .await

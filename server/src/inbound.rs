@@ -24,6 +24,7 @@ use crate::ask::{Ask, Asks, End, Said};
 use crate::owed::{Owed, Owing};
 use crate::pace::Paces;
 use crate::record::LastSession;
+use crate::session::broken;
 use crate::silence::LastHeard;
 use crate::transcript::Transcript;
 
@@ -131,7 +132,7 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
                     match read(&mut self.reader, &mut self.buffer).await {
                         Ok(0) => return Some(end(Reason::Goodbye)),
                         Ok(_) => self.heard.note(),
-                        Err(_) => return Some(end(Reason::Lost)),
+                        Err(failure) => return Some(broken(&failure)),
                     }
                 }
             }

@@ -1,15 +1,16 @@
 //! The room's program: parse, run, exit code.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use server::args::{Args, Command, Hinted, Serve};
+use server::log::{self, say};
 use server::query::{Format, QueryError, query};
 use server::terminal::stdout_columns;
-use server::{Allowed, Failure, TooFewFiles, connections_allowed, log, processors};
+use server::{Allowed, Failure, TooFewFiles, connections_allowed, processors};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -143,12 +144,6 @@ fn stop_signal(_reload: watch::Sender<()>) -> Result<impl Future<Output = ()>> {
             std::future::pending::<()>().await;
         }
     })
-}
-
-fn say(words: &str) {
-    // When standard error itself cannot be written to, there is nowhere left to say so; the exit
-    // code still tells.
-    let _nowhere = writeln!(io::stderr(), "server: {words}");
 }
 
 fn fail(failure: &anyhow::Error) -> ExitCode {

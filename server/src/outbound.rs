@@ -7,7 +7,8 @@
 //! as long as there is anything to wait for, and the flusher otherwise. The flusher that finds
 //! the lock taken, or something to wait for, stirs the task, which then looks again.
 
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
@@ -27,8 +28,8 @@ use crate::transcript::{Cursor, Transcript, View};
 /// Why nothing more can be sent.
 #[derive(Debug)]
 pub(crate) enum Gone {
-    /// The connection broke.
-    Lost,
+    /// The connection broke, for this reason.
+    Lost(std::io::Error),
     /// A write made no progress for too long.
     Stalled,
     /// The transcript cannot be read any more.
@@ -120,6 +121,11 @@ impl<W: AsyncWrite + Unpin> Outbound<W> {
             half: Mutex::new(half),
             owing,
         }
+    }
+
+    /// Whether something is being sent that has not left yet.
+    pub(crate) fn is_sending(&self) -> bool {
+        self.half.try_lock().is_err()
     }
 
     /// Sends until the session says goodbye.
@@ -426,27 +432,29 @@ impl<W: AsyncWrite + Unpin> Half<W> {
     }
 }
 
-/// Lets a write go on for as long as anything leaves.
+/// Lets a write go on while anything leaves. It has stalled once nothing has left for
+/// `stall_timeout`, counted from the last byte that did.
 async fn with_progress(
     writing: impl Future<Output = std::io::Result<()>>,
     written: &AtomicU64,
     stall_timeout: Duration,
 ) -> Result<(), Gone> {
-    tokio::pin!(writing);
+    let mut writing = pin!(writing);
+    let mut stalled = pin!(tokio::time::sleep(stall_timeout));
     let mut seen = written.load(Ordering::Relaxed);
-    loop {
-        tokio::select! {
-            biased;
-            wrote = &mut writing => return wrote.map_err(|_| Gone::Lost),
-            () = tokio::time::sleep(stall_timeout) => {
-                let now = written.load(Ordering::Relaxed);
-                if now == seen {
-                    return Err(Gone::Stalled);
-                }
-                seen = now;
-            }
+    poll_fn(|cx| {
+        if let Poll::Ready(wrote) = writing.as_mut().poll(cx) {
+            return Poll::Ready(wrote.map_err(Gone::Lost));
         }
-    }
+        // Nothing leaves but while `writing` is polled.
+        let now = written.load(Ordering::Relaxed);
+        if now != seen {
+            seen = now;
+            stalled.as_mut().reset(Instant::now() + stall_timeout);
+        }
+        stalled.as_mut().poll(cx).map(|()| Err(Gone::Stalled))
+    })
+    .await
 }
 
 fn no_transcript(error: DatabaseError) -> Gone {

@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing::warn;
 
+use crate::log::{BOUNDED, CAUSE_BYTES_MAX, cut};
 use crate::pace::Pace;
 
-/// How many refusals are logged at once before the rate is felt.
-const BURST: u32 = 50;
+/// How many refusals are logged at once before the rate is felt. With the rate, and lines of 512
+/// bytes, the first second of a flood adds 15 KB to the log, and each later one 5 KB.
+const BURST: u32 = 20;
 
 /// Logs refused attempts.
 #[derive(Debug)]
@@ -25,15 +27,20 @@ impl Refusals {
         }
     }
 
-    /// Logs one attempt, or counts it. The cause must be escaped already.
+    /// Logs one attempt, or counts it. The log escapes the cause.
     pub(crate) fn log(&self, ip: IpAddr, port: u16, cause: &str) {
         if self.pace.take().is_err() {
             self.unlogged.fetch_add(1, Ordering::Relaxed);
             return;
         }
+        let cause = cut(cause, CAUSE_BYTES_MAX);
         match self.unlogged.swap(0, Ordering::Relaxed) {
-            0 => warn!(%ip, port, cause, "refused"),
-            more => warn!(%ip, port, cause, more, "refused, and more that were not logged"),
+            0 => warn!(target: BOUNDED, %ip, port, cause, "refused"),
+            // The cause last, because it may be cut.
+            more => warn!(
+                target: BOUNDED, %ip, port, more, cause,
+                "refused, and more that were not logged"
+            ),
         }
     }
 }

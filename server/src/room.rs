@@ -10,6 +10,7 @@ use wire::{ClientId, Code, Entry, Here, Kind, Line, Nonce, Reason, Refusal, Repl
 
 use crate::ask::{Ask, End, Enter, Entered, Said, SessionHandle};
 use crate::batch::{Batch, Join, Newest, Recorded};
+use crate::log::BOUNDED;
 use crate::owed::Owed;
 use crate::presence::{Left, Live, Presence, Rules};
 use crate::quota::Quotas;
@@ -181,7 +182,9 @@ impl Room {
         };
         let entered = self.presence.enter(live, now);
         for old in entered.replaced {
+            // At most once for each session that enters.
             info!(
+                target: BOUNDED,
                 %id, old_serial = %old.identity.serial(), serial = %facts.identity.serial(),
                 old_ip = %old.ip, ip = %facts.ip, "replaced by a newer session"
             );
@@ -434,7 +437,8 @@ impl Room {
             }
         }
         if let Some(other) = other {
-            warn!(%id, %other, "this name looks like another one that was here");
+            // At most once for each session that enters.
+            warn!(target: BOUNDED, %id, %other, "this name looks like another one that was here");
         }
     }
 }

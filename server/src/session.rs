@@ -1,5 +1,6 @@
 //! The life of one session, from its greeting to its end.
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -14,6 +15,7 @@ use wire::{Reason, Reply};
 use crate::ask::{End, Ending};
 use crate::config::Limits;
 use crate::inbound::Inbound;
+use crate::log::{CAUSE_BYTES_MAX, cut};
 use crate::outbound::{Gone, Outbound};
 use crate::owed::Owed;
 use crate::silence::LastHeard;
@@ -30,6 +32,16 @@ pub(crate) struct Session<R, W> {
     pub(crate) limits: Arc<Limits>,
 }
 
+/// How a session ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) reason: Reason,
+    /// Whether the connection was closed in good order. It must still be drained then.
+    pub(crate) is_closed: bool,
+    /// What broke the connection, for the log.
+    pub(crate) cause: Option<String>,
+}
+
 /// What can end a session from outside.
 pub(crate) struct Watch {
     pub(crate) identity: Arc<Identity>,
@@ -41,9 +53,8 @@ pub(crate) struct Watch {
 }
 
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
-    /// Runs both halves until the session ends, and says why it did, and whether the connection was
-    /// closed in good order: then it is still to be drained.
-    pub(crate) async fn run(&mut self) -> (Reason, bool) {
+    /// Runs both halves until the session ends, and tells how it did.
+    pub(crate) async fn run(&mut self) -> Ended {
         let Self {
             inbound,
             outbound,
@@ -58,10 +69,20 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
         let end = tokio::select! {
             biased;
             end = receive(inbound, watch, limits) => end,
-            gone = &mut sending => return (reason_of(&gone), false),
+            gone = &mut sending => return Ended::from(gone),
         };
-        if end.reason == Reason::Lost {
-            return (Reason::Lost, false);
+        if matches!(end.reason, Reason::Lost | Reason::Stalled) {
+            // The system has given up on the peer. If nothing waits to be sent, it is lost.
+            let is_stalled = end.reason == Reason::Stalled && outbound.is_sending();
+            return Ended {
+                reason: if is_stalled {
+                    Reason::Stalled
+                } else {
+                    Reason::Lost
+                },
+                is_closed: false,
+                cause: Some(end.words),
+            };
         }
         let reason = end.reason;
         // Who leaves may read slowly; who is sent away is not waited for, and a revoked person has
@@ -79,7 +100,11 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
             }
         };
         let is_closed = matches!(tokio::time::timeout(patience, closing).await, Ok(Ok(())));
-        (reason, is_closed)
+        Ended {
+            reason,
+            is_closed,
+            cause: None,
+        }
     }
 }
 
@@ -211,12 +236,45 @@ impl Watch {
     }
 }
 
-fn reason_of(gone: &Result<(), Gone>) -> Reason {
-    match gone {
-        Ok(()) => Reason::Goodbye,
-        Err(Gone::Lost) => Reason::Lost,
-        Err(Gone::Stalled) => Reason::Stalled,
-        Err(Gone::NoTranscript) => Reason::ShuttingDown,
+impl From<Result<(), Gone>> for Ended {
+    fn from(gone: Result<(), Gone>) -> Self {
+        let (reason, cause) = match gone {
+            Ok(()) => (Reason::Goodbye, None),
+            Err(Gone::Lost(failure)) => {
+                let End { reason, words } = broken(&failure);
+                (reason, Some(words))
+            }
+            Err(Gone::Stalled) => (Reason::Stalled, None),
+            Err(Gone::NoTranscript) => (Reason::ShuttingDown, None),
+        };
+        Self {
+            reason,
+            is_closed: false,
+            cause,
+        }
+    }
+}
+
+/// The end of a session whose connection broke, with the cause for the log. `stalled` if the system
+/// waited too long for the peer (TCP_USER_TIMEOUT, RFC 5482), and otherwise `lost`.
+pub(crate) fn broken(failure: &io::Error) -> End {
+    let tls = failure
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let words = match tls {
+        Some(rustls::Error::AlertReceived(alert)) => format!("the client ended TLS: {alert:?}"),
+        Some(other) => format!("TLS failed: {other}"),
+        None if failure.kind() == io::ErrorKind::UnexpectedEof => {
+            "the connection ended without close_notify".to_owned()
+        }
+        None => failure.to_string(),
+    };
+    End {
+        reason: match failure.kind() {
+            io::ErrorKind::TimedOut => Reason::Stalled,
+            _ => Reason::Lost,
+        },
+        words: cut(&words, CAUSE_BYTES_MAX),
     }
 }
 
@@ -242,7 +300,31 @@ pub(crate) async fn drain<R: AsyncRead + Unpin>(reader: &mut R) {
 
 #[cfg(test)]
 mod tests {
+    use rustls::{AlertDescription, InvalidMessage};
+
     use super::*;
+
+    #[test]
+    fn what_broke_a_connection_is_told_and_only_the_systems_patience_is_a_stall() {
+        let told = |failure: io::Error| {
+            let End { reason, words } = broken(&failure);
+            (reason, words)
+        };
+        let tls = |failure: rustls::Error| io::Error::new(io::ErrorKind::InvalidData, failure);
+        let alert = rustls::Error::AlertReceived(AlertDescription::InternalError);
+        let words = "the client ended TLS: InternalError";
+        assert_eq!(told(tls(alert)), (Reason::Lost, words.to_owned()));
+        let (reason, words) = told(tls(InvalidMessage::InvalidContentType.into()));
+        assert_eq!(reason, Reason::Lost);
+        assert!(words.starts_with("TLS failed: "), "{words}");
+        let words = "the connection ended without close_notify";
+        let failure = io::ErrorKind::UnexpectedEof.into();
+        assert_eq!(told(failure), (Reason::Lost, words.to_owned()));
+        let (reason, words) = told(io::ErrorKind::TimedOut.into());
+        assert_eq!((reason, words.as_str()), (Reason::Stalled, "timed out"));
+        let (_, words) = told(io::Error::other("\u{1b}".repeat(1000)));
+        assert!(words.len() < 300, "{}", words.len());
+    }
 
     #[tokio::test]
     async fn all_that_a_client_may_have_under_way_is_drained_and_no_more_without_end() {

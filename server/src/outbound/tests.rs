@@ -290,3 +290,23 @@ async fn when_the_recorder_has_ended_so_do_the_sessions() {
 fn poll_once<T>(future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_write_has_stalled_a_minute_after_its_last_byte_and_not_while_anything_leaves() {
+    const STALL_TIMEOUT: Duration = Duration::from_secs(60);
+    let began = Instant::now();
+    let written = AtomicU64::new(0);
+    // A byte leaves at once, and five more 50 seconds apart.
+    let slow = async {
+        for _ in 0..5 {
+            written.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_secs(50)).await;
+        }
+        written.fetch_add(1, Ordering::Relaxed);
+        std::future::pending().await
+    };
+    let ended = with_progress(slow, &written, STALL_TIMEOUT).await;
+    assert!(matches!(ended, Err(Gone::Stalled)), "{ended:?}");
+    let last_byte = began + Duration::from_secs(250);
+    assert_eq!(Instant::now(), last_byte + STALL_TIMEOUT);
+}

@@ -207,6 +207,24 @@ async fn who_takes_nothing_for_too_long_is_cut() {
     }
 }
 
+/// The system also gives up on such a peer, and counts from an earlier moment than the server: when
+/// data first waited, not when the system had no more room for it.
+#[tokio::test]
+async fn a_reader_that_never_reads_has_stalled_before_the_system_calls_it_lost() {
+    let w = World::with(|o| {
+        o.limits.line_rate = 0;
+        o.limits.write_stall_timeout = Duration::from_secs(8);
+        o.limits.silence_timeout = Duration::from_secs(9);
+    })
+    .await;
+    let (mut alice, _stalled) = w.pair("alice", "bob").await;
+    alice.say_much(3200).await;
+    w.until("select count(*) = 1 from joins where id = 'bob' and reason is not null")
+        .await;
+    let reason = w.column("select reason from joins where id = 'bob'").await;
+    assert_eq!(reason, ["stalled"]);
+}
+
 #[tokio::test]
 async fn who_waits_for_their_turn_is_not_silent() {
     let w = World::with(|o| {

@@ -9,7 +9,7 @@ mod limits;
 mod lines;
 mod load;
 #[cfg(target_os = "linux")]
-mod log_floods;
+mod logs;
 mod mint;
 mod presence;
 mod programs;
