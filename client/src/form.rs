@@ -1,6 +1,5 @@
 //! How entries and replies stand on standard output: the product, in four forms.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -134,43 +133,12 @@ impl<W: Write> Printer<W> {
 
     fn json(&mut self, json: &Json<'_>) -> io::Result<()> {
         let text = serde_json::to_string(json)?;
-        self.line(&escape_json(&text))
+        self.line(&wire::terminal::escape_json(&text))
     }
 
     fn line(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.out, "{}", shown(text, (self.columns)()))
     }
-}
-
-/// Escapes whatever does not print, which JSON lets stand. A program reads the same text.
-fn escape_json(json: &str) -> Cow<'_, str> {
-    if json.chars().all(prints) {
-        return Cow::Borrowed(json);
-    }
-    let mut escaped = String::with_capacity(json.len() + 32);
-    for c in json.chars() {
-        if prints(c) {
-            escaped.push(c);
-            continue;
-        }
-        // Such characters stand only within strings, where two surrogates stand for one (RFC 8259).
-        for unit in c.encode_utf16(&mut [0; 2]) {
-            escaped.push_str(&format!("\\u{unit:04x}"));
-        }
-    }
-    Cow::Owned(escaped)
-}
-
-/// Whether a character shows. Marks do, on the character before them.
-fn prints(c: char) -> bool {
-    if c.is_ascii() {
-        return !c.is_ascii_control();
-    }
-    let mut after_another = [b'x'; 5];
-    let length = 1 + c.encode_utf8(&mut after_another[1..]).len();
-    // What Rust would escape in its own texts: controls, format characters, unassigned ones.
-    let shown = std::str::from_utf8(&after_another[..length]);
-    !wire::is_forbidden(c) && shown.is_ok_and(|shown| shown.escape_debug().nth(1) == Some(c))
 }
 
 /// What answers a command that we know, without the command's name before it.
@@ -419,6 +387,7 @@ mod tests {
         // Everything that is of interest; all there is takes seconds.
         let some = [
             0..0x3000,
+            0x5f20..0x5f21,
             0xf900..0x1_0000,
             0x1_f000..0x1_f800,
             0xe_0000..0xe_0200,

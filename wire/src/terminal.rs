@@ -15,7 +15,7 @@ use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthChar as _;
 
-use crate::is_forbidden;
+use crate::{is_forbidden, is_invisible};
 
 /// Returns what `columns` columns show of a text: see [`inert`] and [`wrap`]. A pipe or a file has
 /// no columns and gets the text as it is.
@@ -163,6 +163,40 @@ pub fn columns_max(c: char) -> usize {
             narrow.max(wide).max(1)
         }
     }
+}
+
+/// JSON in which everything that does not print is escaped. JSON itself lets such characters stand
+/// (RFC 8259, section 7); a program reads the same text from both.
+pub fn escape_json(json: &str) -> Cow<'_, str> {
+    if json.chars().all(prints) {
+        return Cow::Borrowed(json);
+    }
+    let mut escaped = String::with_capacity(json.len() + 32);
+    for c in json.chars() {
+        if prints(c) {
+            escaped.push(c);
+            continue;
+        }
+        // Such characters stand only within strings, where two surrogates stand for one (RFC 8259).
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            escaped.push_str(&format!("\\u{unit:04x}"));
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// Whether a character shows. Marks do, on the character before them.
+fn prints(c: char) -> bool {
+    if c.is_ascii() {
+        return !c.is_ascii_control();
+    }
+    let mut after_another = [b'x'; 5];
+    let length = 1 + c.encode_utf8(&mut after_another[1..]).len();
+    // What Rust would escape in its own texts: controls, format characters, unassigned ones.
+    let shown = std::str::from_utf8(&after_another[..length]);
+    !is_forbidden(c)
+        && !is_invisible(c)
+        && shown.is_ok_and(|shown| shown.escape_debug().nth(1) == Some(c))
 }
 
 #[cfg(test)]

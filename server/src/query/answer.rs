@@ -9,7 +9,7 @@ use std::io::{self, Write};
 
 use rusqlite::types::ValueRef;
 use unicode_width::UnicodeWidthStr as _;
-use wire::terminal::{inert, shown};
+use wire::terminal::{escape_json, inert, shown};
 
 use super::Format;
 use crate::terminal::COLUMNS;
@@ -247,22 +247,8 @@ fn json(value: ValueRef<'_>) -> io::Result<String> {
 
 /// A text in quotes. What does not print is escaped, so that nothing reads it without knowing.
 fn json_string(text: &str) -> io::Result<String> {
-    let is_unseen = |c| wire::is_forbidden(c) || wire::is_invisible(c);
     let quoted = serde_json::to_string(text)?;
-    if !quoted.chars().any(is_unseen) {
-        return Ok(quoted);
-    }
-    let mut escaped = String::with_capacity(2 * quoted.len());
-    for c in quoted.chars() {
-        if is_unseen(c) {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                escaped.push_str(&format!("\\u{unit:04x}"));
-            }
-        } else {
-            escaped.push(c);
-        }
-    }
-    Ok(escaped)
+    Ok(escape_json(&quoted).into_owned())
 }
 
 /// A value as text: BLOBs, and texts that are not UTF-8, in hexadecimal digits.
