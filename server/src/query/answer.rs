@@ -29,7 +29,7 @@ const NOT_UTF8: &str = "not UTF-8: ";
 /// An answer that is being written.
 pub(super) enum Answer<W: Write> {
     Table(Table<W>),
-    Csv(Csv<W>),
+    Csv(Box<Csv<W>>),
     Json(Json<W>),
 }
 
@@ -47,7 +47,7 @@ impl<W: Write> Answer<W> {
         };
         Ok(match format {
             Format::Table => Answer::Table(Table::new(names, out)),
-            Format::Csv => Answer::Csv(Csv::new(names, out)?),
+            Format::Csv => Answer::Csv(Box::new(Csv::new(names, out)?)),
             Format::Json => Answer::Json(Json::new(&names, out)?),
         })
     }
