@@ -273,15 +273,47 @@ async fn each_character_that_moves_reorders_or_hides_is_refused() {
 }
 
 #[tokio::test]
+async fn what_nobody_would_see_is_refused() {
+    let w = room().await;
+    let mut alice = w.enter("alice").await;
+    let mut lines = Vec::new();
+    let invisible = "\u{ad}\u{34f}\u{115f}\u{1160}\u{17b4}\u{180b}\u{180e}\u{200b}\u{200c}\u{200d}\u{2060}\u{2064}\
+         \u{2065}\u{206a}\u{206f}\u{3164}\u{fe00}\u{fe0e}\u{fe0f}\u{ffa0}\u{fff0}\u{1bca0}\u{1d173}\u{e0080}\u{e0100}\u{e01ef}\
+         \u{e0fff}";
+    for (n, c) in (1..).zip(invisible.chars()) {
+        let words = format!("a line may not contain U+{:04X}", u32::from(c));
+        let answer = format!("! forbidden-character - {words}");
+        lines.push((format!("{c}").into_bytes(), answer.clone()));
+        lines.push((format!("pay{c}pal").into_bytes(), answer));
+        let nonce = format!("k3v9q2a7-{n}");
+        lines.push((
+            format!("/say {nonce} a{c}").into_bytes(),
+            format!("! forbidden-character {nonce} {words}"),
+        ));
+    }
+    let words = "a line needs a character that can be seen";
+    for (n, blank) in (100..).zip([" ", "\t", "\u{a0}\u{3000}", "\u{2800} \u{2800}"]) {
+        let nonce = format!("k3v9q2a7-{n}");
+        lines.push((blank.into(), format!("! empty - {words}")));
+        lines.push((
+            format!("/say {nonce} {blank}").into_bytes(),
+            format!("! empty {nonce} {words}"),
+        ));
+    }
+    each_is_refused(&mut alice, &lines).await;
+    assert_eq!(stored(&w).await, [""; 0]);
+}
+
+#[tokio::test]
 async fn what_people_write_is_said_and_stored_to_the_byte() {
     let w = room().await;
     let (mut alice, mut bob) = w.pair("alice", "bob").await;
     let texts = [
         "tab\there",
-        "\t",
-        " ",
+        "\t.",
+        " .",
         " spaces  ",
-        "\u{a0}\u{3000}",
+        "\u{a0}\u{3000}.",
         "你好 👨‍👩‍👧 ❤\u{fe0f}",
         // Composed and decomposed stay what they are.
         "\u{e9} e\u{301}",
@@ -292,8 +324,9 @@ async fn what_people_write_is_said_and_stored_to_the_byte() {
         "'; drop table history; --",
         "%00 %s {} $HOME `id` <b>&amp;</b>",
         // Next to what is refused.
-        "~\u{a0}\u{61b}\u{61d}\u{200d}\u{2010}\u{2027}\u{202f}\u{2065}\u{206a}",
-        "\u{fdcf}\u{fdf0}\u{fefe}\u{ff00}\u{fff8}\u{fffc}\u{fffd}\u{e0080}\u{e0100}\u{10fffd}",
+        "~\u{a0}\u{ac}\u{ae}\u{34e}\u{350}\u{61b}\u{61d}\u{115e}\u{1161}\u{17b3}\u{17b6}\u{200a}\u{2010}\u{2027}",
+        "\u{202f}\u{205f}\u{2070}\u{3163}\u{3165}\u{fdcf}\u{fdf0}\u{fefe}\u{ff00}\u{ff9f}\u{ffa1}\u{ffef}\u{fffc}",
+        "\u{fffd}\u{1bc9f}\u{1bca4}\u{1d172}\u{1d17b}\u{e1000}\u{10fffd}葛\u{e0100}",
     ];
     each_is_said(&w, &mut alice, &texts).await;
     for text in texts {
@@ -494,9 +527,10 @@ async fn however_the_bytes_are_cut_the_same_becomes_of_them() {
         .as_bytes()
         .to_vec();
     bytes.extend_from_slice(b"\xed\xa0\x80\n/nonsense\nfive\n");
-    let texts = ["one", "字👋", "/two", " ", "five"];
+    let texts = ["one", "字👋", "/two", "five"];
     let codes = [
         "forbidden-character",
+        "empty",
         "forbidden-character",
         "not-utf8",
         "unknown-command",
