@@ -392,7 +392,7 @@ mod tests {
             0x1_f000..0x1_f800,
             0xe_0000..0xe_0200,
         ];
-        let some = some.into_iter().flatten().chain([0x10_ffff]);
+        let some = some.into_iter().flatten().chain([0x5f20, 0x10_ffff]);
         let room = some
             .filter_map(char::from_u32)
             .filter(|c| *c != '\n')

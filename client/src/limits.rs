@@ -22,11 +22,11 @@ pub const FAREWELL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// From a signal to the server's `= bye`. A person who interrupts does not wait for a server that
 /// does not answer.
-pub const LEAVE_TIMEOUT: Duration = Duration::from_millis(600);
+pub const LEAVE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// From the end of the last connection to the end of what is printed, after a signal: the program
 /// that reads our output may have stopped.
-pub const LEAVE_PRINT_TIMEOUT: Duration = Duration::from_millis(150);
+pub const LEAVE_PRINT_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// From a signal to the end of the program, whatever else blocks it.
 pub const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(2);
