@@ -146,6 +146,8 @@ async fn greet(
         Err(Cause::ClosedEarly) if !speaks_our_dialect(&stream) => {
             return Err(Cause::OtherProtocol);
         }
+        // It speaks as a room does, and has no alert for us: it ended a handshake that others waited for.
+        Err(Cause::ClosedEarly) => return Err(Cause::ClosedUnheard),
         said => said?,
     };
     if !speaks_our_dialect(&stream) {

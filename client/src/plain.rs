@@ -64,7 +64,12 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
         out: BufWriter::with_capacity(READ_BYTES_MAX, io::stdout()),
         form: config.form,
         clock: config.clock,
-        columns: stdout_columns,
+        // Only a terminal has columns, and only its number of them can change.
+        columns: if stdout_columns().is_some() {
+            stdout_columns
+        } else {
+            || None
+        },
     };
     let mut talk = Talk::new(printer, config.since, connected.welcome.head);
     talk.greet(&connected.welcome, &connected.greeting);

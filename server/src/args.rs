@@ -115,13 +115,13 @@ pub struct Serve {
     /// Starts of a client that one person may speak from in a UTC day; 0 for no limit.
     #[arg(long, default_value_t = Limits::default().daily_runs_max, value_name = "N")]
     daily_runs: u64,
-    /// Connections at once; 0 for no limit.
+    /// Connections at once, as far as the limit on open files allows; 0 for as many as that allows.
     #[arg(long, default_value_t = Limits::default().connections_max, value_name = "N")]
     connections: usize,
-    /// Handshakes at once; 0 for no limit.
+    /// Handshakes that were begun and wait for their clients; beyond them the slowest ends; 0 for no limit.
     #[arg(long, default_value_t = Limits::default().handshakes_max, value_name = "N")]
     handshakes: usize,
-    /// Handshakes at once from one address; an IPv6 /64 is one; 0 for no limit.
+    /// The same from one address, an IPv6 /64 being one; more of them wait; 0 for no limit.
     #[arg(long, default_value_t = Limits::default().handshakes_per_address_max, value_name = "N")]
     handshakes_per_address: usize,
     /// New sessions of one ID within a minute; 0 for no limit.

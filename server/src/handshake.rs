@@ -230,6 +230,8 @@ impl Hello {
             Ok(handshake) => {
                 let finishing = pin!(handshake.finish());
                 tokio::select! {
+                    // First, so that a handshake which is over is never thrown away.
+                    biased;
                     finished = finish(finishing, &half_done, &shared.serving.limits) => finished,
                     () = half_done.ended() => None,
                     () = guest.told_to_end() => None,

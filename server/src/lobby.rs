@@ -4,6 +4,7 @@
 //! Anybody can open a connection and say nothing. So where there is no room, the oldest silent one
 //! makes it, of the address that has most; the newest is refused only if none can be ended.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -81,15 +82,16 @@ struct State {
     /// Oldest first.
     guests: BTreeMap<u64, Entry>,
     addresses: HashMap<IpAddr, Address>,
-    /// The addresses by how many guests they have, those with most last.
-    by_count: BTreeSet<(usize, IpAddr)>,
-    /// The guests that may be ended before all others, oldest first.
-    silent: BTreeSet<u64>,
+    /// The addresses by how many guests they have, those with most last; of equals, the one whose silent
+    /// guest is the oldest.
+    by_rank: BTreeSet<(usize, Reverse<u64>, IpAddr)>,
 }
 
+/// The connections of one address, oldest first.
 #[derive(Debug, Default)]
 struct Address {
     guests: BTreeSet<u64>,
+    /// Those that may be ended before all others.
     silent: BTreeSet<u64>,
 }
 
@@ -140,7 +142,7 @@ impl Lobby {
             return Ok(None);
         }
         if state.sessions + state.guests.len() >= connections_max {
-            let victim = state.victim(held).ok_or(NoRoom::Connections)?;
+            let victim = state.victim(own).ok_or(NoRoom::Connections)?;
             state.tell(victim);
             return Ok(None);
         }
@@ -226,15 +228,16 @@ impl Shared {
 }
 
 impl State {
-    /// The connection that ends for one more of an address that has so many.
-    fn victim(&self, held: usize) -> Option<u64> {
-        let (count, address) = *self.by_count.last()?;
+    /// The connection that ends for one more of this address, which has so many. Nobody ends for an
+    /// address that would then have more than theirs.
+    fn victim(&self, own: Option<&Address>) -> Option<u64> {
+        let held = own.map_or(0, |own| own.guests.len());
+        let (count, _, address) = *self.by_rank.last()?;
         let crowd = self.addresses.get(&address)?;
-        let silent_of_crowd = crowd.silent.first();
-        let silent = silent_of_crowd.or_else(|| self.silent.first());
-        // Those that have spoken end only where their address has more than the newcomer's would.
+        let silent = crowd.silent.first().filter(|_| count > held);
+        let own_silent = || own.and_then(|own| own.silent.first());
         let spoken = || crowd.guests.first().filter(|_| count > held + 1);
-        silent.or_else(spoken).copied()
+        silent.or_else(own_silent).or_else(spoken).copied()
     }
 
     fn insert(&mut self, address: IpAddr, number: u64, told: Arc<Notify>) {
@@ -243,7 +246,7 @@ impl State {
             is_told: false,
         };
         self.guests.insert(number, entry);
-        self.count(address, |own| {
+        self.change(address, |own| {
             own.guests.insert(number);
         });
     }
@@ -261,16 +264,13 @@ impl State {
         if !self.guests.contains_key(&number) {
             return;
         }
-        let Some(own) = self.addresses.get_mut(&address) else {
-            return;
-        };
-        if is_silent {
-            own.silent.insert(number);
-            self.silent.insert(number);
-        } else {
-            own.silent.remove(&number);
-            self.silent.remove(&number);
-        }
+        self.change(address, |own| {
+            if is_silent {
+                own.silent.insert(number);
+            } else {
+                own.silent.remove(&number);
+            }
+        });
     }
 
     /// Whether it was a guest.
@@ -278,27 +278,35 @@ impl State {
         if self.guests.remove(&number).is_none() {
             return false;
         }
-        self.silent.remove(&number);
-        self.count(address, |own| {
+        self.change(address, |own| {
             own.guests.remove(&number);
             own.silent.remove(&number);
         });
         true
     }
 
-    /// Changes who is counted at an address, and keeps the addresses in the order of their counts.
-    fn count(&mut self, address: IpAddr, change: impl FnOnce(&mut Address)) {
+    /// Changes an address, and keeps all of them in the order of their ranks.
+    fn change(&mut self, address: IpAddr, change: impl FnOnce(&mut Address)) {
         let own = self.addresses.entry(address).or_default();
-        let before = own.guests.len();
+        let before = own.rank(address);
         change(own);
-        let after = own.guests.len();
-        if after == 0 {
+        let after = own.rank(address);
+        if own.guests.is_empty() {
             self.addresses.remove(&address);
         }
-        self.by_count.remove(&(before, address));
-        if after > 0 {
-            self.by_count.insert((after, address));
+        if before != after {
+            self.by_rank.remove(&before);
+            if after.0 > 0 {
+                self.by_rank.insert(after);
+            }
         }
+    }
+}
+
+impl Address {
+    fn rank(&self, address: IpAddr) -> (usize, Reverse<u64>, IpAddr) {
+        let oldest = self.silent.first().copied().unwrap_or(u64::MAX);
+        (self.guests.len(), Reverse(oldest), address)
     }
 }
 
@@ -362,6 +370,33 @@ mod tests {
     }
 
     #[test]
+    fn of_equals_the_oldest_silent_one_ends_whatever_its_address() {
+        let lobby = lobby(3, 100);
+        // The newest has the address that sorts last.
+        let guests = ["192.0.2.9", "192.0.2.1", "2001:db8::1"].map(|ip| enter(&lobby, ip));
+        assert!(
+            lobby
+                .try_enter(ip("192.0.2.5"))
+                .expect("no refusal")
+                .is_none()
+        );
+        assert_eq!(guests.each_ref().map(is_told), [true, false, false]);
+    }
+
+    #[test]
+    fn a_silent_newcomer_does_not_end_for_an_address_that_has_more() {
+        let lobby = lobby(6, 100);
+        let crowds = ["192.0.2.1", "192.0.2.2"].map(|ip| [enter(&lobby, ip), enter(&lobby, ip)]);
+        crowds.iter().flatten().for_each(Guest::spoke);
+        let newcomer = enter(&lobby, "203.0.113.7");
+        let third = enter(&lobby, "192.0.2.1");
+        third.spoke();
+        let refused = lobby.try_enter(ip("192.0.2.2")).map(|_| ());
+        assert_eq!(refused, Err(NoRoom::Connections));
+        assert!(!is_told(&newcomer));
+    }
+
+    #[test]
     fn a_refused_connection_ends_before_one_that_is_shaking_hands_and_a_session_never() {
         let lobby = lobby(3, 100);
         let [session, shaking, refused] = [(); 3].map(|()| enter(&lobby, "192.0.2.1"));
@@ -415,8 +450,7 @@ mod tests {
             drop(guests);
             let state = lobby.0.lock();
             assert_eq!((state.sessions, state.guests.len()), (0, 0), "{round}");
-            assert!(state.addresses.is_empty() && state.by_count.is_empty());
-            assert!(state.silent.is_empty());
+            assert!(state.addresses.is_empty() && state.by_rank.is_empty());
         }
     }
 

@@ -92,8 +92,8 @@ enum Lane {
     New = 1,
 }
 
-/// Of so many permits, one is for the new addresses before the known ones: a member's address must
-/// not be able to keep newcomers out.
+/// Every fourth permit goes to new addresses first: a member's address must not be able to keep
+/// newcomers out.
 const NEW_FIRST_EVERY: usize = 4;
 
 impl HandshakePermits {
@@ -234,6 +234,9 @@ impl State {
             return None;
         }
         let room = self.room(bounds, now);
+        if room.is_full() {
+            return None;
+        }
         let mut lanes = [Lane::Known, Lane::New];
         if self.turn % NEW_FIRST_EVERY == NEW_FIRST_EVERY - 1 {
             lanes.reverse();
@@ -361,13 +364,25 @@ impl Victim {
 }
 
 impl Room {
+    /// Whether there is none for anybody: this saves looking at each waiter.
+    fn is_full(&self) -> bool {
+        !self.is_free
+            && self.most.is_none_or(|most| most.count < 2)
+            && !self.oldest.is_some_and(|oldest| self.is_ripe(oldest.since))
+    }
+
+    fn is_ripe(&self, since: Instant) -> bool {
+        self.ripe_since.is_some_and(|ripe| since <= ripe)
+    }
+
     /// Which handshake makes room for one of an address that has these; `None` if there is none.
     fn victim(&self, own: Option<&VecDeque<Slot>>) -> Option<Victim> {
-        let is_ripe = |since: Instant| self.ripe_since.is_some_and(|ripe| since <= ripe);
         let held = own.map_or(0, VecDeque::len);
         if held >= self.per_address_max {
             let oldest = own.and_then(VecDeque::front)?;
-            return is_ripe(oldest.since).then_some(Victim::Own(oldest.number));
+            return self
+                .is_ripe(oldest.since)
+                .then_some(Victim::Own(oldest.number));
         }
         if self.is_free {
             return Some(Victim::None);
@@ -379,7 +394,8 @@ impl Room {
             return Some(Victim::Other(most.address, most.number));
         }
         let oldest = self.oldest?;
-        is_ripe(oldest.since).then_some(Victim::Other(oldest.address, oldest.number))
+        self.is_ripe(oldest.since)
+            .then_some(Victim::Other(oldest.address, oldest.number))
     }
 }
 
@@ -472,7 +488,7 @@ struct Acquaintances {
     since: Option<Instant>,
 }
 
-/// After so long, or so many, a generation becomes the last one, and that one is forgotten.
+/// A generation ends after 12 hours or 2,048 addresses. The one before it is then forgotten.
 const GENERATION: Duration = Duration::from_secs(12 * 60 * 60);
 const GENERATION_MAX: usize = 2048;
 

@@ -18,7 +18,7 @@ use rustls::unbuffered::{
 };
 use rustls::{AlertDescription, CommonState, InvalidMessage, ServerConfig};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// What a ClientHello takes, with a share of a key that is good against quantum computers; larger ones
 /// are given more room.
@@ -59,6 +59,8 @@ pub(crate) struct ClientHello<S> {
     socket: S,
     /// What came with it, too.
     bytes: BytesMut,
+    /// Held for as long as the hello is, if it is a large one.
+    large: Option<SemaphorePermit<'static>>,
 }
 
 /// A connection whose ClientHello was answered.
@@ -98,12 +100,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientHello<S> {
     pub(crate) async fn read(mut socket: S) -> Result<Self, (io::Error, S)> {
         let mut bytes = BytesMut::with_capacity(HELLO_BYTES);
         match Self::try_read(&mut socket, &mut bytes).await {
-            Ok(()) => Ok(Self { socket, bytes }),
+            Ok(large) => Ok(Self {
+                socket,
+                bytes,
+                large,
+            }),
             Err(failure) => Err((failure, socket)),
         }
     }
 
-    async fn try_read(socket: &mut S, bytes: &mut BytesMut) -> io::Result<()> {
+    async fn try_read(
+        socket: &mut S,
+        bytes: &mut BytesMut,
+    ) -> io::Result<Option<SemaphorePermit<'static>>> {
         let mut large = None;
         let mut acceptor = Acceptor::default();
         let mut judged = 0;
@@ -124,7 +133,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientHello<S> {
             while !new.is_empty() {
                 acceptor.read_tls(&mut new)?;
                 match acceptor.accept() {
-                    Ok(Some(_)) => return Ok(()),
+                    Ok(Some(_)) => return Ok(large),
                     Ok(None) => {}
                     Err((failure, mut alert)) => {
                         let mut sealed = Vec::new();
@@ -176,6 +185,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientHello<S> {
             is_closing: false,
         };
         stream.take_hello(&mut self.bytes);
+        drop(self.large);
         Ok(Handshake(stream))
     }
 }

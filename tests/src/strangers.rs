@@ -95,10 +95,15 @@ impl Strangers {
 ///
 /// When there is none to be had.
 pub async fn connect_from(address: u16, server: SocketAddr) -> std::io::Result<TcpStream> {
-    let [high, low] = address.to_be_bytes();
+    let (group, host) = (address % 100, address / 100);
+    let octet = |number: u16| u8::try_from(number).expect("at most 25,000 addresses");
     let socket = TcpSocket::new_v4()?;
     // Not 127.0.0.1, from which members come.
-    socket.bind(SocketAddr::from(([127, 77, high, low.max(1)], 0)))?;
+    // Each of the first hundred has a /24 of its own.
+    socket.bind(SocketAddr::from((
+        [127, 77, octet(group), octet(host + 1)],
+        0,
+    )))?;
     tokio::time::timeout(Duration::from_secs(10), socket.connect(server)).await?
 }
 

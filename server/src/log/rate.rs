@@ -26,12 +26,18 @@ const OWN_BURST: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
 /// Lines at once of all libraries together.
 const LIBRARY_BURST: NonZeroU32 = NonZeroU32::new(3).expect("not zero");
 
+/// Lines of the target [`BOUNDED`], of all places together: a class that enters at once, and then as many
+/// as 240 members can cause who come and go as fast as they may.
+const BOUNDED_PER_SECOND: NonZeroU32 = NonZeroU32::new(40).expect("not zero");
+const BOUNDED_BURST: NonZeroU32 = NonZeroU32::new(2000).expect("not zero");
+
 /// Lets through what is not too often, and counts the rest in each queue.
 pub(super) struct Rates {
     queues: Vec<Arc<Queue>>,
     /// By the place in our source, so that what strangers cause hides nothing else.
     own: Mutex<HashMap<Identifier, DefaultDirectRateLimiter>>,
     libraries: DefaultDirectRateLimiter,
+    bounded: DefaultDirectRateLimiter,
 }
 
 impl Rates {
@@ -40,13 +46,19 @@ impl Rates {
             queues,
             own: Mutex::default(),
             libraries: limiter(LIBRARY_BURST),
+            bounded: RateLimiter::direct(
+                Quota::per_second(BOUNDED_PER_SECOND).allow_burst(BOUNDED_BURST),
+            ),
         }
     }
 
     fn admits(&self, metadata: &Metadata<'_>) -> bool {
         // Nobody sees those who did not ask for them with RUST_LOG.
-        if *metadata.level() > Level::INFO || metadata.target() == BOUNDED {
+        if *metadata.level() > Level::INFO {
             return true;
+        }
+        if metadata.target() == BOUNDED {
+            return self.bounded.check().is_ok();
         }
         let from = metadata.target().split("::").next();
         if from != Some(env!("CARGO_CRATE_NAME")) {
