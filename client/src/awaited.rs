@@ -8,11 +8,14 @@ use std::collections::VecDeque;
 
 use wire::{Line, Reply, Request};
 
-use crate::limits::COMMANDS_MAX;
+use crate::limits::{COMMANDS_MAX, NOTES_MAX};
 
 /// The commands that are not answered yet, oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct Awaited(VecDeque<Asked>);
+pub(crate) struct Awaited(VecDeque<Asked>, Notes);
+
+/// The notes that came since a list of people was asked for or given last.
+type Notes = usize;
 
 /// A command, and how far its answer has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +71,11 @@ impl Awaited {
         }
     }
 
+    /// Whether every command has its answer.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether so many commands wait that the next one has to wait too.
     pub(crate) fn is_full(&self) -> bool {
         self.0.len() >= COMMANDS_MAX
@@ -92,10 +100,13 @@ impl Awaited {
     pub(crate) fn takes(&mut self, reply: &Reply) -> bool {
         match reply {
             Reply::At(_) => self.answer(|asked| asked == Asked::Ping),
-            Reply::Note { .. } => self.0.contains(&Asked::Who { left: None }),
+            Reply::Note { .. } => self.note(),
             Reply::Who { count, .. } => {
                 let begins =
                     self.begin(Asked::Who { left: None }, Asked::Who { left: Some(*count) });
+                if begins {
+                    self.1 = 0;
+                }
                 if begins && *count == 0 {
                     self.0.pop_front();
                 }
@@ -127,6 +138,12 @@ impl Awaited {
             // A greeting comes once, and the others are not answers to commands.
             Reply::Welcome(_) | Reply::Ok { .. } | Reply::Bye { .. } => false,
         }
+    }
+
+    /// Takes a note, which stands before a list of people.
+    fn note(&mut self) -> bool {
+        self.1 += 1;
+        self.1 <= NOTES_MAX && self.0.contains(&Asked::Who { left: None })
     }
 
     /// Takes a whole answer to the first command that `is_it`.
@@ -196,6 +213,22 @@ mod tests {
             };
             assert_eq!(awaited.takes(&reply), *is_taken, "{line}");
         }
+    }
+
+    #[test]
+    fn notes_come_before_a_list_of_people_and_not_without_end() {
+        let note = "= note stale-list the revocation list is out of date";
+        let mut awaited = awaiting(&["/who"]);
+        for _ in 0..NOTES_MAX {
+            check(&mut awaited, &[(note, true)]);
+        }
+        check(
+            &mut awaited,
+            &[(note, false), ("= who 9 count=0", true), (note, false)],
+        );
+        assert!(awaited.is_empty());
+        awaited.command(&Line::parse(b"/who").expect("a line"));
+        check(&mut awaited, &[(note, true)]);
     }
 
     #[test]

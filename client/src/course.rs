@@ -163,6 +163,11 @@ impl Course {
         }
     }
 
+    /// Whether the server still owes an answer, to a line or to a command.
+    pub(crate) fn is_owed(&self) -> bool {
+        !self.awaited.is_empty() || self.outbox.unacknowledged().len() > 0
+    }
+
     /// Whether another order may be taken: after the start, within the window, before the end.
     pub(crate) fn takes_orders(&self) -> bool {
         self.stage != Stage::Replaying

@@ -95,3 +95,6 @@ pub const NAMES_MAX: usize = 5;
 
 /// The lines that were sent and can be found again, with the Up key or by searching.
 pub const TYPED_LINES_MAX: usize = 500;
+
+/// Notes before one list of people.
+pub(crate) const NOTES_MAX: usize = 16;

@@ -130,7 +130,7 @@ impl<S: AsyncRead + AsyncWrite> Link<S> {
                 },
                 read = reader.read_buf(incoming.room()), if hears => match read {
                     Ok(0) => break Stop::Closed,
-                    Ok(_) => watch.heard(),
+                    Ok(_) => watch.heard(course.is_owed()),
                     Err(error) => break Stop::Broke(error),
                 },
             }
@@ -253,10 +253,11 @@ impl Watch {
         }
     }
 
-    fn heard(&mut self) {
+    /// `is_owed` says whether the server still owes us something before its farewell, as a long answer. Nothing
+    /// else that it sends puts off the end.
+    fn heard(&mut self, is_owed: bool) {
         self.heard = Instant::now();
-        // The server may owe us a long answer before its farewell.
-        if !self.impatient && self.farewell_by.is_some() {
+        if is_owed && !self.impatient && self.farewell_by.is_some() {
             self.farewell_by = Some(self.heard + FAREWELL_TIMEOUT);
         }
     }
@@ -427,6 +428,17 @@ mod tests {
         let end = world.end().await;
         assert!(matches!(end, End::Failed(failure) if failure.exit == Exit::Network));
         assert_eq!(begin.elapsed(), FAREWELL_TIMEOUT);
+    }
+
+    #[test]
+    fn only_what_a_server_owes_puts_off_the_end() {
+        let mut watch = Watch::new();
+        watch.expect_farewell();
+        let by = watch.farewell_by.expect("a farewell is waited for");
+        watch.heard(false);
+        assert_eq!(watch.farewell_by, Some(by));
+        watch.heard(true);
+        assert!(watch.farewell_by > Some(by));
     }
 
     #[tokio::test(start_paused = true)]

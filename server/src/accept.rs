@@ -14,7 +14,7 @@ use crate::config::Limits;
 use crate::descriptors::is_out_of_files;
 use crate::handshake::{Admitted, Connection, Shared, close, hear};
 use crate::lobby::{Guest, Lobby, NoRoom, Room};
-use crate::network::{Interfaces, canonical, prepare};
+use crate::network::{Interfaces, canonical, prepare, send_at_once};
 use crate::permits::{Bounds, HandshakePermits};
 
 /// The pause after the first accept that failed; it doubles up to [`BACKOFF_MAX`].
@@ -133,8 +133,7 @@ impl Acceptor {
             .serving
             .refusals
             .log(ip, port, &cause.to_string());
-        // It goes at once: nothing was sent before.
-        let _told = stream.try_write(cause.line().as_bytes());
+        send_at_once(&stream, cause.line().as_bytes());
         // A close with a hello unread is a reset, which may overtake the line; so there is a moment for
         // that, for some of them. Dropping the stream closes it.
         if let Ok(place) = self.turned_away.clone().try_acquire_owned() {
@@ -160,8 +159,7 @@ impl Acceptor {
                 .serving
                 .refusals
                 .log(canonical(peer), peer.port(), &cause.to_string());
-            // As much as goes at once.
-            let _told = stream.try_write(cause.line().as_bytes());
+            send_at_once(&stream, cause.line().as_bytes());
         }
         self.spare = spare();
     }
@@ -177,7 +175,9 @@ fn room(limits: &Limits) -> Room {
 fn bounds(limits: &Limits, threads: usize) -> Bounds {
     Bounds {
         answering_max: threads * ANSWERING_PER_THREAD,
-        half_done_max: unless_zero(limits.handshakes_max),
+        // Or handshakes that are never finished could take every connection.
+        half_done_max: unless_zero(limits.handshakes_max)
+            .min(unless_zero(limits.connections_max).div_ceil(2)),
         half_done_per_address_max: unless_zero(limits.handshakes_per_address_max),
         patience: limits.crowded_handshake_timeout,
     }

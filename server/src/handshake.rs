@@ -25,7 +25,7 @@ use crate::flusher::Flushers;
 use crate::inbound::{Dialect, Inbound, Links};
 use crate::lobby::{Guest, NoRoom};
 use crate::log::BOUNDED;
-use crate::network::{LocalEnd, Metered};
+use crate::network::{LocalEnd, Metered, send_at_once};
 use crate::outbound::Outbound;
 use crate::owed::Owing;
 use crate::permits::{HalfDone, Permit};
@@ -140,8 +140,7 @@ async fn try_hear(connection: Connection, guest: &Guest, shared: &Shared) -> Opt
         first = first_byte(&stream) => first,
         () = guest.told_to_end() => {
             shared.serving.refusals.log(ip, port, &NoRoom::Silent.to_string());
-            // As much as goes at once; there may be nobody to hear it.
-            let _told = stream.try_write(NoRoom::Silent.line().as_bytes());
+            send_at_once(&stream, NoRoom::Silent.line().as_bytes());
             return None;
         }
     };
@@ -232,7 +231,7 @@ impl Hello {
                 tokio::select! {
                     // First, so that a handshake which is over is never thrown away.
                     biased;
-                    finished = finish(finishing, &half_done, &shared.serving.limits) => finished,
+                    finished = finish(finishing, &half_done, guest, &shared.serving.limits) => finished,
                     () = half_done.ended() => None,
                     () = guest.told_to_end() => None,
                 }
@@ -277,6 +276,7 @@ impl Hello {
 async fn finish<T>(
     mut finishing: Pin<&mut impl Future<Output = T>>,
     half_done: &HalfDone,
+    guest: &Guest,
     limits: &Limits,
 ) -> Option<T> {
     // One deadline around everything: no phase of a handshake has its own.
@@ -285,7 +285,10 @@ async fn finish<T>(
     match tokio::time::timeout_at(patience.min(deadline), finishing.as_mut()).await {
         Ok(finished) => return Some(finished),
         Err(_) if patience >= deadline => return None,
-        Err(_) => half_done.is_slow(),
+        Err(_) => {
+            guest.is_slow();
+            half_done.is_slow();
+        }
     }
     tokio::time::timeout_at(deadline, finishing).await.ok()
 }

@@ -173,6 +173,13 @@ impl Guest {
             .set_silent(self.address, self.number, false);
     }
 
+    /// Its handshake takes long: from now on it may be ended like a silent one.
+    pub(crate) fn is_slow(&self) {
+        self.lobby
+            .lock()
+            .set_silent(self.address, self.number, true);
+    }
+
     /// Its handshake is over: it is not ended for others any more.
     pub(crate) fn has_session(&self) {
         let mut state = self.lobby.lock();
@@ -381,6 +388,23 @@ mod tests {
                 .is_none()
         );
         assert_eq!(guests.each_ref().map(is_told), [true, false, false]);
+    }
+
+    #[test]
+    fn a_slow_handshake_ends_for_an_address_that_has_as_few() {
+        let lobby = lobby(2, 100);
+        let guests = ["192.0.2.1", "192.0.2.2"].map(|ip| enter(&lobby, ip));
+        guests.iter().for_each(Guest::spoke);
+        let refused = lobby.try_enter(ip("192.0.2.3")).map(|_| ());
+        assert_eq!(refused, Err(NoRoom::Connections));
+        guests[1].is_slow();
+        assert!(
+            lobby
+                .try_enter(ip("192.0.2.3"))
+                .expect("no refusal")
+                .is_none()
+        );
+        assert_eq!(guests.each_ref().map(is_told), [false, true]);
     }
 
     #[test]

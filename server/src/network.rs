@@ -90,6 +90,13 @@ pub(crate) fn prepare(stream: &TcpStream, silence_timeout: Duration) -> std::io:
     Ok(())
 }
 
+/// Sends what the system takes at once, to a connection to which nothing was sent before. There may be nobody
+/// to hear it, so nothing comes of a failure.
+// Not `try_write`, which takes nothing until the runtime has heard that the socket is ready.
+pub(crate) fn send_at_once(stream: &TcpStream, bytes: &[u8]) {
+    let _sent = SockRef::from(stream).send(bytes);
+}
+
 /// An address as it is shown and recorded: IPv4 as IPv4, without port or zone.
 pub(crate) fn canonical(address: SocketAddr) -> IpAddr {
     address.ip().to_canonical()

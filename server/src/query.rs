@@ -16,6 +16,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::answer::Answer;
 
+/// The largest value that a question may make. The record's own are far smaller, and one value is held in memory whole.
+const VALUE_BYTES_MAX: i32 = 16 * 1024 * 1024;
+
 /// How the answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -228,6 +231,7 @@ fn allow_reading_only(connection: &Connection) -> Result<(), rusqlite::Error> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX)?;
     connection.authorizer(Some(|context: AuthContext<'_>| {
         if is_reading(&context.action) {
             Authorization::Allow

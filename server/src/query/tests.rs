@@ -323,6 +323,19 @@ fn a_question_that_cannot_be_answered_leaves_nothing_in_the_output() {
 const EVIL: &str = "a\u{1b}[2J\u{9b}1m\u{202e}\u{2028}\u{e0041}\u{7f}\u{0}\r\n[bob@192.0.2.9] x";
 
 #[test]
+fn no_value_is_larger_than_any_that_a_record_holds() {
+    let record = Record::new(SAID);
+    for sql in [
+        "select hex(zeroblob(400000000))",
+        "select zeroblob(900000000)",
+        "select randomblob(500000000)",
+    ] {
+        let refused = record.ask(sql, Format::Json).expect_err("too large");
+        assert_eq!(refused.to_string(), "string or blob too big", "{sql}");
+    }
+}
+
+#[test]
 fn neither_a_value_nor_the_name_of_a_column_moves_a_cursor() {
     let record = Record::new("create table said (text)");
     // The first NUL would end the question.

@@ -212,7 +212,7 @@ async fn who_takes_nothing_for_too_long_is_cut() {
 #[tokio::test]
 async fn a_reader_that_never_reads_has_stalled_before_the_system_calls_it_lost() {
     let w = World::with(|o| {
-        o.limits.line_rate = 0;
+        o.without_pace();
         o.limits.write_stall_timeout = Duration::from_secs(8);
         o.limits.silence_timeout = Duration::from_secs(9);
     })
