@@ -181,9 +181,8 @@ impl<H> Presence<H> {
         }
         let sessions = self.rules.sessions_per_id;
         if self.rules.same_id == SameId::Allow && person.sessions.len() >= sessions {
-            let words = format!(
-                "{id} has {sessions} sessions here, and no more at once are taken; end one of them first"
-            );
+            let words =
+                format!("{id} already has {sessions} sessions here, the maximum; end one first");
             return Err(Refusal::new(Code::TooManySessions, words));
         }
         Ok(())

@@ -113,7 +113,7 @@ impl Quota {
         let anew = end_of_day(at);
         if space != Space::Enough && used.bytes > share {
             let words = format!(
-                "the server's disk fills, and you wrote more than {} today; you can go on when there is room, or after {anew}",
+                "the server's disk is filling up, and you wrote more than {} today; wait until there is room, or until {anew}",
                 size(share)
             );
             return Err(Refusal::new(Code::DiskLow, words));
@@ -127,7 +127,7 @@ impl Quota {
         }
         if self.runs > 0 && more.runs > self.runs && more.runs > used.runs {
             let words = format!(
-                "one person may speak from {} starts of a client a day, and you did; go on with one that has spoken today, or after {anew}",
+                "you may start the client {} times a day, and you have; use one that has spoken today, or wait until {anew}",
                 self.runs
             );
             return Err(Refusal::new(Code::Quota, words));
@@ -226,7 +226,7 @@ mod tests {
         }
         assert_eq!(
             say(&mut quotas, "alice", 1, true, 0),
-            "! quota - one person may speak from 3 starts of a client a day, and you did; go on with one that has spoken today, or after 1970-01-02T00:00:00.000Z"
+            "! quota - you may start the client 3 times a day, and you have; use one that has spoken today, or wait until 1970-01-02T00:00:00.000Z"
         );
         assert_eq!(say(&mut quotas, "alice", 1, false, 0), "");
         assert_eq!(say(&mut quotas, "bob", 1, true, 0), "");
@@ -240,7 +240,7 @@ mod tests {
         let mut short = |name: &str| said(quotas.take(&id(name), 10, false, at(1), Space::Short));
         assert_eq!(
             short("alice"),
-            "! disk-low - the server's disk fills, and you wrote more than 2500 bytes today; you can go on when there is room, or after 1970-01-02T00:00:00.000Z"
+            "! disk-low - the server's disk is filling up, and you wrote more than 2500 bytes today; wait until there is room, or until 1970-01-02T00:00:00.000Z"
         );
         assert_eq!(short("bob"), "");
         assert_eq!(say(&mut quotas, "alice", 10, false, 2), "");
@@ -256,7 +256,7 @@ mod tests {
         let mut quotas = Quotas::new(quota, EVENING, [(id("alice"), used)].into());
         assert_eq!(say(&mut quotas, "alice", 4096, true, 1), "");
         let short = quotas.take(&id("alice"), 1, false, at(1), Space::Short);
-        let words = "the server's disk fills, and you wrote more than 16 MiB today";
+        let words = "the server's disk is filling up, and you wrote more than 16 MiB today";
         assert!(said(short).contains(words));
     }
 

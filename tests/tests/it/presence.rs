@@ -219,7 +219,7 @@ async fn where_several_sessions_of_one_id_are_allowed_they_are_not_without_numbe
     let refused = fourth.next_line().await.expect("a refusal");
     assert_eq!(
         refused,
-        "! too-many-sessions - alice has 3 sessions here, and no more at once are taken; end one of them first"
+        "! too-many-sessions - alice already has 3 sessions here, the maximum; end one first"
     );
     let _bob = w.enter("bob").await;
     sessions.pop().expect("a session").close().await;
