@@ -1,7 +1,7 @@
 //! What was typed: raw, until [`Serve::load`] has read and checked the files.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -168,6 +168,7 @@ impl Serve {
     ///
     /// When a file is missing, is not what it should be, or does not fit the others.
     pub fn load(&self) -> Result<Config> {
+        self.check_log()?;
         let bundle = read_bundle(&self.cert).map_err(|error| {
             let hint = error.hint().map(str::to_owned);
             Hinted::maybe(error.to_string(), hint)
@@ -203,6 +204,31 @@ impl Serve {
                 ..Limits::default()
             },
         })
+    }
+
+    /// A log is written at the end of whatever file it is given.
+    fn check_log(&self) -> Result<()> {
+        let Some(log) = &self.log_file else {
+            return Ok(());
+        };
+        let place = |path: &Path| {
+            path.canonicalize()
+                .or_else(|_| std::path::absolute(path))
+                .ok()
+        };
+        let others = [
+            ("database", &self.db),
+            ("bundle", &self.cert),
+            ("revocation list", &self.crl),
+        ];
+        for (what, other) in others {
+            if place(log).is_some_and(|log| place(other) == Some(log)) {
+                let error = format!("the log {} is the {what}", log.display());
+                let hint = "--log-file takes a file of its own".to_owned();
+                return Err(Hinted { error, hint }.into());
+            }
+        }
+        Ok(())
     }
 
     fn load_list(&self, gate: &Gate) -> Result<Option<(PathBuf, Arc<RevocationList>)>> {

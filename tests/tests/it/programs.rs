@@ -704,6 +704,24 @@ fn a_server_that_has_no_more_files_tells_so_waits_quietly_and_recovers() {
     assert!(errors.len() < 30, "{errors:#?}");
 }
 
+#[test]
+fn a_log_is_not_written_into_a_file_that_the_server_needs() {
+    let site = site();
+    fs::write(site.path("chat.db"), "").expect("a file");
+    for (log, what) in [
+        ("chat.db", "database"),
+        ("./ca/server.pem", "bundle"),
+        ("ca/../ca/crl.pem", "revocation list"),
+    ] {
+        let before = fs::read(site.path(log)).expect("it is there");
+        let refused = Ended::from(site.run("server", &["--log-file", log]));
+        let words = format!("server: error: the log {log} is the {what}\n");
+        assert_eq!(refused.code, Some(1), "{}", refused.err);
+        assert!(refused.err.starts_with(&words), "{}", refused.err);
+        assert_eq!(fs::read(site.path(log)).expect("it is there"), before);
+    }
+}
+
 // --- the client -----------------------------------------------------------------------------
 
 /// Runs `client` with somebody's bundle to its end, with `input` on its standard input.
