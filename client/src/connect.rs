@@ -143,11 +143,9 @@ async fn greet(
     let said = hear_greeting(&mut stream, &mut incoming).await;
     // A server that judges our certificate says so by an alert, also where it knows no dialect.
     let (welcome, greeting) = match said {
-        Err(Cause::ClosedEarly) if !speaks_our_dialect(&stream) => {
+        Err(Cause::ClosedEarly | Cause::ClosedUnheard) if !speaks_our_dialect(&stream) => {
             return Err(Cause::OtherProtocol);
         }
-        // It speaks as a room does, and has no alert for us: it ended a handshake that others waited for.
-        Err(Cause::ClosedEarly) => return Err(Cause::ClosedUnheard),
         said => said?,
     };
     if !speaks_our_dialect(&stream) {
@@ -220,7 +218,13 @@ async fn hear_greeting<S: AsyncRead + Unpin>(
         match stream.read_buf(incoming.room()).await {
             Ok(0) => return Err(Cause::ClosedEarly),
             Ok(_) => {}
-            Err(error) => return Err(early(&error)),
+            Err(error) => {
+                return Err(match early(&error) {
+                    // Not even TLS was ended: so a server ends a handshake that others wait for.
+                    Cause::ClosedEarly => Cause::ClosedUnheard,
+                    cause => cause,
+                });
+            }
         }
     }
 }
