@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use client::limits::INTERRUPT_TIMEOUT;
-use client::{Args, Exit, plain, tell, ui};
+use client::{Args, Exit, report, run_plain, run_window, tell};
 use tokio_util::sync::CancellationToken;
 
 fn main() -> ExitCode {
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     };
     let config = match args.load() {
         Ok(config) => config,
-        Err(failure) => return ExitCode::from(plain::report(&failure).code()),
+        Err(failure) => return ExitCode::from(report(&failure).code()),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -40,9 +40,9 @@ fn main() -> ExitCode {
         let leave = CancellationToken::new();
         tokio::spawn(hear_signals(leave.clone()));
         if config.has_window {
-            ui::run(config, leave).await
+            run_window(config, leave).await
         } else {
-            plain::run(config, leave).await
+            run_plain(config, leave).await
         }
     });
     // Standard input may be in the middle of a read that never ends.

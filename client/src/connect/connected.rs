@@ -18,13 +18,13 @@ use tokio_rustls::client::TlsStream;
 use wire::limits::SERVER_LINE_BYTES_MAX;
 use wire::{LineDecoder, Overlong, Reply, ReplyError, ServerLine, Welcome};
 
-use crate::clock::Clock;
-use crate::failure::{Cause, Failure, Scene, explain};
+use crate::connect::opening::{Opening, Said};
 use crate::limits::{CONNECT_TIMEOUT, GREETING_TIMEOUT, READ_BYTES_MAX, RESOLVE_TIMEOUT};
-use crate::link::Link;
-use crate::opening::{Opening, Said};
-use crate::outbox::Outbox;
-use crate::target::Target;
+use crate::link::connection::Link;
+use crate::link::outbox::Outbox;
+use crate::settings::target::Target;
+use crate::words::clock::Clock;
+use crate::words::failure::{Cause, Failure, Scene, explain};
 
 /// A connection that the server has greeted.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use wire::{ClientId, Entry, Kind, Timestamp};
 
-use super::rows::shown;
+use crate::window::rows::shown;
 
 /// Texts that are kept, in bytes, each with [`ITEM_BYTES`] of its own.
 const LOADED_BYTES_MAX: usize = 8 * 1024 * 1024;

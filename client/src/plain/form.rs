@@ -6,7 +6,7 @@ use serde::Serialize;
 use wire::terminal::shown;
 use wire::{COMMANDS, Entry, Here, Kind, Refusal, Reply, Welcome};
 
-use crate::clock::Clock;
+use crate::words::clock::Clock;
 
 /// The form of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,12 +7,11 @@
 mod app;
 mod editor;
 mod layout;
-mod rows;
+pub(crate) mod rows;
 mod screen;
 #[cfg(test)]
 mod tests;
 mod theme;
-mod timeline;
 mod view;
 
 use std::io;
@@ -22,14 +21,14 @@ use crossterm::event::Event as TerminalEvent;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::args::Config;
-use crate::connect::Connected;
-use crate::failure::{Exit, Failure};
-use crate::link::End;
-use crate::outbox::{Event, Gone, Handle, Place, open};
-use crate::plain::{enter, report};
-use crate::stay::{Door, Left, Stay};
-use crate::terminal::tell;
+use crate::config::args::Config;
+use crate::connect::connected::Connected;
+use crate::link::connection::End;
+use crate::link::outbox::{Event, Gone, Handle, Place, open};
+use crate::link::stay::{Door, Left, Stay};
+use crate::plain::talk::{enter, report};
+use crate::words::failure::{Exit, Failure};
+use crate::words::terminal::tell;
 
 pub use app::Bell;
 pub use theme::Theme;

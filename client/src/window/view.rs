@@ -10,7 +10,7 @@ use wire::{COMMANDS, Role};
 use super::app::{App, Connection, Mode, days};
 use super::layout::{self, Row};
 use super::rows::{fit, width, wrap};
-use super::timeline::{Item, Look};
+use crate::room::timeline::{Item, Look};
 
 /// The columns of the list of who is here, its border included.
 const HERE_COLUMNS: u16 = 24;

@@ -14,9 +14,9 @@ use wire::{Entry, Nonce, Reply, ServerLine, Timestamp};
 use super::app::{App, Asked, Bell, Choices, Connection, Effect, Facts, Happened, Mode, Out};
 use super::theme::Theme;
 use super::view;
-use crate::clock::Clock;
-use crate::failure::{Exit, Failure};
-use crate::outbox::Event;
+use crate::link::outbox::Event;
+use crate::words::clock::Clock;
+use crate::words::failure::{Exit, Failure};
 
 // Of the harness that all programs share, which depends on this one.
 #[cfg(unix)]

@@ -8,13 +8,13 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Parser};
 use pki::Bundle;
 
-use crate::clock::Clock;
-use crate::failure::{Exit, Failure};
-use crate::form::Form;
-use crate::outbox::Since;
-use crate::target::Target;
-use crate::terminal::tell;
-use crate::ui::{Bell, Theme};
+use crate::link::outbox::Since;
+use crate::plain::form::Form;
+use crate::settings::target::Target;
+use crate::window::{Bell, Theme};
+use crate::words::clock::Clock;
+use crate::words::failure::{Exit, Failure};
+use crate::words::terminal::tell;
 
 /// Enter a room with your certificate, say what you type, show what is said.
 #[derive(Debug, Parser)]

@@ -6,8 +6,8 @@ use wire::{ClientId, Timestamp};
 
 use super::rows::{width, wrap};
 use super::theme::Theme;
-use super::timeline::{Item, Look, Move, Said, Timeline};
-use crate::clock::Clock;
+use crate::room::timeline::{Item, Look, Move, Said, Timeline};
+use crate::words::clock::Clock;
 
 /// The column of times: `19:00 `.
 const TIME_COLUMNS: usize = 6;

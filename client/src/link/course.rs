@@ -6,9 +6,9 @@ use bytes::{BufMut as _, BytesMut};
 use tokio::time::Instant;
 use wire::{Code, Entry, Line, Nonce, Overlong, Refusal, Reply, ReplyError, ServerLine};
 
-use crate::awaited::Awaited;
 use crate::limits::{WARNINGS_INTERVAL, WARNINGS_MAX, WRITE_BYTES_MAX};
-use crate::outbox::{Event, Order, Outbox, Since};
+use crate::link::awaited::Awaited;
+use crate::link::outbox::{Event, Order, Outbox, Since};
 
 /// Where one connection stands.
 #[derive(Debug)]

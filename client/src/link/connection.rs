@@ -17,15 +17,15 @@ use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 use wire::Reason;
 
-use crate::connect::{Incoming, tls_error};
-use crate::course::{Course, Farewell};
-use crate::failure::{Cause, Failure, Scene, explain};
+use crate::connect::connected::{Incoming, tls_error};
+use crate::connect::opening::Opening;
 use crate::limits::{
     CLOSE_TIMEOUT, FAREWELL_TIMEOUT, LEAVE_CLOSE_TIMEOUT, LEAVE_TIMEOUT, SILENCE_BEFORE_LOST,
     SILENCE_BEFORE_PING,
 };
-use crate::opening::Opening;
-use crate::outbox::{Event, Outbox};
+use crate::link::course::{Course, Farewell};
+use crate::link::outbox::{Event, Outbox};
+use crate::words::failure::{Cause, Failure, Scene, explain};
 
 /// The task that owns a connection.
 #[derive(Debug)]
@@ -322,8 +322,8 @@ mod tests {
     use wire::Line;
 
     use super::*;
-    use crate::failure::Exit;
-    use crate::outbox::{Handle, Since, open};
+    use crate::link::outbox::{Handle, Since, open};
+    use crate::words::failure::Exit;
 
     /// A link over memory, where time can be paused, and the server's end of it.
     struct World {

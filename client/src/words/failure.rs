@@ -12,9 +12,9 @@ use rustls::CertificateError as Judged;
 use wire::terminal::inert;
 use wire::{Code, Reason, Refusal};
 
-use crate::clock::Clock;
 use crate::limits::NAMES_MAX;
-use crate::target::Target;
+use crate::settings::target::Target;
+use crate::words::clock::Clock;
 
 /// How the program ends, for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,19 +9,19 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use wire::{Code, Refusal, Reply, Timestamp, Welcome};
 
-use crate::args::Config;
-use crate::clock::Clock;
-use crate::connect::Connected;
-use crate::failure::{Exit, Failure};
-use crate::form::{Form, Printer};
+use crate::config::args::Config;
+use crate::connect::connected::Connected;
 use crate::limits::{
     CATCH_UP_TIMEOUT, CROWDED_TIMEOUT, EVENTS_MAX, LEAVE_PRINT_TIMEOUT, READ_BYTES_MAX,
 };
-use crate::link::End;
-use crate::outbox::{Event, Gone, Handle, Place, Since, open};
-use crate::stay::{Dial as _, Door, Left, Pauses, Stay};
-use crate::terminal::{stdout_columns, tell};
-use crate::typed::{self, Typed};
+use crate::link::connection::End;
+use crate::link::outbox::{Event, Gone, Handle, Place, Since, open};
+use crate::link::stay::{Dial as _, Door, Left, Pauses, Stay};
+use crate::plain::form::{Form, Printer};
+use crate::plain::typed::{self, Typed};
+use crate::words::clock::Clock;
+use crate::words::failure::{Exit, Failure};
+use crate::words::terminal::{stdout_columns, tell};
 
 /// Runs until standard input ends, the session ends, or `leave` is cancelled.
 pub async fn run(config: Config, leave: CancellationToken) -> Exit {

@@ -11,13 +11,13 @@ use super::editor::{Editor, Pasted, Pressed};
 use super::layout::{self, Looks};
 use super::rows::shown;
 use super::theme::Theme;
-use super::timeline::{Item, Look, Timeline};
 use super::view;
-use crate::clock::Clock;
-use crate::failure::Failure;
-use crate::form::known;
 use crate::limits::HERE_MAX;
-use crate::outbox::Event;
+use crate::link::outbox::Event;
+use crate::plain::form::known;
+use crate::room::timeline::{Item, Look, Timeline};
+use crate::words::clock::Clock;
+use crate::words::failure::Failure;
 
 /// Lines of one's own that may wait to be acknowledged.
 pub(crate) const PENDING_MAX: usize = 1000;

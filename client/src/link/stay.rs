@@ -10,16 +10,16 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::client::TlsStream;
 
-use crate::clock::Clock;
-use crate::connect::{Connected, connect};
-use crate::failure::{Exit, Failure};
+use crate::connect::connected::{Connected, connect};
+use crate::connect::opening::Opening;
 use crate::limits::{
     CONNECT_TIMEOUT, HEALTH_BEFORE_RESET, LOST_BEFORE_KNOWN, PAUSE_FIRST, PAUSE_MAX,
 };
-use crate::link::End;
-use crate::opening::Opening;
-use crate::outbox::{Event, Outbox};
-use crate::target::Target;
+use crate::link::connection::End;
+use crate::link::outbox::{Event, Outbox};
+use crate::settings::target::Target;
+use crate::words::clock::Clock;
+use crate::words::failure::{Exit, Failure};
 
 /// The task that owns an outbox and takes it from one connection to the next.
 #[derive(Debug)]
@@ -291,9 +291,9 @@ mod tests {
     use wire::{Reply, ServerLine};
 
     use super::*;
-    use crate::connect::{Incoming, TlsFacts};
-    use crate::failure::Scene;
-    use crate::outbox::{Handle, Since, open};
+    use crate::connect::connected::{Incoming, TlsFacts};
+    use crate::link::outbox::{Handle, Since, open};
+    use crate::words::failure::Scene;
 
     /// What each try to connect meets; after that, always the same.
     struct Script(VecDeque<Result<DuplexStream, Failure>>, fn() -> Failure);

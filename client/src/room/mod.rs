@@ -1,0 +1,3 @@
+//! The room as a member sees it.
+
+pub(crate) mod timeline;

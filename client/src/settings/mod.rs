@@ -1,0 +1,3 @@
+//! What a person may choose.
+
+pub(crate) mod target;
