@@ -22,7 +22,7 @@ pub mod limits;
 pub mod terminal;
 
 pub use decoder::{LineDecoder, Overlong};
-pub use entry::{Entry, EntryError, Kind};
+pub use entry::{Entry, EntryError, Kind, NewerEntry, NewerKind};
 pub use id::{ClientId, IdError};
 pub use line::{
     Line, LineError, escape, excerpt, is_blank, is_forbidden, is_invisible, without_refused,

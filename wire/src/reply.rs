@@ -3,15 +3,18 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::entry::{self, AnyEntry};
 use crate::line::is_forbidden;
 use crate::nonce::parse_count;
-use crate::{ClientId, Entry, Nonce, Reason, Refusal, Role, Timestamp};
+use crate::{ClientId, Entry, NewerEntry, Nonce, Reason, Refusal, Role, Timestamp};
 
 /// One line from a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServerLine {
     /// A digit: an entry of the transcript.
     Entry(Entry),
+    /// A digit: an entry of a form that only a newer server writes.
+    NewerEntry(NewerEntry),
     /// `=`: a reply, to this session only.
     Reply(Reply),
     /// `!`: a refusal.
@@ -30,8 +33,9 @@ impl ServerLine {
     pub fn parse(text: &str) -> Result<Self, ReplyError> {
         match text.as_bytes().first() {
             // No part of an entry takes such a character, so entries are not searched for one twice.
-            Some(b'0'..=b'9') => match Entry::parse(text) {
-                Ok(entry) => Ok(ServerLine::Entry(entry)),
+            Some(b'0'..=b'9') => match entry::parse(text) {
+                Ok(AnyEntry::Known(entry)) => Ok(ServerLine::Entry(entry)),
+                Ok(AnyEntry::Newer(entry)) => Ok(ServerLine::NewerEntry(entry)),
                 Err(_) => Err(forbidden_in(text).unwrap_or(ReplyError::Grammar("entry"))),
             },
             Some(b'=' | b'!') => match forbidden_in(text) {
@@ -78,12 +82,21 @@ pub enum Reply {
         /// The same for people.
         words: String,
     },
+    /// `= bye REASON words`, for a reason that only a newer server has.
+    NewerBye {
+        /// The reason's word.
+        reason: String,
+        /// The same for people.
+        words: String,
+    },
     /// `= begin TOPIC`: the answer to a command begins.
     Begin(String),
     /// `= end TOPIC`: it is complete.
     End(String),
     /// `= 12 2026-... [alice@192.0.2.7] hi`: an entry replayed as an answer.
     Replayed(Entry),
+    /// The same for an entry of a form that only a newer server writes.
+    ReplayedNewer(NewerEntry),
     /// `= who SEQ count=N`: who was here when SEQ was the newest entry; a line for each follows.
     Who {
         /// The newest entry at that moment.
@@ -162,9 +175,11 @@ fn forbidden_in(text: &str) -> Option<ReplyError> {
 impl Reply {
     fn parse(text: &str) -> Result<Self, ReplyError> {
         if text.as_bytes().first().is_some_and(u8::is_ascii_digit) {
-            return Entry::parse(text)
-                .map(Reply::Replayed)
-                .map_err(|_| ReplyError::Grammar("entry"));
+            return match entry::parse(text) {
+                Ok(AnyEntry::Known(entry)) => Ok(Reply::Replayed(entry)),
+                Ok(AnyEntry::Newer(entry)) => Ok(Reply::ReplayedNewer(entry)),
+                Err(_) => Err(ReplyError::Grammar("entry")),
+            };
         }
         let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
         let reply = match word {
@@ -198,9 +213,14 @@ fn parse_ok(rest: &str) -> Option<Reply> {
 
 fn parse_bye(rest: &str) -> Option<Reply> {
     let (reason, words) = rest.split_once(' ').unwrap_or((rest, ""));
-    Some(Reply::Bye {
-        reason: Reason::parse(reason)?,
-        words: words.to_owned(),
+    let words = words.to_owned();
+    Some(match Reason::parse(reason) {
+        Some(reason) => Reply::Bye { reason, words },
+        None if reason.is_empty() => return None,
+        None => Reply::NewerBye {
+            reason: reason.to_owned(),
+            words,
+        },
     })
 }
 
@@ -336,11 +356,12 @@ impl fmt::Display for Reply {
             }
             Reply::Ok { nonce, seq } => write!(f, "= ok {nonce} {seq}"),
             Reply::At(seq) => write!(f, "= at {seq}"),
-            Reply::Bye { reason, words } if words.is_empty() => write!(f, "= bye {reason}"),
-            Reply::Bye { reason, words } => write!(f, "= bye {reason} {words}"),
+            Reply::Bye { reason, words } => write_bye(f, reason.as_str(), words),
+            Reply::NewerBye { reason, words } => write_bye(f, reason, words),
             Reply::Begin(topic) => write!(f, "= begin {topic}"),
             Reply::End(topic) => write!(f, "= end {topic}"),
             Reply::Replayed(entry) => write!(f, "= {entry}"),
+            Reply::ReplayedNewer(entry) => write!(f, "= {entry}"),
             Reply::Who { seq, count } => write!(f, "= who {seq} count={count}"),
             Reply::Note { about, words } => write!(f, "= note {about} {words}"),
             Reply::Here(here) => write!(
@@ -353,6 +374,13 @@ impl fmt::Display for Reply {
     }
 }
 
+fn write_bye(f: &mut fmt::Formatter<'_>, reason: &str, words: &str) -> fmt::Result {
+    match words {
+        "" => write!(f, "= bye {reason}"),
+        words => write!(f, "= bye {reason} {words}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -362,6 +390,7 @@ mod tests {
         let line = ServerLine::parse(text).expect(text);
         let again = match &line {
             ServerLine::Entry(entry) => entry.to_string(),
+            ServerLine::NewerEntry(entry) => entry.to_string(),
             ServerLine::Reply(reply) => reply.to_string(),
             ServerLine::Refusal(refusal) => refusal.to_string(),
             ServerLine::Unknown => return line,
@@ -382,7 +411,11 @@ mod tests {
             "= at 44",
             "= bye shutting-down the server is being stopped",
             "= bye goodbye",
+            "= bye kicked",
+            "= bye kicked you were asked to leave",
             "= begin history",
+            "= 12 2026-11-21T10:00:00.123Z * bob@2001:db8::1 left (kicked)",
+            "= 12 2026-11-21T10:00:00.123Z * bob@2001:db8::1 waved",
             "= 12 2026-11-21T10:00:00.123Z * bob@2001:db8::1 entered",
             "= end history",
             "= who 44 count=1",
@@ -416,6 +449,68 @@ mod tests {
     }
 
     #[test]
+    fn what_a_newer_server_adds_to_a_known_reply_is_ignored() {
+        for (newer, known) in [
+            ("= at 44 of 50", "= at 44"),
+            ("= ok k3v9q2a7-12 44 stored=2", "= ok k3v9q2a7-12 44"),
+            ("= begin history 2", "= begin history"),
+            ("= end history 2", "= end history"),
+            (
+                "= who 44 away=1 count=1 moon=\"half full\"",
+                "= who 44 count=1",
+            ),
+            (
+                "= here alice mood=\"not \\\"so\\\" good\" role=bot ip=::1 hand= since=2026-11-21T10:00:00.123Z sessions=2 x=y=z",
+                "= here alice role=bot ip=::1 since=2026-11-21T10:00:00.123Z sessions=2",
+            ),
+            (
+                "= welcome motd=\"be kind\" id=alice role=student ip=::1 room=\"\" head=0 epoch=9f86 \
+                 clock=2026-11-21T10:00:00.123Z version=0.2.0 features=kick,topic",
+                "= welcome id=alice role=student ip=::1 room=\"\" head=0 epoch=9f86 \
+                 clock=2026-11-21T10:00:00.123Z version=0.2.0",
+            ),
+        ] {
+            assert_eq!(
+                ServerLine::parse(newer),
+                ServerLine::parse(known),
+                "{newer}"
+            );
+            assert!(ServerLine::parse(known).is_ok(), "{known}");
+        }
+    }
+
+    #[test]
+    fn reply_words_and_first_characters_that_are_not_known_are_no_error() {
+        for text in [
+            "frobnicated x",
+            "frobnicated",
+            "welcome-back alice",
+            "bye-bye kicked",
+            "1st",
+        ] {
+            let line = ServerLine::parse(&format!("= {text}"));
+            match text.as_bytes()[0] {
+                b'0'..=b'9' => assert_eq!(line, Err(ReplyError::Grammar("entry"))),
+                _ => assert_eq!(line, Ok(ServerLine::Reply(Reply::Other(text.into())))),
+            }
+        }
+        for text in [
+            "",
+            " ",
+            "?",
+            "@ x",
+            "* alice@::1 entered",
+            "[alice@::1] hi",
+            "+1",
+            "é",
+            "张三",
+            "\t",
+        ] {
+            assert_eq!(ServerLine::parse(text), Ok(ServerLine::Unknown), "{text:?}");
+        }
+    }
+
+    #[test]
     fn a_known_kind_must_keep_its_grammar() {
         for text in [
             "4 hello",
@@ -424,7 +519,8 @@ mod tests {
             "= welcome id=alice",
             "= welcome id=alice role=student ip=::1 room=\"\" head=0 epoch=9f86d081884c7d65 \
              clock=2026-11-21T10:00:00.123Z version=0.1.0 expires=soon",
-            "= bye bored",
+            "= bye",
+            "= bye  kicked",
             "= note stale-list",
             "!",
             "! x",

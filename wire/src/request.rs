@@ -59,6 +59,8 @@ pub struct Command {
     pub arguments: &'static str,
     /// What it does.
     pub what: &'static str,
+    /// Whether it is of use to programs alone, and not shown to people who can type.
+    pub is_for_programs: bool,
 }
 
 /// Every command.
@@ -67,46 +69,55 @@ pub const COMMANDS: [Command; 9] = [
         name: "/help",
         arguments: "",
         what: "this list",
+        is_for_programs: false,
     },
     Command {
         name: "/who",
         arguments: "",
         what: "who is here",
+        is_for_programs: false,
     },
     Command {
         name: "/whois",
         arguments: "ID",
         what: "what is known of one person",
+        is_for_programs: false,
     },
     Command {
         name: "/history",
         arguments: "[N [before SEQ]]",
         what: "what was said: everything, the last N entries, or the N before entry SEQ",
+        is_for_programs: false,
     },
     Command {
         name: "/nick",
         arguments: "",
         what: "why your name cannot be changed",
+        is_for_programs: false,
     },
     Command {
         name: "/ping",
         arguments: "",
         what: "answers with the newest entry's number",
+        is_for_programs: false,
     },
     Command {
         name: "/quit",
         arguments: "",
         what: "leave",
+        is_for_programs: false,
     },
     Command {
         name: "/say",
         arguments: "RUN-N TEXT",
         what: "for programs: say a text once, however often it is sent",
+        is_for_programs: true,
     },
     Command {
         name: "/follow",
         arguments: "SEQ TIME | 0 | head",
         what: "for programs: send the entries after SEQ, all, or only new ones",
+        is_for_programs: true,
     },
 ];
 
