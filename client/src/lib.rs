@@ -8,6 +8,7 @@
 
 mod config;
 mod connect;
+mod enter;
 mod link;
 mod plain;
 mod room;
@@ -16,17 +17,15 @@ mod window;
 mod words;
 
 pub mod limits;
+pub mod os;
 
-pub use config::args::{Args, Config};
-pub use connect::connected::{Connected, TlsFacts, connect};
-pub use connect::opening::Opening;
-pub use link::connection::{End, Link};
-pub use link::outbox::{Event, Gone, Handle, Outbox, Place, Since, open, open_run};
-pub use link::stay::{Dial, Door, Left, Pauses, Stay};
-pub use plain::form::Form;
-pub use plain::talk::{report, run as run_plain};
-pub use settings::target::{Target, TargetError};
-pub use window::{Bell, Theme, run as run_window};
-pub use words::clock::Clock;
-pub use words::failure::{Cause, Exit, Failure, Scene, explain};
-pub use words::terminal::tell;
+pub use config::{Args, Config};
+pub use connect::{Connected, Opening, TlsFacts, connect};
+pub use link::{
+    Dial, Door, End, Event, Gone, Handle, Link, Outbox, Outcome, Pauses, Permit, Stay, open,
+    open_run,
+};
+pub use plain::run as run_plain;
+pub use settings::{Bell, Form, Since, Target, TargetError, Theme};
+pub use window::run as run_window;
+pub use words::{Cause, Clock, Exit, Failure, Scene, explain, report, tell};

@@ -54,7 +54,9 @@ pub const PAUSE_FIRST: Duration = Duration::from_millis(500);
 pub const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// After a lost connection, until any server knows of it: its own silence, and a pause of ours.
-pub const LOST_BEFORE_KNOWN: Duration = Duration::from_secs(75 + 30 + 10);
+pub const LOST_BEFORE_KNOWN: Duration = SILENCE_BEFORE_LOST
+    .saturating_add(PAUSE_MAX)
+    .saturating_add(Duration::from_secs(10));
 
 /// How long a connection must have lasted before the pauses begin at the shortest again.
 pub const HEALTH_BEFORE_RESET: Duration = Duration::from_secs(60);
@@ -89,6 +91,9 @@ pub const READ_BYTES_MAX: usize = 64 * 1024;
 
 /// The columns of a terminal that does not tell.
 pub const TERMINAL_COLUMNS: usize = 80;
+
+/// The days before the end of a certificate at which the window begins to remind its holder.
+pub const EXPIRY_NOTICE_DAYS: u64 = 14;
 
 /// The names that a certificate for other hosts is told by.
 pub const NAMES_MAX: usize = 5;

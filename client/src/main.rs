@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use client::limits::INTERRUPT_TIMEOUT;
-use client::{Args, Exit, report, run_plain, run_window, tell};
+use client::{Args, Exit, os, report, run_plain, run_window, tell};
 use tokio_util::sync::CancellationToken;
 
 fn main() -> ExitCode {
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
 /// The first signal leaves properly; a second one does not wait for anybody.
 async fn hear_signals(leave: CancellationToken) {
     for _ in 0..2 {
-        if let Err(error) = signals::next().await {
+        if let Err(error) = os::interrupted().await {
             tell(&format!("warning: signals cannot be heard: {error}"));
             return;
         }
@@ -71,30 +71,3 @@ async fn hear_signals(leave: CancellationToken) {
 
 /// What shells use for a program that SIGINT ended.
 const INTERRUPTED: i32 = 130;
-
-#[cfg(unix)]
-mod signals {
-    use std::io;
-    use tokio::signal::unix::{SignalKind, signal};
-
-    /// Waits for SIGINT or SIGTERM.
-    pub(crate) async fn next() -> io::Result<()> {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        Ok(())
-    }
-}
-
-#[cfg(not(unix))]
-mod signals {
-    use std::io;
-
-    /// Waits for Ctrl-C.
-    pub(crate) async fn next() -> io::Result<()> {
-        tokio::signal::ctrl_c().await
-    }
-}

@@ -6,7 +6,9 @@ use std::net::IpAddr;
 use crate::entry::{self, AnyEntry};
 use crate::line::is_forbidden;
 use crate::nonce::parse_count;
-use crate::{ClientId, Entry, NewerEntry, Nonce, Reason, Refusal, Role, Timestamp};
+use crate::{
+    COMMANDS, ClientId, Command, Entry, NewerEntry, Nonce, Reason, Refusal, Role, Timestamp,
+};
 
 /// One line from a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,6 +175,18 @@ fn forbidden_in(text: &str) -> Option<ReplyError> {
 }
 
 impl Reply {
+    /// Returns the command that this reply answers in words alone, such as `/whois`, and the words. A command of a newer
+    /// server is none that this version knows.
+    pub fn answer(&self) -> Option<(&'static str, &str)> {
+        let Reply::Other(text) = self else {
+            return None;
+        };
+        let (word, words) = text.split_once(' ').unwrap_or((text, ""));
+        let is_it = |command: &&Command| command.name.strip_prefix('/') == Some(word);
+        let command = COMMANDS.iter().find(is_it)?;
+        Some((command.name, words))
+    }
+
     fn parse(text: &str) -> Result<Self, ReplyError> {
         if text.as_bytes().first().is_some_and(u8::is_ascii_digit) {
             return match entry::parse(text) {
@@ -446,6 +460,21 @@ mod tests {
         );
         let line = ServerLine::parse("= who 4 count=1 colour=\"dark red\"");
         assert_eq!(line, Ok(ServerLine::Reply(Reply::Who { seq: 4, count: 1 })));
+    }
+
+    #[test]
+    fn an_answer_in_words_names_its_command() {
+        let other = |text: &str| Reply::Other(text.to_owned());
+        for (text, answer) in [
+            ("whois bob role=bot", Some(("/whois", "bob role=bot"))),
+            ("help", Some(("/help", ""))),
+            ("moon full", None),
+            ("/whois bob", None),
+            ("", None),
+        ] {
+            assert_eq!(other(text).answer(), answer, "{text}");
+        }
+        assert_eq!(Reply::At(1).answer(), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The command line as it is typed, and the configuration as it is true.
 
-use std::io::{self, BufRead, IsTerminal as _, Write};
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,13 +8,10 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Parser};
 use pki::Bundle;
 
-use crate::link::outbox::Since;
-use crate::plain::form::Form;
-use crate::settings::target::Target;
-use crate::window::{Bell, Theme};
-use crate::words::clock::Clock;
-use crate::words::failure::{Exit, Failure};
-use crate::words::terminal::tell;
+use super::ask::target;
+use crate::os;
+use crate::settings::{Bell, Form, Since, Target, Theme};
+use crate::words::{Clock, Exit, Failure};
 
 /// Enter a room with your certificate, say what you type, show what is said.
 #[derive(Debug, Parser)]
@@ -129,19 +126,11 @@ impl Args {
     /// When the bundle cannot be read or no server is known.
     pub fn load(self) -> Result<Config, Failure> {
         let bundle = Bundle::read(&self.cert).map_err(|error| Failure {
-            exit: Exit::Other,
-            sentence: error.to_string(),
             hint: error.hint().map(str::to_owned),
-            may_pass: false,
-            may_be_ours: false,
-            may_be_crowded: false,
+            ..Failure::new(Exit::Other, error.to_string())
         })?;
         let has_window = self.has_window();
         let target = target(self.server.as_deref(), &bundle, &self.cert)?;
-        let target = match target {
-            Some(target) => target,
-            None => ask_for_target(&self.cert)?,
-        };
         Ok(Config {
             target,
             since: self.since.unwrap_or(match has_window {
@@ -191,92 +180,12 @@ fn default_theme() -> Theme {
     }
 }
 
-/// The server that was named, if one was.
-fn target(server: Option<&str>, bundle: &Bundle, cert: &Path) -> Result<Option<Target>, Failure> {
-    if let Some(server) = server {
-        return Target::parse(server).map(Some).map_err(|error| {
-            usage(
-                format!("--server {server}: {error}"),
-                "write HOST or HOST:PORT, and an IPv6 address as [::1]:27332",
-            )
-        });
-    }
-    let Some(server) = bundle.note("server") else {
-        return Ok(None);
-    };
-    Target::parse(server).map(Some).map_err(|error| {
-        usage(
-            format!("{} names no usable server: {error}", cert.display()),
-            "say which one with --server HOST[:PORT]",
-        )
-    })
-}
-
-/// Asks the person, where there is one.
-fn ask_for_target(cert: &Path) -> Result<Target, Failure> {
-    let nobody_knows = || {
-        usage(
-            format!("no server is known: {} names none", cert.display()),
-            "say which one with --server HOST[:PORT]",
-        )
-    };
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(nobody_knows());
-    }
-    let target = ask(io::stdin().lock(), io::stderr()).ok_or_else(nobody_knows)?;
-    // Not remembered here: what a person's file says, whoever issued it decides.
-    tell(&format!(
-        "note: next time --server {target} says so, or `ca-tool issue --server {target}` when the file is made"
-    ));
-    Ok(target)
-}
-
-/// Asks until the answer names a server, or there is none.
-fn ask(mut answers: impl BufRead, mut questions: impl Write) -> Option<Target> {
-    loop {
-        write!(questions, "which server, HOST or HOST:PORT? ").ok()?;
-        questions.flush().ok()?;
-        let mut answer = String::new();
-        if answers.read_line(&mut answer).ok()? == 0 {
-            writeln!(questions).ok()?;
-            return None;
-        }
-        match Target::parse(answer.trim()) {
-            Ok(target) => return Some(target),
-            Err(error) => {
-                writeln!(questions, "{}", wire::terminal::inert(&error.to_string())).ok()?
-            }
-        }
-    }
-}
-
-fn usage(sentence: String, hint: &str) -> Failure {
-    Failure {
-        exit: Exit::Usage,
-        sentence,
-        hint: Some(hint.to_owned()),
-        may_pass: false,
-        may_be_ours: false,
-        may_be_crowded: false,
-    }
-}
-
-/// Whoever can read the key can speak under this name.
-#[cfg(unix)]
+/// Warns that others can read the private key: whoever can speaks under this name.
 fn warn_of_readers(cert: &Path) -> Option<String> {
-    use std::os::unix::fs::MetadataExt as _;
-    const GROUP_OR_OTHERS: u32 = 0o077;
-    // That the file can be read was seen a moment ago.
-    let mode = std::fs::metadata(cert).ok()?.mode();
-    (mode & GROUP_OR_OTHERS != 0).then(|| {
+    os::others_can_read(cert).then(|| {
         let path = cert.display();
         format!("warning: others can read {path} and speak under your name; run `chmod 600 {path}`")
     })
-}
-
-#[cfg(not(unix))]
-fn warn_of_readers(_cert: &Path) -> Option<String> {
-    None
 }
 
 fn parse_since(text: &str) -> Result<Since, String> {
@@ -311,36 +220,6 @@ mod tests {
         assert!(
             rows[1..4].iter().all(|row| row.contains("client --cert ")),
             "{help}"
-        );
-    }
-
-    #[test]
-    fn the_server_is_asked_for_until_it_is_named() {
-        let ask = |typed: &str| {
-            let mut said = Vec::new();
-            let target = super::ask(typed.as_bytes(), &mut said);
-            let said = String::from_utf8(said).expect("UTF-8");
-            (target.map(|target| target.to_string()), said)
-        };
-        let named = Some("chat.example:27332".to_owned());
-        assert_eq!(
-            ask("chat.example\n"),
-            (
-                named.clone(),
-                "which server, HOST or HOST:PORT? ".to_owned()
-            )
-        );
-        assert_eq!(
-            ask("a b\n chat.example \n"),
-            (
-                named,
-                "which server, HOST or HOST:PORT? \"a b\" is neither a host name nor an address\nwhich server, HOST or HOST:PORT? "
-                    .to_owned()
-            )
-        );
-        assert_eq!(
-            ask(""),
-            (None, "which server, HOST or HOST:PORT? \n".to_owned())
         );
     }
 

@@ -4,27 +4,25 @@
 //! So nothing is sent and nothing is claimed here before the greeting has come.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use bytes::BytesMut;
-use rustls::CipherSuite;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use wire::limits::SERVER_LINE_BYTES_MAX;
-use wire::{LineDecoder, Overlong, Reply, ReplyError, ServerLine, Welcome};
+use wire::Welcome;
 
-use crate::connect::opening::{Opening, Said};
-use crate::limits::{CONNECT_TIMEOUT, GREETING_TIMEOUT, READ_BYTES_MAX, RESOLVE_TIMEOUT};
-use crate::link::connection::Link;
-use crate::link::outbox::Outbox;
-use crate::settings::target::Target;
-use crate::words::clock::Clock;
-use crate::words::failure::{Cause, Failure, Scene, explain};
+use super::greeting::{check_name, early, hear_greeting};
+use super::incoming::Incoming;
+use super::network::{interface_of, reach, resolve};
+use super::opening::{FirstWords, Opening};
+use super::tls::TlsFacts;
+use crate::limits::GREETING_TIMEOUT;
+use crate::settings::Target;
+use crate::words::{Cause, Clock, Failure, Scene, explain};
 
 /// A connection that the server has greeted.
 #[derive(Debug)]
@@ -44,17 +42,6 @@ pub struct Connected<S = TlsStream<Opening<TcpStream>>> {
     pub(crate) scene: Arc<Scene>,
     pub(crate) stream: S,
     pub(crate) incoming: Incoming,
-}
-
-/// How a connection is protected, in the words of the trade.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsFacts {
-    /// Such as `TLS 1.3`; no other is spoken.
-    pub version: &'static str,
-    /// Such as `X25519MLKEM768`.
-    pub key_exchange: String,
-    /// Such as `AES-128-GCM`.
-    pub cipher: String,
 }
 
 /// Connects to the first address that answers, proves who we are, and waits for the greeting.
@@ -97,28 +84,6 @@ async fn enter(bundle: &pki::Bundle, scene: Arc<Scene>) -> Result<Connected, Cau
     timeout(GREETING_TIMEOUT, greet(config, tcp, server, scene))
         .await
         .map_err(|_| Cause::Slow)?
-}
-
-async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Cause> {
-    let found = tokio::net::lookup_host((target.host(), target.port()));
-    match timeout(RESOLVE_TIMEOUT, found).await {
-        Ok(Ok(addresses)) => Ok(addresses.collect()),
-        Ok(Err(error)) => Err(Cause::Unresolved(error.to_string())),
-        Err(_) => Err(Cause::Unresolved("no answer in time".to_owned())),
-    }
-}
-
-/// Tries each address in turn: the first may be of a network that does not work here.
-async fn reach(addresses: &[SocketAddr]) -> Result<(TcpStream, SocketAddr), Cause> {
-    let mut tried = Vec::new();
-    for address in addresses {
-        match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
-            Ok(Ok(tcp)) => return Ok((tcp, *address)),
-            Ok(Err(error)) => tried.push((*address, error.to_string())),
-            Err(_) => tried.push((*address, "no answer in 3 seconds".to_owned())),
-        }
-    }
-    Err(Cause::Unreachable(tried))
 }
 
 async fn greet(
@@ -169,10 +134,10 @@ async fn greet(
 async fn before_tls(error: &io::Error, opening: Opening<TcpStream>) -> Cause {
     match early(error) {
         cause @ (Cause::ClosedEarly | Cause::Tls(rustls::Error::InvalidMessage(_))) => {
-            match opening.said().await {
-                Said::TryLater(refusal) => Cause::Refused(refusal),
-                Said::Nothing => Cause::ClosedUnheard,
-                Said::Other => cause,
+            match opening.first_words().await {
+                FirstWords::TryLater(refusal) => Cause::Refused(refusal),
+                FirstWords::Nothing => Cause::ClosedUnheard,
+                FirstWords::Other => cause,
             }
         }
         cause => cause,
@@ -181,65 +146,6 @@ async fn before_tls(error: &io::Error, opening: Opening<TcpStream>) -> Cause {
 
 fn speaks_our_dialect(stream: &TlsStream<Opening<TcpStream>>) -> bool {
     stream.get_ref().1.alpn_protocol() == Some(wire::ALPN)
-}
-
-/// The name is the certificate's, whatever a server makes of it.
-fn check_name(welcome: &Welcome, scene: &Scene) -> Result<(), Cause> {
-    if scene.own.subject.common_names != [welcome.id.as_str()] {
-        return Err(Cause::OtherName(welcome.id.to_string()));
-    }
-    Ok(())
-}
-
-async fn hear_greeting<S: AsyncRead + Unpin>(
-    stream: &mut S,
-    incoming: &mut Incoming,
-) -> Result<(Welcome, String), Cause> {
-    loop {
-        while let Some(line) = incoming.next_line() {
-            let text = match line {
-                Ok(line) => String::from_utf8_lossy(&line).into_owned(),
-                Err(Overlong::Line(_)) => continue,
-                Err(Overlong::Endless) => return Err(Cause::Endless),
-            };
-            match ServerLine::parse(&text) {
-                Ok(ServerLine::Reply(Reply::Welcome(welcome))) => return Ok((welcome, text)),
-                Ok(ServerLine::Refusal(refusal)) => return Err(Cause::Refused(refusal)),
-                Ok(ServerLine::Reply(Reply::Bye { reason, words })) => {
-                    let reason = reason.to_string();
-                    return Err(Cause::Bye { reason, words });
-                }
-                Err(ReplyError::Grammar(_)) if !text.starts_with("= welcome ") => {}
-                Err(error) => return Err(Cause::Greeting(error.to_string())),
-                // What we do not know is not for us; the deadline ends a server that goes on so.
-                Ok(_) => {}
-            }
-        }
-        match stream.read_buf(incoming.room()).await {
-            Ok(0) => return Err(Cause::ClosedEarly),
-            Ok(_) => {}
-            Err(error) => {
-                return Err(match early(&error) {
-                    // Not even TLS was ended: so a server ends a handshake that others wait for.
-                    Cause::ClosedEarly => Cause::ClosedUnheard,
-                    cause => cause,
-                });
-            }
-        }
-    }
-}
-
-/// An error before the greeting: TLS says what it is, anything else is a connection that broke.
-fn early(error: &io::Error) -> Cause {
-    match tls_error(error) {
-        Some(error) => Cause::Tls(error.clone()),
-        None => Cause::ClosedEarly,
-    }
-}
-
-/// The error of TLS inside an error of the connection, if there is one.
-pub(crate) fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
-    error.get_ref()?.downcast_ref()
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
@@ -279,11 +185,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite> Connected<S> {
-    /// The task that owns this connection from here on.
-    pub fn into_link(self, outbox: Outbox) -> Link<S> {
-        Link::new(self.stream, self.incoming, outbox, self.scene)
-    }
-
     /// `as alice from 192.0.2.7 via eth0 to "Networks 101" at chat.example:27332 (TLS 1.3, ...)`
     pub fn describe(&self) -> String {
         let (welcome, target) = (&self.welcome, &self.scene.target);
@@ -297,70 +198,4 @@ impl<S: AsyncRead + AsyncWrite> Connected<S> {
             welcome.id, welcome.ip, welcome.room, tls.version, tls.key_exchange, tls.cipher
         )
     }
-}
-
-/// What was read and not yet cut into lines.
-#[derive(Debug)]
-pub(crate) struct Incoming {
-    buffer: BytesMut,
-    decoder: LineDecoder,
-}
-
-impl Incoming {
-    pub(crate) fn new() -> Self {
-        Self {
-            buffer: BytesMut::new(),
-            decoder: LineDecoder::new(SERVER_LINE_BYTES_MAX),
-        }
-    }
-
-    pub(crate) fn next_line(&mut self) -> Option<Result<BytesMut, Overlong>> {
-        self.decoder.decode(&mut self.buffer)
-    }
-
-    /// Where to read to. The decoder leaves less than a line in it, so it stays bounded.
-    pub(crate) fn room(&mut self) -> &mut BytesMut {
-        self.buffer.reserve(READ_BYTES_MAX);
-        &mut self.buffer
-    }
-}
-
-impl TlsFacts {
-    fn none() -> Self {
-        Self {
-            version: "no TLS",
-            key_exchange: "no key exchange".to_owned(),
-            cipher: "no cipher".to_owned(),
-        }
-    }
-
-    fn of(connection: &rustls::ClientConnection) -> Self {
-        let cipher = match connection.negotiated_cipher_suite().map(|c| c.suite()) {
-            Some(CipherSuite::TLS13_AES_256_GCM_SHA384) => "AES-256-GCM".to_owned(),
-            Some(CipherSuite::TLS13_AES_128_GCM_SHA256) => "AES-128-GCM".to_owned(),
-            Some(CipherSuite::TLS13_CHACHA20_POLY1305_SHA256) => "CHACHA20-POLY1305".to_owned(),
-            Some(other) => format!("{other:?}"),
-            None => "unknown cipher".to_owned(),
-        };
-        let key_exchange = match connection.negotiated_key_exchange_group() {
-            Some(group) => format!("{:?}", group.name()),
-            None => "unknown key exchange".to_owned(),
-        };
-        Self {
-            version: "TLS 1.3",
-            key_exchange,
-            cipher,
-        }
-    }
-}
-
-/// The name of the interface that has this address.
-fn interface_of(ip: IpAddr) -> Option<String> {
-    let ip = ip.to_canonical();
-    // Not knowing is no failure: the words are left out then.
-    let interfaces = if_addrs::get_if_addrs().ok()?;
-    interfaces
-        .into_iter()
-        .find(|interface| interface.ip() == ip)
-        .map(|interface| interface.name)
 }

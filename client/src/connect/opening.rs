@@ -22,7 +22,7 @@ pub struct Opening<S> {
 
 /// What a server said instead of beginning with TLS.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Said {
+pub(crate) enum FirstWords {
     /// Not a word: the connection ended.
     Nothing,
     /// That there is no room, or nothing can be recorded now.
@@ -53,7 +53,7 @@ impl<S: AsyncRead + Unpin> Opening<S> {
     /// something.
     // Nobody has proved anything here: whoever can reach the connection can say this. So nothing
     // follows from it but another try, and little of it is shown.
-    pub(crate) async fn said(mut self) -> Said {
+    pub(crate) async fn first_words(mut self) -> FirstWords {
         let mut heard = self.heard.take().unwrap_or_default();
         while may_be_try_later(&heard) && heard.len() < OPENING_BYTES_MAX && !heard.contains(&b'\n')
         {
@@ -64,7 +64,7 @@ impl<S: AsyncRead + Unpin> Opening<S> {
             }
         }
         if heard.is_empty() {
-            return Said::Nothing;
+            return FirstWords::Nothing;
         }
         let line = heard.split(|byte| *byte == b'\n').next().unwrap_or(&heard);
         match ServerLine::parse(String::from_utf8_lossy(line).trim_end()) {
@@ -72,9 +72,9 @@ impl<S: AsyncRead + Unpin> Opening<S> {
                 if refusal.code == Code::TryLater && refusal.nonce.is_none() =>
             {
                 let words = wire::excerpt(&refusal.words, OPENING_CHARS_MAX);
-                Said::TryLater(Refusal::new(Code::TryLater, words))
+                FirstWords::TryLater(Refusal::new(Code::TryLater, words))
             }
-            _ => Said::Other,
+            _ => FirstWords::Other,
         }
     }
 }
@@ -137,20 +137,20 @@ mod tests {
     use super::*;
 
     /// What is made of these bytes and the end after them, of which TLS has read so many.
-    async fn said(bytes: &[u8], read_by_tls: usize) -> Said {
+    async fn said(bytes: &[u8], read_by_tls: usize) -> FirstWords {
         let (ours, mut theirs) = duplex(64 * 1024);
         theirs.write_all(bytes).await.expect("there is room");
         drop(theirs);
         let mut opening = Opening::new(ours);
         let mut read = vec![0; read_by_tls];
         opening.read_exact(&mut read).await.expect("so many bytes");
-        opening.said().await
+        opening.first_words().await
     }
 
     #[tokio::test]
     async fn a_server_without_room_is_understood_however_its_line_comes() {
         let words = "this server has no room for more connections now; try again later";
-        let expected = Said::TryLater(Refusal::new(Code::TryLater, words));
+        let expected = FirstWords::TryLater(Refusal::new(Code::TryLater, words));
         for end in ["\n", "\r\n", "", "\nand more"] {
             let line = format!("! try-later - {words}{end}");
             for read_by_tls in 0..=line.len() {
@@ -162,7 +162,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_else_is_there_is_not_taken_for_it() {
-        assert_eq!(said(b"", 0).await, Said::Nothing);
+        assert_eq!(said(b"", 0).await, FirstWords::Nothing);
         for other in [
             &b"SSH-2.0-OpenSSH_9.2\r\n"[..],
             b"\x15\x03\x03\x00\x02\x02\x28",
@@ -175,7 +175,7 @@ mod tests {
             b"! try-later k3v9q2a7-12 x\n",
         ] {
             let words = other.escape_ascii();
-            assert_eq!(said(other, other.len()).await, Said::Other, "{words}");
+            assert_eq!(said(other, other.len()).await, FirstWords::Other, "{words}");
         }
     }
 
@@ -183,7 +183,7 @@ mod tests {
     async fn little_of_it_is_kept_and_shown() {
         let endless = [&b"! try-later - "[..], &[b'x'; 20_000]].concat();
         for read_by_tls in [0, 100, 20_000] {
-            let Said::TryLater(refusal) = said(&endless, read_by_tls).await else {
+            let FirstWords::TryLater(refusal) = said(&endless, read_by_tls).await else {
                 panic!("it begins like one");
             };
             assert!(refusal.words.len() <= OPENING_CHARS_MAX + 3);

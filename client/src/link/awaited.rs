@@ -12,14 +12,14 @@ use crate::limits::{COMMANDS_MAX, NOTES_MAX};
 
 /// The commands that are not answered yet, oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct Awaited(VecDeque<Asked>, Notes);
+pub(crate) struct Awaited(VecDeque<Unanswered>, Notes);
 
 /// The notes that came since a list of people was asked for or given last.
 type Notes = usize;
 
 /// A command, and how far its answer has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
+enum Unanswered {
     Follow,
     Ping,
     /// The lines that are still to come, once the server has said how many.
@@ -40,12 +40,12 @@ enum Asked {
 impl Awaited {
     /// A `/follow` was sent.
     pub(crate) fn follow(&mut self) {
-        self.push(Asked::Follow);
+        self.push(Unanswered::Follow);
     }
 
     /// A `/ping` was sent.
     pub(crate) fn ping(&mut self) {
-        self.push(Asked::Ping);
+        self.push(Unanswered::Ping);
     }
 
     /// A command was sent as it was typed.
@@ -53,19 +53,19 @@ impl Awaited {
         let asked = match Request::parse(command.as_str().as_bytes()) {
             // These are not answered as commands are.
             Ok(None | Some(Request::Say(_) | Request::SayOnce(..) | Request::Quit)) => return,
-            Ok(Some(Request::Ping)) => Asked::Ping,
-            Ok(Some(Request::Who)) => Asked::Who { left: None },
-            Ok(Some(Request::Whois(_))) => Asked::Whois,
-            Ok(Some(Request::History { .. })) => Asked::History { has_begun: false },
-            Ok(Some(Request::Help)) => Asked::Help { has_begun: false },
-            Ok(Some(Request::Nick | Request::Follow(_))) | Err(_) => Asked::Other,
+            Ok(Some(Request::Ping)) => Unanswered::Ping,
+            Ok(Some(Request::Who)) => Unanswered::Who { left: None },
+            Ok(Some(Request::Whois(_))) => Unanswered::Whois,
+            Ok(Some(Request::History { .. })) => Unanswered::History { has_begun: false },
+            Ok(Some(Request::Help)) => Unanswered::Help { has_begun: false },
+            Ok(Some(Request::Nick | Request::Follow(_))) | Err(_) => Unanswered::Other,
         };
         self.push(asked);
     }
 
     // Twice as many: the link itself asks whether the server is still there, also when no order is
     // taken any more. An answer that finds no place is not taken.
-    fn push(&mut self, asked: Asked) {
+    fn push(&mut self, asked: Unanswered) {
         if self.0.len() < 2 * COMMANDS_MAX {
             self.0.push_back(asked);
         }
@@ -83,12 +83,12 @@ impl Awaited {
 
     /// Whether a `/follow` is not answered yet.
     pub(crate) fn is_following(&self) -> bool {
-        self.0.contains(&Asked::Follow)
+        self.0.contains(&Unanswered::Follow)
     }
 
     /// Everything that was there has come.
     pub(crate) fn followed(&mut self) {
-        self.0.retain(|asked| *asked != Asked::Follow);
+        self.0.retain(|asked| *asked != Unanswered::Follow);
     }
 
     /// Whether a refusal of no line is the answer to something; it is then answered.
@@ -99,11 +99,13 @@ impl Awaited {
     /// Whether a reply is a part of an answer that is awaited.
     pub(crate) fn takes(&mut self, reply: &Reply) -> bool {
         match reply {
-            Reply::At(_) => self.answer(|asked| asked == Asked::Ping),
+            Reply::At(_) => self.answer(|asked| asked == Unanswered::Ping),
             Reply::Note { .. } => self.note(),
             Reply::Who { count, .. } => {
-                let begins =
-                    self.begin(Asked::Who { left: None }, Asked::Who { left: Some(*count) });
+                let begins = self.begin(
+                    Unanswered::Who { left: None },
+                    Unanswered::Who { left: Some(*count) },
+                );
                 if begins {
                     self.1 = 0;
                 }
@@ -115,39 +117,43 @@ impl Awaited {
             Reply::Here(_) => self.count_down(),
             Reply::Begin(topic) => match topic.as_str() {
                 "history" => self.begin(
-                    Asked::History { has_begun: false },
-                    Asked::History { has_begun: true },
+                    Unanswered::History { has_begun: false },
+                    Unanswered::History { has_begun: true },
                 ),
                 "help" => self.begin(
-                    Asked::Help { has_begun: false },
-                    Asked::Help { has_begun: true },
+                    Unanswered::Help { has_begun: false },
+                    Unanswered::Help { has_begun: true },
                 ),
-                _ => self.0.contains(&Asked::Other),
+                _ => self.0.contains(&Unanswered::Other),
             },
-            Reply::Replayed(_) => self.is_next(Asked::History { has_begun: true }),
+            Reply::Replayed(_) | Reply::ReplayedNewer(_) => {
+                self.is_next(Unanswered::History { has_begun: true })
+            }
             Reply::End(topic) => match topic.as_str() {
-                "history" => self.end(Asked::History { has_begun: true }),
-                "help" => self.end(Asked::Help { has_begun: true }),
-                _ => self.0.contains(&Asked::Other),
+                "history" => self.end(Unanswered::History { has_begun: true }),
+                "help" => self.end(Unanswered::Help { has_begun: true }),
+                _ => self.0.contains(&Unanswered::Other),
             },
             Reply::Other(text) => match text.split(' ').next() {
-                Some("help") => self.is_next(Asked::Help { has_begun: true }),
-                Some("whois") => self.answer(|asked| asked == Asked::Whois),
-                _ => self.0.contains(&Asked::Other),
+                Some("help") => self.is_next(Unanswered::Help { has_begun: true }),
+                Some("whois") => self.answer(|asked| asked == Unanswered::Whois),
+                _ => self.0.contains(&Unanswered::Other),
             },
             // A greeting comes once, and the others are not answers to commands.
-            Reply::Welcome(_) | Reply::Ok { .. } | Reply::Bye { .. } => false,
+            Reply::Welcome(_) | Reply::Ok { .. } | Reply::Bye { .. } | Reply::NewerBye { .. } => {
+                false
+            }
         }
     }
 
     /// Takes a note, which stands before a list of people.
     fn note(&mut self) -> bool {
         self.1 += 1;
-        self.1 <= NOTES_MAX && self.0.contains(&Asked::Who { left: None })
+        self.1 <= NOTES_MAX && self.0.contains(&Unanswered::Who { left: None })
     }
 
     /// Takes a whole answer to the first command that `is_it`.
-    fn answer(&mut self, is_it: impl Fn(Asked) -> bool) -> bool {
+    fn answer(&mut self, is_it: impl Fn(Unanswered) -> bool) -> bool {
         let at = self.0.iter().position(|asked| is_it(*asked));
         if let Some(at) = at {
             self.0.drain(..=at);
@@ -155,7 +161,7 @@ impl Awaited {
         at.is_some()
     }
 
-    fn begin(&mut self, command: Asked, begun: Asked) -> bool {
+    fn begin(&mut self, command: Unanswered, begun: Unanswered) -> bool {
         let begins = self.answer(|asked| asked == command);
         if begins {
             self.0.push_front(begun);
@@ -163,11 +169,11 @@ impl Awaited {
         begins
     }
 
-    fn is_next(&self, asked: Asked) -> bool {
+    fn is_next(&self, asked: Unanswered) -> bool {
         self.0.front() == Some(&asked)
     }
 
-    fn end(&mut self, asked: Asked) -> bool {
+    fn end(&mut self, asked: Unanswered) -> bool {
         let is_next = self.is_next(asked);
         if is_next {
             self.0.pop_front();
@@ -177,7 +183,7 @@ impl Awaited {
 
     /// The count is the server's, and nothing is kept because of it.
     fn count_down(&mut self) -> bool {
-        let Some(Asked::Who { left: Some(left) }) = self.0.front_mut() else {
+        let Some(Unanswered::Who { left: Some(left) }) = self.0.front_mut() else {
             return false;
         };
         *left -= 1;

@@ -4,11 +4,14 @@ use std::collections::VecDeque;
 
 use bytes::{BufMut as _, BytesMut};
 use tokio::time::Instant;
-use wire::{Code, Entry, Line, Nonce, Overlong, Refusal, Reply, ReplyError, ServerLine};
+use wire::{Code, Line, Nonce, Overlong, Refusal, Reply, ServerLine, Timestamp};
 
+use super::awaited::Awaited;
+use super::event::Event;
+use super::handle::Order;
+use super::outbox::Outbox;
 use crate::limits::{WARNINGS_INTERVAL, WARNINGS_MAX, WRITE_BYTES_MAX};
-use crate::link::awaited::Awaited;
-use crate::link::outbox::{Event, Order, Outbox, Since};
+use crate::settings::Since;
 
 /// Where one connection stands.
 #[derive(Debug)]
@@ -248,21 +251,16 @@ impl Course {
             return self.garbled("the server sent a line that is not UTF-8", now);
         };
         match ServerLine::parse(text) {
-            Ok(ServerLine::Entry(entry)) => self.hear_entry(entry, now),
+            Ok(ServerLine::Entry(entry)) => {
+                self.hear_entry(entry.seq, entry.at, Event::Entry(entry), now);
+            }
+            Ok(ServerLine::NewerEntry(entry)) => {
+                self.hear_entry(entry.seq, entry.at, Event::NewerEntry(entry), now);
+            }
             Ok(ServerLine::Reply(reply)) => self.hear_reply(reply, now),
             Ok(ServerLine::Refusal(refusal)) => self.hear_refusal(refusal, now),
             Ok(ServerLine::Unknown) => {}
-            Err(error) => match (error, text.strip_prefix("= bye ")) {
-                // A newer server may have reasons to say goodbye that we do not know.
-                (ReplyError::Grammar(_), Some(said)) => {
-                    let (reason, words) = said.split_once(' ').unwrap_or((said, ""));
-                    self.farewell = Some(Farewell::Bye {
-                        reason: reason.to_owned(),
-                        words: words.to_owned(),
-                    });
-                }
-                _ => self.garbled(&error.to_string(), now),
-            },
+            Err(error) => self.garbled(&error.to_string(), now),
         }
     }
 
@@ -285,8 +283,8 @@ impl Course {
         }
     }
 
-    fn hear_entry(&mut self, entry: Entry, now: Instant) {
-        let came = entry.seq;
+    /// Takes an entry of any kind: what orders them is the seq alone.
+    fn hear_entry(&mut self, came: u64, at: Timestamp, entry: Event, now: Instant) {
         if let Some((after, _)) = self.outbox.last {
             if came <= after {
                 // No record goes back, so nothing that this server says later can be believed.
@@ -298,24 +296,29 @@ impl Course {
                 self.warn(Event::Disorder { after, came }, now);
             }
         }
-        self.outbox.last = Some((came, entry.at));
-        self.owed.push_back(Event::Entry(entry));
+        self.outbox.last = Some((came, at));
+        self.owed.push_back(entry);
     }
 
     /// What was there before us was not asked for to be shown, only to follow on from it.
-    fn hear_replayed(&mut self, entry: Entry, now: Instant) {
-        let is_shown = self.outbox.begun_at.is_none_or(|begun| entry.seq > begun);
+    fn hear_replayed(&mut self, seq: u64, at: Timestamp, entry: Event, now: Instant) {
+        let is_shown = self.outbox.begun_at.is_none_or(|begun| seq > begun);
         if is_shown || self.outbox.last.is_some() {
-            self.hear_entry(entry, now);
+            self.hear_entry(seq, at, entry, now);
         } else {
-            self.outbox.last = Some((entry.seq, entry.at));
+            self.outbox.last = Some((seq, at));
         }
     }
 
     fn hear_reply(&mut self, reply: Reply, now: Instant) {
         match (reply, self.stage) {
             (Reply::Begin(_), Stage::Replaying) => {}
-            (Reply::Replayed(entry), Stage::Replaying) => self.hear_replayed(entry, now),
+            (Reply::Replayed(entry), Stage::Replaying) => {
+                self.hear_replayed(entry.seq, entry.at, Event::Entry(entry), now);
+            }
+            (Reply::ReplayedNewer(entry), Stage::Replaying) => {
+                self.hear_replayed(entry.seq, entry.at, Event::NewerEntry(entry), now);
+            }
             (Reply::End(_), Stage::Replaying) => self.follow_on(),
             (Reply::At(seq), Stage::CatchingUp) => {
                 self.stage = Stage::Following;
@@ -336,12 +339,14 @@ impl Course {
                 }
             }
             (Reply::Bye { reason, words }, _) => {
-                self.farewell = Some(Farewell::Bye {
-                    reason: reason.to_string(),
-                    words: words.clone(),
-                });
+                self.say_farewell(reason.as_str(), &words);
                 self.owed
                     .push_back(Event::Reply(Reply::Bye { reason, words }));
+            }
+            (Reply::NewerBye { reason, words }, _) => {
+                self.say_farewell(&reason, &words);
+                self.owed
+                    .push_back(Event::Reply(Reply::NewerBye { reason, words }));
             }
             (reply, _) if self.awaited.takes(&reply) => {
                 self.owed.push_back(Event::Reply(reply));
@@ -349,6 +354,13 @@ impl Course {
             // Nobody asked for it, so nobody is shown it.
             _ => {}
         }
+    }
+
+    fn say_farewell(&mut self, reason: &str, words: &str) {
+        self.farewell = Some(Farewell::Bye {
+            reason: reason.to_owned(),
+            words: words.to_owned(),
+        });
     }
 
     /// Follows on after the last entry that was replayed. In a transcript without entries the

@@ -5,14 +5,16 @@
 //! acknowledged, under the same names, and follows on from the last entry: no gap, no duplicate.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use wire::limits::{RUN_CHARS_MAX, UNACKNOWLEDGED_LINES_MAX};
-use wire::{Entry, Line, Nonce, Refusal, Reply, Run, Timestamp, Welcome};
+use wire::{Line, Nonce, Run, Timestamp};
 
+use super::event::Event;
+use super::handle::{Handle, Order};
 use crate::limits::{EVENTS_MAX, ORDERS_MAX};
+use crate::settings::Since;
 
 /// A handle to say things, the outbox for the link, and the channel on which to hear.
 ///
@@ -32,12 +34,7 @@ pub fn open_run(run: Run, since: Since, wire_too: bool) -> (Handle, Outbox, mpsc
     let (events, heard) = mpsc::channel(EVENTS_MAX);
     let (orders, taken) = mpsc::channel(ORDERS_MAX);
     let leave = CancellationToken::new();
-    let handle = Handle {
-        run,
-        said: 0,
-        orders,
-        leave: leave.clone(),
-    };
+    let handle = Handle::new(run, orders, leave.clone());
     let outbox = Outbox {
         orders: taken,
         events,
@@ -53,164 +50,6 @@ pub fn open_run(run: Run, since: Since, wire_too: bool) -> (Handle, Outbox, mpsc
         refused: 0,
     };
     (handle, outbox, heard)
-}
-
-/// How much of what was said before a fresh start shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Since {
-    /// Nothing.
-    Head,
-    /// Everything.
-    Beginning,
-    /// The newest so many entries.
-    Last(u64),
-}
-
-/// What a link tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// A line just as it came, before what it means; only when [`open`] was asked for it.
-    Wire(String),
-    /// An entry, in seq order.
-    Entry(Entry),
-    /// A reply, but for the greeting, which [`connect`](crate::connect) took.
-    Reply(Reply),
-    /// Everything up to this entry has come. Told once, after the start.
-    CaughtUp(u64),
-    /// A refusal of one of our lines, which was not stored, has a RUN-N. Without one, it answers a
-    /// command or says that the server waits.
-    Refused(Refusal),
-    /// Entries did not come in the order 1, 2, 3, ...: after `after` came `came`. A server that
-    /// goes back is left.
-    Disorder {
-        /// The last entry before.
-        after: u64,
-        /// The one that came.
-        came: u64,
-    },
-    /// The transcript is not the one that was followed before; the link has started afresh.
-    OtherHistory {
-        /// The unacknowledged lines that were not sent again, because it is another database.
-        set_aside: usize,
-    },
-    /// There is no connection now.
-    Lost {
-        /// Why.
-        why: String,
-        /// When the next try comes.
-        pause: Duration,
-    },
-    /// There is a connection again.
-    Back {
-        /// Who the server says we are, and what room this is.
-        welcome: Box<Welcome>,
-        /// The greeting as it came.
-        greeting: String,
-        /// How, in words: [`Connected::describe`](crate::Connected::describe).
-        words: String,
-    },
-    /// What is wrong with a line of the server and what became of it, in words. A server that goes
-    /// on like this is told of a few times a minute.
-    Garbled(String),
-}
-
-/// By which the rest of the program says things.
-#[derive(Debug)]
-pub struct Handle {
-    run: Run,
-    said: u64,
-    orders: mpsc::Sender<Order>,
-    leave: CancellationToken,
-}
-
-/// A place in the queue of orders, which is never waited for again.
-#[derive(Debug)]
-pub struct Place<'a> {
-    permit: mpsc::Permit<'a, Order>,
-    run: &'a Run,
-    said: &'a mut u64,
-}
-
-/// The link has ended and takes no more orders.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the connection has ended")]
-pub struct Gone;
-
-impl Handle {
-    /// Waits for a place in the queue. While 64 lines are unacknowledged, there soon is none. May
-    /// be cancelled without any effect.
-    ///
-    /// # Errors
-    ///
-    /// When the link has ended.
-    pub async fn reserve(&mut self) -> Result<Place<'_>, Gone> {
-        Ok(Place {
-            permit: self.orders.reserve().await.map_err(|_| Gone)?,
-            run: &self.run,
-            said: &mut self.said,
-        })
-    }
-
-    /// Says a line; the name that its acknowledgement will have.
-    ///
-    /// # Errors
-    ///
-    /// When the link has ended.
-    pub async fn say(&mut self, line: Line) -> Result<Nonce, Gone> {
-        Ok(self.reserve().await?.say(line))
-    }
-
-    /// Sends a command as it was typed.
-    ///
-    /// # Errors
-    ///
-    /// When the link has ended.
-    pub async fn command(&mut self, command: Line) -> Result<(), Gone> {
-        self.reserve().await?.command(command);
-        Ok(())
-    }
-
-    /// Leaves at once, whatever still waits.
-    pub fn quit(&self) {
-        self.leave.cancel();
-    }
-
-    /// Cancelled when the person leaves; to be handed to whoever hears the signals.
-    pub fn leave(&self) -> CancellationToken {
-        self.leave.clone()
-    }
-}
-
-impl Place<'_> {
-    /// Says a line; the name that its acknowledgement will have.
-    pub fn say(self, line: Line) -> Nonce {
-        *self.said += 1;
-        let nonce = Nonce {
-            run: self.run.clone(),
-            n: *self.said,
-        };
-        self.permit.send(Order::Say(nonce.clone(), line));
-        nonce
-    }
-
-    /// Sends a command as it was typed.
-    pub fn command(self, command: Line) {
-        self.permit.send(Order::Command(command));
-    }
-
-    /// Leaves when everything before it was sent.
-    pub fn quit(self) {
-        self.permit.send(Order::Quit);
-    }
-}
-
-/// What a link is asked to do.
-#[derive(Debug)]
-pub(crate) enum Order {
-    Say(Nonce, Line),
-    // A `Line`, because a command also stands on one line and hides nothing.
-    Command(Line),
-    Quit,
 }
 
 /// What outlives one connection.
@@ -323,6 +162,7 @@ fn random_run() -> Result<Run, getrandom::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::Gone;
 
     #[tokio::test]
     async fn lines_are_named_in_order_and_no_two_runs_alike() {
@@ -333,8 +173,10 @@ mod tests {
         assert_eq!((first.n, second.n), (1, 2));
         assert_eq!(first.run, second.run);
         assert!(matches!(outbox.orders.recv().await, Some(Order::Say(nonce, _)) if nonce == first));
-        let (other, _, _) = open(Since::Head, false).expect("random numbers");
-        assert_ne!(other.run, first.run);
+        let (mut other, _outbox, _heard) = open(Since::Head, false).expect("random numbers");
+        let hello = Line::parse(b"hello").expect("a line");
+        let others_first = other.say(hello).await.expect("a link");
+        assert_ne!(others_first.run, first.run);
     }
 
     #[tokio::test]

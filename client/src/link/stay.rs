@@ -4,22 +4,16 @@
 
 use std::time::Duration;
 
-use pki::Bundle;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
-use tokio_rustls::client::TlsStream;
 
-use crate::connect::connected::{Connected, connect};
-use crate::connect::opening::Opening;
-use crate::limits::{
-    CONNECT_TIMEOUT, HEALTH_BEFORE_RESET, LOST_BEFORE_KNOWN, PAUSE_FIRST, PAUSE_MAX,
-};
-use crate::link::connection::End;
-use crate::link::outbox::{Event, Outbox};
-use crate::settings::target::Target;
-use crate::words::clock::Clock;
-use crate::words::failure::{Exit, Failure};
+use super::connection::End;
+use super::event::Event;
+use super::outbox::Outbox;
+use super::pauses::Pauses;
+use crate::connect::Connected;
+use crate::limits::{CONNECT_TIMEOUT, HEALTH_BEFORE_RESET, LOST_BEFORE_KNOWN};
+use crate::words::{Exit, Failure};
 
 /// The task that owns an outbox and takes it from one connection to the next.
 #[derive(Debug)]
@@ -42,20 +36,9 @@ pub trait Dial: Send {
     fn dial(&mut self) -> impl Future<Output = Result<Connected<Self::Stream>, Failure>> + Send;
 }
 
-/// The way over the network: who we are, and where to.
-#[derive(Debug)]
-pub struct Door {
-    /// Who we are.
-    pub bundle: Bundle,
-    /// Where to.
-    pub target: Target,
-    /// How times are shown in failures.
-    pub clock: Clock,
-}
-
 /// How it all ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Left {
+pub struct Outcome {
     /// How the last connection ended, or the last try to have one.
     pub end: End,
     /// The lines of which nobody knows whether they were stored.
@@ -66,14 +49,6 @@ pub struct Left {
     pub answered: u64,
     /// Those of them that it has refused.
     pub refused: u64,
-}
-
-impl Dial for Door {
-    type Stream = TlsStream<Opening<TcpStream>>;
-
-    async fn dial(&mut self) -> Result<Connected, Failure> {
-        connect(&self.bundle, &self.target, &self.clock).await
-    }
 }
 
 impl<D: Dial> Stay<D> {
@@ -96,7 +71,7 @@ impl<D: Dial> Stay<D> {
     }
 
     /// Runs until the person leaves, or until coming back is impossible.
-    pub async fn run(mut self, first: Connected<D::Stream>) -> Left {
+    pub async fn run(mut self, first: Connected<D::Stream>) -> Outcome {
         self.epoch.clone_from(&first.welcome.epoch);
         self.outbox.begin(first.welcome.head);
         let mut connected = first;
@@ -115,7 +90,7 @@ impl<D: Dial> Stay<D> {
                 Err(end) => break end,
             }
         };
-        Left {
+        Outcome {
             end,
             unacknowledged: self.outbox.unacknowledged().len(),
             set_aside: self.set_aside,
@@ -151,8 +126,7 @@ impl<D: Dial> Stay<D> {
             }
             let pause = self.pauses.next();
             let pause = left.map_or(pause, |left| pause.min(left));
-            let why_lost = failure.sentence.clone();
-            let why = std::mem::take(&mut failure.sentence);
+            let why = failure.in_short().to_owned();
             self.tell(Event::Lost { why, pause }).await?;
             // However long a server may take to answer, it is not waited for beyond what was said,
             // but for the last try, which has the time that any other has to reach somebody.
@@ -163,7 +137,6 @@ impl<D: Dial> Stay<D> {
                 tried = within(patience, after(pause, self.dial.dial())) => match tried {
                     Some(tried) => tried,
                     None => {
-                        failure.sentence = why_lost;
                         failure.exit = Exit::Network;
                         return Err(End::Failed(failure));
                     }
@@ -224,62 +197,6 @@ async fn after<T>(pause: Duration, then: impl Future<Output = T>) -> T {
     then.await
 }
 
-/// Full jitter: anything between nothing and a bound that doubles, so that a whole class does not
-/// come back at the same moment.
-pub struct Pauses {
-    first: Duration,
-    max: Duration,
-    bound: Duration,
-    /// A random number; without one the pause is the bound itself.
-    random: Box<dyn FnMut() -> Option<u64> + Send + Sync>,
-}
-
-impl Default for Pauses {
-    fn default() -> Self {
-        let random = || getrandom::u64().ok();
-        Self::new(PAUSE_FIRST, PAUSE_MAX, random)
-    }
-}
-
-impl std::fmt::Debug for Pauses {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pauses")
-            .field("first", &self.first)
-            .field("max", &self.max)
-            .field("bound", &self.bound)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Pauses {
-    /// Bounds from `first`, doubling up to `max`, and where the random numbers come from.
-    pub fn new(
-        first: Duration,
-        max: Duration,
-        random: impl FnMut() -> Option<u64> + Send + Sync + 'static,
-    ) -> Self {
-        Self {
-            first,
-            max,
-            bound: first,
-            random: Box::new(random),
-        }
-    }
-
-    /// The next pause.
-    pub(crate) fn next(&mut self) -> Duration {
-        let bound = self.bound;
-        self.bound = (bound * 2).min(self.max);
-        let millis = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX - 1);
-        let random = (self.random)();
-        random.map_or(bound, |random| Duration::from_millis(random % (millis + 1)))
-    }
-
-    fn reset(&mut self) {
-        self.bound = self.first;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
@@ -291,9 +208,11 @@ mod tests {
     use wire::{Reply, ServerLine};
 
     use super::*;
-    use crate::connect::connected::{Incoming, TlsFacts};
-    use crate::link::outbox::{Handle, Since, open};
-    use crate::words::failure::Scene;
+    use crate::connect::{Incoming, TlsFacts};
+    use crate::limits::{PAUSE_FIRST, PAUSE_MAX};
+    use crate::link::{Handle, open};
+    use crate::settings::Since;
+    use crate::words::Scene;
 
     /// What each try to connect meets; after that, always the same.
     struct Script(VecDeque<Result<DuplexStream, Failure>>, fn() -> Failure);
@@ -308,17 +227,14 @@ mod tests {
     }
 
     fn failure(may_pass: bool) -> Failure {
+        let exit = if may_pass {
+            Exit::Network
+        } else {
+            Exit::Untrusted
+        };
         Failure {
-            exit: if may_pass {
-                Exit::Network
-            } else {
-                Exit::Untrusted
-            },
-            sentence: "nobody is there".to_owned(),
-            hint: None,
             may_pass,
-            may_be_ours: false,
-            may_be_crowded: false,
+            ..Failure::new(exit, "nobody is there")
         }
     }
 
@@ -349,7 +265,7 @@ mod tests {
     struct World {
         handle: Handle,
         events: mpsc::Receiver<Event>,
-        stay: JoinHandle<Left>,
+        stay: JoinHandle<Outcome>,
         servers: VecDeque<DuplexStream>,
     }
 
@@ -409,23 +325,6 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn bounds_double_up_to_the_longest_and_a_pause_is_anything_below_its_bound() {
-        let bounds = [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000];
-        let by = |random: Option<u64>| Pauses::new(PAUSE_FIRST, PAUSE_MAX, move || random);
-        let (mut full, mut none) = (by(None), by(Some(0)));
-        let mut some = by(Some(u64::MAX - 12345));
-        for bound in bounds.map(Duration::from_millis) {
-            assert_eq!(full.next(), bound);
-            assert_eq!(none.next(), Duration::ZERO);
-            assert!(some.next() <= bound);
-        }
-        let all: std::collections::BTreeSet<Duration> =
-            (0..=500).map(|random| by(Some(random)).next()).collect();
-        assert_eq!(all.len(), 501);
-        assert_eq!(all.last(), Some(&PAUSE_FIRST));
     }
 
     #[tokio::test(start_paused = true)]
@@ -499,6 +398,30 @@ mod tests {
             waited >= LOST_BEFORE_KNOWN && waited < LOST_BEFORE_KNOWN + PAUSE_MAX * 2,
             "{waited:?}"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loss_is_told_in_short_and_the_end_in_full() {
+        let lost = || Failure {
+            in_short: Some("the server closed it".to_owned()),
+            ..failure(true)
+        };
+        let mut world = World::start_meeting(&[], Some(Duration::from_secs(100)), lost);
+        world.lose();
+        let mut told = Vec::new();
+        while let Some(event) = world.events.recv().await {
+            if let Event::Lost { why, .. } = event {
+                told.push(why);
+            }
+        }
+        // What the link and each try after it met.
+        assert!(told.len() > 1);
+        assert!(
+            told.iter().all(|why| why == "the server closed it"),
+            "{told:?}"
+        );
+        let left = world.stay.await.expect("it ends");
+        assert_eq!(left.end, End::Failed(lost()));
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,24 +2,12 @@
 
 use std::io::{self, Write};
 
-use serde::Serialize;
 use wire::terminal::shown;
-use wire::{COMMANDS, Entry, Here, Kind, Refusal, Reply, Welcome};
+use wire::{Entry, Here, Kind, NewerEntry, Refusal, Reply, Welcome};
 
-use crate::words::clock::Clock;
-
-/// The form of the output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// `2026-11-21 19:00:00 [alice@192.0.2.7] hello`
-    Stamped,
-    /// `[alice@192.0.2.7] hello`, and no enters and leaves.
-    Bare,
-    /// The lines of the wire, all kinds, as they came.
-    Raw,
-    /// One JSON object per line.
-    Json,
-}
+use super::json::Json;
+use crate::settings::Form;
+use crate::words::{Clock, stamped, stamped_newer};
 
 /// Writes entries and replies.
 #[derive(Debug)]
@@ -56,18 +44,19 @@ impl<W: Write> Printer<W> {
             Form::Raw => Ok(()),
             Form::Json => self.json(&Json::of_entry(entry, false)),
             Form::Bare => match &entry.kind {
-                Kind::Message(line) => self.line(&format!("[{}@{}] {line}", entry.id, entry.ip)),
+                Kind::Message(_) => self.line(&entry.body().to_string()),
                 Kind::Enter | Kind::Leave(_) => Ok(()),
             },
-            Form::Stamped => {
-                let at = self.clock.show(entry.at);
-                let who = format!("{}@{}", entry.id, entry.ip);
-                self.line(&match &entry.kind {
-                    Kind::Message(line) => format!("{at} [{who}] {line}"),
-                    Kind::Enter => format!("{at} * {who} entered"),
-                    Kind::Leave(why) => format!("{at} * {who} left ({why})"),
-                })
-            }
+            Form::Stamped => self.line(&stamped(entry, &self.clock)),
+        }
+    }
+
+    /// An entry of a newer server: no message, as far as we know.
+    pub(crate) fn newer_entry(&mut self, entry: &NewerEntry) -> io::Result<()> {
+        match self.form {
+            Form::Raw | Form::Bare => Ok(()),
+            Form::Json => self.json(&Json::of_newer_entry(entry, false)),
+            Form::Stamped => self.line(&stamped_newer(entry, &self.clock)),
         }
     }
 
@@ -77,6 +66,7 @@ impl<W: Write> Printer<W> {
             (Form::Raw, _) => Ok(()),
             (Form::Json, reply) => self.json(&Json::of_reply(reply)),
             (_, Reply::Replayed(entry)) => self.entry(entry),
+            (_, Reply::ReplayedNewer(entry)) => self.newer_entry(entry),
             (_, Reply::Who { seq, count: 1 }) => {
                 self.line(&format!("one person is here, as of entry {seq}:"))
             }
@@ -89,8 +79,9 @@ impl<W: Write> Printer<W> {
             }
             (_, Reply::Note { words, .. }) => self.line(&format!("note: {words}")),
             (_, Reply::At(seq)) => self.line(&format!("the newest entry is {seq}")),
-            (_, Reply::Other(text)) => match known(text) {
-                Some(words) => self.line(words),
+            (_, Reply::Other(_)) => match reply.answer() {
+                Some((_, words)) => self.line(words),
+                // Whatever a newer server may say besides is for programs.
                 None => Ok(()),
             },
             // The greeting, acknowledgements and the goodbye are no answers to anything asked.
@@ -99,6 +90,7 @@ impl<W: Write> Printer<W> {
                 Reply::Welcome(_)
                 | Reply::Ok { .. }
                 | Reply::Bye { .. }
+                | Reply::NewerBye { .. }
                 | Reply::Begin(_)
                 | Reply::End(_),
             ) => Ok(()),
@@ -141,158 +133,6 @@ impl<W: Write> Printer<W> {
     }
 }
 
-/// What answers a command that we know, without the command's name before it.
-pub(crate) fn known(text: &str) -> Option<&str> {
-    let (word, words) = text.split_once(' ').unwrap_or((text, ""));
-    COMMANDS
-        .iter()
-        .any(|command| command.name.strip_prefix('/') == Some(word))
-        .then_some(words)
-}
-
-/// One object of `--json`. Keys that do not apply are left out.
-#[derive(Debug, Default, Serialize)]
-struct Json<'a> {
-    kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seq: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    role: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ip: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    room: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    head: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    topic: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    nonce: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    count: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    since: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sessions: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    words: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires: Option<String>,
-    /// Whether the entry answers a `/history`.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    replayed: bool,
-}
-
-impl<'a> Json<'a> {
-    fn of_kind(kind: &'static str) -> Self {
-        Self {
-            kind,
-            ..Self::default()
-        }
-    }
-
-    fn of_entry(entry: &'a Entry, replayed: bool) -> Self {
-        let (kind, text, reason) = match &entry.kind {
-            Kind::Message(line) => ("message", Some(line.as_str()), None),
-            Kind::Enter => ("enter", None, None),
-            Kind::Leave(why) => ("leave", None, Some(why.as_str())),
-        };
-        Self {
-            seq: Some(entry.seq),
-            at: Some(entry.at.to_string()),
-            id: Some(entry.id.as_str()),
-            ip: Some(entry.ip.to_string()),
-            text,
-            reason,
-            replayed,
-            ..Self::of_kind(kind)
-        }
-    }
-
-    fn of_welcome(welcome: &'a Welcome) -> Self {
-        Self {
-            at: Some(welcome.clock.to_string()),
-            id: Some(welcome.id.as_str()),
-            role: Some(welcome.role.as_str()),
-            ip: Some(welcome.ip.to_string()),
-            room: Some(&welcome.room),
-            head: Some(welcome.head),
-            expires: welcome.expires.map(|expires| expires.to_string()),
-            ..Self::of_kind("welcome")
-        }
-    }
-
-    fn of_reply(reply: &'a Reply) -> Self {
-        match reply {
-            Reply::Welcome(welcome) => Self::of_welcome(welcome),
-            Reply::Ok { nonce, seq } => Self {
-                seq: Some(*seq),
-                nonce: Some(nonce.to_string()),
-                ..Self::of_kind("ok")
-            },
-            Reply::At(seq) => Self {
-                seq: Some(*seq),
-                ..Self::of_kind("at")
-            },
-            Reply::Bye { reason, words } => Self {
-                reason: Some(reason.as_str()),
-                words: Some(words),
-                ..Self::of_kind("bye")
-            },
-            Reply::Begin(topic) => Self {
-                topic: Some(topic),
-                ..Self::of_kind("begin")
-            },
-            Reply::End(topic) => Self {
-                topic: Some(topic),
-                ..Self::of_kind("end")
-            },
-            Reply::Replayed(entry) => Self::of_entry(entry, true),
-            Reply::Who { seq, count } => Self {
-                seq: Some(*seq),
-                count: Some(*count),
-                ..Self::of_kind("who")
-            },
-            Reply::Here(here) => Self {
-                id: Some(here.id.as_str()),
-                role: Some(here.role.as_str()),
-                ip: Some(here.ip.to_string()),
-                since: Some(here.since.to_string()),
-                sessions: Some(here.sessions),
-                ..Self::of_kind("here")
-            },
-            Reply::Note { about, words } => Self {
-                topic: Some(about),
-                words: Some(words),
-                ..Self::of_kind("note")
-            },
-            Reply::Other(text) => Self {
-                text: Some(text),
-                ..Self::of_kind("reply")
-            },
-        }
-    }
-
-    fn of_refusal(refusal: &'a Refusal) -> Self {
-        Self {
-            code: Some(refusal.code.as_str()),
-            nonce: refusal.nonce.as_ref().map(ToString::to_string),
-            words: Some(&refusal.words),
-            ..Self::of_kind("refusal")
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -310,6 +150,7 @@ mod tests {
             printer.wire(text).expect("memory takes all");
             match ServerLine::parse(text).expect("a line of the wire") {
                 ServerLine::Entry(entry) => printer.entry(&entry),
+                ServerLine::NewerEntry(entry) => printer.newer_entry(&entry),
                 ServerLine::Reply(reply) => printer.reply(&reply),
                 ServerLine::Refusal(refusal) => printer.refusal(&refusal),
                 ServerLine::Unknown => Ok(()),

@@ -5,9 +5,9 @@
 
 use std::collections::VecDeque;
 
-use wire::{ClientId, Entry, Kind, Timestamp};
+use wire::{ClientId, Entry, Kind, NewerEntry, NewerKind, Timestamp};
 
-use crate::window::rows::shown;
+use crate::words::drawable;
 
 /// Texts that are kept, in bytes, each with [`ITEM_BYTES`] of its own.
 const LOADED_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -28,6 +28,8 @@ pub(crate) enum Item {
     Said(Said),
     /// Enters and leaves without anything said between them.
     Moved(Vec<Move>),
+    /// An entry of a newer server whose meaning is not known here.
+    Other(Other),
     /// What the program has to say, in this place.
     Note(String),
 }
@@ -54,6 +56,21 @@ pub(crate) struct Move {
     pub(crate) left: Option<String>,
 }
 
+impl Move {
+    fn bytes(&self) -> usize {
+        self.left.as_ref().map_or(0, String::len) + ITEM_BYTES
+    }
+}
+
+/// An entry of a newer server whose meaning is not known here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Other {
+    pub(crate) seq: u64,
+    pub(crate) at: Timestamp,
+    /// Its words, as they may be drawn.
+    pub(crate) text: String,
+}
+
 /// What is at the bottom edge of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Look {
@@ -76,7 +93,7 @@ pub(crate) struct Timeline {
     front: i64,
     bytes: usize,
     /// The newest entries, whether they are loaded or not.
-    newest: VecDeque<Entry>,
+    newest: VecDeque<Item>,
     /// Newer entries than the loaded ones have come.
     is_detached: bool,
     pub(crate) look: Look,
@@ -105,40 +122,43 @@ impl Default for Timeline {
 
 impl Timeline {
     /// An entry that has just come.
-    pub(crate) fn push(&mut self, entry: &Entry) {
-        self.newest.push_back(entry.clone());
+    pub(crate) fn push(&mut self, entry: impl Into<Item>) {
+        let item = entry.into();
+        self.newest.push_back(item.clone());
         if self.newest.len() > NEWEST_MAX {
             self.newest.pop_front();
         }
-        if self.look != Look::Newest && matches!(entry.kind, Kind::Message(_)) {
+        if let Item::Said(said) = &item
+            && self.look != Look::Newest
+        {
             self.unread += 1;
-            self.new_from.get_or_insert(entry.seq);
+            self.new_from.get_or_insert(said.seq);
         }
         if !self.is_detached {
-            self.append(entry);
+            self.append(item);
             self.trim();
         }
     }
 
     /// Something that the program has to say, below everything that was said.
     pub(crate) fn note(&mut self, text: &str) {
-        let text = shown(text);
+        let text = drawable(text);
         self.bytes += text.len() + ITEM_BYTES;
         self.items.push_back(Item::Note(text));
         self.trim();
     }
 
     /// Entries from before the first one that is loaded, oldest first.
-    pub(crate) fn push_older(&mut self, entries: &[Entry]) {
+    pub(crate) fn push_older(&mut self, page: &[Item]) {
         let first = self.first_seq().unwrap_or(u64::MAX);
-        for entry in entries.iter().rev().filter(|entry| entry.seq < first) {
-            let item = Item::of(entry);
+        let is_older = |item: &&Item| item.first_seq().is_some_and(|seq| seq < first);
+        for item in page.iter().rev().filter(is_older).cloned() {
             self.bytes += item.bytes();
-            match (&item, self.items.front_mut()) {
+            match (item, self.items.front_mut()) {
                 (Item::Moved(before), Some(Item::Moved(moves))) if moves.len() < MOVES_MAX => {
-                    moves.insert(0, before[0].clone());
+                    moves.splice(0..0, before);
                 }
-                _ => {
+                (item, _) => {
                     self.items.push_front(item);
                     self.front -= 1;
                 }
@@ -148,13 +168,16 @@ impl Timeline {
     }
 
     /// Entries from after the last one that is loaded, oldest first.
-    pub(crate) fn push_newer(&mut self, entries: &[Entry]) {
+    pub(crate) fn push_newer(&mut self, page: &[Item]) {
         if !self.is_detached {
             return;
         }
-        for entry in entries {
-            if self.last_seq().is_none_or(|last| entry.seq == last + 1) {
-                self.append(entry);
+        for item in page {
+            if self
+                .last_seq()
+                .is_none_or(|last| item.first_seq() == Some(last + 1))
+            {
+                self.append(item.clone());
             }
         }
         self.attach();
@@ -166,28 +189,26 @@ impl Timeline {
         let Some(next) = self.last_seq().map(|last| last + 1) else {
             return;
         };
-        let begins = self.newest.front().is_none_or(|first| first.seq <= next);
-        if !begins {
+        let touches = self
+            .newest
+            .front()
+            .is_none_or(|first| first.first_seq() <= Some(next));
+        if !touches {
             return;
         }
-        let rest: Vec<Entry> = self
-            .newest
-            .iter()
-            .filter(|entry| entry.seq >= next)
-            .cloned()
-            .collect();
-        rest.iter().for_each(|entry| self.append(entry));
+        let is_missing = |item: &&Item| item.first_seq() >= Some(next);
+        let rest: Vec<Item> = self.newest.iter().filter(is_missing).cloned().collect();
+        rest.into_iter().for_each(|item| self.append(item));
         self.is_detached = false;
     }
 
-    fn append(&mut self, entry: &Entry) {
-        let item = Item::of(entry);
+    fn append(&mut self, item: Item) {
         self.bytes += item.bytes();
-        match (&item, self.items.back_mut()) {
+        match (item, self.items.back_mut()) {
             (Item::Moved(after), Some(Item::Moved(moves))) if moves.len() < MOVES_MAX => {
-                moves.push(after[0].clone());
+                moves.extend(after);
             }
-            _ => self.items.push_back(item),
+            (item, _) => self.items.push_back(item),
         }
     }
 
@@ -224,7 +245,7 @@ impl Timeline {
             self.bytes = 0;
             self.is_detached = false;
             let newest = std::mem::take(&mut self.newest);
-            newest.iter().for_each(|entry| self.append(entry));
+            newest.iter().for_each(|item| self.append(item.clone()));
             self.newest = newest;
         }
         self.look = Look::Newest;
@@ -235,7 +256,7 @@ impl Timeline {
     /// What comes from now on is new.
     pub(crate) fn leave_off(&mut self) {
         self.new_from = None;
-        if let Some(last) = self.newest.back().map(|entry| entry.seq) {
+        if let Some(last) = self.newest_seq() {
             self.new_from = Some(last + 1);
         }
     }
@@ -252,7 +273,7 @@ impl Timeline {
 
     /// The newest entry that has come, loaded or not.
     pub(crate) fn newest_seq(&self) -> Option<u64> {
-        self.newest.back().map(|entry| entry.seq)
+        self.newest.back().and_then(Item::last_seq)
     }
 
     /// Whether newer entries than the loaded ones have come.
@@ -299,12 +320,12 @@ impl Timeline {
     }
 }
 
-impl Item {
-    fn of(entry: &Entry) -> Self {
+impl From<&Entry> for Item {
+    fn from(entry: &Entry) -> Self {
         let (seq, at, id, ip) = (entry.seq, entry.at, entry.id.clone(), entry.ip.to_string());
         let left = match &entry.kind {
             Kind::Message(line) => {
-                let text = shown(line.as_str());
+                let text = drawable(line.as_str());
                 return Item::Said(Said {
                     seq,
                     at,
@@ -324,19 +345,44 @@ impl Item {
             left,
         }])
     }
+}
 
+impl From<&NewerEntry> for Item {
+    fn from(entry: &NewerEntry) -> Self {
+        let (seq, at) = (entry.seq, entry.at);
+        match &entry.kind {
+            NewerKind::Leave { id, ip, reason } => Item::Moved(vec![Move {
+                seq,
+                at,
+                id: id.clone(),
+                ip: ip.to_string(),
+                left: Some(drawable(reason)),
+            }]),
+            NewerKind::Other(words) => Item::Other(Other {
+                seq,
+                at,
+                text: drawable(words),
+            }),
+        }
+    }
+}
+
+impl Item {
     fn bytes(&self) -> usize {
         match self {
             Item::Said(said) => said.text.len() + ITEM_BYTES,
-            Item::Moved(moves) => moves.len() * ITEM_BYTES,
+            Item::Moved(moves) => moves.iter().map(Move::bytes).sum(),
+            Item::Other(other) => other.text.len() + ITEM_BYTES,
             Item::Note(text) => text.len() + ITEM_BYTES,
         }
     }
 
-    fn first_seq(&self) -> Option<u64> {
+    /// Returns the seq of the first entry in it; what the program says has none.
+    pub(super) fn first_seq(&self) -> Option<u64> {
         match self {
             Item::Said(said) => Some(said.seq),
             Item::Moved(moves) => moves.first().map(|first| first.seq),
+            Item::Other(other) => Some(other.seq),
             Item::Note(_) => None,
         }
     }
@@ -345,6 +391,7 @@ impl Item {
         match self {
             Item::Said(said) => Some(said.seq),
             Item::Moved(moves) => moves.last().map(|last| last.seq),
+            Item::Other(other) => Some(other.seq),
             Item::Note(_) => None,
         }
     }
@@ -354,6 +401,7 @@ impl Item {
         match self {
             Item::Said(said) => Some(said.at),
             Item::Moved(moves) => moves.first().map(|first| first.at),
+            Item::Other(other) => Some(other.at),
             Item::Note(_) => None,
         }
     }
@@ -389,6 +437,10 @@ mod tests {
         }
     }
 
+    fn item(seq: u64, text: &str) -> Item {
+        Item::from(&entry(seq, text))
+    }
+
     fn seqs(timeline: &Timeline) -> Vec<u64> {
         timeline.items.iter().filter_map(Item::first_seq).collect()
     }
@@ -402,7 +454,7 @@ mod tests {
         assert_eq!(seqs(&timeline), [1, 3, 4]);
         timeline.begin_afresh();
         timeline.push(&entry(4, ""));
-        timeline.push_older(&[entry(1, "hi"), entry(2, ""), entry(3, "")]);
+        timeline.push_older(&[item(1, "hi"), item(2, ""), item(3, "")]);
         assert_eq!(seqs(&timeline), [1, 2]);
     }
 
@@ -424,8 +476,8 @@ mod tests {
                 item: timeline.numbers().start,
                 below: 0,
             };
-            let page: Vec<Entry> = (first.saturating_sub(200).max(1)..first)
-                .map(|seq| entry(seq, &long))
+            let page: Vec<Item> = (first.saturating_sub(200).max(1)..first)
+                .map(|seq| item(seq, &long))
                 .collect();
             timeline.push_older(&page);
             assert!(timeline.bytes() <= LOADED_BYTES_MAX);
@@ -442,8 +494,8 @@ mod tests {
                 item: timeline.numbers().end - 1,
                 below: 0,
             };
-            let page: Vec<Entry> = (last + 1..=(last + 200).min(count))
-                .map(|seq| entry(seq, &long))
+            let page: Vec<Item> = (last + 1..=(last + 200).min(count))
+                .map(|seq| item(seq, &long))
                 .collect();
             timeline.push_newer(&page);
             assert!(timeline.bytes() <= LOADED_BYTES_MAX);

@@ -5,9 +5,9 @@ use ratatui::text::{Line, Span};
 use wire::{ClientId, Timestamp};
 
 use super::rows::{width, wrap};
-use super::theme::Theme;
-use crate::room::timeline::{Item, Look, Move, Said, Timeline};
-use crate::words::clock::Clock;
+use crate::room::{Item, Look, Move, Room, Said, Timeline, mentions};
+use crate::settings::Theme;
+use crate::words::{Clock, few, unknown};
 
 /// The column of times: `19:00 `.
 const TIME_COLUMNS: usize = 6;
@@ -43,8 +43,42 @@ pub(crate) struct Row {
     pub(crate) line: Line<'static>,
 }
 
+/// What fills the part of the screen that the timeline has.
+pub(crate) struct Bottom {
+    /// Rows without anything, at the top.
+    pub(crate) empty_rows: usize,
+    /// The rows of the timeline that are looked at.
+    pub(crate) items: Vec<Row>,
+    /// Below them, the rows of our own lines that still wait.
+    pub(crate) own: Vec<Line<'static>>,
+}
+
+/// Fills `height` rows from the bottom.
+pub(crate) fn bottom(room: &Room, looks: &Looks<'_>, height: usize) -> Bottom {
+    let mut own = Vec::new();
+    if room.timeline.look == Look::Newest {
+        let ip = room.welcome.ip.to_string();
+        // Only as many as can be seen, the newest ones.
+        for line in room.own.iter().rev() {
+            if own.len() >= height {
+                break;
+            }
+            let rows = own_line(&line.text, &ip, line.is_stored(), looks);
+            own.extend(rows.into_iter().rev());
+        }
+        own.truncate(height);
+        own.reverse();
+    }
+    let items = visible(&room.timeline, looks, height - own.len());
+    Bottom {
+        empty_rows: height - items.len() - own.len(),
+        items,
+        own,
+    }
+}
+
 /// The rows that are looked at, from the top, at most `height`.
-pub(crate) fn screen(timeline: &Timeline, looks: &Looks<'_>, height: usize) -> Vec<Row> {
+fn visible(timeline: &Timeline, looks: &Looks<'_>, height: usize) -> Vec<Row> {
     let mut rows = upwards(timeline, looks, height);
     rows.truncate(height);
     rows.reverse();
@@ -103,7 +137,7 @@ pub(crate) fn scroll_down(timeline: &mut Timeline, looks: &Looks<'_>, by: usize)
 
 /// Looks at an item, so that all of it is seen if it fits.
 pub(crate) fn show(timeline: &mut Timeline, looks: &Looks<'_>, item: i64, height: usize) {
-    let seen = screen(timeline, looks, height);
+    let seen = visible(timeline, looks, height);
     if seen.iter().filter(|row| row.item == item).count() == rows_of(timeline, item, looks).len() {
         return;
     }
@@ -134,7 +168,7 @@ fn upwards(timeline: &Timeline, looks: &Looks<'_>, count: usize) -> Vec<(usize, 
 }
 
 /// An item as rows; none when there is no such item.
-pub(crate) fn rows_of(timeline: &Timeline, number: i64, looks: &Looks<'_>) -> Vec<Line<'static>> {
+fn rows_of(timeline: &Timeline, number: i64, looks: &Looks<'_>) -> Vec<Line<'static>> {
     let Some(item) = timeline.item(number) else {
         return Vec::new();
     };
@@ -165,6 +199,7 @@ pub(crate) fn rows_of(timeline: &Timeline, number: i64, looks: &Looks<'_>) -> Ve
             let text = format!("* {}", tell_moves(moves));
             plain(&text, time, looks, looks.theme.dim())
         }
+        Item::Other(other) => plain(&unknown(&other.text), time, looks, looks.theme.dim()),
         Item::Note(text) => plain(&format!("· {text}"), "", looks, looks.theme.note()),
     });
     if timeline.selected == Some(number) {
@@ -177,12 +212,7 @@ pub(crate) fn rows_of(timeline: &Timeline, number: i64, looks: &Looks<'_>) -> Ve
 }
 
 /// A line of one's own that is not in the transcript yet.
-pub(crate) fn pending(
-    text: &str,
-    ip: &str,
-    is_stored: bool,
-    looks: &Looks<'_>,
-) -> Vec<Line<'static>> {
+fn own_line(text: &str, ip: &str, is_stored: bool, looks: &Looks<'_>) -> Vec<Line<'static>> {
     let said = Said {
         seq: 0,
         at: Timestamp::EPOCH,
@@ -367,17 +397,6 @@ fn cut(rows: &[String], parts: &[(usize, Style)]) -> Vec<Vec<Span<'static>>> {
     lines
 }
 
-/// Whether a text names somebody, as a word of its own.
-pub(crate) fn mentions(text: &str, me: &ClientId) -> bool {
-    let (text, me) = (text.to_lowercase(), me.as_str().to_lowercase());
-    let is_part = |c: char| c.is_alphanumeric();
-    text.match_indices(&me).any(|(at, found)| {
-        let before = text[..at].chars().next_back();
-        let after = text[at + found.len()..].chars().next();
-        !before.is_some_and(is_part) && !after.is_some_and(is_part)
-    })
-}
-
 /// `alice, bob and 3 more entered; carol left (lost)`
 fn tell_moves(moves: &[Move]) -> String {
     if let [one] = moves {
@@ -402,15 +421,8 @@ fn tell_moves(moves: &[Move]) -> String {
         let some = people.iter().filter(is_so);
         some.map(|(first, _)| first.id.as_str()).collect()
     };
-    let tell = |names: &[&str], verb: &str| {
-        let (told, more) = names.split_at(names.len().min(NAMES_MAX));
-        match (told, more.len()) {
-            ([], _) => None,
-            ([one], 0) => Some(format!("{one} {verb}")),
-            ([told @ .., last], 0) => Some(format!("{} and {last} {verb}", told.join(", "))),
-            (told, more) => Some(format!("{} and {more} more {verb}", told.join(", "))),
-        }
-    };
+    let tell =
+        |names: &[&str], verb: &str| few(names, NAMES_MAX).map(|few| format!("{few} {verb}"));
     let all = [
         tell(&names(false, true), "entered"),
         tell(&names(true, false), "left"),
@@ -423,19 +435,6 @@ fn tell_moves(moves: &[Move]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn one_is_mentioned_by_the_whole_name_only() {
-        let me = ClientId::parse("ann").expect("a name");
-        for text in ["ann: hi", "hi Ann!", "@ann", "hi ann", "ann"] {
-            assert!(mentions(text, &me), "{text}");
-        }
-        for text in ["anna: hi", "Hann", "an n", ""] {
-            assert!(!mentions(text, &me), "{text}");
-        }
-        let me = ClientId::parse("张三").expect("a name");
-        assert!(mentions("你好, 张三!", &me));
-    }
 
     #[test]
     fn enters_and_leaves_are_told_in_one_line() {

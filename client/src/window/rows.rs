@@ -3,17 +3,6 @@
 
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
-use wire::terminal::{inert, is_contested, with_few_marks};
-
-/// Returns a text that may be shown: nothing in it moves a cursor, hides, or reaches out of its cell.
-/// A character without a column here and with one in many terminals would shift the rest of its row.
-pub(crate) fn shown(text: &str) -> String {
-    let shown = with_few_marks(&inert(text)).replace('\t', "    ");
-    if !shown.contains(is_contested) {
-        return shown;
-    }
-    shown.replace(is_contested, "\u{fffd}")
-}
 
 /// The columns that a text takes.
 pub(crate) fn width(text: &str) -> usize {
@@ -94,7 +83,6 @@ pub(crate) fn wrap(text: &str, first: usize, rest: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wire::terminal::MARKS_MAX;
 
     #[test]
     fn texts_are_broken_at_spaces_and_between_graphemes() {
@@ -140,28 +128,6 @@ mod tests {
                     }
                 }
             }
-        }
-    }
-
-    #[test]
-    fn what_could_deceive_is_replaced_and_marks_are_counted() {
-        assert_eq!(shown("a\u{1b}[2J\tb\u{202e}"), "a\u{fffd}[2J    b\u{fffd}");
-        let zalgo = format!("z{}", "\u{301}".repeat(1000));
-        assert_eq!(shown(&zalgo).chars().count(), 1 + MARKS_MAX);
-        assert_eq!(shown("👨‍👩‍👧‍👦 张三"), "👨‍👩‍👧‍👦 张三");
-        // Terminals give each of these a column, and the table that draws our cells gives it none.
-        for contested in "\u{11d46}\u{11a86}\u{110bd}\u{600}\u{6dd}\u{70f}\u{200b}\u{3164}".chars()
-        {
-            assert_eq!(shown(&format!("a{contested}b")), "a\u{fffd}b");
-        }
-        for text in [
-            "e\u{301}",
-            "\u{1112}\u{1161}\u{11ab}",
-            "می\u{200c}خواهم",
-            "❤\u{fe0f}",
-            "क\u{94d}ष",
-        ] {
-            assert_eq!(shown(text), text);
         }
     }
 

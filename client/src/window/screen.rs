@@ -18,6 +18,7 @@ use ratatui::layout::Rect;
 
 use super::app::App;
 use super::view;
+use crate::os;
 
 /// A frame is handed over at once, not in pieces that could be seen one after the other.
 const FRAME_BYTES: usize = 64 * 1024;
@@ -69,19 +70,11 @@ impl Screen {
     }
 
     /// Stops the program, as C-z does, until somebody lets it go on.
-    #[cfg(unix)]
     pub(crate) fn suspend(&mut self) -> io::Result<()> {
         give_back();
-        // The shell that started us learns of it, and shows its prompt.
-        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP)?;
+        os::stop_until_continued()?;
         take_over()?;
         self.forget()
-    }
-
-    /// Elsewhere a program cannot be stopped.
-    #[cfg(not(unix))]
-    pub(crate) fn suspend(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -11,12 +11,12 @@ use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 use wire::{Entry, Nonce, Reply, ServerLine, Timestamp};
 
-use super::app::{App, Asked, Bell, Choices, Connection, Effect, Facts, Happened, Mode, Out};
-use super::theme::Theme;
+use super::app::{App, Choices, Effect, Facts, Happened, Mode};
 use super::view;
-use crate::link::outbox::Event;
-use crate::words::clock::Clock;
-use crate::words::failure::{Exit, Failure};
+use crate::link::Event;
+use crate::room::{Asked, Outgoing, Room, Standing};
+use crate::settings::{Bell, Theme};
+use crate::words::{Clock, Exit, Expiry, Failure};
 
 // Of the harness that all programs share, which depends on this one.
 #[cfg(unix)]
@@ -52,10 +52,9 @@ impl Window {
             panic!("a greeting");
         };
         let mut facts = Facts {
-            welcome,
             server: "chat.example:27332".to_owned(),
             tls: "TLS 1.3 X25519MLKEM768".to_owned(),
-            days_left: 100,
+            expiry: expiry(100),
         };
         let mut choices = Choices {
             theme: Theme::Dark,
@@ -65,8 +64,9 @@ impl Window {
         };
         change(&mut choices, &mut facts);
         let now = Instant::now();
+        let room = Room::new(welcome, choices.clock.clone(), now);
         let mut window = Self {
-            app: App::new(facts, choices, (80, 24), now),
+            app: App::new(room, facts, choices, (80, 24)),
             now,
             seq: 0,
             minute: 0,
@@ -88,15 +88,15 @@ impl Window {
     fn happens(&mut self, happened: Happened) {
         self.effects = self.app.update(happened, self.now);
         // There is a place for everything at once.
-        while let Some(out) = self.app.next_out() {
+        while let Some(out) = self.app.room.next_out() {
             match out {
-                Out::Say(line) => {
+                Outgoing::Say(line) => {
                     self.said += 1;
-                    self.app.named(nonce(self.said));
+                    self.app.room.named(nonce(self.said));
                     self.out.push(line.to_string());
                 }
-                Out::Command(line, _) => self.out.push(line.to_string()),
-                Out::Quit => self.out.push("(quit)".to_owned()),
+                Outgoing::Command(line, _) => self.out.push(line.to_string()),
+                Outgoing::Quit => self.out.push("(quit)".to_owned()),
             }
         }
     }
@@ -222,6 +222,15 @@ impl Window {
         }
         panic!("{text} is not on the screen:\n{}", self.screen().join("\n"));
     }
+}
+
+/// A certificate with so many days left.
+fn expiry(days: i64) -> Expiry {
+    let end = EVENING + days * 24 * 60 * 60 * 1000;
+    Expiry::new(
+        Timestamp::from_unix_millis(EVENING),
+        Timestamp::from_unix_millis(end),
+    )
 }
 
 fn nonce(n: u64) -> Nonce {
@@ -487,7 +496,7 @@ fn a_line_is_dim_until_it_is_acknowledged_and_is_shown_once() {
     assert_eq!(w.screen().concat().matches("again").count(), 1);
     w.answers("= ok k3v9q2a7-2 2");
     assert_eq!(w.screen().concat().matches("again").count(), 1);
-    assert!(w.app.pending.is_empty());
+    assert!(w.app.room.own.iter().next().is_none());
 }
 
 #[test]
@@ -495,7 +504,7 @@ fn a_refused_line_is_told_with_the_reason() {
     let mut w = Window::open();
     w.enters("hello");
     w.answers("! disk-low k3v9q2a7-1 the disk is nearly full");
-    assert!(w.app.pending.is_empty());
+    assert!(w.app.room.own.iter().next().is_none());
     let screen = w.screen().join("\n");
     assert!(
         screen.contains("· not sent (the disk is nearly full): hello"),
@@ -779,7 +788,7 @@ fn a_lost_connection_counts_down_and_what_is_typed_waits() {
     w.size(60, 8);
     w.says("bob", "hello");
     w.hears(Event::Lost {
-        why: "the connection to chat.example:27332 was lost: no route".to_owned(),
+        why: "no route".to_owned(),
         pause: Duration::from_millis(4000),
     });
     assert!(
@@ -814,21 +823,19 @@ fn a_lost_connection_counts_down_and_what_is_typed_waits() {
         greeting: GREETING.to_owned(),
         words: String::new(),
     });
-    assert!(matches!(w.app.connection, Connection::Connected));
+    assert!(matches!(w.app.room.standing, Standing::Connected));
     assert!(w.screen().join("\n").contains(" connected"));
 }
 
 #[test]
 fn an_end_for_good_is_told_and_the_window_stays_until_one_leaves() {
     let mut w = Window::open();
-    w.happens(Happened::Ended(Some(Failure {
-        exit: Exit::Ended,
-        sentence: "another session of yours took this one's place".to_owned(),
-        hint: Some("two terminals need --same-id allow".to_owned()),
-        may_pass: false,
-        may_be_ours: false,
-        may_be_crowded: false,
-    })));
+    let failure = Failure::new(
+        Exit::Ended,
+        "another session of yours took this one's place",
+    )
+    .hint("two terminals need --same-id allow");
+    w.happens(Happened::Ended(Some(failure)));
     assert_eq!(w.effects, []);
     let screen = w.screen().join("\n");
     assert!(
@@ -864,7 +871,7 @@ fn one_leaves_when_everything_is_acknowledged_or_when_one_insists() {
     );
     w.control('c');
     assert_eq!(w.effects, [Effect::Leave]);
-    assert_eq!(w.app.unacknowledged(), 1);
+    assert_eq!(w.app.room.unacknowledged(), 1);
 }
 
 #[test]
@@ -983,7 +990,7 @@ fn a_key_counts_when_it_goes_down_and_not_when_it_comes_up() {
 
 #[test]
 fn the_end_of_ones_certificate_is_told_when_it_is_near() {
-    let w = Window::with(|_, facts| facts.days_left = 3);
+    let w = Window::with(|_, facts| facts.expiry = expiry(3));
     let screen = w.screen().join("\n");
     assert!(
         screen.contains("· your certificate expires in 3 days"),
@@ -1007,7 +1014,7 @@ fn another_history_starts_afresh_and_says_so() {
         screen.contains("into another history: unacknowledged"),
         "{screen}"
     );
-    assert!(w.app.pending.is_empty());
+    assert!(w.app.room.own.iter().next().is_none());
 }
 
 #[test]
@@ -1022,7 +1029,7 @@ fn the_way_is_timed_now_and_then() {
     assert!(w.screen().join("\n").contains("345 ms"));
     // A reply to a ping of the link's own is not taken for one of ours.
     w.answers("= at 0");
-    assert_eq!(w.app.round_trip, Some(Duration::from_millis(345)));
+    assert_eq!(w.app.room.round_trip, Some(Duration::from_millis(345)));
     assert_ne!(Asked::Ping, Asked::Typed);
 }
 
@@ -1051,9 +1058,12 @@ fn a_panic_is_told_on_a_terminal_that_is_as_it_was() {
         panic!("on purpose");
     }
     let test = std::env::current_exe().expect("a test knows its own program");
-    let name = "ui::tests::a_panic_is_told_on_a_terminal_that_is_as_it_was";
+    let (_, module) = module_path!()
+        .split_once("::")
+        .expect("a module of a crate");
+    let name = format!("{module}::a_panic_is_told_on_a_terminal_that_is_as_it_was");
     let command = pty_process::blocking::Command::new(test)
-        .args(["--exact", name, "--nocapture"])
+        .args(["--exact", &name, "--nocapture"])
         .env(PANICS, "1");
     let mut terminal = terminal::Terminal::open(80, 24, command);
     assert!(!terminal.ends().success());
@@ -1078,8 +1088,8 @@ fn a_panic_is_told_on_a_terminal_that_is_as_it_was() {
 
 #[test]
 fn no_list_of_the_window_grows_with_what_a_server_says() {
-    use super::app::{PAGE_ENTRIES, QUESTIONS_MAX};
     use crate::limits::HERE_MAX;
+    use crate::room::{PAGE_ENTRIES, QUESTIONS_MAX};
     let mut w = Window::open();
     w.answers("= who 10 count=9007199254740992");
     for n in 0..HERE_MAX + 100 {
@@ -1087,11 +1097,11 @@ fn no_list_of_the_window_grows_with_what_a_server_says() {
             "= here p{n} role=student ip=192.0.2.9 since=2026-11-21T19:00:00.000Z sessions=1"
         ));
     }
-    assert_eq!(w.app.kept(), [1, HERE_MAX, 0, 0]);
+    assert_eq!(w.app.room.kept(), [1, HERE_MAX, 0, 0]);
     // The next answer takes its place.
     w.answers("= who 10 count=1");
     w.answers("= here alice role=student ip=192.0.2.7 since=2026-11-21T19:00:00.000Z sessions=1");
-    assert_eq!(w.app.kept(), [1, 0, 0, 0]);
+    assert_eq!(w.app.room.kept(), [1, 0, 0, 0]);
     // So many people are no lie, and the list of them is still cut.
     w.answers(&format!("= who 10 count={}", HERE_MAX + 100));
     for n in 0..HERE_MAX + 100 {
@@ -1099,7 +1109,7 @@ fn no_list_of_the_window_grows_with_what_a_server_says() {
             "= here p{n} role=student ip=192.0.2.9 since=2026-11-21T19:00:00.000Z sessions=1"
         ));
     }
-    assert_eq!(w.app.kept(), [HERE_MAX, 0, 0, 0]);
+    assert_eq!(w.app.room.kept(), [HERE_MAX, 0, 0, 0]);
 
     w.answers("= begin history");
     for seq in 1..=2 * PAGE_ENTRIES {
@@ -1108,13 +1118,13 @@ fn no_list_of_the_window_grows_with_what_a_server_says() {
         ));
     }
     let page = usize::try_from(PAGE_ENTRIES).expect("a small number");
-    assert_eq!(w.app.kept(), [HERE_MAX, 0, page, 0]);
+    assert_eq!(w.app.room.kept(), [HERE_MAX, 0, page, 0]);
     w.answers("= end history");
 
     for _ in 0..2 * QUESTIONS_MAX {
         w.enters("/who");
     }
-    assert_eq!(w.app.kept()[3], QUESTIONS_MAX);
+    assert_eq!(w.app.room.kept()[3], QUESTIONS_MAX);
     let words = "not asked (64 questions wait already): /who";
     assert!(w.screen().join("\n").contains(words));
     // What the program has to tell is bounded as what is said is.
@@ -1122,5 +1132,5 @@ fn no_list_of_the_window_grows_with_what_a_server_says() {
     for _ in 0..2100 {
         w.hears(Event::Garbled(long.clone()));
     }
-    assert!(w.app.timeline.bytes() <= 8 * 1024 * 1024);
+    assert!(w.app.room.timeline.bytes() <= 8 * 1024 * 1024);
 }

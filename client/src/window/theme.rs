@@ -3,18 +3,7 @@
 use ratatui::style::{Color, Modifier, Style};
 use wire::ClientId;
 
-/// Which colours are used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Theme {
-    /// For a dark background.
-    Dark,
-    /// For a light background.
-    Light,
-    /// Own lines green, those of others red.
-    Classic,
-    /// No colours at all, as with NO_COLOR in the environment.
-    None,
-}
+use crate::settings::Theme;
 
 /// Colours that can be told apart from each other on a dark background, none of them green, which
 /// is for own lines.

@@ -1,7 +1,7 @@
 //! Times for people: in their own zone, or in UTC when they ask for it.
 // The `time` crate refuses local offsets in a program with threads, so this is jiff's work.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use jiff::tz::TimeZone;
 
@@ -46,6 +46,15 @@ impl Clock {
     /// The same for a moment of the system's clock, such as a certificate's dates.
     pub fn show_system(&self, at: SystemTime) -> String {
         self.show(wire::Timestamp::from(at))
+    }
+}
+
+/// `0.3 s`, `4 s`
+pub(crate) fn seconds(pause: Duration) -> String {
+    if pause < Duration::from_secs(1) {
+        format!("{:.1} s", pause.as_secs_f32())
+    } else {
+        format!("{:.0} s", pause.as_secs_f32())
     }
 }
 

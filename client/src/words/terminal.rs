@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use terminal_size::{Width, terminal_size_of};
 use wire::terminal::{inert, shown};
 
+use super::failure::{Exit, Failure};
 use crate::limits::TERMINAL_COLUMNS;
 
 /// Returns the columns that the terminal on standard output has now, or `None` when it is no terminal.
@@ -33,4 +34,13 @@ pub fn tell(words: &str) {
     let shown = shown(&words, columns);
     // When standard error itself cannot be written to, there is nowhere left to say so.
     let _ = writeln!(stderr.lock(), "{shown}");
+}
+
+/// Tells a failure and its hint.
+pub fn report(failure: &Failure) -> Exit {
+    tell(&format!("error: {failure}"));
+    if let Some(hint) = &failure.hint {
+        tell(&format!("hint: {hint}"));
+    }
+    failure.exit
 }

@@ -3,16 +3,16 @@
 use ratatui::buffer::CellWidth as _;
 use unicode_segmentation::UnicodeSegmentation as _;
 
-/// A text in rows.
+/// What is written, in rows.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Rows {
+pub(crate) struct Drawn {
     /// One at least.
     pub(crate) rows: Vec<String>,
     /// The row and the column of the cursor.
     pub(crate) cursor: (usize, usize),
 }
 
-impl Rows {
+impl Drawn {
     pub(super) fn of(text: &str, cursor: usize, columns: usize) -> Self {
         let mut rows = Vec::new();
         let mut row = String::new();
@@ -68,10 +68,10 @@ mod tests {
     fn drawn(text: &str, columns: usize) -> Vec<String> {
         let cursor = text.find('|').expect("a cursor");
         let text = text.replacen('|', "", 1);
-        let Rows {
+        let Drawn {
             mut rows,
             cursor: (row, column),
-        } = Rows::of(&text, cursor, columns);
+        } = Drawn::of(&text, cursor, columns);
         let before = rows[row].graphemes(true).scan(0, |width, grapheme| {
             let starts_at = *width;
             *width += usize::from(grapheme.cell_width());
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn a_window_of_one_column_and_of_none_is_drawn_too() {
         assert_eq!(drawn("a张|", 1), ["a", "\u{fffd}", "|"]);
-        let rows = Rows::of("a张", 4, 0);
+        let rows = Drawn::of("a张", 4, 0);
         assert_eq!((rows.rows, rows.cursor), (vec![String::new()], (0, 0)));
     }
 
@@ -123,7 +123,7 @@ mod tests {
         ) {
             let starts = text.grapheme_indices(true).map(|(at, _)| at);
             for cursor in starts.chain([text.len()]) {
-                let Rows { rows, cursor: (row, column) } = Rows::of(&text, cursor, columns);
+                let Drawn { rows, cursor: (row, column) } = Drawn::of(&text, cursor, columns);
                 for row in &rows {
                     let width = row.graphemes(true).map(|g| usize::from(g.cell_width())).sum::<usize>();
                     prop_assert!(width <= columns, "{row:?}");
