@@ -120,6 +120,16 @@ impl Window {
         self.hears(Event::Entry(entry));
     }
 
+    /// An entry that only a newer server writes.
+    fn newer(&mut self, rest: &str) {
+        self.seq += 1;
+        let line = entry_line(self.seq, self.minute, rest);
+        match ServerLine::parse(&line) {
+            Ok(ServerLine::NewerEntry(entry)) => self.hears(Event::NewerEntry(entry)),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
     fn says(&mut self, id: &str, text: &str) {
         let ip = if id == "alice" { 7 } else { 9 };
         self.entry(&format!("[{id}@192.0.2.{ip}] {text}"));
@@ -238,8 +248,12 @@ fn nonce(n: u64) -> Nonce {
 }
 
 fn entry(seq: u64, minute: i64, rest: &str) -> Entry {
+    Entry::parse(&entry_line(seq, minute, rest)).expect("an entry")
+}
+
+fn entry_line(seq: u64, minute: i64, rest: &str) -> String {
     let at = Timestamp::from_unix_millis(EVENING + minute * 60_000);
-    Entry::parse(&format!("{seq} {at} {rest}")).expect("an entry")
+    format!("{seq} {at} {rest}")
 }
 
 #[test]
@@ -458,6 +472,91 @@ fn enters_and_leaves_take_one_dim_line() {
     w.passes(Duration::from_secs(1));
     w.happens(Happened::Tick);
     assert_eq!(w.out, ["/who"]);
+}
+
+#[test]
+fn what_a_newer_server_records_keeps_its_place_and_is_shown_plainly() {
+    let mut w = Window::open();
+    w.size(60, 8);
+    w.says("bob", "hello");
+    w.out.clear();
+    w.passes(Duration::from_secs(2));
+    w.newer("* bob@192.0.2.9 left (kicked)");
+    // It counts as a leave: who is here is asked again.
+    assert_eq!(w.out, ["/who"]);
+    w.answers("= who 2 count=1 away=1");
+    w.answers("= here alice mood=good role=student ip=192.0.2.7 since=2026-11-21T19:00:00.000Z sessions=1");
+    w.newer("topic: \u{600} what we do today");
+    w.says("bob", "fine");
+    w.answers("= frobnicated x");
+    w.shows(
+        "
+        ┃──────────────────────── 2026-11-21 ────────────────────────
+        ┃19:00 [bob@192.0.2.9] hello
+        ┃      * bob@192.0.2.9 left (kicked)
+        ┃      ? topic: \u{fffd} what we do today
+        ┃      [bob@192.0.2.9] fine
+        ┃ connected · \"Networks 101\" at chat.example:27332 · 1 here …
+        ┃>",
+    );
+    // Asked for by the person, the same is shown as an answer.
+    w.size(80, 24);
+    w.enters("/history");
+    w.answers("= begin history");
+    w.answers("= 1 2026-11-21T19:00:00.000Z * bob@192.0.2.9 left (kicked)");
+    w.answers("= 2 2026-11-21T19:00:00.000Z topic: x");
+    w.answers("= end history");
+    let screen = w.screen().join("\n");
+    assert!(
+        screen.contains("· 2026-11-21 19:00:00 * bob@192.0.2.9 left"),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("· 2026-11-21 19:00:00 ? topic: x"),
+        "{screen}"
+    );
+    w.answers("= bye kicked you were asked to leave");
+    let screen = w.screen().join("\n");
+    assert!(
+        screen.contains("· the server says: you were asked to leave"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn what_a_newer_server_recorded_before_is_loaded_without_a_gap() {
+    let mut w = Window::open();
+    w.size(60, 8);
+    w.seq = 4;
+    w.says("bob", "the newest");
+    w.key(KeyCode::PageUp);
+    w.key(KeyCode::End);
+    assert_eq!(
+        w.out.last().map(String::as_str),
+        Some("/history 200 before 5")
+    );
+    w.answers("= begin history");
+    let older = [
+        "[bob@192.0.2.9] the oldest",
+        "* bob@192.0.2.9 left (kicked)",
+        "a poll was opened",
+        "* bob@192.0.2.9 entered",
+    ];
+    for (seq, rest) in (1..).zip(older) {
+        w.answers(&format!("= {seq} 2026-11-21T19:00:00.000Z {rest}"));
+    }
+    w.answers("= end history");
+    w.shows(
+        "
+        ┃──────────────────────── 2026-11-21 ────────────────────────
+        ┃19:00 [bob@192.0.2.9] the oldest
+        ┃      * bob@192.0.2.9 left (kicked)
+        ┃      ? a poll was opened
+        ┃      * bob@192.0.2.9 entered
+        ┃      [bob@192.0.2.9] the newest
+        ┃ connected · \"Networks 101\" at chat.example:27332 · 1 here …
+        ┃>",
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod refusals;
 mod room;
 mod stay;
 mod talk;
+mod tolerance;
 // Of the harness that all programs share, which depends on this one.
 #[cfg(unix)]
 #[path = "../../../tests/src/terminal.rs"]
