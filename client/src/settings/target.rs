@@ -18,6 +18,14 @@ pub enum TargetError {
     /// The part before the port is neither a DNS name nor an address.
     #[error("\"{0}\" is neither a host name nor an address")]
     Host(String),
+    /// It is a URL, such as a browser takes.
+    #[error("\"{url}\" is a URL; write the server's name alone{}", suggest(.host.as_deref()))]
+    Url {
+        /// The whole of it.
+        url: String,
+        /// The host in it, and the port if it has one.
+        host: Option<String>,
+    },
     /// The part after the colon is not a port.
     #[error("\"{0}\" is not a port from 1 to 65535")]
     Port(String),
@@ -31,6 +39,13 @@ impl Target {
     ///
     /// Says which part is wrong.
     pub fn parse(text: &str) -> Result<Self, TargetError> {
+        if let Some((_, rest)) = text.split_once("://") {
+            let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+            return Err(TargetError::Url {
+                url: text.to_owned(),
+                host: Self::parse(host).is_ok().then(|| host.to_owned()),
+            });
+        }
         let (host, port) = split(text);
         let port = match port {
             None => wire::PORT,
@@ -60,7 +75,11 @@ impl Target {
     }
 }
 
-/// The host and what stands after its colon. A bare IPv6 address has colons but no port.
+fn suggest(host: Option<&str>) -> String {
+    host.map_or_else(String::new, |host| format!(": {host}"))
+}
+
+/// Returns the host and what stands after its colon. A bare IPv6 address has colons but no port.
 fn split(text: &str) -> (&str, Option<&str>) {
     if text.parse::<Ipv6Addr>().is_ok() {
         return (text, None);
@@ -112,6 +131,31 @@ mod tests {
         ] {
             let target = Target::parse(text).map(|target| target.to_string());
             assert_eq!(target.as_deref(), Ok(shown), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_url_is_told_which_part_of_it_names_the_server() {
+        for (url, words) in [
+            (
+                "http://chat.example/",
+                "write the server's name alone: chat.example",
+            ),
+            (
+                "https://chat.example:4000/room?x#y",
+                "alone: chat.example:4000",
+            ),
+            ("tls://[::1]:4000", "alone: [::1]:4000"),
+            ("https://", "write the server's name alone"),
+            ("http://a b/", "write the server's name alone"),
+            ("http://a://b/", "write the server's name alone"),
+        ] {
+            let refused = Target::parse(url).expect_err(url).to_string();
+            assert!(
+                refused.starts_with(&format!("\"{url}\" is a URL; ")),
+                "{refused}"
+            );
+            assert!(refused.ends_with(words), "{refused}");
         }
     }
 

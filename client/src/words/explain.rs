@@ -2,7 +2,7 @@
 //!
 //! One pure function, so that a table in the tests can hold every sentence.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
 use rustls::AlertDescription as Alert;
@@ -11,6 +11,7 @@ use wire::terminal::inert;
 use wire::{Code, Reason, Refusal};
 
 use super::failure::{Cause, Exit, Failure, Scene};
+use super::few::few;
 use crate::limits::{NAMES_MAX, SILENCE_BEFORE_LOST};
 use crate::settings::Target;
 
@@ -283,37 +284,47 @@ fn explain_server(judged: &Judged, scene: &Scene) -> Failure {
 
 fn explain_names(target: &Target, names: &[String]) -> Failure {
     let host = target.host();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     // A certificate can have thousands of names.
-    let (first, rest) = names.split_at(names.len().min(NAMES_MAX));
-    let more = match rest.len() {
-        0 => String::new(),
-        more => format!(" and {more} more"),
+    let known = few(&names, NAMES_MAX).unwrap_or_else(|| "no host at all".to_owned());
+    let other_name = match names.first() {
+        Some(first) => format!("use --server {first}, if that is the server you mean; or "),
+        None => String::new(),
     };
-    let (known, hint, kept) = match first {
-        [] => ("no host at all".to_owned(), String::new(), String::new()),
-        [one, ..] => (
-            first.join(" and ") + &more,
-            format!("use --server {one}, if that is the server you mean; or "),
-            format!("{} ", first.join(" ")),
-        ),
+    // The command makes a certificate for the names that it is given and no others, so all of them or none stand here.
+    let command = if names.len() <= COMMAND_NAMES_MAX {
+        let all = names
+            .iter()
+            .map(|name| format!("{name} "))
+            .collect::<String>();
+        format!("`ca-tool issue-server {all}{host}`")
+    } else {
+        let count = names.len();
+        format!("`ca-tool issue-server` with those {count} names and {host}")
     };
     Failure::new(
         Exit::Untrusted,
         format!("the server's certificate is for {known}, not for {host}"),
     )
     .hint(format!(
-        "{hint}whoever runs the room can run `ca-tool issue-server {kept}{host}`"
+        "{other_name}whoever runs the room can run {command}"
     ))
 }
 
-/// webpki writes names as `DnsName("localhost")` and `IpAddress(127.0.0.1)`.
+/// Returns the name in `DnsName("localhost")` or `IpAddress(0::1)`, as webpki writes them, in the form that people use.
 fn plain_name(presented: &str) -> String {
     let inner = presented
         .split_once('(')
         .and_then(|(_, rest)| rest.strip_suffix(')'))
         .unwrap_or(presented);
-    inert(inner.trim_matches('"')).into_owned()
+    match inner.parse::<IpAddr>() {
+        Ok(address) => address.to_string(),
+        Err(_) => inert(inner.trim_matches('"')).into_owned(),
+    }
 }
+
+/// The names that a command is shown with.
+const COMMAND_NAMES_MAX: usize = 20;
 
 fn explain_refusal(refusal: &Refusal, scene: &Scene) -> Failure {
     let words = inert(&refusal.words);
@@ -571,7 +582,36 @@ mod tests {
                 .contains("host4.example and 2995 more, not for chat.example"),
             "{failure}"
         );
-        assert!(failure.hint.is_some_and(|hint| hint.len() < 300));
+        let hint = failure.hint.expect("a hint");
+        assert!(hint.len() < 300, "{hint}");
+        assert!(
+            hint.ends_with("`ca-tool issue-server` with those 3000 names and chat.example"),
+            "{hint}"
+        );
+    }
+
+    #[test]
+    fn the_command_that_adds_a_name_loses_none_and_writes_addresses_as_people_do() {
+        let presented = [
+            "DnsName(\"localhost\")",
+            "DnsName(\"pc7.local\")",
+            "IpAddress(127.0.0.1)",
+            "IpAddress(0::1)",
+            "IpAddress(2001:db8::7)",
+            "IpAddress(192.0.2.7)",
+        ];
+        let names: Vec<String> = presented.iter().map(|name| plain_name(name)).collect();
+        let failure = explain_names(&scene().target, &names);
+        assert_eq!(
+            failure.sentence,
+            "the server's certificate is for localhost, pc7.local, 127.0.0.1, ::1, 2001:db8::7 and 1 more, not for chat.example"
+        );
+        assert_eq!(
+            failure.hint.as_deref(),
+            Some(
+                "use --server localhost, if that is the server you mean; or whoever runs the room can run `ca-tool issue-server localhost pc7.local 127.0.0.1 ::1 2001:db8::7 192.0.2.7 chat.example`"
+            )
+        );
     }
 
     #[test]

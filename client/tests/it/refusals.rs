@@ -393,6 +393,49 @@ async fn the_command_line_and_its_files_are_checked_first() {
     }
 }
 
+#[tokio::test]
+async fn what_a_newcomer_gives_by_mistake_is_told_plainly() {
+    let room = Room::open().await;
+    let bundle = room
+        .authority
+        .bundle(&Leaf::person("alice"), &room.authority, &[]);
+    let alice = room.write("alice.pem", &bundle);
+    let readme = room.write("README.md", "# Countersign\n\nA chat.\n");
+    let ca = room.write("ca.pem", room.authority.pem());
+    for (cert, server, code, sentence, hint) in [
+        (
+            &readme,
+            "chat.example",
+            1,
+            "README.md: it is not PEM, as certificates are: no line in it begins with '-----BEGIN'",
+            "use the whole file that `ca-tool issue` made, for example ca/people/alice.pem",
+        ),
+        (
+            &ca,
+            "chat.example",
+            1,
+            "ca.pem: it holds no certificate but that of a CA",
+            "a CA's certificate is there to check others; use the whole file that `ca-tool issue` made, for example ca/people/alice.pem",
+        ),
+        (
+            &alice,
+            "http://chat.example/",
+            2,
+            "--server http://chat.example/: \"http://chat.example/\" is a URL; write the server's name alone: chat.example",
+            "write HOST or HOST:PORT, and an IPv6 address as [::1]:27332",
+        ),
+    ] {
+        let cert = cert.to_str().expect("UTF-8");
+        let outcome = Person::start(&["--cert", cert, "--server", server])
+            .ends()
+            .await;
+        let (came, told) = outcome.told();
+        assert_eq!(came, Some(code), "{told:?}");
+        assert!(told[0].ends_with(sentence), "{told:?}");
+        assert_eq!(told[1], format!("client: hint: {hint}"));
+    }
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_key_that_others_can_read_is_warned_of() {

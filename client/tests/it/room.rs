@@ -91,6 +91,11 @@ impl Authority {
         Bundle::compose(notes, &certificate.pem(), &trusts.pem, &key.serialize_pem())
     }
 
+    /// Its own certificate.
+    pub(crate) fn pem(&self) -> &str {
+        &self.pem
+    }
+
     fn revocation_list(&self, serial: u64) -> Vec<u8> {
         let revoked = RevokedCertParams {
             serial_number: SerialNumber::from(serial),
