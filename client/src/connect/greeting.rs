@@ -36,7 +36,7 @@ pub(super) async fn hear_greeting<S: AsyncRead + Unpin>(
                 Ok(_) => {}
             }
         }
-        match stream.read_buf(incoming.room()).await {
+        match stream.read_buf(incoming.space()).await {
             Ok(0) => return Err(Cause::ClosedEarly),
             Ok(_) => {}
             Err(error) => {

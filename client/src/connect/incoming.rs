@@ -26,7 +26,7 @@ impl Incoming {
     }
 
     /// Where to read to. The decoder leaves less than a line in it, so it stays bounded.
-    pub(crate) fn room(&mut self) -> &mut BytesMut {
+    pub(crate) fn space(&mut self) -> &mut BytesMut {
         self.buffer.reserve(READ_BYTES_MAX);
         &mut self.buffer
     }

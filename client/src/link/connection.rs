@@ -105,7 +105,7 @@ impl<S: AsyncRead + AsyncWrite> Link<S> {
                     Alarm::Ping if writes && course.out.is_empty() && !course.quitting => course.ping(),
                     Alarm::Ping | Alarm::Nothing => {}
                 },
-                taken = room(&course.outbox.events), if !hears => {
+                taken = space(&course.outbox.events), if !hears => {
                     // While nobody took events, the server was not listened to.
                     silence.listened_again();
                     if !taken {
@@ -133,7 +133,7 @@ impl<S: AsyncRead + AsyncWrite> Link<S> {
                     // Whoever could say something is gone.
                     None => course.quit(),
                 },
-                read = reader.read_buf(incoming.room()), if hears => match read {
+                read = reader.read_buf(incoming.space()), if hears => match read {
                     Ok(0) => break Stop::Closed,
                     Ok(_) => silence.heard(course.is_owed()),
                     Err(error) => break Stop::Broke(error),
@@ -170,7 +170,7 @@ async fn write(writer: &mut (impl AsyncWrite + Unpin), out: &[u8]) -> io::Result
 }
 
 /// Waits until an event can be handed over; whether anybody will ever take it.
-async fn room(events: &mpsc::Sender<Event>) -> bool {
+async fn space(events: &mpsc::Sender<Event>) -> bool {
     events.reserve().await.is_ok()
 }
 

@@ -174,7 +174,7 @@ impl Course {
     /// Whether another order may be taken: after the start, within the window, before the end.
     pub(crate) fn takes_orders(&self) -> bool {
         self.stage != Stage::Replaying
-            && self.outbox.has_room()
+            && self.outbox.has_space()
             && !self.awaited.is_full()
             && self.out.len() < WRITE_BYTES_MAX
             && !self.quitting

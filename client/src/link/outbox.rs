@@ -83,7 +83,7 @@ impl Outbox {
             .map(|(nonce, line)| (nonce, line))
     }
 
-    pub(crate) fn has_room(&self) -> bool {
+    pub(crate) fn has_space(&self) -> bool {
         self.unacknowledged.len() < UNACKNOWLEDGED_LINES_MAX
     }
 

@@ -15,7 +15,7 @@ pub(crate) use asking::Outgoing;
 pub(crate) use mention::mentions;
 pub(crate) use model::{News, Parting, Room, Standing};
 pub(crate) use own::OWN_LINES_MAX;
-pub(crate) use timeline::{Item, Look, Move, Said, Timeline};
+pub(crate) use timeline::{Item, Move, Said, Scroll, Timeline};
 
 #[cfg(test)]
 pub(crate) use {asking::Asked, asking::QUESTIONS_MAX, model::PAGE_ENTRIES};

@@ -73,7 +73,7 @@ pub(crate) struct Other {
 
 /// What is at the bottom edge of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Look {
+pub(crate) enum Scroll {
     /// The newest, as it comes.
     Newest,
     /// An item; so many of its rows are below the edge.
@@ -96,7 +96,7 @@ pub(crate) struct Timeline {
     newest: VecDeque<Item>,
     /// Newer entries than the loaded ones have come.
     is_detached: bool,
-    pub(crate) look: Look,
+    pub(crate) scroll: Scroll,
     /// Lines that came while the person looked elsewhere.
     pub(crate) unread: usize,
     /// What is new begins with this entry.
@@ -112,7 +112,7 @@ impl Default for Timeline {
             bytes: 0,
             newest: VecDeque::new(),
             is_detached: false,
-            look: Look::Newest,
+            scroll: Scroll::Newest,
             unread: 0,
             new_from: None,
             selected: None,
@@ -129,7 +129,7 @@ impl Timeline {
             self.newest.pop_front();
         }
         if let Item::Said(said) = &item
-            && self.look != Look::Newest
+            && self.scroll != Scroll::Newest
         {
             self.unread += 1;
             self.new_from.get_or_insert(said.seq);
@@ -216,8 +216,8 @@ impl Timeline {
     fn trim(&mut self) {
         while self.bytes > LOADED_BYTES_MAX && self.items.len() > 1 {
             let middle = self.front + (self.items.len() / 2).cast_signed() as i64;
-            let dropped = match self.look {
-                Look::At { item, .. } if item < middle => {
+            let dropped = match self.scroll {
+                Scroll::At { item, .. } if item < middle => {
                     self.is_detached = true;
                     self.items.pop_back()
                 }
@@ -248,7 +248,7 @@ impl Timeline {
             newest.iter().for_each(|item| self.append(item.clone()));
             self.newest = newest;
         }
-        self.look = Look::Newest;
+        self.scroll = Scroll::Newest;
         self.unread = 0;
         self.selected = None;
     }
@@ -472,7 +472,7 @@ mod tests {
         assert!(first > 1);
         // Back to the very beginning, page by page.
         while let Some(first) = timeline.first_seq().filter(|first| *first > 1) {
-            timeline.look = Look::At {
+            timeline.scroll = Scroll::At {
                 item: timeline.numbers().start,
                 below: 0,
             };
@@ -490,7 +490,7 @@ mod tests {
         assert_eq!(timeline.unread, 1);
         while timeline.is_detached() {
             let last = timeline.last_seq().expect("entries");
-            timeline.look = Look::At {
+            timeline.scroll = Scroll::At {
                 item: timeline.numbers().end - 1,
                 below: 0,
             };
@@ -510,7 +510,7 @@ mod tests {
         let mut timeline = Timeline::default();
         timeline.push(&entry(1, "old"));
         timeline.is_detached = true;
-        timeline.look = Look::At { item: 0, below: 0 };
+        timeline.scroll = Scroll::At { item: 0, below: 0 };
         for seq in 2..2000 {
             timeline.push(&entry(seq, "new"));
         }

@@ -6,15 +6,15 @@ use std::time::Instant;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
-use wire::Request;
 use wire::limits::TEXT_BYTES_MAX;
+use wire::{ClientId, Request};
 
 use super::editor::{Editor, Pasted, Pressed};
 use super::geometry::{Areas, areas};
 use super::help;
 use super::layout::{self, Looks};
 use crate::link::Event;
-use crate::room::{Item, Look, News, OWN_LINES_MAX, Parting, Room};
+use crate::room::{Item, News, OWN_LINES_MAX, Parting, Room, Scroll};
 use crate::settings::{Bell, Theme};
 use crate::words::{Clock, Expiry, Failure, drawable};
 
@@ -171,13 +171,11 @@ impl App {
 
     /// Returns how items become rows.
     pub(crate) fn looks(&self) -> Looks<'_> {
-        Looks {
-            columns: self.areas().timeline.width.into(),
-            me: &self.room.welcome.id,
-            theme: self.choices.theme,
-            is_short: self.choices.is_short,
-            clock: &self.choices.clock,
-        }
+        looks(
+            self.areas().timeline.width,
+            &self.room.welcome.id,
+            &self.choices,
+        )
     }
 
     fn timeline_rows(&self) -> usize {
@@ -388,18 +386,20 @@ impl App {
     }
 
     fn scroll_up(&mut self, by: usize) {
-        let (looks, height) = (self.looks_apart(), self.timeline_rows());
-        let looks = looks.looks();
+        let area = self.areas().timeline;
+        let looks = looks(area.width, &self.room.welcome.id, &self.choices);
         // Without end, but no further than what is loaded.
         let by = by.min(100_000);
-        if layout::scroll_up(&mut self.room.timeline, &looks, by, height) {
+        let timeline = &mut self.room.timeline;
+        if layout::scroll_up(timeline, &looks, by, area.height.into()) {
             self.room.ask_older();
         }
     }
 
     fn scroll_down(&mut self, by: usize) {
-        let looks = self.looks_apart();
-        let at_end = layout::scroll_down(&mut self.room.timeline, &looks.looks(), by);
+        let columns = self.areas().timeline.width;
+        let looks = looks(columns, &self.room.welcome.id, &self.choices);
+        let at_end = layout::scroll_down(&mut self.room.timeline, &looks, by);
         if at_end && self.room.timeline.is_detached() {
             self.room.ask_newer();
         }
@@ -407,10 +407,10 @@ impl App {
 
     fn select(&mut self, is_up: bool) {
         let numbers = self.room.timeline.numbers();
-        let start = match (self.room.timeline.selected, self.room.timeline.look) {
+        let start = match (self.room.timeline.selected, self.room.timeline.scroll) {
             (Some(at), _) => at,
-            (None, Look::At { item, .. }) => item + 1,
-            (None, Look::Newest) => numbers.end,
+            (None, Scroll::At { item, .. }) => item + 1,
+            (None, Scroll::Newest) => numbers.end,
         };
         let is_said = |at: &i64| matches!(self.room.timeline.item(*at), Some(Item::Said(_)));
         let next = if is_up {
@@ -426,8 +426,9 @@ impl App {
     }
 
     fn show(&mut self, item: i64) {
-        let (looks, height) = (self.looks_apart(), self.timeline_rows());
-        layout::show(&mut self.room.timeline, &looks.looks(), item, height);
+        let area = self.areas().timeline;
+        let looks = looks(area.width, &self.room.welcome.id, &self.choices);
+        layout::show(&mut self.room.timeline, &looks, item, area.height.into());
         self.room.timeline.selected = Some(item);
     }
 
@@ -474,31 +475,15 @@ impl App {
             "a line may have {TEXT_BYTES_MAX} bytes, and with this it would have more"
         ));
     }
-
-    /// The same as [`App::looks`], for while the timeline is changed.
-    fn looks_apart(&self) -> LooksApart {
-        LooksApart {
-            columns: self.areas().timeline.width.into(),
-            me: self.room.welcome.id.clone(),
-            choices: self.choices.clone(),
-        }
-    }
 }
 
-struct LooksApart {
-    columns: usize,
-    me: wire::ClientId,
-    choices: Choices,
-}
-
-impl LooksApart {
-    fn looks(&self) -> Looks<'_> {
-        Looks {
-            columns: self.columns,
-            me: &self.me,
-            theme: self.choices.theme,
-            is_short: self.choices.is_short,
-            clock: &self.choices.clock,
-        }
+// Apart from `App`, so that the timeline can be changed meanwhile.
+fn looks<'a>(columns: u16, me: &'a ClientId, choices: &'a Choices) -> Looks<'a> {
+    Looks {
+        columns: columns.into(),
+        me,
+        theme: choices.theme,
+        is_short: choices.is_short,
+        clock: &choices.clock,
     }
 }

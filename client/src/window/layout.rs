@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 use wire::{ClientId, Timestamp};
 
 use super::rows::{width, wrap};
-use crate::room::{Item, Look, Move, Room, Said, Timeline, mentions};
+use crate::room::{Item, Move, Room, Said, Scroll, Timeline, mentions};
 use crate::settings::Theme;
 use crate::words::{Clock, few, unknown};
 
@@ -56,7 +56,7 @@ pub(crate) struct Bottom {
 /// Fills `height` rows from the bottom.
 pub(crate) fn bottom(room: &Room, looks: &Looks<'_>, height: usize) -> Bottom {
     let mut own = Vec::new();
-    if room.timeline.look == Look::Newest {
+    if room.timeline.scroll == Scroll::Newest {
         let ip = room.welcome.ip.to_string();
         // Only as many as can be seen, the newest ones.
         for line in room.own.iter().rev() {
@@ -95,7 +95,7 @@ pub(crate) fn scroll_up(
     let rows = upwards(timeline, looks, height + by);
     let moved = by.min(rows.len().saturating_sub(height));
     if let Some((below, row)) = rows.get(moved).filter(|_| moved > 0) {
-        timeline.look = Look::At {
+        timeline.scroll = Scroll::At {
             item: row.item,
             below: *below,
         };
@@ -105,10 +105,10 @@ pub(crate) fn scroll_up(
 
 /// Looks so many rows further down. Tells whether there was nothing more to look at.
 pub(crate) fn scroll_down(timeline: &mut Timeline, looks: &Looks<'_>, by: usize) -> bool {
-    let Look::At {
+    let Scroll::At {
         mut item,
         mut below,
-    } = timeline.look
+    } = timeline.scroll
     else {
         return true;
     };
@@ -116,7 +116,7 @@ pub(crate) fn scroll_down(timeline: &mut Timeline, looks: &Looks<'_>, by: usize)
     loop {
         if below >= left {
             below -= left;
-            timeline.look = Look::At { item, below };
+            timeline.scroll = Scroll::At { item, below };
             return false;
         }
         left -= below;
@@ -127,7 +127,7 @@ pub(crate) fn scroll_down(timeline: &mut Timeline, looks: &Looks<'_>, by: usize)
                 timeline.look_at_newest();
             } else {
                 let item = item - 1;
-                timeline.look = Look::At { item, below: 0 };
+                timeline.scroll = Scroll::At { item, below: 0 };
             }
             return true;
         }
@@ -141,7 +141,7 @@ pub(crate) fn show(timeline: &mut Timeline, looks: &Looks<'_>, item: i64, height
     if seen.iter().filter(|row| row.item == item).count() == rows_of(timeline, item, looks).len() {
         return;
     }
-    timeline.look = Look::At { item, below: 0 };
+    timeline.scroll = Scroll::At { item, below: 0 };
     // In the middle, where there is enough below it.
     scroll_down(timeline, looks, height / 2);
 }
@@ -149,10 +149,10 @@ pub(crate) fn show(timeline: &mut Timeline, looks: &Looks<'_>, item: i64, height
 /// Rows from the bottom edge upwards, each with how many of its item's rows are below it.
 fn upwards(timeline: &Timeline, looks: &Looks<'_>, count: usize) -> Vec<(usize, Row)> {
     let numbers = timeline.numbers();
-    let (mut item, mut below) = match timeline.look {
-        Look::Newest => (numbers.end - 1, 0),
+    let (mut item, mut below) = match timeline.scroll {
+        Scroll::Newest => (numbers.end - 1, 0),
         // What it named may have been dropped.
-        Look::At { item, below } => (item.clamp(numbers.start, numbers.end - 1), below),
+        Scroll::At { item, below } => (item.clamp(numbers.start, numbers.end - 1), below),
     };
     let mut found = Vec::new();
     while found.len() < count && item >= numbers.start {

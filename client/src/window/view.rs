@@ -12,7 +12,7 @@ use super::geometry::{PROMPT, input_columns};
 use super::help;
 use super::layout;
 use super::rows::{fit, width};
-use crate::room::{Item, Look, Standing};
+use crate::room::{Item, Scroll, Standing};
 use crate::words::drawable;
 
 /// From so few bytes on, one is told how many are left.
@@ -126,7 +126,7 @@ fn status(app: &App, columns: usize) -> (String, Style) {
         parts = vec![format!("find: {text}▏ Enter older, Down newer, Esc ends")];
     } else if let Some(stamp) = selected_stamp(app) {
         parts = vec![stamp];
-    } else if app.room.timeline.look != Look::Newest {
+    } else if app.room.timeline.scroll != Scroll::Newest {
         let unread = match app.room.timeline.unread {
             0 => "looking back".to_owned(),
             1 => "1 new line below".to_owned(),

@@ -7,7 +7,7 @@
 
 mod completion;
 mod drawn;
-mod history;
+mod recall;
 mod written;
 
 use std::mem;
@@ -18,14 +18,14 @@ use wire::limits::TEXT_BYTES_MAX;
 
 use self::completion::Completion;
 pub(crate) use self::drawn::Drawn;
-use self::history::History;
+use self::recall::Recall;
 use self::written::{Place, Written};
 
 /// One line, what was written before it, and what was cut out of it.
 #[derive(Debug, Default)]
 pub(crate) struct Editor {
     written: Written,
-    history: History,
+    recall: Recall,
     /// What C-y puts back.
     killed: String,
     /// The last key cut something out, and the next adds to it.
@@ -105,7 +105,7 @@ impl Editor {
         let search = self.search.as_ref()?;
         Some(Searching {
             query: search.query.text(),
-            found: search.at.map(|at| self.history.line(at)),
+            found: search.at.map(|at| self.recall.line(at)),
         })
     }
 
@@ -137,12 +137,12 @@ impl Editor {
                 return self.insert(&killed);
             }
             Act::Older => {
-                if let Some(line) = self.history.older(self.written.text()) {
+                if let Some(line) = self.recall.older(self.written.text()) {
                     self.written.set(line);
                 }
             }
             Act::Newer => {
-                if let Some(line) = self.history.newer(self.written.text()) {
+                if let Some(line) = self.recall.newer(self.written.text()) {
                     self.written.set(line);
                 }
             }
@@ -166,9 +166,9 @@ impl Editor {
     fn act_in_search(&mut self, act: Act) -> Option<Pressed> {
         let search = self.search.as_mut()?;
         match act {
-            Act::Insert(c) => return Some(search.insert(c, &self.history)),
-            Act::Remove(Place::Before) => search.remove(&self.history),
-            Act::Search => search.go_on(&self.history),
+            Act::Insert(c) => return Some(search.insert(c, &self.recall)),
+            Act::Remove(Place::Before) => search.remove(&self.recall),
+            Act::Search => search.go_on(&self.recall),
             Act::GoBack => self.search = None,
             Act::Enter if search.at.is_none() => self.search = None,
             Act::Take => self.end_search(),
@@ -183,7 +183,7 @@ impl Editor {
     /// Takes what was found into the line.
     fn end_search(&mut self) {
         if let Some(at) = self.search.take().and_then(|search| search.at) {
-            let line = self.history.go(at, self.written.text());
+            let line = self.recall.go(at, self.written.text());
             self.written.set(line);
         }
     }
@@ -259,7 +259,7 @@ impl Editor {
         self.settle();
         self.written.take();
         for line in lines {
-            self.history.remember(line);
+            self.recall.remember(line);
         }
     }
 
@@ -276,7 +276,7 @@ impl Editor {
     pub(crate) fn take(&mut self) -> String {
         self.settle();
         let line = self.written.take();
-        self.history.remember(&line);
+        self.recall.remember(&line);
         line
     }
 
@@ -417,29 +417,29 @@ struct Search {
 }
 
 impl Search {
-    fn insert(&mut self, c: char, history: &History) -> Pressed {
+    fn insert(&mut self, c: char, recall: &Recall) -> Pressed {
         if self.query.insert(c.encode_utf8(&mut [0; 4])).is_err() {
             return Pressed::Full;
         }
         // The line that was found may do for this too.
-        self.at = history.find(self.query.text(), self.at.map(|at| at + 1));
+        self.at = recall.find(self.query.text(), self.at.map(|at| at + 1));
         Pressed::Changed
     }
 
-    fn remove(&mut self, history: &History) {
+    fn remove(&mut self, recall: &Recall) {
         self.query.remove(Place::Before);
         self.at = match self.query.text() {
             "" => None,
-            query => history.find(query, None),
+            query => recall.find(query, None),
         };
     }
 
     /// To an older line that reads otherwise, and no further than to the oldest.
-    fn go_on(&mut self, history: &History) {
+    fn go_on(&mut self, recall: &Recall) {
         let mut at = self.at;
-        while let Some(older) = at.and_then(|at| history.find(self.query.text(), Some(at))) {
+        while let Some(older) = at.and_then(|at| recall.find(self.query.text(), Some(at))) {
             at = Some(older);
-            if self.at.map(|at| history.line(at)) != Some(history.line(older)) {
+            if self.at.map(|at| recall.line(at)) != Some(recall.line(older)) {
                 self.at = at;
                 return;
             }

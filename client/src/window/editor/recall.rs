@@ -6,7 +6,7 @@ use crate::limits::TYPED_LINES_MAX;
 
 /// At most 500 lines. Behind the newest stands the one that is being written.
 #[derive(Debug, Default)]
-pub(super) struct History {
+pub(super) struct Recall {
     lines: VecDeque<String>,
     /// Which of them is in the editor.
     at: usize,
@@ -14,7 +14,7 @@ pub(super) struct History {
     unsent: BTreeMap<usize, String>,
 }
 
-impl History {
+impl Recall {
     /// A line was sent.
     pub(super) fn remember(&mut self, line: &str) {
         self.unsent.clear();
