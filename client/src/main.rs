@@ -54,7 +54,7 @@ fn main() -> ExitCode {
 async fn hear_signals(leave: CancellationToken) {
     for _ in 0..2 {
         if let Err(error) = os::interrupted().await {
-            tell(&format!("warning: signals cannot be heard: {error}"));
+            tell(&format!("warning: cannot listen for signals: {error}"));
             return;
         }
         if leave.is_cancelled() {

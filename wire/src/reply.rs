@@ -161,7 +161,7 @@ pub struct Here {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReplyError {
     /// A line of a known kind breaks the grammar of its kind.
-    #[error("the server sent a line that is no {0}")]
+    #[error("the server sent a malformed {0}")]
     Grammar(&'static str),
     /// The line holds a character that no text may have, in whatever part of it.
     #[error("the server sent a line with U+{:04X}, which no text may have", u32::from(*.0))]

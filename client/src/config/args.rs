@@ -20,34 +20,34 @@ pub struct Args {
     /// Your certificate, as `ca-tool issue` made it
     #[arg(long, value_name = "FILE")]
     pub cert: PathBuf,
-    /// The server; else the one that FILE names
+    /// The server [default: the one that FILE names]
     #[arg(long, value_name = "HOST[:PORT]")]
     pub server: Option<String>,
-    /// What was said before (window: 200, else: head)
+    /// Earlier entries (window: 200, otherwise: head)
     #[arg(long, value_name = "head|N|all", value_parser = parse_since)]
     pub since: Option<Since>,
-    /// Try to come back so long; else for ever
+    /// When to stop reconnecting [default: never]
     #[arg(long, value_name = "SECONDS")]
     pub give_up_after: Option<u64>,
-    /// Times in UTC, not in your own zone
+    /// Show times in UTC, not in your own time zone
     #[arg(long)]
     pub utc: bool,
-    /// Messages only, as `[ID@IP] text`, no times
+    /// Messages only, as `[ID@IP] text`, without times
     #[arg(long, group = "form")]
     pub bare: bool,
-    /// The server's lines as they come
+    /// The server's lines as they arrive
     #[arg(long, group = "form")]
     pub raw: bool,
-    /// One JSON object a line
+    /// One JSON object per line
     #[arg(long, group = "form")]
     pub json: bool,
-    /// Lines on a terminal too, and no window
+    /// Print lines on a terminal too: no window
     #[arg(long, action = ArgAction::SetTrue)]
     pub plain: bool,
-    /// dark, light, classic or none (as NO_COLOR)
+    /// dark, light, classic or none (like NO_COLOR)
     #[arg(long, value_name = "THEME", hide_possible_values = true)]
     pub theme: Option<Theme>,
-    /// Ring at a mention, all lines, or off
+    /// When to ring: mention, all or off
     #[arg(
         long,
         value_name = "WHEN",
@@ -56,7 +56,7 @@ pub struct Args {
         hide_default_value = true
     )]
     pub bell: Bell,
-    /// `[ID]`, not `[ID@IP]`, in the window; also F9
+    /// Window: `[ID]`, not `[ID@IP]`; F9 switches
     #[arg(long)]
     pub short: bool,
 }
@@ -116,7 +116,7 @@ impl Args {
             true => "--cert",
             false => "--server",
         };
-        Some(format!("is {flag} {word} meant?"))
+        Some(format!("did you mean {flag} {word}?"))
     }
 
     /// Reads the files that the arguments name.
@@ -184,7 +184,7 @@ fn default_theme() -> Theme {
 fn warn_of_readers(cert: &Path) -> Option<String> {
     os::others_can_read(cert).then(|| {
         let path = cert.display();
-        format!("warning: others can read {path} and speak under your name; run `chmod 600 {path}`")
+        format!("warning: others can read {path} and speak in your name; run `chmod 600 {path}`")
     })
 }
 

@@ -51,7 +51,7 @@ fn ask_for_target(cert: &Path) -> Result<Target, Failure> {
     let target = ask(io::stdin().lock(), io::stderr()).ok_or_else(nobody_knows)?;
     // Not remembered here: what a person's file says, whoever issued it decides.
     tell(&format!(
-        "note: next time --server {target} says so, or `ca-tool issue --server {target}` when the file is made"
+        "note: to skip this question, pass --server {target}, or make the file with `ca-tool issue --server {target}`"
     ));
     Ok(target)
 }

@@ -333,7 +333,7 @@ impl Course {
                     self.owed.push_back(Event::Reply(Reply::Ok { nonce, seq }));
                 } else {
                     self.garbled(
-                        "the server acknowledged a line that does not wait for it",
+                        "the server acknowledged a line that was not waiting for it",
                         now,
                     );
                 }
@@ -407,7 +407,7 @@ impl Course {
             self.owed.push_back(Event::Refused(refusal));
         } else {
             let words = format!(
-                "the server refused what nobody asked for ({})",
+                "the server refused something that nobody asked for ({})",
                 refusal.words
             );
             self.garbled(&words, now);

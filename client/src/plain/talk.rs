@@ -196,7 +196,7 @@ impl Talk {
             }
             Event::Refused(refusal) => self.hear_refusal(&refusal),
             Event::Disorder { after, came } => tell(&format!(
-                "warning: the server sent entry {came} after entry {after}; the record here is not complete or not in order"
+                "warning: the server sent entry {came} after entry {after}; the lines shown here are incomplete or out of order"
             )),
             Event::OtherHistory { set_aside } => self.hear_other_history(set_aside),
             Event::Lost { why, pause } => {
@@ -232,11 +232,11 @@ impl Talk {
         self.waits.shown = 0;
         self.waits.unanswered = self.waits.unanswered.saturating_sub(set_aside as u64);
         tell(
-            "warning: this is another history than the one that was followed before; starting afresh from its newest entry",
+            "warning: this is a different history from the one that was followed before; starting afresh from its newest entry",
         );
         if set_aside > 0 {
             tell(&format!(
-                "warning: {set_aside} of the lines were not acknowledged before, and are not sent again into another history"
+                "warning: {set_aside} of the lines were not acknowledged before, and are not sent again into a different history"
             ));
         }
     }
@@ -347,7 +347,7 @@ pub(super) fn tell_unacknowledged(left: &Outcome) -> usize {
     let unacknowledged = left.unacknowledged + left.set_aside;
     if unacknowledged > 0 {
         tell(&format!(
-            "warning: the server did not acknowledge {unacknowledged} of the lines; they may be in the record or not"
+            "warning: the server did not acknowledge {unacknowledged} of the lines; they may or may not be in the record"
         ));
     }
     unacknowledged

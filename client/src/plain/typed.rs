@@ -80,7 +80,7 @@ fn next_line(
             words: format!(
                 "line {number} of standard input is not UTF-8 (perhaps Latin-1, Windows-1252 or GBK)"
             ),
-            hint: Some("for example `iconv -f GBK -t UTF-8` makes it UTF-8"),
+            hint: Some("convert it, for example with `iconv -f GBK -t UTF-8`"),
         }));
     }
     Ok(understand(text, number))
@@ -103,8 +103,8 @@ fn understand(text: &[u8], number: u64) -> Option<Typed> {
         | Request::Help => Typed::Command(as_typed()),
         // A second one of these from a person would take the place of the program's own.
         Request::SayOnce(..) | Request::Follow(_) => Typed::Refused {
-            words: format!("line {number} not sent: this program itself says /say and /follow"),
-            hint: Some("a line that begins with // is said with one slash"),
+            words: format!("line {number} not sent: this program sends /say and /follow itself"),
+            hint: Some("to say a line that begins with a slash, type two"),
         },
     })
 }
@@ -125,19 +125,19 @@ fn utf16(first_line: &[u8]) -> Option<Typed> {
     let (words, hint) = match first_line {
         [0xff, 0xfe, ..] => (
             "standard input is UTF-16 (Windows PowerShell pipes that), not UTF-8",
-            "in PowerShell, `$OutputEncoding = [Text.UTF8Encoding]::new()` first; elsewhere `iconv -f UTF-16 -t UTF-8`",
+            "in PowerShell, run `$OutputEncoding = [Text.UTF8Encoding]::new()` first; elsewhere, convert it with `iconv -f UTF-16 -t UTF-8`",
         ),
         [0xfe, 0xff, ..] => (
             "standard input is UTF-16 (big-endian), not UTF-8",
-            "`iconv -f UTF-16 -t UTF-8` makes it UTF-8",
+            "convert it with `iconv -f UTF-16 -t UTF-8`",
         ),
         [0, _, 0, _, ..] => (
             "standard input looks like UTF-16 (big-endian), not UTF-8",
-            "`iconv -f UTF-16BE -t UTF-8` makes it UTF-8",
+            "convert it with `iconv -f UTF-16BE -t UTF-8`",
         ),
         [_, 0, _, 0, ..] => (
             "standard input looks like UTF-16 (little-endian), not UTF-8",
-            "`iconv -f UTF-16LE -t UTF-8` makes it UTF-8",
+            "convert it with `iconv -f UTF-16LE -t UTF-8`",
         ),
         _ => return None,
     };
@@ -209,8 +209,8 @@ mod tests {
             [
                 "refused line 1 not sent: a line may not contain U+001B",
                 "refused line 2 not sent: there is no /hsitory; did you mean /history?",
-                "refused line 3 not sent: this program itself says /say and /follow",
-                "refused line 4 not sent: this program itself says /say and /follow",
+                "refused line 3 not sent: this program sends /say and /follow itself",
+                "refused line 4 not sent: this program sends /say and /follow itself",
                 "say ok"
             ]
         );

@@ -181,7 +181,7 @@ impl Room {
             Event::CaughtUp(_) => self.is_caught_up = true,
             Event::Refused(refusal) => self.hear_refusal(&refusal),
             Event::Disorder { after, came } => self.note(&format!(
-                "the server sent entry {came} after entry {after}: what is shown is not complete or not in order"
+                "the server sent entry {came} after entry {after}: the lines shown here are incomplete or out of order"
             )),
             Event::OtherHistory { set_aside } => self.hear_other_history(set_aside),
             Event::Lost { why, pause } => self.lose(&why, pause),
@@ -332,7 +332,7 @@ impl Room {
         self.timeline.begin_afresh();
         self.has_beginning = false;
         self.note(
-            "this is another history than the one that was followed before; starting afresh from its newest entry",
+            "this is a different history from the one that was followed before; starting afresh from its newest entry",
         );
         // The lines that were set aside were the first to go out, so they are the first here.
         for (at, text) in self.own.give_up().into_iter().enumerate() {
@@ -341,7 +341,7 @@ impl Room {
             } else {
                 "not sent"
             };
-            self.note(&format!("{why} into another history: {text}"));
+            self.note(&format!("{why} into a different history: {text}"));
         }
         self.asking.begin_afresh();
         self.wants_who = true;
@@ -391,7 +391,7 @@ impl Room {
             Request::Say(line) => self.say(line),
             // A second one of these from a person would take the place of the program's own.
             Request::SayOnce(..) | Request::Follow(_) => {
-                self.note("not sent: this program itself says /say and /follow");
+                self.note("not sent: this program sends /say and /follow itself");
             }
             _ if matches!(self.standing, Standing::Lost { .. }) => self.note(&format!(
                 "not asked, because there is no connection: {text}"
@@ -430,7 +430,7 @@ impl Room {
                 waiting => format!("{waiting} of your lines are"),
             };
             self.note(&format!(
-                "{lines} not acknowledged; once more leaves all the same"
+                "{lines} not acknowledged; ask again to leave anyway"
             ));
             return Parting::Warned;
         }

@@ -472,7 +472,7 @@ impl App {
     /// Tells a person who writes on and on.
     fn note_full(&mut self) {
         self.room.note(&format!(
-            "a line may have {TEXT_BYTES_MAX} bytes, and with this it would have more"
+            "a line may have {TEXT_BYTES_MAX} bytes, and this would make it longer"
         ));
     }
 }

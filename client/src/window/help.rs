@@ -6,20 +6,26 @@ use super::rows::{fit, wrap};
 
 /// The keys, for the overlay and nowhere else.
 const KEYS: [(&str, &str); 12] = [
-    ("Enter", "say what is written"),
+    ("Enter", "say the line"),
     ("Tab", "complete a name or a command"),
-    ("Up, Down, C-r", "what was written before; search it"),
-    ("PgUp, PgDn, wheel", "look back, and forth again"),
-    ("Home, End", "to the oldest loaded, to the newest"),
-    ("M-Up, M-Down, click", "select a line: its full stamp"),
-    ("C-f", "find"),
+    ("Up, Down, C-r", "your earlier lines; search them"),
+    ("PgUp, PgDn, wheel", "scroll back and forward"),
+    (
+        "Home, End",
+        "jump to the oldest loaded line, or to the newest",
+    ),
+    (
+        "M-Up, M-Down, click",
+        "select a line and see its full stamp",
+    ),
+    ("C-f", "find a line"),
     (
         "C-a C-e C-k C-u C-w C-y",
         "edit as in a shell; M-b, M-f go by words",
     ),
-    ("F8", "who is here, or not"),
-    ("F9", "addresses in stamps, or not"),
-    ("C-z", "stop for a while"),
+    ("F8", "show or hide the people here"),
+    ("F9", "show or hide addresses in stamps"),
+    ("C-z", "suspend the program"),
     ("C-c, C-d, /quit", "leave"),
 ];
 

@@ -290,7 +290,7 @@ fn conclude(left: Option<&Outcome>, app: &App) -> Exit {
     };
     if unacknowledged > 0 {
         tell(&format!(
-            "warning: the server did not acknowledge {unacknowledged} of the lines; they may be in the record or not"
+            "warning: the server did not acknowledge {unacknowledged} of the lines; they may or may not be in the record"
         ));
     }
     match left.map(|left| &left.end) {

@@ -653,7 +653,7 @@ fn all_of_the_help_can_be_read_on_any_terminal() {
         let seen = all(&mut w);
         for part in [
             "/whois ID",
-            "who is here, or not",
+            "show or hide the people here",
             "N [before SEQ]",
             "C-c, C-d, /quit",
         ] {
@@ -1108,9 +1108,9 @@ fn another_history_starts_afresh_and_says_so() {
     w.hears(Event::OtherHistory { set_aside: 1 });
     let screen = w.screen().join("\n");
     assert!(!screen.contains("from the old one"), "{screen}");
-    assert!(screen.contains("this is another history"), "{screen}");
+    assert!(screen.contains("this is a different history"), "{screen}");
     assert!(
-        screen.contains("into another history: unacknowledged"),
+        screen.contains("into a different history: unacknowledged"),
         "{screen}"
     );
     assert!(w.app.room.own.iter().next().is_none());

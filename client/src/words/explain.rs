@@ -41,10 +41,10 @@ fn in_words(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
             Exit::Network,
             format!("cannot find {}: {error}", target.host()),
         )
-        .hint("check the network and the spelling; --server names another server than the file of the certificate does"),
+        .hint("check the network and the spelling; --server overrides the server that the certificate's file names"),
         Cause::Unreachable(tried) => explain_unreachable(target, tried),
-        Cause::Slow => Failure::new(Exit::Network, format!("{target} does not greet in time"))
-            .hint("is this a room's port, and is the server very busy?"),
+        Cause::Slow => Failure::new(Exit::Network, format!("{target} did not send a greeting in time"))
+            .hint("is this a room's port? the server may be very busy"),
         Cause::ClosedUnheard => Failure::new(
             Exit::Network,
             format!("{target} closed the connection without a word"),
@@ -62,11 +62,11 @@ fn in_words(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
         ),
         Cause::Endless => Failure::new(
             Exit::Other,
-            format!("{target} sent a line without end, so the connection was closed"),
+            format!("{target} sent an endless line, so the connection was closed"),
         ),
         Cause::Greeting(why) => Failure::new(
             Exit::Other,
-            format!("{target} does not greet as a room does: {}", inert(why)),
+            format!("{target} sent no valid greeting: {}", inert(why)),
         )
         .hint("is the server much newer than this client? tell whoever runs it"),
         Cause::Disorder { after, came } => Failure::new(
@@ -78,7 +78,7 @@ fn in_words(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
         Cause::OtherName(name) => Failure::new(
             Exit::Untrusted,
             format!(
-                "{target} calls us \"{}\", but our certificate says \"{}\"",
+                "{target} calls you \"{}\", but your certificate says \"{}\"",
                 inert(name),
                 scene.own.subject
             ),
@@ -88,7 +88,7 @@ fn in_words(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
         Cause::Tls(rustls::Error::InvalidCertificate(judged)) => explain_server(judged, scene),
         Cause::Tls(rustls::Error::NoCertificatesPresented) => Failure::new(
             Exit::Untrusted,
-            format!("{target} presents no certificate, so it cannot be told who it is"),
+            format!("{target} presents no certificate, so nothing proves that it is the server"),
         ),
         Cause::Tls(rustls::Error::InvalidMessage(_)) => {
             Failure::new(Exit::Network, format!("{target} does not speak TLS"))
@@ -111,7 +111,7 @@ fn lost(target: &Target, why: String) -> Failure {
 }
 
 /// Neither TLS nor the room's `bye` tells one from the other.
-const MAY_BE_ON_HOLD: &str = ", or whether this one is only on hold (suspended)";
+const MAY_BE_ON_HOLD: &str = "; this one may only be on hold (suspended)";
 
 const ASK_FOR_NEW: &str = "ask whoever runs the room for a new certificate";
 
@@ -164,7 +164,7 @@ fn explain_alert(alert: Alert, scene: &Scene, now: SystemTime) -> Failure {
             Exit::CertificateRequired,
             format!("{target} wants a certificate and got none"),
         )
-        .hint("use the whole file that `ca-tool issue` made with --cert"),
+        .hint("pass the whole file that `ca-tool issue` made to --cert"),
         Alert::AccessDenied => Failure::new(
             Exit::NotAdmitted,
             format!("{target} does not admit {name}: the name or the key in the certificate is not acceptable there"),
@@ -174,7 +174,7 @@ fn explain_alert(alert: Alert, scene: &Scene, now: SystemTime) -> Failure {
             Exit::NotAdmitted,
             format!("{target} does not admit {name}: the certificate is not one for a person"),
         )
-        .hint("a server's or a CA's certificate is no way in; use your own"),
+        .hint("this is a server or CA certificate; use your personal one"),
         Alert::BadCertificate | Alert::DecodeError => Failure::new(
             Exit::NotAdmitted,
             format!("{target} cannot read the certificate of {name}"),
@@ -182,7 +182,7 @@ fn explain_alert(alert: Alert, scene: &Scene, now: SystemTime) -> Failure {
         .hint(ASK_FOR_NEW),
         Alert::CertificateUnknown => Failure::new(
             Exit::NotAdmitted,
-            format!("{target} cannot judge certificates now; yours may be good"),
+            format!("{target} cannot check certificates now; yours may be good"),
         )
         .hint("tell whoever runs the room: the revocation list or the CA certificate may be out of date"),
         Alert::CertificateExpired => explain_expired(scene, now),
@@ -194,14 +194,14 @@ fn explain_alert(alert: Alert, scene: &Scene, now: SystemTime) -> Failure {
         Alert::UnknownCA => Failure::new(
             Exit::CertificateInvalid,
             format!(
-                "the certificate of {name} is from the CA \"{}\", and {target}, which is of the CA \"{anchor}\", does not trust that one",
+                "the certificate of {name} is from the CA \"{}\", which {target} does not trust; its own CA is \"{anchor}\"",
                 scene.own.issuer
             ),
         )
         .hint("is this the right room? if its CA is new, ask for a new certificate"),
         Alert::DecryptError => Failure::new(
             Exit::CertificateInvalid,
-            format!("{target} could not verify the certificate of {name}: it is damaged, or from another CA of the name \"{anchor}\""),
+            format!("{target} could not verify the certificate of {name}: it is damaged, or from another CA with the name \"{anchor}\""),
         )
         .hint(ASK_FOR_NEW),
         Alert::NoApplicationProtocol => explain_other_protocol(target),
@@ -250,7 +250,7 @@ fn explain_server(judged: &Judged, scene: &Scene) -> Failure {
         }
         Judged::NotValidForName => explain_names(target, &[]),
         Judged::UnknownIssuer | Judged::BadSignature => untrusted(format!(
-            "{target} proves itself with a certificate of another CA, not of \"{anchor}\""
+            "{target} proves itself with a certificate from another CA, not from \"{anchor}\""
         ))
         .hint("is this the right server? if the room's CA is new, ask for a new certificate"),
         Judged::ExpiredContext { not_after, .. } => untrusted(format!(
@@ -434,7 +434,7 @@ mod tests {
                 Alert::UnsupportedCertificate,
                 NotAdmitted,
                 "not one for a person",
-                "use your own",
+                "use your personal one",
             ),
             (
                 Alert::BadCertificate,
@@ -469,7 +469,7 @@ mod tests {
             (
                 Alert::UnknownCA,
                 CertificateInvalid,
-                "is from the CA \"Networks 101\", and chat.example:27332, which is of the CA \"Networks 101\", does not trust that one",
+                "is from the CA \"Networks 101\", which chat.example:27332 does not trust; its own CA is \"Networks 101\"",
                 "right room",
             ),
             (
@@ -522,12 +522,12 @@ mod tests {
             ),
             (
                 Judged::UnknownIssuer,
-                "another CA, not of \"Networks 101\"",
+                "another CA, not from \"Networks 101\"",
                 "right server",
             ),
             (
                 Judged::BadSignature,
-                "another CA, not of \"Networks 101\"",
+                "another CA, not from \"Networks 101\"",
                 "right server",
             ),
             (Judged::Expired, "has expired", "clock"),

@@ -34,7 +34,7 @@ async fn a_revoked_certificate_is_told_so() {
     room.refuse().await;
     let outcome = alice.ends().await;
     let sentence = "the certificate of alice was revoked by \"Networks 101\"";
-    let ask = format!("{ASK}, or whether this one is only on hold (suspended)");
+    let ask = format!("{ASK}; this one may only be on hold (suspended)");
     check(&outcome, &room, 62, sentence, &ask);
 }
 
@@ -60,7 +60,7 @@ async fn a_servers_certificate_is_no_way_in() {
     );
     room.refuse().await;
     let sentence = "127.0.0.1 does not admit alice: the certificate is not one for a person";
-    let hint = "a server's or a CA's certificate is no way in; use your own";
+    let hint = "this is a server or CA certificate; use your personal one";
     check(&alice.ends().await, &room, 61, sentence, hint);
 }
 
@@ -73,7 +73,7 @@ async fn a_certificate_of_another_ca_is_told_so() {
     let server = format!("127.0.0.1:{}", room.port);
     let alice = Person::start(&["--cert", path.to_str().expect("UTF-8"), "--server", &server]);
     room.refuse().await;
-    let sentence = "the certificate of alice is from the CA \"Chemistry 7\", and 127.0.0.1, which is of the CA \"Networks 101\", does not trust that one";
+    let sentence = "the certificate of alice is from the CA \"Chemistry 7\", which 127.0.0.1 does not trust; its own CA is \"Networks 101\"";
     let hint = "is this the right room? if its CA is new, ask for a new certificate";
     check(&alice.ends().await, &room, 62, sentence, hint);
 }
@@ -133,7 +133,7 @@ async fn a_server_that_cannot_prove_itself_is_not_trusted() {
         (
             Leaf::server(&["127.0.0.1"]),
             false,
-            "127.0.0.1 proves itself with a certificate of another CA, not of \"Chemistry 7\"",
+            "127.0.0.1 proves itself with a certificate from another CA, not from \"Chemistry 7\"",
             right,
         ),
         (
@@ -376,10 +376,10 @@ async fn the_command_line_and_its_files_are_checked_first() {
         (&["--cert", path, "--since", "tail"], None),
         (&["--cert", path, "--sever", "chat.example"], None),
         (&[], None),
-        (&["alice.pem"], Some("is --cert alice.pem meant?")),
+        (&["alice.pem"], Some("did you mean --cert alice.pem?")),
         (
             &["--cert", path, "chat.example"],
-            Some("is --server chat.example meant?"),
+            Some("did you mean --server chat.example?"),
         ),
     ] {
         let outcome = Person::start(arguments).ends().await;

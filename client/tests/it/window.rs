@@ -71,7 +71,7 @@ async fn a_greeting_that_holds_what_no_text_may_have_is_none() {
             .await;
         assert_eq!(terminal.ends().code(), Some(1));
         let told = terminal.text();
-        assert!(told.contains(" does not greet as a room does: "), "{told}");
+        assert!(told.contains(" sent no valid greeting: "), "{told}");
         assert!(told.contains("U+001B"), "{told}");
         assert_eq!(terminal.oddities().all, [""; 0]);
         assert_eq!(terminal.oddities().bells, 0);

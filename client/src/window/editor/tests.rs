@@ -340,7 +340,7 @@ fn tab_completes_commands_at_the_beginning_of_a_line() {
     check(&[
         ("/wh<Tab>", "/who|"),
         ("/wh<Tab><Tab>", "/whois |"),
-        ("/HI<Tab>", "/recall |"),
+        ("/HI<Tab>", "/history |"),
         ("/q<Tab>", "/quit|"),
         ("say /wh<Tab>", "say /wh|"),
         ("//wh<Tab>", "//wh|"),
