@@ -1,4 +1,4 @@
-//! The first time in: which failures a person waits for, and which they want to know at once.
+//! The first connection of a run: which failures it waits out, and which it reports at once.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::limits::CROWDED_TIMEOUT;
 use crate::link::{Dial as _, Door, Pauses};
 use crate::words::{Exit, Failure, seconds, tell};
 
-/// The first time in. Only a server that asks for it is waited for, and for a while one that may
-/// have no room: a person who mistyped the host wants to know at once.
+/// Connects for the first time. Waits only for a server that asks for it, and for a while for one
+/// that may have no room: a person who mistyped the host wants to know at once.
 pub(crate) async fn enter(
     door: &mut Door,
     give_up_after: Option<Duration>,

@@ -1,10 +1,13 @@
-//! The person's end of a room: presents a certificate, sends lines, shows what is said.
+//! The client of a room: presents a certificate, sends lines, shows what everybody says.
 //!
-//! [`connect`] brings a person as far as the server's greeting and claims nothing before it. From
-//! there a [`Link`] owns the connection and speaks the dialect `countersign/1`; others hold a
-//! [`Handle`] to say things and a channel of [`Event`]s to hear them. What must outlive one
-//! connection is in one place, the [`Outbox`]; a [`Stay`] takes it to the next one. The plain mode in `plain/` is built on nothing else.
-// No SQL here and nothing that signs: a person's end needs neither.
+//! [`connect`] leads as far as the server's greeting and claims nothing before it. From there a
+//! [`Link`] owns the connection and speaks the dialect `countersign/1`; the rest of the program
+//! holds a [`Handle`] to say things and a channel of [`Event`]s to hear them. Everything that must
+//! outlive one connection is in one place, the [`Outbox`]; a [`Stay`] takes it to the next one.
+//!
+//! The folders, lowest first: `settings`, `words`, `connect`, `link`, `config` (and `enter`),
+//! `room`, and the two views `plain` and `window`. None imports from one above it.
+// No SQL here and nothing that signs: a client needs neither.
 
 mod config;
 mod connect;

@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(refused) if !refused.use_stderr() => refused.exit(),
         Err(refused) => {
-            // It has several lines, and nothing in them that was not typed here.
+            // It has several lines, and nothing in it that was not typed here.
             let _ = write!(io::stderr(), "client: {refused}");
             if let Some(hint) = Args::hint(&refused) {
                 tell(&format!("hint: {hint}"));
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     ExitCode::from(exit.code())
 }
 
-/// The first signal leaves properly; a second one does not wait for anybody.
+/// The first signal leaves properly; a second one ends the program at once.
 async fn hear_signals(leave: CancellationToken) {
     for _ in 0..2 {
         if let Err(error) = os::interrupted().await {
@@ -61,7 +61,7 @@ async fn hear_signals(leave: CancellationToken) {
             std::process::exit(INTERRUPTED);
         }
         leave.cancel();
-        // A terminal may take nothing any more, and a write to it waits for ever.
+        // A terminal may accept nothing any more, and then a write to it waits forever.
         std::thread::spawn(|| {
             std::thread::sleep(INTERRUPT_TIMEOUT);
             std::process::exit(INTERRUPTED);
@@ -69,5 +69,5 @@ async fn hear_signals(leave: CancellationToken) {
     }
 }
 
-/// What shells use for a program that SIGINT ended.
+/// The exit code that shells use for a program that SIGINT ended.
 const INTERRUPTED: i32 = 130;

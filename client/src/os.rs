@@ -1,10 +1,11 @@
-//! What differs between operating systems, and nothing else: every `cfg` of this program is here.
-// Whatever a library already hides, as the size of a terminal, has no place here.
+//! The differences between operating systems: every `cfg` of this program is here.
+// Differences that a library already hides, such as the size of a terminal, have no place here.
 
 use std::io;
 use std::path::Path;
 
-/// Waits for the person, or the system, to ask this program to end: SIGINT, SIGTERM, or Ctrl-C where there are no signals.
+/// Waits until the person, or the system, asks this program to end: SIGINT, SIGTERM, or Ctrl-C
+/// where there are no signals.
 ///
 /// # Errors
 ///
@@ -13,12 +14,13 @@ pub async fn interrupted() -> io::Result<()> {
     imp::interrupted().await
 }
 
-/// Stops the program, as C-z does in a shell, until somebody lets it go on. Returns at once where programs cannot be stopped.
+/// Stops the program, as C-z does in a shell, until somebody continues it. Returns at once on
+/// systems that cannot stop a program.
 pub(crate) fn stop_until_continued() -> io::Result<()> {
     imp::stop_until_continued()
 }
 
-/// Returns whether anybody but its owner can read a file. Where files have no mode, nobody is known to.
+/// Returns whether anybody but its owner can read a file, or `false` where files have no mode.
 pub(crate) fn others_can_read(path: &Path) -> bool {
     imp::others_can_read(path)
 }
@@ -43,7 +45,7 @@ mod imp {
     }
 
     pub(super) fn stop_until_continued() -> io::Result<()> {
-        // The shell that started us learns of it, and shows its prompt.
+        // The shell that started us notices, and shows its prompt.
         Ok(kill_process(getpid(), Signal::TSTP)?)
     }
 

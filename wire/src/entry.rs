@@ -19,13 +19,13 @@ pub struct Entry {
     pub at: Timestamp,
     /// The author, from the certificate.
     pub id: ClientId,
-    /// The address that the person came from; IPv4-mapped addresses stand as IPv4.
+    /// The address that the person came from; IPv4-mapped addresses are written as IPv4.
     pub ip: IpAddr,
-    /// What happened.
+    /// The event.
     pub kind: Kind,
 }
 
-/// What happened, as an entry tells it.
+/// The event that an entry records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
     /// The person said this.
@@ -36,32 +36,33 @@ pub enum Kind {
     Leave(Reason),
 }
 
-/// An entry that only a newer server writes. Its seq and time keep the order of the transcript, and a client shows the
-/// rest as it came.
-// Apart from `Entry`, so that a server, which makes entries of that type alone, cannot write what it does not know.
+/// An entry that only a newer server writes. Its seq and time keep the order of the transcript, and
+/// a client shows the rest as it came.
+// Apart from `Entry`: a server makes entries of that type alone, so it cannot write what it does
+// not know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewerEntry {
     /// Its place, as [`Entry::seq`].
     pub seq: u64,
     /// When it was recorded.
     pub at: Timestamp,
-    /// As much of it as we understand.
+    /// The part of it that we understand.
     pub kind: NewerKind,
 }
 
-/// As much as we understand of an entry from a newer server.
+/// The part that we understand of an entry from a newer server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NewerKind {
-    /// The person left, for a reason that is none of [`Reason::ALL`].
+    /// The person left, for a reason that [`Reason::ALL`] does not have.
     Leave {
         /// The person, from the certificate.
         id: ClientId,
         /// The address that the person came from.
         ip: IpAddr,
-        /// The reason as it stands between the parentheses.
+        /// The reason, as it stands between the parentheses.
         reason: String,
     },
-    /// Something else happened: whatever follows the time.
+    /// Something else happened. Holds everything after the time.
     Other(String),
 }
 
@@ -75,12 +76,14 @@ impl Entry {
         debug_assert!(wrote.is_ok());
     }
 
-    /// Reads one entry, without its line end. Nothing but this and [`ServerLine::parse`](crate::ServerLine::parse)
-    /// turns a text into an author and a time, and no text that a person may say can stand before the `] `.
+    /// Reads one entry, without its line end. Only this and
+    /// [`ServerLine::parse`](crate::ServerLine::parse) turn a text into an author and a time, and
+    /// no text that a person may say can stand before the `] `.
     ///
     /// # Errors
     ///
-    /// When the text is not an entry of the form that [`fmt::Display`] writes; one from a newer server is none either.
+    /// When the text is not an entry of the form that [`fmt::Display`] writes. An entry of a newer
+    /// server is not one.
     pub fn parse(text: &str) -> Result<Self, EntryError> {
         match parse(text)? {
             AnyEntry::Known(entry) => Ok(entry),
@@ -88,14 +91,15 @@ impl Entry {
         }
     }
 
-    /// Writes the entry without seq and time: `[alice@192.0.2.7] hello`. People see another form of the time before it.
+    /// Returns the entry without seq and time: `[alice@192.0.2.7] hello`. People see the time
+    /// before it in another form.
     pub fn body(&self) -> impl fmt::Display + '_ {
         Body(self)
     }
 }
 
 impl NewerEntry {
-    /// Writes the entry without seq and time, as it came.
+    /// Returns the entry without seq and time, as it came.
     pub fn body(&self) -> impl fmt::Display + '_ {
         NewerBody(self)
     }
@@ -140,7 +144,7 @@ fn parse_stamped(text: &str) -> Option<AnyEntry> {
     let move_of = rest
         .strip_prefix("* ")
         .and_then(|rest| rest.split_once(' '));
-    // The first word tells the form, and a form that we know must be kept whole.
+    // The first word tells the form, and a line of a form that we know must have all of it.
     match move_of
         .map(|(author, happened)| (author, happened.split_once(' ').unwrap_or((happened, ""))))
     {
@@ -169,7 +173,7 @@ fn parse_author(text: &str) -> Option<(ClientId, IpAddr)> {
     Some((ClientId::parse(id).ok()?, ip.parse().ok()?))
 }
 
-/// Words that may be shown, of which there must be some.
+/// Returns words that may be shown, or `None` when there are none.
 fn parse_words(text: &str) -> Option<String> {
     (!text.is_empty() && !text.contains(is_forbidden)).then(|| text.to_owned())
 }
@@ -178,7 +182,7 @@ struct Body<'a>(&'a Entry);
 
 struct NewerBody<'a>(&'a NewerEntry);
 
-// The native form of every kind of entry is written here and nowhere else in Rust.
+// In Rust, the native form of an entry is written here and nowhere else.
 impl fmt::Display for Body<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Entry { id, ip, kind, .. } = self.0;
@@ -283,7 +287,8 @@ mod tests {
         }
     }
 
-    /// The text is this entry of a newer server, and reads back as it was written.
+    /// Checks that the text is this entry of a newer server, and that it is written in the same
+    /// form.
     #[track_caller]
     fn check_newer(form: &str, kind: NewerKind) {
         let at = entry(Kind::Enter).at;

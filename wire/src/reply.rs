@@ -1,4 +1,5 @@
-//! What a server sends: entries, replies and refusals, told apart by their first character.
+//! The lines that a server sends: entries, replies and refusals, told apart by their first
+//! character.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -31,10 +32,11 @@ impl ServerLine {
     /// # Errors
     ///
     /// When a line of a known kind breaks the grammar of its kind, or holds a character that no
-    /// text may have. What is not known is no error.
+    /// text may have. Something unknown is not an error.
     pub fn parse(text: &str) -> Result<Self, ReplyError> {
         match text.as_bytes().first() {
-            // No part of an entry takes such a character, so entries are not searched for one twice.
+            // No part of an entry accepts such a character, so entries are not searched for one
+            // twice.
             Some(b'0'..=b'9') => match entry::parse(text) {
                 Ok(AnyEntry::Known(entry)) => Ok(ServerLine::Entry(entry)),
                 Ok(AnyEntry::Newer(entry)) => Ok(ServerLine::NewerEntry(entry)),
@@ -79,43 +81,44 @@ pub enum Reply {
     At(u64),
     /// `= bye REASON words`: the session ends now.
     Bye {
-        /// Why.
+        /// The reason.
         reason: Reason,
-        /// The same for people.
+        /// The explanation, for people.
         words: String,
     },
     /// `= bye REASON words`, for a reason that only a newer server has.
     NewerBye {
         /// The reason's word.
         reason: String,
-        /// The same for people.
+        /// The explanation, for people.
         words: String,
     },
     /// `= begin TOPIC`: the answer to a command begins.
     Begin(String),
-    /// `= end TOPIC`: it is complete.
+    /// `= end TOPIC`: the answer is complete.
     End(String),
     /// `= 12 2026-... [alice@192.0.2.7] hi`: an entry replayed as an answer.
     Replayed(Entry),
-    /// The same for an entry of a form that only a newer server writes.
+    /// A replayed entry of a form that only a newer server writes.
     ReplayedNewer(NewerEntry),
-    /// `= who SEQ count=N`: who was here when SEQ was the newest entry; a line for each follows.
+    /// `= who SEQ count=N`: the people who were here when SEQ was the newest entry; a line for each
+    /// follows.
     Who {
         /// The newest entry at that moment.
         seq: u64,
-        /// How many people.
+        /// The number of people.
         count: u64,
     },
-    /// One of them.
+    /// One of the people here.
     Here(Here),
-    /// `= note ABOUT words`: what whoever runs the room should know.
+    /// `= note ABOUT words`: something that the people who run the room should know.
     Note {
-        /// What it is about, for programs.
+        /// The subject, for programs.
         about: String,
-        /// The same for people.
+        /// The explanation, for people.
         words: String,
     },
-    /// Any other word and what follows it, to be shown or ignored.
+    /// Any other word and the rest of its line, to be shown or ignored.
     Other(String),
 }
 
@@ -145,7 +148,7 @@ pub struct Welcome {
 /// `= here alice role=student ip=192.0.2.7 since=... sessions=1`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Here {
-    /// Who.
+    /// The person.
     pub id: ClientId,
     /// The person's role.
     pub role: Role,
@@ -153,17 +156,17 @@ pub struct Here {
     pub ip: IpAddr,
     /// When the oldest session that is still here began.
     pub since: Timestamp,
-    /// How many sessions; 0 for someone whose connection broke a moment ago.
+    /// The number of sessions; 0 for someone whose connection broke a moment ago.
     pub sessions: u64,
 }
 
-/// Why a line of a server is not taken.
+/// Why a line of a server is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReplyError {
     /// A line of a known kind breaks the grammar of its kind.
     #[error("the server sent a malformed {0}")]
     Grammar(&'static str),
-    /// The line holds a character that no text may have, in whatever part of it.
+    /// Some part of the line holds a character that no text may have.
     #[error("the server sent a line with U+{:04X}, which no text may have", u32::from(*.0))]
     Character(char),
 }
@@ -175,8 +178,9 @@ fn forbidden_in(text: &str) -> Option<ReplyError> {
 }
 
 impl Reply {
-    /// Returns the command that this reply answers in words alone, such as `/whois`, and the words. A command of a newer
-    /// server is none that this version knows.
+    /// Returns the command that this reply answers in words alone, such as `/whois`, and the words.
+    /// Returns `None` for any other reply, and for the answer to a command that this version does
+    /// not know.
     pub fn answer(&self) -> Option<(&'static str, &str)> {
         let Reply::Other(text) = self else {
             return None;
@@ -333,7 +337,7 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// Reads up to the closing quote, and gives what stands after it.
+/// Reads up to the closing quote. Returns the value and the text after it.
 fn unquote(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut chars = text.char_indices();
@@ -615,9 +619,9 @@ mod tests {
                 assert_eq!(ServerLine::parse(&line), Err(ReplyError::Character(c)));
             }
         }
-        // TAB stands in texts.
+        // Texts may hold TAB.
         assert!(ServerLine::parse("= moon a\tb").is_ok());
-        // A line of a kind that nobody knows is ignored, whatever stands in it.
+        // A line of an unknown kind is ignored, whatever it holds.
         assert_eq!(ServerLine::parse("~\u{1b}[2J"), Ok(ServerLine::Unknown));
     }
 

@@ -1,4 +1,4 @@
-//! What a client sends: a line to say, or a command.
+//! The lines that a client sends: something to say, or a command.
 
 use crate::line::LineError;
 use crate::nonce::parse_count;
@@ -15,7 +15,7 @@ pub enum Request {
     Follow(Start),
     /// `/history`, `/history N`, `/history N before SEQ`; a bare `history` too.
     History {
-        /// Only the newest so many.
+        /// Only this many of the newest.
         last: Option<u64>,
         /// Only those before this one.
         before: Option<u64>,
@@ -45,7 +45,8 @@ pub enum Start {
     After {
         /// The last entry that the client has.
         seq: u64,
-        /// That entry's time, by which a replaced or restored database is recognised.
+        /// That entry's time, which tells a replaced or restored database from the one that the
+        /// client knows.
         at: Timestamp,
     },
 }
@@ -55,11 +56,11 @@ pub enum Start {
 pub struct Command {
     /// With its slash.
     pub name: &'static str,
-    /// What may follow.
+    /// The arguments that it takes.
     pub arguments: &'static str,
-    /// What it does.
+    /// Its effect.
     pub what: &'static str,
-    /// Whether it is of use to programs alone, and not shown to people who can type.
+    /// Whether only programs use it, so that a list of commands for people leaves it out.
     pub is_for_programs: bool,
 }
 
@@ -122,11 +123,11 @@ pub const COMMANDS: [Command; 9] = [
 ];
 
 impl Request {
-    /// Reads a line from a client, without its line end. An empty line is nothing.
+    /// Reads a line from a client, without its line end. Returns `None` for an empty line.
     ///
     /// # Errors
     ///
-    /// The refusal to send back; the connection goes on.
+    /// Returns the refusal to send back; the connection goes on.
     pub fn parse(line: &[u8]) -> Result<Option<Self>, Refusal> {
         match line {
             [] => Ok(None),
@@ -140,7 +141,7 @@ impl Request {
         }
     }
 
-    /// The refusal of a line that is too long to be held, of which this is the beginning.
+    /// Returns the refusal of a line that is too long to be held and begins with `prefix`.
     pub fn too_long(prefix: &[u8]) -> Refusal {
         refuse(&LineError::TooLong).of(nonce_of(prefix))
     }

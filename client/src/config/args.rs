@@ -1,4 +1,4 @@
-//! The command line as it is typed, and the configuration as it is true.
+//! The command line as it is typed, and the configuration that follows from it.
 
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
@@ -73,35 +73,35 @@ const EXITS: &str = "\
 Exit codes: 0 done, 1 other, 2 usage, 4 network, 5 server not trusted, 6 ended,
             60 no certificate, 61 not admitted, 62 certificate not valid";
 
-/// What the program goes by.
+/// The configuration of one run, read and checked.
 #[derive(Debug)]
 pub struct Config {
-    /// Who we are.
+    /// Our certificate and key.
     pub bundle: Bundle,
-    /// Where to.
+    /// The server.
     pub target: Target,
-    /// From where on.
+    /// The earlier entries to show.
     pub since: Since,
-    /// For how long a lost connection is tried to be had again; `None` for ever.
+    /// How long to try to reconnect; `None` means forever.
     pub give_up_after: Option<Duration>,
     /// The form of the output.
     pub form: Form,
-    /// Whether there is a window, and not lines.
+    /// Whether there is a window, rather than lines.
     pub has_window: bool,
     /// The colours of the window.
     pub theme: Theme,
-    /// When its bell rings.
+    /// When the window's bell rings.
     pub bell: Bell,
-    /// Whether stamps in it are without addresses.
+    /// Whether stamps in the window leave out addresses.
     pub is_short: bool,
     /// How times are shown.
     pub clock: Clock,
-    /// What should be told before anything else.
+    /// Warnings to show before anything else.
     pub warnings: Vec<String>,
 }
 
 impl Args {
-    /// What was probably meant, where something stands by itself: each thing has its flag.
+    /// Returns what the person probably meant by a word without a flag.
     pub fn hint(refused: &clap::Error) -> Option<String> {
         if refused.kind() != ErrorKind::UnknownArgument {
             return None;
@@ -153,7 +153,8 @@ impl Args {
         })
     }
 
-    /// A window needs a terminal on both sides, and lines in its own form.
+    /// Returns whether there is a window: it needs a terminal on both sides, and shows its own form
+    /// alone.
     fn has_window(&self) -> bool {
         let on_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
         on_terminal && !self.plain && self.form() == Form::Stamped
@@ -169,7 +170,7 @@ impl Args {
     }
 }
 
-/// What the window shows of what was said before.
+/// The earlier entries that the window shows.
 const WINDOW_ENTRIES: u64 = 200;
 
 /// See <https://no-color.org>: set, and not empty.
@@ -180,7 +181,7 @@ fn default_theme() -> Theme {
     }
 }
 
-/// Warns that others can read the private key: whoever can speaks under this name.
+/// Returns a warning if others can read the private key: anybody who can may speak under this name.
 fn warn_of_readers(cert: &Path) -> Option<String> {
     os::others_can_read(cert).then(|| {
         let path = cert.display();

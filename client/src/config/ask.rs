@@ -8,11 +8,11 @@ use pki::Bundle;
 use crate::settings::Target;
 use crate::words::{Exit, Failure, tell};
 
-/// Returns the server that was named on the command line, or in the bundle, or by the person when asked.
+/// Returns the server that the command line names, or the bundle, or the person when asked.
 ///
 /// # Errors
 ///
-/// When what names it is no server, or nothing and nobody names one.
+/// When the name is not that of a server, or nothing and nobody names one.
 pub(super) fn target(
     server: Option<&str>,
     bundle: &Bundle,
@@ -37,7 +37,7 @@ pub(super) fn target(
     })
 }
 
-/// Asks the person, where there is one.
+/// Asks the person, if there is a terminal to ask on.
 fn ask_for_target(cert: &Path) -> Result<Target, Failure> {
     let nobody_knows = || {
         usage(
@@ -49,14 +49,14 @@ fn ask_for_target(cert: &Path) -> Result<Target, Failure> {
         return Err(nobody_knows());
     }
     let target = ask(io::stdin().lock(), io::stderr()).ok_or_else(nobody_knows)?;
-    // Not remembered here: what a person's file says, whoever issued it decides.
+    // Not remembered here: the issuer decides what a person's file says.
     tell(&format!(
         "note: to skip this question, pass --server {target}, or make the file with `ca-tool issue --server {target}`"
     ));
     Ok(target)
 }
 
-/// Asks until the answer names a server, or there is none.
+/// Asks until an answer names a server. Returns `None` when there are no more answers.
 fn ask(mut answers: impl BufRead, mut questions: impl Write) -> Option<Target> {
     loop {
         write!(questions, "which server, HOST or HOST:PORT? ").ok()?;

@@ -1,7 +1,7 @@
-//! The command line as it is typed, and the configuration as it is true.
+//! The command line as it is typed, and the configuration that follows from it.
 //!
-//! [`Args::load`] reads the files that the arguments name and refuses early; from there on nobody doubts a [`Config`].
-//! Nothing here connects.
+//! [`Args::load`] reads the files that the arguments name and refuses early; after that, nobody
+//! doubts a [`Config`]. Nothing here connects.
 
 mod args;
 mod ask;

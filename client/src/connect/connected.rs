@@ -1,7 +1,7 @@
-//! From a bundle and a target to the server's greeting.
+//! The way from a bundle and a target to the server's greeting.
 //!
-//! In TLS 1.3 a client believes that it is connected before the server has judged its certificate.
-//! So nothing is sent and nothing is claimed here before the greeting has come.
+//! In TLS 1.3 a client's handshake is complete before the server has judged its certificate. So
+//! nothing is sent and nothing is claimed here before the greeting has come.
 
 use std::io;
 use std::net::SocketAddr;
@@ -27,7 +27,7 @@ use crate::words::{Cause, Clock, Failure, Scene, explain};
 /// A connection that the server has greeted.
 #[derive(Debug)]
 pub struct Connected<S = TlsStream<Opening<TcpStream>>> {
-    /// Who the server says we are, and what room this is.
+    /// Our name and the room, as the server says them.
     pub welcome: Welcome,
     /// The greeting as it came.
     pub greeting: String,
@@ -35,7 +35,7 @@ pub struct Connected<S = TlsStream<Opening<TcpStream>>> {
     pub tls: TlsFacts,
     /// Our own end.
     pub local: SocketAddr,
-    /// The network interface that our own end is on, where it can be told.
+    /// The network interface of our own end, if it is known.
     pub interface: Option<String>,
     /// The address that answered.
     pub server: SocketAddr,
@@ -44,11 +44,12 @@ pub struct Connected<S = TlsStream<Opening<TcpStream>>> {
     pub(crate) incoming: Incoming,
 }
 
-/// Connects to the first address that answers, proves who we are, and waits for the greeting.
+/// Connects to the first address that answers, presents our certificate, and waits for the
+/// greeting.
 ///
 /// # Errors
 ///
-/// Says in words why the room was not entered, and what to do next.
+/// Says why the room was not entered, and what to do next.
 pub async fn connect(
     bundle: &pki::Bundle,
     target: &Target,
@@ -60,7 +61,7 @@ pub async fn connect(
         .map_err(|cause| explain(&cause, &scene, SystemTime::now()))
 }
 
-/// What failures will be told about.
+/// Returns the circumstances that failures will be explained with.
 fn scene(bundle: &pki::Bundle, target: &Target, clock: &Clock) -> Scene {
     let anchor = pki::Certificate::parse(bundle.anchor())
         .expect("a bundle's certificates were read when it was made");
@@ -73,7 +74,7 @@ fn scene(bundle: &pki::Bundle, target: &Target, clock: &Clock) -> Scene {
 }
 
 async fn enter(bundle: &pki::Bundle, scene: Arc<Scene>) -> Result<Connected, Cause> {
-    // The server would only say so in its own words, and perhaps with the wrong clock.
+    // The server would only say the same in its own words, and perhaps with the wrong clock.
     if !scene.own.is_valid_at(SystemTime::now()) {
         return Err(Cause::OwnDates);
     }
@@ -93,7 +94,7 @@ async fn greet(
     scene: Arc<Scene>,
 ) -> Result<Connected, Cause> {
     let gone = |_| Cause::ClosedUnheard;
-    // Without it, an exchange of two lines takes 44 ms instead of 1.
+    // Without this, an exchange of two lines takes 44 ms instead of 1.
     tcp.set_nodelay(true).map_err(gone)?;
     let local = tcp.local_addr().map_err(gone)?;
     let connecting = TlsConnector::from(config)
@@ -106,7 +107,7 @@ async fn greet(
     stream.get_mut().0.is_over();
     let mut incoming = Incoming::new();
     let said = hear_greeting(&mut stream, &mut incoming).await;
-    // A server that judges our certificate says so by an alert, also where it knows no dialect.
+    // A server that rejects our certificate says so by an alert, even if it knows no dialect.
     let (welcome, greeting) = match said {
         Err(Cause::ClosedEarly | Cause::ClosedUnheard) if !speaks_our_dialect(&stream) => {
             return Err(Cause::OtherProtocol);
@@ -130,7 +131,8 @@ async fn greet(
     })
 }
 
-/// Why there was no handshake. A server without room may say so in plain text, or not at all.
+/// Finds out why there was no handshake. A server without room may say so in plain text, or close
+/// without a word.
 async fn before_tls(error: &io::Error, opening: Opening<TcpStream>) -> Cause {
     match early(error) {
         cause @ (Cause::ClosedEarly | Cause::Tls(rustls::Error::InvalidMessage(_))) => {
@@ -149,12 +151,12 @@ fn speaks_our_dialect(stream: &TlsStream<Opening<TcpStream>>) -> bool {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
-    /// Waits for the greeting on a connection without TLS, for simulated networks. No program has a
-    /// way to here: such a connection proves nothing to anybody.
+    /// Waits for the greeting on a connection without TLS, for simulated networks. No program can
+    /// get here: such a connection proves nothing to anybody.
     ///
     /// # Errors
     ///
-    /// Says in words why there was no greeting.
+    /// Says why there was no greeting.
     pub async fn without_tls(
         mut stream: S,
         local: SocketAddr,
@@ -185,7 +187,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite> Connected<S> {
-    /// `as alice from 192.0.2.7 via eth0 to "Networks 101" at chat.example:27332 (TLS 1.3, ...)`
+    /// Returns `as alice from 192.0.2.7 via eth0 to "Networks 101" at chat.example:27332 (TLS 1.3,
+    /// ...)`.
     pub fn describe(&self) -> String {
         let (welcome, target) = (&self.welcome, &self.scene.target);
         let via = match &self.interface {

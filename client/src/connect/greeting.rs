@@ -32,7 +32,8 @@ pub(super) async fn hear_greeting<S: AsyncRead + Unpin>(
                 }
                 Err(ReplyError::Grammar(_)) if !text.starts_with("= welcome ") => {}
                 Err(error) => return Err(Cause::Greeting(error.to_string())),
-                // What we do not know is not for us; the deadline ends a server that goes on so.
+                // Lines that we do not know are not for us; the deadline ends a server that goes on
+                // like this.
                 Ok(_) => {}
             }
         }
@@ -41,7 +42,8 @@ pub(super) async fn hear_greeting<S: AsyncRead + Unpin>(
             Ok(_) => {}
             Err(error) => {
                 return Err(match early(&error) {
-                    // Not even TLS was ended: so a server ends a handshake that others wait for.
+                    // The server did not even end TLS. It ends a handshake like this when others
+                    // wait for its place.
                     Cause::ClosedEarly => Cause::ClosedUnheard,
                     cause => cause,
                 });
@@ -50,7 +52,7 @@ pub(super) async fn hear_greeting<S: AsyncRead + Unpin>(
     }
 }
 
-/// The name is the certificate's, whatever a server makes of it.
+/// Checks that the server calls us by the name in our certificate.
 pub(super) fn check_name(welcome: &Welcome, scene: &Scene) -> Result<(), Cause> {
     if scene.own.subject.common_names != [welcome.id.as_str()] {
         return Err(Cause::OtherName(welcome.id.to_string()));
@@ -58,7 +60,8 @@ pub(super) fn check_name(welcome: &Welcome, scene: &Scene) -> Result<(), Cause> 
     Ok(())
 }
 
-/// An error before the greeting: TLS says what it is, anything else is a connection that broke.
+/// Returns the cause of an error before the greeting: TLS names its own, anything else is a broken
+/// connection.
 pub(super) fn early(error: &io::Error) -> Cause {
     match tls_error(error) {
         Some(error) => Cause::Tls(error.clone()),

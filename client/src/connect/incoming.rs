@@ -1,4 +1,4 @@
-//! What a server sent, cut into lines, in bounded memory.
+//! A server's bytes, cut into lines, in bounded memory.
 
 use bytes::BytesMut;
 use wire::limits::SERVER_LINE_BYTES_MAX;
@@ -6,7 +6,7 @@ use wire::{LineDecoder, Overlong};
 
 use crate::limits::READ_BYTES_MAX;
 
-/// What was read and not yet cut into lines.
+/// The bytes that were read and not yet cut into lines.
 #[derive(Debug)]
 pub(crate) struct Incoming {
     buffer: BytesMut,
@@ -25,7 +25,8 @@ impl Incoming {
         self.decoder.decode(&mut self.buffer)
     }
 
-    /// Where to read to. The decoder leaves less than a line in it, so it stays bounded.
+    /// Returns the buffer to read into. The decoder leaves less than a line in it, so it stays
+    /// bounded.
     pub(crate) fn space(&mut self) -> &mut BytesMut {
         self.buffer.reserve(READ_BYTES_MAX);
         &mut self.buffer

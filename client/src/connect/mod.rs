@@ -1,7 +1,7 @@
-//! From a bundle and a server's name to the server's greeting, and not a step further.
+//! The way from a bundle and a server's name to the server's greeting, and not a step further.
 //!
-//! [`connect`] is the way in; what it gives is a [`Connected`]. Before the greeting nothing is sent and nothing is
-//! claimed. What is said after it is the link's affair, and so is coming back.
+//! [`connect`] returns a [`Connected`]. Before the greeting nothing is sent and nothing is claimed.
+//! Everything after the greeting is the link's work, and so is reconnecting.
 
 mod connected;
 mod greeting;

@@ -1,4 +1,5 @@
-//! The network below TLS: the addresses of a name, the first of them that answers, and the interface that our own is on.
+//! The network below TLS: the addresses of a name, the first of them that answers, and the
+//! interface of our own end.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -18,7 +19,7 @@ pub(super) async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Cause> {
     }
 }
 
-/// Tries each address in turn: the first may be of a network that does not work here.
+/// Tries each address in turn: the first may belong to a network that does not work here.
 pub(super) async fn reach(addresses: &[SocketAddr]) -> Result<(TcpStream, SocketAddr), Cause> {
     let mut tried = Vec::new();
     for address in addresses {
@@ -34,10 +35,10 @@ pub(super) async fn reach(addresses: &[SocketAddr]) -> Result<(TcpStream, Socket
     Err(Cause::Unreachable(tried))
 }
 
-/// The name of the interface that has this address.
+/// Returns the name of the interface that has this address.
 pub(super) fn interface_of(ip: IpAddr) -> Option<String> {
     let ip = ip.to_canonical();
-    // Not knowing is no failure: the words are left out then.
+    // If this fails, the words are left out.
     let interfaces = if_addrs::get_if_addrs().ok()?;
     interfaces
         .into_iter()

@@ -1,7 +1,7 @@
 //! The beginning of a connection, where a server without room says so in plain text.
 //!
-//! TLS would only tell that these bytes are none of its own. So the first of them are kept until
-//! the handshake is over.
+//! TLS would only say that these bytes are not TLS. So the first of them are kept until the
+//! handshake is over.
 
 use std::io;
 use std::pin::Pin;
@@ -16,22 +16,22 @@ use crate::limits::{OPENING_BYTES_MAX, OPENING_CHARS_MAX};
 #[derive(Debug)]
 pub struct Opening<S> {
     stream: S,
-    /// `None` once the handshake is over.
+    /// `None` after the handshake.
     heard: Option<Vec<u8>>,
 }
 
 /// What a server said instead of beginning with TLS.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum FirstWords {
-    /// Not a word: the connection ended.
+    /// Nothing: the connection ended.
     Nothing,
-    /// That there is no room, or nothing can be recorded now.
+    /// There is no room, or nothing can be recorded now.
     TryLater(Refusal),
     /// Something else.
     Other,
 }
 
-/// How the line begins by which a server sends people away before TLS.
+/// The beginning of the line with which a server sends clients away before TLS.
 const TRY_LATER: &[u8] = b"! try-later - ";
 
 impl<S> Opening<S> {
@@ -49,10 +49,10 @@ impl<S> Opening<S> {
 }
 
 impl<S: AsyncRead + Unpin> Opening<S> {
-    /// What was said, after the handshake failed. Reads the rest of the one line that means
-    /// something.
-    // Nobody has proved anything here: whoever can reach the connection can say this. So nothing
-    // follows from it but another try, and little of it is shown.
+    /// Returns what the server said, after the handshake failed. Reads the rest of the one line
+    /// that means something.
+    // Nobody has proved anything here: anybody who can reach the connection can say this. So the
+    // only consequence is another try, and little of it is shown.
     pub(crate) async fn first_words(mut self) -> FirstWords {
         let mut heard = self.heard.take().unwrap_or_default();
         while may_be_try_later(&heard) && heard.len() < OPENING_BYTES_MAX && !heard.contains(&b'\n')
@@ -136,7 +136,7 @@ mod tests {
 
     use super::*;
 
-    /// What is made of these bytes and the end after them, of which TLS has read so many.
+    /// Returns what is made of these bytes and the end after them, of which TLS has read so many.
     async fn said(bytes: &[u8], read_by_tls: usize) -> FirstWords {
         let (ours, mut theirs) = duplex(64 * 1024);
         theirs.write_all(bytes).await.expect("there is room");

@@ -1,13 +1,13 @@
-//! What TLS says of a connection: how it is protected, or why it failed.
+//! The view that TLS has of a connection: how it is protected, or why it failed.
 
 use std::io;
 
 use rustls::CipherSuite;
 
-/// How a connection is protected, in the words of the trade.
+/// How a connection is protected, in technical terms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFacts {
-    /// Such as `TLS 1.3`; no other is spoken.
+    /// Such as `TLS 1.3`; the client speaks no other.
     pub version: &'static str,
     /// Such as `X25519MLKEM768`.
     pub key_exchange: String,
@@ -44,7 +44,7 @@ impl TlsFacts {
     }
 }
 
-/// The error of TLS inside an error of the connection, if there is one.
+/// Returns the error of TLS inside an error of the connection, if there is one.
 pub(crate) fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }

@@ -1,4 +1,4 @@
-//! Which server: a name or an address, and a port.
+//! The server: a name or an address, and a port.
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -12,16 +12,16 @@ pub struct Target {
     port: u16,
 }
 
-/// The text names no server.
+/// Why a text does not name a server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
     /// The part before the port is neither a DNS name nor an address.
     #[error("\"{0}\" is neither a host name nor an address")]
     Host(String),
-    /// It is a URL, such as a browser takes.
+    /// The text is a URL, such as a browser takes.
     #[error("\"{url}\" is a URL; write the server's name alone{}", suggest(.host.as_deref()))]
     Url {
-        /// The whole of it.
+        /// The whole text.
         url: String,
         /// The host in it, and the port if it has one.
         host: Option<String>,
@@ -59,17 +59,17 @@ impl Target {
         })
     }
 
-    /// The name or address, without brackets.
+    /// Returns the name or address, without brackets.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port.
+    /// Returns the port.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The name that the server's certificate must hold.
+    /// Returns the name that the server's certificate must hold.
     pub(crate) fn server_name(&self) -> ServerName<'static> {
         ServerName::try_from(self.host.clone()).expect("the name was read when the target was made")
     }
@@ -79,7 +79,7 @@ fn suggest(host: Option<&str>) -> String {
     host.map_or_else(String::new, |host| format!(": {host}"))
 }
 
-/// Returns the host and what stands after its colon. A bare IPv6 address has colons but no port.
+/// Returns the host and the part after its colon. A bare IPv6 address has colons but no port.
 fn split(text: &str) -> (&str, Option<&str>) {
     if text.parse::<Ipv6Addr>().is_ok() {
         return (text, None);

@@ -5,51 +5,51 @@ use std::time::{Duration, SystemTime};
 
 use jiff::tz::TimeZone;
 
-/// How times are shown.
+/// The time zone in which times are shown.
 #[derive(Debug, Clone)]
 pub struct Clock {
     zone: TimeZone,
 }
 
 impl Clock {
-    /// The zone of this machine and its user (`TZ`, or what the system is set to).
+    /// Returns the clock of this machine and its user (`TZ`, or the system's setting).
     pub fn local() -> Self {
         Self {
             zone: TimeZone::system(),
         }
     }
 
-    /// UTC.
+    /// Returns the clock of UTC.
     pub fn utc() -> Self {
         Self {
             zone: TimeZone::UTC,
         }
     }
 
-    /// `2026-11-21 19:00:00`
+    /// Returns `2026-11-21 19:00:00`.
     pub fn show(&self, at: wire::Timestamp) -> String {
         self.format(at, "%Y-%m-%d %H:%M:%S")
     }
 
-    /// `2026-11-21`
+    /// Returns `2026-11-21`.
     pub fn show_day(&self, at: wire::Timestamp) -> String {
         self.format(at, "%Y-%m-%d")
     }
 
     fn format(&self, at: wire::Timestamp, form: &str) -> String {
-        // jiff leaves out the last day of 9999, so that every zone can show what it has.
+        // jiff leaves out the last day of 9999, so that every zone can show all of its times.
         let at =
             jiff::Timestamp::from_millisecond(at.unix_millis()).unwrap_or(jiff::Timestamp::MAX);
         at.to_zoned(self.zone.clone()).strftime(form).to_string()
     }
 
-    /// The same for a moment of the system's clock, such as a certificate's dates.
+    /// Returns the same for a moment of the system's clock, such as a certificate's dates.
     pub fn show_system(&self, at: SystemTime) -> String {
         self.show(wire::Timestamp::from(at))
     }
 }
 
-/// `0.3 s`, `4 s`
+/// Returns `0.3 s` or `4 s`.
 pub(crate) fn seconds(pause: Duration) -> String {
     if pause < Duration::from_secs(1) {
         format!("{:.1} s", pause.as_secs_f32())

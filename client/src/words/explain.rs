@@ -1,4 +1,4 @@
-//! Every failure in words: what is wrong, what to do next, and the exit code that says so.
+//! Every failure in a sentence for people, with a hint.
 //!
 //! One pure function, so that a table in the tests can hold every sentence.
 
@@ -15,7 +15,7 @@ use super::few::few;
 use crate::limits::{NAMES_MAX, SILENCE_BEFORE_LOST};
 use crate::settings::Target;
 
-/// Explains a failure.
+/// Returns a cause as a sentence, with its hint and its exit code.
 pub fn explain(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
     Failure {
         may_pass: cause.may_pass(),
@@ -110,7 +110,7 @@ fn lost(target: &Target, why: String) -> Failure {
     }
 }
 
-/// Neither TLS nor the room's `bye` tells one from the other.
+/// Neither TLS nor the room's `bye` tells revoked from suspended.
 const MAY_BE_ON_HOLD: &str = "; this one may only be on hold (suspended)";
 
 const ASK_FOR_NEW: &str = "ask whoever runs the room for a new certificate";
@@ -156,7 +156,7 @@ fn explain_other_protocol(target: &Target) -> Failure {
     .hint(format!("a room's port is usually {}", wire::PORT))
 }
 
-/// What the server said of our certificate (RFC 8446, section 6.2).
+/// Explains the server's verdict on our certificate (RFC 8446, section 6.2).
 fn explain_alert(alert: Alert, scene: &Scene, now: SystemTime) -> Failure {
     let (target, name, anchor) = (&scene.target, &scene.own.subject, &scene.anchor);
     match alert {
@@ -216,7 +216,7 @@ fn explain_alert(alert: Alert, scene: &Scene, now: SystemTime) -> Failure {
     }
 }
 
-/// One alert means both "expired" and "not valid yet"; our own certificate tells which.
+/// Explains an alert that means both "expired" and "not valid yet"; our own certificate says which.
 fn explain_expired(scene: &Scene, now: SystemTime) -> Failure {
     let own = &scene.own;
     if !own.is_valid_at(now) {
@@ -236,7 +236,7 @@ fn explain_expired(scene: &Scene, now: SystemTime) -> Failure {
     .hint("one of the two clocks is wrong")
 }
 
-/// What we think of the server's certificate.
+/// Explains our verdict on the server's certificate.
 fn explain_server(judged: &Judged, scene: &Scene) -> Failure {
     let (target, anchor, clock) = (&scene.target, &scene.anchor, &scene.clock);
     let time = |at: &rustls::pki_types::UnixTime| {
@@ -291,7 +291,8 @@ fn explain_names(target: &Target, names: &[String]) -> Failure {
         Some(first) => format!("use --server {first}, if that is the server you mean; or "),
         None => String::new(),
     };
-    // The command makes a certificate for the names that it is given and no others, so all of them or none stand here.
+    // The command makes a certificate for exactly the names that it is given, so it is shown with
+    // all of them or with none.
     let command = if names.len() <= COMMAND_NAMES_MAX {
         let all = names
             .iter()
@@ -311,7 +312,7 @@ fn explain_names(target: &Target, names: &[String]) -> Failure {
     ))
 }
 
-/// Returns the name in `DnsName("localhost")` or `IpAddress(0::1)`, as webpki writes them, in the form that people use.
+/// Returns a name as people write it; webpki writes `DnsName("localhost")` and `IpAddress(0::1)`.
 fn plain_name(presented: &str) -> String {
     let inner = presented
         .split_once('(')
@@ -323,7 +324,7 @@ fn plain_name(presented: &str) -> String {
     }
 }
 
-/// The names that a command is shown with.
+/// The most names that a command is shown with.
 const COMMAND_NAMES_MAX: usize = 20;
 
 fn explain_refusal(refusal: &Refusal, scene: &Scene) -> Failure {

@@ -1,5 +1,6 @@
-//! What can fail, and what a failure means for the program: its exit code, and whether a later try may do better.
-// No sentences here: `explain` finds them.
+//! The failures of this program, and their consequences: the exit code, and whether a later try may
+//! succeed.
+// No sentences here: `explain` writes them.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -14,28 +15,28 @@ use crate::settings::Target;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Everything that was asked for is done.
+    /// Everything was done as asked.
     Done = 0,
     /// Something else; also when a line was refused.
     Other = 1,
-    /// The command line is not understood.
+    /// The command line cannot be understood.
     Usage = 2,
     /// The server cannot be reached, or the connection was lost.
     Network = 4,
-    /// Whoever answers is not the server that was asked for.
+    /// The machine that answers is not the server that was asked for.
     Untrusted = 5,
     /// The server ended the session: replaced, shutting down and the like.
     Ended = 6,
     /// The server wants a certificate and got none.
     CertificateRequired = 60,
-    /// The certificate is good, and the server still does not let its holder in.
+    /// The certificate is good, but the server does not admit its holder.
     NotAdmitted = 61,
     /// The certificate is expired, not valid yet, revoked or of another CA.
     CertificateInvalid = 62,
 }
 
 impl Exit {
-    /// The number.
+    /// Returns the number.
     pub fn code(self) -> u8 {
         self as u8
     }
@@ -46,22 +47,22 @@ impl Exit {
 pub struct Failure {
     /// The exit code.
     pub exit: Exit,
-    /// What is wrong, and with what.
+    /// The problem, and where it is.
     pub sentence: String,
-    /// The same in few words, where somebody knows already that the connection was lost.
+    /// The problem in few words, for a place that already says that the connection was lost.
     pub in_short: Option<String>,
-    /// What to do about it.
+    /// The advice.
     pub hint: Option<String>,
-    /// Whether it may be over when it is tried again later.
+    /// Whether a later try may succeed.
     pub may_pass: bool,
-    /// Whether what is in the way may be our own last session, whose connection was lost.
+    /// Whether the obstacle may be our own last session, whose connection was lost.
     pub may_be_ours: bool,
-    /// Whether the server may only have had no room for one more connection.
+    /// Whether the server may only have lacked room for one more connection.
     pub may_be_crowded: bool,
 }
 
 impl Failure {
-    /// A failure that nothing is known of but this: no hint, and no hope in waiting.
+    /// Creates a failure without a hint that no later try can mend.
     pub(crate) fn new(exit: Exit, sentence: impl Into<String>) -> Self {
         Self {
             exit,
@@ -74,7 +75,7 @@ impl Failure {
         }
     }
 
-    /// The same failure, with what to do about it.
+    /// Returns the same failure with a hint.
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
         Self {
             hint: Some(hint.into()),
@@ -82,7 +83,7 @@ impl Failure {
         }
     }
 
-    /// Returns why the connection was lost, in as few words as there are.
+    /// Returns the problem in as few words as there are.
     pub(crate) fn in_short(&self) -> &str {
         self.in_short.as_deref().unwrap_or(&self.sentence)
     }
@@ -96,7 +97,7 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// What a failure is told about: who, with which certificate, to which server.
+/// The circumstances of a failure: which certificate was used, and which server.
 #[derive(Debug, Clone)]
 pub struct Scene {
     /// The server.
@@ -111,7 +112,7 @@ pub struct Scene {
 
 #[cfg(test)]
 impl Scene {
-    /// A scene for tests that end.
+    /// Returns a scene for tests.
     pub(crate) fn example() -> Self {
         let name = pki::Name::default();
         Self {
@@ -136,7 +137,7 @@ impl Scene {
     }
 }
 
-/// What went wrong.
+/// The cause of a failure.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cause {
     /// Our certificate is not valid according to the local clock.
@@ -153,7 +154,7 @@ pub enum Cause {
     ClosedUnheard,
     /// The server closed the connection before its greeting.
     ClosedEarly,
-    /// What the server sent for a greeting is none.
+    /// The server sent something else instead of a greeting.
     Greeting(String),
     /// The connection was lost after the greeting.
     Lost(String),
@@ -168,26 +169,25 @@ pub enum Cause {
         /// The one that came.
         came: u64,
     },
-    /// It speaks TLS, but not our dialect.
+    /// The server speaks TLS, but not our dialect.
     OtherProtocol,
     /// The server greets us by a name that is not in our certificate.
     OtherName(String),
-    /// TLS failed, here or by an alert from there.
+    /// TLS failed, on our side or by an alert of the server.
     Tls(rustls::Error),
     /// Refused before the greeting.
     Refused(Refusal),
     /// `= bye REASON words`
     Bye {
-        /// Why; a newer server may have a reason that we do not know.
+        /// The reason; a newer server may have one that we do not know.
         reason: String,
-        /// The same for people.
+        /// The explanation, for people.
         words: String,
     },
 }
 
 impl Cause {
-    /// Whether it may be over when it is tried again later. What somebody decided, or what a
-    /// certificate says, does not change by asking again.
+    /// Whether a later try may succeed.
     pub fn may_pass(&self) -> bool {
         match self {
             Cause::Unresolved(_)
@@ -223,8 +223,7 @@ impl Cause {
         }
     }
 
-    /// Whether what is in the way may be our own last session: a server that keeps the older of two
-    /// sessions does not know yet that its connection was lost.
+    /// Whether the obstacle may be our own last session, whose connection was lost.
     pub(crate) fn may_be_ours(&self) -> bool {
         matches!(self, Cause::Refused(refusal) if refusal.code == Code::AlreadyHere)
     }

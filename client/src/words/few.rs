@@ -1,6 +1,7 @@
 //! A list of names that may be long, in one sentence.
 
-/// Names the first `names_max` of them and counts the others: `alice, bob and 3 more`. Returns `None` when there are none.
+/// Names the first `names_max` of some names and counts the others: `alice, bob and 3 more`.
+/// Returns `None` when there are none.
 pub(crate) fn few(names: &[&str], names_max: usize) -> Option<String> {
     let (named, more) = names.split_at(names.len().min(names_max));
     Some(match (named, more.len()) {

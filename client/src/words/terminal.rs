@@ -1,4 +1,5 @@
-//! How wide the terminals of this program are, and what it tells people on one of them.
+//! The terminals of this program: how wide they are, and the words that people read on standard
+//! error.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -23,7 +24,7 @@ fn columns(width: Option<Width>) -> usize {
     }
 }
 
-/// Tells the person something on standard error, beginning with the program's name.
+/// Writes a line to standard error, beginning with the program's name.
 pub fn tell(words: &str) {
     let words = format!("client: {words}");
     let words = inert(&words);
@@ -36,7 +37,7 @@ pub fn tell(words: &str) {
     let _ = writeln!(stderr.lock(), "{shown}");
 }
 
-/// Tells a failure and its hint.
+/// Writes a failure and its hint to standard error. Returns the exit code.
 pub fn report(failure: &Failure) -> Exit {
     tell(&format!("error: {failure}"));
     if let Some(hint) = &failure.hint {
