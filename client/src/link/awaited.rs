@@ -1,8 +1,8 @@
-//! Which answers are awaited. A server may send an answer that nobody asked for, and go on with it
-//! for ever; only what was asked is taken for an answer.
+//! The answers that are awaited. A server may send an answer that nobody asked for, and never stop;
+//! a reply counts as an answer only if it was asked for.
 //!
-//! A server answers one command after the other. So an answer to a later command says that the
-//! earlier ones have had theirs.
+//! A server answers one command after the other. So an answer to a later command shows that the
+//! earlier ones have been answered.
 
 use std::collections::VecDeque;
 
@@ -14,7 +14,7 @@ use crate::limits::{COMMANDS_MAX, NOTES_MAX};
 #[derive(Debug, Default)]
 pub(crate) struct Awaited(VecDeque<Unanswered>, Notes);
 
-/// The notes that came since a list of people was asked for or given last.
+/// The notes that came since the last list of people was asked for or given.
 type Notes = usize;
 
 /// A command, and how far its answer has come.
@@ -22,7 +22,7 @@ type Notes = usize;
 enum Unanswered {
     Follow,
     Ping,
-    /// The lines that are still to come, once the server has said how many.
+    /// The lines that are still to come, after the server has said how many.
     Who {
         left: Option<u64>,
     },
@@ -33,25 +33,25 @@ enum Unanswered {
     Help {
         has_begun: bool,
     },
-    /// A command that this version does not know, and `/nick`: nothing answers it but a refusal.
+    /// A command that this version does not know, and `/nick`: only a refusal answers it.
     Other,
 }
 
 impl Awaited {
-    /// A `/follow` was sent.
+    /// Notes that a `/follow` was sent.
     pub(crate) fn follow(&mut self) {
         self.push(Unanswered::Follow);
     }
 
-    /// A `/ping` was sent.
+    /// Notes that a `/ping` was sent.
     pub(crate) fn ping(&mut self) {
         self.push(Unanswered::Ping);
     }
 
-    /// A command was sent as it was typed.
+    /// Notes that a command was sent as it was typed.
     pub(crate) fn command(&mut self, command: &Line) {
         let asked = match Request::parse(command.as_str().as_bytes()) {
-            // These are not answered as commands are.
+            // These get no answer of the kind that commands get.
             Ok(None | Some(Request::Say(_) | Request::SayOnce(..) | Request::Quit)) => return,
             Ok(Some(Request::Ping)) => Unanswered::Ping,
             Ok(Some(Request::Who)) => Unanswered::Who { left: None },
@@ -63,40 +63,40 @@ impl Awaited {
         self.push(asked);
     }
 
-    // Twice as many: the link itself asks whether the server is still there, also when no order is
-    // taken any more. An answer that finds no place is not taken.
+    // Twice as many: the link itself asks whether the server is still there, even when it takes no
+    // more orders. An answer without a place here is not taken.
     fn push(&mut self, asked: Unanswered) {
         if self.0.len() < 2 * COMMANDS_MAX {
             self.0.push_back(asked);
         }
     }
 
-    /// Whether every command has its answer.
+    /// Returns whether every command has its answer.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether so many commands wait that the next one has to wait too.
+    /// Returns whether so many commands wait that the next one has to wait too.
     pub(crate) fn is_full(&self) -> bool {
         self.0.len() >= COMMANDS_MAX
     }
 
-    /// Whether a `/follow` is not answered yet.
+    /// Returns whether a `/follow` is not answered yet.
     pub(crate) fn is_following(&self) -> bool {
         self.0.contains(&Unanswered::Follow)
     }
 
-    /// Everything that was there has come.
+    /// Notes that every entry up to the head has come.
     pub(crate) fn followed(&mut self) {
         self.0.retain(|asked| *asked != Unanswered::Follow);
     }
 
-    /// Whether a refusal of no line is the answer to something; it is then answered.
+    /// Returns whether a refusal of no line answers a command; that command is then answered.
     pub(crate) fn refused(&mut self) -> bool {
         self.0.pop_front().is_some()
     }
 
-    /// Whether a reply is a part of an answer that is awaited.
+    /// Returns whether a reply is a part of an answer that is awaited.
     pub(crate) fn takes(&mut self, reply: &Reply) -> bool {
         match reply {
             Reply::At(_) => self.answer(|asked| asked == Unanswered::Ping),
@@ -139,7 +139,7 @@ impl Awaited {
                 Some("whois") => self.answer(|asked| asked == Unanswered::Whois),
                 _ => self.0.contains(&Unanswered::Other),
             },
-            // A greeting comes once, and the others are not answers to commands.
+            // A greeting comes once, and the others do not answer commands.
             Reply::Welcome(_) | Reply::Ok { .. } | Reply::Bye { .. } | Reply::NewerBye { .. } => {
                 false
             }
@@ -181,7 +181,7 @@ impl Awaited {
         is_next
     }
 
-    /// The count is the server's, and nothing is kept because of it.
+    /// Takes one of the lines that the server announced. Nothing is kept because of its count.
     fn count_down(&mut self) -> bool {
         let Some(Unanswered::Who { left: Some(left) }) = self.0.front_mut() else {
             return false;
@@ -298,7 +298,7 @@ mod tests {
         ];
         check(&mut Awaited::default(), &all.map(|line| (line, false)));
         assert!(!Awaited::default().refused());
-        // Said, and not asked.
+        // Lines to say, not questions.
         let mut said = awaiting(&["hello", "/quit", "//who"]);
         check(&mut said, &all.map(|line| (line, false)));
         assert!(!said.refused());
@@ -307,7 +307,7 @@ mod tests {
     #[test]
     fn a_refusal_answers_one_command() {
         let mut awaited = awaiting(&["/nick", "/frobnicate"]);
-        // What answers a command that a newer server knows is for programs.
+        // The answer to a command that only a newer server knows is for programs.
         check(&mut awaited, &[("= moon full", true)]);
         assert!(awaited.refused());
         assert!(awaited.refused());

@@ -1,8 +1,8 @@
 //! The link owns a connection: it reads, writes and watches for silence, all at once.
 //!
-//! While events are not taken it does not read, and while 64 lines are unacknowledged it takes no
-//! orders: every queue is bounded by not serving the one before it. Reading never waits for writing
-//! nor the other way round, so two ends that both have much to say cannot block each other.
+//! While nobody takes its events it does not read, and while 64 lines are unacknowledged it takes
+//! no orders: each queue is bounded because the one before it is not served. Reading never waits
+//! for writing or the reverse, so two ends that both have much to say cannot block each other.
 
 use std::io;
 use std::sync::Arc;
@@ -60,21 +60,21 @@ impl<S: AsyncRead + AsyncWrite> Link<S> {
         }
     }
 
-    /// Runs until the session ends; gives back what the next connection needs.
+    /// Runs until the session ends. Returns what the next connection needs.
     pub async fn run(self) -> (End, Outbox) {
         let (mut reader, mut writer) = tokio::io::split(self.stream);
         let mut incoming = self.incoming;
         let mut course = Course::new(self.outbox);
         let mut silence = Silence::new();
         let mut unflushed = false;
-        // Why nothing can be written any more. The server may still have said why.
+        // The error since which nothing can be written. The server may still have said why.
         let mut broken: Option<io::Error> = None;
         let alarm = sleep_until(silence.next(true));
         tokio::pin!(alarm);
 
         let cause = loop {
             course.deliver();
-            // What was read is understood before more is read, but no faster than it is taken.
+            // Lines are understood before more is read, but no faster than their events are taken.
             while course.owed.is_empty()
                 && course.farewell.is_none()
                 && let Some(line) = incoming.next_line()
@@ -89,10 +89,10 @@ impl<S: AsyncRead + AsyncWrite> Link<S> {
             let writes = broken.is_none();
             let takes_orders = writes && course.takes_orders();
             // In an order that does not depend on chance, so that a run can be repeated; it starves
-            // nobody. We leave once, and the alarm moves on whenever it rings. Events make room for
-            // no more than was read. What is written grows by orders alone: lines stop at 64 of
-            // them, commands when the connection is full, because the server does not read the next
-            // one before its reply is written. Reading comes last: it would never have to stop.
+            // no branch. We leave once, and the alarm moves on whenever it rings. Events make room
+            // for no more than was read. Only orders add to what is written: lines stop at 64,
+            // commands when the connection is full, because the server does not read the next one
+            // before its reply is written. Reading comes last: it would never have to stop.
             tokio::select! {
                 biased;
                 () = course.outbox.leave.cancelled(), if !silence.impatient => {
@@ -106,10 +106,10 @@ impl<S: AsyncRead + AsyncWrite> Link<S> {
                     Alarm::Ping | Alarm::Nothing => {}
                 },
                 taken = space(&course.outbox.events), if !hears => {
-                    // While nobody took events, the server was not listened to.
+                    // While nobody took events, we did not listen to the server.
                     silence.listened_again();
                     if !taken {
-                        // Nobody will ever hear it.
+                        // Nobody will ever take it.
                         course.owed.clear();
                         course.quit();
                     }
@@ -130,7 +130,7 @@ impl<S: AsyncRead + AsyncWrite> Link<S> {
                             course.order(order);
                         }
                     }
-                    // Whoever could say something is gone.
+                    // Nobody is left who could say anything.
                     None => course.quit(),
                 },
                 read = reader.read_buf(incoming.space()), if hears => match read {
@@ -146,7 +146,7 @@ impl<S: AsyncRead + AsyncWrite> Link<S> {
                 alarm.as_mut().reset(silence.next(hears));
             }
         };
-        // The server learns that nothing was cut off; whether it still listens changes nothing.
+        // The server learns that nothing was cut off; it does not matter whether it still listens.
         tokio::select! {
             biased;
             _ = writer.shutdown() => {}
@@ -157,8 +157,8 @@ impl<S: AsyncRead + AsyncWrite> Link<S> {
     }
 }
 
-/// Writes what can be written of `out`; when there is nothing, lets out what TLS still holds, and
-/// gives 0. May be cancelled: then nothing was written.
+/// Writes as much of `out` as can be written. When `out` is empty, flushes what TLS still holds,
+/// and returns 0. May be cancelled: then nothing was written.
 async fn write(writer: &mut (impl AsyncWrite + Unpin), out: &[u8]) -> io::Result<usize> {
     if out.is_empty() {
         return writer.flush().await.map(|()| 0);
@@ -169,12 +169,12 @@ async fn write(writer: &mut (impl AsyncWrite + Unpin), out: &[u8]) -> io::Result
     }
 }
 
-/// Waits until an event can be handed over; whether anybody will ever take it.
+/// Waits until an event can be handed over. Returns whether anybody will ever take it.
 async fn space(events: &mpsc::Sender<Event>) -> bool {
     events.reserve().await.is_ok()
 }
 
-/// As long as a server may take to hear that the connection ends.
+/// Waits for as long as a server may take to hear that the connection ends.
 async fn patience_to_close(leave: &CancellationToken) {
     let leaves = async {
         leave.cancelled().await;
@@ -186,7 +186,7 @@ async fn patience_to_close(leave: &CancellationToken) {
     }
 }
 
-/// Why the loop of a link was left.
+/// The reason to leave the loop of a link.
 enum Stop {
     Said(Farewell),
     Closed,
@@ -205,7 +205,7 @@ fn judge(stop: Stop, broken: Option<io::Error>, course: &Course, scene: &Scene) 
         Stop::Said(Farewell::Bye { reason, words }) => Cause::Bye { reason, words },
         Stop::Said(Farewell::Endless) => Cause::Endless,
         Stop::Said(Farewell::Disorder { after, came }) => Cause::Disorder { after, came },
-        // Nobody needs a server's leave to go. What it did not acknowledge is told apart.
+        // Nobody needs a server's permission to go. Unacknowledged lines are reported separately.
         Stop::NoFarewell if course.outbox.leave.is_cancelled() => return End::Goodbye,
         Stop::Silent => Cause::Silent,
         Stop::NoFarewell => Cause::Lost("the server does not answer".to_owned()),
@@ -223,7 +223,7 @@ fn judge(stop: Stop, broken: Option<io::Error>, course: &Course, scene: &Scene) 
 
 fn lost(error: &io::Error) -> Cause {
     Cause::Lost(match error.kind() {
-        // What TLS says of a connection that ends without a close_notify.
+        // The error of a TLS connection that ends without a close_notify.
         io::ErrorKind::UnexpectedEof => "the server closed it".to_owned(),
         _ => error.to_string(),
     })

@@ -1,4 +1,4 @@
-//! What a link does about each line it hears and each order it takes: decided here, without I/O.
+//! The decisions of a link about each line it hears and each order it takes, without I/O.
 
 use std::collections::VecDeque;
 
@@ -13,42 +13,42 @@ use super::outbox::Outbox;
 use crate::limits::{WARNINGS_INTERVAL, WARNINGS_MAX, WRITE_BYTES_MAX};
 use crate::settings::Since;
 
-/// Where one connection stands.
+/// The state of one connection.
 #[derive(Debug)]
 pub(crate) struct Course {
     pub(crate) outbox: Outbox,
-    /// What is to be written.
+    /// The bytes to write.
     pub(crate) out: BytesMut,
     /// Events that nobody has taken yet; nothing more is read while there are any.
     pub(crate) owed: VecDeque<Event>,
-    /// How it ends, once the server has said so.
+    /// How the connection ends, once the server has said so.
     pub(crate) farewell: Option<Farewell>,
     /// Whether `/quit` was said.
     pub(crate) quitting: bool,
-    /// Whether what was not acknowledged was said again on this connection.
+    /// Whether the unacknowledged lines were sent again on this connection.
     resent: bool,
-    /// Whether this connection was begun again from the head of another history.
+    /// Whether this connection started afresh from the head of another history.
     is_afresh: bool,
-    /// Whether events are thrown away, because the person leaves and nobody takes them.
+    /// Whether events are discarded, because the person leaves and nobody takes them.
     is_deaf: bool,
     awaited: Awaited,
     warnings: Warnings,
     stage: Stage,
 }
 
-/// How many warnings about the server's lines were told lately. A server can send as many such
-/// lines as it likes.
+/// The number of recent warnings about the server's lines. A server can send as many such lines as
+/// it likes.
 #[derive(Debug, Default)]
 struct Warnings {
     since: Option<Instant>,
     told: u32,
 }
 
-/// What becomes of one more warning.
+/// The fate of one more warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Warning {
     Told,
-    /// Told, and the last one for a while.
+    /// Told, as the last one for a while.
     Last,
     LeftOut,
 }
@@ -74,27 +74,27 @@ impl Warnings {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// The newest entries were asked for, to be followed by what comes after them.
+    /// The newest entries were asked for, and the later ones will follow.
     Replaying,
-    /// Entries come, and the first `= at` says that none is missing.
+    /// Entries come; the first `= at` will say that none is missing.
     CatchingUp,
     /// Entries come as they are recorded.
     Following,
 }
 
-/// What the server said last, or did instead.
+/// The end of the session: the server's last words, or an act that ends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Farewell {
     /// `= bye REASON words`
     Bye { reason: String, words: String },
-    /// A line without end.
+    /// An endless line.
     Endless,
     /// An entry that does not come after the last one.
     Disorder { after: u64, came: u64 },
 }
 
 impl Course {
-    /// Begins where the outbox left off, or as a fresh start was asked to begin.
+    /// Begins where the outbox left off, or where a fresh start is to begin.
     pub(crate) fn new(outbox: Outbox) -> Self {
         let mut course = Self {
             outbox,
@@ -130,9 +130,9 @@ impl Course {
         }
     }
 
-    /// No entry has come yet by which to follow on. So the one that was the newest then is asked
-    /// for, because its time is needed, and with it what was recorded since: our own lines may be
-    /// among that.
+    /// No entry has come yet to follow on from. So this asks for the entry that was the newest at
+    /// the start, because its time is needed, and for all that were recorded since: our own lines
+    /// may be among them.
     fn start_where_it_began(&mut self, begun_at: u64, head: u64) {
         if head < begun_at {
             self.outbox.forget_entries();
@@ -166,12 +166,13 @@ impl Course {
         }
     }
 
-    /// Whether the server still owes an answer, to a line or to a command.
+    /// Returns whether the server still owes an answer, to a line or to a command.
     pub(crate) fn is_owed(&self) -> bool {
         !self.awaited.is_empty() || self.outbox.unacknowledged().len() > 0
     }
 
-    /// Whether another order may be taken: after the start, within the window, before the end.
+    /// Returns whether another order may be taken: after the start, with fewer than 64
+    /// unacknowledged lines, before the end.
     pub(crate) fn takes_orders(&self) -> bool {
         self.stage != Stage::Replaying
             && self.outbox.has_space()
@@ -213,8 +214,8 @@ impl Course {
         self.out.put_u8(b'\n');
     }
 
-    /// Hands over what can be handed over without waiting. Once the person leaves, nothing waits
-    /// until somebody takes it.
+    /// Hands over every event that can be handed over without waiting. After the person has left,
+    /// the rest is discarded.
     pub(crate) fn deliver(&mut self) {
         while let Some(event) = self.owed.pop_front() {
             if self.is_deaf {
@@ -231,7 +232,7 @@ impl Course {
         }
     }
 
-    /// Understands one line of the server.
+    /// Takes one line of the server.
     pub(crate) fn hear(&mut self, line: Result<BytesMut, Overlong>, now: Instant) {
         let line = match line {
             Ok(line) => line,
@@ -269,7 +270,7 @@ impl Course {
         self.warn(Event::Garbled(words), now);
     }
 
-    /// Tells of something that the server should not have done, unless it did so too often.
+    /// Hands over a warning, unless there were too many lately.
     fn warn(&mut self, event: Event, now: Instant) {
         let warning = self.warnings.another(now);
         if warning != Warning::LeftOut {
@@ -283,11 +284,11 @@ impl Course {
         }
     }
 
-    /// Takes an entry of any kind: what orders them is the seq alone.
+    /// Takes an entry of any kind; only its seq orders it.
     fn hear_entry(&mut self, came: u64, at: Timestamp, entry: Event, now: Instant) {
         if let Some((after, _)) = self.outbox.last {
             if came <= after {
-                // No record goes back, so nothing that this server says later can be believed.
+                // No record goes back, so nothing that this server says later can be trusted.
                 self.owed.push_back(Event::Disorder { after, came });
                 self.farewell = Some(Farewell::Disorder { after, came });
                 return;
@@ -300,7 +301,8 @@ impl Course {
         self.owed.push_back(entry);
     }
 
-    /// What was there before us was not asked for to be shown, only to follow on from it.
+    /// Takes an entry that was asked for to follow on from. Entries from before our start are not
+    /// shown.
     fn hear_replayed(&mut self, seq: u64, at: Timestamp, entry: Event, now: Instant) {
         let is_shown = self.outbox.begun_at.is_none_or(|begun| seq > begun);
         if is_shown || self.outbox.last.is_some() {
@@ -351,7 +353,7 @@ impl Course {
             (reply, _) if self.awaited.takes(&reply) => {
                 self.owed.push_back(Event::Reply(reply));
             }
-            // Nobody asked for it, so nobody is shown it.
+            // Nobody asked for it, so nobody sees it.
             _ => {}
         }
     }
@@ -363,8 +365,8 @@ impl Course {
         });
     }
 
-    /// Follows on after the last entry that was replayed. In a transcript without entries the
-    /// beginning is the head, and whatever was said since belongs to us too.
+    /// Follows on after the last entry that was replayed. A transcript without entries is followed
+    /// from its beginning, because everything that was said since belongs to us too.
     fn follow_on(&mut self) {
         match self.outbox.last {
             Some((seq, at)) => self.follow(&format!("{seq} {at}")),
@@ -377,9 +379,9 @@ impl Course {
         if is_of_follow && self.outbox.last.is_some() && !self.is_afresh {
             self.is_afresh = true;
             self.awaited.followed();
-            // What was not acknowledged was sent already, right after the refused /follow. That is
-            // right: it is the same room, brought back from a copy, and each is stored once in it.
-            // To show those too, we follow from what was the newest before they came.
+            // The unacknowledged lines were already sent, right after the refused /follow. That is
+            // right: it is the same room, restored from a copy, which stores each of them once. To
+            // show them too, we follow from the entry that was the newest before they came.
             let head = self.outbox.head;
             self.outbox.forget_entries();
             self.outbox.begun_at = head;
@@ -388,7 +390,7 @@ impl Course {
             self.start();
             return;
         }
-        // A line that waits for the database is not refused, whatever it is called by.
+        // A line that waits for the database is not refused, whichever line the server names.
         if refusal.code == Code::Waiting {
             return self.warn(Event::Refused(refusal.of(None)), now);
         }
@@ -396,7 +398,7 @@ impl Course {
         if let Some(nonce) = &refusal.nonce
             && self.outbox.refused(nonce)
         {
-            // The answer to the history that was asked for is still to come.
+            // The answer to our /history is still to come.
             self.owed.push_back(Event::Refused(refusal));
             return;
         }
@@ -415,7 +417,7 @@ impl Course {
     }
 }
 
-/// The text is literal: a slash at its beginning is a slash.
+/// Returns the command that says a line. The text is literal: a slash at its beginning is a slash.
 fn say(nonce: &Nonce, line: &Line) -> String {
     format!("/say {nonce} {line}")
 }

@@ -9,14 +9,14 @@ use crate::connect::{Connected, Opening, connect};
 use crate::settings::Target;
 use crate::words::{Clock, Failure};
 
-/// The way over the network: who we are, and where to.
+/// The way over the network: our identity, and the server.
 #[derive(Debug)]
 pub struct Door {
-    /// Who we are.
+    /// Our certificate and key.
     pub bundle: Bundle,
-    /// Where to.
+    /// The server.
     pub target: Target,
-    /// How times are shown in failures.
+    /// How failures show times.
     pub clock: Clock,
 }
 

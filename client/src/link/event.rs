@@ -1,27 +1,28 @@
-//! What a link tells the rest of the program: a closed list of everything that can happen on a connection.
+//! The events of a link: a closed list of everything that can happen on a connection.
 
 use std::time::Duration;
 
 use wire::{Entry, NewerEntry, Refusal, Reply, Welcome};
 
-/// What a link tells.
+/// Something that happened on a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A line just as it came, before what it means; only when [`open`] was asked for it.
+    /// A line exactly as it came, before the event that it means; only if [`open`](super::open) was
+    /// asked for it.
     Wire(String),
     /// An entry, in seq order.
     Entry(Entry),
     /// An entry of a newer server, in the same order.
     NewerEntry(NewerEntry),
-    /// A reply, but for the greeting, which [`connect`](crate::connect) took.
+    /// A reply other than the greeting, which [`connect`](crate::connect) took.
     Reply(Reply),
-    /// Everything up to this entry has come. Told once, after the start.
+    /// Everything up to this entry has come. Sent once, after the start.
     CaughtUp(u64),
-    /// A refusal of one of our lines, which was not stored, has a RUN-N. Without one, it answers a
-    /// command or says that the server waits.
+    /// A refusal. One with a RUN-N refuses one of our lines, which was not stored. One without
+    /// answers a command, or says that the server waits.
     Refused(Refusal),
-    /// Entries did not come in the order 1, 2, 3, ...: after `after` came `came`. A server that
-    /// goes back is left.
+    /// Entries did not come in the order 1, 2, 3, ...: entry `came` followed `after`. If a server
+    /// goes back, the link ends.
     Disorder {
         /// The last entry before.
         after: u64,
@@ -35,21 +36,21 @@ pub enum Event {
     },
     /// There is no connection now.
     Lost {
-        /// Why.
+        /// The reason.
         why: String,
-        /// When the next try comes.
+        /// The time until the next try.
         pause: Duration,
     },
     /// There is a connection again.
     Back {
-        /// Who the server says we are, and what room this is.
+        /// Our name and the room, as the server says them.
         welcome: Box<Welcome>,
         /// The greeting as it came.
         greeting: String,
-        /// How, in words: [`Connected::describe`](crate::Connected::describe).
+        /// A description: [`Connected::describe`](crate::Connected::describe).
         words: String,
     },
-    /// What is wrong with a line of the server and what became of it, in words. A server that goes
-    /// on like this is told of a few times a minute.
+    /// A sentence about a faulty line of the server and what became of it. A server that sends many
+    /// such lines causes a few of these per minute.
     Garbled(String),
 }

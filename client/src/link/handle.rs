@@ -1,10 +1,10 @@
-//! How the rest of the program tells a link what to say.
+//! The handle with which the rest of the program tells a link what to say.
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use wire::{Line, Nonce, Run};
 
-/// By which the rest of the program says things.
+/// A way to say things.
 #[derive(Debug)]
 pub struct Handle {
     run: Run,
@@ -27,7 +27,7 @@ pub struct Permit<'a> {
 pub struct Gone;
 
 impl Handle {
-    /// A handle for a run that has its name.
+    /// Creates the handle of a run.
     pub(super) fn new(run: Run, orders: mpsc::Sender<Order>, leave: CancellationToken) -> Self {
         Self {
             run,
@@ -37,8 +37,8 @@ impl Handle {
         }
     }
 
-    /// Waits for a place in the queue. While 64 lines are unacknowledged, there soon is none. May
-    /// be cancelled without any effect.
+    /// Waits for a place in the queue. With 64 unacknowledged lines the queue soon is full. May be
+    /// cancelled without any effect.
     ///
     /// # Errors
     ///
@@ -51,7 +51,7 @@ impl Handle {
         })
     }
 
-    /// Says a line; the name that its acknowledgement will have.
+    /// Says a line. Returns the name that its acknowledgement will carry.
     ///
     /// # Errors
     ///
@@ -75,14 +75,14 @@ impl Handle {
         self.leave.cancel();
     }
 
-    /// Cancelled when the person leaves; to be handed to whoever hears the signals.
+    /// Returns the token that is cancelled when the person leaves, for the code that hears signals.
     pub fn leave(&self) -> CancellationToken {
         self.leave.clone()
     }
 }
 
 impl Permit<'_> {
-    /// Says a line; the name that its acknowledgement will have.
+    /// Says a line. Returns the name that its acknowledgement will carry.
     pub fn say(self, line: Line) -> Nonce {
         *self.said += 1;
         let nonce = Nonce {
@@ -98,17 +98,17 @@ impl Permit<'_> {
         self.permit.send(Order::Command(command));
     }
 
-    /// Leaves when everything before it was sent.
+    /// Leaves after everything before it was sent.
     pub fn quit(self) {
         self.permit.send(Order::Quit);
     }
 }
 
-/// What a link is asked to do.
+/// An order to a link.
 #[derive(Debug)]
 pub(crate) enum Order {
     Say(Nonce, Line),
-    // A `Line`, because a command also stands on one line and hides nothing.
+    // A `Line`, because a command is also one line and hides nothing.
     Command(Line),
     Quit,
 }

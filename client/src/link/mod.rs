@@ -1,8 +1,9 @@
-//! A conversation with the server: one connection after the other, and whatever outlives them.
+//! A conversation with the server: one connection after the other, and the state that outlives
+//! them.
 //!
-//! A [`Link`] owns one connection, a [`Stay`] takes the [`Outbox`] from one to the next. The rest of the program holds a
-//! [`Handle`] to say things and takes [`Event`]s; it never sees a line of the wire, a nonce that it did not get, or a
-//! socket. Nothing here shows anything to anybody or knows who is in the room.
+//! A [`Link`] owns one connection, a [`Stay`] takes the [`Outbox`] from one to the next. The rest
+//! of the program holds a [`Handle`] to say things and takes [`Event`]s; it does not touch sockets
+//! or write lines of the wire. Nothing here shows anything to anybody or knows who is in the room.
 
 mod awaited;
 mod connection;

@@ -1,8 +1,8 @@
-//! What outlives one connection: the lines not yet acknowledged, the last entry seen, and the two
-//! channels by which the rest of the program says and hears things.
+//! The state that outlives one connection: the unacknowledged lines, the last entry seen, and the
+//! two channels that lead to the rest of the program.
 //!
-//! After a lost connection the same outbox goes into the next link, which sends again what was not
-//! acknowledged, under the same names, and follows on from the last entry: no gap, no duplicate.
+//! After a lost connection the same outbox goes into the next link. It sends the unacknowledged
+//! lines again, under the same names, and follows on from the last entry: no gap, no duplicate.
 
 use std::collections::VecDeque;
 
@@ -16,7 +16,8 @@ use super::handle::{Handle, Order};
 use crate::limits::{EVENTS_MAX, ORDERS_MAX};
 use crate::settings::Since;
 
-/// A handle to say things, the outbox for the link, and the channel on which to hear.
+/// Returns a handle to say things, the outbox for the link, and the channel on which to hear. With
+/// `wire_too`, the channel also carries each line as it came.
 ///
 /// # Errors
 ///
@@ -28,8 +29,8 @@ pub fn open(
     Ok(open_run(random_run()?, since, wire_too))
 }
 
-/// The same for a run that has its name already, which must not be used twice: what was said under
-/// it before would not be said again.
+/// Does the same for a run that has its name already. A name must not be used twice: lines with the
+/// numbers of earlier ones would not be stored.
 pub fn open_run(run: Run, since: Since, wire_too: bool) -> (Handle, Outbox, mpsc::Receiver<Event>) {
     let (events, heard) = mpsc::channel(EVENTS_MAX);
     let (orders, taken) = mpsc::channel(ORDERS_MAX);
@@ -52,7 +53,7 @@ pub fn open_run(run: Run, since: Since, wire_too: bool) -> (Handle, Outbox, mpsc
     (handle, outbox, heard)
 }
 
-/// What outlives one connection.
+/// The state that outlives one connection.
 #[derive(Debug)]
 pub struct Outbox {
     pub(crate) orders: mpsc::Receiver<Order>,
@@ -62,21 +63,21 @@ pub struct Outbox {
     pub(crate) wire_too: bool,
     /// Whether `/quit` was said.
     pub(crate) quits: bool,
-    /// The newest entry when nothing older was wanted, while none has come.
+    /// The newest entry at the start, if nothing older was wanted and no entry has come yet.
     pub(crate) begun_at: Option<u64>,
-    /// The newest entry when a lost connection was had again.
+    /// The newest entry when we last reconnected.
     pub(crate) head: Option<u64>,
-    /// The last entry that was handed over, by which the next link follows on.
+    /// The last entry that was handed over, after which the next link follows on.
     pub(crate) last: Option<(u64, Timestamp)>,
     unacknowledged: VecDeque<(Nonce, Line)>,
     /// Our lines that the server has stored or refused.
     pub(crate) answered: u64,
-    /// Those of them that it has refused.
+    /// The refused ones among them.
     pub(crate) refused: u64,
 }
 
 impl Outbox {
-    /// The lines of which nobody knows whether they were stored, oldest first.
+    /// Returns the lines that may or may not be stored, oldest first.
     pub fn unacknowledged(&self) -> impl ExactSizeIterator<Item = (&Nonce, &Line)> {
         self.unacknowledged
             .iter()
@@ -91,23 +92,23 @@ impl Outbox {
         self.unacknowledged.push_back((nonce, line));
     }
 
-    /// Notes the newest entry at the first greeting. Who wants nothing older wants all that comes
-    /// after it, also when the connection is lost before the first entry comes.
+    /// Notes the newest entry at the first greeting. A person who wants nothing older wants
+    /// everything after it, even if the connection is lost before the first entry comes.
     pub(crate) fn begin(&mut self, head: u64) {
         if matches!(self.since, Since::Head | Since::Last(0)) {
             self.begun_at = Some(head);
         }
     }
 
-    /// Forgets what belongs to another database; the lines of which nobody there knows, and those
-    /// that were said to the people of the old one and never went out.
+    /// Forgets everything about the old database. Returns the lines that the new one must not get:
+    /// the unacknowledged ones, and those that never went out to the people of the old one.
     pub(crate) fn begin_afresh(&mut self) -> VecDeque<(Nonce, Line)> {
         self.forget_entries();
         let mut lines = std::mem::take(&mut self.unacknowledged);
         while let Ok(order) = self.orders.try_recv() {
             match order {
                 Order::Say(nonce, line) => lines.push_back((nonce, line)),
-                // It was a question about the old one.
+                // It was a question about the old database.
                 Order::Command(_) => {}
                 Order::Quit => self.leave.cancel(),
             }
@@ -115,7 +116,7 @@ impl Outbox {
         lines
     }
 
-    /// What was asked for at the start was asked of the old record.
+    /// Forgets the entries. The entries that the start asked for were those of the old record.
     pub(crate) fn forget_entries(&mut self) {
         self.since = Since::Head;
         self.last = None;
@@ -123,12 +124,12 @@ impl Outbox {
         self.head = None;
     }
 
-    /// Whether the person has nothing more to say and to hear.
+    /// Returns whether the person wants neither to say nor to hear anything more.
     pub(crate) fn is_leaving(&self) -> bool {
         self.quits || self.leave.is_cancelled() || self.events.is_closed()
     }
 
-    /// Whether the line was waited for; it no longer is.
+    /// Takes an answer to a line. Returns whether the line was waiting for one; it no longer is.
     pub(crate) fn answered(&mut self, nonce: &Nonce) -> bool {
         // Answers come in the order of the lines, so it is nearly always the first.
         let at = self.unacknowledged.iter().position(|(n, _)| n == nonce);
@@ -137,7 +138,7 @@ impl Outbox {
         was_waiting
     }
 
-    /// The same for an answer that is a refusal.
+    /// Takes a refusal as an answer to a line.
     pub(crate) fn refused(&mut self, nonce: &Nonce) -> bool {
         let was_waiting = self.answered(nonce);
         self.refused += u64::from(was_waiting);
@@ -145,7 +146,8 @@ impl Outbox {
     }
 }
 
-/// 16 letters and digits: 2^80 and more, so no two runs of one person meet.
+/// Returns 16 random letters and digits: 2^80 possibilities, so no two runs of one person share a
+/// name.
 fn random_run() -> Result<Run, getrandom::Error> {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     const CHARS: usize = 16;

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use crate::limits::{PAUSE_FIRST, PAUSE_MAX};
 
-/// Full jitter: anything between nothing and a bound that doubles, so that a whole class does not
-/// come back at the same moment.
+/// Full jitter: a random time below a bound that doubles, so that a whole class does not come back
+/// at the same moment.
 pub struct Pauses {
     first: Duration,
     max: Duration,
     bound: Duration,
-    /// A random number; without one the pause is the bound itself.
+    /// Returns a random number; without one the pause is the bound itself.
     random: Box<dyn FnMut() -> Option<u64> + Send + Sync>,
 }
 
@@ -32,7 +32,8 @@ impl std::fmt::Debug for Pauses {
 }
 
 impl Pauses {
-    /// Bounds from `first`, doubling up to `max`, and where the random numbers come from.
+    /// Creates pauses whose bounds begin at `first` and double up to `max`, with a source of random
+    /// numbers.
     pub fn new(
         first: Duration,
         max: Duration,
@@ -46,7 +47,7 @@ impl Pauses {
         }
     }
 
-    /// The next pause.
+    /// Returns the next pause.
     pub(crate) fn next(&mut self) -> Duration {
         let bound = self.bound;
         self.bound = (bound * 2).min(self.max);

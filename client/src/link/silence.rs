@@ -1,11 +1,11 @@
-//! When silence means something: when to ask whether the server is still there, when the connection counts as lost, and
-//! until when a farewell is waited for.
+//! The meaning of silence: when to ask whether the server is still there, when the connection
+//! counts as lost, and how long to wait for a farewell.
 
 use tokio::time::Instant;
 
 use crate::limits::{FAREWELL_TIMEOUT, LEAVE_TIMEOUT, SILENCE_BEFORE_LOST, SILENCE_BEFORE_PING};
 
-/// When something was last heard and sent, and until when a farewell is waited for.
+/// The times at which something was last heard and sent, and the deadline for a farewell.
 pub(super) struct Silence {
     pub(super) heard: Instant,
     wrote_at: Instant,
@@ -14,7 +14,7 @@ pub(super) struct Silence {
     pub(super) impatient: bool,
 }
 
-/// What the alarm means.
+/// The meaning of an alarm.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Alarm {
     Nothing,
@@ -34,8 +34,8 @@ impl Silence {
         }
     }
 
-    /// `is_owed` says whether the server still owes us something before its farewell, as a long answer. Nothing
-    /// else that it sends puts off the end.
+    /// Notes that bytes came. `is_owed` says whether the server still owes us something before its
+    /// farewell, such as a long answer. Nothing else that it sends postpones the end.
     pub(super) fn heard(&mut self, is_owed: bool) {
         self.heard = Instant::now();
         if is_owed && !self.impatient && self.farewell_by.is_some() {
@@ -47,7 +47,7 @@ impl Silence {
         self.wrote_at = Instant::now();
     }
 
-    /// The person leaves at once, whatever the server still has to say.
+    /// Shortens the wait for a farewell: the person leaves at once.
     pub(super) fn leave_soon(&mut self) {
         self.impatient = true;
         let soon = Instant::now() + LEAVE_TIMEOUT;
@@ -66,7 +66,8 @@ impl Silence {
         self.farewell_by.get_or_insert(by);
     }
 
-    /// The next moment at which something may be due. While we do not listen, silence is ours.
+    /// Returns the next moment at which something may be due. While we do not listen, the silence
+    /// is our own.
     pub(super) fn next(&self, hears: bool) -> Instant {
         let ping = self.wrote_at + SILENCE_BEFORE_PING;
         if !hears {
@@ -84,7 +85,7 @@ impl Silence {
         if hears && self.farewell_by.is_some_and(|by| now >= by) {
             return Alarm::NoFarewell;
         }
-        // However much is heard meanwhile: the server counts what it hears from us.
+        // Even when much is heard: the server counts what it hears from us.
         if now >= self.wrote_at + SILENCE_BEFORE_PING {
             self.wrote_at = now;
             return Alarm::Ping;

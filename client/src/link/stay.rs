@@ -1,6 +1,7 @@
-//! Stays in the room through trouble: link after link over one outbox, with growing pauses.
+//! The task that stays in the room through trouble: link after link over one outbox, with growing
+//! pauses.
 //!
-//! What will not change by waiting is not tried again: [`Failure::may_pass`] says which is which.
+//! Failures that time cannot fix are not retried: [`Failure::may_pass`] tells them apart.
 
 use std::time::Duration;
 
@@ -22,38 +23,37 @@ pub struct Stay<D> {
     outbox: Outbox,
     give_up_after: Option<Duration>,
     pauses: Pauses,
-    /// The database that was followed so far.
+    /// The database that was followed until now.
     epoch: String,
     set_aside: usize,
 }
 
 /// How connections are made: over the network, or over memory where time is paused.
 pub trait Dial: Send {
-    /// What a connection is made of.
+    /// The stream of a connection.
     type Stream: AsyncRead + AsyncWrite + Send;
 
     /// Connects and waits for the greeting. May be cancelled.
     fn dial(&mut self) -> impl Future<Output = Result<Connected<Self::Stream>, Failure>> + Send;
 }
 
-/// How it all ended.
+/// How a stay ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// How the last connection ended, or the last try to have one.
+    /// How the last connection ended, or the last try to connect.
     pub end: End,
-    /// The lines of which nobody knows whether they were stored.
+    /// The lines that may or may not be stored.
     pub unacknowledged: usize,
-    /// How many more there are of which another database can no longer be asked.
+    /// The number of further such lines, about which another database cannot be asked.
     pub set_aside: usize,
-    /// The lines that the server has stored or refused, whether anybody took the event or not.
+    /// The lines that the server has stored or refused, even if nobody took the event.
     pub answered: u64,
-    /// Those of them that it has refused.
+    /// The refused ones among them.
     pub refused: u64,
 }
 
 impl<D: Dial> Stay<D> {
-    /// Without `give_up_after`, a lost connection is tried to be had again for ever; with zero,
-    /// never.
+    /// Creates the task. Without `give_up_after`, it tries to reconnect forever; with zero, never.
     pub fn new(dial: D, outbox: Outbox, give_up_after: Option<Duration>) -> Self {
         Self {
             dial,
@@ -65,12 +65,12 @@ impl<D: Dial> Stay<D> {
         }
     }
 
-    /// With other pauses than the usual ones.
+    /// Returns the same task with other pauses.
     pub fn pausing(self, pauses: Pauses) -> Self {
         Self { pauses, ..self }
     }
 
-    /// Runs until the person leaves, or until coming back is impossible.
+    /// Runs until the person leaves, or until reconnecting is impossible.
     pub async fn run(mut self, first: Connected<D::Stream>) -> Outcome {
         self.epoch.clone_from(&first.welcome.epoch);
         self.outbox.begin(first.welcome.head);
@@ -111,14 +111,14 @@ impl<D: Dial> Stay<D> {
             if !failure.may_pass && !is_in_our_own_way {
                 return Err(End::Failed(failure));
             }
-            // Who wants to leave needs no connection for it.
+            // Leaving needs no connection.
             if self.outbox.is_leaving() {
                 return Err(End::Goodbye);
             }
             let now = Instant::now();
             let left = give_up_at.map(|by| by.saturating_duration_since(now));
             if left == Some(Duration::ZERO) {
-                // Whatever the last try met: for all that time there was no way in.
+                // Whatever the last try met: during all that time there was no connection.
                 if is_tried {
                     failure.exit = Exit::Network;
                 }
@@ -128,8 +128,8 @@ impl<D: Dial> Stay<D> {
             let pause = left.map_or(pause, |left| pause.min(left));
             let why = failure.in_short().to_owned();
             self.tell(Event::Lost { why, pause }).await?;
-            // However long a server may take to answer, it is not waited for beyond what was said,
-            // but for the last try, which has the time that any other has to reach somebody.
+            // A server that is slow to answer does not extend the time that the person allowed.
+            // Only the last try may take as long as any other needs to reach a server.
             let patience = left.map(|left| left.max(pause + CONNECT_TIMEOUT));
             let tried = tokio::select! {
                 biased;
@@ -163,8 +163,8 @@ impl<D: Dial> Stay<D> {
         .await?;
         if welcome.epoch != self.epoch {
             self.epoch.clone_from(&welcome.epoch);
-            // Another database may be another room's, and cannot tell whether the old one has
-            // these lines. Sent here, they could be said twice, or to other people.
+            // Another database may be another room's, and cannot tell whether the old one has these
+            // lines. Sent here, they could be said twice, or to other people.
             let set_aside = self.outbox.begin_afresh().len();
             self.outbox.begin(welcome.head);
             self.set_aside += set_aside;
@@ -174,7 +174,7 @@ impl<D: Dial> Stay<D> {
         Ok(())
     }
 
-    /// Waits until somebody can hear it, unless the person leaves.
+    /// Hands over an event, waiting for a place, unless the person leaves.
     async fn tell(&self, event: Event) -> Result<(), End> {
         tokio::select! {
             biased;
@@ -184,7 +184,7 @@ impl<D: Dial> Stay<D> {
     }
 }
 
-/// Waits for so long, or for as long as it takes.
+/// Waits for an event, at most for `patience` if there is one.
 async fn within<T>(patience: Option<Duration>, event: impl Future<Output = T>) -> Option<T> {
     match patience {
         Some(patience) => timeout(patience, event).await.ok(),
@@ -270,12 +270,12 @@ mod tests {
     }
 
     impl World {
-        /// The first connection stands; the tries after it meet these.
+        /// Starts with a connection; the tries after its loss meet `tries`.
         fn start(tries: &[Result<(), bool>], give_up_after: Option<Duration>) -> Self {
             Self::start_meeting(tries, give_up_after, || failure(true))
         }
 
-        /// The same, and every try after them meets this.
+        /// Does the same, and every try after them meets `then`.
         fn start_meeting(
             tries: &[Result<(), bool>],
             give_up_after: Option<Duration>,
@@ -305,7 +305,7 @@ mod tests {
             drop(self.servers.pop_front().expect("a connection"));
         }
 
-        /// The server answers for a minute; whoever is not heard is lost.
+        /// Answers for a minute as a server does; a client that is not heard counts as lost.
         async fn live_a_minute(&mut self) {
             let server = self.servers.front_mut().expect("a connection");
             let (reader, mut writer) = tokio::io::split(server);
@@ -317,7 +317,7 @@ mod tests {
             }
         }
 
-        /// The pause that is told next.
+        /// Returns the pause of the next loss.
         async fn pause(&mut self) -> Option<Duration> {
             loop {
                 if let Event::Lost { pause, .. } = self.events.recv().await? {
@@ -345,7 +345,7 @@ mod tests {
             longest = longest.max(pause);
             told += pause;
         }
-        // That a hundred of them are all short does not happen.
+        // A hundred of them are never all short.
         assert!(longest > Duration::from_secs(10), "{longest:?}");
         world.handle.quit();
         let left = world.stay.await.expect("it ends");

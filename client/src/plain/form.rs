@@ -1,4 +1,4 @@
-//! How entries and replies stand on standard output: the product, in four forms.
+//! The form of entries and replies on standard output, which are the product: one of four.
 
 use std::io::{self, Write};
 
@@ -15,13 +15,13 @@ pub(crate) struct Printer<W> {
     pub(crate) out: W,
     pub(crate) form: Form,
     pub(crate) clock: Clock,
-    /// Asks how many columns the terminal that `out` is has now; `None` for a pipe or a file, where
+    /// Returns the columns of the terminal that `out` is now; `None` for a pipe or a file, where
     /// every byte stays as it is.
     pub(crate) columns: fn() -> Option<usize>,
 }
 
 impl<W: Write> Printer<W> {
-    /// The greeting, for those who read by program.
+    /// Prints the greeting, for programs.
     pub(crate) fn greeting(&mut self, welcome: &Welcome, text: &str) -> io::Result<()> {
         match self.form {
             Form::Raw => self.line(text),
@@ -30,7 +30,7 @@ impl<W: Write> Printer<W> {
         }
     }
 
-    /// A line as it came.
+    /// Prints a line as it came.
     pub(crate) fn wire(&mut self, text: &str) -> io::Result<()> {
         match self.form {
             Form::Raw => self.line(text),
@@ -38,7 +38,7 @@ impl<W: Write> Printer<W> {
         }
     }
 
-    /// An entry.
+    /// Prints an entry.
     pub(crate) fn entry(&mut self, entry: &Entry) -> io::Result<()> {
         match self.form {
             Form::Raw => Ok(()),
@@ -51,7 +51,7 @@ impl<W: Write> Printer<W> {
         }
     }
 
-    /// An entry of a newer server: no message, as far as we know.
+    /// Prints an entry of a newer server, which is no message as far as we know.
     pub(crate) fn newer_entry(&mut self, entry: &NewerEntry) -> io::Result<()> {
         match self.form {
             Form::Raw | Form::Bare => Ok(()),
@@ -60,7 +60,7 @@ impl<W: Write> Printer<W> {
         }
     }
 
-    /// A reply: in words for people, whole for programs.
+    /// Prints a reply: in words for people, whole for programs.
     pub(crate) fn reply(&mut self, reply: &Reply) -> io::Result<()> {
         match (self.form, reply) {
             (Form::Raw, _) => Ok(()),
@@ -81,10 +81,10 @@ impl<W: Write> Printer<W> {
             (_, Reply::At(seq)) => self.line(&format!("the newest entry is {seq}")),
             (_, Reply::Other(_)) => match reply.answer() {
                 Some((_, words)) => self.line(words),
-                // Whatever a newer server may say besides is for programs.
+                // Anything else that a newer server may say is for programs.
                 None => Ok(()),
             },
-            // The greeting, acknowledgements and the goodbye are no answers to anything asked.
+            // The greeting, acknowledgements and the goodbye do not answer questions.
             (
                 _,
                 Reply::Welcome(_)
@@ -97,7 +97,7 @@ impl<W: Write> Printer<W> {
         }
     }
 
-    /// A refusal, for those who read by program; people are told on standard error.
+    /// Prints a refusal for programs; people read it on standard error.
     pub(crate) fn refusal(&mut self, refusal: &Refusal) -> io::Result<()> {
         match self.form {
             Form::Json => self.json(&Json::of_refusal(refusal)),
@@ -105,7 +105,7 @@ impl<W: Write> Printer<W> {
         }
     }
 
-    /// Lets everything out.
+    /// Flushes the output.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
     use wire::ServerLine;
 
-    /// What a printer of this form makes of lines of the wire.
+    /// Returns what a printer of this form makes of lines of the wire.
     fn printed(form: Form, columns: fn() -> Option<usize>, lines: &[&str]) -> String {
         let mut printer = Printer {
             out: Vec::new(),
@@ -218,14 +218,15 @@ mod tests {
         );
     }
 
-    /// What the parser lets nobody say, in case that something comes by another way.
+    /// Returns a greeting with everything that the parser accepts from nobody, in case it comes by
+    /// another way.
     fn evil() -> Welcome {
         let greeting = "= welcome id=alice role=student ip=::1 room=x head=0 epoch=9f86 \
                         clock=2026-11-21T10:00:00.123Z version=0.1.0";
         let Ok(ServerLine::Reply(Reply::Welcome(welcome))) = ServerLine::parse(greeting) else {
             panic!("a greeting");
         };
-        // Everything that is of interest; all there is takes seconds.
+        // A selection of interesting ones; all of them would take seconds.
         let some = [
             0..0x3000,
             0x5f20..0x5f21,
@@ -279,7 +280,7 @@ mod tests {
         }
         let read: serde_json::Value = serde_json::from_str(text).expect("JSON");
         assert_eq!(read["room"].as_str(), Some(welcome.room.as_str()));
-        // Twelve digits for what needs two surrogates.
+        // Twelve digits for a character that needs two surrogates.
         assert!(text.contains("\\udb40\\udc41"));
     }
 

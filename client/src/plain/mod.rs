@@ -1,7 +1,7 @@
 //! The plain mode: lines in on standard input, lines out on standard output, everything else on standard error.
 //!
-//! [`run`] is all that the program needs of it. It is built on nothing but what the library gives to everybody, and does
-//! not even hold a model of the room: whoever wants one reads the lines.
+//! [`run`] is all that the program needs of it. It is built on nothing but what the library gives
+//! to everybody, and holds no model of the room: its readers build their own from the lines.
 
 mod form;
 mod json;
@@ -53,7 +53,7 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
             return Exit::Other;
         }
     };
-    // The link hears of it directly: it must leave also while standard output blocks.
+    // The link hears of it directly: it must leave even while standard output blocks.
     let leaves = handle.leave();
     let forward = tokio::spawn({
         let leave = leave.clone();
@@ -66,7 +66,7 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
         out: BufWriter::with_capacity(READ_BYTES_MAX, io::stdout()),
         form: config.form,
         clock: config.clock,
-        // Only a terminal has columns, and only its number of them can change.
+        // Only a terminal has columns, and only their number can change.
         columns: if stdout_columns().is_some() {
             stdout_columns
         } else {
@@ -75,7 +75,7 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
     };
     let mut talk = Talk::new(printer, config.since, connected.welcome.head);
     talk.greet(&connected.welcome, &connected.greeting);
-    // With the outbox goes the sender of events, which ends the talk.
+    // The outbox holds the sender of events, and its end ends the talk.
     let stay = tokio::spawn(Stay::new(door, outbox, config.give_up_after).run(connected));
     let printed = print(talk, handle, events);
     let left = match stay.await {
@@ -104,21 +104,21 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
     }
 }
 
-/// Prints on a thread of its own, which a write to standard output may hold up for ever. Gives the
-/// conversation back when it is over.
+/// Prints on a thread of its own, which a write to standard output may block forever. Returns the
+/// conversation when it is over.
 fn print(mut talk: Talk, handle: Handle, events: mpsc::Receiver<Event>) -> oneshot::Receiver<Talk> {
     let (over, printed) = oneshot::channel();
     let runtime = tokio::runtime::Handle::current();
     std::thread::spawn(move || {
         runtime.block_on(talk.run(handle, events, read_stdin()));
-        // Where nobody waits for it any more, the program is ending.
+        // If nobody waits for it any more, the program is ending.
         let _ = over.send(talk);
     });
     printed
 }
 
-/// The end after a signal while standard output takes nothing: what is known is told, and the rest
-/// is not waited for.
+/// Ends after a signal while standard output accepts nothing: reports what is known, and does not
+/// wait for the rest.
 fn conclude_unprinted(left: &Outcome) -> Exit {
     tell("warning: standard output takes no more, so the newest lines are not in it");
     tell_unacknowledged(left);
@@ -128,8 +128,8 @@ fn conclude_unprinted(left: &Outcome) -> Exit {
     Exit::Other
 }
 
-/// Reads standard input on a thread of its own: a read of a terminal cannot be cancelled, and
-/// nothing may wait for it when the program ends.
+/// Reads standard input on a thread of its own: a read of a terminal cannot be cancelled, and the
+/// end of the program must not wait for it.
 fn read_stdin() -> mpsc::Receiver<Typed> {
     let (send, typed) = mpsc::channel(1);
     std::thread::spawn(move || {

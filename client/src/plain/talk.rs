@@ -1,4 +1,5 @@
-//! One conversation in lines: what each event prints or tells, what each typed line does, and when it is time to go.
+//! One conversation in lines: what each event prints, what each typed line does, and when it is
+//! time to go.
 
 use std::io::{self, BufWriter, Stdout};
 
@@ -16,7 +17,7 @@ use crate::words::{Exit, Expiry, report, seconds, tell};
 /// One conversation.
 pub(super) struct Talk {
     printer: Printer<BufWriter<Stdout>>,
-    /// Whether standard output still takes anything, and if not, whether that is fine.
+    /// Whether standard output still accepts anything, and if not, whether that is fine.
     output: Output,
     /// Whether some line was not sent.
     refused: bool,
@@ -26,7 +27,7 @@ pub(super) struct Talk {
     quit: bool,
     /// Whether there is no connection now.
     offline: bool,
-    /// What the person was last told of the certificate's end.
+    /// The last warning about the end of the certificate.
     told_of_end: Option<String>,
     waits: Waits,
 }
@@ -34,24 +35,24 @@ pub(super) struct Talk {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Output {
     Open,
-    /// Whoever read it has gone, as `head` does.
+    /// The reader has gone, as `head` does.
     Closed,
     Failed,
 }
 
-/// What must have come before it is time to go.
+/// The events that must come before it is time to go.
 struct Waits {
     /// The lines that were said.
     said: u64,
-    /// Those of them that were not answered.
+    /// The unanswered ones among them.
     unanswered: u64,
     /// The `/ping`s that were typed and not answered.
     pings: u64,
-    /// The last entry that must be shown: our own last line, and what was there before us.
+    /// The last entry that must be shown: our own last line, and the entries from before our start.
     until: u64,
     /// The last entry that was shown.
     shown: u64,
-    /// Until when entries are waited for.
+    /// The time until which entries are waited for.
     by: Instant,
 }
 
@@ -89,7 +90,7 @@ impl Talk {
         loop {
             let done = self.ended && !self.quit && self.waits.are_over();
             if done && self.offline {
-                // Nothing is waited for, so nothing needs a connection.
+                // Nothing more is expected, so nothing needs a connection.
                 handle.quit();
                 self.quit = true;
                 continue;
@@ -103,7 +104,7 @@ impl Talk {
                         return;
                     };
                     self.hear(event);
-                    // No more at once than can wait: what is typed has its turn too.
+                    // No more at once than the channel holds: typed lines have their turn too.
                     for _ in 1..EVENTS_MAX {
                         let Ok(event) = events.try_recv() else { break };
                         self.hear(event);
@@ -118,7 +119,7 @@ impl Talk {
                         place.quit();
                         self.quit = true;
                     }
-                    // The link has ended; what it still has to tell comes as events.
+                    // The link has ended; its last events are still to come.
                     Err(Gone) => {
                         self.ended = true;
                         self.quit = true;
@@ -144,7 +145,7 @@ impl Talk {
                 place.command(command);
                 self.waits.pings += 1;
             }
-            // What was said before it is waited for, as at the end of standard input.
+            // The lines before it are waited for, as at the end of standard input.
             Typed::Quit => self.ended = true,
             Typed::Refused { words, hint } => self.refuse(&words, hint),
             Typed::Unreadable { words, hint } => {
@@ -168,7 +169,7 @@ impl Talk {
             .expires
             // By the clock of the server, which judges the certificate.
             .map(|expires| Expiry::new(welcome.clock, expires).notice(&self.printer.clock));
-        // A connection that comes and goes is no reason to say the same again.
+        // A connection that comes and goes is no reason to repeat the warning.
         if let Some(words) = words.filter(|words| self.told_of_end.as_ref() != Some(words)) {
             tell(&words);
             self.told_of_end = Some(words);
@@ -206,7 +207,7 @@ impl Talk {
                     "connection lost"
                 };
                 self.offline = true;
-                // What was asked on a connection is not answered on another.
+                // A question that was asked on one connection is not answered on another.
                 self.waits.pings = 0;
                 tell(&format!(
                     "{state} ({why}); trying again in {}",
@@ -251,7 +252,7 @@ impl Talk {
                 self.waits.shown = self.waits.shown.max(*seq);
                 let is_asked = self.waits.pings > 0;
                 self.waits.pings = self.waits.pings.saturating_sub(1);
-                // The link asks too, to hear whether the server is still there.
+                // The link pings too, to hear whether the server is still there.
                 if !is_asked && self.printer.form != Form::Json {
                     return;
                 }
@@ -284,7 +285,7 @@ impl Talk {
         let Err(error) = what(&mut self.printer) else {
             return;
         };
-        // Nobody reads on: leave, once what was said is acknowledged.
+        // Nobody reads on: leave when our lines are acknowledged.
         self.ended = true;
         self.waits.until = 0;
         if error.kind() == io::ErrorKind::BrokenPipe {
@@ -297,7 +298,7 @@ impl Talk {
 
     pub(super) fn conclude(mut self, left: &Outcome) -> Exit {
         self.print(Printer::flush);
-        // As the link knows it: while a person leaves, not every event is waited for.
+        // The link knows best: while a person leaves, not every event is waited for.
         let known = left.answered + (left.unacknowledged + left.set_aside) as u64;
         let unsent = self.waits.said.saturating_sub(known);
         if unsent > 0 {
@@ -321,15 +322,15 @@ impl Waits {
     }
 }
 
-/// What standard input, or its end, asks for.
+/// The request of standard input, or of its end.
 enum Step {
     Act(Typed),
     End,
     Quit,
 }
 
-/// The next step, once there is a place for it: with 64 lines unacknowledged nothing is read.
-/// May be cancelled without any effect.
+/// Returns the next step, once there is a place for it: with 64 unacknowledged lines nothing is
+/// read. May be cancelled without any effect.
 async fn next_step<'a>(
     handle: &'a mut Handle,
     typed: &mut mpsc::Receiver<Typed>,

@@ -1,5 +1,5 @@
-//! What stands on standard input: each line is something to say or a command, or it is refused
-//! here, in words, and never sent.
+//! The lines of standard input: each is something to say or a command, or it is refused here, in
+//! words, and never sent.
 
 use std::io::{self, BufRead, Read as _};
 
@@ -13,35 +13,35 @@ pub(crate) enum Typed {
     Say(Line),
     /// To be sent as it is.
     Command(Line),
-    /// `/ping`, whose answer is shown only to those who asked.
+    /// `/ping`, whose answer is shown only to people who asked.
     Ping(Line),
     /// `/quit`
     Quit,
     /// Not to be sent. Reading goes on.
     Refused {
-        /// Why.
+        /// The reason.
         words: String,
-        /// What to do about it.
+        /// The advice.
         hint: Option<&'static str>,
     },
-    /// Nothing of it can be understood, or read. Reading has ended.
+    /// Nothing more can be understood, or read. Reading has ended.
     Unreadable {
-        /// Why.
+        /// The reason.
         words: String,
-        /// What to do about it.
+        /// The advice.
         hint: Option<&'static str>,
     },
 }
 
 /// Reads `input` to its end. A last line without a line end is a line too. Ends early when `take`
-/// says that nobody listens any more.
+/// returns that nobody listens any more.
 pub(crate) fn read(mut input: impl BufRead, mut take: impl FnMut(Typed) -> bool) {
     let mut line = Vec::new();
     for number in 1.. {
         let typed = match next_line(&mut input, &mut line, number) {
             Ok(Some(typed)) => typed,
             Ok(None) if line.is_empty() => return,
-            // An empty line is nothing, and not the end.
+            // An empty line says nothing, and is not the end.
             Ok(None) => continue,
             Err(error) => unreadable(format!("cannot read standard input: {error}"), None),
         };
@@ -101,7 +101,7 @@ fn understand(text: &[u8], number: u64) -> Option<Typed> {
         | Request::Whois(_)
         | Request::Nick
         | Request::Help => Typed::Command(as_typed()),
-        // A second one of these from a person would take the place of the program's own.
+        // A second one of these from a person would replace the program's own.
         Request::SayOnce(..) | Request::Follow(_) => Typed::Refused {
             words: format!("line {number} not sent: this program sends /say and /follow itself"),
             hint: Some("to say a line that begins with a slash, type two"),
@@ -120,7 +120,7 @@ fn unreadable(words: String, hint: Option<&'static str>) -> Typed {
     Typed::Unreadable { words, hint }
 }
 
-/// Tells UTF-16 by its byte order mark, or by the NULs that every ASCII character has in it.
+/// Recognises UTF-16 by its byte order mark, or by the NULs that every ASCII character has in it.
 fn utf16(first_line: &[u8]) -> Option<Typed> {
     let (words, hint) = match first_line {
         [0xff, 0xfe, ..] => (
@@ -148,7 +148,7 @@ fn utf16(first_line: &[u8]) -> Option<Typed> {
 mod tests {
     use super::*;
 
-    /// What is understood of an input, in short.
+    /// Returns what is understood of an input, in short.
     fn typed(input: &[u8]) -> Vec<String> {
         let mut all = Vec::new();
         read(input, |typed| {

@@ -1,4 +1,4 @@
-//! What goes out, in its turn, and which questions wait for their answers.
+//! The queue of everything that goes out, and the questions that wait for their answers.
 
 use std::collections::VecDeque;
 
@@ -12,13 +12,13 @@ pub(crate) const QUESTIONS_MAX: usize = 64;
 pub(crate) enum Outgoing {
     /// A line to say.
     Say(Line),
-    /// A command, and what its answer is for.
+    /// A command, and the purpose of its answer.
     Command(Line, Asked),
     /// The wish to leave once everything before it was sent.
     Quit,
 }
 
-/// What an answer is for. The server answers in the order of the questions.
+/// The purpose of an answer. The server answers in the order of the questions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {
     /// The list of the people here.
@@ -33,7 +33,7 @@ pub(crate) enum Asked {
     Typed,
 }
 
-/// The queue of what goes out, and the questions that went.
+/// The queue of everything that goes out, and the questions that went.
 #[derive(Debug, Default)]
 pub(crate) struct Asking {
     out: VecDeque<Outgoing>,
@@ -45,7 +45,7 @@ impl Asking {
         self.out.push_back(out);
     }
 
-    /// Returns what goes out next. A question counts as asked from here on.
+    /// Returns the next thing to send. A question counts as asked from here on.
     pub(super) fn next_out(&mut self) -> Option<Outgoing> {
         let out = self.out.pop_front()?;
         if let Outgoing::Command(_, asked) = &out {
@@ -71,34 +71,35 @@ impl Asking {
         self.asked.contains(&what) || self.out.iter().any(is_it)
     }
 
-    /// Returns how many questions have no answer yet; those count too that did not go out.
+    /// Returns how many questions have no answer yet, including those that did not go out.
     pub(super) fn questions(&self) -> usize {
         let is_question = |out: &&Outgoing| matches!(out, Outgoing::Command(..));
         self.asked.len() + self.out.iter().filter(is_question).count()
     }
 
-    /// Returns what the next answer is for.
+    /// Returns the purpose of the next answer.
     pub(super) fn awaited(&self) -> Option<Asked> {
         self.asked.front().copied()
     }
 
-    /// The oldest question has its answer. Returns what the answer was for.
+    /// Removes the oldest question, which has its answer. Returns the purpose of the answer.
     pub(super) fn answered(&mut self) -> Option<Asked> {
         self.asked.pop_front()
     }
 
-    /// The connection was lost. A question that was asked on it is not answered on another.
+    /// Forgets the questions: those that were asked on a lost connection are not answered on
+    /// another.
     pub(super) fn lose(&mut self) {
         self.asked.clear();
         self.out.retain(|out| !matches!(out, Outgoing::Command(..)));
     }
 
-    /// Another room has taken the place of this one, and what did not go out was meant for this one.
+    /// Forgets everything that was meant for the old room.
     pub(super) fn begin_afresh(&mut self) {
         self.out.retain(|out| matches!(out, Outgoing::Quit));
     }
 
-    /// There is no server any more.
+    /// Forgets everything: no server is left to send it to.
     pub(super) fn end(&mut self) {
         self.out.clear();
     }

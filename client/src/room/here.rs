@@ -1,16 +1,17 @@
-//! Who is here, as the answers to `/who` say it.
+//! The people in the room, as the answers to `/who` list them.
 
 use wire::{ClientId, Here};
 
 use crate::limits::HERE_MAX;
 
-/// The people in the room, as of the last answer that came whole.
+/// The people in the room, as of the last complete answer.
 #[derive(Debug, Default)]
 pub(crate) struct People {
     here: Vec<Here>,
-    /// The people in the answer that is coming. No count of the server's is believed: more than [`HERE_MAX`] are not kept.
+    /// The people in the answer that is coming. The server's count is not trusted: at most
+    /// [`HERE_MAX`] are kept.
     counted: Vec<Here>,
-    /// How many of them are still to come, as the server says.
+    /// The number of people still to come, as the server says.
     uncounted: u64,
 }
 
@@ -33,7 +34,7 @@ impl People {
         }
     }
 
-    /// Shows the list if nobody is missing in it. Returns whether it did.
+    /// Makes the list the current one if nobody is missing in it. Returns whether it did.
     pub(super) fn complete(&mut self, me: &ClientId) -> bool {
         if self.uncounted > 0 {
             return false;

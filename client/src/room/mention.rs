@@ -1,4 +1,4 @@
-//! Whether a line speaks of somebody.
+//! Whether a line names somebody.
 
 use wire::ClientId;
 

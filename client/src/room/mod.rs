@@ -1,8 +1,8 @@
 //! The room as a member sees it: the timeline, who is here, our own lines on their way, and the questions that are open.
 //!
-//! [`Room`] is pure data behind a few verbs: events and wishes go in, outgoing lines come out, and it never waits. It
-//! knows no terminal, no rows and no keys, so a web page could be a second view of it. The colours, the bell and the keys
-//! belong to whichever view there is, and the connection to the link.
+//! [`Room`] is pure data behind a few verbs: events and wishes go in, outgoing lines come out, and
+//! it never waits. It knows no terminal, no rows and no keys, so a web page could be a second view
+//! of it. Colours, the bell and keys belong to a view, and the connection to the link.
 
 mod asking;
 mod here;

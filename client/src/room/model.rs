@@ -1,4 +1,5 @@
-//! The model of a room: what a member knows of it, and what follows from each thing that they hear and want.
+//! The model of a room: everything that a member knows of it, and the consequences of each event
+//! and each wish.
 //!
 //! Nothing here waits, reads, writes or draws.
 
@@ -19,13 +20,13 @@ use crate::words::{Clock, Failure, drawable, stamped, stamped_newer};
 /// Entries that are asked for at once when the person looks further back.
 pub(crate) const PAGE_ENTRIES: u64 = 200;
 
-/// From one question of how long an answer takes to the next.
+/// The time between two measurements of how long an answer takes.
 const PING_INTERVAL: Duration = Duration::from_secs(15);
 
-/// From one question of who is here to the next, however many come and go.
+/// The time between two questions of who is here, however many people come and go.
 const WHO_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What a member knows of a room.
+/// Everything that a member knows of a room.
 #[derive(Debug)]
 pub(crate) struct Room {
     /// The name of the room, and ours in it.
@@ -34,11 +35,11 @@ pub(crate) struct Room {
     pub(crate) timeline: Timeline,
     pub(crate) people: People,
     pub(crate) own: OwnLines,
-    /// How long the last question took that was asked for that.
+    /// How long the last measured answer took.
     pub(crate) round_trip: Option<Duration>,
     /// Why the server cannot store anything at the moment.
     pub(crate) waiting: Option<String>,
-    /// The moment of the last thing that happened.
+    /// The moment of the last event or wish.
     pub(crate) now: Instant,
     clock: Clock,
     asking: Asking,
@@ -52,7 +53,7 @@ pub(crate) struct Room {
     pinged_at: Option<Instant>,
     next_ping_at: Instant,
     is_warned_of_own: bool,
-    /// Whether the first entry of all has been loaded.
+    /// Whether the very first entry has been loaded.
     has_beginning: bool,
 }
 
@@ -73,7 +74,7 @@ pub(crate) enum Standing {
     },
 }
 
-/// What a view may want to ring for.
+/// News that a view may want to ring for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum News {
     Nothing,
@@ -84,12 +85,13 @@ pub(crate) enum News {
     },
 }
 
-/// How a wish to leave is met.
+/// The answer to a wish to leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Parting {
-    /// Lines of ours are not acknowledged, and the person was warned. A second wish leaves all the same.
+    /// Some of our lines are not acknowledged, and the person was warned. A second wish leaves
+    /// anyway.
     Warned,
-    /// The goodbye goes out once everything before it was sent.
+    /// The goodbye goes out after everything before it.
     Soon,
     /// We leave at once, whatever still waits.
     AtOnce,
@@ -122,12 +124,12 @@ impl Room {
         }
     }
 
-    /// Shows something that the program has to say, below everything that was said.
+    /// Shows a note of the program, below everything that was said.
     pub(crate) fn note(&mut self, words: &str) {
         self.timeline.note(words);
     }
 
-    /// Returns what goes out next; to be asked for once the link has a place for it.
+    /// Returns the next thing to send. Call it when the link has a place for it.
     pub(crate) fn next_out(&mut self) -> Option<Outgoing> {
         let out = self.asking.next_out()?;
         if matches!(out, Outgoing::Command(_, Asked::Ping)) {
@@ -141,7 +143,7 @@ impl Room {
         self.asking.has_out()
     }
 
-    /// The line that went out last got this name.
+    /// Notes the name of the line that went out last.
     pub(crate) fn named(&mut self, nonce: Nonce) {
         self.said += 1;
         self.own.named(nonce);
@@ -152,7 +154,7 @@ impl Room {
         self.said
     }
 
-    /// Returns how many lines nobody knows to be stored.
+    /// Returns how many lines may or may not be stored.
     pub(crate) fn unacknowledged(&self) -> usize {
         self.own.unacknowledged()
     }
@@ -162,15 +164,15 @@ impl Room {
         self.asking.unsent()
     }
 
-    /// Returns how many things are kept because of what a server says: people here, people in the answer that is coming,
-    /// entries, questions.
+    /// Returns how many things are kept because of what a server says: people here, people in the
+    /// answer that is coming, entries, questions.
     #[cfg(test)]
     pub(crate) fn kept(&self) -> [usize; 4] {
         let [here, counted] = self.people.kept();
         [here, counted, self.page.len(), self.asking.questions()]
     }
 
-    // What the server tells.
+    // Events.
 
     /// Takes an event of the link.
     pub(crate) fn hear(&mut self, event: Event) -> News {
@@ -263,7 +265,7 @@ impl Room {
             Reply::ReplayedNewer(entry) => self.take_replayed(Item::from(&entry)),
             Reply::End(_) => self.take_page(),
             Reply::Other(_) => {
-                // Whatever a newer server may say besides is not for us.
+                // Anything else that a newer server may say is for programs.
                 let Some((command, words)) = reply.answer() else {
                     return;
                 };
@@ -360,7 +362,8 @@ impl Room {
         self.round_trip = None;
     }
 
-    /// The link has ended for good; `failure` says why, unless we left. Returns whether nothing is left to show.
+    /// Notes that the link has ended for good. `failure` says why, unless we left. Returns whether
+    /// nothing is left to show.
     pub(crate) fn end(&mut self, failure: Option<Failure>) -> bool {
         let Some(failure) = failure.filter(|_| !matches!(self.standing, Standing::Leaving)) else {
             return true;
@@ -373,7 +376,7 @@ impl Room {
         false
     }
 
-    // What the person wants.
+    // Wishes of the person.
 
     /// Says a line or asks a question, as it was typed.
     pub(crate) fn send(&mut self, text: &str) {
@@ -389,7 +392,7 @@ impl Room {
         };
         match request {
             Request::Say(line) => self.say(line),
-            // A second one of these from a person would take the place of the program's own.
+            // A second one of these from a person would replace the program's own.
             Request::SayOnce(..) | Request::Follow(_) => {
                 self.note("not sent: this program sends /say and /follow itself");
             }
@@ -417,7 +420,7 @@ impl Room {
         self.asking.push(Outgoing::Say(line));
     }
 
-    /// Leaves when everything was acknowledged; asked a second time, at once.
+    /// Leaves when everything is acknowledged. The second call leaves at once.
     pub(crate) fn leave(&mut self) -> Parting {
         if let Standing::Ended { .. } = self.standing {
             return Parting::Over;
@@ -467,7 +470,7 @@ impl Room {
         }
     }
 
-    /// Asks whatever it is time to ask: who is here, and how long an answer takes.
+    /// Asks the questions that are due: who is here, and how long an answer takes.
     pub(crate) fn ask_what_is_due(&mut self) {
         let due = self
             .asked_who_at

@@ -50,15 +50,15 @@ impl OwnLines {
         });
     }
 
-    /// The oldest line without a name went out under this one.
+    /// Names the oldest line without a name, which has just gone out.
     pub(super) fn named(&mut self, nonce: Nonce) {
         if let Some(own) = self.0.iter_mut().find(|own| own.nonce.is_none()) {
             own.nonce = Some(nonce);
         }
     }
 
-    /// An entry of ours has come. It may come before the acknowledgement, so the line is found by its place where that is
-    /// known, and otherwise by its text.
+    /// Removes the line whose entry has come. It may come before the acknowledgement, so the line
+    /// is found by its place if that is known, and otherwise by its text.
     pub(super) fn came(&mut self, seq: u64, line: &Line) {
         let is_it = |own: &OwnLine| match own.seq {
             Some(stored) => stored == seq,
@@ -69,7 +69,8 @@ impl OwnLines {
         }
     }
 
-    /// A line was acknowledged at this place, whose entry `is_shown` already or is still to come.
+    /// Notes that a line was acknowledged at `seq`. Its entry `is_shown` already, or is still to
+    /// come.
     pub(super) fn stored(&mut self, nonce: &Nonce, seq: u64, is_shown: bool) {
         let Some(at) = self.position(nonce) else {
             return;
@@ -81,18 +82,18 @@ impl OwnLines {
         }
     }
 
-    /// A line was refused. Returns its text.
+    /// Removes a refused line. Returns its text.
     pub(super) fn refused(&mut self, nonce: &Nonce) -> Option<String> {
         let at = self.position(nonce)?;
         self.0.remove(at).map(|own| own.text)
     }
 
-    /// Returns how many lines nobody knows to be stored.
+    /// Returns how many lines may or may not be stored.
     pub(super) fn unacknowledged(&self) -> usize {
         self.0.iter().filter(|own| !own.is_stored()).count()
     }
 
-    /// Gives up all of them. Returns their texts.
+    /// Removes all lines. Returns their texts.
     pub(super) fn give_up(&mut self) -> Vec<String> {
         self.0.drain(..).map(|own| own.text).collect()
     }

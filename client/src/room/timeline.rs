@@ -1,7 +1,8 @@
-//! The timeline: what was said, as far as it is loaded, and the part of it that is looked at.
+//! The timeline: the part of the transcript that is loaded, and the place in it where the person
+//! looks.
 //!
-//! What is loaded is one piece of the transcript without gaps, and bounded: lines that are far from
-//! where the person looks are dropped, and asked for again when they look there.
+//! The loaded part has no gaps and is bounded: lines far from where the person looks are dropped,
+//! and asked for again when they look there.
 
 use std::collections::VecDeque;
 
@@ -9,16 +10,16 @@ use wire::{ClientId, Entry, Kind, NewerEntry, NewerKind, Timestamp};
 
 use crate::words::drawable;
 
-/// Texts that are kept, in bytes, each with [`ITEM_BYTES`] of its own.
+/// The bytes of the texts that are kept, each with [`ITEM_BYTES`] of its own.
 const LOADED_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// What an item costs besides its text, in bytes.
+/// The bytes that an item costs besides its text.
 const ITEM_BYTES: usize = 200;
 
 /// The newest entries, kept however far back the person looks, so that the way to the end is short.
 const NEWEST_MAX: usize = 500;
 
-/// Enters and leaves that one line tells.
+/// The most enters and leaves that one item holds.
 const MOVES_MAX: usize = 500;
 
 /// One thing in the timeline.
@@ -30,7 +31,7 @@ pub(crate) enum Item {
     Moved(Vec<Move>),
     /// An entry of a newer server whose meaning is not known here.
     Other(Other),
-    /// What the program has to say, in this place.
+    /// A note of the program, in this place.
     Note(String),
 }
 
@@ -41,25 +42,19 @@ pub(crate) struct Said {
     pub(crate) at: Timestamp,
     pub(crate) id: ClientId,
     pub(crate) ip: String,
-    /// As it may be shown.
+    /// The text as it may be drawn.
     pub(crate) text: String,
 }
 
-/// Somebody's coming or going.
+/// The arrival or departure of a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Move {
     pub(crate) seq: u64,
     pub(crate) at: Timestamp,
     pub(crate) id: ClientId,
     pub(crate) ip: String,
-    /// Why somebody left; `None` when somebody entered.
+    /// The reason to leave; `None` for an arrival.
     pub(crate) left: Option<String>,
-}
-
-impl Move {
-    fn bytes(&self) -> usize {
-        self.left.as_ref().map_or(0, String::len) + ITEM_BYTES
-    }
 }
 
 /// An entry of a newer server whose meaning is not known here.
@@ -71,21 +66,22 @@ pub(crate) struct Other {
     pub(crate) text: String,
 }
 
-/// What is at the bottom edge of the screen.
+/// The place at the bottom edge of the view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scroll {
-    /// The newest, as it comes.
+    /// The newest entries, as they come.
     Newest,
-    /// An item; so many of its rows are below the edge.
+    /// An item, with `below` of its rows below the edge. Only the view knows how many rows an item
+    /// has.
     At {
-        /// Which item, by its number.
+        /// The number of the item.
         item: i64,
         /// Its rows below the edge.
         below: usize,
     },
 }
 
-/// What is loaded, and where one looks.
+/// The loaded items, and the place where the person looks.
 #[derive(Debug)]
 pub(crate) struct Timeline {
     items: VecDeque<Item>,
@@ -94,12 +90,12 @@ pub(crate) struct Timeline {
     bytes: usize,
     /// The newest entries, whether they are loaded or not.
     newest: VecDeque<Item>,
-    /// Newer entries than the loaded ones have come.
+    /// Whether entries have come that are newer than the loaded ones.
     is_detached: bool,
     pub(crate) scroll: Scroll,
     /// Lines that came while the person looked elsewhere.
     pub(crate) unread: usize,
-    /// What is new begins with this entry.
+    /// The first entry that counts as new.
     pub(crate) new_from: Option<u64>,
     pub(crate) selected: Option<i64>,
 }
@@ -121,7 +117,7 @@ impl Default for Timeline {
 }
 
 impl Timeline {
-    /// An entry that has just come.
+    /// Adds an entry that has just come.
     pub(crate) fn push(&mut self, entry: impl Into<Item>) {
         let item = entry.into();
         self.newest.push_back(item.clone());
@@ -140,7 +136,7 @@ impl Timeline {
         }
     }
 
-    /// Something that the program has to say, below everything that was said.
+    /// Adds a note of the program, below everything that was said.
     pub(crate) fn note(&mut self, text: &str) {
         let text = drawable(text);
         self.bytes += text.len() + ITEM_BYTES;
@@ -148,7 +144,7 @@ impl Timeline {
         self.trim();
     }
 
-    /// Entries from before the first one that is loaded, oldest first.
+    /// Adds entries from before the first one that is loaded, oldest first.
     pub(crate) fn push_older(&mut self, page: &[Item]) {
         let first = self.first_seq().unwrap_or(u64::MAX);
         let is_older = |item: &&Item| item.first_seq().is_some_and(|seq| seq < first);
@@ -167,7 +163,7 @@ impl Timeline {
         self.trim();
     }
 
-    /// Entries from after the last one that is loaded, oldest first.
+    /// Adds entries from after the last one that is loaded, oldest first.
     pub(crate) fn push_newer(&mut self, page: &[Item]) {
         if !self.is_detached {
             return;
@@ -184,7 +180,7 @@ impl Timeline {
         self.trim();
     }
 
-    /// Joins what is loaded with the newest entries, where they touch.
+    /// Joins the loaded entries with the newest ones, if they touch.
     fn attach(&mut self) {
         let Some(next) = self.last_seq().map(|last| last + 1) else {
             return;
@@ -212,7 +208,7 @@ impl Timeline {
         }
     }
 
-    /// Drops what is farthest from where the person looks.
+    /// Drops the items that are farthest from where the person looks.
     fn trim(&mut self) {
         while self.bytes > LOADED_BYTES_MAX && self.items.len() > 1 {
             let middle = self.front + (self.items.len() / 2).cast_signed() as i64;
@@ -230,7 +226,7 @@ impl Timeline {
         }
     }
 
-    /// Another transcript has taken the place of this one.
+    /// Forgets everything: another transcript has taken the place of this one.
     pub(crate) fn begin_afresh(&mut self) {
         *self = Self {
             front: self.front,
@@ -238,7 +234,7 @@ impl Timeline {
         };
     }
 
-    /// Back to the newest.
+    /// Goes back to the newest entries.
     pub(crate) fn look_at_newest(&mut self) {
         if self.is_detached {
             self.items.clear();
@@ -253,7 +249,7 @@ impl Timeline {
         self.selected = None;
     }
 
-    /// What comes from now on is new.
+    /// Makes the next entry the first new one.
     pub(crate) fn leave_off(&mut self) {
         self.new_from = None;
         if let Some(last) = self.newest_seq() {
@@ -261,45 +257,45 @@ impl Timeline {
         }
     }
 
-    /// The first entry that is loaded.
+    /// Returns the first entry that is loaded.
     pub(crate) fn first_seq(&self) -> Option<u64> {
         self.items.iter().find_map(Item::first_seq)
     }
 
-    /// The last entry that is loaded.
+    /// Returns the last entry that is loaded.
     pub(crate) fn last_seq(&self) -> Option<u64> {
         self.items.iter().rev().find_map(Item::last_seq)
     }
 
-    /// The newest entry that has come, loaded or not.
+    /// Returns the newest entry that has come, loaded or not.
     pub(crate) fn newest_seq(&self) -> Option<u64> {
         self.newest.back().and_then(Item::last_seq)
     }
 
-    /// Whether newer entries than the loaded ones have come.
+    /// Returns whether entries have come that are newer than the loaded ones.
     pub(crate) fn is_detached(&self) -> bool {
         self.is_detached
     }
 
-    /// The texts that are kept, in bytes.
+    /// Returns the bytes of the texts that are kept.
     #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// The numbers of the items, first and one past the last.
+    /// Returns the numbers of the items, first and one past the last.
     pub(crate) fn numbers(&self) -> std::ops::Range<i64> {
         self.front..self.front + self.items.len().cast_signed() as i64
     }
 
-    /// An item by its number.
+    /// Returns an item by its number.
     pub(crate) fn item(&self, number: i64) -> Option<&Item> {
         let index = usize::try_from(number.checked_sub(self.front)?).ok()?;
         self.items.get(index)
     }
 
-    /// The nearest line before or after an item (or before the end) that holds a text, whatever the
-    /// case of its letters.
+    /// Returns the nearest line before or after an item (or before the end) that holds a text,
+    /// ignoring case.
     pub(crate) fn find(&self, text: &str, from: Option<i64>, is_back: bool) -> Option<i64> {
         let text = text.to_lowercase();
         let holds = |number: &i64| match self.item(*number) {
@@ -317,6 +313,12 @@ impl Timeline {
         } else {
             (from.map_or(numbers.start, |from| from + 1)..numbers.end).find(holds)
         }
+    }
+}
+
+impl Move {
+    fn bytes(&self) -> usize {
+        self.left.as_ref().map_or(0, String::len) + ITEM_BYTES
     }
 }
 
@@ -377,7 +379,7 @@ impl Item {
         }
     }
 
-    /// Returns the seq of the first entry in it; what the program says has none.
+    /// Returns the seq of the first entry in it; a note has none.
     pub(super) fn first_seq(&self) -> Option<u64> {
         match self {
             Item::Said(said) => Some(said.seq),
@@ -387,7 +389,8 @@ impl Item {
         }
     }
 
-    fn last_seq(&self) -> Option<u64> {
+    /// Returns the seq of the last entry in it; a note has none.
+    pub(crate) fn last_seq(&self) -> Option<u64> {
         match self {
             Item::Said(said) => Some(said.seq),
             Item::Moved(moves) => moves.last().map(|last| last.seq),
@@ -396,7 +399,7 @@ impl Item {
         }
     }
 
-    /// When it happened; what the program says has no time.
+    /// Returns when it happened; a note has no time.
     pub(crate) fn at(&self) -> Option<Timestamp> {
         match self {
             Item::Said(said) => Some(said.at),
@@ -406,15 +409,10 @@ impl Item {
         }
     }
 
-    /// Whether what is new begins within it.
+    /// Returns whether the new entries begin within it.
     pub(crate) fn begins(&self, new_from: u64, before: Option<u64>) -> bool {
         self.last_seq().is_some_and(|last| last >= new_from)
             && before.is_none_or(|before| before < new_from)
-    }
-
-    /// The entry before which something of it would be new.
-    pub(crate) fn newest(&self) -> Option<u64> {
-        self.last_seq()
     }
 }
 

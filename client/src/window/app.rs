@@ -1,5 +1,5 @@
-//! What the window knows besides the room, and what it does about each thing that can happen. Nothing here waits, reads,
-//! writes or draws.
+//! The state of the window besides the room, and its reaction to each thing that can happen.
+//! Nothing here waits, reads, writes or draws.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -21,15 +21,15 @@ use crate::words::{Clock, Expiry, Failure, drawable};
 /// Rows that a turn of the mouse's wheel moves.
 const WHEEL_ROWS: usize = 3;
 
-/// More lines than these are not sent by a paste before somebody has said so.
+/// A paste of more lines than this is sent only after the person has confirmed it.
 const PASTED_LINES_MAX: usize = 3;
 
 /// Everything that can happen.
 #[derive(Debug)]
 pub(crate) enum Happened {
-    /// The connection tells something.
+    /// The link has an event.
     Heard(Event),
-    /// The connection has ended for good; why, unless we left.
+    /// The connection has ended for good; the failure says why, unless we left.
     Ended(Option<Failure>),
     /// A key was pressed.
     Key(KeyEvent),
@@ -45,22 +45,22 @@ pub(crate) enum Happened {
     Tick,
 }
 
-/// Everything that the loop may be asked to do at once.
+/// Everything that the loop may have to do at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {
     /// Ring the bell.
     Bell,
-    /// Stop for a while, as C-z does.
+    /// Stop the program, as C-z does.
     Suspend,
-    /// Draw everything anew, whatever the terminal shows.
+    /// Draw everything anew, whatever the terminal shows now.
     Redraw,
-    /// Leave, whatever still waits.
+    /// Leave now, whatever still waits.
     Leave,
-    /// The window closes.
+    /// Close the window.
     Close,
 }
 
-/// What the person chose.
+/// The choices of the person.
 #[derive(Debug, Clone)]
 pub(crate) struct Choices {
     pub(crate) theme: Theme,
@@ -69,27 +69,27 @@ pub(crate) struct Choices {
     pub(crate) clock: Clock,
 }
 
-/// Where the window is.
+/// The facts about the connection that do not change.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts {
     /// `chat.example:27332`
     pub(crate) server: String,
     /// `TLS 1.3 X25519MLKEM768`
     pub(crate) tls: String,
-    /// The end of our certificate, as it is when the window opens.
+    /// The end of our certificate, as seen when the window opens.
     pub(crate) expiry: Expiry,
 }
 
-/// What the keys are for at the moment.
+/// The current purpose of the keys.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Writing,
-    /// Whether to send what was pasted.
+    /// Answering whether to send the lines of a paste.
     Asking(Vec<String>),
     Finding {
         text: String,
     },
-    /// The list of commands and keys, from so many rows on.
+    /// Reading the list of commands and keys, from row `first` on.
     Help {
         first: usize,
     },
@@ -125,7 +125,7 @@ impl App {
         app
     }
 
-    /// Takes something that happened. Returns what the loop has to do about it.
+    /// Reacts to something that happened. Returns what the loop has to do.
     pub(crate) fn update(&mut self, happened: Happened, now: Instant) -> Vec<Effect> {
         self.room.now = now;
         let effects = match happened {
@@ -164,7 +164,7 @@ impl App {
         }
     }
 
-    /// Returns where everything stands.
+    /// Returns the parts of the screen.
     pub(crate) fn areas(&self) -> Areas {
         areas(self.size, self.shows_here, &self.editor)
     }
@@ -287,7 +287,7 @@ impl App {
         self.editor.complete(ids.into_iter().filter(|id| *id != me));
     }
 
-    /// What was written is to be said, or is a command.
+    /// Says a written line, or does what it commands.
     fn enter(&mut self, text: &str) -> Vec<Effect> {
         self.room.timeline.look_at_newest();
         match Request::parse(text.as_bytes()) {
@@ -332,7 +332,7 @@ impl App {
         Vec::new()
     }
 
-    /// Shows another part of the help, where it is longer than the screen; any other key closes it.
+    /// Shows another part of the help, if it is longer than the screen; any other key closes it.
     fn turn_help(&mut self, key: KeyCode) {
         let (rows, page) = help::rows(self.size);
         let last = rows.saturating_sub(page);
@@ -388,7 +388,7 @@ impl App {
     fn scroll_up(&mut self, by: usize) {
         let area = self.areas().timeline;
         let looks = looks(area.width, &self.room.welcome.id, &self.choices);
-        // Without end, but no further than what is loaded.
+        // As far as the person likes, but no further than the loaded entries.
         let by = by.min(100_000);
         let timeline = &mut self.room.timeline;
         if layout::scroll_up(timeline, &looks, by, area.height.into()) {
@@ -469,7 +469,7 @@ impl App {
         }
     }
 
-    /// Tells a person who writes on and on.
+    /// Shows a note that the line is full.
     fn note_full(&mut self) {
         self.room.note(&format!(
             "a line may have {TEXT_BYTES_MAX} bytes, and this would make it longer"
@@ -477,7 +477,7 @@ impl App {
     }
 }
 
-// Apart from `App`, so that the timeline can be changed meanwhile.
+// Apart from `App`, so that the timeline can be changed while it lives.
 fn looks<'a>(columns: u16, me: &'a ClientId, choices: &'a Choices) -> Looks<'a> {
     Looks {
         columns: columns.into(),

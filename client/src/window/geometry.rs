@@ -1,10 +1,10 @@
-//! Where everything stands on a screen of any size.
+//! The division of a screen of any size.
 
 use ratatui::layout::Rect;
 
 use super::editor::Editor;
 
-/// The columns of the list of who is here, its border included.
+/// The columns of the list of people, its border included.
 const HERE_COLUMNS: u16 = 24;
 
 /// Narrower terminals have no list.
@@ -13,7 +13,7 @@ const COLUMNS_WITH_HERE_MIN: u16 = 80;
 /// Rows that the input may take.
 const INPUT_ROWS_MAX: usize = 5;
 
-/// Stands before what is written.
+/// Stands before the line that is being written.
 pub(super) const PROMPT: &str = "> ";
 
 /// The parts of the screen.
@@ -25,7 +25,7 @@ pub(crate) struct Areas {
     pub(super) input: Rect,
 }
 
-/// Divides a screen of so many columns and rows.
+/// Divides a screen of `size` columns and rows.
 pub(super) fn areas(size: (u16, u16), shows_here: bool, editor: &Editor) -> Areas {
     let (columns, rows) = size;
     let input_rows = editor
@@ -43,7 +43,7 @@ pub(super) fn areas(size: (u16, u16), shows_here: bool, editor: &Editor) -> Area
         0
     };
     Areas {
-        // A column between what one says and the list.
+        // One column stays free between our own lines and the list.
         timeline: Rect::new(
             0,
             0,
@@ -57,7 +57,7 @@ pub(super) fn areas(size: (u16, u16), shows_here: bool, editor: &Editor) -> Area
     }
 }
 
-/// Returns the columns that are left for what is written.
+/// Returns the columns that are left for the line that is being written.
 pub(super) fn input_columns(columns: u16) -> usize {
     usize::from(columns).saturating_sub(PROMPT.len() + 1).max(1)
 }

@@ -4,7 +4,7 @@ use wire::COMMANDS;
 
 use super::rows::{fit, wrap};
 
-/// The keys, for the overlay and nowhere else.
+/// The keys. No other place lists them.
 const KEYS: [(&str, &str); 12] = [
     ("Enter", "say the line"),
     ("Tab", "complete a name or a command"),
@@ -29,9 +29,9 @@ const KEYS: [(&str, &str); 12] = [
     ("C-c, C-d, /quit", "leave"),
 ];
 
-/// The commands, from the table that the server and the documents use, and the keys.
+/// Returns the commands, from the table that the server and the documents use, and the keys.
 fn all() -> impl Iterator<Item = (String, &'static str)> {
-    // What programs say is no use to a person here.
+    // People here have no use for commands that programs send.
     let commands = COMMANDS
         .iter()
         .filter(|command| !command.is_for_programs)
@@ -45,7 +45,8 @@ fn all() -> impl Iterator<Item = (String, &'static str)> {
     commands.chain([slash, nothing]).chain(keys)
 }
 
-/// Returns the same as rows of at most `columns`: in two columns where there is room for them.
+/// Returns the list as rows of at most `columns`, with the explanations in a column of their own if
+/// there is room.
 pub(super) fn lines(columns: usize) -> Vec<String> {
     const FIRST_COLUMNS: usize = 27;
     const BOTH_COLUMNS_MIN: usize = 60;

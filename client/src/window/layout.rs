@@ -1,4 +1,4 @@
-//! How the timeline stands on a screen: each item as rows, and which rows are looked at.
+//! The timeline on a screen: each item as rows, and the rows that are in view.
 
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -12,53 +12,53 @@ use crate::words::{Clock, few, unknown};
 /// The column of times: `19:00 `.
 const TIME_COLUMNS: usize = 6;
 
-/// Below so many columns there are no times.
+/// Narrower timelines have no times.
 const COLUMNS_WITH_TIMES_MIN: usize = 30;
 
-/// Below so many columns one's own lines may take all of them.
+/// In narrower timelines our own lines may take all columns.
 const COLUMNS_WITH_MARGIN_MIN: usize = 40;
 
-/// How far what continues a line is indented against its stamp. Nothing that somebody says can
-/// begin where a stamp begins.
+/// The indent of a continued line against its stamp. Nothing that somebody says can begin where a
+/// stamp begins.
 const INDENT: &str = "  ";
 
-/// Names that a line of enters and leaves tells before it counts.
+/// The names that a line of enters and leaves shows before it counts the rest.
 const NAMES_MAX: usize = 3;
 
-/// Everything by which an item becomes rows, besides the item.
+/// Everything besides an item that decides how it becomes rows.
 #[derive(Debug)]
 pub(crate) struct Looks<'a> {
     pub(crate) columns: usize,
     pub(crate) me: &'a ClientId,
     pub(crate) theme: Theme,
-    /// Stamps without addresses.
+    /// Whether stamps leave out addresses.
     pub(crate) is_short: bool,
     pub(crate) clock: &'a Clock,
 }
 
-/// A row, and the item that it is part of.
+/// A row, and the number of its item.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
     pub(crate) item: i64,
     pub(crate) line: Line<'static>,
 }
 
-/// What fills the part of the screen that the timeline has.
+/// The rows that fill the timeline's part of the screen.
 pub(crate) struct Bottom {
-    /// Rows without anything, at the top.
+    /// The number of empty rows, at the top.
     pub(crate) empty_rows: usize,
-    /// The rows of the timeline that are looked at.
+    /// The rows of the timeline that are in view.
     pub(crate) items: Vec<Row>,
     /// Below them, the rows of our own lines that still wait.
     pub(crate) own: Vec<Line<'static>>,
 }
 
-/// Fills `height` rows from the bottom.
+/// Returns `height` rows, filled from the bottom.
 pub(crate) fn bottom(room: &Room, looks: &Looks<'_>, height: usize) -> Bottom {
     let mut own = Vec::new();
     if room.timeline.scroll == Scroll::Newest {
         let ip = room.welcome.ip.to_string();
-        // Only as many as can be seen, the newest ones.
+        // Only as many as are visible, the newest ones.
         for line in room.own.iter().rev() {
             if own.len() >= height {
                 break;
@@ -77,7 +77,7 @@ pub(crate) fn bottom(room: &Room, looks: &Looks<'_>, height: usize) -> Bottom {
     }
 }
 
-/// The rows that are looked at, from the top, at most `height`.
+/// Returns the rows in view, from the top, at most `height`.
 fn visible(timeline: &Timeline, looks: &Looks<'_>, height: usize) -> Vec<Row> {
     let mut rows = upwards(timeline, looks, height);
     rows.truncate(height);
@@ -85,7 +85,7 @@ fn visible(timeline: &Timeline, looks: &Looks<'_>, height: usize) -> Vec<Row> {
     rows.into_iter().map(|(_, row)| row).collect()
 }
 
-/// Looks so many rows further up. Tells whether there was nothing more to look at.
+/// Scrolls up by some rows. Returns whether the loaded entries end before that.
 pub(crate) fn scroll_up(
     timeline: &mut Timeline,
     looks: &Looks<'_>,
@@ -103,7 +103,7 @@ pub(crate) fn scroll_up(
     moved < by
 }
 
-/// Looks so many rows further down. Tells whether there was nothing more to look at.
+/// Scrolls down by some rows. Returns whether the loaded entries end before that.
 pub(crate) fn scroll_down(timeline: &mut Timeline, looks: &Looks<'_>, by: usize) -> bool {
     let Scroll::At {
         mut item,
@@ -135,23 +135,23 @@ pub(crate) fn scroll_down(timeline: &mut Timeline, looks: &Looks<'_>, by: usize)
     }
 }
 
-/// Looks at an item, so that all of it is seen if it fits.
+/// Scrolls to an item, so that all of it is visible if it fits.
 pub(crate) fn show(timeline: &mut Timeline, looks: &Looks<'_>, item: i64, height: usize) {
     let seen = visible(timeline, looks, height);
     if seen.iter().filter(|row| row.item == item).count() == rows_of(timeline, item, looks).len() {
         return;
     }
     timeline.scroll = Scroll::At { item, below: 0 };
-    // In the middle, where there is enough below it.
+    // In the middle, if there is enough below it.
     scroll_down(timeline, looks, height / 2);
 }
 
-/// Rows from the bottom edge upwards, each with how many of its item's rows are below it.
+/// Returns rows from the bottom edge upwards, each with the number of its item's rows below it.
 fn upwards(timeline: &Timeline, looks: &Looks<'_>, count: usize) -> Vec<(usize, Row)> {
     let numbers = timeline.numbers();
     let (mut item, mut below) = match timeline.scroll {
         Scroll::Newest => (numbers.end - 1, 0),
-        // What it named may have been dropped.
+        // The item that it named may have been dropped.
         Scroll::At { item, below } => (item.clamp(numbers.start, numbers.end - 1), below),
     };
     let mut found = Vec::new();
@@ -167,7 +167,7 @@ fn upwards(timeline: &Timeline, looks: &Looks<'_>, count: usize) -> Vec<(usize, 
     found
 }
 
-/// An item as rows; none when there is no such item.
+/// Returns an item as rows; none if there is no such item.
 fn rows_of(timeline: &Timeline, number: i64, looks: &Looks<'_>) -> Vec<Line<'static>> {
     let Some(item) = timeline.item(number) else {
         return Vec::new();
@@ -182,7 +182,7 @@ fn rows_of(timeline: &Timeline, number: i64, looks: &Looks<'_>) -> Vec<Line<'sta
         rows.push(rule(day(at).unwrap_or_default(), looks, looks.theme.dim()));
     }
     if let Some(new_from) = timeline.new_from
-        && item.begins(new_from, before.and_then(Item::newest))
+        && item.begins(new_from, before.and_then(Item::last_seq))
     {
         rows.push(rule("new", looks, looks.theme.note()));
     }
@@ -211,7 +211,7 @@ fn rows_of(timeline: &Timeline, number: i64, looks: &Looks<'_>) -> Vec<Line<'sta
     rows
 }
 
-/// A line of one's own that is not in the transcript yet.
+/// Returns the rows of a line of our own that is not in the transcript yet.
 fn own_line(text: &str, ip: &str, is_stored: bool, looks: &Looks<'_>) -> Vec<Line<'static>> {
     let said = Said {
         seq: 0,
@@ -229,7 +229,7 @@ fn own_line(text: &str, ip: &str, is_stored: bool, looks: &Looks<'_>) -> Vec<Lin
         .collect()
 }
 
-/// The item before, but for what the program said.
+/// Returns the item before, leaving out notes.
 fn before(timeline: &Timeline, number: i64) -> Option<&Item> {
     (timeline.numbers().start..number)
         .rev()
@@ -237,22 +237,22 @@ fn before(timeline: &Timeline, number: i64) -> Option<&Item> {
         .find(|item| item.at().is_some())
 }
 
-/// `2026-11-21` of `2026-11-21 19:00:00`
+/// Returns `2026-11-21` of `2026-11-21 19:00:00`.
 fn day(at: &str) -> Option<&str> {
     at.get(..10)
 }
 
-/// `2026-11-21 19:00`
+/// Returns `2026-11-21 19:00`.
 fn minute(at: &str) -> Option<&str> {
     at.get(..16)
 }
 
-/// `19:00`
+/// Returns `19:00`.
 fn time(at: &str) -> Option<&str> {
     at.get(11..16)
 }
 
-/// `[alice@192.0.2.7]`, or `[alice]`.
+/// Returns `[alice@192.0.2.7]`, or `[alice]`.
 pub(crate) fn stamp(id: &ClientId, ip: &str, is_short: bool) -> String {
     if is_short {
         format!("[{id}]")
@@ -282,7 +282,7 @@ fn time_span(time: &str, looks: &Looks<'_>) -> Span<'static> {
     Span::styled(format!("{time:columns$}"), looks.theme.dim())
 }
 
-/// Stands on the left, behind its stamp.
+/// Returns the rows of another person's line: on the left, after its stamp.
 fn of_others(said: &Said, time: &str, looks: &Looks<'_>) -> Vec<Line<'static>> {
     let stamp = stamp(&said.id, &said.ip, looks.is_short);
     let columns = looks.columns.saturating_sub(time_columns(looks));
@@ -310,11 +310,11 @@ fn of_others(said: &Said, time: &str, looks: &Looks<'_>) -> Vec<Line<'static>> {
     lines
 }
 
-/// Stands on the right, as one block.
+/// Returns the rows of our own line: on the right, as one block.
 fn own(said: &Said, time: &str, looks: &Looks<'_>) -> Vec<Line<'static>> {
     let stamp = stamp(&said.id, &said.ip, looks.is_short);
     let columns = looks.columns.saturating_sub(time_columns(looks));
-    // Something is left free on the left, by which a long line is still seen to be one's own.
+    // A margin on the left shows that even a long line is our own.
     let block = match columns {
         0..COLUMNS_WITH_MARGIN_MIN => columns,
         _ => columns - columns / 5,
@@ -359,7 +359,7 @@ fn plain(text: &str, time: &str, looks: &Looks<'_>, style: Style) -> Vec<Line<'s
     lines
 }
 
-/// The lengths and styles of what a line consists of.
+/// Returns the lengths and styles of the parts of a line.
 fn parts(said: &Said, stamp: &str, name: Style, rest: Style, text: Style) -> [(usize, Style); 4] {
     let id = said.id.as_str().len();
     [
@@ -370,7 +370,7 @@ fn parts(said: &Said, stamp: &str, name: Style, rest: Style, text: Style) -> [(u
     ]
 }
 
-/// Gives each row the styles of the parts that it is made of.
+/// Gives each row the styles of the parts that it consists of.
 fn cut(rows: &[String], parts: &[(usize, Style)]) -> Vec<Vec<Span<'static>>> {
     let mut parts = parts.iter().copied();
     let mut part = parts.next();
@@ -397,7 +397,7 @@ fn cut(rows: &[String], parts: &[(usize, Style)]) -> Vec<Vec<Span<'static>>> {
     lines
 }
 
-/// `alice, bob and 3 more entered; carol left (lost)`
+/// Returns `alice, bob and 3 more entered; carol left (lost)`.
 fn tell_moves(moves: &[Move]) -> String {
     if let [one] = moves {
         let who = format!("{}@{}", one.id, one.ip);
@@ -406,7 +406,7 @@ fn tell_moves(moves: &[Move]) -> String {
             Some(why) => format!("{who} left ({why})"),
         };
     }
-    // Where each began and ended up: the first and the last of one's moves.
+    // Each person's first and last move, which say where they began and ended up.
     let mut people: Vec<(&Move, &Move)> = Vec::new();
     for moved in moves {
         match people.iter_mut().find(|(first, _)| first.id == moved.id) {

@@ -1,15 +1,15 @@
-//! Texts as rows of a screen: broken where a person would break them, and never so that the rest
-//! of a line could pass for a stamp.
+//! Texts as rows of a screen: broken where a person would break them, and never so that a continued
+//! row could pass for a stamp.
 
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
-/// The columns that a text takes.
+/// Returns the columns that a text takes.
 pub(crate) fn width(text: &str) -> usize {
     text.graphemes(true).map(|grapheme| grapheme.width()).sum()
 }
 
-/// As much of a text as fits, with an ellipsis where something was left out.
+/// Returns as much of a text as fits, with an ellipsis if something was left out.
 pub(crate) fn fit(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
@@ -48,7 +48,7 @@ pub(crate) fn wrap(text: &str, first: usize, rest: usize) -> Vec<String> {
             rows.push(std::mem::replace(&mut row, tail));
             used -= before;
             columns = rest.max(1);
-            // What was carried over may be too long for the others in its turn.
+            // The text that was carried over may be too long for the next row.
             while used > columns {
                 let mut head = String::new();
                 let mut taken = 0;

@@ -1,5 +1,5 @@
-//! One thin loop around a pure [`App`]: it takes what happens (keys, events of the link, time), lets the app decide, does
-//! what follows, and draws at most sixty times a second.
+//! One thin loop around a pure [`App`]: it takes whatever happens (keys, events of the link, time),
+//! lets the app decide, acts on the decision, and draws at most sixty times a second.
 
 use std::io;
 use std::time::{Duration, Instant, SystemTime};
@@ -17,16 +17,16 @@ use crate::link::{Door, End, Event, Gone, Handle, Outcome, Permit, Stay, open};
 use crate::room::{Outgoing, Room};
 use crate::words::{Exit, Expiry, Failure, report, tell};
 
-/// From one frame to the next, at the least.
+/// The shortest time from one frame to the next.
 const FRAME_INTERVAL: Duration = Duration::from_micros(16_667);
 
-/// What counts down is drawn so often.
+/// The time between two frames while something counts down.
 const TICK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Keys that wait for the app; a paste is one event, so these are what a person can type ahead.
 const KEYS_MAX: usize = 256;
 
-/// Events of the link that are taken between two looks at the keys.
+/// The events of the link that are taken between two looks at the keys.
 const EVENTS_AT_ONCE: usize = 256;
 
 /// Runs until the person leaves, or `leave` is cancelled.
@@ -105,8 +105,8 @@ fn facts(door: &Door, connected: &Connected) -> Facts {
     }
 }
 
-/// Reads the terminal on a thread of its own: a read cannot be broken off, and nothing may wait
-/// for it when the program ends.
+/// Reads the terminal on a thread of its own: a read cannot be cancelled, and the end of the
+/// program must not wait for it.
 fn read_keys() -> mpsc::Receiver<io::Result<TerminalEvent>> {
     let (send, keys) = mpsc::channel(KEYS_MAX);
     std::thread::spawn(move || {
@@ -121,7 +121,7 @@ fn read_keys() -> mpsc::Receiver<io::Result<TerminalEvent>> {
     keys
 }
 
-/// What the loop runs on.
+/// The parts that the loop needs.
 struct EventLoop {
     handle: Handle,
     events: mpsc::Receiver<Event>,
@@ -146,7 +146,7 @@ impl EventLoop {
             leave,
         } = self;
         let mut app = App::new(room, facts, choices, screen.size()?);
-        // To leave at once, while an order waits for its place.
+        // To leave at once, even while an order waits for its place.
         let at_once = handle.leave();
         let mut left = None;
         let mut tick = tokio::time::interval(TICK_INTERVAL);
@@ -154,25 +154,25 @@ impl EventLoop {
         let mut drawn_at = None;
         let mut is_dirty = true;
         let mut is_told_to_leave = false;
-        // The link has nothing more to tell.
+        // Whether the link has no more events.
         let mut is_silent = false;
         loop {
             let now = Instant::now();
             let due = drawn_at.map_or(now, |at: Instant| at + FRAME_INTERVAL);
             if is_dirty && due <= now {
-                // Asked for each frame: what is told of a change may come late, or never.
+                // Asked for each frame: the news of a change may come late, or never.
                 app.size = screen.size()?;
                 screen.draw(&app)?;
                 drawn_at = Some(Instant::now());
                 is_dirty = false;
             }
             let has_out = app.room.has_out();
-            // Keys come first, however much is said: a person who types is never kept waiting.
+            // Keys come first, however much is said: a person who types must not wait.
             let happened = tokio::select! {
                 biased;
                 key = keys.recv() => match key.transpose()?.map(understand) {
                     Some(happened) => happened,
-                    // Nobody can type anything any more, as after the terminal was closed.
+                    // Nobody can type any more, as after the terminal was closed.
                     None => return Ok((left, app)),
                 },
                 () = leave.cancelled(), if !is_told_to_leave => {
@@ -227,7 +227,7 @@ impl EventLoop {
     }
 }
 
-/// Does what follows. Tells whether the window closes.
+/// Does what the app decided. Returns whether the window closes.
 fn apply(effect: Effect, screen: &mut Screen, at_once: &CancellationToken) -> io::Result<bool> {
     match effect {
         Effect::Bell => screen.ring()?,
@@ -240,7 +240,7 @@ fn apply(effect: Effect, screen: &mut Screen, at_once: &CancellationToken) -> io
 }
 
 fn send(app: &mut App, place: Result<Permit<'_>, Gone>) {
-    // The link has ended; what it still has to tell comes as events.
+    // The link has ended; its last events are still to come.
     let Ok(place) = place else { return };
     match app.room.next_out() {
         Some(Outgoing::Say(line)) => app.room.named(place.say(line)),
@@ -258,7 +258,7 @@ async fn ended(stay: &mut Option<tokio::task::JoinHandle<Outcome>>) -> Outcome {
     *stay = None;
     match ended {
         Ok(left) => left,
-        // It says on the terminal, once that is given back, what became of it.
+        // The panic explains itself once the terminal is restored.
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
@@ -281,10 +281,10 @@ fn understand(event: TerminalEvent) -> Option<Happened> {
     })
 }
 
-/// What is left to say on the terminal, now that it is as it was.
+/// Says the last words on the restored terminal. Returns the exit code.
 fn conclude(left: Option<&Outcome>, app: &App) -> Exit {
     let unacknowledged = match left {
-        // As the link knows it: while a person leaves, not every event is waited for.
+        // The link knows best: while a person leaves, not every event is waited for.
         Some(left) => app.room.unsent() as u64 + app.room.said().saturating_sub(left.answered),
         None => app.room.unacknowledged() as u64,
     };

@@ -1,4 +1,4 @@
-//! The terminal as a screen: taken over, and always given back as it was.
+//! The terminal as a screen: taken over, and always restored.
 
 use std::io::{self, BufWriter, Stdout, Write as _};
 use std::sync::Once;
@@ -20,10 +20,10 @@ use super::app::App;
 use super::view;
 use crate::os;
 
-/// A frame is handed over at once, not in pieces that could be seen one after the other.
+/// A frame is written at once, not in pieces that could be seen one after the other.
 const FRAME_BYTES: usize = 64 * 1024;
 
-/// The screen while it is ours. It is given back when this is dropped, and when anything panics.
+/// The screen while it is ours. It is restored when this is dropped, and when anything panics.
 pub(crate) struct Screen {
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
 }
@@ -43,12 +43,12 @@ impl Screen {
         })
     }
 
-    /// Columns and rows.
+    /// Returns the columns and rows.
     pub(crate) fn size(&self) -> io::Result<(u16, u16)> {
         crossterm::terminal::size()
     }
 
-    /// Draws what has changed.
+    /// Draws everything that has changed.
     pub(crate) fn draw(&mut self, app: &App) -> io::Result<()> {
         self.terminal.draw(|frame| view::draw(frame, app))?;
         Ok(())
@@ -56,8 +56,8 @@ impl Screen {
 
     /// Draws everything anew the next time.
     pub(crate) fn forget(&mut self) -> io::Result<()> {
-        // Not `clear`: that asks the terminal where its cursor is, and the answer would come among
-        // the keys.
+        // Not `clear`: that asks the terminal for its cursor, and the answer would arrive among the
+        // keys.
         let (columns, rows) = self.size()?;
         self.terminal.resize(Rect::new(0, 0, columns, rows))
     }
@@ -69,7 +69,7 @@ impl Screen {
         stdout.flush()
     }
 
-    /// Stops the program, as C-z does, until somebody lets it go on.
+    /// Stops the program, as C-z does, until somebody continues it.
     pub(crate) fn suspend(&mut self) -> io::Result<()> {
         give_back();
         os::stop_until_continued()?;
@@ -89,7 +89,7 @@ fn take_over() -> io::Result<()> {
     let taken = execute!(
         io::stdout(),
         EnterAlternateScreen,
-        // What a terminal takes for wider than we do must not run on into the next row.
+        // If a terminal draws something wider than we do, it must not spill into the next row.
         DisableLineWrap,
         EnableMouseCapture,
         EnableBracketedPaste,
@@ -102,7 +102,7 @@ fn take_over() -> io::Result<()> {
 }
 
 fn give_back() {
-    // A terminal that is gone needs nothing back, and there is nobody left to tell.
+    // A terminal that is gone needs no restoring, and nobody is left to tell.
     let _gone = execute!(
         io::stdout(),
         DisableFocusChange,
@@ -115,7 +115,7 @@ fn give_back() {
     let _gone = disable_raw_mode();
 }
 
-/// What a panic has to say is read on a terminal that is as it was.
+/// Restores the terminal before a panic is reported.
 fn give_back_on_panic() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

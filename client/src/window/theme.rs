@@ -1,19 +1,19 @@
-//! Colours: what each kind of thing looks like, on a light, a dark and a colourless terminal.
+//! Colours: how each kind of thing looks, on a light, a dark and a colourless terminal.
 
 use ratatui::style::{Color, Modifier, Style};
 use wire::ClientId;
 
 use crate::settings::Theme;
 
-/// Colours that can be told apart from each other on a dark background, none of them green, which
-/// is for own lines.
+/// Colours that are easy to tell apart on a dark background, none of them green, which is for our
+/// own lines.
 const ON_DARK: [u8; 12] = [39, 75, 111, 141, 176, 204, 209, 215, 180, 73, 110, 183];
 
 /// The same for a light background.
 const ON_LIGHT: [u8; 12] = [25, 31, 61, 91, 127, 161, 166, 130, 94, 24, 55, 125];
 
 impl Theme {
-    /// What one says oneself.
+    /// Our own lines.
     pub(crate) fn own(self) -> Style {
         match self {
             Theme::Dark | Theme::Classic => Style::new().fg(Color::Green),
@@ -22,7 +22,7 @@ impl Theme {
         }
     }
 
-    /// What others say.
+    /// The lines of others.
     pub(crate) fn others(self) -> Style {
         match self {
             Theme::Classic => Style::new().fg(Color::Red),
@@ -38,7 +38,7 @@ impl Theme {
             Theme::Classic => return self.others().add_modifier(Modifier::BOLD),
             Theme::None => return Style::new().add_modifier(Modifier::BOLD),
         };
-        // FNV-1a, which spreads short names well and stays the same from release to release.
+        // FNV-1a, which spreads short names well and stays the same in every release.
         let hash = id.as_str().bytes().fold(0x811c_9dc5_u32, |hash, byte| {
             (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
         });
@@ -48,12 +48,12 @@ impl Theme {
             .add_modifier(Modifier::BOLD)
     }
 
-    /// Times, enters and leaves, what is not acknowledged yet.
+    /// Times, enters and leaves, and lines that are not acknowledged yet.
     pub(crate) fn dim(self) -> Style {
         Style::new().add_modifier(Modifier::DIM)
     }
 
-    /// What the program itself has to say.
+    /// Notes of the program.
     pub(crate) fn note(self) -> Style {
         match self {
             Theme::Dark | Theme::Classic => Style::new().fg(Color::Yellow),
@@ -62,7 +62,7 @@ impl Theme {
         }
     }
 
-    /// A line that names oneself.
+    /// A line that names us.
     pub(crate) fn mention(self) -> Style {
         match self {
             Theme::None => Style::new().add_modifier(Modifier::UNDERLINED),

@@ -1,4 +1,4 @@
-//! Draws the window from what it knows, and changes nothing.
+//! Draws the window from its state, and changes nothing.
 
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
@@ -15,14 +15,14 @@ use super::rows::{fit, width};
 use crate::room::{Item, Scroll, Standing};
 use crate::words::drawable;
 
-/// From so few bytes on, one is told how many are left.
+/// With this many bytes left or fewer, the status line says how many.
 const BYTES_LEFT_TOLD: usize = 200;
 
 /// Draws everything.
 pub(crate) fn draw(frame: &mut Frame<'_>, app: &App) {
     let (columns, rows) = app.size;
     if frame.area() != Rect::new(0, 0, columns, rows) {
-        // The terminal has another size already; we are about to be told.
+        // The terminal has another size already, and the news of it is on its way.
         return;
     }
     let areas = app.areas();
@@ -96,7 +96,7 @@ fn draw_here(frame: &mut Frame<'_>, app: &App, area: Rect) {
     frame.render_widget(Paragraph::new(lines), area);
 }
 
-/// The status line: what matters most comes first, because the end may not fit.
+/// Returns the status line. The most important parts come first, because the end may not fit.
 fn status(app: &App, columns: usize) -> (String, Style) {
     let theme = app.choices.theme;
     let mut parts = Vec::new();
@@ -151,7 +151,7 @@ fn status(app: &App, columns: usize) -> (String, Style) {
     (fit(&text, columns), style)
 }
 
-/// All that a short stamp leaves out.
+/// Returns the full stamp of the selected line.
 fn selected_stamp(app: &App) -> Option<String> {
     let number = app.room.timeline.selected?;
     let Item::Said(said) = app.room.timeline.item(number)? else {
@@ -178,7 +178,7 @@ fn draw_input(frame: &mut Frame<'_>, app: &App, area: Rect) {
     let written = app.editor.drawn(input_columns(area.width));
     let (row, column) = written.cursor;
     let height = usize::from(area.height);
-    // As many rows as there are, the cursor's among them.
+    // As many rows as fit, the row of the cursor among them.
     let first = (row + 1).saturating_sub(height);
     let lines: Vec<Line<'_>> = written
         .rows
@@ -210,7 +210,7 @@ fn draw_help(frame: &mut Frame<'_>, app: &App, first: usize) {
     // The terminal may have grown since.
     let first = first.min(rows.saturating_sub(page));
     let all = help::lines(help::columns(app.size));
-    // The box is as wide as the widest of them, whichever are seen.
+    // The box is as wide as the widest row, visible or not.
     let widest = all.iter().map(|line| width(line)).max().unwrap_or(0);
     let lines: Vec<String> = all
         .into_iter()
@@ -240,7 +240,7 @@ fn draw_question(frame: &mut Frame<'_>, app: &App, lines: &[String]) {
     draw_box(frame, app, &title, &text);
 }
 
-/// A box in the middle, as large as its text where there is room.
+/// Draws a box in the middle, as large as its text if there is room.
 fn draw_box(frame: &mut Frame<'_>, app: &App, title: &str, lines: &[String]) {
     let (columns, rows) = app.size;
     let widest = lines

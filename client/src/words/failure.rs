@@ -187,7 +187,8 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// Whether a later try may succeed.
+    /// Returns whether a later try may succeed. Decisions that somebody made, and the contents of a
+    /// certificate, do not change when we ask again.
     pub fn may_pass(&self) -> bool {
         match self {
             Cause::Unresolved(_)
@@ -223,7 +224,8 @@ impl Cause {
         }
     }
 
-    /// Whether the obstacle may be our own last session, whose connection was lost.
+    /// Returns whether the obstacle may be our own last session: a server that keeps the older of
+    /// two sessions does not know yet that its connection was lost.
     pub(crate) fn may_be_ours(&self) -> bool {
         matches!(self, Cause::Refused(refusal) if refusal.code == Code::AlreadyHere)
     }

@@ -1,4 +1,4 @@
-//! What Tab makes of the beginning of a name or of a command.
+//! Completion with Tab, of the beginning of a name or a command.
 
 use unicode_width::UnicodeWidthChar as _;
 
@@ -9,7 +9,7 @@ use super::written::{Full, Written};
 /// The words that one beginning may become, one after the other.
 #[derive(Debug)]
 pub(super) struct Completion {
-    /// Where the word stands, in bytes from the beginning of the line.
+    /// The place of the word, in bytes from the beginning of the line.
     start: usize,
     end: usize,
     /// One at least.
@@ -18,8 +18,8 @@ pub(super) struct Completion {
 }
 
 impl Completion {
-    /// What the word at the end of `before` can become: a command at the beginning of a line that
-    /// begins with a slash, one of `ids` elsewhere.
+    /// Returns the completions of the word at the end of `before`: commands at the beginning of a
+    /// line that begins with a slash, `ids` elsewhere.
     pub(super) fn of<'a>(before: &str, ids: impl Iterator<Item = &'a str>) -> Option<Self> {
         let is_command = before.starts_with('/') && !before.contains(char::is_whitespace);
         let start = if is_command { 0 } else { start_of_name(before) };
@@ -27,7 +27,7 @@ impl Completion {
         let candidates: Vec<String> = if is_command {
             commands(&begun).collect()
         } else {
-            // At the beginning it says who is spoken to.
+            // At the beginning of a line it names the person addressed.
             let end = if start == 0 { ": " } else { " " };
             ids.filter(|id| id.to_lowercase().starts_with(&begun))
                 .map(|id| format!("{id}{end}"))
@@ -41,7 +41,7 @@ impl Completion {
         })
     }
 
-    /// Puts the next candidate in the place of the last; after the newest the first comes again.
+    /// Replaces the last candidate by the next; after the newest the first comes again.
     pub(super) fn put(&mut self, written: &mut Written) -> Result<(), Full> {
         let candidate = &self.candidates[self.next];
         self.next = (self.next + 1) % self.candidates.len();
@@ -51,7 +51,7 @@ impl Completion {
     }
 }
 
-/// With a blank where something must follow.
+/// A blank follows if the command takes arguments.
 fn commands(begun: &str) -> impl Iterator<Item = String> {
     let commands = COMMANDS.iter().filter(move |c| c.name.starts_with(begun));
     let commands = commands.filter(|command| !NOT_TYPED.contains(&command.name));
@@ -61,8 +61,8 @@ fn commands(begun: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// Names are of letters, digits, marks and three kinds of punctuation; what stands before may be
-/// an `@` or a bracket.
+/// Returns whether a character can be part of a name: letters, digits, marks and three kinds of
+/// punctuation. An `@` or a bracket may stand before it.
 fn start_of_name(before: &str) -> usize {
     let name = before.trim_end_matches(|c: char| {
         c.is_alphanumeric() || matches!(c, '.' | '_' | '-') || c.width() == Some(0)
@@ -70,5 +70,5 @@ fn start_of_name(before: &str) -> usize {
     name.len()
 }
 
-/// The program itself says these, and refuses them from a person.
+/// The program sends these itself, and refuses them from a person.
 const NOT_TYPED: [&str; 2] = ["/say", "/follow"];

@@ -1,9 +1,9 @@
-//! The line that is being written, as it is drawn: rows that are never wider than the window.
+//! The line that is being written, in rows that are never wider than the window.
 
 use ratatui::buffer::CellWidth as _;
 use unicode_segmentation::UnicodeSegmentation as _;
 
-/// What is written, in rows.
+/// The line that is being written, in rows.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Drawn {
     /// One at least.
@@ -18,7 +18,7 @@ impl Drawn {
         let mut row = String::new();
         let mut width = 0;
         let mut place = None;
-        // Where there are no columns there is nothing to draw.
+        // Without columns there is nothing to draw.
         let text = if columns == 0 { "" } else { text };
         for (at, grapheme) in text.grapheme_indices(true) {
             let (shown, wide) = shown(grapheme, columns);
@@ -32,7 +32,7 @@ impl Drawn {
             row.push_str(shown);
             width += wide;
         }
-        // Behind a full row there is no column for the cursor but in the next one.
+        // After a full row, the cursor has no column but in the next row.
         if place.is_none() && width == columns && !row.is_empty() {
             rows.push(std::mem::take(&mut row));
             width = 0;
@@ -43,13 +43,13 @@ impl Drawn {
     }
 }
 
-/// A grapheme as it is drawn, and its columns, as ratatui counts them.
+/// Returns a grapheme as it is drawn, and its columns, as ratatui counts them.
 fn shown(grapheme: &str, columns: usize) -> (&str, usize) {
     if grapheme == "\t" {
         return (" ", 1);
     }
     match usize::from(grapheme.cell_width()) {
-        // What has no columns would be sent without having been seen.
+        // A grapheme without columns would be sent without having been seen.
         0 => (REPLACEMENT, 1),
         wide if wide > columns => (REPLACEMENT, 1),
         wide => (grapheme, wide),
@@ -64,7 +64,7 @@ mod tests {
 
     use super::*;
 
-    /// The rows, with the cursor as `|`.
+    /// Returns the rows, with the cursor as `|`.
     fn drawn(text: &str, columns: usize) -> Vec<String> {
         let cursor = text.find('|').expect("a cursor");
         let text = text.replacen('|', "", 1);

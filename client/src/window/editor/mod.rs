@@ -1,9 +1,9 @@
-//! The line that a person writes: what each key and each paste does to it.
+//! The line that a person writes, and the effect of each key and each paste on it.
 //!
-//! The keys are readline's, because fingers know them. What is sent from here may always be said:
-//! what [`wire::is_forbidden`] forbids cannot be typed, and what no new text may have is left out of
-//! a paste, and of the line when it is sent.
-// No terminal and no clock here: keys come in, and what is to be drawn is asked for.
+//! The keys are readline's, because fingers know them. Every line that leaves here may be said:
+//! characters that [`wire::is_forbidden`] forbids cannot be typed, and a paste and the finished
+//! line lose all that no new text may have.
+// No terminal and no clock here: keys come in, and the view asks for the state.
 
 mod completion;
 mod drawn;
@@ -21,54 +21,54 @@ pub(crate) use self::drawn::Drawn;
 use self::recall::Recall;
 use self::written::{Place, Written};
 
-/// One line, what was written before it, and what was cut out of it.
+/// One line, the earlier lines, and the text that was cut.
 #[derive(Debug, Default)]
 pub(crate) struct Editor {
     written: Written,
     recall: Recall,
-    /// What C-y puts back.
+    /// The text that C-y puts back.
     killed: String,
-    /// The last key cut something out, and the next adds to it.
+    /// Whether the last key cut something, so that the next adds to it.
     is_killing: bool,
     search: Option<Search>,
     completion: Option<Completion>,
 }
 
-/// What a key did.
+/// The effect of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Pressed {
-    /// It was for the line, which may be another now.
+    /// The key was for the line, which may have changed.
     Changed,
     /// The line is finished. The editor is empty again.
     Send(String),
-    /// [`Editor::complete`] is to be called, with the names that there are.
+    /// The caller is to call [`Editor::complete`] with the names that exist.
     Complete,
-    /// It would have made the line too long, and did nothing.
+    /// The key would have made the line too long, and did nothing.
     Full,
-    /// It means nothing here.
+    /// The key means nothing here.
     Ignored,
 }
 
-/// What a paste did.
+/// The effect of a paste.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Pasted {
-    /// It is a part of the line now.
+    /// The paste is part of the line now.
     Inserted,
-    /// It would be these lines, with what was written around it. The editor is as it was, until
-    /// [`Editor::sent`] says that they were sent.
+    /// The paste would be these lines, together with the text around it. The editor stays as it was
+    /// until [`Editor::sent`] says that they were sent.
     Lines(Vec<String>),
-    /// It would have made a line too long, and did nothing.
+    /// The paste would have made a line too long, and did nothing.
     Full,
-    /// There was nothing in it that may be said.
+    /// The paste held nothing that may be said.
     Nothing,
 }
 
-/// What is searched for in the lines that were sent.
+/// A search in the lines that were sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Searching<'a> {
-    /// What was typed of it.
+    /// The text that was typed.
     pub(crate) query: &'a str,
-    /// A line with it.
+    /// A line that holds it.
     pub(crate) found: Option<&'a str>,
 }
 
@@ -81,7 +81,7 @@ impl Editor {
         self.written.text()
     }
 
-    /// In bytes from the beginning, between two graphemes.
+    /// Returns the cursor in bytes from the beginning, between two graphemes.
     pub(crate) fn cursor(&self) -> usize {
         self.written.cursor()
     }
@@ -90,17 +90,17 @@ impl Editor {
         self.text().is_empty()
     }
 
-    /// How much more may be written, in bytes.
+    /// Returns how many more bytes may be written.
     pub(crate) fn bytes_left(&self) -> usize {
         self.written.bytes_left()
     }
 
-    /// The line as it is drawn in so many columns.
+    /// Returns the line as it is drawn in `columns` columns.
     pub(crate) fn drawn(&self, columns: usize) -> Drawn {
         Drawn::of(self.text(), self.cursor(), columns)
     }
 
-    /// While it lasts, this is to be shown in the place of the line.
+    /// Returns the search that is going on, to be shown instead of the line.
     pub(crate) fn searching(&self) -> Option<Searching<'_>> {
         let search = self.search.as_ref()?;
         Some(Searching {
@@ -156,13 +156,14 @@ impl Editor {
                 return Pressed::Send(line);
             }
             Act::Complete => return Pressed::Complete,
-            // Only a search has something to go back from.
+            // Only a search can be left.
             Act::GoBack | Act::Take => return Pressed::Ignored,
         }
         Pressed::Changed
     }
 
-    /// Keys that mean something else while a search goes on; `None` for any other, which ends it.
+    /// Handles keys that mean something else during a search. Returns `None` for any other key,
+    /// which ends the search.
     fn act_in_search(&mut self, act: Act) -> Option<Pressed> {
         let search = self.search.as_mut()?;
         match act {
@@ -180,7 +181,7 @@ impl Editor {
         Some(Pressed::Changed)
     }
 
-    /// Takes what was found into the line.
+    /// Takes the line that was found.
     fn end_search(&mut self) {
         if let Some(at) = self.search.take().and_then(|search| search.at) {
             let line = self.recall.go(at, self.written.text());
@@ -195,7 +196,7 @@ impl Editor {
         }
     }
 
-    /// Cuts out; what is cut out by several keys in a row comes back as one.
+    /// Cuts text; the text that several keys in a row cut comes back as one.
     fn kill(&mut self, place: Place, was_killing: bool) {
         let is_on = self.written.reach(place) > self.cursor();
         let cut = self.written.remove(place);
@@ -208,8 +209,8 @@ impl Editor {
         }
     }
 
-    /// Completes the name or the command before the cursor. Called again, by the next Tab, it
-    /// takes the next one that begins like that; any other key ends this.
+    /// Completes the name or the command before the cursor. Called again, by the next Tab, it takes
+    /// the next completion; any other key ends this.
     pub(crate) fn complete<'a>(&mut self, ids: impl Iterator<Item = &'a str>) -> Pressed {
         let completion = self.completion.take();
         let begin = || Completion::of(self.written.before_cursor(), ids);
@@ -224,11 +225,11 @@ impl Editor {
         }
     }
 
-    /// Puts one line where the cursor is. Of several, says what they would be.
+    /// Inserts a paste of one line at the cursor. Returns the lines that a longer paste would make.
     pub(crate) fn paste(&mut self, pasted: &str) -> Pasted {
         self.settle();
         let mut lines: Vec<String> = lines(pasted).collect();
-        // A blank between words is a part of a line, but a blank line cannot be said.
+        // A blank between words is part of a line, but a blank line cannot be said.
         if lines.len() > 1 {
             lines.retain(|line| !wire::is_blank(line));
         }
@@ -254,7 +255,7 @@ impl Editor {
         Pasted::Lines(lines)
     }
 
-    /// The lines of a paste were sent, and what was written with them.
+    /// Notes that the lines of a paste were sent, and the written text with them.
     pub(crate) fn sent(&mut self, lines: &[String]) {
         self.settle();
         self.written.take();
@@ -263,8 +264,8 @@ impl Editor {
         }
     }
 
-    /// Puts another text in the place of the line: without what may not be said, and only its
-    /// beginning when it is too long.
+    /// Replaces the line by another text, without characters that may not be said, and cut if it is
+    /// too long.
     #[cfg(test)]
     pub(crate) fn set(&mut self, text: &str) {
         self.settle();
@@ -272,7 +273,7 @@ impl Editor {
         self.written.set(&text);
     }
 
-    /// Empties the line, which can be found again.
+    /// Empties the line, which can be recalled.
     pub(crate) fn take(&mut self) -> String {
         self.settle();
         let line = self.written.take();
@@ -280,7 +281,7 @@ impl Editor {
         line
     }
 
-    /// Ends whatever goes on for longer than one key.
+    /// Ends everything that lasts longer than one key.
     fn settle(&mut self) {
         self.end_search();
         self.completion = None;
@@ -288,24 +289,24 @@ impl Editor {
     }
 }
 
-/// What a key asks for.
+/// The wish behind a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Act {
     Insert(char),
     Go(Place),
     Remove(Place),
-    /// Removes what is after the cursor; of an empty line it means that somebody wants to leave,
-    /// which is not for the editor to do.
+    /// Removes the grapheme after the cursor; in an empty line the person wants to leave, which the
+    /// editor does not do.
     RemoveOrLeave,
-    /// Removes, and can put it back.
+    /// Removes text that can be put back.
     Kill(Place),
     Yank,
     Older,
     Newer,
     Search,
-    /// Back to the line from before the search.
+    /// Go back to the line from before the search.
     GoBack,
-    /// Out of the search, with what was found.
+    /// Leave the search with the line that was found.
     Take,
     Complete,
     Enter,
@@ -313,7 +314,7 @@ enum Act {
 
 impl Act {
     fn of(key: KeyEvent) -> Option<Self> {
-        // Windows tells of these too.
+        // Windows reports these too.
         if key.kind == KeyEventKind::Release {
             return None;
         }
@@ -349,7 +350,7 @@ impl Act {
         })
     }
 
-    /// No C-f here: it searches what others said.
+    /// No C-f here: it searches the timeline.
     fn of_control(code: KeyCode) -> Option<Self> {
         let KeyCode::Char(letter) = code else {
             return Self::of_word(code);
@@ -368,7 +369,7 @@ impl Act {
             'n' => Act::Newer,
             'r' => Act::Search,
             'g' => Act::GoBack,
-            // These are how Tab and Enter have always been told.
+            // Terminals have always sent Tab and Enter as these.
             'i' => Act::Complete,
             'j' | 'm' => Act::Enter,
             _ => return None,
@@ -387,7 +388,7 @@ impl Act {
         })
     }
 
-    /// Keys that mean a whole word, with either.
+    /// Returns the wish behind keys that mean a whole word, with either modifier.
     fn of_word(code: KeyCode) -> Option<Self> {
         Some(match code {
             KeyCode::Left => Act::Go(Place::WordBefore),
@@ -398,8 +399,9 @@ impl Act {
         })
     }
 
-    /// On Windows AltGr is told as both, with the character that it makes, such as `@` and `ą`.
-    /// A letter or a digit of ASCII is not made like that, so it was meant as a command.
+    /// Returns the wish behind AltGr, which Windows reports as both modifiers with the character
+    /// that it makes, such as `@` and `ą`. AltGr makes no letter or digit of ASCII, so one of those
+    /// was meant as a command.
     fn of_alt_gr(code: KeyCode) -> Option<Self> {
         match code {
             KeyCode::Char(c) if !c.is_ascii_alphanumeric() => Self::of_bare(code),
@@ -408,11 +410,11 @@ impl Act {
     }
 }
 
-/// Looks for a line that was sent, from the newest back.
+/// A search for a line that was sent, from the newest back.
 #[derive(Debug, Default)]
 struct Search {
     query: Written,
-    /// Which line has it.
+    /// The line that holds it.
     at: Option<usize>,
 }
 
@@ -421,7 +423,7 @@ impl Search {
         if self.query.insert(c.encode_utf8(&mut [0; 4])).is_err() {
             return Pressed::Full;
         }
-        // The line that was found may do for this too.
+        // The line that was found may match this too.
         self.at = recall.find(self.query.text(), self.at.map(|at| at + 1));
         Pressed::Changed
     }
@@ -434,7 +436,7 @@ impl Search {
         };
     }
 
-    /// To an older line that reads otherwise, and no further than to the oldest.
+    /// Goes on to an older line with another text, and no further than to the oldest.
     fn go_on(&mut self, recall: &Recall) {
         let mut at = self.at;
         while let Some(older) = at.and_then(|at| recall.find(self.query.text(), Some(at))) {
@@ -447,14 +449,14 @@ impl Search {
     }
 }
 
-/// The lines of a text that anybody may have made, without what may not be said. There is nothing
-/// to say in an empty one.
+/// Returns the lines of a text that anybody may have made, without characters that may not be said.
+/// Empty ones are left out.
 fn lines(text: &str) -> impl Iterator<Item = String> {
     let lines = text.split(LINE_ENDS).map(wire::without_refused);
     lines.filter(|line| !line.is_empty())
 }
 
-/// Where a line must end (UAX #14). Terminals paste CR for LF.
+/// The characters at which a line must end (UAX #14). Terminals paste CR for LF.
 const LINE_ENDS: [char; 7] = [
     '\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}',
 ];

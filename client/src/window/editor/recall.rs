@@ -1,21 +1,21 @@
-//! The lines that were sent, to be found again.
+//! The lines that were sent, to be recalled.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::limits::TYPED_LINES_MAX;
 
-/// At most 500 lines. Behind the newest stands the one that is being written.
+/// At most 500 lines. After the newest stands the line that is being written.
 #[derive(Debug, Default)]
 pub(super) struct Recall {
     lines: VecDeque<String>,
-    /// Which of them is in the editor.
+    /// The line that is in the editor.
     at: usize,
-    /// What was changed in a line, or written, and not sent; forgotten with the next that is.
+    /// Lines that were changed, or written, and not sent; forgotten when the next line is sent.
     unsent: BTreeMap<usize, String>,
 }
 
 impl Recall {
-    /// A line was sent.
+    /// Remembers a line that was sent.
     pub(super) fn remember(&mut self, line: &str) {
         self.unsent.clear();
         let is_repeated = self.lines.back().is_some_and(|last| last == line);
@@ -28,19 +28,19 @@ impl Recall {
         self.at = self.lines.len();
     }
 
-    /// The line before the one in the editor, which now reads `left`.
+    /// Returns the line before the one in the editor, which now reads `left`.
     pub(super) fn older(&mut self, left: &str) -> Option<&str> {
         let at = self.at.checked_sub(1)?;
         Some(self.go(at, left))
     }
 
-    /// The line after it.
+    /// Returns the line after it.
     pub(super) fn newer(&mut self, left: &str) -> Option<&str> {
         let is_older = self.at < self.lines.len();
         is_older.then(|| self.go(self.at + 1, left))
     }
 
-    /// The line at `at`, which takes the place of `left` in the editor.
+    /// Returns the line at `at`, which replaces `left` in the editor.
     pub(super) fn go(&mut self, at: usize, left: &str) -> &str {
         if self.sent(self.at) == left {
             self.unsent.remove(&self.at);
@@ -51,7 +51,7 @@ impl Recall {
         self.line(at)
     }
 
-    /// As it was left.
+    /// Returns a line as it was left.
     pub(super) fn line(&self, at: usize) -> &str {
         self.unsent
             .get(&at)
@@ -62,7 +62,7 @@ impl Recall {
         self.lines.get(at).map_or("", String::as_str)
     }
 
-    /// The newest line with `query` in it, of those that are older than `before`.
+    /// Returns the newest line that holds `query` and is older than `before`.
     pub(super) fn find(&self, query: &str, before: Option<usize>) -> Option<usize> {
         let before = before.unwrap_or(self.lines.len());
         (0..before).rfind(|&at| self.line(at).contains(query))

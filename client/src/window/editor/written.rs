@@ -1,5 +1,5 @@
-//! A line that is being written, and a cursor that never stands inside a grapheme: what a person
-//! sees as one character, an emoji family or a letter with its accents (UAX #29).
+//! A line that is being written, with a cursor that never stands inside a grapheme: a character as
+//! people see it, such as an emoji family or a letter with its accents (UAX #29).
 
 use std::mem;
 use std::ops::Range;
@@ -8,31 +8,31 @@ use unicode_segmentation::UnicodeSegmentation as _;
 
 use wire::limits::TEXT_BYTES_MAX;
 
-/// At most 4096 bytes, so that nothing is written that cannot be said.
+/// At most 4096 bytes, so that nothing can be written that cannot be said.
 #[derive(Debug, Default)]
 pub(super) struct Written {
     text: String,
     cursor: usize,
 }
 
-/// Where the cursor can go, and what can be removed: from the cursor to there.
+/// The places that the cursor can go to, and up to which text can be removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Start,
     End,
     /// One grapheme back.
     Before,
-    /// One grapheme on.
+    /// One grapheme forward.
     After,
     /// The beginning of a word of letters and digits.
     WordBefore,
     /// The end of a word of letters and digits.
     WordAfter,
-    /// The beginning of whatever stands between blanks.
+    /// The beginning of the text between blanks.
     BlankBefore,
 }
 
-/// What was to be inserted does not fit, and none of it was.
+/// The text to insert does not fit, and none of it was inserted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Full;
 
@@ -41,7 +41,7 @@ impl Written {
         &self.text
     }
 
-    /// In bytes, from the beginning.
+    /// Returns the cursor in bytes from the beginning.
     pub(super) fn cursor(&self) -> usize {
         self.cursor
     }
@@ -58,7 +58,7 @@ impl Written {
         TEXT_BYTES_MAX - self.text.len()
     }
 
-    /// Puts another text here, of which only the beginning is taken when it is too long.
+    /// Replaces the text by another, which is cut if it is too long.
     pub(super) fn set(&mut self, text: &str) {
         let mut bytes = 0;
         for grapheme in text.graphemes(true) {
@@ -79,7 +79,7 @@ impl Written {
         self.replace(self.cursor..self.cursor, text)
     }
 
-    /// The cursor stands behind what was put there.
+    /// Replaces a range. The cursor then stands after the new text.
     pub(super) fn replace(&mut self, range: Range<usize>, text: &str) -> Result<(), Full> {
         if text.len() > self.bytes_left() + range.len() {
             return Err(Full);
@@ -94,7 +94,7 @@ impl Written {
         self.cursor = self.reach(place);
     }
 
-    /// Removes what stands between the cursor and a place.
+    /// Removes the text between the cursor and a place. Returns it.
     pub(super) fn remove(&mut self, place: Place) -> String {
         let place = self.reach(place);
         let range = self.cursor.min(place)..self.cursor.max(place);
@@ -104,7 +104,7 @@ impl Written {
         removed
     }
 
-    /// A place in bytes, from the beginning.
+    /// Returns a place in bytes from the beginning.
     pub(super) fn reach(&self, place: Place) -> usize {
         let back = self.before_cursor().graphemes(true).rev();
         let on = self.after_cursor().graphemes(true);
@@ -119,8 +119,8 @@ impl Written {
         }
     }
 
-    /// What is inserted or removed can make one grapheme of two, such as a flag of two letters.
-    /// The cursor then goes on to where that ends.
+    /// Sets the cursor. An insertion or a removal can make one grapheme of two, such as a flag of
+    /// two letters; the cursor then moves on to the end of it.
     fn put_cursor(&mut self, at: usize) {
         let mut starts = self.text.grapheme_indices(true).map(|(start, _)| start);
         let start = starts.find(|&start| start >= at);
@@ -132,7 +132,7 @@ fn bytes<'a>(graphemes: impl Iterator<Item = &'a str>) -> usize {
     graphemes.map(str::len).sum()
 }
 
-/// To the next word and through it.
+/// Returns the graphemes up to the end of the next word.
 fn through_word<'a>(
     graphemes: impl Iterator<Item = &'a str>,
     is_of_word: fn(&str) -> bool,
