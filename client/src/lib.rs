@@ -1,6 +1,6 @@
 //! The client of a room: presents a certificate, sends lines, shows what everybody says.
 //!
-//! [`connect`] leads as far as the server's greeting and claims nothing before it. From there a
+//! [`connect()`] leads as far as the server's greeting and claims nothing before it. From there a
 //! [`Link`] owns the connection and speaks the dialect `countersign/1`; the rest of the program
 //! holds a [`Handle`] to say things and a channel of [`Event`]s to hear them. Everything that must
 //! outlive one connection is in one place, the [`Outbox`]; a [`Stay`] takes it to the next one.

@@ -14,7 +14,7 @@ pub enum Event {
     Entry(Entry),
     /// An entry of a newer server, in the same order.
     NewerEntry(NewerEntry),
-    /// A reply other than the greeting, which [`connect`](crate::connect) took.
+    /// A reply other than the greeting, which [`connect`](crate::connect()) took.
     Reply(Reply),
     /// Everything up to this entry has come. Sent once, after the start.
     CaughtUp(u64),

@@ -1,6 +1,6 @@
 //! The plain mode: lines in on standard input, lines out on standard output, everything else on standard error.
 //!
-//! [`run`] is all that the program needs of it. It is built on nothing but what the library gives
+//! [`run()`] is all that the program needs of it. It is built on nothing but what the library gives
 //! to everybody, and holds no model of the room: its readers build their own from the lines.
 
 mod form;

@@ -1,6 +1,6 @@
 //! The window: the room on the whole of a terminal.
 //!
-//! [`run`] is all that the program needs of it. `app` decides, `layout` and `view` draw, `screen`
+//! [`run()`] is all that the program needs of it. `app` decides, `layout` and `view` draw, `screen`
 //! alone touches the terminal, and `run` is the loop around them. Everything that is known of the
 //! room is in [`crate::room`], which this is a view of; the connection is the same as in the plain
 //! mode.
