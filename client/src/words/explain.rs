@@ -250,7 +250,7 @@ fn explain_server(judged: &Judged, scene: &Scene) -> Failure {
         }
         Judged::NotValidForName => explain_names(target, &[]),
         Judged::UnknownIssuer | Judged::BadSignature => untrusted(format!(
-            "{target} proves itself with a certificate from another CA, not from \"{anchor}\""
+            "{target} proves itself with a certificate of another CA, not of \"{anchor}\""
         ))
         .hint("is this the right server? if the room's CA is new, ask for a new certificate"),
         Judged::ExpiredContext { not_after, .. } => untrusted(format!(
@@ -523,12 +523,12 @@ mod tests {
             ),
             (
                 Judged::UnknownIssuer,
-                "another CA, not from \"Networks 101\"",
+                "another CA, not of \"Networks 101\"",
                 "right server",
             ),
             (
                 Judged::BadSignature,
-                "another CA, not from \"Networks 101\"",
+                "another CA, not of \"Networks 101\"",
                 "right server",
             ),
             (Judged::Expired, "has expired", "clock"),

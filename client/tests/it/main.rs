@@ -1,11 +1,11 @@
 //! The program `client` against a scripted server.
 
 mod hostile;
+mod newer;
 mod refusals;
 mod room;
 mod stay;
 mod talk;
-mod tolerance;
 // Of the harness that all programs share, which depends on this one.
 #[cfg(unix)]
 #[path = "../../../tests/src/terminal.rs"]

@@ -133,7 +133,7 @@ async fn a_server_that_cannot_prove_itself_is_not_trusted() {
         (
             Leaf::server(&["127.0.0.1"]),
             false,
-            "127.0.0.1 proves itself with a certificate from another CA, not from \"Chemistry 7\"",
+            "127.0.0.1 proves itself with a certificate of another CA, not of \"Chemistry 7\"",
             right,
         ),
         (
@@ -401,7 +401,11 @@ async fn what_a_newcomer_gives_by_mistake_is_told_plainly() {
         .bundle(&Leaf::person("alice"), &room.authority, &[]);
     let alice = room.write("alice.pem", &bundle);
     let readme = room.write("README.md", "# Countersign\n\nA chat.\n");
-    let ca = room.write("ca.pem", room.authority.pem());
+    // The last certificate of a bundle is the CA's.
+    let begin = bundle.rfind("-----BEGIN CERTIFICATE-----");
+    let (_, ca) = bundle.split_at(begin.expect("a certificate"));
+    let (ca, _) = ca.split_once("-----BEGIN PRIVATE KEY-----").expect("a key");
+    let ca = room.write("ca.pem", ca);
     for (cert, server, code, sentence, hint) in [
         (
             &readme,

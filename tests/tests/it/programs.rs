@@ -814,7 +814,7 @@ fn a_client_tells_which_server_it_did_not_find() {
     let server = served.address.to_string();
     run_client(&site, &server, "alice", "hello\n").failed(
         5,
-        "a certificate from another CA, not from \"Networks 101\"",
+        "a certificate from another CA, not of \"Networks 101\"",
         "is this the right server?",
     );
     // A stranger who knows the room's CA trusts the server, and is not trusted.
