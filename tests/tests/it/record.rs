@@ -222,7 +222,7 @@ const MORNING: &str = r#"
 "#;
 
 #[tokio::test]
-async fn each_question_in_the_readme_has_the_answer_that_it_asks_for() {
+async fn each_question_in_the_documents_has_the_answer_that_it_asks_for() {
     let w = record(&[], &[]).await;
     let mut connection = w.sqlite().await;
     sqlx::raw_sql(MORNING)
