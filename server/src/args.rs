@@ -10,9 +10,9 @@ use pki::{CaHints, Gate, RevocationList};
 use tokio::net::TcpListener;
 use wire::limits::TEXT_BYTES_MAX;
 
-use crate::watch::bundle::read_bundle;
 use crate::config::{Config, Limits, SameId};
 use crate::door::socket::listen;
+use crate::watch::bundle::read_bundle;
 use crate::watch::revocation::read_list;
 
 /// A room where your certificate is your name.

@@ -12,10 +12,11 @@ use tracing::{error, info, warn};
 
 use crate::config::Config;
 use crate::door::accept::Acceptor;
-use crate::door::handshake::{Serving, Shared};
-use crate::door::refusal_log::Refusals;
+use crate::door::handshake::Shared;
+use crate::door::refusal_log::RefusalLog;
 use crate::failure::Failure;
 use crate::room::presence::Rules;
+use crate::session::admitted::Serving;
 use crate::session::flusher::Flushers;
 use crate::store::sqlite::Database;
 use crate::terminal;
@@ -133,7 +134,7 @@ pub async fn run(
 
     let sessions = TaskTracker::new();
     let abandon = CancellationToken::new();
-    let refusals = Refusals::new(limits.refusals_logged_per_second);
+    let refusals = RefusalLog::new(limits.refusals_logged_per_second);
     let serving = Serving {
         gate,
         revocations,
@@ -144,11 +145,11 @@ pub async fn run(
         epoch,
         limits: limits.clone(),
         stop: stopping.clone(),
-        refusals,
     };
     let shared = Arc::new(Shared {
         tls,
         serving,
+        refusals,
         abandon: abandon.clone(),
     });
     let acceptor = Acceptor::new(listener, shared, sessions.clone(), threads());

@@ -11,18 +11,20 @@ use tokio_util::task::TaskTracker;
 use tracing::error;
 
 use crate::config::Limits;
-use crate::door::descriptors::is_out_of_files;
-use crate::door::handshake::{Admitted, Connection, Shared, close, hear};
+use crate::door::descriptors::{TURNED_AWAY_MAX, is_out_of_files};
+use crate::door::handshake::{AdmittedByTls, Connection, Shared, hear, unless_told};
+use crate::door::interfaces::Interfaces;
 use crate::door::lobby::{Guest, Lobby, NoRoom, Room};
-use crate::door::socket::{Interfaces, canonical, prepare, send_at_once};
 use crate::door::permits::{Bounds, HandshakePermits};
+use crate::door::socket::{canonical, prepare, send_at_once};
+use crate::door::tls::TlsStream;
+use crate::session::admitted::Begun;
+use crate::session::closing::close;
+use crate::session::metered::Metered;
 
 /// The pause after the first accept that failed; it doubles up to [`BACKOFF_MAX`].
 const BACKOFF_MIN: Duration = Duration::from_millis(10);
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
-
-/// Connections that are being told that there is no room. Beyond them one is closed at once.
-pub(crate) const TURNED_AWAY_MAX: usize = 8;
 
 /// ClientHellos that are answered at once, for each thread of the runtime: one is being answered, the
 /// next is ready.
@@ -102,7 +104,7 @@ impl Acceptor {
         let silence_timeout = self.shared.serving.limits.silence_timeout;
         if let Err(failure) = prepare(&stream, silence_timeout) {
             let cause = format!("cannot set up a connection: {failure}");
-            self.shared.serving.refusals.log(ip, port, &cause);
+            self.shared.refusals.log(ip, port, &cause);
             return;
         }
         let Ok(local) = stream.local_addr() else {
@@ -129,10 +131,7 @@ impl Acceptor {
 
     fn turn_away(&self, stream: TcpStream, peer: SocketAddr, cause: NoRoom) {
         let (ip, port) = (canonical(peer), peer.port());
-        self.shared
-            .serving
-            .refusals
-            .log(ip, port, &cause.to_string());
+        self.shared.refusals.log(ip, port, &cause.to_string());
         send_at_once(&stream, cause.line().as_bytes());
         // A close with a hello unread is a reset, which may overtake the line; so there is a moment for
         // that, for some of them. Dropping the stream closes it.
@@ -156,7 +155,6 @@ impl Acceptor {
         {
             let cause = NoRoom::Connections;
             self.shared
-                .serving
                 .refusals
                 .log(canonical(peer), peer.port(), &cause.to_string());
             send_at_once(&stream, cause.line().as_bytes());
@@ -194,15 +192,21 @@ fn spare() -> Option<File> {
     File::open(program).ok()
 }
 
-/// One connection, from its first byte to its end.
-async fn serve(admitting: impl Future<Output = Option<Box<Admitted>>> + Unpin, shared: &Shared) {
-    let admitted = tokio::select! {
+/// A client that the gate has let in, with its place in the lobby.
+struct Arrived {
+    admitted: AdmittedByTls,
+    guest: Guest,
+}
+
+/// Serves one connection, from its first byte to its end.
+async fn serve(arriving: impl Future<Output = Option<Box<Arrived>>> + Unpin, shared: &Shared) {
+    let arrived = tokio::select! {
         () = shared.serving.stop.cancelled() => return,
-        admitted = admitting => admitted,
+        arrived = arriving => arrived,
     };
-    let Some(admitted) = admitted else { return };
+    let Some(arrived) = arrived else { return };
     tokio::select! {
-        () = admitted.serve(&shared.serving) => {}
+        () = arrived.serve(shared) => {}
         // Its row in `joins` is closed by the recorder.
         () = shared.abandon.cancelled() => {}
     }
@@ -214,7 +218,7 @@ async fn admit(
     guest: Guest,
     permits: HandshakePermits,
     shared: Arc<Shared>,
-) -> Option<Box<Admitted>> {
+) -> Option<Box<Arrived>> {
     let ip = connection.ip;
     let hello = hear(connection, &guest, &shared).await?;
     // A class behind one address waits its turn; only after a long wait it is sent away.
@@ -228,10 +232,42 @@ async fn admit(
         return None;
     };
     let admitted = hello.shake(permit, &guest, &shared).await?;
-    Some(Box::new(Admitted {
-        guest: Some(guest),
-        ..admitted
-    }))
+    Some(Box::new(Arrived { admitted, guest }))
+}
+
+impl Arrived {
+    /// Begins a session, and runs it to its end.
+    // The beginning is in a box of its own: a task is as large as the largest of its steps, for as
+    // long as it lasts.
+    // It is taken out of its own box first, which would stay until the session ends.
+    fn serve(self: Box<Self>, shared: &Shared) -> impl Future<Output = ()> {
+        let beginning = Box::pin((*self).begin(shared));
+        async move {
+            // The guest's place is given back when the connection is closed.
+            let Some((begun, _guest)) = beginning.await else {
+                return;
+            };
+            begun.run(&shared.serving).await;
+        }
+    }
+
+    /// Returns the session; `None` when the client was not let in after all, which has been logged.
+    async fn begin(self, shared: &Shared) -> Option<(Begun<TlsStream<Metered<TcpStream>>>, Guest)> {
+        let Self { admitted, guest } = self;
+        let (ip, port) = (admitted.facts.ip, admitted.facts.port);
+        // Before the recorder is asked: nobody waits for a connection that waits for the recorder.
+        guest.has_session();
+        match admitted.begin(&shared.serving).await {
+            Ok(begun) => Some((begun, guest)),
+            Err(not_begun) => {
+                if let Some(cause) = not_begun.cause() {
+                    shared.refusals.log(ip, port, &cause);
+                }
+                unless_told(&guest, not_begun.close()).await;
+                None
+            }
+        }
+    }
 }
 
 fn is_of_the_connection(failure: &std::io::Error) -> bool {

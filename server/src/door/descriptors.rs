@@ -3,7 +3,8 @@
 
 use std::io;
 
-use crate::door::accept::TURNED_AWAY_MAX;
+/// Connections that are being told that there is no room. Beyond them one is closed at once.
+pub(crate) const TURNED_AWAY_MAX: usize = 8;
 
 /// Files that are no connections: standard streams, runtime, listener, database with its readers, lock and
 /// log; with those that are open for a moment, for a list, a bundle and the network interfaces, and the

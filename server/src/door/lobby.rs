@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
 use wire::{Code, Refusal};
 
-use crate::door::socket::neighbourhood;
+use crate::door::prefix::neighbourhood;
 
 /// How many connections there may be.
 #[derive(Debug, Clone, Copy)]

@@ -6,8 +6,10 @@
 pub(crate) mod accept;
 pub(crate) mod descriptors;
 pub(crate) mod handshake;
+pub(crate) mod interfaces;
 pub(crate) mod lobby;
 pub(crate) mod permits;
+pub(crate) mod prefix;
 pub(crate) mod refusal_log;
 pub(crate) mod socket;
 pub(crate) mod tls;

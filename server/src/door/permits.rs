@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
-use crate::door::socket::neighbourhood;
+use crate::door::prefix::{neighbourhood, prefixes};
 
 /// How many handshakes there may be.
 #[derive(Debug, Clone, Copy)]
@@ -464,19 +464,6 @@ impl Rotation {
 
     fn is_empty(&self) -> bool {
         self.order.is_empty() && self.waiters.is_empty()
-    }
-}
-
-/// The prefixes that take turns, shortest first: an IPv4 address and its /24, an IPv6 /48, /56 and
-/// /64, of which providers give one to each customer.
-fn prefixes(address: IpAddr) -> [u128; 3] {
-    match address {
-        IpAddr::V4(v4) => {
-            let bits = u128::from(v4.to_bits());
-            // The last bit tells it from the prefixes of IPv6, which end in zeros.
-            [(bits >> 8 << 8) | 1, bits, bits]
-        }
-        IpAddr::V6(v6) => [48, 56, 64].map(|bits| v6.to_bits() >> (128 - bits) << (128 - bits)),
     }
 }
 

@@ -14,12 +14,12 @@ const BURST: u32 = 20;
 
 /// Logs refused attempts.
 #[derive(Debug)]
-pub(crate) struct Refusals {
+pub(crate) struct RefusalLog {
     pace: Pace,
     unlogged: AtomicU64,
 }
 
-impl Refusals {
+impl RefusalLog {
     pub(crate) fn new(per_second: u32) -> Self {
         Self {
             pace: Pace::new(per_second, BURST),

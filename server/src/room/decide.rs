@@ -1,32 +1,32 @@
-//! What the recorder knows, and what it decides: asks become rows, and answers for when they are
-//! committed. Nothing here waits, reads or writes.
+//! What the room is and what it decides: asks become rows, and outcomes for when they are committed.
+//! Nothing here waits, reads or writes, or knows a session but by its number.
 
 use std::collections::HashMap;
 use std::time::Instant;
 
-use tokio::sync::oneshot;
 use tracing::{error, info, warn};
-use wire::{ClientId, Code, Entry, Here, Kind, Line, Nonce, Reason, Refusal, Reply, Timestamp};
+use wire::{ClientId, Code, Entry, Here, Kind, Line, Nonce, Reason, Refusal, Timestamp};
 
-use crate::room::ask::{Ask, End, Enter, Entered, Said, SessionHandle};
-use crate::room::batch::{Batch, Join, Newest, Recorded};
 use crate::log::BOUNDED;
-use crate::room::mailbox::Owed;
+use crate::room::ask::{Ask, Said};
+use crate::room::batch::{Batch, Join, Newest, Recorded};
+use crate::room::facts::ConnectionFacts;
+use crate::room::found::Found;
+use crate::room::mailbox::End;
 use crate::room::presence::{Left, Live, Presence, Rules};
-use crate::room::quota::Quotas;
-use crate::transcript::record::{Found, Space};
+use crate::room::quota::{Quotas, Space};
 use crate::room::senders::{self, Judgement, Known, Sender, Senders, Stored};
 use crate::room::stamp::{Step, stamp};
 
-/// What the recorder knows: everything that a batch is made from.
+/// Everything that a batch is made from.
 #[derive(Debug)]
 pub(crate) struct Room {
     head: u64,
     last_at: Timestamp,
     last_session: u64,
-    presence: Presence<SessionHandle>,
+    presence: Presence,
     senders: Senders,
-    /// By what a name looks like: the names that were ever here.
+    /// Every ID ever admitted, by its confusable skeleton (UTS #39).
     skeletons: HashMap<String, ClientId>,
     quotas: Quotas,
     /// How much room the disk has.
@@ -42,13 +42,30 @@ pub(crate) struct Work {
     pub(crate) moved: Vec<ClientId>,
 }
 
-/// What somebody is told when the batch is committed.
-#[derive(Debug)]
+/// What follows when the batch is committed. Asks are named by their number in the batch, sessions by
+/// theirs in `joins`.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    Entered(oneshot::Sender<Result<Entered, Refusal>>, Entered),
-    Refused(oneshot::Sender<Result<Entered, Refusal>>, Refusal),
-    Answered(SessionHandle, Owed),
-    Ended(SessionHandle, End),
+    /// The session that asked has begun.
+    Entered {
+        ask: usize,
+        id: ClientId,
+        session: u64,
+    },
+    /// The enter or the line is refused.
+    Refused { ask: usize, refusal: Refusal },
+    /// The line is in the transcript, since now or since it was sent before.
+    Stored {
+        ask: usize,
+        nonce: Option<Nonce>,
+        seq: u64,
+    },
+    /// A line added nothing to the record; its bytes do not count against its author's pace.
+    GivenBack { id: ClientId, bytes: usize },
+    /// A session is over; `end` says why to one that does not know.
+    Ended { session: u64, end: Option<End> },
+    /// The room knows nothing of this person any more.
+    Forgotten(ClientId),
 }
 
 impl Room {
@@ -103,9 +120,12 @@ impl Room {
 
     /// Those whose absence has become a leave.
     pub(crate) fn note_absences(&mut self, now: Instant, clock: Timestamp, work: &mut Work) {
-        for left in self.presence.overdue(now) {
+        let mut forgotten = Vec::new();
+        for left in self.presence.overdue(now, &mut forgotten) {
             self.leave(left, clock, work);
         }
+        let forgotten = forgotten.into_iter().map(Outcome::Forgotten);
+        work.outcomes.extend(forgotten);
     }
 
     /// Takes what the database knows of a run.
@@ -130,11 +150,19 @@ impl Room {
         }
     }
 
-    /// Turns one ask into rows, and into what is told when they are committed. Only this decides.
-    pub(crate) fn apply(&mut self, ask: Ask, now: Instant, clock: Timestamp, work: &mut Work) {
+    /// Turns one ask into rows, and into outcomes for when they are committed. Only this decides.
+    /// `number` is the ask's place in its batch.
+    pub(crate) fn apply(
+        &mut self,
+        number: usize,
+        ask: Ask,
+        now: Instant,
+        clock: Timestamp,
+        work: &mut Work,
+    ) {
         match ask {
-            Ask::Enter(enter) => self.enter(*enter, now, clock, work),
-            Ask::Say(said) => self.say(said, clock, work),
+            Ask::Enter(facts) => self.enter(number, *facts, now, clock, work),
+            Ask::Say(said) => self.say(number, said, clock, work),
             Ask::Spend { id, session, nonce } => {
                 // Nor can a replaced session spend what its successor may still say.
                 if self.presence.live(&id, session).is_some() {
@@ -157,15 +185,17 @@ impl Room {
         }
     }
 
-    fn enter(&mut self, enter: Enter, now: Instant, clock: Timestamp, work: &mut Work) {
-        let Enter {
-            facts,
-            handle,
-            reply,
-        } = enter;
-        let id = facts.identity.id().clone();
+    fn enter(
+        &mut self,
+        ask: usize,
+        facts: ConnectionFacts,
+        now: Instant,
+        clock: Timestamp,
+        work: &mut Work,
+    ) {
+        let id = facts.member.id.clone();
         if let Err(refusal) = self.presence.may_enter(&id, now) {
-            work.outcomes.push(Outcome::Refused(reply, refusal));
+            work.outcomes.push(Outcome::Refused { ask, refusal });
             return;
         }
         self.warn_of_look_alike(&id);
@@ -174,18 +204,17 @@ impl Room {
         let at = self.stamp(clock);
         let live = Live {
             session,
-            identity: facts.identity.clone(),
+            member: facts.member.clone(),
             ip: facts.ip,
             since: at,
             began: now,
-            handle,
         };
-        let entered = self.presence.enter(live, now);
-        for old in entered.replaced {
+        let arrival = self.presence.enter(live, now);
+        for old in arrival.replaced {
             // At most once for each session that enters.
             info!(
                 target: BOUNDED,
-                %id, old_serial = %old.identity.serial(), serial = %facts.identity.serial(),
+                %id, old_serial = %old.member.serial, serial = %facts.member.serial,
                 old_ip = %old.ip, ip = %facts.ip, "replaced by a newer session"
             );
             let words = format!(
@@ -194,23 +223,24 @@ impl Room {
             );
             let ended = old.end(at, now);
             work.rows.ends.push((old.session, ended, Reason::Replaced));
-            work.outcomes.push(Outcome::Ended(
-                old.handle,
-                End {
-                    reason: Reason::Replaced,
-                    words,
-                },
-            ));
+            let end = End {
+                reason: Reason::Replaced,
+                words,
+            };
+            work.outcomes.push(Outcome::Ended {
+                session: old.session,
+                end: Some(end),
+            });
         }
         let ip = facts.ip;
         work.rows.joins.push(Join { session, at, facts });
         work.moved.push(id.clone());
-        if entered.is_new {
+        if arrival.is_new {
             self.write(
                 Entry {
                     seq: 0,
                     at,
-                    id,
+                    id: id.clone(),
                     ip,
                     kind: Kind::Enter,
                 },
@@ -218,50 +248,44 @@ impl Room {
                 work,
             );
         }
-        let entered = Entered {
-            session,
-            pace: entered.pace,
-        };
-        work.outcomes.push(Outcome::Entered(reply, entered));
+        work.outcomes.push(Outcome::Entered { ask, id, session });
     }
 
-    fn say(&mut self, said: Said, clock: Timestamp, work: &mut Work) {
+    fn say(&mut self, ask: usize, said: Said, clock: Timestamp, work: &mut Work) {
         let Said {
             id,
             session,
             nonce,
             line,
-            permit,
         } = said;
         // A session that was replaced can say nothing after its successor entered.
         let Some(live) = self.presence.live(&id, session) else {
             // Its client says this line again, and pays for it then.
-            self.give_back(&id, &line);
+            work.outcomes.push(given_back(id, &line));
             return;
         };
-        let (handle, ip) = (live.handle.clone(), live.ip);
+        let ip = live.ip;
         let hash = senders::hash(line.as_str());
         let sender = nonce.as_ref().map(|nonce| (id.clone(), nonce.run.clone()));
         let judgement = match nonce.as_ref().zip(sender.as_ref()) {
             Some((nonce, sender)) => self.senders.judge(sender, nonce, hash),
             None => Judgement::New { begins_run: false },
         };
-        let answer = match judgement {
+        match judgement {
             Judgement::Repeated(seq) => {
                 // It was paid for when it was stored.
-                self.give_back(&id, &line);
-                nonce.map(|nonce| ok(nonce, seq))
+                work.outcomes.push(given_back(id, &line));
+                work.outcomes.push(Outcome::Stored { ask, nonce, seq });
             }
-            Judgement::Refused(refusal) => Some(format!("{refusal}\n")),
+            Judgement::Refused(refusal) => work.outcomes.push(Outcome::Refused { ask, refusal }),
             Judgement::New { begins_run } => {
                 let at = self.stamp(clock);
                 if let Err(refusal) = self.admit(&id, &line, begins_run, at) {
                     if let Some((nonce, sender)) = nonce.as_ref().zip(sender) {
                         self.senders.spend(&sender, nonce);
                     }
-                    let answer = Some(format!("{}\n", refusal.of(nonce)));
-                    work.outcomes
-                        .push(Outcome::Answered(handle, Owed::Answer(answer, permit)));
+                    let refusal = refusal.of(nonce);
+                    work.outcomes.push(Outcome::Refused { ask, refusal });
                     return;
                 }
                 let kind = Kind::Message(line);
@@ -274,28 +298,11 @@ impl Room {
                 };
                 let seq = self.write(entry, session, work);
                 if let Some((nonce, sender)) = nonce.as_ref().zip(sender) {
-                    self.link(
-                        nonce,
-                        sender,
-                        Stored {
-                            n: nonce.n,
-                            seq,
-                            hash,
-                        },
-                        work,
-                    );
+                    let n = nonce.n;
+                    self.link(nonce, sender, Stored { n, seq, hash }, work);
                 }
-                nonce.map(|nonce| ok(nonce, seq))
+                work.outcomes.push(Outcome::Stored { ask, nonce, seq });
             }
-        };
-        work.outcomes
-            .push(Outcome::Answered(handle, Owed::Answer(answer, permit)));
-    }
-
-    /// Gives back the bytes that a line took of its author's pace and that add nothing to the record.
-    fn give_back(&self, id: &ClientId, line: &Line) {
-        if let Some(pace) = self.presence.pace(id) {
-            pace.give_back(line.as_str().len());
         }
     }
 
@@ -352,6 +359,7 @@ impl Room {
             .ends
             .extend(ended.map(|ended| (session, ended, reason)));
         work.moved.push(id.clone());
+        work.outcomes.push(Outcome::Ended { session, end: None });
         if let Some(left) = self.presence.end(id, session, reason, now, at) {
             self.leave(left, clock, work);
         }
@@ -443,34 +451,8 @@ impl Room {
     }
 }
 
-impl Outcome {
-    /// Tells it. Who is not there any more need not be told.
-    pub(crate) fn tell(self) {
-        let told = match self {
-            Outcome::Entered(reply, entered) => reply.send(Ok(entered)).is_ok(),
-            Outcome::Refused(reply, refusal) => reply.send(Err(refusal)).is_ok(),
-            Outcome::Answered(handle, owed) => {
-                handle.owing.add(owed);
-                true
-            }
-            Outcome::Ended(handle, end) => {
-                handle.ending.tell(end);
-                true
-            }
-        };
-        if !told {
-            tracing::trace!("a session ended before it was answered");
-        }
-    }
+/// The bytes that a line took of its author's pace, when it adds nothing to the record.
+fn given_back(id: ClientId, line: &Line) -> Outcome {
+    let bytes = line.as_str().len();
+    Outcome::GivenBack { id, bytes }
 }
-
-fn ok(nonce: Nonce, seq: u64) -> String {
-    use std::fmt::Write as _;
-    // Made for every line, and not to grow while it is.
-    let mut answer = String::with_capacity(OK_BYTES);
-    writeln!(answer, "{}", Reply::Ok { nonce, seq }).expect("memory takes what is written");
-    answer
-}
-
-/// What `= ok RUN-N SEQ` takes, as a rule.
-const OK_BYTES: usize = 48;

@@ -6,6 +6,9 @@
 pub(crate) mod ask;
 pub(crate) mod batch;
 pub(crate) mod decide;
+pub(crate) mod desk;
+pub(crate) mod facts;
+pub(crate) mod found;
 pub(crate) mod mailbox;
 pub(crate) mod pace;
 pub(crate) mod presence;

@@ -11,6 +11,8 @@ use governor::{Quota, RateLimiter};
 use tokio::sync::Notify;
 use wire::limits::TEXT_BYTES_MAX;
 
+use crate::config::Limits;
+
 type Limiter = RateLimiter<NotKeyed, InMemoryState, Runtime, NoOpMiddleware<Instant>>;
 
 /// The runtime's own clock, which stands still where time is paused.
@@ -65,11 +67,48 @@ pub(crate) struct Paces {
     bytes: BytePace,
 }
 
-impl Paces {
-    pub(crate) fn new(lines: Pace, bytes: BytePace) -> Self {
-        Self { lines, bytes }
+/// How fast one person may speak; a rate of 0 is no limit.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PaceRules {
+    /// Lines a second.
+    pub(crate) line_rate: u32,
+    /// Lines at once.
+    pub(crate) line_burst: u32,
+    /// Bytes of text a second.
+    pub(crate) byte_rate: u32,
+    /// Bytes of text at once.
+    pub(crate) byte_burst: u32,
+}
+
+impl PaceRules {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            line_rate: limits.line_rate,
+            line_burst: limits.line_burst,
+            byte_rate: limits.byte_rate,
+            byte_burst: limits.byte_burst,
+        }
     }
 
+    /// A new person's pace.
+    pub(crate) fn paces(&self) -> Paces {
+        Paces {
+            lines: Pace::new(self.line_rate, self.line_burst),
+            bytes: BytePace::new(self.byte_rate, self.byte_burst),
+        }
+    }
+
+    /// How long a pace that is used up takes to be as new.
+    pub(crate) fn rest(&self) -> Duration {
+        let fill = |burst: u32, rate: u32| match rate {
+            0 => Duration::ZERO,
+            rate => Duration::from_secs(burst.div_ceil(rate).into()),
+        };
+        fill(self.line_burst, self.line_rate).max(fill(self.byte_burst, self.byte_rate))
+    }
+}
+
+impl Paces {
     /// Waits for the turn of one line with so many bytes of text.
     pub(crate) async fn turn(&self, bytes: usize) {
         self.lines.turn().await;
@@ -226,7 +265,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn whoever_waits_goes_on_when_something_is_given_back() {
-        let pace = Paces::new(Pace::new(0, 0), BytePace::new(128, 4096));
+        let rules = PaceRules {
+            byte_rate: 128,
+            byte_burst: 4096,
+            ..PaceRules::default()
+        };
+        let pace = rules.paces();
         pace.turn(4096).await;
         let began = Runtime.now();
         let give_back = async { pace.give_back(4096) };

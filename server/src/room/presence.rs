@@ -5,14 +5,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pki::Identity;
 use wire::{ClientId, Code, Here, Reason, Refusal, Timestamp};
 
 use crate::config::{Limits, SameId};
-use crate::room::pace::{BytePace, Pace, Paces};
+use crate::room::facts::Member;
+use crate::room::pace::PaceRules;
 use crate::room::quota::Quota;
 use crate::room::stamp;
 
@@ -23,10 +22,7 @@ pub(crate) struct Rules {
     pub(crate) sessions_per_minute: u32,
     /// Sessions of one ID at once, where several are allowed.
     pub(crate) sessions_per_id: usize,
-    pub(crate) line_rate: u32,
-    pub(crate) line_burst: u32,
-    pub(crate) byte_rate: u32,
-    pub(crate) byte_burst: u32,
+    pub(crate) pace: PaceRules,
     pub(crate) quota: Quota,
     /// How long a person may be without a session before the leave is written.
     pub(crate) absence_max: Duration,
@@ -38,10 +34,7 @@ impl Rules {
             same_id,
             sessions_per_minute: limits.sessions_per_minute_max,
             sessions_per_id: limits.sessions_per_id_max,
-            line_rate: limits.line_rate,
-            line_burst: limits.line_burst,
-            byte_rate: limits.byte_rate,
-            byte_burst: limits.byte_burst,
+            pace: PaceRules::new(limits),
             quota: Quota {
                 bytes: limits.daily_bytes_max,
                 runs: limits.daily_runs_max,
@@ -49,53 +42,37 @@ impl Rules {
             absence_max: limits.absence_max,
         }
     }
-
-    fn paces(&self) -> Paces {
-        let lines = Pace::new(self.line_rate, self.line_burst);
-        Paces::new(lines, BytePace::new(self.byte_rate, self.byte_burst))
-    }
-
-    /// How long a pace that is used up takes to be as new.
-    fn rest(&self) -> Duration {
-        let fill = |burst: u32, rate: u32| match rate {
-            0 => Duration::ZERO,
-            rate => Duration::from_secs(burst.div_ceil(rate).into()),
-        };
-        fill(self.line_burst, self.line_rate).max(fill(self.byte_burst, self.byte_rate))
-    }
 }
 
 /// Everyone who is here, and who was a moment ago.
 #[derive(Debug)]
-pub(crate) struct Presence<H> {
+pub(crate) struct Presence {
     rules: Rules,
-    people: BTreeMap<ClientId, Person<H>>,
+    people: BTreeMap<ClientId, Person>,
     /// No absence becomes a leave before this moment.
     due: Option<Instant>,
     /// When everybody was looked at last.
     looked_at: Option<Instant>,
 }
 
-/// A session that is here. `H` is how it is told that it must end.
+/// A session that is here.
 #[derive(Debug)]
-pub(crate) struct Live<H> {
+pub(crate) struct Live {
     pub(crate) session: u64,
-    pub(crate) identity: Identity,
+    pub(crate) member: Member,
     pub(crate) ip: IpAddr,
     pub(crate) since: Timestamp,
     /// The same by a clock that nobody sets.
     pub(crate) began: Instant,
-    pub(crate) handle: H,
 }
 
 /// What follows from a session that begins.
 #[derive(Debug)]
-pub(crate) struct Entered<H> {
+pub(crate) struct Arrival {
     /// The sessions that it takes the place of.
-    pub(crate) replaced: Vec<Live<H>>,
+    pub(crate) replaced: Vec<Live>,
     /// Whether the person was not here before: an enter is to be written.
     pub(crate) is_new: bool,
-    pub(crate) pace: Arc<Paces>,
 }
 
 /// A person who has left: a leave is to be written.
@@ -109,16 +86,15 @@ pub struct Left {
 }
 
 #[derive(Debug)]
-struct Person<H> {
+struct Person {
     /// Oldest first.
-    sessions: Vec<Live<H>>,
+    sessions: Vec<Live>,
     /// Set while the person counts as here without a session.
     absent: Option<Absent>,
     /// When sessions began, within the last minute.
     began: VecDeque<Instant>,
     /// When a session ended last.
     ended: Option<Instant>,
-    pace: Arc<Paces>,
     role: wire::Role,
 }
 
@@ -131,7 +107,7 @@ struct Absent {
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-impl<H> Presence<H> {
+impl Presence {
     pub(crate) fn new(rules: Rules) -> Self {
         Self {
             rules,
@@ -149,7 +125,7 @@ impl<H> Presence<H> {
         role: wire::Role,
         until: Instant,
     ) {
-        let mut person = Person::new(&self.rules, role);
+        let mut person = Person::new(role);
         let id = left.id.clone();
         person.absent = Some(Absent { until, since, left });
         self.people.insert(id, person);
@@ -189,13 +165,13 @@ impl<H> Presence<H> {
     }
 
     /// A session begins.
-    pub(crate) fn enter(&mut self, live: Live<H>, now: Instant) -> Entered<H> {
-        let id = live.identity.id().clone();
+    pub(crate) fn enter(&mut self, live: Live, now: Instant) -> Arrival {
+        let id = live.member.id.clone();
         let rules = &self.rules;
         let person = self
             .people
             .entry(id)
-            .or_insert_with(|| Person::new(rules, live.identity.role()));
+            .or_insert_with(|| Person::new(live.member.role));
         let is_new = person.sessions.is_empty() && person.absent.is_none();
         let replaced = match rules.same_id {
             SameId::Replace => std::mem::take(&mut person.sessions),
@@ -203,15 +179,11 @@ impl<H> Presence<H> {
         };
         person.absent = None;
         person.began.push_back(now);
-        person.role = live.identity.role();
+        person.role = live.member.role;
         // Mostly there is one, and room for four would be made.
         person.sessions.reserve_exact(1);
         person.sessions.push(live);
-        Entered {
-            replaced,
-            is_new,
-            pace: person.pace.clone(),
-        }
+        Arrival { replaced, is_new }
     }
 
     /// A session has ended. Gives the leave, if the person left with it.
@@ -253,8 +225,9 @@ impl<H> Presence<H> {
         None
     }
 
-    /// Those whose absence has become a leave.
-    pub(crate) fn overdue(&mut self, now: Instant) -> Vec<Left> {
+    /// Those whose absence has become a leave. Notes in `forgotten` the people of whom nothing is known
+    /// from now on.
+    pub(crate) fn overdue(&mut self, now: Instant, forgotten: &mut Vec<ClientId>) -> Vec<Left> {
         // Asked before each batch: a large room is not gone through for every line.
         let is_due = self.due.is_some_and(|due| due <= now);
         let is_recent = |at| now.duration_since(at) < MINUTE;
@@ -263,8 +236,8 @@ impl<H> Presence<H> {
         }
         self.looked_at = Some(now);
         let mut left = Vec::new();
-        let rest = self.rules.rest();
-        self.people.retain(|_, person| {
+        let rest = self.rules.pace.rest();
+        self.people.retain(|id, person| {
             if person
                 .absent
                 .as_ref()
@@ -273,7 +246,11 @@ impl<H> Presence<H> {
                 left.extend(person.absent.take().map(|absent| absent.left));
             }
             person.forget_began(now);
-            person.is_known(now, rest)
+            let is_known = person.is_known(now, rest);
+            if !is_known {
+                forgotten.push(id.clone());
+            }
+            is_known
         });
         self.due = self
             .people
@@ -293,7 +270,7 @@ impl<H> Presence<H> {
     }
 
     /// The session, if it is here and was not replaced.
-    pub(crate) fn live(&self, id: &ClientId, session: u64) -> Option<&Live<H>> {
+    pub(crate) fn live(&self, id: &ClientId, session: u64) -> Option<&Live> {
         self.people
             .get(id)?
             .sessions
@@ -301,13 +278,8 @@ impl<H> Presence<H> {
             .find(|live| live.session == session)
     }
 
-    /// What a person may say.
-    pub(crate) fn pace(&self, id: &ClientId) -> Option<&Paces> {
-        self.people.get(id).map(|person| &*person.pace)
-    }
-
     /// The sessions that are here.
-    pub(crate) fn sessions(&self) -> impl Iterator<Item = &Live<H>> {
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = &Live> {
         self.people.values().flat_map(|person| &person.sessions)
     }
 
@@ -333,21 +305,20 @@ impl<H> Presence<H> {
     }
 }
 
-impl<H> Live<H> {
+impl Live {
     /// The end of this session, for its row.
     pub(crate) fn end(&self, at: Timestamp, now: Instant) -> Timestamp {
         stamp::end(at, self.since, now.saturating_duration_since(self.began))
     }
 }
 
-impl<H> Person<H> {
-    fn new(rules: &Rules, role: wire::Role) -> Self {
+impl Person {
+    fn new(role: wire::Role) -> Self {
         Self {
             sessions: Vec::new(),
             absent: None,
             began: VecDeque::new(),
             ended: None,
-            pace: Arc::new(rules.paces()),
             role,
         }
     }
@@ -401,18 +372,19 @@ mod tests {
             ..Limits::default()
         };
         let rules = Rules::new(SameId::default(), &limits);
-        let rest = rules.rest();
+        let rest = rules.pace.rest();
         assert_eq!(rest, Duration::from_secs(512));
         let start = Instant::now();
-        let mut presence: Presence<()> = Presence::new(rules);
-        let mut person = Person::new(&presence.rules, wire::Role::default());
+        let mut presence: Presence = Presence::new(rules);
+        let mut person = Person::new(wire::Role::default());
         person.ended = Some(start);
         let id = ClientId::parse("alice").expect("a name");
         presence.people.insert(id.clone(), person);
-        presence.overdue(start + rest - Duration::from_secs(1));
-        assert!(presence.pace(&id).is_some());
-        presence.overdue(start + rest + MINUTE);
-        assert!(presence.pace(&id).is_none());
+        let mut forgotten = Vec::new();
+        presence.overdue(start + rest - Duration::from_secs(1), &mut forgotten);
+        assert_eq!(forgotten, []);
+        presence.overdue(start + rest + MINUTE, &mut forgotten);
+        assert_eq!(forgotten, [id]);
 
         let unlimited = Limits {
             line_rate: 0,
@@ -420,13 +392,13 @@ mod tests {
             ..limits
         };
         let rules = Rules::new(SameId::default(), &unlimited);
-        assert_eq!(rules.rest(), Duration::ZERO);
+        assert_eq!(rules.pace.rest(), Duration::ZERO);
     }
 
     #[test]
     fn an_absence_becomes_a_leave_when_it_is_due_and_not_before() {
         let rules = Rules::new(SameId::default(), &Limits::default());
-        let mut presence: Presence<()> = Presence::new(rules);
+        let mut presence: Presence = Presence::new(rules);
         let (start, since) = (
             Instant::now(),
             Timestamp::from(std::time::SystemTime::UNIX_EPOCH),
@@ -451,7 +423,7 @@ mod tests {
         }
         assert_eq!(here, presence.here());
         let mut left_at = |seconds| -> Vec<String> {
-            let left = presence.overdue(after(seconds));
+            let left = presence.overdue(after(seconds), &mut Vec::new());
             for left in &left {
                 presence.note_here(&left.id, &mut here);
             }

@@ -8,8 +8,6 @@ use std::collections::{BTreeMap, HashMap};
 use tracing::warn;
 use wire::{ClientId, Code, Refusal, Timestamp};
 
-use crate::transcript::record::Space;
-
 /// How much one ID may add to the record in a day; 0 for no limit.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Quota {
@@ -161,6 +159,18 @@ fn size(bytes: u64) -> String {
         bytes if bytes >= KIB && bytes % KIB == 0 => format!("{} KiB", bytes / KIB),
         bytes => format!("{bytes} bytes"),
     }
+}
+
+/// How much room there is for the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Space {
+    /// Enough for everybody.
+    #[default]
+    Enough,
+    /// Little: the lines of whoever wrote much today are refused.
+    Short,
+    /// Hardly any: every line is refused.
+    Low,
 }
 
 #[cfg(test)]

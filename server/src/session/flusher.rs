@@ -5,14 +5,14 @@
 //! does, a slow reader or a page of the database, is left to the session's own task.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, Weak};
 
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use crate::transcript::progress::Progress;
 use crate::transcript::reader::View;
 
 /// After so many sessions a flusher lets others have its thread.
@@ -43,22 +43,6 @@ pub(crate) struct Flusher {
     newcomers: Arc<Newcomers>,
     /// A session that has ended is gone, and noticed here at the next turn.
     sessions: Vec<Weak<dyn Flush>>,
-}
-
-/// How far the flushers are. What is published while they are at work reaches nobody sooner for it, and
-/// takes a write to everybody of its own.
-#[derive(Debug, Default)]
-pub(crate) struct Progress {
-    /// Of each flusher, its last turn.
-    turns: Mutex<Vec<Turn>>,
-    moved: Notify,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Turn {
-    head: u64,
-    ended: Instant,
-    took: Duration,
 }
 
 /// Sessions that have begun since a flusher's last turn.
@@ -157,54 +141,6 @@ impl Flusher {
     }
 }
 
-impl Progress {
-    /// One more flusher, and its place.
-    pub(crate) fn add(&self) -> usize {
-        let mut turns = self.turns();
-        turns.push(Turn {
-            head: 0,
-            ended: Instant::now(),
-            took: Duration::ZERO,
-        });
-        turns.len() - 1
-    }
-
-    /// A flusher is done with a turn that began then, with this head.
-    pub(crate) fn note(&self, flusher: usize, head: u64, began: Instant) {
-        let ended = Instant::now();
-        self.turns()[flusher] = Turn {
-            head,
-            ended,
-            took: ended - began,
-        };
-        self.moved.notify_one();
-    }
-
-    fn turns(&self) -> MutexGuard<'_, Vec<Turn>> {
-        self.turns.lock().expect(NOBODY_PANICS)
-    }
-
-    /// When the last flusher was done with its turn, and how long the slowest took.
-    pub(crate) fn last_turn(&self) -> Option<(Instant, Duration)> {
-        let turns = self.turns();
-        let ended = turns.iter().map(|turn| turn.ended).max()?;
-        let took = turns.iter().map(|turn| turn.took).max()?;
-        Some((ended, took))
-    }
-
-    /// Whether every flusher has gone through its sessions with this head.
-    pub(crate) fn has_reached(&self, head: u64) -> bool {
-        self.turns().iter().all(|turn| turn.head >= head)
-    }
-
-    /// Waits until it has.
-    pub(crate) async fn reach(&self, head: u64) {
-        while !self.has_reached(head) {
-            self.moved.notified().await;
-        }
-    }
-}
-
 impl Newcomers {
     fn add(&self, session: Weak<dyn Flush>) {
         self.0.lock().expect(NOBODY_PANICS).push(session);
@@ -227,6 +163,7 @@ impl std::fmt::Debug for Newcomers {
 mod tests {
     use std::collections::HashSet;
     use std::thread::ThreadId;
+    use std::time::Duration;
 
     use super::*;
 

@@ -8,23 +8,21 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Poll, ready};
-use std::time::SystemTime;
 
 use bytes::BytesMut;
 use pki::{Identity, Revocations};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use wire::limits::{LINE_BYTES_MAX, UNACKNOWLEDGED_LINES_MAX};
-use wire::{
-    ClientId, Code, Line, LineDecoder, Nonce, Overlong, Reason, Refusal, Reply, Request, Role,
-    Start, Timestamp,
-};
+use wire::{Code, Line, LineDecoder, Nonce, Overlong, Reason, Refusal, Request, Start};
 
-use crate::room::ask::{Ask, Asks, End, Said};
-use crate::room::mailbox::{Owed, Owing};
+use crate::room::ask::{Ask, Said};
+use crate::room::desk::{Asks, Posted, Waiter};
+use crate::room::mailbox::{End, Mailbox, Owed, Told};
 use crate::room::pace::Paces;
-use crate::transcript::record::LastSession;
-use crate::session::life::broken;
+use crate::session::closing::broken;
+use crate::session::dialect::Dialect;
+use crate::session::replies;
 use crate::session::silence::LastHeard;
 use crate::transcript::reader::Transcript;
 
@@ -43,7 +41,7 @@ pub(crate) struct Inbound<R> {
     lines: Arc<Semaphore>,
     /// One for the command that may be on its way to its reply.
     command: Arc<Semaphore>,
-    speaks: Dialect,
+    dialect: Dialect,
     has_followed: bool,
     heard: Arc<LastHeard>,
     /// Whether the server is being stopped: nothing more is read, and nothing waits for its turn.
@@ -58,18 +56,9 @@ pub(crate) struct Links {
     pub(crate) session: u64,
     pub(crate) pace: Arc<Paces>,
     pub(crate) asks: Asks,
-    pub(crate) owing: Arc<Owing>,
+    pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) transcript: Transcript,
     pub(crate) revocations: watch::Receiver<Revocations>,
-}
-
-/// The two ways to speak with a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Dialect {
-    /// Any TLS tool: entries come by themselves.
-    Plain,
-    /// `countersign/1`: the client says where to start.
-    Ours,
 }
 
 #[derive(Debug, Clone)]
@@ -82,7 +71,7 @@ enum Pending {
 }
 
 impl<R: AsyncRead + Unpin> Inbound<R> {
-    pub(crate) fn new(reader: R, speaks: Dialect, links: Links) -> Self {
+    pub(crate) fn new(reader: R, dialect: Dialect, links: Links) -> Self {
         Self {
             reader,
             decoder: LineDecoder::new(LINE_BYTES_MAX),
@@ -90,8 +79,8 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
             pending: None,
             lines: Arc::new(Semaphore::new(UNACKNOWLEDGED_LINES_MAX)),
             command: Arc::new(Semaphore::new(1)),
-            speaks,
-            has_followed: speaks == Dialect::Plain,
+            dialect,
+            has_followed: dialect.follows_by_itself(),
             heard: Arc::new(LastHeard::now()),
             is_finishing: false,
             links,
@@ -113,9 +102,9 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
                 None => {}
             }
             match self.decoder.decode(&mut self.buffer) {
-                Some(Ok(line)) => self.take_on(understand(&line)),
+                Some(Ok(line)) => self.take_on(self.dialect.read(&line).into()),
                 Some(Err(Overlong::Line(prefix))) => {
-                    self.take_on(Pending::Refuse(Request::too_long(&prefix)));
+                    self.take_on(Pending::Refuse(self.dialect.too_long(&prefix)));
                 }
                 Some(Err(Overlong::Endless)) => {
                     let words = "a line went on without end".into();
@@ -147,7 +136,8 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
 
     /// When this session was last heard of; `None` where nobody has to say anything.
     pub(crate) fn heard(&self) -> Option<Arc<LastHeard>> {
-        (self.speaks == Dialect::Ours).then(|| self.heard.clone())
+        let has_to = self.dialect.has_to_be_heard();
+        has_to.then(|| self.heard.clone())
     }
 
     /// Waits until every line under way has been answered.
@@ -164,7 +154,7 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
 
     /// Hands something to the outbound half.
     pub(crate) fn owe(&self, owed: Owed) {
-        self.links.owing.owe(owed);
+        self.links.mailbox.reply(owed);
     }
 
     /// What is still coming.
@@ -178,13 +168,16 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
             return Some(server_gone());
         };
         let (id, session) = (self.links.identity.id().clone(), self.links.session);
-        place.send(Ask::Say(Said {
+        let said = Said {
             id,
             session,
             nonce,
             line,
-            permit,
-        }));
+        };
+        place.send(Posted {
+            ask: Ask::Say(said),
+            waiter: Waiter::Line(self.links.mailbox.clone(), permit),
+        });
         self.done()
     }
 
@@ -196,9 +189,9 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
                 return Some(server_gone());
             };
             let (id, session) = (self.links.identity.id().clone(), self.links.session);
-            place.send(Ask::Spend { id, session, nonce });
+            place.send(Ask::Spend { id, session, nonce }.into());
         }
-        self.owe(Owed::Answer(Some(format!("{refusal}\n")), permit));
+        self.owe(Owed::Answer(Some(Told::Refusal(refusal)), permit));
         self.done()
     }
 
@@ -218,13 +211,16 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
             }
             Request::Follow(start) => match self.follow(start, head).await {
                 Ok(after) => Owed::Follow { after, permit },
-                Err(refusal) => Owed::Reply(format!("{refusal}\n"), permit),
+                Err(refusal) => Owed::Reply(vec![Told::Refusal(refusal)], permit),
             },
             Request::Who => Owed::Reply(self.who(), permit),
-            Request::Whois(id) => Owed::Reply(self.whois(&id).await, permit),
-            Request::Help => Owed::Reply(help(), permit),
-            Request::Nick => Owed::Reply(nick(&self.links.identity), permit),
-            // Lines are not commands; `understand` tells them apart.
+            Request::Whois(id) => {
+                let reply = replies::whois(&self.links.transcript, &id).await;
+                Owed::Reply(vec![reply], permit)
+            }
+            Request::Help => Owed::Reply(replies::help(), permit),
+            Request::Nick => Owed::Reply(vec![replies::nick(&self.links.identity)], permit),
+            // Lines are not commands; `Pending` tells them apart.
             Request::Say(_) | Request::SayOnce(..) => return self.done(),
         };
         let follows = matches!(owed, Owed::Follow { .. });
@@ -279,69 +275,17 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
         );
         Err(Refusal::new(Code::OtherHistory, words))
     }
+}
 
-    fn who(&self) -> String {
-        let view = self.links.transcript.clone().view();
-        let count = view.here.len() as u64;
-        let mut text = String::new();
-        // Before the count, so that the last person who is here still ends the reply.
-        if let Some(note) = self.note() {
-            text.push_str(&format!("{note}\n"));
-        }
-        let who = Reply::Who {
-            seq: view.head,
-            count,
-        };
-        text.push_str(&format!("{who}\n"));
-        for here in view.here.iter() {
-            text.push_str(&format!("{}\n", Reply::Here(here.clone())));
-        }
-        text
-    }
-
-    /// What an instructor should know; others could do nothing about it.
-    fn note(&self) -> Option<Reply> {
-        if self.links.identity.role() != Role::Instructor {
-            return None;
-        }
-        let since = self
-            .links
-            .revocations
-            .borrow()
-            .stale_since(SystemTime::now())?;
-        Some(Reply::Note {
-            about: "stale-list".to_owned(),
-            words: format!(
-                "the revocation list was to be renewed by {} (any run of ca-tool does it)",
-                Timestamp::from(since)
-            ),
-        })
-    }
-
-    async fn whois(&self, id: &ClientId) -> String {
-        let view = self.links.transcript.clone().view();
-        if let Some(here) = view.here.iter().find(|here| here.id == *id) {
-            return format!(
-                "= whois {id} role={} ip={} since={} sessions={}\n",
-                here.role, here.ip, here.since, here.sessions
-            );
-        }
-        let refusal = match self.links.transcript.last_session(id).await {
-            Ok(Some(last)) => {
-                let LastSession { role, ip, .. } = last;
-                let left = last.left_at.unwrap_or_default();
-                let why = last.reason.unwrap_or_default();
-                return format!(
-                    "= whois {id} role={role} ip={ip} left={left} reason={why} sessions=0\n"
-                );
-            }
-            Ok(None) => Refusal::new(Code::UnknownId, format!("{id} was never here")),
-            Err(error) => {
-                tracing::error!(%error, "joins cannot be read");
-                Refusal::new(Code::TryLater, "the record cannot be read now")
-            }
-        };
-        format!("{refusal}\n")
+impl<R> Inbound<R> {
+    fn who(&self) -> Vec<Told> {
+        let Links {
+            transcript,
+            identity,
+            revocations,
+            ..
+        } = &self.links;
+        replies::who(transcript, identity, &revocations.borrow())
     }
 }
 
@@ -358,14 +302,15 @@ async fn read<R: AsyncRead + Unpin>(reader: &mut R, into: &mut BytesMut) -> std:
     .await
 }
 
-/// What a line asks for.
-fn understand(line: &[u8]) -> Pending {
-    match Request::parse(line) {
-        Ok(None) => Pending::Nothing,
-        Ok(Some(Request::Say(line))) => Pending::Say(None, line),
-        Ok(Some(Request::SayOnce(nonce, line))) => Pending::Say(Some(nonce), line),
-        Ok(Some(request)) => Pending::Command(request),
-        Err(refusal) => Pending::Refuse(refusal),
+impl From<Result<Option<Request>, Refusal>> for Pending {
+    fn from(read: Result<Option<Request>, Refusal>) -> Self {
+        match read {
+            Ok(None) => Pending::Nothing,
+            Ok(Some(Request::Say(line))) => Pending::Say(None, line),
+            Ok(Some(Request::SayOnce(nonce, line))) => Pending::Say(Some(nonce), line),
+            Ok(Some(request)) => Pending::Command(request),
+            Err(refusal) => Pending::Refuse(refusal),
+        }
     }
 }
 
@@ -381,28 +326,4 @@ fn server_gone() -> End {
         reason: Reason::ShuttingDown,
         words: "the server cannot record any more".into(),
     }
-}
-
-fn help() -> String {
-    let mut text = format!("{}\n", Reply::Begin("help".into()));
-    for command in wire::COMMANDS {
-        let usage = format!("{} {}", command.name, command.arguments);
-        let line = format!("help {:<30} {}", usage.trim_end(), command.what);
-        text.push_str(&format!("{}\n", Reply::Other(line)));
-    }
-    let line = "help anything else is said; // at the beginning says one slash".to_owned();
-    text.push_str(&format!(
-        "{}\n{}\n",
-        Reply::Other(line),
-        Reply::End("help".into())
-    ));
-    text
-}
-
-fn nick(identity: &Identity) -> String {
-    let words = format!(
-        "you are {} because your certificate says so; for another name, ask for another certificate",
-        identity.id()
-    );
-    format!("{}\n", Refusal::new(Code::NameFromCertificate, words))
 }

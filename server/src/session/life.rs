@@ -1,34 +1,23 @@
 //! The life of one session, from its greeting to its end.
 
-use std::io;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
-use pki::{Gate, Identity, Refusal as GateRefusal, Revocations};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
-use tokio::sync::watch;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use wire::limits::{LINE_BYTES_MAX, UNACKNOWLEDGED_LINES_MAX};
-use wire::{Reason, Reply};
+use wire::Reason;
 
-use crate::room::ask::{End, Ending};
 use crate::config::Limits;
+use crate::room::mailbox::{End, Owed};
+use crate::session::closing::broken;
+use crate::session::end_watch::EndWatch;
 use crate::session::inbound::Inbound;
-use crate::log::{CAUSE_BYTES_MAX, cut};
 use crate::session::outbound::{Gone, Outbound};
-use crate::room::mailbox::Owed;
-use crate::session::silence::LastHeard;
-
-/// How often a session looks whether its certificate has expired, at the least: the system's
-/// clock may be set while it waits.
-const EXPIRY_CHECK_MAX: Duration = Duration::from_secs(60);
 
 /// One authenticated connection: its two halves, and what can end it.
 pub(crate) struct Session<R, W> {
     pub(crate) inbound: Inbound<R>,
     pub(crate) outbound: Arc<Outbound<W>>,
-    pub(crate) watch: Watch,
+    pub(crate) watch: EndWatch,
     pub(crate) limits: Arc<Limits>,
 }
 
@@ -40,16 +29,6 @@ pub(crate) struct Ended {
     pub(crate) is_closed: bool,
     /// What broke the connection, for the log.
     pub(crate) cause: Option<String>,
-}
-
-/// What can end a session from outside.
-pub(crate) struct Watch {
-    pub(crate) identity: Arc<Identity>,
-    /// The recorder's word that a newer session has come.
-    pub(crate) ending: Arc<Ending>,
-    pub(crate) gate: Arc<Gate>,
-    pub(crate) revocations: watch::Receiver<Revocations>,
-    pub(crate) stop: CancellationToken,
 }
 
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
@@ -111,7 +90,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
 /// Reads and does what is asked until something ends the session.
 async fn receive<R: AsyncRead + Unpin>(
     inbound: &mut Inbound<R>,
-    watch: &mut Watch,
+    watch: &mut EndWatch,
     limits: &Limits,
 ) -> End {
     let heard = inbound.heard();
@@ -152,88 +131,7 @@ async fn say_bye<R: AsyncRead + Unpin>(inbound: &Inbound<R>, end: End, limits: &
         Reason::ShuttingDown | Reason::Goodbye => Instant::now() + limits.stop_entries_timeout,
         _ => Instant::now(),
     };
-    let line = format!(
-        "{}\n",
-        Reply::Bye {
-            reason: end.reason,
-            words: end.words
-        }
-    );
-    inbound.owe(Owed::Bye {
-        line,
-        entries_until,
-    });
-}
-
-impl Watch {
-    /// Waits until something ends the session; `None` when it is that the server is being stopped.
-    async fn end(&mut self, heard: Option<&LastHeard>, limits: &Limits) -> Option<End> {
-        let silent_at = || Some(heard?.silent_at(limits.silence_timeout));
-        loop {
-            let check_at = self.next_check(silent_at());
-            let end = tokio::select! {
-                biased;
-                end = self.ending.told() => Some(end),
-                () = self.stop.cancelled() => return None,
-                // Without a list there is nobody to publish one, and nothing to wait for.
-                Ok(()) = self.revocations.changed() => self.check_welcome(),
-                () = tokio::time::sleep_until(check_at) => self.check_clock(silent_at(), limits),
-            };
-            if end.is_some() {
-                return end;
-            }
-        }
-    }
-
-    /// When the clock must be looked at next: for the certificate's end, or for silence.
-    fn next_check(&self, silent_at: Option<Instant>) -> Instant {
-        let valid_for = self.identity.not_after().duration_since(SystemTime::now());
-        // A certificate is still good in the second that it names.
-        let valid_for = valid_for.unwrap_or_default() + Duration::from_secs(1);
-        let expiry = Instant::now() + valid_for.min(EXPIRY_CHECK_MAX);
-        silent_at.map_or(expiry, |silent_at| silent_at.min(expiry))
-    }
-
-    fn check_clock(&mut self, silent_at: Option<Instant>, limits: &Limits) -> Option<End> {
-        if silent_at.is_some_and(|silent_at| silent_at <= Instant::now()) {
-            let words = format!(
-                "nothing was heard for {} s",
-                limits.silence_timeout.as_secs()
-            );
-            return Some(End {
-                reason: Reason::Silent,
-                words,
-            });
-        }
-        self.check_welcome()
-    }
-
-    fn check_welcome(&mut self) -> Option<End> {
-        let revocations = self.revocations.borrow_and_update().clone();
-        let now = SystemTime::now();
-        match self
-            .gate
-            .still_welcome(&self.identity, &revocations, now)
-            .err()?
-        {
-            GateRefusal::Revoked { is_on_hold, .. } => {
-                let words = match is_on_hold {
-                    true => "your certificate is on hold; ask whoever issued it",
-                    false => "your certificate was revoked; ask whoever issued it",
-                };
-                Some(End {
-                    reason: Reason::Revoked,
-                    words: words.into(),
-                })
-            }
-            GateRefusal::Expired { .. } => Some(End {
-                reason: Reason::Expired,
-                words: "your certificate has expired; ask for a new one".into(),
-            }),
-            // A list that is out of date keeps newcomers out, and nobody who is here.
-            _ => None,
-        }
-    }
+    inbound.owe(Owed::Bye { end, entries_until });
 }
 
 impl From<Result<(), Gone>> for Ended {
@@ -252,92 +150,5 @@ impl From<Result<(), Gone>> for Ended {
             is_closed: false,
             cause,
         }
-    }
-}
-
-/// The end of a session whose connection broke, with the cause for the log. `stalled` if the system
-/// waited too long for the peer (TCP_USER_TIMEOUT, RFC 5482), and otherwise `lost`.
-pub(crate) fn broken(failure: &io::Error) -> End {
-    let tls = failure
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    let words = match tls {
-        Some(rustls::Error::AlertReceived(alert)) => format!("the client ended TLS: {alert:?}"),
-        Some(other) => format!("TLS failed: {other}"),
-        None if failure.kind() == io::ErrorKind::UnexpectedEof => {
-            "the connection ended without close_notify".to_owned()
-        }
-        None => failure.to_string(),
-    };
-    End {
-        reason: match failure.kind() {
-            io::ErrorKind::TimedOut => Reason::Stalled,
-            _ => Reason::Lost,
-        },
-        words: cut(&words, CAUSE_BYTES_MAX),
-    }
-}
-
-/// Reads and discards what is still coming, for a moment: closing a socket with unread bytes makes
-/// the system throw away what was sent last.
-pub(crate) async fn drain<R: AsyncRead + Unpin>(reader: &mut R) {
-    // All that a client of ours may have under way, with the line that it was in the middle of.
-    const DRAIN_BYTES_MAX: usize = (UNACKNOWLEDGED_LINES_MAX + 1) * (LINE_BYTES_MAX + 1);
-    const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
-    let draining = async {
-        let mut scratch = [0; 1024];
-        let mut drained = 0;
-        while drained < DRAIN_BYTES_MAX {
-            match reader.read(&mut scratch).await {
-                Ok(0) | Err(_) => return,
-                Ok(read) => drained += read,
-            }
-        }
-    };
-    // Who goes on sending after a second has had the last word already.
-    let _elapsed = tokio::time::timeout(DRAIN_TIMEOUT, draining).await;
-}
-
-#[cfg(test)]
-mod tests {
-    use rustls::{AlertDescription, InvalidMessage};
-
-    use super::*;
-
-    #[test]
-    fn what_broke_a_connection_is_told_and_only_the_systems_patience_is_a_stall() {
-        let told = |failure: io::Error| {
-            let End { reason, words } = broken(&failure);
-            (reason, words)
-        };
-        let tls = |failure: rustls::Error| io::Error::new(io::ErrorKind::InvalidData, failure);
-        let alert = rustls::Error::AlertReceived(AlertDescription::InternalError);
-        let words = "the client ended TLS: InternalError";
-        assert_eq!(told(tls(alert)), (Reason::Lost, words.to_owned()));
-        let (reason, words) = told(tls(InvalidMessage::InvalidContentType.into()));
-        assert_eq!(reason, Reason::Lost);
-        assert!(words.starts_with("TLS failed: "), "{words}");
-        let words = "the connection ended without close_notify";
-        let failure = io::ErrorKind::UnexpectedEof.into();
-        assert_eq!(told(failure), (Reason::Lost, words.to_owned()));
-        let (reason, words) = told(io::ErrorKind::TimedOut.into());
-        assert_eq!((reason, words.as_str()), (Reason::Stalled, "timed out"));
-        let (_, words) = told(io::Error::other("\u{1b}".repeat(1000)));
-        assert!(words.len() < 300, "{}", words.len());
-    }
-
-    #[tokio::test]
-    async fn all_that_a_client_may_have_under_way_is_drained_and_no_more_without_end() {
-        let under_way = vec![b'x'; UNACKNOWLEDGED_LINES_MAX * (LINE_BYTES_MAX + 1)];
-        let mut reader = under_way.as_slice();
-        drain(&mut reader).await;
-        assert_eq!(reader.len(), 0);
-
-        let began = Instant::now();
-        drain(&mut tokio::io::repeat(b'x')).await;
-        assert!(
-            began.elapsed() < Duration::from_secs(1),
-            "by its bytes, not by its time"
-        );
     }
 }

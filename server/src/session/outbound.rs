@@ -20,10 +20,14 @@ use tokio::time::Instant;
 use wire::{Code, Refusal, Reply, Welcome};
 
 use crate::config::Limits;
-use crate::transcript::fault::DatabaseError;
+use crate::room::mailbox::{End, Mailbox, Owed, Told};
+use crate::session::dialect::Dialect;
 use crate::session::flusher::Flush;
-use crate::room::mailbox::{Owed, Owing};
+use crate::transcript::fault::DatabaseError;
 use crate::transcript::reader::{Cursor, Transcript, View};
+
+/// The topic of the reply to `/history`.
+const HISTORY: &str = "history";
 
 /// Why nothing more can be sent.
 #[derive(Debug)]
@@ -39,7 +43,7 @@ pub(crate) enum Gone {
 /// The outbound half of a session.
 pub(crate) struct Outbound<W> {
     half: Mutex<Half<W>>,
-    owing: Arc<Owing>,
+    mailbox: Arc<Mailbox>,
 }
 
 /// What only one may have at a time.
@@ -48,7 +52,8 @@ struct Half<W> {
     /// What has left through `writer`, by which a slow write is told from a stalled one.
     written: Arc<AtomicU64>,
     transcript: Transcript,
-    owing: Arc<Owing>,
+    mailbox: Arc<Mailbox>,
+    dialect: Dialect,
     write_bytes_max: usize,
     write_stall_timeout: Duration,
 
@@ -60,7 +65,7 @@ struct Half<W> {
     replay: Option<Replay>,
     at_owed: bool,
     told_waiting: bool,
-    bye: Option<(String, Instant)>,
+    bye: Option<(End, Instant)>,
 }
 
 #[derive(Debug)]
@@ -78,11 +83,10 @@ struct Replay {
 }
 
 impl Following {
-    fn note_caught_up(&mut self, head: u64, out: &mut Vec<u8>) {
+    fn note_caught_up(&mut self, head: u64, dialect: Dialect, out: &mut Vec<u8>) {
         if !self.caught_up && self.cursor.seq() >= head {
             self.caught_up = true;
-            let at = Reply::At(self.cursor.seq());
-            out.extend_from_slice(format!("{at}\n").as_bytes());
+            dialect.write_reply(&Reply::At(self.cursor.seq()), out);
         }
     }
 }
@@ -93,15 +97,17 @@ impl<W: AsyncWrite + Unpin> Outbound<W> {
         writer: W,
         written: Arc<AtomicU64>,
         transcript: Transcript,
-        owing: Arc<Owing>,
+        mailbox: Arc<Mailbox>,
+        dialect: Dialect,
         limits: &Limits,
-        (welcome, follow): (&Welcome, Option<u64>),
+        (welcome, follow): (Welcome, Option<u64>),
     ) -> Self {
         let mut half = Half {
             writer,
             written,
             transcript,
-            owing: owing.clone(),
+            mailbox: mailbox.clone(),
+            dialect,
             write_bytes_max: limits.write_bytes_max,
             write_stall_timeout: limits.write_stall_timeout,
             out: Vec::new(),
@@ -119,7 +125,7 @@ impl<W: AsyncWrite + Unpin> Outbound<W> {
         }
         Self {
             half: Mutex::new(half),
-            owing,
+            mailbox,
         }
     }
 
@@ -131,7 +137,7 @@ impl<W: AsyncWrite + Unpin> Outbound<W> {
     /// Sends until the session says goodbye.
     pub(crate) async fn run(&self) -> Result<(), Gone> {
         while !self.half.lock().await.send().await? {
-            self.owing.stirred().await;
+            self.mailbox.stirred().await;
         }
         Ok(())
     }
@@ -144,16 +150,15 @@ impl<W: AsyncWrite + Unpin + Send> Flush for Outbound<W> {
             Err(_) => false,
         };
         if !is_done {
-            self.owing.stir();
+            self.mailbox.stir();
         }
     }
 }
 
 impl<W: AsyncWrite + Unpin> Half<W> {
-    fn greet(&mut self, welcome: &Welcome) {
-        let welcome = Reply::Welcome(welcome.clone());
-        self.out
-            .extend_from_slice(format!("{welcome}\n").as_bytes());
+    fn greet(&mut self, welcome: Welcome) {
+        self.dialect
+            .write_reply(&Reply::Welcome(welcome), &mut self.out);
     }
 
     fn follow(&mut self, after: u64) {
@@ -176,20 +181,24 @@ impl<W: AsyncWrite + Unpin> Half<W> {
                 }
                 continue;
             }
-            let Some((line, entries_until)) = &self.bye else {
+            let Some((end, entries_until)) = &self.bye else {
                 if self.transcript.is_over() {
                     return Err(Gone::NoTranscript);
                 }
                 // Quiet sessions are many, and what comes next is put together by their flusher.
                 self.out = Vec::new();
                 self.permits = Vec::new();
-                self.owing.shrink();
+                self.mailbox.shrink();
                 return Ok(false);
             };
             if self.is_behind(head) && Instant::now() < *entries_until {
                 continue;
             }
-            self.out.extend_from_slice(line.as_bytes());
+            let bye = Reply::Bye {
+                reason: end.reason,
+                words: end.words.clone(),
+            };
+            self.dialect.write_reply(&bye, &mut self.out);
             self.write().await?;
             self.close().await?;
             return Ok(true);
@@ -243,7 +252,7 @@ impl<W: AsyncWrite + Unpin> Half<W> {
             let bytes_max = self.write_bytes_max;
             let cursor = &mut following.cursor;
             let is_taken = cursor.take_at_hand(view, view.head, &mut self.out, bytes_max);
-            following.note_caught_up(view.head, &mut self.out);
+            following.note_caught_up(view.head, self.dialect, &mut self.out);
             is_taken && following.cursor.seq() >= view.head
         });
         if is_all {
@@ -290,7 +299,7 @@ impl<W: AsyncWrite + Unpin> Half<W> {
         // A reply that is being sent page by page holds back nothing: the next one is not read
         // before it is complete.
         while self.bye.is_none() && self.out.len() < self.write_bytes_max {
-            let Some(owed) = self.owing.next() else {
+            let Some(owed) = self.mailbox.next() else {
                 break;
             };
             self.take(owed);
@@ -302,18 +311,21 @@ impl<W: AsyncWrite + Unpin> Half<W> {
             Owed::Answer(answer, permit) => {
                 // A line without a RUN-N is answered by nothing but its place in the transcript.
                 if let Some(answer) = answer {
-                    self.out.extend_from_slice(answer.as_bytes());
+                    self.dialect.write(&answer, &mut self.out);
                     self.permits.push(permit);
                 }
             }
             Owed::Reply(reply, permit) => {
-                self.out.extend_from_slice(reply.as_bytes());
+                for line in &reply {
+                    self.dialect.write(line, &mut self.out);
+                }
                 self.permits.push(permit);
             }
             Owed::Replay { after, to, permit } => {
-                self.out.extend_from_slice(b"= begin history\n");
+                let begin = Reply::Begin(HISTORY.to_owned());
+                self.dialect.write_reply(&begin, &mut self.out);
                 self.replay = Some(Replay {
-                    cursor: Cursor::replaying_after(after),
+                    cursor: Cursor::replaying_after(after, self.dialect.replayed_prefix()),
                     to,
                     permit,
                 });
@@ -326,10 +338,7 @@ impl<W: AsyncWrite + Unpin> Half<W> {
                 self.follow(after);
                 self.permits.push(permit);
             }
-            Owed::Bye {
-                line,
-                entries_until,
-            } => self.bye = Some((line, entries_until)),
+            Owed::Bye { end, entries_until } => self.bye = Some((end, entries_until)),
         }
     }
 
@@ -350,7 +359,8 @@ impl<W: AsyncWrite + Unpin> Half<W> {
         if replay.cursor.seq() < replay.to {
             self.replay = Some(replay);
         } else {
-            self.out.extend_from_slice(b"= end history\n");
+            let end = Reply::End(HISTORY.to_owned());
+            self.dialect.write_reply(&end, &mut self.out);
             self.permits.push(replay.permit);
         }
         Ok(())
@@ -376,7 +386,7 @@ impl<W: AsyncWrite + Unpin> Half<W> {
             .take(&self.transcript, view, view.head, &mut self.out, bytes_max)
             .await
             .map_err(no_transcript)?;
-        following.note_caught_up(view.head, &mut self.out);
+        following.note_caught_up(view.head, self.dialect, &mut self.out);
         Ok(())
     }
 
@@ -386,14 +396,12 @@ impl<W: AsyncWrite + Unpin> Half<W> {
                 .following
                 .as_ref()
                 .map_or(view.head, |f| f.cursor.seq());
-            self.out
-                .extend_from_slice(format!("{}\n", Reply::At(sent)).as_bytes());
+            self.dialect.write_reply(&Reply::At(sent), &mut self.out);
         }
         match view.waiting {
             Some(cause) if !self.told_waiting => {
                 let refusal = Refusal::new(Code::Waiting, format!("{cause}; lines are kept"));
-                self.out
-                    .extend_from_slice(format!("{refusal}\n").as_bytes());
+                self.dialect.write(&Told::Refusal(refusal), &mut self.out);
                 self.told_waiting = true;
             }
             Some(_) => {}

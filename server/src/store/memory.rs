@@ -1,4 +1,4 @@
-//! The transcript in memory, and a room over it without TLS: for simulated networks and clocks.
+//! The transcript in memory, for simulated networks and clocks.
 //!
 //! SQLite works on a thread of its own, which a simulated clock cannot hold. What is kept here is
 //! what SQLite would keep, and everything above it is the server's own code: the recorder, the room,
@@ -10,25 +10,17 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use pki::{CrlNumber, Gate, Identity, Revocations};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use pki::CrlNumber;
 use wire::{ClientId, Entry, Kind, Nonce, Reason, Role, Timestamp};
 
-use crate::room::batch::{Facts, Recorded};
-use crate::config::{Limits, SameId};
-use crate::transcript::fault::DatabaseError;
-use crate::session::flusher::{Flusher, Flushers};
-use crate::door::handshake::{Admitted, Serving};
-use crate::door::socket::{LocalEnd, Metered};
-use crate::room::presence::{Left, Rules};
+use crate::room::batch::Recorded;
+use crate::room::presence::Left;
 use crate::room::quota::{ROW_BYTES, Used, start_of_day};
-use crate::transcript::record::{Answer, Batch, Found, Known, LastSession, Pages, Record, Sender, Space};
-use crate::transcript::recorder::{Recorder, RecorderError};
-use crate::door::refusal_log::Refusals;
 use crate::room::senders::{LINES_MAX, Stored};
-use crate::transcript::reader::Transcript;
+use crate::transcript::fault::DatabaseError;
+use crate::transcript::record::{
+    Answer, Batch, Found, Known, LastSession, Pages, Record, Sender, Space,
+};
 
 /// What stands for the disk: it outlives every server that has it open.
 // A lock, because a disk has no owner either; nothing waits while it holds it.
@@ -41,92 +33,6 @@ pub struct Memory {
 #[derive(Debug)]
 pub struct Opened {
     memory: Memory,
-}
-
-/// A room over any record, to which clients come over any stream, already admitted.
-#[derive(Debug)]
-pub struct MemoryRoom {
-    serving: Serving,
-}
-
-impl MemoryRoom {
-    /// The room, and what must run for as long as it is open: its recorder, which gives the record
-    /// its last word.
-    ///
-    /// # Errors
-    ///
-    /// When the newest entries cannot be read.
-    pub async fn open(
-        record: impl Record,
-        pages: Arc<dyn Pages>,
-        found: Found,
-        gate: Arc<Gate>,
-        limits: Limits,
-    ) -> Result<(Self, impl Future<Output = Result<(), RecorderError>>), DatabaseError> {
-        let stop = CancellationToken::new();
-        let epoch = found.epoch.clone();
-        let rules = Rules::new(SameId::default(), &limits);
-        let recorder = Recorder::new(record, &*pages, found, rules, limits.clone(), stop.clone());
-        let (recorder, asks, views) = recorder.await?;
-        // Nobody publishes lists here, and nobody waits for one.
-        let (_, revocations) = watch::channel(Revocations::Unchecked);
-        let transcript = Transcript::new(views, pages, &limits);
-        let flusher = Flusher::new(transcript.views(), recorder.progress());
-        let flushers = Flushers::to(std::slice::from_ref(&flusher));
-        let serving = Serving {
-            gate,
-            revocations,
-            asks,
-            transcript,
-            flushers,
-            room: "memory".to_owned(),
-            epoch,
-            refusals: Refusals::new(limits.refusals_logged_per_second),
-            limits: Arc::new(limits),
-            stop,
-        };
-        let running = async { tokio::join!(recorder.run(), flusher.run()).0 };
-        Ok((Self { serving }, running))
-    }
-
-    /// Serves one client of the dialect `countersign/1` until its session ends.
-    pub async fn serve<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
-        &self,
-        stream: S,
-        identity: Identity,
-        ip: IpAddr,
-        port: u16,
-    ) {
-        let stream = Metered::new(stream);
-        let local = LocalEnd {
-            ip,
-            interface: None,
-        };
-        let facts = Facts {
-            identity,
-            ip,
-            port,
-            local,
-            tls: "none",
-            cipher: String::new(),
-            key_exchange: None,
-            dialect: Some("countersign/1"),
-        };
-        let admitted = Box::new(Admitted {
-            written: stream.written(),
-            stream,
-            facts,
-            revocations: self.serving.revocations.clone(),
-            guest: None,
-        });
-        admitted.serve(&self.serving).await;
-    }
-
-    /// Tells every session that the server stops. The recorder ends when the room and its sessions
-    /// are gone.
-    pub fn stop(&self) {
-        self.serving.stop.cancel();
-    }
 }
 
 #[derive(Debug)]
@@ -305,8 +211,8 @@ impl Disk {
         }
         for join in &batch.joins {
             let row = Join {
-                id: join.facts.identity.id().clone(),
-                role: join.facts.identity.role(),
+                id: join.facts.member.id.clone(),
+                role: join.facts.member.role,
                 ip: join.facts.ip,
                 at: join.at,
                 ended: None,

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use wire::limits::UNACKNOWLEDGED_LINES_MAX;
 
-use crate::session::flusher::Progress;
+use crate::transcript::progress::Progress;
 
 /// So many are committed without waiting for more, once the last ones are on their way: as many lines as
 /// four sessions may have under way, so that a few who talk fast never wait for nobody.
@@ -28,7 +28,7 @@ const NAP_MAX: Duration = Duration::from_millis(1);
 
 /// When the next commit is due, by what the last ones were.
 #[derive(Debug)]
-pub(crate) struct Gathering {
+pub(crate) struct Batcher {
     gap: Duration,
     most: usize,
     /// From when on a line is committed at once.
@@ -40,7 +40,7 @@ pub(crate) struct Gathering {
     published: u64,
 }
 
-impl Gathering {
+impl Batcher {
     /// At most one commit in a gap, of at most so many asks.
     pub(crate) fn new(gap: Duration, most: usize) -> Self {
         Self {
@@ -182,7 +182,7 @@ mod tests {
 
     /// One who gathers asks, which are nothing but numbers here.
     struct Story {
-        gathering: Gathering,
+        batcher: Batcher,
         sender: mpsc::Sender<usize>,
         from: mpsc::Receiver<usize>,
     }
@@ -191,7 +191,7 @@ mod tests {
         fn new() -> Self {
             let (sender, from) = mpsc::channel(MOST);
             Self {
-                gathering: Gathering::new(GAP, MOST),
+                batcher: Batcher::new(GAP, MOST),
                 sender,
                 from,
             }
@@ -207,7 +207,7 @@ mod tests {
         async fn gather(&mut self, count: usize) -> (usize, Duration) {
             let began = Instant::now();
             let mut asks = (0..count).collect();
-            self.gathering.gather(&mut asks, &mut self.from).await;
+            self.batcher.gather(&mut asks, &mut self.from).await;
             (asks.len(), began.elapsed())
         }
     }
@@ -227,7 +227,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn no_more_are_taken_than_a_commit_may_have() {
         let mut story = Story::new();
-        story.gathering.most = 3;
+        story.batcher.most = 3;
         story.gather(1).await;
         story.ask(5);
         assert_eq!(story.gather(1).await, (3, Duration::ZERO));
@@ -268,18 +268,16 @@ mod tests {
                 sender.send(reader).await.expect("it is there");
             });
         }
-        // Everybody waits by then, and is woken by the moment that ends the gathering.
+        // Everybody waits by then, and is woken by the moment that ends the batcher.
         tokio::task::yield_now().await;
         let moment = async {
             tokio::time::sleep(GAP).await;
             go.into_iter()
                 .for_each(|ready| ready.send(()).expect("it is there"));
         };
-        let Story {
-            gathering, from, ..
-        } = &mut story;
+        let Story { batcher, from, .. } = &mut story;
         let mut asks = vec![READERS];
-        gathering.gather_until(moment, &mut asks, from, MOST).await;
+        batcher.gather_until(moment, &mut asks, from, MOST).await;
         assert_eq!(asks.len(), 1 + READERS);
     }
 
@@ -293,7 +291,7 @@ mod tests {
             (ENOUGH / 2 - 1, ENOUGH / 2 - 1),
         ] {
             story.gather(came).await;
-            assert_eq!(story.gathering.crowd, crowd, "{came}");
+            assert_eq!(story.batcher.crowd, crowd, "{came}");
         }
 
         tokio::time::advance(2 * GAP).await;
@@ -311,7 +309,7 @@ mod tests {
         assert_eq!(gathered, (100, late));
         // One stays away.
         assert_eq!(story.gather(99).await, (99, 2 * CROWD_GAP));
-        assert_eq!(story.gathering.crowd, 99);
+        assert_eq!(story.batcher.crowd, 99);
         // Once the crowd has gone, one who is left goes at once.
         tokio::time::advance(2 * CROWD_GAP).await;
         assert_eq!(story.gather(1).await, (1, Duration::ZERO));
@@ -327,7 +325,7 @@ mod tests {
             (ENOUGH / 2 - 1, NAP_MAX),
         ] {
             story.gather(came).await;
-            assert_eq!(story.gathering.nap(), nap, "{came}");
+            assert_eq!(story.batcher.nap(), nap, "{came}");
         }
 
         // The clock of the tests stands still while the thread sleeps.
@@ -337,17 +335,17 @@ mod tests {
 
         // What is left of the rest, and however long that is, others go on.
         tokio::time::advance(CROWD_GAP - NAP_MAX / 2).await;
-        assert_eq!(story.gathering.nap(), NAP_MAX / 2);
-        story.gathering.rested_at = Instant::now() + FLUSH_WAIT_MAX;
-        assert_eq!(story.gathering.nap(), NAP_MAX);
+        assert_eq!(story.batcher.nap(), NAP_MAX / 2);
+        story.batcher.rested_at = Instant::now() + FLUSH_WAIT_MAX;
+        assert_eq!(story.batcher.nap(), NAP_MAX);
     }
 
     #[tokio::test(start_paused = true)]
     async fn those_that_come_while_the_last_are_on_their_way_share_a_commit() {
         let mut story = Story::new();
         let (views, _) = watch::channel(View::default());
-        let flusher = Flusher::new(views.subscribe(), story.gathering.progress());
-        story.gathering.note_published(1);
+        let flusher = Flusher::new(views.subscribe(), story.batcher.progress());
+        story.batcher.note_published(1);
         story.ask(3);
 
         // A flusher that does not come on does not hold up the record for ever.
@@ -370,7 +368,7 @@ mod tests {
     async fn those_who_hear_last_have_half_as_long_as_sending_took() {
         const TOOK: Duration = Duration::from_millis(20);
         let mut story = Story::new();
-        let progress = story.gathering.progress();
+        let progress = story.batcher.progress();
         let (quick, slow) = (progress.add(), progress.add());
 
         let began = Instant::now();

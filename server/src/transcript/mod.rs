@@ -5,6 +5,7 @@
 
 pub(crate) mod batcher;
 pub(crate) mod fault;
+pub(crate) mod progress;
 pub(crate) mod reader;
 pub mod record;
 pub(crate) mod recorder;

@@ -114,10 +114,10 @@ impl Cursor {
         }
     }
 
-    /// The same, giving entries as parts of an answer.
-    pub(crate) fn replaying_after(seq: u64) -> Self {
+    /// The same, giving entries as parts of an answer: each behind `prefix`.
+    pub(crate) fn replaying_after(seq: u64, prefix: &'static str) -> Self {
         Self {
-            prefix: "= ",
+            prefix,
             ..Self::after(seq)
         }
     }

@@ -1,18 +1,17 @@
 //! Where the transcript is kept: what the recorder asks of it, and what readers do.
 //!
-//! SQLite keeps it for every server that people use (`database.rs`, `pages.rs`); `memory.rs` keeps it
+//! SQLite keeps it for every server that people use (`store/sqlite/`); `store/memory.rs` keeps it
 //! where time is simulated. A bigger engine would take SQLite's place here.
 
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::pin::Pin;
 
-use pki::CrlNumber;
-use wire::{ClientId, Role, Timestamp};
+use wire::{ClientId, Timestamp};
 
 pub use crate::room::batch::Batch;
+pub use crate::room::found::Found;
 pub use crate::room::presence::Left;
-pub use crate::room::quota::Used;
+pub use crate::room::quota::{Space, Used};
 pub use crate::room::senders::{Known, Sender};
 
 use crate::transcript::fault::DatabaseError;
@@ -62,18 +61,6 @@ pub trait Record: Debug + Send + 'static {
     fn close(self) -> impl Future<Output = Result<(), DatabaseError>> + Send;
 }
 
-/// How much room there is for the record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Space {
-    /// Enough for everybody.
-    #[default]
-    Enough,
-    /// Little: the lines of whoever wrote much today are refused.
-    Short,
-    /// Hardly any: every line is refused.
-    Low,
-}
-
 /// What readers ask of the record. They see what was committed, and nothing else.
 pub trait Pages: Debug + Send + Sync {
     /// The entries after `after` up to `to` as they go out, at most so many, and the seq of the
@@ -104,22 +91,4 @@ pub struct LastSession {
     pub left_at: Option<String>,
     /// Why.
     pub reason: Option<String>,
-}
-
-/// What was found in the record when it was opened.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Found {
-    pub(crate) epoch: String,
-    pub(crate) head: u64,
-    pub(crate) last_at: Timestamp,
-    pub(crate) last_session: u64,
-    pub(crate) crl_number: CrlNumber,
-    /// Sessions that a crash left open.
-    pub(crate) crashed: u64,
-    /// People who were here when the server stopped, with the time of their last session.
-    pub(crate) here: Vec<(Left, Timestamp, Role)>,
-    /// Every ID that was ever here.
-    pub(crate) ids: Vec<String>,
-    /// What each ID has added to the record on the day of the newest entry, by ID.
-    pub(crate) used: BTreeMap<ClientId, Used>,
 }

@@ -13,18 +13,19 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 use wire::{Kind, Timestamp};
 
-use crate::room::ask::{Ask, Asks, try_later};
-use crate::room::batch::{Batch, Recorded};
 use crate::config::Limits;
-use crate::transcript::fault::{DatabaseError, Fault};
-use crate::session::flusher::Progress;
-use crate::transcript::batcher::Gathering;
+use crate::room::ask::Ask;
+use crate::room::batch::{Batch, Recorded};
+use crate::room::decide::{Room, Work};
+use crate::room::desk::{Asks, Desk, Posted, Waiter, try_later};
 use crate::room::presence::Rules;
-use crate::transcript::record::{Found, Pages, Record};
-use crate::room::decide::{Outcome, Room, Work};
 use crate::room::senders::{Known, Sender};
-use crate::transcript::tail::{Segment, Tail};
+use crate::transcript::batcher::Batcher;
+use crate::transcript::fault::{DatabaseError, Fault};
+use crate::transcript::progress::Progress;
 use crate::transcript::reader::View;
+use crate::transcript::record::{Found, Pages, Record};
+use crate::transcript::tail::{Segment, Tail};
 
 /// How many asks may be on their way to the recorder; each session has at most 64 lines among
 /// them and waits for a place.
@@ -57,12 +58,13 @@ pub enum RecorderError {
 /// The recorder, before it runs.
 #[derive(Debug)]
 pub(crate) struct Recorder<R> {
-    asks: mpsc::Receiver<Ask>,
+    asks: mpsc::Receiver<Posted>,
     /// What came in while the database could not be written.
-    waiting: VecDeque<Ask>,
-    gathering: Gathering,
+    waiting: VecDeque<Posted>,
+    batcher: Batcher,
     record: R,
     room: Room,
+    desk: Desk,
     view: watch::Sender<View>,
     limits: Limits,
     stop: CancellationToken,
@@ -81,6 +83,7 @@ impl<R: Record> Recorder<R> {
         stop: CancellationToken,
     ) -> Result<(Self, Asks, watch::Receiver<View>), DatabaseError> {
         let tail = load_tail(pages, found.head, &limits).await?;
+        let desk = Desk::new(rules.pace);
         let room = Room::new(
             found,
             rules,
@@ -99,9 +102,10 @@ impl<R: Record> Recorder<R> {
             Self {
                 asks,
                 waiting,
-                gathering: Gathering::new(limits.commit_gap, limits.batch_entries_max),
+                batcher: Batcher::new(limits.commit_gap, limits.batch_entries_max),
                 record,
                 room,
+                desk,
                 view,
                 limits,
                 stop,
@@ -114,7 +118,7 @@ impl<R: Record> Recorder<R> {
 
     /// What flushers tell how far they are.
     pub(crate) fn progress(&self) -> Arc<Progress> {
-        self.gathering.progress()
+        self.batcher.progress()
     }
 
     /// Records until nobody can ask any more, then closes the record.
@@ -144,7 +148,7 @@ impl<R: Record> Recorder<R> {
                         if taken == 0 {
                             break;
                         }
-                        self.gathering.gather(&mut asks, &mut self.asks).await;
+                        self.batcher.gather(&mut asks, &mut self.asks).await;
                     }
                 }
             } else {
@@ -159,8 +163,9 @@ impl<R: Record> Recorder<R> {
     }
 
     /// One batch: stamp, commit, publish, answer.
-    async fn take(&mut self, asks: impl Iterator<Item = Ask>) -> Result<(), RecorderError> {
-        let asks: Vec<Ask> = asks.collect();
+    async fn take(&mut self, posted: impl Iterator<Item = Posted>) -> Result<(), RecorderError> {
+        let (asks, mut waiters): (Vec<Ask>, Vec<Waiter>) =
+            posted.map(|posted| (posted.ask, posted.waiter)).unzip();
         for sender in self.room.unknown_senders(&asks) {
             let known = self.stored(&sender, &asks).await?;
             self.room.learn(sender, known);
@@ -170,20 +175,18 @@ impl<R: Record> Recorder<R> {
         let now = Instant::now().into_std();
         let clock = Timestamp::from(SystemTime::now());
         self.room.note_absences(now, clock, &mut work);
-        for ask in asks {
-            self.room.apply(ask, now, clock, &mut work);
+        for (number, ask) in asks.into_iter().enumerate() {
+            self.room.apply(number, ask, now, clock, &mut work);
         }
         self.commit(&work.rows).await?;
         // A commit to a file that was deleted is none.
         self.record.check()?;
         let is_published = self.publish(&work);
         let is_told = !work.outcomes.is_empty();
-        for outcome in work.outcomes {
-            outcome.tell();
-        }
+        self.desk.tell(work.outcomes, &mut waiters);
         // Only now, so that what a session is told goes out with what was published.
         if is_published || is_told {
-            self.gathering.note_published(self.room.head());
+            self.batcher.note_published(self.room.head());
             self.view.send_modify(|_| ());
         }
         self.room.forget_old();
@@ -201,7 +204,8 @@ impl<R: Record> Recorder<R> {
                 return Err(failure.into());
             };
             if self.is_patience_over() {
-                let lines = asks.iter().filter(|ask| is_line(ask)).count() + self.count_waiting();
+                let lines = asks.iter().filter(|ask| matches!(ask, Ask::Say(_))).count();
+                let lines = lines + self.count_waiting();
                 return Err(RecorderError::NotStored { cause, lines });
             }
             self.wait_out(cause).await;
@@ -260,10 +264,10 @@ impl<R: Record> Recorder<R> {
                 biased;
                 () = &mut moment => return,
                 ask = self.asks.recv(), if has_room => match ask {
-                    Some(Ask::Enter(enter)) => {
-                        Outcome::Refused(enter.reply, try_later(cause)).tell();
+                    Some(posted) if matches!(posted.ask, Ask::Enter(_)) => {
+                        posted.waiter.refuse(try_later(cause));
                     }
-                    Some(ask) => self.waiting.push_back(ask),
+                    Some(posted) => self.waiting.push_back(posted),
                     None => {
                         moment.await;
                         return;
@@ -313,8 +317,8 @@ impl<R: Record> Recorder<R> {
     }
 }
 
-fn is_line(ask: &Ask) -> bool {
-    matches!(ask, Ask::Say(_))
+fn is_line(posted: &Posted) -> bool {
+    matches!(posted.ask, Ask::Say(_))
 }
 
 async fn sleep_until(due: Option<std::time::Instant>) {

@@ -16,8 +16,8 @@ use wire::Timestamp;
 
 use crate::few::few;
 use crate::os;
-use crate::watch::reminder::Reminder;
 use crate::watch::file::{FileWatch, Reading};
+use crate::watch::reminder::Reminder;
 
 /// Reads the bundle again and again, and publishes what a handshake needs of it.
 #[derive(Debug)]

@@ -10,10 +10,11 @@ use pki::{CrlNumber, Gate, RevocationList, Revocations};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
-use crate::room::ask::{Ask, Asks};
 use crate::few::few;
-use crate::watch::reminder::Reminder;
+use crate::room::ask::Ask;
+use crate::room::desk::Asks;
 use crate::watch::file::{FileWatch, Reading};
+use crate::watch::reminder::Reminder;
 
 /// How often somebody is reminded that the list is past its nextUpdate.
 const STALE_WARNING_INTERVAL: Duration = Duration::from_secs(60 * 60);
@@ -176,7 +177,7 @@ impl RevocationWatch {
     /// database cannot be written, and lists must be taken all the same.
     fn record(&mut self) {
         if let Some(number) = self.unrecorded.clone()
-            && self.asks.try_send(Ask::ListSeen(number)).is_ok()
+            && self.asks.try_send(Ask::ListSeen(number).into()).is_ok()
         {
             self.unrecorded = None;
         }

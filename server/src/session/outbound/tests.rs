@@ -65,11 +65,16 @@ impl AsyncWrite for Narrow {
     }
 }
 
+fn ok() -> Told {
+    let nonce = wire::Nonce::parse("k3v9q2a7-1").expect("a nonce");
+    Told::Reply(Reply::Ok { nonce, seq: 1 })
+}
+
 /// A session that follows from the beginning, and what may be published to it.
 struct Room {
     outbound: Arc<Outbound<Narrow>>,
     wire: Narrow,
-    owing: Arc<Owing>,
+    mailbox: Arc<Mailbox>,
     views: watch::Sender<View>,
 }
 
@@ -84,7 +89,7 @@ fn room() -> Room {
     let transcript = Transcript::new(view, Arc::new(Memory::new("9f86")), &limits);
     let wire = Narrow(Arc::default());
     wire.widen(usize::MAX);
-    let owing = Arc::new(Owing::default());
+    let mailbox = Arc::new(Mailbox::default());
     let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let welcome = Welcome {
         id: ClientId::parse("alice").expect("a name"),
@@ -101,14 +106,15 @@ fn room() -> Room {
         wire.clone(),
         Arc::default(),
         transcript,
-        owing.clone(),
+        mailbox.clone(),
+        Dialect::Ours,
         &limits,
-        (&welcome, Some(0)),
+        (welcome, Some(0)),
     ));
     Room {
         outbound,
         wire,
-        owing,
+        mailbox,
         views,
     }
 }
@@ -159,8 +165,7 @@ async fn who_has_everything_is_sent_what_is_new_without_its_task() {
     assert!(poll_once(run.as_mut()).is_pending());
     let permits = Arc::new(Semaphore::new(1));
     let permit = permits.clone().try_acquire_owned().expect("a permit");
-    room.owing
-        .add(Owed::Answer(Some("= ok k3v9q2a7-1 1\n".into()), permit));
+    room.mailbox.add(Owed::Answer(Some(ok()), permit));
     room.publish("hello");
     room.flush();
     assert_eq!(room.said(), ["hello"]);
@@ -196,7 +201,7 @@ async fn between_two_writes_of_a_long_history_others_have_their_turn() {
     let permits = Arc::new(Semaphore::new(1));
     let permit = permits.clone().try_acquire_owned().expect("a permit");
     let (after, to) = (0, lines as u64);
-    room.owing.owe(Owed::Replay { after, to, permit });
+    room.mailbox.reply(Owed::Replay { after, to, permit });
     while permits.available_permits() == 0 {
         one_turn();
     }
@@ -211,8 +216,7 @@ async fn what_does_not_go_at_once_is_sent_by_the_task_before_what_follows() {
     until(|| room.wire.taken().contains("= at 0\n")).await;
     let permits = Arc::new(Semaphore::new(1));
     let permit = permits.clone().try_acquire_owned().expect("a permit");
-    room.owing
-        .add(Owed::Answer(Some("= ok k3v9q2a7-1 1\n".into()), permit));
+    room.mailbox.add(Owed::Answer(Some(ok()), permit));
     room.wire.widen(5);
     room.publish("one");
     room.flush();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, info, warn};
 
-use crate::transcript::record::Space;
+use crate::room::quota::Space;
 
 /// How often the free space is looked at.
 const DISK_CHECK_INTERVAL: Duration = Duration::from_secs(1);

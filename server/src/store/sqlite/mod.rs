@@ -4,6 +4,7 @@ pub(crate) mod disk;
 pub(crate) mod journal;
 pub(crate) mod jsonb;
 pub(crate) mod pages;
+mod rows;
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -20,17 +21,17 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Row as _};
 use tracing::warn;
 use wire::{ClientId, Reason, Role, Timestamp};
 
-use crate::room::batch::Batch;
 use crate::config::Limits;
-use crate::store::sqlite::disk::Disk;
-use crate::transcript::fault::{DatabaseError, Fault};
-use crate::store::sqlite::journal::Journal;
 use crate::os;
-use crate::store::sqlite::pages::Readers;
+use crate::room::batch::Batch;
 use crate::room::presence::Left;
 use crate::room::quota::{ROW_BYTES, Used, start_of_day};
-use crate::transcript::record::{Found, Record, Space};
 use crate::room::senders::{Known, LINES_MAX, Sender, Stored};
+use crate::store::sqlite::disk::Disk;
+use crate::store::sqlite::journal::Journal;
+use crate::store::sqlite::pages::Readers;
+use crate::transcript::fault::{DatabaseError, Fault};
+use crate::transcript::record::{Found, Record, Space};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 
@@ -256,12 +257,12 @@ impl Record for Database {
     ) -> Result<(), DatabaseError> {
         let head = head.to_string();
         let query = sqlx::query(COMMIT)
-            .bind(batch.entries_rows())
-            .bind(batch.begun_rows())
-            .bind(batch.continued_rows())
-            .bind(batch.joins_rows())
-            .bind(batch.ends_rows())
-            .bind(batch.leaves_rows())
+            .bind(rows::entries(batch))
+            .bind(rows::begun(batch))
+            .bind(rows::continued(batch))
+            .bind(rows::joins(batch))
+            .bind(rows::ends(batch))
+            .bind(rows::leaves(batch))
             .bind(&self.head)
             .bind(&head)
             .bind(alive_at.to_string())
@@ -670,10 +671,10 @@ mod tests {
 
     use super::*;
     use crate::room::batch::{Newest, Recorded};
-    use crate::transcript::fault::Fault;
-    use crate::store::sqlite::pages::{LAST_SESSION, PAGE, START_OF_TAIL, TIME_OF};
-    use crate::transcript::record::Pages as _;
     use crate::room::senders::hash;
+    use crate::store::sqlite::pages::{LAST_SESSION, PAGE, START_OF_TAIL, TIME_OF};
+    use crate::transcript::fault::Fault;
+    use crate::transcript::record::Pages as _;
 
     async fn open(folder: &tempfile::TempDir) -> (Database, Readers, Found) {
         Database::open(&folder.path().join("chat.db"), &Limits::default())
