@@ -4,6 +4,7 @@
 use std::io;
 
 use crate::accept::TURNED_AWAY_MAX;
+use crate::os;
 
 /// Files that are no connections: standard streams, runtime, listener, database with its readers, lock and
 /// log; with those that are open for a moment, for a list, a bundle and the network interfaces, and the
@@ -43,8 +44,12 @@ pub struct Allowed {
 ///
 /// When the limit is so low that nobody could be served.
 pub fn connections_allowed(wanted: usize) -> Result<Allowed, TooFewFiles> {
-    match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(files) => allowed(wanted, files),
+    match os::raise_file_limit() {
+        Ok(Some(files)) => allowed(wanted, files),
+        Ok(None) => Ok(Allowed {
+            connections: wanted,
+            files: None,
+        }),
         Err(failure) => {
             tracing::warn!(error = %failure, "the limit on open files stays as it is");
             Ok(Allowed {
