@@ -1,5 +1,6 @@
-//! What only Unix has: whose a file is, what others may do with it, and links that others put in its
-//! place. Elsewhere nothing is told and every file is opened.
+//! Everything that depends on the operating system: the owner of a file, what others may do with it, links
+//! that others put in its place, the limit on open files, and how full the disk is. Outside Unix there are
+//! no warnings, every file is opened, and open files have no limit.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -12,6 +13,8 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 
 #[cfg(unix)]
 use rustix::fs::OFlags;
+#[cfg(unix)]
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// What others may do with a file, by its mode.
 #[cfg(unix)]
@@ -124,6 +127,65 @@ fn own_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
+/// The size of a disk, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DiskBytes {
+    /// What this program may still write.
+    pub(crate) free: u64,
+    pub(crate) total: u64,
+}
+
+/// Returns the size of the disk that holds `folder`, or `None` where the system does not tell it.
+#[cfg(unix)]
+pub(crate) fn disk_bytes(folder: &Path) -> Option<DiskBytes> {
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    Some(DiskBytes {
+        // The blocks that only root may use are not free to us.
+        free: disk.f_bavail.saturating_mul(disk.f_frsize),
+        total: disk.f_blocks.saturating_mul(disk.f_frsize),
+    })
+}
+
+/// Raises the limit on open files as far as the system allows. Returns the new limit, or `None` where
+/// open files have no limit.
+#[cfg(unix)]
+pub(crate) fn raise_file_limit() -> io::Result<Option<u64>> {
+    let limit = getrlimit(Resource::Nofile);
+    let most = match limit.maximum {
+        // macOS refuses a limit above its OPEN_MAX, whatever the maximum says.
+        most if cfg!(target_vendor = "apple") => Some(most.unwrap_or(u64::MAX).min(10_240)),
+        most => most,
+    };
+    let is_less = |current: u64| most.is_none_or(|most| current < most);
+    match limit.current {
+        Some(current) if is_less(current) => setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: most,
+                maximum: limit.maximum,
+            },
+        )
+        .map(|()| most)
+        .map_err(io::Error::from),
+        current => Ok(current),
+    }
+}
+
+#[cfg(windows)]
+pub(crate) fn disk_bytes(folder: &Path) -> Option<DiskBytes> {
+    let disk = fs4::statvfs(folder).ok()?;
+    Some(DiskBytes {
+        free: disk.available_space(),
+        total: disk.total_space(),
+    })
+}
+
+// A connection is no file here.
+#[cfg(not(unix))]
+pub(crate) fn raise_file_limit() -> io::Result<Option<u64>> {
+    Ok(None)
+}
+
 #[cfg(not(unix))]
 pub(crate) fn warning_of_readers(_path: &Path) -> Option<String> {
     None
@@ -151,6 +213,26 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+
+    #[test]
+    fn a_disk_tells_its_size_and_a_folder_that_is_not_there_tells_nothing() {
+        let folder = folder();
+        let disk = disk_bytes(folder.path()).expect("a disk");
+        assert!(disk.total > 0 && disk.free <= disk.total, "{disk:?}");
+        assert!(disk_bytes(&folder.path().join("missing")).is_none());
+    }
+
+    #[test]
+    fn the_limit_on_open_files_is_raised_to_the_most_that_is_allowed_and_stays_there() {
+        let most = getrlimit(Resource::Nofile).maximum;
+        let raised = raise_file_limit().expect("a limit");
+        let limit = getrlimit(Resource::Nofile);
+        assert_eq!((limit.current, limit.maximum), (raised, most));
+        if cfg!(target_os = "linux") {
+            assert_eq!(raised, most);
+        }
+        assert_eq!(raise_file_limit().expect("the same limit"), raised);
+    }
 
     /// Somebody else.
     const NOBODY: u32 = 65534;

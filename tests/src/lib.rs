@@ -11,6 +11,8 @@ pub mod checker;
 pub mod crowd;
 
 mod chance;
+#[cfg(unix)]
+mod files;
 mod peer;
 mod programs;
 mod proxy;
@@ -25,6 +27,8 @@ mod tmux;
 mod world;
 
 pub use chance::{chance, number, rounds};
+#[cfg(unix)]
+pub use files::raise_file_limit;
 pub use peer::{Peer, Said, said};
 pub use programs::{
     Running, Served, Site, WITHOUT_PACE, program, rare_tool_or_skip, run, tool_or_skip,

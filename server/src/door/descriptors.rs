@@ -3,6 +3,8 @@
 
 use std::io;
 
+use crate::os;
+
 /// Connections that are being told that there is no room. Beyond them one is closed at once.
 pub(crate) const TURNED_AWAY_MAX: usize = 8;
 
@@ -44,8 +46,12 @@ pub struct Allowed {
 ///
 /// When the limit is so low that nobody could be served.
 pub fn connections_allowed(wanted: usize) -> Result<Allowed, TooFewFiles> {
-    match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(files) => allowed(wanted, files),
+    match os::raise_file_limit() {
+        Ok(Some(files)) => allowed(wanted, files),
+        Ok(None) => Ok(Allowed {
+            connections: wanted,
+            files: None,
+        }),
         Err(failure) => {
             tracing::warn!(error = %failure, "the limit on open files stays as it is");
             Ok(Allowed {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, info, warn};
 
+use crate::os;
 use crate::room::quota::Space;
 
 /// How often the free space is looked at.
@@ -43,10 +44,8 @@ impl Disk {
         }
         self.checked_at = Some(Instant::now());
         // Where free space cannot be asked for, a full disk is waited out when it comes.
-        let free = fs4::available_space(&self.folder).ok();
-        let now = free
-            .zip(fs4::total_space(&self.folder).ok())
-            .map_or(Space::Enough, |(free, total)| judge(free, total));
+        let now = os::disk_bytes(&self.folder)
+            .map_or(Space::Enough, |bytes| judge(bytes.free, bytes.total));
         let before = std::mem::replace(&mut self.space, now);
         match (before, now) {
             (Space::Enough | Space::Short, Space::Low) => {
