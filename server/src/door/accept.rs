@@ -11,13 +11,14 @@ use tokio_util::task::TaskTracker;
 use tracing::error;
 
 use crate::config::Limits;
-use crate::door::descriptors::{TURNED_AWAY_MAX, is_out_of_files};
+use crate::door::descriptors::TURNED_AWAY_MAX;
 use crate::door::handshake::{AdmittedByTls, Connection, Shared, hear, unless_told};
 use crate::door::interfaces::Interfaces;
 use crate::door::lobby::{Guest, Lobby, NoRoom, Room};
 use crate::door::permits::{Bounds, HandshakePermits};
 use crate::door::socket::{canonical, prepare, send_at_once};
 use crate::door::tls::TlsStream;
+use crate::os;
 use crate::session::admitted::Begun;
 use crate::session::closing::close;
 use crate::session::metered::Metered;
@@ -78,7 +79,7 @@ impl Acceptor {
                     // The connection was gone before it was taken; the next one may be fine.
                     Err(failure) if is_of_the_connection(&failure) => {}
                     Err(failure) => {
-                        if is_out_of_files(&failure) {
+                        if os::is_out_of_files(&failure) {
                             self.take_with_spare().await;
                         }
                         // Trying again at once would spin until a file is closed.

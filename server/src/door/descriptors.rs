@@ -1,8 +1,6 @@
 //! Open files. Each connection is one, and the server keeps enough of them for itself: with none left
 //! it could read no new revocation list, and a revoked member would stay.
 
-use std::io;
-
 use crate::os;
 
 /// Connections that are being told that there is no room. Beyond them one is closed at once.
@@ -73,12 +71,6 @@ fn allowed(wanted: usize, files: u64) -> Result<Allowed, TooFewFiles> {
         connections: if is_less { most } else { wanted },
         files: is_less.then_some(files),
     })
-}
-
-/// Whether this program, or the whole system, has no file left.
-pub(crate) fn is_out_of_files(failure: &io::Error) -> bool {
-    // ENFILE and EMFILE, which have these numbers on Linux, the BSDs and macOS.
-    cfg!(unix) && matches!(failure.raw_os_error(), Some(23 | 24))
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::os;
+
 /// Connections that the system holds for us before they are accepted.
 const LISTEN_BACKLOG: i32 = 1024;
 
@@ -23,9 +25,7 @@ pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
     }
-    // On Windows this would let another program take the port.
-    #[cfg(unix)]
-    socket.set_reuse_address(true)?;
+    os::reuse_address(&socket)?;
     socket.bind(&address.into())?;
     socket.listen(LISTEN_BACKLOG)?;
     socket.set_nonblocking(true)?;
@@ -49,9 +49,7 @@ pub(crate) fn prepare(stream: &TcpStream, silence_timeout: Duration) -> std::io:
         .with_time((silence_timeout * 9 / 25).max(SECOND))
         .with_interval((silence_timeout * 16 / 75).max(SECOND));
     socket.set_tcp_keepalive(&keepalive)?;
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    socket.set_tcp_user_timeout(Some(silence_timeout * 4 / 5))?;
-    Ok(())
+    os::set_user_timeout(&socket, silence_timeout * 4 / 5)
 }
 
 /// Sends what the system takes at once, to a connection to which nothing was sent before. There may be nobody

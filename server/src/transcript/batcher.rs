@@ -23,9 +23,6 @@ const CROWD: usize = 32;
 /// it to answer.
 const FLUSH_WAIT_MAX: Duration = Duration::from_millis(50);
 
-/// For so much of a crowd's rest its lines are not read, at the most.
-const NAP_MAX: Duration = Duration::from_millis(1);
-
 /// When the next commit is due, by what the last ones were.
 #[derive(Debug)]
 pub(crate) struct Batcher {
@@ -81,9 +78,6 @@ impl Batcher {
         }
         let enough = ENOUGH.min(self.most);
         if asks.len() < enough && Instant::now() < self.rested_at {
-            if asks.len() < self.crowd {
-                std::thread::sleep(self.nap());
-            }
             let rested = tokio::time::sleep_until(self.rested_at);
             self.gather_until(rested, asks, from, enough).await;
         }
@@ -109,19 +103,6 @@ impl Batcher {
     /// A crowd has a commit's worth of lines sooner than a few have, and is waited for anyway.
     fn crowd_gap(&self) -> Duration {
         self.gap * 2 / 3
-    }
-
-    /// For how long this thread sleeps: it would be woken for each line of a crowd, which costs as much as
-    /// to read it, and all of them wait for the end of the rest. A few who talk fast fill a commit before
-    /// that, and are not kept waiting.
-    fn nap(&self) -> Duration {
-        match self.crowd {
-            0 | ENOUGH.. => Duration::ZERO,
-            _ => self
-                .rested_at
-                .saturating_duration_since(Instant::now())
-                .min(NAP_MAX),
-        }
     }
 
     /// Takes what is asked until then, or until it is enough.
@@ -313,31 +294,6 @@ mod tests {
         // Once the crowd has gone, one who is left goes at once.
         tokio::time::advance(2 * CROWD_GAP).await;
         assert_eq!(story.gather(1).await, (1, Duration::ZERO));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_crowd_is_not_read_for_a_moment_and_no_longer() {
-        let mut story = Story::new();
-        for (came, nap) in [
-            (CROWD - 1, Duration::ZERO),
-            (ENOUGH / 2, Duration::ZERO),
-            (CROWD, NAP_MAX),
-            (ENOUGH / 2 - 1, NAP_MAX),
-        ] {
-            story.gather(came).await;
-            assert_eq!(story.batcher.nap(), nap, "{came}");
-        }
-
-        // The clock of the tests stands still while the thread sleeps.
-        let began = std::time::Instant::now();
-        story.gather(CROWD).await;
-        assert!(began.elapsed() >= NAP_MAX);
-
-        // What is left of the rest, and however long that is, others go on.
-        tokio::time::advance(CROWD_GAP - NAP_MAX / 2).await;
-        assert_eq!(story.batcher.nap(), NAP_MAX / 2);
-        story.batcher.rested_at = Instant::now() + FLUSH_WAIT_MAX;
-        assert_eq!(story.batcher.nap(), NAP_MAX);
     }
 
     #[tokio::test(start_paused = true)]

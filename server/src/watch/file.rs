@@ -3,13 +3,14 @@
 //! What the operating system tells of changes differs from system to system, and says nothing of a
 //! file that comes over a network; so the file is simply looked at.
 
-use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 use tokio::time::Interval;
 use tokio_util::sync::CancellationToken;
+
+use crate::os;
 
 /// When a file is to be read, and what is to be told of it.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ pub(crate) struct FileWatch {
     stop: CancellationToken,
     /// The file as it was when it was judged. Nothing yet: it may have changed since it was read
     /// for the start.
-    judged: Stamp,
+    judged: FileVersion,
     /// What was told of it last.
     told: Option<String>,
 }
@@ -33,7 +34,7 @@ pub(crate) struct Look {
     pub(crate) is_due: bool,
     is_asked: bool,
     /// From before the reading: a change in the middle of it is read again.
-    stamp: Stamp,
+    version: FileVersion,
 }
 
 /// What came of reading the file.
@@ -48,7 +49,7 @@ pub(crate) enum Reading {
 }
 
 /// What tells a file from the one that was there before; nothing, when there is none.
-type Stamp = Option<(SystemTime, u64, u64)>;
+type FileVersion = Option<(SystemTime, u64, Option<u64>)>;
 
 impl FileWatch {
     pub(crate) fn new(
@@ -79,12 +80,12 @@ impl FileWatch {
             Ok(()) = self.reload.changed() => true,
             _ = self.poll.tick() => false,
         };
-        let stamp = stamp(&self.path).await;
-        let has_changed = self.judged.is_none() || self.judged != stamp;
+        let version = version(&self.path).await;
+        let has_changed = self.judged.is_none() || self.judged != version;
         Some(Look {
             is_due: is_asked || has_changed,
             is_asked,
-            stamp,
+            version,
         })
     }
 
@@ -97,7 +98,7 @@ impl FileWatch {
             Reading::NotNow(words) => (false, Some(words)),
         };
         // What may pass is tried again although the file stays as it is.
-        self.judged = look.stamp.filter(|_| is_judged);
+        self.judged = look.version.filter(|_| is_judged);
         let is_news = look.is_asked || is_judged || self.told != words;
         self.told.clone_from(&words);
         words.filter(|_| is_news)
@@ -105,21 +106,11 @@ impl FileWatch {
 }
 
 /// Not on this thread: a file system that does not answer, as over a network, must hold up nobody else.
-async fn stamp(path: &Path) -> Stamp {
+async fn version(path: &Path) -> FileVersion {
     let metadata = tokio::fs::metadata(path).await.ok()?;
     Some((
         metadata.modified().ok()?,
         metadata.len(),
-        file_number(&metadata),
+        os::file_number(&metadata),
     ))
-}
-
-#[cfg(unix)]
-fn file_number(metadata: &Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(metadata)
-}
-
-#[cfg(not(unix))]
-fn file_number(_metadata: &Metadata) -> u64 {
-    0
 }

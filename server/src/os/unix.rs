@@ -1,31 +1,25 @@
-//! Everything that depends on the operating system: the owner of a file, what others may do with it, links
-//! that others put in its place, the limit on open files, and how full the disk is. Outside Unix there are
-//! no warnings, every file is opened, and open files have no limit.
+//! Unix: owners, modes and links of files, the limit on open files, and signals.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::path::Path;
-
-#[cfg(unix)]
-use std::fs::Metadata;
-#[cfg(unix)]
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::time::Duration;
 
-#[cfg(unix)]
 use rustix::fs::OFlags;
-#[cfg(unix)]
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use socket2::Socket;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::{DiskBytes, is_link};
 
 /// What others may do with a file, by its mode.
-#[cfg(unix)]
 const GROUP_OR_OTHERS: u32 = 0o077;
-#[cfg(unix)]
 const GROUP_WRITES_OR_OTHERS: u32 = 0o027;
-#[cfg(unix)]
 const GROUP_OR_OTHERS_WRITE: u32 = 0o022;
 
 /// What the operator is told of a key that others can read.
-#[cfg(unix)]
 pub(crate) fn warning_of_readers(path: &Path) -> Option<String> {
     // That the file can be read was seen a moment ago.
     let file = std::fs::metadata(path).ok()?;
@@ -42,7 +36,6 @@ pub(crate) fn warning_of_readers(path: &Path) -> Option<String> {
 }
 
 /// What the operator is told of a file that others can write to.
-#[cfg(unix)]
 pub(crate) fn warnings_of_writers(path: &Path, what: &str) -> Vec<String> {
     let Ok(file) = std::fs::metadata(path) else {
         return Vec::new();
@@ -66,24 +59,7 @@ pub(crate) fn warnings_of_writers(path: &Path, what: &str) -> Vec<String> {
     warnings
 }
 
-/// Opens the log, or makes it.
-pub(crate) fn open_log(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    options.mode(0o640);
-    match open_no_link(&mut options, path) {
-        Err(_) if is_link(path) => {}
-        opened => return opened,
-    }
-    refuse_planted_link(path)?;
-    #[cfg(unix)]
-    options.custom_flags(0);
-    options.open(path)
-}
-
 /// Opens a file where it is no link.
-#[cfg(unix)]
 pub(crate) fn open_no_link(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
     options.open(path).map_err(|error| match is_link(path) {
@@ -97,7 +73,6 @@ pub(crate) fn open_no_link(options: &mut OpenOptions, path: &Path) -> io::Result
 ///
 /// Whoever may remove a link of ours can put another in its place between this look and the next; so
 /// it helps in folders where that cannot be done, such as those with the sticky bit.
-#[cfg(unix)]
 pub(crate) fn refuse_planted_link(path: &Path) -> io::Result<()> {
     let Ok(link) = std::fs::symlink_metadata(path) else {
         return Ok(());
@@ -111,32 +86,17 @@ pub(crate) fn refuse_planted_link(path: &Path) -> io::Result<()> {
     )))
 }
 
-fn is_link(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_ok_and(|file| file.is_symlink())
-}
-
 /// Whether it belongs to this program's user or to root, who can do anything anyway.
-#[cfg(unix)]
 fn is_trusted(file: &Metadata) -> bool {
     let uid = file.uid();
     uid == own_uid() || uid == 0
 }
 
-#[cfg(unix)]
 fn own_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// The size of a disk, in bytes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct DiskBytes {
-    /// What this program may still write.
-    pub(crate) free: u64,
-    pub(crate) total: u64,
-}
-
 /// Returns the size of the disk that holds `folder`, or `None` where the system does not tell it.
-#[cfg(unix)]
 pub(crate) fn disk_bytes(folder: &Path) -> Option<DiskBytes> {
     let disk = rustix::fs::statvfs(folder).ok()?;
     Some(DiskBytes {
@@ -148,7 +108,6 @@ pub(crate) fn disk_bytes(folder: &Path) -> Option<DiskBytes> {
 
 /// Raises the limit on open files as far as the system allows. Returns the new limit, or `None` where
 /// open files have no limit.
-#[cfg(unix)]
 pub(crate) fn raise_file_limit() -> io::Result<Option<u64>> {
     let limit = getrlimit(Resource::Nofile);
     let most = match limit.maximum {
@@ -171,48 +130,89 @@ pub(crate) fn raise_file_limit() -> io::Result<Option<u64>> {
     }
 }
 
-#[cfg(windows)]
-pub(crate) fn disk_bytes(folder: &Path) -> Option<DiskBytes> {
-    let disk = fs4::statvfs(folder).ok()?;
-    Some(DiskBytes {
-        free: disk.available_space(),
-        total: disk.total_space(),
-    })
+/// Whether this program, or the whole system, has no file left.
+pub(crate) fn is_out_of_files(failure: &io::Error) -> bool {
+    // ENFILE and EMFILE, which have these numbers on Linux, the BSDs and macOS.
+    matches!(failure.raw_os_error(), Some(23 | 24))
 }
 
-// A connection is no file here.
-#[cfg(not(unix))]
-pub(crate) fn raise_file_limit() -> io::Result<Option<u64>> {
-    Ok(None)
+/// The file is made for its owner and the group, and for nobody else.
+pub(crate) fn keep_private(options: &mut OpenOptions) {
+    options.mode(0o640);
 }
 
-#[cfg(not(unix))]
-pub(crate) fn warning_of_readers(_path: &Path) -> Option<String> {
-    None
+/// Links are followed again.
+pub(crate) fn follow_links(options: &mut OpenOptions) {
+    options.custom_flags(0);
 }
 
-#[cfg(not(unix))]
-pub(crate) fn warnings_of_writers(_path: &Path, _what: &str) -> Vec<String> {
-    Vec::new()
+/// Returns how many names a file has, or `None` when it cannot be looked at.
+pub(crate) fn names_of(path: &Path) -> Option<u64> {
+    Some(std::fs::metadata(path).ok()?.nlink())
 }
 
-#[cfg(not(unix))]
-pub(crate) fn open_no_link(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    options.open(path)
+/// Returns the number that tells a file from another one of the same name.
+pub(crate) fn file_number(file: &Metadata) -> Option<u64> {
+    Some(file.ino())
 }
 
-#[cfg(not(unix))]
-pub(crate) fn refuse_planted_link(_path: &Path) -> io::Result<()> {
+/// Lets a server listen again at once after it ended.
+pub(crate) fn reuse_address(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_address(true)
+}
+
+/// Ends a connection whose peer has taken nothing for this long (RFC 5482).
+pub(crate) fn set_user_timeout(socket: &Socket, timeout: Duration) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket.set_tcp_user_timeout(Some(timeout))?;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = (socket, timeout);
     Ok(())
 }
 
-#[cfg(all(test, unix))]
+/// Returns what is done at the first SIGTERM or SIGINT; a second one ends the program at once. SIGHUP
+/// has the revocation list and the bundle read again.
+///
+/// # Errors
+///
+/// When the system does not let this program wait for a signal.
+pub fn stop_signal(reload: watch::Sender<()>) -> io::Result<impl Future<Output = ()>> {
+    let mut hangups = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangups.recv().await.is_some() {
+            reload.send_replace(());
+        }
+    });
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    tokio::spawn(async move {
+        let mut stop = Some(stop);
+        loop {
+            let code = tokio::select! {
+                _ = terminate.recv() => 143,
+                _ = interrupt.recv() => 130,
+            };
+            match stop.take() {
+                Some(stop) => drop(stop),
+                None => std::process::exit(code),
+            }
+        }
+    });
+    Ok(async move {
+        // The other end is dropped, not used: either way it is time to stop.
+        let _dropped = stopped.await;
+    })
+}
+
+#[cfg(test)]
 mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::{PermissionsExt as _, chown, lchown, symlink};
     use std::path::PathBuf;
 
     use super::*;
+    use crate::os::open_log;
 
     #[test]
     fn a_disk_tells_its_size_and_a_folder_that_is_not_there_tells_nothing() {
@@ -249,15 +249,6 @@ mod tests {
         tempfile::tempdir().expect("a folder")
     }
 
-    /// Only root may give files away; where it is somebody else, says so.
-    fn is_root() -> bool {
-        let is_root = own_uid() == 0;
-        if !is_root {
-            println!("skipped: only root may give a file to somebody else");
-        }
-        is_root
-    }
-
     #[test]
     fn a_key_that_others_can_read_is_told_of_and_no_other() {
         let folder = folder();
@@ -277,11 +268,9 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "needs root, to give a file to somebody else: run with --include-ignored"]
     fn a_key_that_is_ours_by_its_group_alone_is_told_of_when_it_is_everybodys() {
         let folder = folder();
-        if !is_root() {
-            return;
-        }
         for (mode, is_told) in [(0o640, false), (0o660, true), (0o644, true)] {
             let path = file(&folder, mode);
             chown(&path, Some(NOBODY), None).expect("another owner");
@@ -301,10 +290,14 @@ mod tests {
             "others can write to {shown} (mode 0664) and change the record; run `chmod go-w {shown}`"
         );
         assert_eq!(warnings_of_writers(&path, "the record"), [by_mode]);
-        if !is_root() {
-            return;
-        }
+    }
+
+    #[test]
+    #[ignore = "needs root, to give a file to somebody else: run with --include-ignored"]
+    fn a_file_of_somebody_elses_is_told_of_with_the_command_that_mends_it() {
+        let folder = folder();
         let path = file(&folder, 0o640);
+        let shown = path.display();
         chown(&path, Some(NOBODY), None).expect("another owner");
         let by_owner =
             format!("{shown} belongs to user 65534, who can change the log; run `chown 0 {shown}`");
@@ -323,9 +316,15 @@ mod tests {
         symlink(&target, &link).expect("a link");
         open_log(&link).expect("through a link of ours");
         assert!(target.exists());
-        if !is_root() {
-            return;
-        }
+    }
+
+    #[test]
+    #[ignore = "needs root, to give a file to somebody else: run with --include-ignored"]
+    fn a_log_behind_a_link_that_somebody_else_made_is_refused() {
+        let folder = folder();
+        let (target, link) = (folder.path().join("target"), folder.path().join("log"));
+        fs::write(&target, "").expect("a file");
+        symlink(&target, &link).expect("a link");
         fs::remove_file(&target).expect("gone");
         lchown(&link, Some(NOBODY), None).expect("another owner");
         let refused = open_log(&link).expect_err("somebody else's link");
