@@ -6,6 +6,8 @@ use std::net::IpAddr;
 
 use rustls::pki_types::ServerName;
 
+use crate::os;
+
 /// A DNS name or an address, as a server's certificate has them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Host {
@@ -77,8 +79,7 @@ impl Host {
             Host::Address(std::net::Ipv4Addr::LOCALHOST.into()),
             Host::Address(std::net::Ipv6Addr::LOCALHOST.into()),
         ];
-        let name = gethostname::gethostname();
-        hosts.extend(name.to_str().and_then(|name| Host::parse(name).ok()));
+        hosts.extend(os::machine_name().and_then(|name| Host::parse(&name).ok()));
         // A machine that cannot list its interfaces still has the names above.
         for interface in if_addrs::get_if_addrs().unwrap_or_default() {
             let address = interface.ip();

@@ -90,6 +90,15 @@ pub(crate) fn take_for_oneself(path: &Path, ours: &Path) -> io::Result<()> {
     mode::take_for_oneself(path, ours)
 }
 
+/// Returns this machine's name, or `None` when it is not UTF-8.
+pub(crate) fn machine_name() -> Option<String> {
+    #[cfg(unix)]
+    let name = rustix::system::uname().nodename().to_str().ok()?.to_owned();
+    #[cfg(windows)]
+    let name = gethostname::gethostname().into_string().ok()?;
+    Some(name)
+}
+
 #[cfg(unix)]
 mod mode {
     use std::fs::{DirBuilder, File, OpenOptions};

@@ -12,6 +12,8 @@ pub mod crowd;
 
 mod chance;
 mod pages;
+#[cfg(unix)]
+mod files;
 mod peer;
 mod programs;
 mod proxy;
@@ -28,6 +30,8 @@ mod world;
 
 pub use chance::{chance, number, rounds};
 pub use pages::{Page, fences, files_below, page, pages, project, section, section_of_any};
+#[cfg(unix)]
+pub use files::raise_file_limit;
 pub use peer::{Peer, Said, said};
 pub use programs::{
     Running, Served, Site, WITHOUT_PACE, program, rare_tool_or_skip, run, tool_or_skip,

@@ -53,7 +53,7 @@ async fn a_slow_reader_costs_the_others_nothing_and_loses_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn strangers_who_finish_no_handshake_hold_up_no_member() {
     const MEMBERS: usize = 20;
-    rlimit::increase_nofile_limit(u64::MAX).expect("a limit");
+    tests::raise_file_limit().expect("a limit");
     let site = tests::Site::new("Networks 101");
     let bundle = Bundle::read(&site.path(&site.bundle("alice"))).expect("a bundle");
     for (addresses, at_most) in [(1, Duration::from_secs(1)), (250, Duration::from_secs(3))] {

@@ -1,5 +1,6 @@
 //! What a room promises, each promise as a test. One program, so that it is linked once.
 
+mod arrows;
 mod documents;
 mod ends;
 mod gate;

@@ -223,7 +223,7 @@ pub(crate) fn peak_kib(id: u32) -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_strangers_send_takes_little_memory() {
     const GROWTH_KIB_MAX: u64 = 64 * 1024;
-    rlimit::increase_nofile_limit(u64::MAX).expect("a limit");
+    tests::raise_file_limit().expect("a limit");
     let site = Site::new("Networks 101");
     let bundle = Bundle::read(&site.path(&site.bundle("alice"))).expect("a bundle");
     // An answered handshake, and then a record of 16 KiB that never comes whole.
