@@ -11,9 +11,9 @@ pub mod checker;
 pub mod crowd;
 
 mod chance;
-mod pages;
 #[cfg(unix)]
 mod files;
+mod pages;
 mod peer;
 mod programs;
 mod proxy;
@@ -29,9 +29,9 @@ mod transcript;
 mod world;
 
 pub use chance::{chance, number, rounds};
-pub use pages::{Page, fences, files_below, page, pages, project, section, section_of_any};
 #[cfg(unix)]
 pub use files::raise_file_limit;
+pub use pages::{Page, fences, files_below, page, pages, project, section, section_of_any};
 pub use peer::{Peer, Said, said};
 pub use programs::{
     Running, Served, Site, WITHOUT_PACE, program, rare_tool_or_skip, run, tool_or_skip,

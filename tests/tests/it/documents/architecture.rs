@@ -217,25 +217,28 @@ const STARTS: usize = 20;
 
 #[test]
 fn a_function_that_is_not_there_is_noticed() {
-    assert!(is_there("server/recorder.rs: Recorder::run"));
+    assert!(is_there("server/transcript/recorder.rs: Recorder::run"));
     assert!(
-        !is_there("server/recorder.rs: Recorder::ru"),
+        !is_there("server/transcript/recorder.rs: Recorder::ru"),
         "part of a name"
     );
     assert!(
-        !is_there("server/recorder.rs: Patience::run"),
+        !is_there("server/transcript/recorder.rs: Patience::run"),
         "of another type"
     );
-    assert!(!is_there("server/recorder.rs: run"), "of a type, not free");
+    assert!(
+        !is_there("server/transcript/recorder.rs: run"),
+        "of a type, not free"
+    );
     assert!(
         !is_there("client/recorder.rs: Recorder::run"),
         "of another crate"
     );
     assert!(
-        is_there("server/session.rs: Session::run"),
+        is_there("server/session/life.rs: Session::run"),
         "of a generic type"
     );
-    assert!(is_there("server/lib.rs: run"), "a free one");
+    assert!(is_there("server/run.rs: run"), "a free one");
 }
 
 /// Returns whether `CRATE/PATH: FUNCTION` or `CRATE/PATH: TYPE::FUNCTION` is in the source, where
