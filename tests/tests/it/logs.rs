@@ -355,7 +355,7 @@ async fn a_log_that_nobody_reads_holds_up_nobody_and_keeps_little() {
 
 #[test]
 fn rust_log_chooses_what_is_logged_and_is_named_when_it_cannot_be_read() {
-    const WARNING: &str = "RUST_LOG is not understood, so the log is as without it: ";
+    const WARNING: &str = "RUST_LOG cannot be read, so the default filter applies: ";
     for (rust_log, logged, missing) in [
         ("server=debug", "listening on ", WARNING),
         ("off,server=info", "listening on ", WARNING),
