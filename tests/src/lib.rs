@@ -3,7 +3,7 @@
 //! A [`World`] is a CA and a room in a folder of their own; a [`Peer`] is a TLS connection below
 //! the client crate, for everything that a real client would not do; `programs` has the three
 //! programs as people run them. A [`crowd`] is many clients at once, and the [`checker`] judges what
-//! they saw.
+//! they saw. [`pages`] are the documents, and a [`Transcript`] is one of the protocol's.
 
 #![expect(clippy::missing_panics_doc, reason = "a harness fails by panicking")]
 
@@ -11,6 +11,7 @@ pub mod checker;
 pub mod crowd;
 
 mod chance;
+mod pages;
 #[cfg(unix)]
 mod files;
 mod peer;
@@ -24,9 +25,11 @@ mod strangers;
 mod terminal;
 #[cfg(unix)]
 mod tmux;
+mod transcript;
 mod world;
 
 pub use chance::{chance, number, rounds};
+pub use pages::{Page, fences, files_below, page, pages, project, section, section_of_any};
 #[cfg(unix)]
 pub use files::raise_file_limit;
 pub use peer::{Peer, Said, said};
@@ -42,6 +45,7 @@ pub use strangers::{Siege, Strangers, client_hello, connect_from, large_hello};
 pub use terminal::{Oddities, Terminal};
 #[cfg(unix)]
 pub use tmux::{Pane, Tmux};
+pub use transcript::{Scene, Transcript};
 pub use world::{Options, World, instructors, lasting};
 
 use std::time::Duration;
