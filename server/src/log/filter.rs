@@ -1,5 +1,5 @@
-//! Which events are logged: the filter that `RUST_LOG` names.
-// No filters by span or by field: this program has no spans, and they would need regular expressions.
+//! Reads `RUST_LOG`, which chooses the events that are logged by their levels and targets.
+// No filters by span or by field: this program has no spans, and such filters need regular expressions.
 
 use std::env::{self, VarError};
 
@@ -7,8 +7,8 @@ use tracing_subscriber::filter::Targets;
 
 const DEFAULT: &str = "info,sqlx=warn";
 
-/// Returns the filter of `RUST_LOG`, or the default where that is not set. A warning says that it is set
-/// and cannot be read; then the default holds too.
+/// Returns the filter that `RUST_LOG` names, and a warning if it cannot be read. Then, and when it is not
+/// set, the filter is the default.
 pub(super) fn from_environment() -> (Targets, Option<String>) {
     let (text, is_unicode) = match env::var("RUST_LOG") {
         Ok(text) => (text, true),
@@ -20,7 +20,7 @@ pub(super) fn from_environment() -> (Targets, Option<String>) {
         None => {
             let text = super::cut(&text, super::CAUSE_BYTES_MAX);
             let warning = format!(
-                "RUST_LOG is not understood, so the log is as without it: {text:?}; \
+                "RUST_LOG cannot be read, so the default filter applies: {text:?}; \
                 write levels and targets, such as `info` or `warn,server=debug`"
             );
             (default(), Some(warning))
@@ -32,11 +32,11 @@ fn default() -> Targets {
     parse(DEFAULT).expect("a test reads it")
 }
 
-/// Reads levels, targets, and targets with levels, with commas between them: `warn,server::room=debug`.
+/// Parses a list with commas of levels, targets, and targets with levels: `warn,server::room=debug`.
 fn parse(text: &str) -> Option<Targets> {
     let parts = text.split(',').map(str::trim);
     let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
-    // `Targets` takes any word for a target, and nothing would be logged.
+    // `Targets` accepts any text as a target. A typing error would then silence the log.
     let is_allowed = |c: char| c.is_alphanumeric() || ['_', '-', ':', '='].contains(&c);
     match parts.join(",") {
         parts if parts.is_empty() => Some(Targets::new()),
@@ -51,7 +51,7 @@ mod tests {
 
     use super::*;
 
-    /// The most that a filter lets through of each target.
+    /// Returns the most detailed level that a filter lets through, for each target.
     fn levels<const N: usize>(text: &str, targets: [&str; N]) -> [Option<Level>; N] {
         let filter = parse(text).unwrap_or_else(|| panic!("not understood: {text:?}"));
         let all = [

@@ -354,6 +354,24 @@ async fn a_log_that_nobody_reads_holds_up_nobody_and_keeps_little() {
 }
 
 #[test]
+fn rust_log_chooses_what_is_logged_and_is_named_when_it_cannot_be_read() {
+    const WARNING: &str = "RUST_LOG cannot be read, so the default filter applies: ";
+    for (rust_log, logged, missing) in [
+        ("server=debug", "listening on ", WARNING),
+        ("off,server=info", "listening on ", WARNING),
+        ("server=loud", WARNING, " DEBUG "),
+        ("server[session]=info", WARNING, " DEBUG "),
+    ] {
+        let site = Site::new("Networks 101");
+        let (server, _log) = Logging::start(&site, Some(rust_log));
+        server.stop();
+        let log = fs::read_to_string(site.path("room.log")).expect("a log");
+        assert!(log.contains(logged), "{rust_log}: {log}");
+        assert!(!log.contains(missing), "{rust_log}: {log}");
+    }
+}
+
+#[test]
 fn a_server_whose_log_nobody_reads_ends_when_it_is_told_to() {
     let m = Mint::new();
     let (server, unread) = Logging::start(&m.site, Some("trace"));

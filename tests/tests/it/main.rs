@@ -14,6 +14,8 @@ mod logs;
 mod mint;
 mod presence;
 mod programs;
+#[cfg(unix)]
+mod quickstart;
 mod quotas;
 mod record;
 mod refusals;

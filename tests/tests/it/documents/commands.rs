@@ -8,7 +8,7 @@ use std::process::Command;
 
 #[cfg(unix)]
 use tests::run;
-use tests::{Running, World, fences, page, pages, tool_or_skip};
+use tests::{Running, World, fences, page, pages, project, tool_or_skip};
 
 /// Commands that build the project, run its tests or measure it. They would run this test too, or
 /// take minutes; `.ci/run` runs the first two.
@@ -53,6 +53,17 @@ async fn the_python_in_the_documents_is_a_client() {
         assert!(out.contains("= here alice "), "{out}");
         assert!(out.ends_with("= bye goodbye"), "{out}");
     }
+}
+
+#[test]
+fn the_readme_takes_the_programs_from_where_quickstart_builds_them() {
+    let quickstart = std::fs::read_to_string(project().join("quickstart")).expect("UTF-8");
+    let built = quickstart
+        .split_once("programs=$target/")
+        .expect("a folder");
+    let folder = built.1.lines().next().unwrap_or_default();
+    let path = format!("`PATH=$PWD/target/{folder}:$PATH`");
+    assert!(page("README.md").contains(&path), "no {path}");
 }
 
 /// The commands of the README, typed in their order in an empty folder.
