@@ -124,6 +124,21 @@ fn every_flag_and_command_that_the_documents_name_exists() {
     assert!(named > 60, "only {named} are named");
 }
 
+#[test]
+fn the_glossary_has_each_word_once() {
+    let rows = page("docs/glossary.md").lines();
+    let cells = rows.filter_map(|row| row.strip_prefix("| ")?.split(" |").next());
+    let words: Vec<&str> = cells
+        .filter(|cell| *cell != "Word")
+        .flat_map(|cell| cell.split(", "))
+        .collect();
+    assert!(words.len() > 60, "only {} words", words.len());
+    let mut seen = BTreeSet::new();
+    for word in words {
+        assert!(seen.insert(word), "{word} has two meanings");
+    }
+}
+
 /// Returns the help of a program, or of one of its commands.
 fn help(program: &str, command: &[&str]) -> String {
     let folder = std::env::temp_dir();
