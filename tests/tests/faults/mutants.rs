@@ -9,14 +9,12 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::power::{Run, db, stored};
+use crate::replay::Unsynced;
 use cargo_metadata::{Artifact, Message};
 use tests::checker::{History, Violation, check, rows};
 use tests::crowd::{Crowd, Plan, Room};
-use tests::{Site, chance, program, tool_or_skip};
-
-use crate::kills::UNLIMITED;
-use crate::power::{Run, db, stored};
-use crate::replay::Unsynced;
+use tests::{Site, UNLIMITED, chance, program, require};
 
 /// How often a server is killed, or its power cut, before its fault counts as not caught.
 const ROUNDS_MAX: u64 = 100;
@@ -133,10 +131,9 @@ async fn a_server_whose_cursor_skips_what_is_not_in_memory_is_caught() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs strace: run with --include-ignored"]
 async fn a_server_that_does_not_wait_for_the_disk_is_caught() {
-    if !tool_or_skip("strace", "a server that does not wait for the disk") {
-        return;
-    }
+    require("strace");
     let server = mutant(
         "does not wait",
         &[
