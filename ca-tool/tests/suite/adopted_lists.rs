@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use ca_tool::Ca;
+use kit::require;
 use tempfile::TempDir;
 
-use crate::{World, has, shell, succeed};
+use crate::{World, shell, succeed};
 
 const ADOPT: &str =
     "ca-tool init --ca-cert school.pem --ca-key school.key --host chat.example --no-passphrase";
@@ -64,10 +65,9 @@ fn number(folder: &Path) -> u128 {
 }
 
 #[test]
+#[ignore = "needs openssl: run with --include-ignored"]
 fn what_an_adopted_ca_had_revoked_stays_revoked_and_its_numbers_go_on() {
-    if !has("openssl") {
-        return;
-    }
+    require("openssl");
     let above = school();
     let said = succeed(above.path(), &format!("{ADOPT} --crl school.crl"));
     assert!(
@@ -107,10 +107,9 @@ fn what_an_adopted_ca_had_revoked_stays_revoked_and_its_numbers_go_on() {
 }
 
 #[test]
+#[ignore = "needs openssl: run with --include-ignored"]
 fn an_adopted_ca_may_bring_its_list_later_and_one_without_a_number() {
-    if !has("openssl") {
-        return;
-    }
+    require("openssl");
     let above = school();
     let said = succeed(above.path(), ADOPT);
     assert!(said.contains("`init --crl FILE` takes over"), "{said}");
@@ -127,10 +126,9 @@ fn an_adopted_ca_may_bring_its_list_later_and_one_without_a_number() {
 }
 
 #[test]
+#[ignore = "needs openssl: run with --include-ignored"]
 fn a_ca_is_not_adopted_with_a_list_that_it_did_not_sign() {
-    if !has("openssl") {
-        return;
-    }
+    require("openssl");
     let above = school();
     succeed(
         above.path(),
@@ -155,10 +153,9 @@ fn a_ca_is_not_adopted_with_a_list_that_it_did_not_sign() {
 }
 
 #[test]
+#[ignore = "needs openssl: run with --include-ignored"]
 fn a_ca_that_is_weak_or_bound_is_not_adopted_and_it_is_said_why() {
-    if !has("openssl") {
-        return;
-    }
+    require("openssl");
     let request = "openssl req -x509 -new -key school.key -days 3650 -out school.pem \
                    -subj /CN=School -addext keyUsage=critical,keyCertSign,cRLSign";
     let curve = |name| {

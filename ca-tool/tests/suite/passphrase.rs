@@ -5,9 +5,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use ca_tool::{Ca, Error, InitOptions, Passphrase};
+use kit::require;
 use tempfile::TempDir;
 
-use crate::{PROGRAM, has, shell, snapshot, stderr, stdout, succeed};
+use crate::{Asked, PROGRAM, shell, snapshot, stderr, stdout, succeed};
 
 const SESAME: &str = "open sesame, 张三";
 /// What a program says that found no passphrase, or not the right one.
@@ -26,6 +27,7 @@ fn site() -> TempDir {
 }
 
 #[test]
+#[ignore = "needs openssl and certtool: run with --include-ignored"]
 fn a_key_is_encrypted_so_that_openssl_opens_it_and_a_guess_is_costly() {
     let above = site();
     let key = fs::read_to_string(above.path().join("ca/private/ca.key")).expect("a key");
@@ -34,9 +36,8 @@ fn a_key_is_encrypted_so_that_openssl_opens_it_and_a_guess_is_costly() {
         "{key}"
     );
     assert!(key.ends_with("-----END ENCRYPTED PRIVATE KEY-----\n") && !key.contains('\r'));
-    if !has("openssl") {
-        return;
-    }
+    require("openssl");
+    require("certtool");
     let how = succeed(above.path(), "openssl asn1parse -in ca/private/ca.key");
     for expected in ["PBES2", "PBKDF2", "0927C0", "hmacWithSHA256", "aes-256-cbc"] {
         assert!(how.contains(expected), "{expected}: {how}");
@@ -49,13 +50,11 @@ fn a_key_is_encrypted_so_that_openssl_opens_it_and_a_guess_is_costly() {
         "openssl pkey -in ca/private/ca.key -passin pass:guess",
     );
     assert_ne!(wrong.0, Some(0));
-    if has("certtool") {
-        let said = succeed(
-            above.path(),
-            "certtool --key-info --infile ca/private/ca.key --password \"$(cat sesame)\"",
-        );
-        assert!(said.contains("EC/ECDSA"), "{said}");
-    }
+    let said = succeed(
+        above.path(),
+        "certtool --key-info --infile ca/private/ca.key --password \"$(cat sesame)\"",
+    );
+    assert!(said.contains("EC/ECDSA"), "{said}");
     // Salt and vector are new each time: equal passphrases are not seen to be equal.
     let other = site();
     let other = fs::read_to_string(other.path().join("ca/private/ca.key")).expect("a key");
@@ -179,9 +178,18 @@ fn a_passphrase_that_is_wrong_empty_or_missing_opens_nothing() {
         assert_eq!(shell(above.path(), line).0, Some(2), "{line}");
     }
 }
-
 #[test]
 fn an_encrypted_key_that_was_damaged_or_made_otherwise_is_told_apart() {
+    tell_keys_apart(Asked::NOBODY);
+}
+
+#[test]
+#[ignore = "needs openssl: run with --include-ignored"]
+fn a_key_that_openssl_encrypted_again_is_opened() {
+    tell_keys_apart(Asked::of(&["openssl"]));
+}
+
+fn tell_keys_apart(asked: Asked) {
     let above = site();
     let key = above.path().join("ca/private/ca.key");
     let good = fs::read_to_string(&key).expect("a key");
@@ -207,7 +215,7 @@ fn an_encrypted_key_that_was_damaged_or_made_otherwise_is_told_apart() {
         assert_eq!(said, code, "{err}");
         assert!(err.contains(why), "{err}");
     }
-    if has("openssl") {
+    if asked.includes("openssl") {
         // A key that was encrypted again, by OpenSSL's defaults and in older ways.
         fs::write(&key, &good).expect("written");
         succeed(
@@ -297,10 +305,9 @@ pub(crate) fn type_in(
 
 #[cfg(unix)]
 #[test]
+#[ignore = "needs python3: run with --include-ignored"]
 fn at_a_terminal_a_passphrase_is_asked_for_twice_then_once_and_never_shown() {
-    if !has("python3") {
-        return;
-    }
+    require("python3");
     let above = tempfile::tempdir().expect("a folder");
     let path = above.path();
     let init = ["init", "--name", "N"];

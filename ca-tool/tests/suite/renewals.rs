@@ -3,11 +3,12 @@
 use std::fs;
 
 use ca_tool::{IssueOptions, Reason, Which, Whose};
+use kit::require;
 use pki::Bundle;
 use time::Duration;
 
 use crate::passphrase::type_in;
-use crate::{World, has, shell, snapshot, stdout, succeed};
+use crate::{Asked, World, shell, snapshot, stdout, succeed};
 
 /// The bundle of an earlier certificate, which was moved aside.
 fn old_bundle(w: &World, name: &str) -> std::path::PathBuf {
@@ -21,9 +22,18 @@ fn old_bundle(w: &World, name: &str) -> std::path::PathBuf {
     };
     paths.find(begins).expect("an old bundle")
 }
-
 #[test]
 fn a_renewed_person_has_a_new_number_and_key_and_is_the_same_person() {
+    renew_a_person(Asked::NOBODY);
+}
+
+#[test]
+#[ignore = "needs openssl and certtool: run with --include-ignored"]
+fn openssl_and_gnutls_verify_a_renewed_certificate() {
+    renew_a_person(Asked::of(&["openssl", "certtool"]));
+}
+
+fn renew_a_person(asked: Asked) {
     let w = World::new();
     let above = w.above.path();
     let roster = "id,name,email,role\n张三,\"Zhang, San\",zhang@example.org,assistant\n";
@@ -57,7 +67,7 @@ fn a_renewed_person_has_a_new_number_and_key_and_is_the_same_person() {
     let list = stdout(&w.run(&["list"]));
     assert_eq!(list.matches("Zhang, San").count(), 2, "{list}");
     assert!(list.contains("(superseded)"), "{list}");
-    if has("openssl") {
+    if asked.includes("openssl") {
         let said = succeed(
             above,
             "openssl verify -x509_strict -crl_check -purpose sslclient -CAfile ca/ca.pem -CRLfile ca/crl.pem \
@@ -67,7 +77,7 @@ fn a_renewed_person_has_a_new_number_and_key_and_is_the_same_person() {
         );
         assert!(said.contains("Superseded"), "{said}");
     }
-    if has("certtool") {
+    if asked.includes("certtool") {
         succeed(
             above,
             "sed -n '/BEGIN/,/END/p;/END/q' ca/people/张三.pem >leaf && \
@@ -254,10 +264,9 @@ fn who_is_on_hold_is_named_and_holds_up_nobody_else() {
 
 #[cfg(unix)]
 #[test]
+#[ignore = "needs python3: run with --include-ignored"]
 fn whoever_renews_everybody_at_a_terminal_is_asked_whether_that_is_meant() {
-    if !has("python3") {
-        return;
-    }
+    require("python3");
     let w = World::new();
     w.issue("alice");
     let all = ["renew", "--all", "--until", "2032-12-31"];
@@ -345,10 +354,9 @@ fn a_certificate_never_outlives_its_ca_by_being_renewed() {
 }
 
 #[test]
+#[ignore = "needs faketime: run with --include-ignored"]
 fn an_overlap_that_is_over_and_could_not_be_ended_is_told_of() {
-    if !has("faketime") {
-        return;
-    }
+    require("faketime");
     let w = World::new();
     let above = w.above.path();
     succeed(

@@ -4,9 +4,10 @@ use std::fs;
 use std::process::Command;
 
 use ca_tool::Reason;
+use kit::require;
 use serde_json::Value;
 
-use crate::{World, has, shell, stderr, stdout, succeed};
+use crate::{World, shell, stderr, stdout, succeed};
 
 fn json(w: &World, arguments: &[&str]) -> (Option<i32>, Value) {
     let output = w.run(arguments);
@@ -140,10 +141,9 @@ fn crl_signs_the_list_again_under_a_higher_number() {
 }
 
 #[test]
+#[ignore = "needs openssl: run with --include-ignored"]
 fn a_request_and_an_encrypted_key_are_shown_in_words() {
-    if !crate::openssl::is_here() {
-        return;
-    }
+    require("openssl");
     let w = World::new();
     let mut openssl = Command::new("openssl");
     let made = openssl.current_dir(w.above.path()).args([
@@ -382,10 +382,9 @@ fn doctor_finds_what_is_wrong_and_says_how_to_mend_it() {
 }
 
 #[test]
+#[ignore = "needs faketime: run with --include-ignored"]
 fn a_clock_that_is_wrong_is_told_as_the_time_that_it_says() {
-    if !has("faketime") {
-        return;
-    }
+    require("faketime");
     let w = World::new();
     w.issue("alice");
     let above = w.above.path();

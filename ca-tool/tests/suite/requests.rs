@@ -3,9 +3,10 @@
 
 use std::fs;
 
+use kit::{python_with, require};
 use pki::Bundle;
 
-use crate::{World, has, shell, snapshot, succeed};
+use crate::{Asked, World, shell, snapshot, succeed};
 
 /// Makes a request with OpenSSL: `who.key` and `who.csr`.
 fn openssl_request(w: &World, who: &str, key: &str, more: &str) {
@@ -15,9 +16,9 @@ fn openssl_request(w: &World, who: &str, key: &str, more: &str) {
     succeed(w.above.path(), &line);
 }
 
-/// Asks OpenSSL and the gate whether an answer, joined with its key, lets its owner in.
+/// Asks the gate, and whoever else is asked, whether an answer lets its owner in, joined with its key.
 #[track_caller]
-fn check_joined(w: &World, who: &str) {
+fn check_joined(w: &World, who: &str, asked: Asked) {
     let above = w.above.path();
     succeed(
         above,
@@ -26,14 +27,14 @@ fn check_joined(w: &World, who: &str) {
     let bundle = w.path(&format!("{who}.pem"));
     let identity = w.admit(&bundle).expect("admitted");
     assert_eq!(identity.id().as_str(), who);
-    if has("openssl") {
+    if asked.includes("openssl") {
         let verify = format!(
             "openssl verify -x509_strict -crl_check -purpose sslclient -CAfile {who}.pem -CRLfile ca/crl.pem {who}.pem \
              && openssl pkey -in {who}.pem -pubout >one && openssl x509 -in {who}.pem -noout -pubkey | cmp - one"
         );
         succeed(above, &verify);
     }
-    if has("certtool") {
+    if asked.includes("certtool") {
         let verify = format!(
             "openssl x509 -in {who}.pem >leaf && certtool --verify --load-ca-certificate ca/ca.pem \
              --load-crl ca/crl.pem --infile leaf"
@@ -41,9 +42,18 @@ fn check_joined(w: &World, who: &str) {
         succeed(above, &verify);
     }
 }
-
 #[test]
 fn a_key_is_made_where_there_is_no_ca_and_its_answer_is_joined_with_it() {
+    request_and_join(Asked::NOBODY);
+}
+
+#[test]
+#[ignore = "needs openssl and certtool: run with --include-ignored"]
+fn openssl_and_gnutls_read_a_request_and_its_key() {
+    request_and_join(Asked::of(&["openssl", "certtool"]));
+}
+
+fn request_and_join(asked: Asked) {
     let w = World::new();
     let above = w.above.path();
     let said = succeed(
@@ -56,7 +66,7 @@ fn a_key_is_made_where_there_is_no_ca_and_its_answer_is_joined_with_it() {
     );
     let mode = succeed(above, "stat -c %a home/张三.key home/张三.csr");
     assert_eq!(mode, "600\n644\n");
-    if has("openssl") {
+    if asked.includes("openssl") {
         let said = succeed(
             above,
             "openssl req -in home/张三.csr -verify -noout -text -nameopt utf8",
@@ -67,7 +77,7 @@ fn a_key_is_made_where_there_is_no_ca_and_its_answer_is_joined_with_it() {
         );
         succeed(above, "openssl pkey -in home/张三.key -noout");
     }
-    if has("certtool") {
+    if asked.includes("certtool") {
         let said = succeed(above, "certtool --crq-info --infile home/张三.csr");
         assert!(said.contains("Self signature: verified"), "{said}");
     }
@@ -197,9 +207,18 @@ fn a_request_that_is_in_the_way_of_another_leaves_no_key_behind() {
         assert_eq!(snapshot(w.above.path()), before, "{bad}");
     }
 }
-
 #[test]
 fn a_key_that_has_no_request_is_asked_with_if_it_is_ones_own() {
+    request_with_a_key_that_is_there(Asked::NOBODY);
+}
+
+#[test]
+#[ignore = "needs openssl and certtool: run with --include-ignored"]
+fn keys_of_openssl_that_are_no_good_are_not_asked_with() {
+    request_with_a_key_that_is_there(Asked::of(&["openssl", "certtool"]));
+}
+
+fn request_with_a_key_that_is_there(asked: Asked) {
     let w = World::new();
     let above = w.above.path();
     succeed(
@@ -212,7 +231,7 @@ fn a_key_that_has_no_request_is_asked_with_if_it_is_ones_own() {
         "{said}"
     );
     succeed(above, "ca-tool sign dave.csr --as dave");
-    check_joined(&w, "dave");
+    check_joined(&w, "dave", asked);
 
     // What others can read or have put there, what is no key, and what is encrypted is not one's own.
     for (setting, why) in [
@@ -232,7 +251,7 @@ fn a_key_that_has_no_request_is_asked_with_if_it_is_ones_own() {
             "dave.key is there already",
         ),
     ] {
-        if setting.contains("openssl") && !has("openssl") {
+        if setting.contains("openssl") && !asked.includes("openssl") {
             continue;
         }
         succeed(above, &format!("rm -f dave.csr; {setting}"));
@@ -247,10 +266,9 @@ fn a_key_that_has_no_request_is_asked_with_if_it_is_ones_own() {
 /// Between the names of the two files another run finds the key, and asks with it.
 #[cfg(target_os = "linux")]
 #[test]
+#[ignore = "needs strace: run with --include-ignored"]
 fn a_key_that_has_its_name_is_never_removed() {
-    if !has("strace") {
-        return;
-    }
+    require("strace");
     let w = World::new();
     let above = w.above.path();
     let late = "linkat:error=EEXIST:when=4";
@@ -261,14 +279,13 @@ fn a_key_that_has_its_name_is_never_removed() {
     let said = succeed(above, "ca-tool request zoe");
     assert!(said.contains("zoe.key was there already"), "{said}");
     succeed(above, "ca-tool sign zoe.csr --as zoe");
-    check_joined(&w, "zoe");
+    check_joined(&w, "zoe", Asked::NOBODY);
 }
 
 #[test]
+#[ignore = "needs openssl and certtool: run with --include-ignored"]
 fn requests_of_openssl_are_signed_with_every_key_that_servers_take() {
-    if !has("openssl") {
-        return;
-    }
+    let asked = Asked::of(&["openssl", "certtool"]);
     let w = World::new();
     for (who, key, more) in [
         ("p256", "ec -pkeyopt ec_paramgen_curve:P-256", ""),
@@ -295,34 +312,40 @@ fn requests_of_openssl_are_signed_with_every_key_that_servers_take() {
             &format!("ca-tool sign {who}.csr --as {who}"),
         );
         assert!(!said.contains("also asks"), "{said}");
-        check_joined(&w, who);
+        check_joined(&w, who, asked);
     }
 }
 
 #[test]
-fn requests_of_certtool_and_of_python_are_signed() {
+#[ignore = "needs certtool and openssl: run with --include-ignored"]
+fn requests_of_certtool_are_signed() {
+    let asked = Asked::of(&["certtool", "openssl"]);
     let w = World::new();
     let above = w.above.path();
-    if has("certtool") {
-        fs::write(w.path("template"), "cn = gnu\n").expect("written");
-        for (kind, who) in [
-            ("ecdsa --curve secp256r1", "gnu"),
-            ("rsa --bits 3072", "gnu-rsa"),
-        ] {
-            succeed(
-                above,
-                &format!(
-                    "certtool --generate-privkey --key-type {kind} --outfile {who}.key && \
-                     certtool --generate-request --load-privkey {who}.key --template template --outfile {who}.csr && \
-                     ca-tool sign {who}.csr --as {who}"
-                ),
-            );
-            check_joined(&w, who);
-        }
+    fs::write(w.path("template"), "cn = gnu\n").expect("written");
+    for (kind, who) in [
+        ("ecdsa --curve secp256r1", "gnu"),
+        ("rsa --bits 3072", "gnu-rsa"),
+    ] {
+        succeed(
+            above,
+            &format!(
+                "certtool --generate-privkey --key-type {kind} --outfile {who}.key && \
+                 certtool --generate-request --load-privkey {who}.key --template template --outfile {who}.csr && \
+                 ca-tool sign {who}.csr --as {who}"
+            ),
+        );
+        check_joined(&w, who, asked);
     }
-    let python = "python3 -c 'import cryptography'";
-    if shell(above, python).0 == Some(0) {
-        let script = r#"
+}
+
+#[test]
+#[ignore = "needs python3 with its module cryptography: run with --include-ignored"]
+fn requests_of_python_are_signed() {
+    let python = python_with("cryptography");
+    let w = World::new();
+    let above = w.above.path();
+    let script = r#"
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization as s
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -335,30 +358,26 @@ open("python.csr", "wb").write(csr.public_bytes(s.Encoding.PEM))
 open("python.key", "wb").write(key.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8,
     s.BestAvailableEncryption(b"open sesame")))
 "#;
-        fs::write(w.path("make.py"), script).expect("written");
-        let said = succeed(
-            above,
-            "python3 make.py && ca-tool sign python.csr --as python",
-        );
-        assert!(said.contains("also asks for other names"), "{said}");
-        let adopt = "ca-tool adopt ca/people/python.crt --key python.key --out home";
-        let (code, _, err) = shell(above, adopt);
-        assert_eq!(code, Some(77), "{err}");
-        succeed(
-            above,
-            &format!("echo open sesame >sesame && {adopt} --passphrase-file sesame"),
-        );
-        w.admit(&w.path("home/python.pem")).expect("admitted");
-    } else {
-        println!("skipped: Python has no cryptography here");
-    }
+    fs::write(w.path("make.py"), script).expect("written");
+    let said = succeed(
+        above,
+        &format!("{python} make.py && ca-tool sign python.csr --as python"),
+    );
+    assert!(said.contains("also asks for other names"), "{said}");
+    let adopt = "ca-tool adopt ca/people/python.crt --key python.key --out home";
+    let (code, _, err) = shell(above, adopt);
+    assert_eq!(code, Some(77), "{err}");
+    succeed(
+        above,
+        &format!("echo open sesame >sesame && {adopt} --passphrase-file sesame"),
+    );
+    w.admit(&w.path("home/python.pem")).expect("admitted");
 }
 
 #[test]
+#[ignore = "needs openssl: run with --include-ignored"]
 fn of_a_request_only_the_key_is_taken() {
-    if !has("openssl") {
-        return;
-    }
+    require("openssl");
     let w = World::new();
     let more = "-addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign \
                 -addext extendedKeyUsage=serverAuth -addext subjectAltName=DNS:chat.example,email:root@example.org \
@@ -375,7 +394,7 @@ fn of_a_request_only_the_key_is_taken() {
     ] {
         assert!(said.contains(expected), "{expected}: {said}");
     }
-    check_joined(&w, "mallory");
+    check_joined(&w, "mallory", Asked::NOBODY);
     let text = succeed(w.above.path(), "openssl x509 -in mallory.pem -noout -text");
     for absent in [
         "CA:TRUE",
@@ -399,10 +418,9 @@ fn of_a_request_only_the_key_is_taken() {
 }
 
 #[test]
+#[ignore = "needs openssl: run with --include-ignored"]
 fn a_request_that_is_weak_forged_or_none_is_refused_before_anything_is_written() {
-    if !has("openssl") {
-        return;
-    }
+    require("openssl");
     let w = World::new();
     let above = w.above.path();
     for (who, key, more) in [
@@ -574,10 +592,9 @@ fn a_key_is_one_persons_and_a_person_has_one_key_at_a_time() {
 }
 
 #[test]
+#[ignore = "needs openssl: run with --include-ignored"]
 fn a_key_in_another_form_does_not_pass_for_another_key() {
-    if !has("openssl") {
-        return;
-    }
+    require("openssl");
     let w = World::new();
     let above = w.above.path();
     let curve = "ec -pkeyopt ec_paramgen_curve:P-256";

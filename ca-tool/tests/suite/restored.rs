@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use ca_tool::{Reason, Which};
+use kit::require;
 
-use crate::{World, has, shell, snapshot, stdout, succeed};
+use crate::{Asked, World, shell, snapshot, stdout, succeed};
 
 /// Takes a copy of the CA's folder, whose CA goes on to be at work.
 fn copy(w: &World) {
@@ -26,9 +27,18 @@ fn number(folder: &Path, file: &str) -> u128 {
     let number = said[0]["number"].as_str().expect("a number");
     u128::from_str_radix(number, 16).expect("hexadecimal")
 }
-
 #[test]
 fn who_was_revoked_after_a_copy_stays_out_once_the_server_s_list_is_merged() {
+    merge_the_servers_list(Asked::NOBODY);
+}
+
+#[test]
+#[ignore = "needs openssl: run with --include-ignored"]
+fn openssl_reads_a_list_that_was_merged() {
+    merge_the_servers_list(Asked::of(&["openssl"]));
+}
+
+fn merge_the_servers_list(asked: Asked) {
     let w = World::new();
     let above = w.above.path();
     succeed(
@@ -71,7 +81,7 @@ fn who_was_revoked_after_a_copy_stays_out_once_the_server_s_list_is_merged() {
         let line = listed.lines().find(|line| line.starts_with(name));
         assert!(line.is_some_and(|line| line.contains(reason)), "{listed}");
     }
-    if has("openssl") {
+    if asked.includes("openssl") {
         let said = succeed(
             above,
             "openssl crl -in ca/crl.pem -noout -text -CAfile ca/ca.pem && \
@@ -100,9 +110,18 @@ fn who_was_revoked_after_a_copy_stays_out_once_the_server_s_list_is_merged() {
     );
     assert_eq!(fs::read(w.path("ca/index.txt")).expect("an index"), index);
 }
-
 #[test]
 fn only_a_whole_list_of_this_ca_is_merged() {
+    merge_only_whole_lists(Asked::NOBODY);
+}
+
+#[test]
+#[ignore = "needs openssl: run with --include-ignored"]
+fn a_list_that_openssl_wrote_as_der_is_merged() {
+    merge_only_whole_lists(Asked::of(&["openssl"]));
+}
+
+fn merge_only_whole_lists(asked: Asked) {
     let w = World::new();
     let above = w.above.path();
     succeed(
@@ -124,7 +143,7 @@ fn only_a_whole_list_of_this_ca_is_merged() {
         assert!(err.contains(why), "{file}: {err}");
         assert_eq!(snapshot(above), before, "{file}");
     }
-    if has("openssl") {
+    if asked.includes("openssl") {
         succeed(
             above,
             "openssl crl -in ca/crl.pem -outform der -out crl.der && ca-tool crl --merge crl.der",
@@ -171,10 +190,9 @@ fn an_index_that_was_put_back_alone_learns_from_the_list_beside_it() {
 }
 
 #[test]
+#[ignore = "needs openssl: run with --include-ignored"]
 fn without_the_key_the_index_and_the_list_are_compared_and_left() {
-    if !has("openssl") {
-        return;
-    }
+    require("openssl");
     let w = World::new();
     let above = w.above.path();
     w.issue("alice");
@@ -202,9 +220,18 @@ fn without_the_key_the_index_and_the_list_are_compared_and_left() {
         "ca-tool crl --passphrase-file sesame && ca-tool status && ca-tool doctor",
     );
 }
-
 #[test]
 fn a_reason_that_a_run_cut_short_did_not_bring_to_the_list_is_brought_by_the_next() {
+    cut_a_reason_short(Asked::NOBODY);
+}
+
+#[test]
+#[ignore = "needs openssl: run with --include-ignored"]
+fn openssl_reads_the_reason_that_the_next_run_brought() {
+    cut_a_reason_short(Asked::of(&["openssl"]));
+}
+
+fn cut_a_reason_short(asked: Asked) {
     let w = World::new();
     let above = w.above.path();
     w.issue("alice");
@@ -218,20 +245,29 @@ fn a_reason_that_a_run_cut_short_did_not_bring_to_the_list_is_brought_by_the_nex
         said.contains("Key Compromise")
     };
     fs::write(w.ca.revocation_list(), list).expect("written");
-    if has("openssl") {
+    if asked.includes("openssl") {
         assert!(!reason());
     }
     let said = succeed(above, "ca-tool list");
     assert!(said.contains("crl.pem was signed again"), "{said}");
-    if has("openssl") {
+    if asked.includes("openssl") {
         assert!(reason());
     }
     let said = succeed(above, "ca-tool list");
     assert!(!said.contains("was signed again"), "{said}");
 }
-
 #[test]
 fn a_number_that_the_index_does_not_know_is_revoked_all_the_same() {
+    revoke_an_unknown_number(Asked::NOBODY);
+}
+
+#[test]
+#[ignore = "needs openssl: run with --include-ignored"]
+fn openssl_says_of_an_unknown_number_that_it_is_revoked() {
+    revoke_an_unknown_number(Asked::of(&["openssl"]));
+}
+
+fn revoke_an_unknown_number(asked: Asked) {
     let w = World::new();
     let above = w.above.path();
     w.issue("carol");
@@ -274,7 +310,7 @@ fn a_number_that_the_index_does_not_know_is_revoked_all_the_same() {
     w.issue("bob");
     let said = succeed(above, "ca-tool revoke bob");
     assert!(said.contains("the server's table joins has"), "{said}");
-    if has("openssl") {
+    if asked.includes("openssl") {
         // OpenSSL reads what stands in the index.
         succeed(
             above,

@@ -8,7 +8,7 @@ use std::process::Command;
 
 #[cfg(unix)]
 use tests::run;
-use tests::{Running, World, fences, page, pages, project, tool_or_skip};
+use tests::{Running, World, fences, page, pages, project, require};
 
 /// Commands that build the project, run its tests or measure it. They would run this test too, or
 /// take minutes; `.ci/run` runs the first two.
@@ -26,10 +26,9 @@ const BUILDS: [&str; 9] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs python3: run with --include-ignored"]
 async fn the_python_in_the_documents_is_a_client() {
-    if !tool_or_skip("python3", "the_python_in_the_documents_is_a_client") {
-        return;
-    }
+    require("python3");
     let codes = pages()
         .iter()
         .flat_map(|page| fences(&page.text, "python\n"));
@@ -69,10 +68,9 @@ fn the_readme_takes_the_programs_from_where_quickstart_builds_them() {
 /// The commands of the README, typed in their order in an empty folder.
 #[cfg(unix)]
 #[test]
+#[ignore = "needs openssl: run with --include-ignored"]
 fn the_commands_in_the_readme_work_in_their_order() {
-    if !tool_or_skip("openssl", "the_commands_in_the_readme_work_in_their_order") {
-        return;
-    }
+    require("openssl");
     let commands = commands(page("README.md"));
     assert_eq!(commands.len(), 6, "{commands:?}");
     let folder = tempfile::tempdir().expect("a folder");
@@ -83,15 +81,9 @@ fn the_commands_in_the_readme_work_in_their_order() {
 /// The commands of each other page, typed after those of the README.
 #[cfg(unix)]
 #[test]
+#[ignore = "needs openssl and sqlite3: run with --include-ignored"]
 fn the_commands_of_every_page_work_after_those_of_the_readme() {
-    for tool in ["openssl", "sqlite3"] {
-        if !tool_or_skip(
-            tool,
-            "the_commands_of_every_page_work_after_those_of_the_readme",
-        ) {
-            return;
-        }
-    }
+    ["openssl", "sqlite3"].iter().for_each(|tool| require(tool));
     let mut typed = 0;
     for page in pages() {
         // What CONTRIBUTING says stands alone, and has a test of its own.

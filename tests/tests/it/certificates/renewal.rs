@@ -7,13 +7,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ca_tool::{Ca, Host, Reason, Which};
+use kit::mint::Leaf;
 use pki::limits::CRL_BYTES_MAX;
 use pki::{Bundle, Certificate, Gate, Serial};
-use rcgen::{
-    CertificateParams, DistinguishedName, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose,
-};
 use tests::{Options, Peer, Site, World, instructors, said, within};
-use time::OffsetDateTime;
 use wire::{Reply, ServerLine};
 
 use crate::mint::{publish_list, replace};
@@ -272,18 +269,13 @@ fn bundle_of(site: &Site, name: &str) -> Bundle {
 }
 
 /// A bundle for a server, valid between these days from now.
-fn minted(ca: &Ca, (from, until): (i64, i64)) -> String {
-    let day = |days| OffsetDateTime::now_utc() + time::Duration::days(days);
-    let mut params = CertificateParams::new(["localhost".to_owned()]).expect("a name");
-    params.distinguished_name = DistinguishedName::new();
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    params.use_authority_key_identifier_extension = true;
-    (params.not_before, params.not_after) = (day(from), day(until));
-    let key = KeyPair::generate().expect("a key");
-    let leaf = params.signed_by(&key, ca.issuer()).expect("a certificate");
+fn minted(ca: &Ca, valid: (i64, i64)) -> String {
     let anchor = fs::read_to_string(ca.certificate()).expect("a certificate");
-    Bundle::compose(&[], &leaf.pem(), &anchor, &key.serialize_pem())
+    let leaf = Leaf {
+        valid,
+        ..Leaf::server(&["localhost"])
+    };
+    kit::mint::bundle(&leaf, ca.issuer(), &anchor, &[])
 }
 
 /// The PEM sections of a bundle: certificate, CA certificate, key.

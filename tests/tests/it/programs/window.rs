@@ -1,9 +1,6 @@
 //! The full-screen client as people use it: in terminals, against a real server.
-#![cfg(target_os = "linux")]
 
-use std::time::Duration;
-
-use tests::{Pane, Rush, Served, Site, Tmux, program, tool_or_skip};
+use tests::{Pane, Served, Site, Tmux, program, require};
 
 /// The command that a person types, and what the window then begins with.
 fn enter(pane: &Pane<'_>, site: &Site, served: &Served, name: &str, more: &str) {
@@ -17,10 +14,9 @@ fn enter(pane: &Pane<'_>, site: &Site, served: &Served, name: &str, more: &str) 
 }
 
 #[test]
+#[ignore = "needs tmux: run with --include-ignored"]
 fn two_people_talk_in_their_windows_and_a_server_that_dies_loses_and_doubles_nothing() {
-    if !tool_or_skip("tmux", "two_people_talk_in_their_windows") {
-        return;
-    }
+    require("tmux");
     let site = Site::new("Networks 101");
     let served = site.serve(&[]);
     let address = served.address;
@@ -81,10 +77,9 @@ fn two_people_talk_in_their_windows_and_a_server_that_dies_loses_and_doubles_not
 }
 
 #[test]
+#[ignore = "needs tmux: run with --include-ignored"]
 fn the_terminal_is_as_it_was_however_the_window_ends() {
-    if !tool_or_skip("tmux", "the_terminal_is_as_it_was_however_the_window_ends") {
-        return;
-    }
+    require("tmux");
     let site = Site::new("Networks 101");
     let served = site.serve(&[]);
     let tmux = Tmux::new();
@@ -144,10 +139,9 @@ fn the_terminal_is_as_it_was_however_the_window_ends() {
 }
 
 #[test]
+#[ignore = "needs tmux: run with --include-ignored"]
 fn a_window_survives_every_size() {
-    if !tool_or_skip("tmux", "a_window_survives_every_size") {
-        return;
-    }
+    require("tmux");
     let site = Site::new("Networks 101");
     let served = site.serve(&[]);
     let tmux = Tmux::new();
@@ -174,14 +168,6 @@ fn a_window_survives_every_size() {
     pane.shows("[alice@127.0.0.1] and this afterwards │");
     pane.enters("/quit");
     pane.until("the shell", |screen| screen.ends_with('$'));
-}
-
-/// The same for a minute, and measured: `cargo bench -p tests --bench window`.
-#[test]
-fn while_thousands_of_lines_a_second_arrive_what_is_typed_is_seen_and_frames_are_capped() {
-    let rush = Rush::of(5000, Duration::from_secs(2));
-    assert!(rush.keys.len() > 3, "{rush:?}");
-    assert!(rush.frames_per_second() <= 61.0, "{rush:?}");
 }
 
 /// Sends SIGTERM to the client in a pane, and to nothing else.

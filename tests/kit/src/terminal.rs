@@ -14,8 +14,7 @@ use pty_process::Size;
 use pty_process::blocking::{Command, Pty, open};
 use vt100::{Parser, Screen};
 
-/// How long anything may take before it is given up for lost.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::PATIENCE;
 
 /// Pieces of output that wait to be looked at; a program that writes more waits too.
 const PIECES_MAX: usize = 1024;

@@ -1,10 +1,10 @@
 //! What other people's programs make of a room: OpenSSL, GnuTLS, Python, Node and SQLite's own
-//! shell. Without the program a test is skipped, but never where CI runs.
+//! shell. Each test needs the program that it is about, so it runs only when asked for.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use tests::{Running, World, rare_tool_or_skip, said, tool_or_skip};
+use tests::{Running, World, require, said};
 
 /// The flags of the README for `openssl s_client`, as somebody or as nobody.
 fn s_client(w: &World, name: Option<&str>, more: &[&str]) -> Command {
@@ -50,19 +50,17 @@ async fn talks_with_alice(w: &World, name: &str, command: Command) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs openssl: run with --include-ignored"]
 async fn openssl_is_a_client() {
-    if !tool_or_skip("openssl", "openssl_is_a_client") {
-        return;
-    }
+    require("openssl");
     let w = World::start().await;
     talks_with_alice(&w, "bob", s_client(&w, Some("bob"), &[])).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs gnutls-cli: run with --include-ignored"]
 async fn gnutls_is_a_client() {
-    if !tool_or_skip("gnutls-cli", "gnutls_is_a_client") {
-        return;
-    }
+    require("gnutls-cli");
     let w = World::start().await;
     let bundle = w.bundle_path("bob");
     let mut command = Command::new("gnutls-cli");
@@ -96,10 +94,9 @@ for line in room.makefile(encoding="utf-8"):
 "#;
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs python3: run with --include-ignored"]
 async fn python_is_a_client() {
-    if !tool_or_skip("python3", "python_is_a_client") {
-        return;
-    }
+    require("python3");
     let w = World::start().await;
     let mut command = Command::new("python3");
     command
@@ -123,10 +120,9 @@ room.on("end", () => process.stdin.destroy());
 "#;
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs node: run with --include-ignored"]
 async fn node_is_a_client() {
-    if !rare_tool_or_skip("node", "node_is_a_client") {
-        return;
-    }
+    require("node");
     let w = World::start().await;
     let mut command = Command::new("node");
     command
@@ -137,10 +133,9 @@ async fn node_is_a_client() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs openssl: run with --include-ignored"]
 async fn a_server_gives_no_ticket_to_come_back_with() {
-    if !tool_or_skip("openssl", "a_server_gives_no_ticket_to_come_back_with") {
-        return;
-    }
+    require("openssl");
     let w = World::start().await;
     let ticket = w.folder().join("ticket");
     let arguments = ["-sess_out", &ticket.to_string_lossy()];
@@ -160,11 +155,9 @@ async fn a_server_gives_no_ticket_to_come_back_with() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs openssl: run with --include-ignored"]
 async fn a_server_speaks_tls_1_3_only_and_only_to_who_has_a_certificate() {
-    let test = "a_server_speaks_tls_1_3_only_and_only_to_who_has_a_certificate";
-    if !tool_or_skip("openssl", test) {
-        return;
-    }
+    require("openssl");
     let w = World::start().await;
     for (name, more, alert) in [
         (Some("bob"), &["-tls1_2"][..], "alert protocol version"),
@@ -182,11 +175,9 @@ async fn a_server_speaks_tls_1_3_only_and_only_to_who_has_a_certificate() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs openssl: run with --include-ignored"]
 async fn openssl_finds_nothing_wrong_with_a_certificate_until_it_is_revoked() {
-    let test = "openssl_finds_nothing_wrong_with_a_certificate_until_it_is_revoked";
-    if !tool_or_skip("openssl", test) {
-        return;
-    }
+    require("openssl");
     let w = World::start().await;
     let verify = |purpose: &str, file: &Path| {
         let output = Command::new("openssl")
@@ -215,11 +206,9 @@ async fn openssl_finds_nothing_wrong_with_a_certificate_until_it_is_revoked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs sqlite3: run with --include-ignored"]
 async fn sqlite_reads_the_record_while_the_server_writes_it_and_changes_nothing() {
-    let test = "sqlite_reads_the_record_while_the_server_writes_it_and_changes_nothing";
-    if !tool_or_skip("sqlite3", test) {
-        return;
-    }
+    require("sqlite3");
     let w = World::start().await;
     let mut alice = w.enter("alice").await;
     let ask = |flags: &[&str], sql: &str| {
@@ -266,10 +255,9 @@ async fn sqlite_reads_the_record_while_the_server_writes_it_and_changes_nothing(
 }
 
 #[tokio::test]
+#[ignore = "needs openssl: run with --include-ignored"]
 async fn a_bundle_takes_keys_in_the_forms_that_openssl_has_written_them() {
-    if !tool_or_skip("openssl", "keys in older forms") {
-        return;
-    }
+    require("openssl");
     let w = World::start().await;
     let openssl = |arguments: &str| {
         let output = Command::new("openssl")

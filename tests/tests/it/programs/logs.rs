@@ -2,17 +2,15 @@
 //! reads it. Each kind of bad input that can reach a log line floods the real program.
 
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
-use tests::{PATIENCE, Peer, Site, program, within};
-
+use tests::{Logging, PATIENCE, Peer, peak_kib, resident_kib, within};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::mint::*;
@@ -146,81 +144,6 @@ fn config(m: &Mint, certificate: Option<CertificateDer<'static>>) -> Arc<ClientC
     })
 }
 
-/// The program `server`, with its standard error in the test's hands.
-struct Logging {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Logging {
-    /// Starts it and takes its address from the first lines that it logs.
-    fn start(site: &Site, rust_log: Option<&str>) -> (Self, BufReader<std::process::ChildStderr>) {
-        let mut command = Command::new(program("server"));
-        command.args(["--listen", "127.0.0.1:0", "--log-file", "room.log"]);
-        command.env_remove("RUST_LOG");
-        if let Some(rust_log) = rust_log {
-            command.env("RUST_LOG", rust_log);
-        }
-        let mut child = command
-            .current_dir(site.folder())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("a server");
-        let mut log = BufReader::new(child.stderr.take().expect("it is piped"));
-        let address = loop {
-            let mut line = String::new();
-            let read = log.read_line(&mut line).expect("UTF-8");
-            assert!(read > 0, "it did not listen");
-            if let Some((_, rest)) = line.split_once("listening on ") {
-                let address = rest.split(' ').next().expect("an address");
-                break address.parse().expect("an address");
-            }
-        };
-        (Self { child, address }, log)
-    }
-
-    /// A number of KiB from `/proc/PID/status`.
-    fn kib(&self, key: &str) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
-        let status = status.expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix(key));
-        let number = line.and_then(|line| line.split_whitespace().nth(1));
-        number.and_then(|kib| kib.parse().ok()).expect("a number")
-    }
-
-    /// Tells it to stop, and gives how long that took.
-    fn stop(mut self) -> Duration {
-        let begun = Instant::now();
-        let id = self.child.id();
-        let told = Command::new("sh")
-            .args(["-c", &format!("kill {id}")])
-            .status();
-        assert!(told.is_ok_and(|status| status.success()));
-        let status = loop {
-            match self.child.try_wait().expect("its end") {
-                Some(status) => break status,
-                None if begun.elapsed() < PATIENCE => {
-                    // There is no portable way to wait for a process with a deadline.
-                    std::thread::sleep(Duration::from_millis(5));
-                }
-                None => panic!("it does not end"),
-            }
-        };
-        assert!(status.success(), "{status}");
-        begun.elapsed()
-    }
-}
-
-impl Drop for Logging {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ended = self.child.kill();
-        let _status = self.child.wait();
-    }
-}
-
 /// Each line whole, printable and no longer than a line may be.
 fn check_lines(log: &[u8]) {
     let text = std::str::from_utf8(log).expect("UTF-8");
@@ -310,14 +233,14 @@ async fn a_log_that_nobody_reads_holds_up_nobody_and_keeps_little() {
     let m = Mint::new();
     // As much as can be logged at all: by default there would be too little to fill the queue.
     let (server, mut log) = Logging::start(&m.site, Some("trace"));
-    let at_rest = server.kib("VmRSS");
+    let at_rest = resident_kib(server.id());
     for _ in 0..1000 {
         knock(server.address, &bad_name());
     }
     for _ in 0..20_000 {
         drop(TcpStream::connect(server.address).expect("a connection"));
     }
-    let most = server.kib("VmHWM");
+    let most = peak_kib(server.id());
     assert!(
         most < at_rest + MEMORY_KIB_MAX,
         "{at_rest} KiB at rest, then {most}"
@@ -348,39 +271,7 @@ async fn a_log_that_nobody_reads_holds_up_nobody_and_keeps_little() {
         }
     });
     let unread = within("a note", reading).await.expect("it reads");
-    let took = server.stop();
-    assert!(took < Duration::from_secs(10), "{took:?}");
-    drop(unread);
-}
-
-#[test]
-fn rust_log_chooses_what_is_logged_and_is_named_when_it_cannot_be_read() {
-    const WARNING: &str = "RUST_LOG cannot be read, so the default filter applies: ";
-    for (rust_log, logged, missing) in [
-        ("server=debug", "listening on ", WARNING),
-        ("off,server=info", "listening on ", WARNING),
-        ("server=loud", WARNING, " DEBUG "),
-        ("server[session]=info", WARNING, " DEBUG "),
-    ] {
-        let site = Site::new("Networks 101");
-        let (server, _log) = Logging::start(&site, Some(rust_log));
-        server.stop();
-        let log = fs::read_to_string(site.path("room.log")).expect("a log");
-        assert!(log.contains(logged), "{rust_log}: {log}");
-        assert!(!log.contains(missing), "{rust_log}: {log}");
-    }
-}
-
-#[test]
-fn a_server_whose_log_nobody_reads_ends_when_it_is_told_to() {
-    let m = Mint::new();
-    let (server, unread) = Logging::start(&m.site, Some("trace"));
-    // More than a pipe takes.
-    for _ in 0..3000 {
-        drop(TcpStream::connect(server.address).expect("a connection"));
-    }
-    let took = server.stop();
-    assert!(took < Duration::from_secs(10), "{took:?}");
+    server.stop();
     drop(unread);
 }
 
@@ -417,4 +308,22 @@ async fn what_broke_a_connection_is_in_the_line_about_its_end() {
     peer.close().await;
     let left = served.program.expect_err(" left id=alice ");
     assert!(left.ends_with(" reason=goodbye"), "{left}");
+}
+
+#[test]
+fn rust_log_chooses_what_is_logged_and_is_named_when_it_cannot_be_read() {
+    const WARNING: &str = "RUST_LOG cannot be read, so the default filter applies: ";
+    for (rust_log, logged, missing) in [
+        ("server=debug", "listening on ", WARNING),
+        ("off,server=info", "listening on ", WARNING),
+        ("server=loud", WARNING, " DEBUG "),
+        ("server[session]=info", WARNING, " DEBUG "),
+    ] {
+        let site = tests::Site::new("Networks 101");
+        let (server, _log) = Logging::start(&site, Some(rust_log));
+        server.stop();
+        let log = fs::read_to_string(site.path("room.log")).expect("a log");
+        assert!(log.contains(logged), "{rust_log}: {log}");
+        assert!(!log.contains(missing), "{rust_log}: {log}");
+    }
 }

@@ -1,14 +1,13 @@
-//! What is measured, alone: cargo runs one test program after the other, and within the other one
-//! tests share the processor.
-
-#![cfg(target_os = "linux")]
+//! A slow reader costs the others nothing.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pki::Bundle;
-use tests::{Peer, Running, WITHOUT_PACE, World, program};
+use tests::{Peer, Running, UNLIMITED, World, program};
 use wire::{Entry, Kind};
+
+use crate::alone;
 
 /// How fast lines are said while somebody may be stalled.
 const LINES_PER_SECOND: u64 = 5000;
@@ -21,6 +20,7 @@ const ATTEMPTS_MAX: usize = 3;
 /// and loses nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_reader_costs_the_others_nothing_and_loses_nothing() {
+    let _alone = alone().await;
     let w = World::start().await;
     // The programs use this world's CA; its own server has another database.
     let folder = w.folder().join("apart");
@@ -46,82 +46,6 @@ async fn a_slow_reader_costs_the_others_nothing_and_loses_nothing() {
     panic!(
         "a slow reader more than doubles the others' p99, {ATTEMPTS_MAX} times out of {ATTEMPTS_MAX}"
     );
-}
-
-/// Strangers from 250 addresses, each with handshakes that it never finishes, cost a member no more
-/// than three seconds; those of one address cost next to nothing.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn strangers_who_finish_no_handshake_hold_up_no_member() {
-    const MEMBERS: usize = 20;
-    tests::raise_file_limit().expect("a limit");
-    let site = tests::Site::new("Networks 101");
-    let bundle = Bundle::read(&site.path(&site.bundle("alice"))).expect("a bundle");
-    for (addresses, at_most) in [(1, Duration::from_secs(1)), (250, Duration::from_secs(3))] {
-        // To a new server every address is new.
-        let served = site.serve(&["--sessions-per-minute", "0"]);
-        let siege = tests::Siege {
-            addresses,
-            connections: 12,
-            opening: tests::client_hello(&bundle),
-        };
-        let mut strangers = tests::Strangers::besiege(served.address, siege);
-        strangers.are_here().await;
-        let mut longest = Duration::ZERO;
-        for member in 0..MEMBERS {
-            let begun = Instant::now();
-            let mut alice = Peer::connect(served.address, &bundle, &[wire::ALPN])
-                .await
-                .expect("a connection");
-            alice.welcome().await;
-            longest = longest.max(begun.elapsed());
-            if member == 0 {
-                println!("beside {addresses} addresses a newcomer is in within {longest:?}");
-            }
-        }
-        println!("beside {addresses} addresses a member is in within {longest:?}");
-        assert!(
-            longest <= at_most,
-            "{longest:?} beside {addresses} addresses"
-        );
-    }
-}
-
-/// A class behind one address is in soon after a start, although few of its handshakes go on at once.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn three_hundred_members_behind_one_address_are_in_soon() {
-    const MEMBERS: usize = 300;
-    // In a dev build the members themselves take most of it.
-    const AT_MOST: Duration = Duration::from_secs(5);
-    let site = tests::Site::new("Networks 101");
-    let names: Vec<String> = (0..MEMBERS).map(|n| format!("member{n}")).collect();
-    let candidates = ca_tool::Candidate::named(names.iter().map(String::as_str));
-    let issued = site
-        .ca()
-        .issue(&candidates, &ca_tool::IssueOptions::default());
-    issued.expect("certificates");
-    let configs: Vec<_> = names
-        .iter()
-        .map(|name| {
-            let bundle = Bundle::read(&site.path(&site.bundle(name))).expect("a bundle");
-            pki::client_config(&bundle, &[wire::ALPN]).expect("a client's TLS")
-        })
-        .collect();
-    let served = site.serve(&[]);
-    let address = served.address;
-    let begun = Instant::now();
-    let mut entering = tokio::task::JoinSet::new();
-    for config in configs {
-        entering.spawn(async move {
-            let entered = Peer::connect_with(address, config).await;
-            let mut peer = entered.expect("a connection");
-            peer.welcome().await;
-            peer
-        });
-    }
-    let all = entering.join_all().await;
-    let took = begun.elapsed();
-    println!("{} members are in after {took:?}", all.len());
-    assert!(took <= AT_MOST, "{took:?}");
 }
 
 /// The others' p99 while everybody reads, and while one does not; whoever did not read then gets
@@ -163,7 +87,7 @@ struct Room {
 
 impl Room {
     fn start(folder: &Path) -> Self {
-        let arguments = [&["--listen", "127.0.0.1:0"], &WITHOUT_PACE[..]].concat();
+        let arguments = [&["--listen", "127.0.0.1:0"], &UNLIMITED[..]].concat();
         let mut server = Running::start(folder, &program("server"), &arguments);
         let line = server.expect_err("listening on ");
         let address = line
@@ -178,16 +102,7 @@ impl Room {
 
     /// Resident memory, in KiB.
     fn resident_kib(&self) -> u64 {
-        let path = format!("/proc/{}/status", self.server.id());
-        let status = std::fs::read_to_string(path).expect("the server runs");
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .expect("VmRSS");
-        line.split_ascii_whitespace()
-            .nth(1)
-            .and_then(|kib| kib.parse().ok())
-            .expect("a number")
+        tests::resident_kib(self.server.id())
     }
 
     async fn enter(&self, bundle: &Bundle) -> Peer {

@@ -1,56 +1,15 @@
 //! How sessions and servers end.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use pki::Bundle;
 use tests::{Options, Peer, World, lasting};
 use wire::{Reply, ServerLine};
 
 #[tokio::test]
-async fn a_revoked_person_is_out_within_two_seconds_and_stays_out() {
-    let w = World::start().await;
-    let (mut alice, mut bob) = w.pair("alice", "bob").await;
-    let begun = SystemTime::now();
-    w.revoke("bob");
-    let bye = bob.expect("= bye ").await;
-    assert!(
-        bye.starts_with("= bye revoked your certificate was revoked"),
-        "{bye}"
-    );
-    let took = begun.elapsed().expect("the clock goes on");
-    assert!(took < Duration::from_secs(2), "{took:?}");
-    alice.expect("* bob@127.0.0.1 left (revoked)").await;
-    let mut again = w.connect("bob").await;
-    let refused = again.read_line().await.expect_err("an alert").to_string();
-    assert!(refused.contains("CertificateRevoked"), "{refused}");
-    assert_eq!(
-        w.column("select id from joins order by session").await,
-        ["alice", "bob"]
-    );
-    alice.say("/ping").await;
-    alice.expect("= at ").await;
-}
-
-#[tokio::test]
-async fn a_revoked_person_who_reads_nothing_is_out_within_two_seconds_too() {
-    let w = World::with(Options::without_pace).await;
-    let (mut alice, _stalled) = w.pair("alice", "bob").await;
-    alice.say_much(5120).await;
-    let begun = Instant::now();
-    w.revoke("bob");
-    w.until("select count(*) = 1 from joins where id = 'bob' and reason = 'revoked'")
-        .await;
-    assert!(
-        begun.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        begun.elapsed()
-    );
-}
-
-#[tokio::test]
 async fn a_session_ends_with_its_certificate() {
     let w = World::start().await;
-    w.issue("alice", &lasting(Duration::from_secs(2)));
+    w.issue("alice", &lasting(Duration::from_secs(4)));
     let mut alice = w.enter("alice").await;
     alice
         .expect("= bye expired your certificate has expired")
@@ -177,8 +136,10 @@ async fn nothing_is_shown_while_it_cannot_be_stored_and_all_of_it_afterwards() {
                 .is_some_and(|line| line.starts_with("= here "))
         );
     }
-    let quiet = tokio::time::timeout(Duration::from_millis(300), bob.next_line()).await;
-    assert!(quiet.is_err(), "{quiet:?}");
+    // Nothing came before the answer to this.
+    bob.say("/ping").await;
+    let next = bob.next_line().await.expect("the session goes on");
+    assert!(next.starts_with("= at "), "{next}");
 
     sqlx::query("rollback")
         .execute(&mut holder)

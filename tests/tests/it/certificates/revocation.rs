@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use ca_tool::{Ca, Reason, Which};
 use pki::Bundle;
@@ -11,42 +10,7 @@ use rustls::pki_types::pem::PemObject as _;
 use tests::Site;
 
 use crate::mint::replace;
-use crate::programs::{Ended, end, finish, run_at, run_client, site};
-
-#[test]
-fn who_is_revoked_is_out_within_two_seconds_and_nobody_else_notices() {
-    let site = site();
-    let served = site.serve(&[]);
-    let mut alice = site.enter(&served, "alice", &["--bare"]);
-    let bob = site.enter(&served, "bob", &[]);
-    let revoked = Ended::from(site.run("ca-tool", &["revoke", "bob"]));
-    assert_eq!(revoked.code, Some(0), "{}", revoked.err);
-    let since = Instant::now();
-    let bob = end(bob);
-    bob.failed(
-        6,
-        "revoked",
-        "ask whoever runs the room for a new certificate",
-    );
-    let again = run_client(&site, &served.address.to_string(), "bob", "hello\n");
-    assert!(
-        since.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        since.elapsed()
-    );
-    again.failed(
-        62,
-        "revoked",
-        "ask whoever runs the room for a new certificate",
-    );
-    alice.send("still here\n");
-    alice.expect_out("[alice@127.0.0.1] still here");
-    assert_eq!(finish(alice).code, Some(0));
-    assert_eq!(
-        site.query("select id, reason from joins order by session"),
-        ["alice,goodbye", "bob,revoked"]
-    );
-}
+use crate::programs::{Ended, end, run_at, run_client, site};
 
 #[cfg(unix)]
 #[test]
