@@ -19,49 +19,35 @@ macro_rules! say {
     }};
 }
 
-mod args;
 mod ca;
-mod delivery;
-mod draft;
-mod entries;
+mod cli;
+mod commands;
+mod disk;
 mod error;
-mod export;
-mod folder;
-mod host;
-mod index;
-mod issuer;
+mod holder;
+mod keys;
+mod ledger;
 mod os;
-mod own_key;
-mod parcel;
-mod passphrase;
-mod plan;
-mod private_key;
-mod progress;
-mod reason;
-mod register;
-mod report;
-mod request;
-mod roster;
-mod run;
-mod terminal;
+mod people;
+mod sign;
 
-pub use args::Args;
 pub use ca::{
     AdoptOptions, Ca, InitOptions, Issuance, IssueOptions, Issued, Progress, Renewal, Revocation,
     Which, Whose,
 };
+pub use cli::args::Args;
+pub use commands::{Output, run};
 pub use error::{Error, Problem};
-pub use export::{Exported, Strength, export};
-pub use host::{Host, HostError, Reach};
-pub use index::Record;
+pub use holder::export::{Exported, Strength, export};
+pub use holder::own_key::{Joined, Requested, adopt, request};
+pub use keys::passphrase::{Origin, Passphrase};
+pub use keys::private_key::PrivateKey;
+pub use ledger::index::Record;
+pub use ledger::register::Register;
 pub use os::is_discarded;
-pub use own_key::{Joined, Requested, adopt, request};
-pub use parcel::Parcel;
-pub use passphrase::{Origin, Passphrase};
-pub use plan::{ShutOut, Skipped};
-pub use private_key::PrivateKey;
-pub use reason::Reason;
-pub use register::Register;
-pub use request::Request;
-pub use roster::{Candidate, Place, Roster};
-pub use run::{Output, run};
+pub use people::parcel::Parcel;
+pub use people::plan::{ShutOut, Skipped};
+pub use people::roster::{Candidate, Place, Roster};
+pub use sign::host::{Host, HostError, Reach};
+pub use sign::reason::Reason;
+pub use sign::request::Request;

@@ -15,15 +15,15 @@ use super::Ca;
 use super::draft::check_empty;
 use super::founding::{Found, check_name};
 use super::list::GIVEN_NUMBER_MAX;
-use crate::entries::GivenList;
+use crate::disk::folder;
 use crate::error::Error;
-use crate::folder;
-use crate::host::Host;
-use crate::issuer::Issuer;
-use crate::passphrase::Passphrase;
-use crate::private_key;
-use crate::register::TEXT_BYTES_MAX;
-use crate::request::is_in_another_form;
+use crate::keys::passphrase::Passphrase;
+use crate::keys::private_key;
+use crate::ledger::register::TEXT_BYTES_MAX;
+use crate::ledger::revoked::GivenList;
+use crate::sign::host::Host;
+use crate::sign::issuer::Issuer;
+use crate::sign::request::is_in_another_form;
 
 /// A CA that is there already.
 #[derive(Debug, Clone)]

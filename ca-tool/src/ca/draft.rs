@@ -4,8 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::disk::folder::{self, Folder, Lock};
 use crate::error::{Error, io_error};
-use crate::folder::{self, Folder, Lock};
 use crate::os;
 
 /// A CA's folder before it has its name. Dropped, it is gone.

@@ -7,14 +7,14 @@ use time::OffsetDateTime;
 use super::Ca;
 use super::draft::{Draft, above, check_empty};
 use super::issuance::deduplicate;
-use crate::entries::GivenList;
+use crate::disk::folder::{self, Folder};
 use crate::error::Error;
-use crate::folder::{self, Folder};
-use crate::host::{Host, Reach};
-use crate::index::Index;
-use crate::issuer::Issuer;
+use crate::keys::passphrase::Passphrase;
+use crate::ledger::index::Index;
+use crate::ledger::revoked::GivenList;
 use crate::os::Access;
-use crate::passphrase::Passphrase;
+use crate::sign::host::{Host, Reach};
+use crate::sign::issuer::Issuer;
 
 /// What a new CA is to be.
 #[derive(Debug, Clone)]

@@ -13,16 +13,16 @@ use wire::{ClientId, Role};
 use zeroize::Zeroizing;
 
 use super::Ca;
-use crate::delivery::{self, Delivery};
+use crate::ca::delivery::{self, Delivery};
+use crate::disk::folder::{self, Folder};
 use crate::error::{Error, Problem};
-use crate::folder::{self, Folder};
-use crate::host::{Host, Reach};
-use crate::index::{self, Index, Record};
-use crate::issuer::{Holder, Signed};
+use crate::ledger::index::{self, Index, Record};
 use crate::os::Access;
-use crate::parcel::{Parcel, into_bytes};
-use crate::plan::{Person, Plan, ShutOut, Skipped, Terms, plan_for};
-use crate::roster::Candidate;
+use crate::people::parcel::{Parcel, into_bytes};
+use crate::people::plan::{Person, Plan, ShutOut, Skipped, Terms, plan_for};
+use crate::people::roster::Candidate;
+use crate::sign::host::{Host, Reach};
+use crate::sign::issuer::{Holder, Signed};
 
 /// How people are issued certificates.
 #[derive(Debug, Clone, Default)]

@@ -4,11 +4,11 @@ use pki::RevocationList;
 use time::OffsetDateTime;
 
 use super::Ca;
+use crate::disk::folder;
 use crate::error::Error;
-use crate::folder;
-use crate::index::Index;
+use crate::ledger::index::Index;
+use crate::ledger::register::TEXT_BYTES_MAX;
 use crate::os::Access;
-use crate::register::TEXT_BYTES_MAX;
 
 /// No list gets a higher number.
 pub(super) const LIST_NUMBER_MAX: u64 = 1 << 60;

@@ -10,10 +10,10 @@ use time::OffsetDateTime;
 
 use super::Ca;
 use super::list::GIVEN_NUMBER_MAX;
-use crate::entries::GivenList;
 use crate::error::Error;
-use crate::index::{Index, Record};
-use crate::issuer::Revoked;
+use crate::ledger::index::{Index, Record};
+use crate::ledger::revoked::GivenList;
+use crate::sign::issuer::Revoked;
 
 impl Ca {
     /// Takes over what another revocation list of this CA revokes, and signs the list again under a

@@ -13,12 +13,12 @@ use super::Ca;
 use super::issuance::{IssueOptions, Issued, Order, find_places};
 use super::revocation::known;
 use crate::error::{Error, Problem};
-use crate::index::{self, Index, Record};
-use crate::issuer::key_hash;
-use crate::parcel::Parcel;
-use crate::plan::{Person, Skipped};
-use crate::reason::Reason;
-use crate::roster::Place;
+use crate::ledger::index::{self, Index, Record};
+use crate::people::parcel::Parcel;
+use crate::people::plan::{Person, Skipped};
+use crate::people::roster::Place;
+use crate::sign::issuer::key_hash;
+use crate::sign::reason::Reason;
 
 /// Whose certificates are renewed.
 #[derive(Debug, Clone)]

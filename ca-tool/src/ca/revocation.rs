@@ -9,8 +9,8 @@ use wire::ClientId;
 
 use super::Ca;
 use crate::error::Error;
-use crate::index::{Index, Record};
-use crate::reason::Reason;
+use crate::ledger::index::{Index, Record};
+use crate::sign::reason::Reason;
 
 /// Which certificates are revoked, or taken off hold.
 #[derive(Debug, Clone, Default)]

@@ -11,13 +11,13 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use super::Ca;
 use super::issuance::{Issuance, IssueOptions, Order, find_places};
 use crate::error::Error;
-use crate::index::{self, Index, Record};
-use crate::issuer::key_hash;
-use crate::parcel::{Parcel, into_bytes};
-use crate::plan::{Plan, Skipped, Terms, plan};
-use crate::reason::Reason;
-use crate::request::Request;
-use crate::roster::{Candidate, Place};
+use crate::ledger::index::{self, Index, Record};
+use crate::people::parcel::{Parcel, into_bytes};
+use crate::people::plan::{Plan, Skipped, Terms, plan};
+use crate::people::roster::{Candidate, Place};
+use crate::sign::issuer::key_hash;
+use crate::sign::reason::Reason;
+use crate::sign::request::Request;
 
 /// What is noted of a certificate whose key was made by its holder.
 const KEY_OF_ITS_HOLDER: &str = "its holder's";

@@ -10,8 +10,8 @@ use wire::ClientId;
 use super::draft::Draft;
 use super::list::{GIVEN_NUMBER_MAX, LIST_NUMBER_MAX};
 use super::*;
-use crate::reason::Reason;
-use crate::roster::Candidate;
+use crate::people::roster::Candidate;
+use crate::sign::reason::Reason;
 
 const NOW: OffsetDateTime = datetime!(2026-11-21 10:00:00 UTC);
 

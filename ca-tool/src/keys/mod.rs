@@ -1,0 +1,4 @@
+//! Private keys and what protects them.
+
+pub(crate) mod passphrase;
+pub(crate) mod private_key;
