@@ -1,42 +1,50 @@
-//! A CA's folder at work: makes it, issues from it, revokes, and keeps its list fresh.
+//! A CA at work: it is made, it issues, it revokes, and it keeps its revocation list fresh.
 //!
-//! Every change holds the folder's lock, and the index is where it happens: what is on its way when
-//! a run is cut short is finished by the next one if the index knows it, and undone if not.
+//! Use `Ca` from outside, and nothing else but its options and what it returns. Every change holds the
+//! folder's lock, and happens at the moment when the index is written: `settling` finishes what an
+//! interrupted run had recorded in the index, and undoes what it had not. Nothing here prints or reads
+//! the command line, and reports are not here: they need no key.
 
 mod adoption;
 mod delivery;
-mod draft;
 mod founding;
 mod issuance;
 mod list;
 mod missed;
+mod old_bundle;
+mod order;
+mod pending;
+mod place;
 mod renewal;
 mod revocation;
+mod settling;
 mod signing;
 
-use std::ops::Deref;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use rustls::pki_types::CertificateDer;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use crate::disk::folder::{self, Folder, Lock};
+use crate::disk::files::{self, TEXT_BYTES_MAX};
+use crate::disk::folder::Folder;
+use crate::disk::leftovers;
+use crate::disk::lock::{Lock, lock};
 use crate::error::Error;
 use crate::keys::passphrase::Passphrase;
 use crate::keys::private_key::PrivateKey;
-use crate::ledger::index::Index;
-use crate::ledger::register::{Register, TEXT_BYTES_MAX};
+use crate::ledger::index::{Index, IndexEntry};
+use crate::ledger::register::Register;
+use crate::notice::{Listener, Notice, Silent};
 use crate::os::Access;
 use crate::sign::issuer::Issuer;
-use delivery::Outcome;
 
 pub use adoption::AdoptOptions;
 pub use founding::InitOptions;
-pub(crate) use issuance::end_of;
-pub use issuance::{Issuance, IssueOptions, Issued, Progress};
-pub(crate) use list::milliseconds_since_1970;
+pub use issuance::{Issuance, IssueOptions};
+pub use order::Issued;
 pub use renewal::{Renewal, Whose};
-pub(crate) use revocation::nobody;
 pub use revocation::{Revocation, Which};
 
 /// A folder that holds a CA, and the CA's key.
@@ -44,15 +52,7 @@ pub use revocation::{Revocation, Which};
 pub struct Ca {
     register: Register,
     issuer: Issuer,
-}
-
-/// Whoever can sign can also read.
-impl Deref for Ca {
-    type Target = Register;
-
-    fn deref(&self) -> &Register {
-        &self.register
-    }
+    listener: Arc<dyn Listener>,
 }
 
 impl Ca {
@@ -60,7 +60,7 @@ impl Ca {
     ///
     /// # Errors
     ///
-    /// When there is no CA, its key is not the certificate's, its time is over, or the list
+    /// When there is no CA, its key does not belong to its certificate, it has expired, or the list
     /// cannot be written.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let ca = Self::load(path)?;
@@ -77,8 +77,8 @@ impl Ca {
         Self::load_with(path, |key| Err(Error::EncryptedKey(key.to_owned())))
     }
 
-    /// Opens the CA of a folder, whose key may be encrypted, and writes nothing. The passphrase is
-    /// asked for with the key's path, and only if it is needed.
+    /// Opens the CA of a folder, and writes nothing. If the key is encrypted, asks for the passphrase
+    /// with the key's path.
     ///
     /// # Errors
     ///
@@ -97,10 +97,10 @@ impl Ca {
     ) -> Result<Self, Error> {
         let folder = Folder::new(path);
         let (certificate, key) = (folder.certificate(), folder.key());
-        let pem = folder::read_if_there(&certificate, TEXT_BYTES_MAX)?
+        let pem = files::read_if_there(&certificate, TEXT_BYTES_MAX)?
             .ok_or_else(|| Error::NoCa(path.to_owned()))?;
-        let secret = folder::read_text_if_there(&key, TEXT_BYTES_MAX)?
-            .ok_or_else(|| folder::missing(&key))?;
+        let secret =
+            files::read_text_if_there(&key, TEXT_BYTES_MAX)?.ok_or_else(|| files::missing(&key))?;
         let secret = Zeroizing::new(secret);
         let issuer = Issuer::load((&certificate, &pem), (&key, &secret), passphrase, now)?;
         Self::of(folder, issuer)
@@ -109,24 +109,39 @@ impl Ca {
     fn of(folder: Folder, issuer: Issuer) -> Result<Self, Error> {
         let register = Register::new(folder, issuer.certificate().clone())
             .map_err(|error| Error::SelfCheck(error.to_string()))?;
-        Ok(Self { register, issuer })
+        Ok(Self {
+            register,
+            issuer,
+            listener: Arc::new(Silent),
+        })
     }
 
-    /// Keeps other runs away, and puts right what one that was cut short left. Who holds the lock
-    /// is the only one who writes, so the index is read here and not before.
+    /// Sends notices and progress to this listener from now on.
+    #[must_use]
+    pub fn heard_by(self, listener: Arc<dyn Listener>) -> Self {
+        Self { listener, ..self }
+    }
+
+    /// Keeps other runs away, and repairs what an interrupted run left. Only the holder of the lock
+    /// writes the index, so it is read here and not earlier.
     fn lock(&self) -> Result<(Lock, Index), Error> {
-        let lock = self.folder.lock_files()?;
-        let mut index = self.index()?;
-        let Outcome { finished, removed } = delivery::settle(&self.folder, &index)?;
-        let folder = self.path().display();
-        for (files, what) in [
-            (finished, "delivered what it had recorded"),
-            (removed, "removed what it had not recorded"),
-        ] {
-            if files > 0 {
-                let noun = if files == 1 { "file" } else { "files" };
-                say!("ca-tool: note: a run in {folder} was cut short; {what}: {files} {noun}");
-            }
+        let listener = &*self.listener;
+        let lock = lock(self.folder(), listener)?;
+        leftovers::remove_from(self.folder(), listener)?;
+        let mut index = self.register.index()?;
+        let settled = settling::settle(self.folder(), &index, listener)?;
+        let folder = || self.path().to_owned();
+        if settled.delivered > 0 {
+            listener.notice(&Notice::Delivered {
+                count: settled.delivered,
+                folder: folder(),
+            });
+        }
+        if settled.removed > 0 {
+            listener.notice(&Notice::Undone {
+                count: settled.removed,
+                folder: folder(),
+            });
         }
         self.catch_up(&mut index, OffsetDateTime::now_utc())?;
         Ok((lock, index))
@@ -134,7 +149,11 @@ impl Ca {
 
     fn write_index(&self, index: &Index) -> Result<(), Error> {
         let text = index.format();
-        folder::replace(&self.folder.index(), text.as_bytes(), Access::Public)
+        files::replace(&self.folder().index(), text.as_bytes(), Access::Public)
+    }
+
+    fn folder(&self) -> &Folder {
+        &self.register.folder
     }
 
     /// The CA's name, which is the room's.
@@ -142,9 +161,58 @@ impl Ca {
         self.issuer.name()
     }
 
-    /// What signs. Whatever is signed with it directly is neither recorded nor checked.
+    /// The key that signs. A signature that you make with it directly is neither recorded nor checked.
     pub fn issuer(&self) -> &rcgen::Issuer<'static, PrivateKey> {
         self.issuer.signer()
+    }
+
+    /// The same folder without the key, for reports.
+    pub fn register(&self) -> &Register {
+        &self.register
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        self.register.path()
+    }
+
+    /// The folder where `issue` puts people's bundles by default.
+    pub fn people(&self) -> PathBuf {
+        self.register.people()
+    }
+
+    /// The bundle of the first server.
+    pub fn server_bundle(&self) -> PathBuf {
+        self.register.server_bundle()
+    }
+
+    /// The revocation list.
+    pub fn revocation_list(&self) -> PathBuf {
+        self.register.revocation_list()
+    }
+
+    /// The file of the CA's certificate.
+    pub fn certificate(&self) -> PathBuf {
+        self.register.certificate()
+    }
+
+    /// The CA's certificate, which everybody trusts.
+    pub fn anchor(&self) -> &CertificateDer<'static> {
+        self.register.anchor()
+    }
+
+    /// The parsed CA certificate.
+    pub fn says(&self) -> &pki::Certificate {
+        self.register.says()
+    }
+
+    /// Reads everything that was issued, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When the index cannot be read.
+    pub fn list(&self) -> Result<Vec<IndexEntry>, Error> {
+        self.register.list()
     }
 }
 

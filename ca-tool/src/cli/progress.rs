@@ -1,25 +1,26 @@
-//! A bar for what takes more than a second, on a terminal and nowhere else.
+//! A progress bar for commands that take more than a second. It appears only on a terminal.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use crate::ca::Progress;
+use crate::notice::Progress;
 
-/// A bar that may never be seen.
-pub(crate) struct Bar {
+/// A progress bar that may never appear.
+#[derive(Debug)]
+pub(super) struct Bar {
     began: Instant,
-    /// The tenths of a percent that stand there, if any do.
+    /// The tenths of a percent on the screen, if the bar is there.
     shown: Option<usize>,
     is_terminal: bool,
 }
 
-/// What takes less needs no bar.
+/// A command that takes less time needs no bar.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// The width of the bar itself, in columns.
 const COLUMNS: usize = 40;
 
 impl Bar {
-    pub(crate) fn new(is_terminal: bool) -> Self {
+    pub(super) fn new(is_terminal: bool) -> Self {
         Self {
             began: Instant::now(),
             shown: None,
@@ -27,8 +28,8 @@ impl Bar {
         }
     }
 
-    /// Shows how far it is. That a terminal cannot be written to is no reason to stop.
-    pub(crate) fn tell(&mut self, progress: Progress, out: &mut dyn Write) {
+    /// Shows how far it is. If the terminal cannot be written to, the command goes on.
+    pub(super) fn show(&mut self, progress: Progress, out: &mut dyn Write) {
         let permille = progress.done * 1000 / progress.of.max(1);
         if !self.is_terminal || self.shown == Some(permille) || self.began.elapsed() < PATIENCE {
             return;
@@ -39,9 +40,9 @@ impl Bar {
         let _ = write!(out, "\r[{full:COLUMNS$}] {percent:3} %").and_then(|()| out.flush());
     }
 
-    /// Takes the bar away, so that what is said next begins on an empty line.
-    pub(crate) fn clear(&self, out: &mut dyn Write) {
-        if self.shown.is_some() {
+    /// Takes the bar away, so that the next line begins on an empty one.
+    pub(super) fn clear(&mut self, out: &mut dyn Write) {
+        if self.shown.take().is_some() {
             let _ = write!(out, "\r{:width$}\r", "", width = COLUMNS + 8);
         }
     }
@@ -58,7 +59,7 @@ mod tests {
             .expect("a clock that has run for a while");
         let mut out = Vec::new();
         for done in [1, 1, 2, 4] {
-            bar.tell(Progress { done, of: 4 }, &mut out);
+            bar.show(Progress { done, of: 4 }, &mut out);
         }
         bar.clear(&mut out);
         String::from_utf8(out).expect("UTF-8")

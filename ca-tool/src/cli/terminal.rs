@@ -1,194 +1,28 @@
-//! Asks at a terminal, and does not show what is typed. Whatever ends the asking, short of SIGKILL,
-//! the terminal shows again what is typed before the program is gone.
+//! Asks the person at the terminal.
 
-use std::io;
+use std::io::{self, IsTerminal as _, Write as _};
 
-use zeroize::Zeroizing;
+use crate::error::Error;
 
-/// Asks for one line. `None` when whoever was asked ended the input instead, as with Ctrl-D.
-///
-/// # Errors
-///
-/// When there is no terminal, or it cannot be used.
-pub(crate) fn ask_hidden(prompt: &str) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    hidden::ask(prompt)
+/// Returns whether there is somebody to ask. Standard input that is redirected means a script, even if
+/// there is a terminal.
+pub(super) fn is_here() -> bool {
+    io::stdin().is_terminal()
 }
 
-#[cfg(unix)]
-mod hidden {
-    use std::fs::File;
-    use std::io::{self, Read as _, Write as _};
-    use std::os::fd::AsFd as _;
-    use std::os::unix::net::UnixStream;
-    use std::sync::atomic::{AtomicBool, Ordering};
-    use std::sync::{Arc, LazyLock};
-
-    use rustix::event::{PollFd, PollFlags, poll};
-    use rustix::io::retry_on_intr;
-    use rustix::process::{getpgrp, getsid};
-    use rustix::termios::{
-        InputModes, LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr,
-        tcsetattr,
-    };
-    use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
-    use signal_hook::flag::register_conditional_default;
-    use signal_hook::iterator::backend::SignalDelivery;
-    use signal_hook::iterator::exfiltrator::SignalOnly;
-    use signal_hook::low_level::emulate_default_handler;
-    use zeroize::Zeroizing;
-
-    /// What ends or stops a program, and can be heard first; and what lets it go on, after it was
-    /// stopped in a way that cannot.
-    const SIGNALS: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGCONT];
-    /// What a terminal hands over at once.
-    const PIECE_BYTES: usize = 4096;
-    /// A longer line is no passphrase.
-    const LINE_BYTES_MAX: usize = 16 * PIECE_BYTES;
-
-    pub(super) fn ask(prompt: &str) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-        let mut asking = Asking::begin(prompt)?;
-        // Its room is taken beforehand: growing would leave a copy behind.
-        let mut line = Zeroizing::new(Vec::with_capacity(LINE_BYTES_MAX + PIECE_BYTES));
-        let mut piece = Zeroizing::new([0; PIECE_BYTES]);
-        while line.len() <= LINE_BYTES_MAX {
-            if asking.wait()? {
-                line.clear();
-                continue;
-            }
-            let count = asking.terminal.read(&mut *piece)?;
-            if count == 0 {
-                // Nobody typed the end of this line.
-                writeln!(asking.terminal)?;
-                return Ok(None);
-            }
-            line.extend_from_slice(&piece[..count]);
-            if line.last() == Some(&b'\n') {
-                line.pop();
-                break;
-            }
-        }
-        Ok(Some(line))
+/// Asks whether to go on after this warning, and fails if the answer is not yes.
+pub(super) fn confirm(warning: &str) -> Result<(), Error> {
+    if !is_here() {
+        return Err(Error::NotConfirmed(warning.to_owned()));
     }
-
-    /// A terminal that does not show what is typed, until this is dropped.
-    struct Asking<'a> {
-        prompt: &'a str,
-        terminal: File,
-        before: Termios,
-        signals: SignalDelivery<UnixStream, SignalOnly>,
-    }
-
-    /// Whether signals do what they do in any program. Who once listened to one can only say
-    /// beside it that nobody does any more.
-    static NOBODY_ASKS: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
-
-    impl<'a> Asking<'a> {
-        fn begin(prompt: &'a str) -> io::Result<Self> {
-            let terminal = File::options().read(true).write(true).open("/dev/tty")?;
-            // In the background this stops until somebody says `fg`. Only then are the modes those
-            // of the user, and not of a shell that edits its line.
-            tcflush(&terminal, QueueSelector::IFlush)?;
-            let before = tcgetattr(&terminal)?;
-            let (read, write) = UnixStream::pair()?;
-            let signals = SignalDelivery::with_pipe(read, write, SignalOnly, SIGNALS)?;
-            NOBODY_ASKS.store(false, Ordering::SeqCst);
-            let mut asking = Self {
-                prompt,
-                terminal,
-                before,
-                signals,
-            };
-            for signal in SIGNALS {
-                register_conditional_default(signal, Arc::clone(&NOBODY_ASKS))?;
-            }
-            asking.hide()?;
-            asking.prompt()?;
-            Ok(asking)
-        }
-
-        /// Waits for something that was typed; or says that the program was stopped meanwhile, and
-        /// what was typed before is gone.
-        fn wait(&mut self) -> io::Result<bool> {
-            let mut fds = [
-                PollFd::new(&self.terminal, PollFlags::IN),
-                PollFd::from_borrowed_fd(self.signals.get_read().as_fd(), PollFlags::IN),
-            ];
-            // A signal that comes between stands in the pipe by then.
-            retry_on_intr(|| poll(&mut fds, None))?;
-            if fds[1].revents().is_empty() {
-                return Ok(false);
-            }
-            // Whoever lets the program go on has had the terminal meanwhile. To hide stops again in
-            // the background, so that one more signal may be there afterwards.
-            while self.obey()? {
-                self.hide()?;
-            }
-            self.prompt()?;
-            Ok(true)
-        }
-
-        /// Lets signals do what they would have done, on a terminal that is as it was. Says whether
-        /// there were any.
-        fn obey(&mut self) -> io::Result<bool> {
-            let signals: Vec<i32> = self.signals.pending().collect();
-            for signal in &signals {
-                if *signal != SIGCONT && (*signal != SIGTSTP || has_shell()) {
-                    self.show();
-                    let _ = writeln!(self.terminal);
-                    emulate_default_handler(*signal)?;
-                }
-            }
-            Ok(!signals.is_empty())
-        }
-
-        /// What was typed before the question is not the answer to it.
-        fn hide(&mut self) -> io::Result<()> {
-            let mut modes = self.before.clone();
-            // Enter ends the line, whatever the terminal was used for before.
-            modes.input_modes &= !(InputModes::IGNCR | InputModes::INLCR);
-            modes.input_modes |= InputModes::ICRNL;
-            modes.local_modes &= !LocalModes::ECHO;
-            // Of what is typed its end alone is shown; keys that send signals go on to do so.
-            modes.local_modes |= LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG;
-            Ok(tcsetattr(&self.terminal, OptionalActions::Flush, &modes)?)
-        }
-
-        fn prompt(&mut self) -> io::Result<()> {
-            self.terminal.write_all(self.prompt.as_bytes())
-        }
-
-        fn show(&mut self) {
-            // A terminal that is gone shows nothing, and there is nobody to tell.
-            let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
-        }
-    }
-
-    impl Drop for Asking<'_> {
-        fn drop(&mut self) {
-            self.show();
-            NOBODY_ASKS.store(true, Ordering::SeqCst);
-            // One that came just before is not lost.
-            let _ = self.obey();
-        }
-    }
-
-    /// Whether there is a shell that would let us go on: a session's first group has none.
-    fn has_shell() -> bool {
-        getsid(None).is_ok_and(|session| session != getpgrp())
-    }
-}
-
-#[cfg(not(unix))]
-mod hidden {
-    use std::io;
-
-    use zeroize::Zeroizing;
-
-    pub(super) fn ask(prompt: &str) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-        match rpassword::prompt_password(prompt) {
-            Ok(typed) => Ok(Some(Zeroizing::new(typed.into_bytes()))),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
-            Err(error) => Err(error),
-        }
+    // If the question cannot be shown there will be no answer, which counts as no.
+    let _ = write!(io::stderr(), "{warning}: go on? [y/N] ");
+    let mut answer = String::new();
+    io::stdin()
+        .read_line(&mut answer)
+        .map_err(Error::Unanswered)?;
+    match answer.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(Error::Declined),
     }
 }

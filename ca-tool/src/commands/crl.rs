@@ -1,16 +1,17 @@
-//! Signs the revocation list again, and says what it holds.
+//! `crl`: signs the revocation list again.
 
+use std::fmt;
 use std::path::Path;
 
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::ca::Ca;
-use crate::commands::{Output, counted, day, moment, note, write_json};
+use super::{Context, Reply};
 use crate::error::Error;
+use crate::words::{counted, day, moment};
 
 #[derive(Debug, Serialize)]
-struct Signed {
+struct SignedList {
     file: String,
     number: String,
     next_update: String,
@@ -19,12 +20,8 @@ struct Signed {
     taken_over: Option<usize>,
 }
 
-pub(crate) fn crl(
-    ca: &Ca,
-    merge: Option<&Path>,
-    json: bool,
-    output: &mut Output<'_>,
-) -> Result<(), Error> {
+pub(crate) fn crl(context: &Context<'_>, merge: Option<&Path>) -> Result<Reply, Error> {
+    let ca = context.open()?;
     let (list, taken_over) = match merge {
         None => (ca.sign_list_again()?, None),
         Some(path) => {
@@ -32,35 +29,35 @@ pub(crate) fn crl(
             (list, Some(taken_over))
         }
     };
-    let path = ca.revocation_list();
-    let signed = Signed {
-        file: path.display().to_string(),
+    let signed = SignedList {
+        file: ca.revocation_list().display().to_string(),
         number: list.number().to_string(),
         next_update: moment(OffsetDateTime::from(list.next_update())),
         revoked: list.count(),
         taken_over,
     };
-    if json {
-        return write_json(&signed, output);
-    }
+    let mut notes = Vec::new();
     if taken_over == Some(0) {
-        note(output, "every revocation on that list was known here");
+        notes.push("every revocation on that list was known already".to_owned());
     }
-    let (file, next) = (&signed.file, day(&signed.next_update));
-    let (number, revoked) = (&signed.number, signed.revoked);
-    output.tell(|results| {
-        if let Some(count) = taken_over.filter(|count| *count > 0) {
+    notes.push(
+        "a server that reads this file has it within two seconds; a server on another machine needs the new file"
+            .to_owned(),
+    );
+    Ok(Reply::new(signed).noting(notes))
+}
+
+impl fmt::Display for SignedList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(count) = self.taken_over.filter(|count| *count > 0) {
             let revocations = counted(count, "revocation", "revocations");
-            writeln!(results, "took over {revocations}")?;
+            writeln!(f, "added {revocations}")?;
         }
+        let (file, next) = (&self.file, day(&self.next_update));
+        let (number, revoked) = (&self.number, self.revoked);
         writeln!(
-            results,
+            f,
             "signed {file}  number {number}  {revoked} revoked  good until {next}"
         )
-    })?;
-    note(
-        output,
-        "a server that reads this file has it within two seconds; one elsewhere needs the new file",
-    );
-    Ok(())
+    }
 }

@@ -1,49 +1,40 @@
-//! Writes a bundle for a browser, and prints what opens it.
+//! `export`: writes a bundle for a browser, and shows its password.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use wire::ClientId;
 
 use super::deed::{Deed, Item};
-use super::{Output, note};
-use crate::cli::args::Place;
+use super::{Context, Printable};
 use crate::disk::folder::Folder;
 use crate::error::Error;
 use crate::holder::export::{self, Strength};
 
-pub(super) fn export(
-    place: &Place,
+/// Returns notes. The result goes to `show` instead of into a reply, because the file must not get its
+/// name before its password is shown.
+pub(crate) fn export(
+    context: &Context<'_>,
     what: &str,
     legacy: bool,
     out: Option<&Path>,
-    output: &mut Output<'_>,
-) -> Result<(), Error> {
+    show: impl FnOnce(&dyn Printable) -> Result<(), Error>,
+) -> Result<Vec<String>, Error> {
     let strength = if legacy {
         Strength::Legacy
     } else {
         Strength::Modern
     };
-    export::export(&find(place, what), strength, out, |made| {
-        if output.is_discarded {
-            return Err(Error::PasswordLost {
-                path: made.path.clone(),
-                source: io::Error::other("standard output is closed, or nobody reads it"),
-            });
-        }
+    let bundle = find(context.dir, what);
+    export::export(&bundle, strength, out, &*context.listener, |made| {
         let written = Item {
             password: Some(made.password.to_string()),
             ..Item::certificate(made.name.as_str(), &made.serial, made.until, &made.path)
         };
-        let told = Deed::new("export")
+        let deed = Deed::new("export")
             .done([written])
-            .tell(place, output, |results| {
-                writeln!(results, "file      {}", made.path.display())?;
-                writeln!(results, "password  {}", made.password.as_str())
-            })
-            .and_then(|()| output.tell(|results| results.flush()));
-        // Who reads no further has not read the password either.
-        told.map_err(|error| match error {
+            .line(&format!("file      {}", made.path.display()))
+            .line(&format!("password  {}", made.password.as_str()));
+        show(&deed).map_err(|error| match error {
             Error::Output(source) => Error::PasswordLost {
                 path: made.path.clone(),
                 source,
@@ -51,19 +42,18 @@ pub(super) fn export(
             other => other,
         })
     })?;
-    note(
-        output,
-        "the file holds a private key; its password is shown this once, and best goes another way than the file",
-    );
-    Ok(())
+    Ok(vec![
+        "the file contains a private key. Its password is shown only now; send it another way than the file"
+            .to_owned(),
+    ])
 }
 
-/// A file of that name, or else the bundle of that person.
-fn find(place: &Place, what: &str) -> PathBuf {
+/// Returns the file of that name, or else the bundle of that person.
+fn find(dir: &Path, what: &str) -> PathBuf {
     let path = PathBuf::from(what);
     match ClientId::parse_typed(what) {
         Ok(id) if !path.is_file() => {
-            let people = Folder::new(&place.dir).people();
+            let people = Folder::new(dir).people();
             people.join(format!("{id}.pem"))
         }
         _ => path,

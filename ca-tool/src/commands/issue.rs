@@ -1,246 +1,168 @@
-//! Issues to people and to servers, and says what was made and who was passed over.
+//! `issue`: issues certificates to people, and says who was skipped and why.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::deed::{Deed, Item};
-use super::{Output, counted, note, open, some};
-use crate::ca::{Ca, Issuance, IssueOptions, Issued};
-use crate::cli::args::Place;
-use crate::cli::progress::Bar;
+use super::deed::{Deed, Item, notes_on_moved};
+use super::{Context, Reply};
+use crate::ca::{Ca, Issuance, IssueOptions};
 use crate::error::Error;
+use crate::notice::Notice;
+use crate::people::candidate::Candidate;
 use crate::people::parcel::Parcel;
 use crate::people::plan::{ShutOut, Skipped};
-use crate::people::roster::{Candidate, Roster};
-use crate::sign::host::Host;
+use crate::people::roster::Roster;
 use crate::sign::reason::Reason;
+use crate::words::counted;
 
-pub(super) fn issue(
-    place: &Place,
-    names: Vec<String>,
-    (roster, id_column): (Option<PathBuf>, Option<String>),
+/// The people to issue certificates to.
+pub(crate) struct Recipients {
+    pub(crate) names: Vec<String>,
+    pub(crate) roster: Option<PathBuf>,
+    /// The name of the roster's column `id`.
+    pub(crate) id_column: Option<String>,
+}
+
+/// How many notes there are about people who were skipped; beyond that, only their number.
+const NOTES_MAX: usize = 8;
+
+pub(crate) fn issue(
+    context: &Context<'_>,
+    recipients: Recipients,
     options: &IssueOptions,
-    output: &mut Output<'_>,
-) -> Result<(), Error> {
-    let mut candidates = Candidate::named(names);
-    if let Some(path) = &roster {
-        let roster = Roster::read(path, id_column.as_deref())?;
+) -> Result<Reply, Error> {
+    let mut candidates = Candidate::named(recipients.names);
+    let has_roster = recipients.roster.is_some();
+    if let Some(path) = recipients.roster {
+        let roster = Roster::read(&path, recipients.id_column.as_deref())?;
         if !roster.ignored.is_empty() {
-            let columns = some(&roster.ignored, ", ");
-            let path = path.display();
-            note(output, &format!("nothing is done with {columns} in {path}"));
+            context.notice(&Notice::UnusedColumns {
+                columns: roster.ignored,
+                roster: path,
+            });
         }
         candidates.extend(roster.candidates);
     }
-    if candidates.is_empty() && roster.is_none() {
+    if candidates.is_empty() && !has_roster {
         return Err(Error::Nobody);
     }
-    let ca = open(place, output)?;
+    let ca = context.open()?;
     if candidates.is_empty() {
-        Deed::new("issue").tell(place, output, |_| Ok(()))?;
-        note(output, "the roster names nobody");
-        return Ok(());
+        let notes = vec!["the roster names nobody".to_owned()];
+        return Ok(Reply::new(Deed::new("issue")).noting(notes));
     }
-    let mut bar = Bar::new(output.is_watched);
-    let issuance = ca.issue_and_tell(&candidates, options, &mut |progress| {
-        bar.tell(progress, output.notes);
-    });
-    bar.clear(output.notes);
-    let issuance = issuance?;
-    let skipped = issuance.skipped.iter().map(Item::skipped);
-    let shut_out = issuance.shut_out.iter().map(Item::shut_out);
-    let deed = Deed::new("issue").skipped(skipped).skipped(shut_out);
-    tell_issued(place, deed, &issuance.issued, output)?;
-    tell_issuance(&ca, &issuance, options, output);
-    Ok(())
+    let issuance = ca.issue(&candidates, options)?;
+    let deed = Deed::new("issue")
+        .skipped(issuance.skipped.iter().map(Item::skipped))
+        .skipped(issuance.shut_out.iter().map(Item::shut_out))
+        .issued(&issuance.issued);
+    Ok(Reply::new(deed).noting(notes(&ca, &issuance, options)))
 }
 
-/// Beyond this many people who were passed over, only their number is said.
-const SKIPPED_NAMED_MAX: usize = 8;
-
-fn tell_issuance(ca: &Ca, issuance: &Issuance, options: &IssueOptions, output: &mut Output<'_>) {
-    if let Some(until) = issuance.clamped {
-        let until = until.date();
-        note(
-            output,
-            &format!("the CA itself is valid until {until}, so nothing it issues is longer"),
-        );
-    }
+fn notes(ca: &Ca, issuance: &Issuance, options: &IssueOptions) -> Vec<String> {
+    let mut notes = notes_on_moved(&issuance.issued);
+    notes.extend(issuance.clamped.map(note_on_clamped));
     let count = issuance.skipped.len();
-    if count > SKIPPED_NAMED_MAX {
-        note(
-            output,
-            &format!("{count} people have a certificate; skipped"),
-        );
+    if count > NOTES_MAX {
+        notes.push(format!("{count} people have a certificate; skipped"));
     } else {
-        for skipped in &issuance.skipped {
+        notes.extend(issuance.skipped.iter().map(|skipped| {
             let (id, until) = (&skipped.id, skipped.until.date());
-            note(
-                output,
-                &format!("{id} has a certificate until {until}; skipped"),
-            );
-        }
+            format!("{id} has a certificate until {until}; skipped")
+        }));
     }
-    tell_other_roles(&issuance.skipped, output);
+    notes_on_other_roles(&issuance.skipped, &mut notes);
     if options.out.is_none() {
-        tell_missing(ca, &issuance.skipped, options.parcel, output);
+        notes_on_missing_files(ca, &issuance.skipped, options.parcel, &mut notes);
     }
-    tell_shut_out(&issuance.shut_out, output);
+    notes_on_shut_out(&issuance.shut_out, &mut notes);
     if !issuance.issued.is_empty() {
-        note(
-            output,
-            "a bundle holds its owner's private key: hand each to its owner alone",
-        );
+        notes.push(NOTE_ON_BUNDLES.to_owned());
     }
+    notes
 }
 
-/// Says who has another role than the one that was asked for: to skip them may not be what was meant.
-fn tell_other_roles(skipped: &[Skipped], output: &mut Output<'_>) {
+/// What to keep in mind about new bundles.
+pub(super) const NOTE_ON_BUNDLES: &str =
+    "a bundle contains its owner's private key: give each one only to its owner";
+
+/// Returns the note that certificates are shorter than requested.
+pub(super) fn note_on_clamped(until: time::OffsetDateTime) -> String {
+    let until = until.date();
+    format!("the CA itself is valid until {until}, so nothing that it issues lasts longer")
+}
+
+/// Notes people who have another role than the one that was requested: skipping them may not be what
+/// was meant.
+fn notes_on_other_roles(skipped: &[Skipped], notes: &mut Vec<String>) {
     let others = || {
         skipped
             .iter()
             .filter_map(|one| Some((&one.id, one.other_role?)))
     };
-    for (id, role) in others().take(SKIPPED_NAMED_MAX) {
-        note(
-            output,
-            &format!(
-                "{id} has another role, {role}, and keeps it: `ca-tool revoke {id} --reason affiliationChanged` and issue again gives them the new one"
-            ),
-        );
-    }
-    match others().count().saturating_sub(SKIPPED_NAMED_MAX) {
-        0 => {}
-        more => {
-            let people = counted(more, "other person keeps", "other people keep");
-            note(
-                output,
-                &format!("{people} another role too; `ca-tool list`"),
-            );
-        }
+    notes.extend(others().take(NOTES_MAX).map(|(id, role)| {
+        format!(
+            "{id} keeps another role, {role}: to change it, `ca-tool revoke {id} --reason affiliationChanged` and issue again"
+        )
+    }));
+    let more = others().count().saturating_sub(NOTES_MAX);
+    if more > 0 {
+        let people = counted(more, "other person keeps", "other people keep");
+        notes.push(format!("{people} another role too; see `ca-tool list`"));
     }
 }
 
-/// Says who stands in the roster and got nothing: that they were revoked may have been forgotten.
-fn tell_shut_out(shut_out: &[ShutOut], output: &mut Output<'_>) {
-    for ShutOut { id, reason } in shut_out.iter().take(SKIPPED_NAMED_MAX) {
-        let words = match reason {
-            Reason::CertificateHold => {
-                format!("{id} is on hold; passed over: `ca-tool unhold {id}` lets them in again")
-            }
-            Reason::Superseded => format!(
-                "the certificate of {id} was superseded by one that is not known here, and may have been revoked since; passed over: `ca-tool issue {id}` issues another, if they are still welcome"
-            ),
-            reason => format!(
-                "the certificate of {id} was revoked ({reason}); passed over: `ca-tool issue {id}` issues another, if they are still welcome"
-            ),
-        };
-        note(output, &words);
-    }
-    match shut_out.len().saturating_sub(SKIPPED_NAMED_MAX) {
-        0 => {}
-        more => {
-            let people = counted(more, "other person was", "other people were");
-            let what = format!("{people} passed over for the same; `ca-tool list --revoked`");
-            note(output, &what);
+/// Notes people in the roster who got nothing: it may be forgotten that they were revoked.
+fn notes_on_shut_out(shut_out: &[ShutOut], notes: &mut Vec<String>) {
+    notes.extend(shut_out.iter().take(NOTES_MAX).map(|ShutOut { id, reason }| match reason {
+        Reason::CertificateHold => {
+            format!("{id} is on hold; skipped: `ca-tool unhold {id}` lets them in again")
         }
+        Reason::Superseded => format!(
+            "the certificate of {id} was superseded by one that is unknown here, and that may have been revoked since; skipped: `ca-tool issue {id}` issues another, if they are still welcome"
+        ),
+        reason => format!(
+            "the certificate of {id} was revoked ({reason}); skipped: `ca-tool issue {id}` issues another, if they are still welcome"
+        ),
+    }));
+    let more = shut_out.len().saturating_sub(NOTES_MAX);
+    if more > 0 {
+        let people = counted(more, "other person was", "other people were");
+        notes.push(format!(
+            "{people} skipped for the same reason; see `ca-tool list --revoked`"
+        ));
     }
 }
 
-/// Says whose file is not where `issue` puts it, and who has one of another kind there.
-fn tell_missing(ca: &Ca, skipped: &[Skipped], parcel: Parcel, output: &mut Output<'_>) {
-    let place = |parcel: Parcel, skipped: &Skipped| {
+/// Notes people whose file is not where `issue` puts it, and people who have a file of another kind.
+fn notes_on_missing_files(ca: &Ca, skipped: &[Skipped], parcel: Parcel, notes: &mut Vec<String>) {
+    let file = |parcel: Parcel, skipped: &Skipped| {
         let name = parcel.file_name(skipped.id.as_str());
         ca.people().join(name)
     };
-    let without = skipped.iter().filter(|one| !place(parcel, one).exists());
-    // Who made their own key has no bundle here, and who has a bundle needs no new one for a zip.
+    let without = skipped.iter().filter(|one| !file(parcel, one).exists());
+    // People who made their own key have no bundle here, and people with a bundle need no zip.
     let (others, lost): (Vec<_>, Vec<_>) = without.partition(|one| {
         let mut others = parcel.others();
-        others.any(|other| place(other, one).exists())
+        others.any(|other| file(other, one).exists())
     });
     if parcel == Parcel::Zip && !others.is_empty() {
         let who = counted(others.len(), "person has a file", "people have files");
         let people = ca.people();
         let people = people.display();
-        note(
-            output,
-            &format!("{who} of another kind in {people}: only new certificates are put into zips"),
-        );
+        notes.push(format!(
+            "{who} of another kind in {people}: only new certificates are put into zips"
+        ));
     }
-    for one in lost.iter().take(SKIPPED_NAMED_MAX) {
-        let (id, bundle) = (&one.id, place(parcel, one));
+    notes.extend(lost.iter().take(NOTES_MAX).map(|one| {
+        let (id, bundle) = (&one.id, file(parcel, one));
         let bundle = bundle.display();
-        note(
-            output,
-            &format!(
-                "{bundle} is not there; if it is lost, `ca-tool revoke {id} --reason superseded` and issue again"
-            ),
-        );
+        format!(
+            "{bundle} does not exist; if it is lost, `ca-tool revoke {id} --reason superseded` and issue again"
+        )
+    }));
+    let more = lost.len().saturating_sub(NOTES_MAX);
+    if more > 0 {
+        let files = counted(more, "other file does", "other files do");
+        notes.push(format!("{files} not exist either"));
     }
-    match lost.len().saturating_sub(SKIPPED_NAMED_MAX) {
-        0 => {}
-        more => {
-            let files = counted(more, "other file is", "other files are");
-            note(output, &format!("{files} not there either"));
-        }
-    }
-}
-
-/// Says what was issued, after what else the deed holds.
-pub(super) fn tell_issued(
-    place: &Place,
-    deed: Deed,
-    issued: &[Issued],
-    output: &mut Output<'_>,
-) -> Result<(), Error> {
-    for issued in issued {
-        if let Some(old) = &issued.moved {
-            let (old, name) = (old.display(), &issued.name);
-            note(output, &format!("the old file of {name} is now {old}"));
-        }
-    }
-    let deed = deed.done(issued.iter().map(Item::issued));
-    deed.tell(place, output, |results| {
-        issued.iter().try_for_each(|issued| {
-            let (name, until) = (&issued.name, issued.not_after.date());
-            let bundle = issued.bundle.display();
-            writeln!(results, "{name}  {bundle}  valid until {until}")
-        })
-    })
-}
-
-pub(super) fn issue_server(
-    place: &Place,
-    mut hosts: Vec<Host>,
-    out: Option<&Path>,
-    output: &mut Output<'_>,
-) -> Result<(), Error> {
-    let ca = open(place, output)?;
-    let is_for_the_same = hosts.is_empty();
-    if is_for_the_same {
-        hosts = ca.hosts()?;
-    }
-    let issued = ca.issue_server(&hosts, out)?;
-    tell_issued(
-        place,
-        Deed::new("issue-server"),
-        std::slice::from_ref(&issued),
-        output,
-    )?;
-    if !is_for_the_same {
-        return Ok(());
-    }
-    if !place.json {
-        let names: Vec<_> = hosts.iter().map(Host::to_string).collect();
-        output.tell(|results| writeln!(results, "  valid for  {}", names.join(", ")))?;
-    }
-    let (new, old) = (issued.bundle.display(), ca.server_bundle());
-    let old = old.display();
-    note(
-        output,
-        &format!(
-            "`mv {new} {old}` puts it in the place of the last one; a server that runs takes it by itself"
-        ),
-    );
-    Ok(())
 }

@@ -1,92 +1,105 @@
-//! Revokes, takes off hold, and says what became of whom.
+//! `revoke` and `unhold`: revokes certificates, or takes them off hold.
 
 use super::deed::{Deed, Item};
-use super::{Output, note, open};
+use super::{Context, Reply};
 use crate::ca::{Revocation, Which};
-use crate::cli::args::Place;
 use crate::error::Error;
 use crate::sign::reason::Reason;
 
-pub(super) fn revoke(
-    place: &Place,
+pub(crate) fn revoke(
+    context: &Context<'_>,
     which: &Which,
     reason: Reason,
-    why: Option<&str>,
-    output: &mut Output<'_>,
-) -> Result<(), Error> {
-    let done = open(place, output)?.revoke_which(which, reason, why)?;
+    note: Option<&str>,
+) -> Result<Reply, Error> {
+    let done = context.open()?.revoke_which(which, reason, note)?;
     let on_hold = reason == Reason::CertificateHold;
-    let did = if on_hold { "put on hold" } else { "revoked" };
+    let words = Words {
+        command: "revoke",
+        did: if on_hold { "put on hold" } else { "revoked" },
+        otherwise: "is revoked already, or has no certificate",
+    };
     let is_new = done.people.iter().any(|(_, count)| *count > 0);
+    let mut notes = Vec::new();
     if done.is_unseen && is_new {
-        note(
-            output,
-            "no certificate of that number is known here; if this CA signed one elsewhere, servers refuse it from now on",
+        notes.push(
+            "no certificate with that number is known here; if this CA signed one elsewhere, servers refuse it from now on"
+                .to_owned(),
         );
     }
-    let otherwise = "is revoked already, or has no certificate";
-    tell(place, ("revoke", did, otherwise), &done, output)?;
+    notes.extend(words.notes(&done));
     if done.may_miss_some {
-        note(
-            output,
-            "this folder may not know every certificate of theirs (an old copy was put back, or the CA was at work elsewhere); the server's table joins has the serial of each that connected, and `ca-tool revoke --serial` takes it",
+        notes.push(
+            "this folder may not know all of their certificates (an old copy was restored, or the CA was used elsewhere); the table joins in the server's database has the serial number of each that connected, for `ca-tool revoke --serial`"
+                .to_owned(),
         );
     }
     if on_hold && is_new {
-        note(output, "`ca-tool unhold NAME` lets them in again");
+        notes.push("`ca-tool unhold NAME` lets them in again".to_owned());
     }
-    Ok(())
+    Ok(Reply::new(words.deed(&done)).noting(notes))
 }
 
-pub(super) fn unhold(place: &Place, which: &Which, output: &mut Output<'_>) -> Result<(), Error> {
-    let done = open(place, output)?.unhold(which)?;
-    let words = ("unhold", "took off hold", "is not on hold");
-    tell(place, words, &done, output)
+pub(crate) fn unhold(context: &Context<'_>, which: &Which) -> Result<Reply, Error> {
+    let done = context.open()?.unhold(which)?;
+    let words = Words {
+        command: "unhold",
+        did: "took off hold",
+        otherwise: "is not on hold",
+    };
+    Ok(Reply::new(words.deed(&done)).noting(words.notes(&done)))
 }
 
-fn tell(
-    place: &Place,
-    (command, did, otherwise): (&'static str, &str, &str),
-    done: &Revocation,
-    output: &mut Output<'_>,
-) -> Result<(), Error> {
-    let any = !done.certificates.is_empty();
-    let certificates = done.certificates.iter().map(|(name, serial)| Item {
-        name: name.clone(),
-        serial: Some(serial.to_string()),
-        ..Item::default()
-    });
-    let untouched = || done.people.iter().filter(|(_, count)| *count == 0);
-    let skipped = untouched().map(|(name, _)| Item {
-        name: name.clone(),
-        why: Some(otherwise.to_owned()),
-        ..Item::default()
-    });
-    let deed = Deed::new(command)
-        .done(certificates)
-        .skipped(skipped)
-        .list(any.then_some(&done.list));
-    deed.tell(place, output, |results| {
-        for (name, count) in &done.people {
+struct Words {
+    command: &'static str,
+    /// What happened to a certificate.
+    did: &'static str,
+    /// Why nothing happened to any of a person's.
+    otherwise: &'static str,
+}
+
+impl Words {
+    fn deed(&self, done: &Revocation) -> Deed {
+        let any = !done.certificates.is_empty();
+        let certificates = done.certificates.iter().map(|(name, serial)| Item {
+            name: name.clone(),
+            serial: Some(serial.to_string()),
+            ..Item::default()
+        });
+        let untouched = untouched(done).map(|name| Item::because(name, self.otherwise));
+        let deed = Deed::new(self.command)
+            .done(certificates)
+            .skipped(untouched)
+            .list(any.then_some(&done.list));
+        let did = self.did;
+        done.people.iter().fold(deed, |deed, (name, count)| {
             let name = wire::escape(name);
             match count {
-                0 => {}
-                1 => writeln!(results, "{did} the certificate of {name}")?,
-                _ => writeln!(results, "{did} {count} certificates of {name}")?,
+                0 => deed,
+                1 => deed.line(&format!("{did} the certificate of {name}")),
+                _ => deed.line(&format!("{did} {count} certificates of {name}")),
             }
+        })
+    }
+
+    fn notes(&self, done: &Revocation) -> Vec<String> {
+        let untouched = untouched(done).map(|name| {
+            let (name, otherwise) = (wire::escape(name), self.otherwise);
+            format!("{name} {otherwise}; nothing was done")
+        });
+        let mut notes: Vec<_> = untouched.collect();
+        if !done.certificates.is_empty() {
+            let list = done.list.display();
+            notes.push(format!(
+                "{list} says so now; a server on another machine needs the new file"
+            ));
         }
-        Ok(())
-    })?;
-    for (name, _) in untouched() {
-        let name = wire::escape(name);
-        note(output, &format!("{name} {otherwise}; nothing was done"));
+        notes
     }
-    if any {
-        let list = done.list.display();
-        note(
-            output,
-            &format!("{list} says so now; a server elsewhere needs the new file"),
-        );
-    }
-    Ok(())
+}
+
+/// Returns the people of whom no certificate changed.
+fn untouched(done: &Revocation) -> impl Iterator<Item = &str> {
+    let people = done.people.iter().filter(|(_, count)| *count == 0);
+    people.map(|(name, _)| name.as_str())
 }

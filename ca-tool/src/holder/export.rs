@@ -1,4 +1,4 @@
-//! A bundle as PKCS#12 (RFC 7292), which browsers and key chains take.
+//! Writes a bundle as PKCS#12 (RFC 7292), for browsers and key chains.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,53 +13,55 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use crate::disk::draft::Draft;
-use crate::disk::folder;
+use crate::disk::files::{self, TEXT_BYTES_MAX};
+use crate::disk::lock::lock_place;
 use crate::error::Error;
 use crate::keys::private_key;
-use crate::ledger::register::TEXT_BYTES_MAX;
+use crate::keys::random::random;
+use crate::notice::Listener;
 use crate::os::Access;
-use crate::sign::issuer::random;
 
-/// How a file is encrypted.
+/// How the file is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Strength {
+pub(crate) enum Strength {
     /// PBES2 with AES-256, and HMAC-SHA256.
     #[default]
     Modern,
-    /// Triple DES and HMAC-SHA1, for systems that take nothing else: older Windows and macOS.
+    /// Triple DES and HMAC-SHA1, for systems that accept nothing else: older Windows and macOS.
     Legacy,
 }
 
-/// A file for a browser.
+/// A PKCS#12 file, just before it gets its name.
 #[derive(Debug)]
-pub struct Exported {
-    /// Where it is going to be.
+pub(crate) struct Exported {
+    /// Where it will be.
     pub path: PathBuf,
-    /// Whose certificate is in it.
+    /// The name in the certificate.
     pub name: String,
     /// The certificate's number.
     pub serial: Serial,
-    /// Its last moment.
+    /// The last moment of the certificate.
     pub until: OffsetDateTime,
-    /// What opens it. It is kept nowhere.
+    /// The password that opens it. It is not stored.
     pub password: Zeroizing<String>,
 }
 
-/// Writes a bundle's certificates and key as `NAME.p12`, in the bundle's folder unless `out` says
-/// another. The password is random, and the file gets its name only after `tell` has told it: there
-/// is never a file that nobody can open.
+/// Writes a bundle's certificates and key as `NAME.p12`, in `out` or in the bundle's folder. The password
+/// is random. The file gets its name only after `show` has shown the password, so there is never a
+/// file that nobody can open.
 ///
 /// # Errors
 ///
-/// When the bundle cannot be read, the file is there or cannot be written, or `tell` fails. Then
-/// nothing is left.
-pub fn export(
+/// When the bundle cannot be read, the file exists or cannot be written, or `show` fails. Then no file
+/// is left.
+pub(crate) fn export(
     bundle: &Path,
     strength: Strength,
     out: Option<&Path>,
-    tell: impl FnOnce(&Exported) -> Result<(), Error>,
+    listener: &dyn Listener,
+    show: impl FnOnce(&Exported) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let text = folder::read_text_if_there(bundle, TEXT_BYTES_MAX)?
+    let text = files::read_text_if_there(bundle, TEXT_BYTES_MAX)?
         .ok_or_else(|| Error::NoBundle(bundle.to_owned()))?;
     let text = Zeroizing::new(text);
     let read = Bundle::parse(text.as_bytes(), bundle).map_err(Error::Bundle)?;
@@ -87,19 +89,19 @@ pub fn export(
     .write()
     .map_err(failed)?;
 
-    // A name may have a dot in it, so it is not an extension that is replaced.
+    // A name may contain a dot, so this does not replace an extension.
     let mut file_name = bundle.file_stem().unwrap_or_default().to_owned();
     file_name.push(".p12");
-    let out = out.unwrap_or_else(|| folder::parent(bundle));
+    let out = out.unwrap_or_else(|| files::parent(bundle));
     let path = out.join(&file_name);
-    let draft = Draft::begin(out)?;
-    // Whoever is told a password has the file: nobody else takes its name meanwhile.
-    let _lock = folder::lock_place(out)?;
+    let draft = Draft::begin(out, listener)?;
+    // Whoever sees the password will have the file: no other run takes its name meanwhile.
+    let _lock = lock_place(out, listener)?;
     if fs::symlink_metadata(&path).is_ok() {
         return Err(Error::Exists(path));
     }
     draft.write(&file_name, &bytes, Access::Private)?;
-    tell(&Exported {
+    show(&Exported {
         path,
         name,
         serial: said.serial.clone(),
@@ -110,12 +112,12 @@ pub fn export(
     Ok(())
 }
 
-/// The password cannot be guessed, so this need not make guessing costly.
+/// Rounds of key derivation. The password cannot be guessed, so guessing need not be slow.
 const ROUNDS: u32 = 10_000;
-/// Letters and digits that nobody takes for one another; 32, so each is 5 bits.
+/// Letters and digits that nobody confuses. There are 32, so each is 5 bits.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
-/// 100 random bits in five groups, to be typed or read aloud.
+/// Returns 100 random bits in five groups, easy to type and to read aloud.
 fn new_password() -> Result<Zeroizing<String>, Error> {
     let random = Zeroizing::new(random::<20>()?);
     let mut password = Zeroizing::new(String::with_capacity(24));

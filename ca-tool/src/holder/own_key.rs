@@ -1,5 +1,5 @@
-//! What a person does on their own machine, where there is no CA: make a key that never leaves it,
-//! ask for a certificate, and join the answer with the key.
+//! What you do on your own machine, without a CA: make a key that never leaves it, request a
+//! certificate for it, and combine the answer with the key.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,60 +15,60 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use zeroize::Zeroizing;
 
 use crate::disk::draft::Draft;
-use crate::disk::folder;
+use crate::disk::files::{self, TEXT_BYTES_MAX};
 use crate::error::Error;
 use crate::keys::passphrase::Passphrase;
 use crate::keys::private_key::{self, PrivateKey};
-use crate::ledger::register::TEXT_BYTES_MAX;
+use crate::notice::Listener;
 use crate::os::{self, Access};
-use crate::sign::issuer;
+use crate::sign::certificate;
 use crate::sign::request::Request;
 
-/// A new key, and the request for its certificate.
+/// A key and the request for its certificate.
 #[derive(Debug)]
-pub struct Requested {
-    /// Who asks.
+pub(crate) struct Requested {
+    /// The person.
     pub id: ClientId,
     /// The key, which only its owner can read.
     pub key: PathBuf,
-    /// The request, to be sent to whoever has the CA.
+    /// The request, to send to whoever runs the CA.
     pub request: PathBuf,
-    /// Whether the key was there already: a run that was killed had made it, or the request of an
-    /// earlier one was moved away.
+    /// Whether the key existed already: an interrupted run had made it, or its earlier request was
+    /// moved away.
     pub key_was_there: bool,
 }
 
-/// An answer that was joined with its key.
+/// A bundle made of an answer and its key.
 #[derive(Debug)]
-pub struct Joined {
-    /// Whose it is.
+pub(crate) struct Joined {
+    /// The person.
     pub id: ClientId,
-    /// Where the bundle is.
+    /// The bundle.
     pub bundle: PathBuf,
-    /// Until when the bundle with the same key was valid whose place it took, if there was one.
+    /// The last moment of the bundle that it replaced, if it replaced one.
     pub replaced: Option<OffsetDateTime>,
     /// The certificate's number.
     pub serial: Serial,
     /// The last moment of the certificate.
     pub not_after: OffsetDateTime,
-    /// What the CA's certificate says.
+    /// The parsed CA certificate.
     pub anchor: pki::Certificate,
 }
 
-/// Makes a key and a request for a certificate of this name, `NAME.key` and `NAME.csr` in `out`. When
-/// the key is there, but no request for it, the request is for that one.
+/// Makes a key and a request for a certificate with this name: `NAME.key` and `NAME.csr` in `out`. If
+/// the key exists without a request, makes the request for that key.
 ///
 /// # Errors
 ///
-/// When it is no name, or one of the files is in the way or cannot be written; then neither is made.
-/// Only where the request alone cannot get its name the key stays, for the next call.
-pub fn request(name: &str, out: &Path) -> Result<Requested, Error> {
+/// When the name cannot be used, or one of the files exists or cannot be written. Then neither is made,
+/// with one exception: if only the request cannot get its name, the key stays for the next call.
+pub(crate) fn request(name: &str, out: &Path, listener: &dyn Listener) -> Result<Requested, Error> {
     let id = ClientId::parse_typed(name).map_err(|error| Error::NoName {
         name: name.to_owned(),
         fault: error.to_string(),
     })?;
     let (key_name, request_name) = (format!("{id}.key"), format!("{id}.csr"));
-    let draft = Draft::begin(out)?;
+    let draft = Draft::begin(out, listener)?;
     let request_path = out.join(&request_name);
     let old = old_key(&out.join(&key_name), &request_path, &draft)?;
     if fs::symlink_metadata(&request_path).is_ok() {
@@ -100,8 +100,8 @@ pub fn request(name: &str, out: &Path) -> Result<Requested, Error> {
     }
     let text = private_key::write(&key, None)?;
     draft.write(&key_name, text.as_bytes(), Access::Private)?;
-    // The key goes first: a request without its key would be good for nothing. Once it has its name
-    // it is never removed: another run may have found it, and have asked with it.
+    // The key first: a request without its key would be useless. Once the key has its name it is never
+    // removed, because another run may have found it and made a request for it.
     Ok(Requested {
         id,
         key: draft.publish(&key_name)?,
@@ -110,8 +110,8 @@ pub fn request(name: &str, out: &Path) -> Result<Requested, Error> {
     })
 }
 
-/// The key that lies in the place of a new one, if it may be asked with: there is no request that it
-/// belongs to, and it is the asker's own. A key that somebody else put there is theirs.
+/// Returns the key that has the place of a new one, if it can be used: it has no request yet, and it
+/// belongs to the user. A key that another user put there would be known to that user.
 fn old_key(path: &Path, request: &Path, draft: &Draft) -> Result<Option<PrivateKey>, Error> {
     if fs::symlink_metadata(path).is_err() {
         return Ok(None);
@@ -121,28 +121,29 @@ fn old_key(path: &Path, request: &Path, draft: &Draft) -> Result<Option<PrivateK
     if !is_free || !os::is_file_of(path, draft.folder()) {
         return Err(in_the_way());
     }
-    let text = folder::read_text_if_there(path, TEXT_BYTES_MAX)?.ok_or_else(in_the_way)?;
+    let text = files::read_text_if_there(path, TEXT_BYTES_MAX)?.ok_or_else(in_the_way)?;
     private_key::read(&Zeroizing::new(text), path, || Err(in_the_way())).map(Some)
 }
 
-/// Joins a certificate that was made for a request, with the CA's in the same file, and its key
-/// into a bundle `NAME.pem`; in the folder of the answer, unless `out` says another. When the
-/// certificate was renewed, it takes the place of the bundle that has the same key.
+/// Combines the answer to a request, which is a certificate with the CA's, and its key into a bundle
+/// `NAME.pem`, in `out` or in the answer's folder. A renewed certificate replaces the bundle with the
+/// same key.
 ///
 /// # Errors
 ///
-/// When the two do not belong together, when no server would let the certificate's holder in, when
-/// something else has the bundle's place, or when it cannot be written.
-pub fn adopt(
+/// When the two do not belong together, when a server would refuse the certificate, when something else
+/// has the bundle's place, or when it cannot be written.
+pub(crate) fn adopt(
     answer: &Path,
     key: &Path,
     out: Option<&Path>,
+    listener: &dyn Listener,
     passphrase: impl FnOnce(&Path) -> Result<Passphrase, Error>,
 ) -> Result<Joined, Error> {
-    let text = folder::read_text_if_there(answer, TEXT_BYTES_MAX)?
-        .ok_or_else(|| folder::missing(answer))?;
-    let secret = folder::read_text_if_there(key, TEXT_BYTES_MAX)?;
-    let secret = Zeroizing::new(secret.ok_or_else(|| folder::missing(key))?);
+    let text =
+        files::read_text_if_there(answer, TEXT_BYTES_MAX)?.ok_or_else(|| files::missing(answer))?;
+    let secret = files::read_text_if_there(key, TEXT_BYTES_MAX)?;
+    let secret = Zeroizing::new(secret.ok_or_else(|| files::missing(key))?);
     let pair = private_key::read(&secret, key, || passphrase(key))?;
     let public_key = pair.subject_public_key_info();
 
@@ -151,7 +152,7 @@ pub fn adopt(
         fault: fault.to_owned(),
     };
     let (leaf, anchor) = sort(&text).ok_or_else(|| unfit("a certificate in it is damaged"))?;
-    let leaf = leaf.ok_or_else(|| unfit("it holds no person's certificate"))?;
+    let leaf = leaf.ok_or_else(|| unfit("it contains no person's certificate"))?;
     let anchor = anchor.ok_or_else(|| unfit("it lacks the CA's certificate"))?;
     let is_theirs =
         X509Certificate::from_der(&leaf).is_ok_and(|(_, said)| said.public_key().raw == public_key);
@@ -173,17 +174,17 @@ pub fn adopt(
     let key_text = private_key::write(&pair, None)?;
     let rest = Zeroizing::new(Bundle::compose(
         &[],
-        &issuer::pem_of(&leaf),
-        &issuer::pem_of(&anchor),
+        &certificate::pem_of(&leaf),
+        &certificate::pem_of(&anchor),
         &key_text,
     ));
-    // Joined at once: growing would leave a copy of the key behind.
+    // Joined in one step: growing would leave a copy of the key behind.
     let bundle = Zeroizing::new([notes.as_str(), &rest].concat());
-    let out = out.unwrap_or_else(|| folder::parent(answer));
-    let draft = Draft::begin(out)?;
+    let out = out.unwrap_or_else(|| files::parent(answer));
+    let draft = Draft::begin(out, listener)?;
     let file_name = format!("{}.pem", identity.id());
     let path = out.join(&file_name);
-    // What the client will read is read here first.
+    // The client will read it, so it is read here first.
     let joined = Bundle::parse(bundle.as_bytes(), &path)
         .map_err(|error| Error::SelfCheck(error.to_string()))?;
     let replaced = match fs::symlink_metadata(&path) {
@@ -205,8 +206,8 @@ pub fn adopt(
     })
 }
 
-/// Until when the bundle in the way is valid, if nothing of it would be missed: the new one has
-/// its key, its name and its CA, and is no older.
+/// Returns the last moment of the bundle in the way, if nothing is lost with it: the new one has the
+/// same key, name and CA, and is not older.
 fn replaceable(path: &Path, there: &fs::Metadata, new: &Bundle) -> Result<SystemTime, Error> {
     let in_the_way = |fault: &'static str| Error::InTheWay {
         path: path.to_owned(),
@@ -215,7 +216,7 @@ fn replaceable(path: &Path, there: &fs::Metadata, new: &Bundle) -> Result<System
     if !there.is_file() {
         return Err(in_the_way("is no plain file"));
     }
-    let old = Bundle::read(path).map_err(|_| in_the_way("is no bundle that can be read"))?;
+    let old = Bundle::read(path).map_err(|_| in_the_way("is not a readable bundle"))?;
     let key = |bundle: &Bundle| {
         let leaf = X509Certificate::from_der(bundle.leaf());
         leaf.ok().map(|(_, said)| said.public_key().raw.to_vec())
@@ -242,7 +243,7 @@ type Sorted = (
     Option<CertificateDer<'static>>,
 );
 
-/// The first certificate that is nobody's to sign with, and the first that is.
+/// Returns the first certificate that is not a CA's, and the first that is.
 fn sort(text: &str) -> Option<Sorted> {
     let (mut leaf, mut anchor) = (None, None);
     for der in CertificateDer::pem_slice_iter(text.as_bytes()) {

@@ -1,4 +1,4 @@
-//! Private keys as they lie in files: plain, or encrypted so that `openssl pkey` opens them.
+//! Private keys as files hold them: plain, or encrypted in a way that `openssl pkey` can open.
 
 use std::ops::Deref;
 use std::path::Path;
@@ -16,15 +16,15 @@ use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::keys::passphrase::Passphrase;
-use crate::sign::issuer::random;
+use crate::keys::random::random;
 
-/// A private key. What rcgen keeps of it is wiped from memory when it is dropped; the other half of its
-/// memory is the cryptography's, which wipes what it frees.
+/// A private key. Its copy in rcgen is wiped from memory when this is dropped; the other copy belongs
+/// to the cryptography, which wipes the memory that it frees.
 #[derive(Debug)]
 pub struct PrivateKey(Zeroizing<KeyPair>);
 
 impl PrivateKey {
-    /// A new key.
+    /// Makes a new key.
     pub(crate) fn generate() -> Result<Self, Error> {
         Ok(Self(Zeroizing::new(KeyPair::generate()?)))
     }
@@ -54,15 +54,15 @@ impl SigningKey for PrivateKey {
     }
 }
 
-/// The rounds of PBKDF2-HMAC-SHA256 (OWASP, Password Storage, 2023). Scrypt would be better, but
-/// OpenSSL refuses the memory that it needs at its usual cost.
+/// Rounds of PBKDF2-HMAC-SHA256 (OWASP, Password Storage, 2023). Scrypt would be stronger, but OpenSSL
+/// refuses the memory that scrypt needs at its usual cost.
 const ROUNDS: u32 = 600_000;
-/// How an encrypted key in PKCS#8 is labelled (RFC 7468, section 11).
+/// The PEM label of an encrypted key in PKCS#8 (RFC 7468, section 11).
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
-/// How a plain one is (section 10).
+/// The PEM label of a plain one (section 10).
 const PLAIN: &str = "PRIVATE KEY";
 
-/// The text of a file that holds a key, encrypted if there is a passphrase.
+/// Returns a key as the text of a file, encrypted if there is a passphrase.
 pub(crate) fn write(
     key: &KeyPair,
     passphrase: Option<&Passphrase>,
@@ -84,8 +84,8 @@ pub(crate) fn write(
         .map_err(|error| failed(&error))
 }
 
-/// The key in a file's text. `path` is what errors call the file; the passphrase is asked for when
-/// the key is encrypted, and only then.
+/// Reads the key in a file's text. Errors name `path`. The passphrase is asked for only when the key is
+/// encrypted.
 pub(crate) fn read(
     text: &str,
     path: &Path,
@@ -99,7 +99,7 @@ pub(crate) fn read(
         return Err(Error::UnknownEncryption(path.to_owned()));
     }
     let der: PrivateKeyDer<'static> = if is_encrypted(text) {
-        // What stands before and behind it is none of its business.
+        // The file may hold more, before the key and after it.
         let begin = text.find("-----BEGIN ENCRYPTED").unwrap_or(0);
         let (label, encrypted) = SecretDocument::from_pem(text[begin..].trim_end())
             .map_err(|_| damaged("the encrypted key in it is damaged"))?;
@@ -121,11 +121,11 @@ pub(crate) fn read(
     };
     KeyPair::try_from(&*Zeroizing::new(der))
         .map(|key| PrivateKey(Zeroizing::new(key)))
-        .map_err(|_| damaged("its private key is of a kind that cannot sign here"))
+        .map_err(|_| damaged("its private key is of a kind that ca-tool cannot sign with"))
 }
 
-/// A key in PKCS#8. One that was read in SEC1 or PKCS#1, as `openssl ecparam` and older programs
-/// write it, is wrapped: these forms are what PKCS#8 holds.
+/// Returns a key in PKCS#8. A key in SEC1 or PKCS#1, which `openssl ecparam` and older programs write,
+/// is wrapped: PKCS#8 contains these forms.
 pub(crate) fn to_pkcs8(key: &KeyPair) -> Result<SecretDocument, Error> {
     wrap(key).map_err(|error| Error::KeyFile(error.to_string()))
 }
@@ -167,12 +167,12 @@ static CURVES: [(&SignatureAlgorithm, ObjectIdentifier); 3] = [
     ),
 ];
 
-/// Whether the key in a file's text needs a passphrase.
+/// Returns whether the key in a file's text needs a passphrase.
 pub(crate) fn is_encrypted(text: &str) -> bool {
     text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----")
 }
 
-/// OpenSSL's own way, from before PKCS#8: one round of MD5.
+/// Returns whether a key is encrypted in OpenSSL's own way from before PKCS#8: one round of MD5.
 fn is_old_encryption(text: &str) -> bool {
     text.contains("Proc-Type: 4,ENCRYPTED")
 }

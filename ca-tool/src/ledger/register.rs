@@ -1,7 +1,5 @@
-//! A CA's folder as it can be read without the CA's key: its certificate, what was issued, and the
-//! revocation list.
-//!
-//! Reports need no more, so they never ask for a passphrase.
+//! A CA's folder without the CA's key: its certificate, everything that was issued, and the revocation
+//! list. Reports take a register, so they cannot need the key or a passphrase.
 
 use std::path::{Path, PathBuf};
 
@@ -10,14 +8,15 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use time::OffsetDateTime;
 
-use crate::disk::folder::{self, Folder};
+use super::index::{Index, IndexEntry};
+use super::revoked;
+use crate::disk::files::{self, TEXT_BYTES_MAX};
+use crate::disk::folder::Folder;
 use crate::error::Error;
-use crate::ledger::index::{Index, Record};
-use crate::ledger::revoked;
-use crate::sign::host::Reach;
-use crate::sign::issuer::Revoked;
+use crate::sign::host::{HostError, Reach};
+use crate::sign::reason::Revoked;
 
-/// A CA's folder, to be read.
+/// A CA's folder, for reading.
 #[derive(Debug, Clone)]
 pub struct Register {
     pub(crate) folder: Folder,
@@ -25,13 +24,11 @@ pub struct Register {
     says: pki::Certificate,
 }
 
-/// The database of a CA; some 350,000 certificates.
+/// The index, in bytes; enough for about 350,000 certificates.
 const INDEX_BYTES_MAX: u64 = 64 << 20;
-/// Any other text in the folder.
-pub(crate) const TEXT_BYTES_MAX: u64 = 1 << 20;
 
 impl Register {
-    /// Reads the certificate of a folder's CA. It may have expired.
+    /// Reads the certificate of the CA in a folder. It may have expired.
     ///
     /// # Errors
     ///
@@ -43,14 +40,14 @@ impl Register {
             path: certificate.clone(),
             fault: fault.to_owned(),
         };
-        let pem = folder::read_if_there(&certificate, TEXT_BYTES_MAX)?
+        let pem = files::read_if_there(&certificate, TEXT_BYTES_MAX)?
             .ok_or_else(|| Error::NoCa(path.to_owned()))?;
         let anchor =
             CertificateDer::from_pem_slice(&pem).map_err(|_| damaged("it holds no certificate"))?;
         Self::new(folder, anchor).map_err(|_| damaged("the certificate is damaged"))
     }
 
-    /// The register of a CA that this program holds in its hands.
+    /// Makes the register of a CA whose certificate is already read.
     pub(crate) fn new(
         folder: Folder,
         anchor: CertificateDer<'static>,
@@ -63,39 +60,42 @@ impl Register {
         })
     }
 
-    /// Everything that was issued, oldest first.
+    /// Reads everything that was issued, oldest first.
     ///
     /// # Errors
     ///
-    /// When the database cannot be read.
-    pub fn list(&self) -> Result<Vec<Record>, Error> {
-        Ok(self.index()?.records().to_vec())
+    /// When the index cannot be read.
+    pub fn list(&self) -> Result<Vec<IndexEntry>, Error> {
+        Ok(self.index()?.entries().to_vec())
     }
 
-    /// The certificate of this number, as PEM, if it was issued here.
+    /// Reads the certificate with this number, as PEM, if it was issued here.
     ///
     /// # Errors
     ///
     /// When its file cannot be read.
     pub fn issued(&self, serial: &Serial) -> Result<Option<Vec<u8>>, Error> {
-        folder::read_if_there(&self.folder.issued(serial), TEXT_BYTES_MAX)
+        files::read_if_there(&self.folder.issued(serial), TEXT_BYTES_MAX)
     }
 
+    /// Reads the index.
     pub(crate) fn index(&self) -> Result<Index, Error> {
         let path = self.folder.index();
-        // An empty index would be the end of every revocation, so none is not taken for an empty one.
-        let text = folder::read_text_if_there(&path, INDEX_BYTES_MAX)?;
+        // A missing index must not count as an empty one: that would undo every revocation.
+        let text = files::read_text_if_there(&path, INDEX_BYTES_MAX)?;
         let missing = || Error::Damaged {
             path: path.clone(),
-            fault: "it is missing, and with it everything that was issued and revoked".to_owned(),
+            fault:
+                "it is missing, and with it the record of everything that was issued and revoked"
+                    .to_owned(),
         };
         Index::parse(&text.ok_or_else(missing)?, &path)
     }
 
-    /// Whether fewer than [`pki::CRL_RENEW_DAYS`] days of the revocation list are left, whether it
-    /// is not there or damaged, or does not say what the index does: it lacks somebody who was
-    /// revoked or should be by now, says another reason, keeps somebody out who was taken off hold,
-    /// or knows of more than the index.
+    /// Returns whether the revocation list has to be signed again: it has fewer than
+    /// [`pki::CRL_RENEW_DAYS`] days left, is missing or damaged, or disagrees with the index. They
+    /// disagree when a revocation is only in one of them, when their reasons differ, and when a
+    /// certificate should have been revoked by now.
     pub(crate) fn list_is_due(&self, index: &Index, now: OffsetDateTime) -> Result<bool, Error> {
         let Some(list) = self.read_list(now)? else {
             return Ok(true);
@@ -109,28 +109,28 @@ impl Register {
         Ok(!agrees(&entries, index))
     }
 
-    /// What the list says of each certificate on it; nothing when no server would take it.
+    /// Reads the entries of the list. There are none when no server would accept it.
     pub(crate) fn list_entries(&self, now: OffsetDateTime) -> Result<Vec<Revoked>, Error> {
         let path = self.folder.list();
-        let bytes = folder::read_if_there(&path, pki::limits::CRL_BYTES_MAX)?;
+        let bytes = files::read_if_there(&path, pki::limits::CRL_BYTES_MAX)?;
         let is_good =
             |bytes: &Vec<u8>| RevocationList::parse(bytes, &self.anchor, now.into()).is_ok();
         Ok(bytes
             .filter(is_good)
-            .map_or_else(Vec::new, |bytes| revoked::entries(&bytes)))
+            .map_or_else(Vec::new, |bytes| revoked::entries_in(&bytes)))
     }
 
-    /// The list as it is now; `None` when it is not there or no server would take it.
+    /// Reads the list. Returns `None` when it does not exist or no server would accept it.
     pub(crate) fn read_list(&self, now: OffsetDateTime) -> Result<Option<RevocationList>, Error> {
         let path = self.folder.list();
-        let bytes = folder::read_if_there(&path, pki::limits::CRL_BYTES_MAX)?;
+        let bytes = files::read_if_there(&path, pki::limits::CRL_BYTES_MAX)?;
         Ok(bytes.and_then(|bytes| RevocationList::parse(&bytes, &self.anchor, now.into()).ok()))
     }
 
-    /// Where people's bundles say that the server is.
+    /// Reads where people's bundles say that the server is.
     pub(crate) fn server(&self) -> Result<Option<String>, Error> {
         let path = self.folder.settings();
-        let Some(text) = folder::read_text_if_there(&path, TEXT_BYTES_MAX)? else {
+        let Some(text) = files::read_text_if_there(&path, TEXT_BYTES_MAX)? else {
             return Ok(None);
         };
         let server = text
@@ -139,7 +139,7 @@ impl Register {
             .find(|(key, _)| key.trim() == "server");
         server
             .map(|(_, server)| {
-                let fault = |error: crate::HostError| Error::Damaged {
+                let fault = |error: HostError| Error::Damaged {
                     path: path.clone(),
                     fault: error.to_string(),
                 };
@@ -153,44 +153,44 @@ impl Register {
         self.folder.path()
     }
 
-    /// Where `issue` puts people's bundles unless it is told otherwise.
+    /// The folder where `issue` puts people's bundles by default.
     pub fn people(&self) -> PathBuf {
         self.folder.people()
     }
 
-    /// Where the bundle of the first server is.
+    /// The bundle of the first server.
     pub fn server_bundle(&self) -> PathBuf {
         self.folder.server()
     }
 
-    /// Where the revocation list is.
+    /// The revocation list.
     pub fn revocation_list(&self) -> PathBuf {
         self.folder.list()
     }
 
-    /// Where the CA's key is.
+    /// The CA's key, which a register never opens.
     pub fn key(&self) -> PathBuf {
         self.folder.key()
     }
 
-    /// Where the CA's certificate is.
+    /// The file of the CA's certificate.
     pub fn certificate(&self) -> PathBuf {
         self.folder.certificate()
     }
 
-    /// The CA's certificate: what everybody trusts.
+    /// The CA's certificate, which everybody trusts.
     pub fn anchor(&self) -> &CertificateDer<'static> {
         &self.anchor
     }
 
-    /// What it says.
+    /// The parsed CA certificate.
     pub fn says(&self) -> &pki::Certificate {
         &self.says
     }
 }
 
-/// Whether a list revokes what the index does and nothing else, for the same reasons. A run that is
-/// killed between the two leaves the list behind, and somebody may put an old one in its place.
+/// Returns whether a list and the index revoke the same certificates for the same reasons. They differ
+/// when a run was killed between writing the two, or when somebody restored an old list.
 pub(crate) fn agrees(entries: &[Revoked], index: &Index) -> bool {
     let said = revoked::reasons(entries);
     let revoked: Vec<Revoked> = index.revoked().collect();
@@ -198,4 +198,10 @@ pub(crate) fn agrees(entries: &[Revoked], index: &Index) -> bool {
         && revoked
             .iter()
             .all(|revoked| said.get(&revoked.serial) == Some(&revoked.reason))
+}
+
+/// Returns the number that a list signed now has, if no earlier list has a higher one: the milliseconds
+/// since 1970.
+pub(crate) fn list_number_at(now: OffsetDateTime) -> u64 {
+    u64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
 }

@@ -1,49 +1,62 @@
-//! What is special to an operating system: who may read a file, from the moment it is made, and
-//! how a folder is brought to the disk.
+//! Everything that differs between operating systems: who may read a file, how a folder reaches the
+//! disk, and how to ask at a terminal without showing the answer. No other file of this crate has a
+//! branch for a system.
 //!
-//! Modes are given when a file is opened. A `chmod` afterwards would leave a moment in which a
-//! key could be read.
+//! A file gets its mode when it is opened: a `chmod` afterwards would leave a moment in which others
+//! could read a key. Nothing here knows what the files are for.
+
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::path::Path;
 
+use zeroize::Zeroizing;
+
+#[cfg(unix)]
+use unix as system;
+#[cfg(windows)]
+use windows as system;
+
 /// Who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Its owner: it holds a key.
+    /// Only its owner: it holds a key.
     Private,
-    /// Whoever can reach it.
+    /// Everybody who can reach it.
     Public,
 }
 
-/// Makes a file that was not there. A symbolic link that lies in its place is not followed.
+/// Creates a file that must not exist yet. Does not follow a symbolic link of that name.
 pub(crate) fn create_new(path: &Path, access: Access) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
-    mode::of_file(&mut options, access);
+    system::set_file_mode(&mut options, access);
     options.open(path)
 }
 
-/// Opens a file that is only locked, and makes it when it is not there.
+/// Opens a lock file, and creates it if it does not exist.
 pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    mode::of_file(&mut options, Access::Private);
+    system::set_file_mode(&mut options, Access::Private);
     options.open(path)
 }
 
-/// Makes a folder that nobody else can enter, and those above it, and brings them to the disk; what
-/// is there stays as it is.
+/// Creates a folder that only its owner can enter, and the folders above it, and syncs them to the
+/// disk. A folder that exists stays as it is.
 pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
-    // The folder where one is has no name here.
+    // An empty path is the current folder.
     if path.as_os_str().is_empty() || path.is_dir() {
         return Ok(());
     }
     let above = path.parent().unwrap_or(path);
     create_folder(above)?;
     let mut builder = DirBuilder::new();
-    mode::of_folder(&mut builder);
+    system::set_folder_mode(&mut builder);
     match builder.create(path) {
         // Another run was faster.
         Err(_) if path.is_dir() => {}
@@ -56,141 +69,54 @@ pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The number of the device on which a file or folder is, where devices have numbers.
-pub(crate) fn device(path: &Path) -> io::Result<Option<u64>> {
-    mode::device(path)
-}
-
-/// Brings to the disk which files a folder has.
+/// Syncs the names in a folder to the disk.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
-    mode::sync_folder(path)
+    system::sync_folder(path)
 }
 
-/// Whether anybody but its owner can read a file or enter a folder; not if it is not there.
+/// Returns the number of the device that holds a file or folder, on systems that number devices.
+pub(crate) fn device(path: &Path) -> io::Result<Option<u64>> {
+    system::device(path)
+}
+
+/// Returns whether anybody but its owner can read a file or enter a folder. A path that does not
+/// exist is open to nobody.
 pub(crate) fn is_open_to_others(path: &Path) -> bool {
-    mode::is_open_to_others(path)
+    system::is_open_to_others(path)
 }
 
-/// Whether nobody will ever read what is written to standard output. Where it is closed, Rust opens
-/// the null device in its place.
-pub fn is_discarded() -> bool {
-    mode::is_discarded()
+/// Returns whether standard output leads nowhere. Where it is closed, Rust opens the null device in
+/// its place.
+pub(crate) fn is_discarded() -> bool {
+    system::is_discarded()
 }
 
-/// Whether a plain file belongs to whom a folder belongs, and nobody else can read it.
+/// Returns whether a path is a plain file that has the same owner as a folder, and that nobody else
+/// can read.
 pub(crate) fn is_file_of(path: &Path, folder: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok_and(|there| there.is_file())
         && !is_open_to_others(path)
-        && mode::have_one_owner(path, folder)
+        && system::have_one_owner(path, folder)
 }
 
-/// Makes a folder that was there its owner's alone, if that is whoever made `ours`: another owner
-/// could put other things into it.
-pub(crate) fn take_for_oneself(path: &Path, ours: &Path) -> io::Result<()> {
-    mode::take_for_oneself(path, ours)
+/// Makes an existing folder private. Fails if its owner is not the owner of `ours`: another user
+/// could put files into it.
+pub(crate) fn make_private(path: &Path, ours: &Path) -> io::Result<()> {
+    system::make_private(path, ours)
 }
 
-#[cfg(unix)]
-mod mode {
-    use std::fs::{DirBuilder, File, OpenOptions};
-    use std::io;
-    use std::os::fd::AsFd as _;
-    use std::os::unix::fs::{
-        DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _,
-        PermissionsExt as _,
-    };
-    use std::path::Path;
-
-    use super::Access;
-
-    pub(super) fn of_file(options: &mut OpenOptions, access: Access) {
-        options.mode(match access {
-            Access::Private => 0o600,
-            Access::Public => 0o644,
-        });
-    }
-
-    pub(super) fn of_folder(builder: &mut DirBuilder) {
-        builder.mode(0o700);
-    }
-
-    pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
-        File::open(path)?.sync_all()
-    }
-
-    pub(super) fn device(path: &Path) -> io::Result<Option<u64>> {
-        Ok(Some(std::fs::metadata(path)?.dev()))
-    }
-
-    pub(super) fn have_one_owner(one: &Path, other: &Path) -> bool {
-        let owner = |path| std::fs::symlink_metadata(path).map(|there| there.uid());
-        owner(one).is_ok_and(|one| owner(other).is_ok_and(|other| one == other))
-    }
-
-    pub(super) fn take_for_oneself(path: &Path, ours: &Path) -> io::Result<()> {
-        let folder = File::open(path)?;
-        let there = folder.metadata()?;
-        if there.uid() != std::fs::metadata(ours)?.uid() {
-            return Err(io::Error::other("it belongs to another user"));
-        }
-        match there.permissions().mode() & 0o077 {
-            0 => Ok(()),
-            _ => folder.set_permissions(std::fs::Permissions::from_mode(0o700)),
-        }
-    }
-
-    pub(super) fn is_discarded() -> bool {
-        let results = io::stdout().as_fd().try_clone_to_owned().map(File::from);
-        let results = results.and_then(|results| results.metadata());
-        let null = std::fs::metadata("/dev/null");
-        results.is_ok_and(|results| {
-            results.file_type().is_char_device()
-                && null.is_ok_and(|null| null.rdev() == results.rdev())
-        })
-    }
-
-    pub(super) fn is_open_to_others(path: &Path) -> bool {
-        std::fs::metadata(path).is_ok_and(|there| there.permissions().mode() & 0o077 != 0)
-    }
+/// Asks at the terminal for one line, and does not show what is typed. Returns `None` when the input
+/// ends instead, as with Ctrl-D.
+///
+/// # Errors
+///
+/// When there is no terminal, or it cannot be used.
+pub(crate) fn ask_hidden(prompt: &str) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    system::ask_hidden(prompt)
 }
 
-#[cfg(not(unix))]
-mod mode {
-    use std::fs::{DirBuilder, OpenOptions};
-    use std::io;
-    use std::path::Path;
-
-    use super::Access;
-
-    // A file here inherits who may read it from its folder, which lies in the user's own.
-    pub(super) fn of_file(_options: &mut OpenOptions, _access: Access) {}
-
-    pub(super) fn of_folder(_builder: &mut DirBuilder) {}
-
-    pub(super) fn take_for_oneself(_path: &Path, _ours: &Path) -> io::Result<()> {
-        Ok(())
-    }
-
-    pub(super) fn is_discarded() -> bool {
-        false
-    }
-
-    pub(super) fn is_open_to_others(_path: &Path) -> bool {
-        false
-    }
-
-    // A drive has a letter, so that no other folder stays where it was.
-    pub(super) fn device(_path: &Path) -> io::Result<Option<u64>> {
-        Ok(None)
-    }
-
-    // Who may write here is asked of the folder, not of the file.
-    pub(super) fn have_one_owner(_one: &Path, _other: &Path) -> bool {
-        true
-    }
-
-    // A folder cannot be opened as a file here; the file system keeps a journal of names.
-    pub(super) fn sync_folder(_path: &Path) -> io::Result<()> {
-        Ok(())
-    }
+/// Makes a symbolic link, for tests that plant one.
+#[cfg(test)]
+pub(crate) fn symlink(target: &Path, link: &Path) -> io::Result<()> {
+    system::symlink(target, link)
 }

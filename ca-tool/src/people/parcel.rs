@@ -1,4 +1,4 @@
-//! What a person is handed: a bundle, or a zip with the bundle in it.
+//! The file that a person gets: a bundle, a zip with the bundle in it, or certificates alone.
 
 use std::fs;
 use std::io::{Cursor, Read as _, Write as _};
@@ -13,21 +13,20 @@ use zeroize::Zeroizing;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
-/// A file for one person.
+/// The kinds of file for a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Parcel {
     /// The bundle as it is.
     #[default]
     Bundle,
-    /// A zip that holds the bundle and a page that says what it is: what a learning platform
-    /// hands out.
+    /// A zip with the bundle and a page that explains it, for a learning platform to hand out.
     Zip,
-    /// Certificates alone: the person has the key.
+    /// Certificates alone: the person already has the key.
     Answer,
 }
 
 impl Parcel {
-    /// The name of a person's file.
+    /// Returns the name of a person's file.
     pub(crate) fn file_name(self, id: &str) -> String {
         match self {
             Parcel::Bundle => format!("{id}.pem"),
@@ -36,13 +35,13 @@ impl Parcel {
         }
     }
 
-    /// The other kinds.
+    /// Returns the other kinds.
     pub(crate) fn others(self) -> impl Iterator<Item = Self> {
         let all = [Parcel::Bundle, Parcel::Zip, Parcel::Answer];
         all.into_iter().filter(move |other| *other != self)
     }
 
-    /// The bytes of that file.
+    /// Returns the bytes of a person's file.
     pub(crate) fn pack(
         self,
         id: &str,
@@ -60,7 +59,7 @@ impl Parcel {
     }
 }
 
-/// The same bytes, in the same place.
+/// Turns a text into bytes without copying it.
 pub(crate) fn into_bytes(mut text: Zeroizing<String>) -> Zeroizing<Vec<u8>> {
     take(&mut *text).into_bytes().into()
 }
@@ -68,17 +67,17 @@ pub(crate) fn into_bytes(mut text: Zeroizing<String>) -> Zeroizing<Vec<u8>> {
 fn page(id: &str, room: &str) -> String {
     format!(
         "{id}.pem is your certificate for \"{room}\", and its private key.\r\n\
-         Who has it can speak as you: keep it to yourself.\r\n\r\n\
+         Anybody who has it can speak as you: keep it to yourself.\r\n\r\n\
          Enter the room with:  client --cert {id}.pem\r\n"
     )
 }
 
 fn zip_of(files: &[(&str, &str)]) -> zip::result::ZipResult<Zeroizing<Vec<u8>>> {
     let bytes = files.iter().map(|(name, text)| name.len() + text.len());
-    // Room for all of it: growing would leave a copy of the key behind.
+    // Allocated for the whole zip: growing would leave a copy of the key behind.
     let room = Vec::with_capacity(bytes.sum::<usize>() + ZIP_OVERHEAD_BYTES);
     let mut zip = ZipWriter::new(Cursor::new(room));
-    // Keys do not get smaller.
+    // Keys do not compress.
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Stored)
         .unix_permissions(0o600);
@@ -89,10 +88,10 @@ fn zip_of(files: &[(&str, &str)]) -> zip::result::ZipResult<Zeroizing<Vec<u8>>> 
     Ok(zip.finish()?.into_inner().into())
 }
 
-/// More than what a zip of two files says beside them.
+/// More than a zip of two files adds to them.
 const ZIP_OVERHEAD_BYTES: usize = 1024;
 
-/// The number of the certificate in a person's file, of whatever kind.
+/// Returns the number of the certificate in a person's file, of any kind.
 pub(crate) fn serial_in(path: &Path) -> Option<Serial> {
     if let Ok(bundle) = Bundle::read(path) {
         return Some(bundle.certificate().serial);

@@ -1,27 +1,27 @@
-//! What would be issued, and what stands against it. Decides, and writes nothing.
+//! Decides who gets a certificate, and who does not and why. It writes nothing.
 //!
-//! Everybody is judged before anybody is issued a certificate: a class that is half there is
-//! harder to put right than one that is not.
-
-use std::collections::HashMap;
+//! Everybody is checked before anybody gets a certificate: half a class would be harder to repair than
+//! none.
 
 use rustls::pki_types::ServerName;
 use time::OffsetDateTime;
 use wire::{ClientId, Role};
 
+use super::candidate::{Candidate, Location};
+use super::known_names::{Decision, KnownNames, Standing};
 use crate::error::Problem;
 use crate::ledger::index::Index;
-use crate::people::roster::{Candidate, Place};
 use crate::sign::reason::Reason;
+use crate::sign::subject::Subject;
 
-/// Who gets a certificate and who does not.
+/// The people who get a certificate, and those who do not.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
-    /// Who gets one.
+    /// They get one.
     pub(crate) people: Vec<Person>,
-    /// Who has one.
+    /// They have one already.
     pub(crate) skipped: Vec<Skipped>,
-    /// Who stands in the roster and is not to have one because of that.
+    /// They are in the roster, but theirs was revoked.
     pub(crate) shut_out: Vec<ShutOut>,
 }
 
@@ -32,71 +32,82 @@ pub(crate) struct Person {
     pub(crate) full_name: Option<String>,
     pub(crate) role: Role,
     pub(crate) email: Option<String>,
-    pub(crate) place: Place,
+    pub(crate) location: Location,
+}
+
+impl Person {
+    /// Returns the subject of the person's certificate.
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        Subject::Person {
+            id: &self.id,
+            role: self.role,
+            email: self.email.as_deref(),
+        }
+    }
 }
 
 /// Somebody who has a certificate already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
-    /// Who.
+    /// The person.
     pub id: ClientId,
-    /// Until when it is valid.
+    /// The last moment of that certificate.
     pub until: OffsetDateTime,
-    /// The role that it gives them, where another was asked for.
+    /// Its role, if you asked for a different one.
     pub other_role: Option<Role>,
 }
 
-/// Somebody whose certificate was revoked, and whose row in a roster is not taken for a change of
-/// mind: the same roster is issued again when somebody enrols late. To name them is.
+/// Somebody whose certificate was revoked and who is in the roster. That does not count as a change of
+/// mind, because the same roster is issued again for late enrolments. Naming the person does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShutOut {
-    /// Who.
+    /// The person.
     pub id: ClientId,
     /// Why it was revoked.
     pub reason: Reason,
 }
 
-/// What holds for everybody in one call.
+/// The rules for everybody in one call.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Terms {
-    /// The role of those whose row names none.
+pub(crate) struct Rules {
+    /// The role of people whose row names none.
     pub(crate) role: Role,
-    /// Whether an honest pair such as barnes and bames is meant.
+    /// Whether names that look alike are allowed, such as barnes and bames.
     pub(crate) allow_lookalike: bool,
 }
 
 /// A mail address (RFC 5321, section 4.5.3.1.3).
 const EMAIL_BYTES_MAX: usize = 254;
-/// What a person is called.
+/// A full name.
 const FULL_NAME_CHARS_MAX: usize = 128;
-/// Enough of a text to find it again.
+/// How much of a text an error shows: enough to find it.
 const EXCERPT_CHARS_MAX: usize = 72;
 
-/// Judges everybody. All problems are found at once.
+/// Decides about everybody, and finds all problems at once.
 pub(crate) fn plan(
     candidates: &[Candidate],
     index: &Index,
-    terms: Terms,
+    rules: Rules,
     now: OffsetDateTime,
 ) -> Result<Plan, Vec<Problem>> {
-    plan_for(candidates, index, terms, now, |_| None)
+    plan_for(candidates, index, rules, now, |_| None)
 }
 
-/// The same, where something may lie in the place of somebody's bundle: `in_the_way` says what.
+/// The same, but `in_the_way` may find that something else has the place of a person's bundle.
 pub(crate) fn plan_for(
     candidates: &[Candidate],
     index: &Index,
-    terms: Terms,
+    rules: Rules,
     now: OffsetDateTime,
     in_the_way: impl Fn(&ClientId) -> Option<String>,
 ) -> Result<Plan, Vec<Problem>> {
-    let mut known = Known::of(index, now);
+    let mut known = KnownNames::of(index, now);
     let mut plan = Plan::default();
     let mut problems = Vec::new();
     for candidate in candidates {
         let mut object = |what: String| {
             problems.push(Problem {
-                place: candidate.place.to_string(),
+                location: candidate.location.to_string(),
                 what,
             });
         };
@@ -104,9 +115,9 @@ pub(crate) fn plan_for(
             object(what.clone());
             continue;
         }
-        let role = role(candidate, terms.role).unwrap_or_else(|what| {
+        let role = role(candidate, rules.role).unwrap_or_else(|what| {
             object(what);
-            terms.role
+            rules.role
         });
         if let Some(what) = candidate.email.as_deref().and_then(email_fault) {
             object(what);
@@ -121,167 +132,41 @@ pub(crate) fn plan_for(
                 continue;
             }
         };
-        let is_row = matches!(candidate.place, Place::Line(..));
-        match known.judge(&id, terms.allow_lookalike) {
-            Verdict::Revoked(reason) if is_row => plan.shut_out.push(ShutOut {
+        let is_row = matches!(candidate.location, Location::Line(..));
+        match known.judge(&id, rules.allow_lookalike) {
+            Decision::Revoked(reason) if is_row => plan.shut_out.push(ShutOut {
                 id: id.clone(),
                 reason,
             }),
-            Verdict::Revoked(Reason::CertificateHold) => object(format!(
-                "\"{id}\" is on hold; `ca-tool unhold {id}` lets them in again, `ca-tool revoke {id}` ends it for good"
+            Decision::Revoked(Reason::CertificateHold) => object(format!(
+                "\"{id}\" is on hold; `ca-tool unhold {id}` lets them in again, `ca-tool revoke {id}` shuts them out for good"
             )),
-            Verdict::Has(until, theirs) => {
-                let is_asked_for = candidate.role.is_some() || terms.role != Role::default();
+            Decision::Has(until, theirs) => {
+                let is_asked_for = candidate.role.is_some() || rules.role != Role::default();
                 plan.skipped.push(Skipped {
                     id: id.clone(),
                     until,
                     other_role: (is_asked_for && theirs != role).then_some(theirs),
                 });
             }
-            Verdict::Refused(what) => object(what),
-            Verdict::Free | Verdict::Revoked(_) => match in_the_way(&id) {
+            Decision::Refused(what) => object(what),
+            Decision::Free | Decision::Revoked(_) => match in_the_way(&id) {
                 Some(what) => object(what),
                 None => plan.people.push(Person {
                     id: id.clone(),
                     full_name: candidate.full_name.clone(),
                     role,
                     email: candidate.email.clone(),
-                    place: candidate.place.clone(),
+                    location: candidate.location.clone(),
                 }),
             },
         }
-        known.add(id, Standing::Asked(candidate.place.clone()));
+        known.add(id, Standing::Requested(candidate.location.clone()));
     }
     if problems.is_empty() {
         Ok(plan)
     } else {
         Err(problems)
-    }
-}
-
-/// The names that there are, by what they could be taken for.
-#[derive(Default)]
-struct Known {
-    standing: HashMap<ClientId, Standing>,
-    by_folded: HashMap<String, Vec<ClientId>>,
-    by_skeleton: HashMap<String, Vec<ClientId>>,
-}
-
-/// How a name is known.
-enum Standing {
-    /// It has a certificate until then, in this role.
-    Live(OffsetDateTime, Role),
-    /// It has or had one that was revoked for the time being.
-    Held,
-    /// It had one that was revoked for good, and not because one that is known took its place.
-    Revoked(Reason),
-    /// It had one, and may still stand in a transcript.
-    Gone,
-    /// It is asked for in this call.
-    Asked(Place),
-}
-
-enum Verdict {
-    Free,
-    Revoked(Reason),
-    Has(OffsetDateTime, Role),
-    Refused(String),
-}
-
-impl Known {
-    fn of(index: &Index, now: OffsetDateTime) -> Self {
-        let mut known = Self::default();
-        let last_unseen = index.last_unseen_revocation();
-        for record in index.records() {
-            let Some((id, role)) = record.person() else {
-                continue;
-            };
-            // The last certificate that is live is the one to name, so a dead one never hides it.
-            let standing = match (record.is_live(now), known.standing.get(&id)) {
-                (true, Some(Standing::Live(until, theirs))) if *until > record.not_after => {
-                    Standing::Live(*until, *theirs)
-                }
-                (true, _) => Standing::Live(record.not_after, role),
-                (false, Some(Standing::Live(until, theirs))) => Standing::Live(*until, *theirs),
-                (false, Some(Standing::Held)) => Standing::Held,
-                // A hold does not end with the certificate: nobody has said that they are welcome again.
-                (false, _) if record.is_on_hold() => Standing::Held,
-                (false, _) => match record.revoked {
-                    // The one that took its place may be what was revoked then, unseen here.
-                    Some((at, Reason::Superseded)) if last_unseen < Some(at) => Standing::Gone,
-                    Some((_, reason)) => Standing::Revoked(reason),
-                    None => Standing::Gone,
-                },
-            };
-            known.add(id, standing);
-        }
-        known
-    }
-
-    fn add(&mut self, id: ClientId, standing: Standing) {
-        if self.standing.insert(id.clone(), standing).is_none() {
-            let folded = self.by_folded.entry(id.folded()).or_default();
-            folded.push(id.clone());
-            for skeleton in id.skeletons() {
-                let alike = self.by_skeleton.entry(skeleton).or_default();
-                alike.push(id.clone());
-            }
-        }
-    }
-
-    fn judge(&self, id: &ClientId, allow_lookalike: bool) -> Verdict {
-        match self.standing.get(id) {
-            Some(Standing::Live(until, role)) => return Verdict::Has(*until, *role),
-            Some(Standing::Asked(place)) => {
-                return Verdict::Refused(format!("\"{id}\" stands at {place} already"));
-            }
-            Some(Standing::Held) => return Verdict::Revoked(Reason::CertificateHold),
-            Some(Standing::Revoked(reason)) => return Verdict::Revoked(*reason),
-            // This very name was theirs before.
-            Some(Standing::Gone) => return Verdict::Free,
-            None => {}
-        }
-        // Two names that differ in case alone are never honest while both are used: their bundles
-        // would have one file name on many systems.
-        if let Some((other, standing)) = self.other(&self.by_folded, &id.folded(), |standing| {
-            !allow_lookalike || !matches!(standing, Standing::Gone | Standing::Revoked(_))
-        }) {
-            let said = self.describe(standing);
-            return Verdict::Refused(format!(
-                "\"{id}\" differs from \"{other}\" ({said}) in upper and lower case alone"
-            ));
-        }
-        let alike =
-            |skeleton: &String| self.other(&self.by_skeleton, skeleton, |_| !allow_lookalike);
-        match id.skeletons().iter().find_map(alike) {
-            Some((other, standing)) => Verdict::Refused(format!(
-                "\"{id}\" looks like \"{other}\" ({}); --allow-lookalike issues it all the same",
-                self.describe(standing)
-            )),
-            None => Verdict::Free,
-        }
-    }
-
-    fn other<'a>(
-        &'a self,
-        names: &'a HashMap<String, Vec<ClientId>>,
-        key: &str,
-        counts: impl Fn(&Standing) -> bool,
-    ) -> Option<(&'a ClientId, &'a Standing)> {
-        let mut same = names
-            .get(key)?
-            .iter()
-            .map(|id| (id, &self.standing[id]))
-            .filter(|(_, standing)| counts(standing));
-        same.next()
-    }
-
-    fn describe(&self, standing: &Standing) -> String {
-        match standing {
-            Standing::Live(..) | Standing::Held => "who has a certificate".to_owned(),
-            Standing::Gone | Standing::Revoked(_) => "who had a certificate".to_owned(),
-            Standing::Asked(place) => format!("at {place}"),
-        }
     }
 }
 
@@ -295,29 +180,29 @@ fn role(candidate: &Candidate, otherwise: Role) -> Result<Role, String> {
     })
 }
 
-/// A full name stands on one line of a list, like what people say.
+/// Returns what is wrong with a full name. It has to fit on one line, like a message.
 fn full_name_fault(name: &str) -> Option<String> {
     let is_good =
         name.chars().count() <= FULL_NAME_CHARS_MAX && wire::Line::parse(name.as_bytes()).is_ok();
     (!is_good).then(|| {
         format!(
-            "\"{}\" is no full name: it has more than {FULL_NAME_CHARS_MAX} characters, or one that moves a cursor",
+            "\"{}\" cannot be a full name: it has more than {FULL_NAME_CHARS_MAX} characters, or one that moves the cursor",
             excerpt(name)
         )
     })
 }
 
-/// A quote that is not closed makes one text of a whole roster.
+/// Shortens a text: an unclosed quote turns a whole roster into one.
 fn excerpt(text: &str) -> String {
     wire::excerpt(text, EXCERPT_CHARS_MAX)
 }
 
-/// A certificate has mail addresses in ASCII only (RFC 5280, section 4.2.1.6).
+/// Returns what is wrong with a mail address. Certificates allow only ASCII (RFC 5280, section 4.2.1.6).
 fn email_fault(email: &str) -> Option<String> {
     let shown = excerpt(email);
     if !email.is_ascii() {
         return Some(format!(
-            "the mail address \"{shown}\" is not ASCII, and a certificate has no others"
+            "the mail address \"{shown}\" is not ASCII, and a certificate cannot contain it"
         ));
     }
     let is_good = email.len() <= EMAIL_BYTES_MAX
@@ -348,11 +233,11 @@ mod tests {
 
     fn judge(candidates: &[Candidate], allow_lookalike: bool) -> Result<Plan, Vec<String>> {
         let index = Index::parse(ISSUED, Path::new("index.txt")).expect("a database");
-        let terms = Terms {
+        let rules = Rules {
             allow_lookalike,
-            ..Terms::default()
+            ..Rules::default()
         };
-        plan(candidates, &index, terms, NOW)
+        plan(candidates, &index, rules, NOW)
             .map_err(|problems| problems.iter().map(Problem::to_string).collect())
     }
 
@@ -376,11 +261,11 @@ mod tests {
         let rows: Vec<_> = Candidate::named(names.iter().copied())
             .into_iter()
             .map(|row| Candidate {
-                place: Place::Line("class.csv".into(), 1),
+                location: Location::Line("class.csv".into(), 1),
                 ..row
             })
             .collect();
-        let plan = plan(&rows, &index, Terms::default(), NOW).expect("no problem");
+        let plan = plan(&rows, &index, Rules::default(), NOW).expect("no problem");
         let shut_out = plan.shut_out.iter();
         shut_out
             .map(|one| format!("{} {}", one.id, one.reason))
@@ -402,7 +287,7 @@ mod tests {
         let with = |unseen: String| shut_out(&(superseded.to_owned() + &unseen), &["bob"]);
         assert_eq!(with(unseen("261111000000Z")), ["bob superseded"]);
         assert_eq!(with(unseen("261110000000Z")), ["bob superseded"]);
-        // Whoever is revoked so later, or where all is known, means to issue another.
+        // When the unseen revocation came first, or there is none, issuing another is what you want.
         assert!(with(unseen("261109000000Z")).is_empty());
         assert!(with(String::new()).is_empty());
     }
@@ -415,13 +300,13 @@ mod tests {
         assert_eq!(
             judge(&candidates, false).expect_err("problems"),
             [
-                "argument 1: \"Alice\" differs from \"alice\" (who has a certificate) in upper and lower case alone",
+                "argument 1: \"Alice\" differs from \"alice\" (who has a certificate) only in upper and lower case",
                 "argument 2: \"a b\": a name cannot contain a space",
-                "argument 3: \"BOB\" differs from \"bob\" (who had a certificate) in upper and lower case alone",
+                "argument 3: \"BOB\" differs from \"bob\" (who had a certificate) only in upper and lower case",
                 "argument 4: \"boss\" is not a role; there are student, assistant, instructor, bot",
                 "argument 4: \"dave\" is not a mail address",
-                "argument 5: \"dave\" stands at argument 4 already",
-                "argument 6: \"a1ice\" looks like \"alice\" (who has a certificate); --allow-lookalike issues it all the same",
+                "argument 5: \"dave\" is already named at argument 4",
+                "argument 6: \"a1ice\" looks like \"alice\" (who has a certificate); --allow-lookalike issues it anyway",
             ]
         );
     }
@@ -433,7 +318,7 @@ mod tests {
         candidates[1].full_name = Some("Erin\nBrockovich".to_owned());
         let problems = judge(&candidates, false).expect_err("problems");
         assert_eq!(problems[0], "argument 1: it is not UTF-8");
-        assert!(problems[1].starts_with("argument 2: \"Erin\\nBrockovich\" is no full name"));
+        assert!(problems[1].starts_with("argument 2: \"Erin\\nBrockovich\" cannot be a full name"));
         assert!(
             problems[2].starts_with("argument 3: \"frank\\nfrank\": "),
             "{}",
@@ -459,7 +344,7 @@ mod tests {
         ] {
             let [one, other] = pair;
             let said = format!(
-                "argument 2: \"{other}\" looks like \"{one}\" (at argument 1); --allow-lookalike issues it all the same"
+                "argument 2: \"{other}\" looks like \"{one}\" (at argument 1); --allow-lookalike issues it anyway"
             );
             assert_eq!(
                 judge(&Candidate::named(pair), false).expect_err(other),
@@ -474,7 +359,7 @@ mod tests {
         assert_eq!(
             judge(&pair, false).expect_err("look-alikes"),
             [
-                "argument 2: \"bames\" looks like \"barnes\" (at argument 1); --allow-lookalike issues it all the same"
+                "argument 2: \"bames\" looks like \"barnes\" (at argument 1); --allow-lookalike issues it anyway"
             ]
         );
         let plan = judge(&pair, true).expect("allowed");

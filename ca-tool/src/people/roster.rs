@@ -1,89 +1,43 @@
-//! The people to issue certificates for: names from the command line, or a roster in CSV.
-//!
-//! Nothing is judged here. A candidate remembers where it stands, so that whoever judges it can
-//! say so.
+//! Reads a roster: the people of a class, in CSV or one name per line. It checks the form of the file
+//! and nothing else; `plan.rs` decides about the people.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::disk::folder::{missing, read_if_there};
+use super::candidate::{Candidate, Location};
+use crate::disk::files::{missing, read_if_there};
 use crate::error::Error;
+use crate::words::first_few;
 
-/// Somebody who is to have a certificate, as it was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
-    /// The name, not yet known to be one.
-    pub name: String,
-    /// What the person is called in full, if that is known.
-    pub full_name: Option<String>,
-    /// The mail address, if there is one.
-    pub email: Option<String>,
-    /// The role, if it is not the one that all others have.
-    pub role: Option<String>,
-    /// Where it was written.
-    pub place: Place,
-    /// Why it could not be read as it should be, if so. Whoever judges it names this with all else.
-    pub fault: Option<String>,
-}
-
-/// Where a candidate was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// The number of the argument, from 1.
-    Argument(usize),
-    /// The file and the line, from 1.
-    Line(PathBuf, u64),
-    /// The flag that says it.
-    Flag(&'static str),
-}
-
-impl Candidate {
-    /// Names, as they are given to a command.
-    pub fn named<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Vec<Self> {
-        let names = names.into_iter().enumerate();
-        names
-            .map(|(index, name)| Self {
-                name: name.into(),
-                full_name: None,
-                email: None,
-                role: None,
-                place: Place::Argument(index + 1),
-                fault: None,
-            })
-            .collect()
-    }
-}
-
-/// What a roster holds.
+/// The contents of a roster.
 #[derive(Debug, Clone, Default)]
 pub struct Roster {
     /// Its people, in order.
     pub candidates: Vec<Candidate>,
-    /// Columns that nothing is done with.
+    /// The columns that are not used.
     pub ignored: Vec<String>,
 }
 
 /// A roster, in bytes.
 const ROSTER_BYTES_MAX: u64 = 16 << 20;
-/// A roster, in people; a university has fewer.
+/// A roster, in people; no university has so many.
 const ROSTER_PEOPLE_MAX: usize = 100_000;
 
 impl Roster {
-    /// Reads a roster: CSV (RFC 4180) in UTF-8, whose first line names the columns, or one name a
-    /// line. The column `id` has to be there, unless `id_column` says what it is called; `name`,
-    /// `email` and `role` are used. Commas, semicolons or tabs stand between columns, whichever
-    /// the first line has. A byte order mark is passed over.
+    /// Reads a roster: CSV (RFC 4180) in UTF-8 whose first line names the columns, or one name per line.
+    /// The column `id` is required, unless `id_column` gives it another name; `name`, `email` and
+    /// `role` are optional. Columns are separated by commas, semicolons or tabs, whichever the first
+    /// line has. A byte order mark is skipped.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read or is not a roster at all. A bad row is a candidate with a
-    /// fault, so that everything that is wrong can be named at once.
+    /// When the file cannot be read, or is not a roster at all. A bad row becomes a candidate with a
+    /// fault, so that all problems can be reported together.
     pub fn read(path: &Path, id_column: Option<&str>) -> Result<Self, Error> {
         let bytes = read_if_there(path, ROSTER_BYTES_MAX)?.ok_or_else(|| missing(path))?;
         Self::parse(&bytes, path, id_column)
     }
 
-    /// Reads a roster from memory; `path` is what errors call it.
+    /// Reads a roster from memory. Errors name `path`.
     ///
     /// # Errors
     ///
@@ -114,7 +68,7 @@ impl Roster {
     }
 }
 
-/// Whether the first line that says something is one name and not the names of columns.
+/// Returns whether the first line that is not blank is one name, and not the names of columns.
 fn is_one_name_a_line(bytes: &[u8]) -> bool {
     let mut lines = bytes.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
     let Some(first) = lines.find(|line| !line.is_empty()) else {
@@ -138,7 +92,7 @@ fn parse_names(bytes: &[u8], path: &Path) -> Vec<Candidate> {
                 full_name: None,
                 email: None,
                 role: None,
-                place: Place::Line(path.to_owned(), number),
+                location: Location::Line(path.to_owned(), number),
                 fault,
             }
         })
@@ -161,15 +115,15 @@ fn parse_columns(bytes: &[u8], path: &Path, id_column: Option<&str>) -> Result<R
     let mut candidates = Vec::new();
     for row in reader.byte_records() {
         let row = row.map_err(|error| error.to_string())?;
-        // A spreadsheet leaves such rows at the end.
+        // Spreadsheets leave empty rows at the end.
         if row.iter().all(<[u8]>::is_empty) {
             continue;
         }
         let start = row.position().map_or(0, csv::Position::byte);
-        let place = Place::Line(path.to_owned(), lines.number_at(start));
+        let location = Location::Line(path.to_owned(), lines.number_at(start));
         let mut fault = (row.len() > header.len()).then(|| {
             format!(
-                "{} columns, where the first line names {}; a text with a comma needs quotes",
+                "it has {} columns, and the first line names {}; a text that contains a comma needs quotes",
                 row.len(),
                 header.len()
             )
@@ -184,7 +138,7 @@ fn parse_columns(bytes: &[u8], path: &Path, id_column: Option<&str>) -> Result<R
             full_name: text(columns.full_name),
             email: text(columns.email),
             role: text(columns.role),
-            place,
+            location,
             fault,
         });
     }
@@ -194,8 +148,8 @@ fn parse_columns(bytes: &[u8], path: &Path, id_column: Option<&str>) -> Result<R
     })
 }
 
-/// Finds a quote that nothing closes, or that something stands behind. The crate takes both, and
-/// the lines up to the next quote, each of them a person, would be lost in one column.
+/// Refuses a quote that is never closed, and text after a closing quote. The CSV crate accepts both, and
+/// would lose every person up to the next quote in one column.
 fn check_quotes(bytes: &[u8], delimiter: u8) -> Result<(), String> {
     let mut at = Quoting::Before;
     let (mut line, mut opened) = (1_u64, 0);
@@ -208,13 +162,13 @@ fn check_quotes(bytes: &[u8], delimiter: u8) -> Result<(), String> {
             }
             (Quoting::Inside, b'"') => Quoting::Closed,
             (Quoting::Inside, _) => Quoting::Inside,
-            // Two of them are one that is meant.
+            // Two quotes in a row mean one.
             (Quoting::Closed, b'"') => Quoting::Inside,
             (_, _) if ends => Quoting::Before,
             (Quoting::Closed | Quoting::Behind, b' ' | b'\t') => Quoting::Behind,
             (Quoting::Closed | Quoting::Behind, _) => {
                 return Err(format!(
-                    "something stands behind the text whose quote opens in line {opened}"
+                    "there is text after the quoted text that begins in line {opened}"
                 ));
             }
             (Quoting::Before | Quoting::Plain, _) => Quoting::Plain,
@@ -222,28 +176,26 @@ fn check_quotes(bytes: &[u8], delimiter: u8) -> Result<(), String> {
         line += u64::from(*byte == b'\n');
     }
     match at {
-        Quoting::Inside => Err(format!(
-            "the quote that opens in line {opened} is never closed"
-        )),
+        Quoting::Inside => Err(format!("the quote in line {opened} is never closed")),
         _ => Ok(()),
     }
 }
 
-/// Where a byte of a roster stands.
+/// Where a byte of a roster is.
 enum Quoting {
     /// At the beginning of a column.
     Before,
-    /// In a text without quotes, where a quote is a character like any other.
+    /// In a text without quotes. Here a quote is an ordinary character.
     Plain,
     /// In a quoted text.
     Inside,
-    /// After a quote that may have closed one.
+    /// After a quote that may have closed the text.
     Closed,
     /// In the space after a quoted text.
     Behind,
 }
 
-/// A text without the space around it, and what is wrong with it.
+/// Returns a text without the space around it, and what is wrong with it.
 fn read_text(bytes: &[u8]) -> (String, Option<String>) {
     match std::str::from_utf8(bytes) {
         Ok(text) => (text.trim().to_owned(), None),
@@ -275,7 +227,7 @@ impl Columns {
             }
         };
         let id = find(id_column)?;
-        // What one column is taken for, it is taken for alone.
+        // A column has only one meaning.
         let find = |wanted| Ok::<_, String>(find(wanted)?.filter(|at| Some(*at) != id));
         let (full_name, email, role) = (find("name")?, find("email")?, find("role")?);
         let ignored = header
@@ -296,36 +248,33 @@ impl Columns {
     }
 }
 
-/// What a first line names, where it does not name the column of people's names.
+/// Returns the error for a first line that lacks the column of people's names: it shows the columns that
+/// there are.
 fn no_column(id_column: &str, header: &csv::StringRecord) -> String {
     let columns = header.iter().filter(|name| !name.is_empty());
     let columns: Vec<_> = columns
-        .map(|name| format!("\"{}\"", wire::excerpt(name, COLUMN_CHARS_SHOWN)))
+        .map(|name| format!("\"{}\"", wire::excerpt(name, COLUMN_CHARS_SHOWN_MAX)))
         .collect();
     let id_column = wire::escape(id_column);
     let Some(first) = columns.first() else {
-        return format!("its first line names no column {id_column}, nor any other");
+        return format!("its first line has no column {id_column}, nor any other");
     };
-    let shown = columns[..columns.len().min(COLUMNS_SHOWN)].join(", ");
-    let more = match columns.len().saturating_sub(COLUMNS_SHOWN) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
+    let shown = first_few(&columns, COLUMNS_SHOWN_MAX, ", ");
     format!(
-        "its first line names no column {id_column}, but {shown}{more}; --id-column says which is meant, as in --id-column {first}"
+        "its first line has no column {id_column}, but {shown}; say which one to use, as in --id-column {first}"
     )
 }
 
-/// How much of a first line is shown: a file of another kind may have anything there.
-const COLUMNS_SHOWN: usize = 12;
-/// How much of one name in it.
-const COLUMN_CHARS_SHOWN: usize = 40;
-/// The columns that something is done with.
+/// How many columns an error shows: a file of another kind may have anything in its first line.
+const COLUMNS_SHOWN_MAX: usize = 12;
+/// How much it shows of each.
+const COLUMN_CHARS_SHOWN_MAX: usize = 40;
+/// The columns that are used.
 const COLUMNS: [&str; 4] = ["id", "name", "email", "role"];
-/// What can stand between columns.
+/// What can separate columns.
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 
-/// What stands between columns: spreadsheets in many countries write semicolons.
+/// Returns what separates the columns: spreadsheets in many countries write semicolons.
 fn delimiter(bytes: &[u8]) -> u8 {
     let first = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
     let has = |delimiter| first.contains(&delimiter);
@@ -335,8 +284,8 @@ fn delimiter(bytes: &[u8]) -> u8 {
         .unwrap_or(b',')
 }
 
-/// Tells the line of a row. The crate's own count is one behind after CRLF and blank lines, where
-/// a row begins before the line end that it skips.
+/// Counts lines. The CSV crate's own count is one too low after CRLF and blank lines, because a row
+/// begins before the line break that it skips.
 struct Lines<'a> {
     bytes: &'a [u8],
     counted: usize,
@@ -368,16 +317,6 @@ fn newlines(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|b| **b == b'\n').count() as u64
 }
 
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Place::Argument(number) => write!(f, "argument {number}"),
-            Place::Line(path, line) => write!(f, "{}:{line}", path.display()),
-            Place::Flag(flag) => f.write_str(flag),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -389,7 +328,7 @@ mod tests {
     /// The rows with a fault as `line fault`.
     fn faults(text: &[u8]) -> Vec<String> {
         let candidates = parse(text).expect("a roster").candidates.into_iter();
-        let faults = candidates.filter_map(|c| Some(format!("{}: {}", c.place, c.fault?)));
+        let faults = candidates.filter_map(|c| Some(format!("{}: {}", c.location, c.fault?)));
         faults.collect()
     }
 
@@ -401,7 +340,7 @@ mod tests {
             .candidates
             .into_iter()
             .map(|c| {
-                let Place::Line(_, line) = c.place else {
+                let Location::Line(_, line) = c.location else {
                     panic!("a row has a line")
                 };
                 format!("{line} {} {} {}", c.name, show(c.email), show(c.role))
@@ -444,14 +383,14 @@ mod tests {
         let roster = Roster::parse(text, path, Some("student id")).expect("a roster");
         assert_eq!(roster.candidates[0].name, "alice");
         assert_eq!(roster.ignored, ["ID", "Section"]);
-        // Where the names are the IDs, there are no full names.
+        // If the names serve as IDs, there are no full names.
         let roster = Roster::parse(text, path, Some("Name")).expect("a roster");
         assert_eq!(roster.candidates[0].name, "Alice Liddell");
         assert_eq!(roster.candidates[0].full_name, None);
         let error = Roster::parse(text, path, Some("Login")).expect_err("no such column");
         assert_eq!(
             error.to_string(),
-            "cannot read class.csv: its first line names no column Login, but \"ID\", \"Student ID\", \"Name\", \"Section\"; --id-column says which is meant, as in --id-column \"ID\""
+            "cannot read class.csv: its first line has no column Login, but \"ID\", \"Student ID\", \"Name\", \"Section\"; say which one to use, as in --id-column \"ID\""
         );
     }
 
@@ -462,7 +401,10 @@ mod tests {
         let error = parse(text.as_bytes()).expect_err("no column").to_string();
         assert!(error.len() < 400, "{error}");
         assert!(error.contains(", \"\\u{1b}[2J\", \"more\""), "{error}");
-        assert!(error.contains(" and 10 more; --id-column "), "{error}");
+        assert!(
+            error.contains(" and 10 more; say which one to use, as in --id-column "),
+            "{error}"
+        );
     }
 
     #[test]
@@ -474,7 +416,7 @@ mod tests {
         ] {
             assert_eq!(rows(text.as_bytes()), expected, "{text:?}");
         }
-        // Whoever judges names says what is wrong with the second one.
+        // The second name is wrong, but that is not decided here.
         assert_eq!(
             rows(b"alice\nbob, carol\n"),
             ["1 alice - -", "2 bob, carol - -"]
@@ -486,13 +428,13 @@ mod tests {
         for (text, why) in [
             (
                 &b"alice,\nbob,\n"[..],
-                "its first line names no column id, but \"alice\"; --id-column says which is meant, as in --id-column \"alice\"",
+                "its first line has no column id, but \"alice\"; say which one to use, as in --id-column \"alice\"",
             ),
             (
                 b"name\nalice\n",
-                "its first line names no column id, but \"name\"; --id-column says which is meant, as in --id-column \"name\"",
+                "its first line has no column id, but \"name\"; say which one to use, as in --id-column \"name\"",
             ),
-            (b"", "its first line names no column id, nor any other"),
+            (b"", "its first line has no column id, nor any other"),
             (b"\xff\xfei\0d\0\n\0", "it is UTF-16"),
             (b"id,id\na,b\n", "its first line names the column id twice"),
         ] {
@@ -506,25 +448,25 @@ mod tests {
         for (text, why) in [
             (
                 "id,section\nian,\"B\njan,C\nkay,D\n",
-                "the quote that opens in line 2 is never closed",
+                "the quote in line 2 is never closed",
             ),
             (
                 "id,section\r\nian,B\r\njan,\"C\r\nkay,\"D\r\n",
-                "something stands behind the text whose quote opens in line 3",
+                "there is text after the quoted text that begins in line 3",
             ),
             (
                 "\"id,section\nian,B\n",
-                "the quote that opens in line 1 is never closed",
+                "the quote in line 1 is never closed",
             ),
             (
                 "id;section\nian;\"B\"\"\njan;C\n",
-                "the quote that opens in line 2 is never closed",
+                "the quote in line 2 is never closed",
             ),
         ] {
             let error = parse(text.as_bytes()).expect_err(why).to_string();
             assert_eq!(error, format!("cannot read class.csv: {why}"));
         }
-        // What is quoted as it should be may hold anything, and elsewhere a quote is a character.
+        // A text that is quoted properly may contain anything; elsewhere a quote is an ordinary character.
         let text = "id,note\nian,\"a \"\"b\"\", c\" \njan,6\" tall\nkay,\"\"\n";
         assert_eq!(
             rows(text.as_bytes()),
@@ -537,9 +479,9 @@ mod tests {
         assert_eq!(
             faults(b"id,email\na,b,c\nbob,x@y.z\nc\xffc,\nd,e,f,g\n"),
             [
-                "class.csv:2: 3 columns, where the first line names 2; a text with a comma needs quotes",
+                "class.csv:2: it has 3 columns, and the first line names 2; a text that contains a comma needs quotes",
                 "class.csv:4: it is not UTF-8; save the file as \"CSV UTF-8\"",
-                "class.csv:5: 4 columns, where the first line names 2; a text with a comma needs quotes",
+                "class.csv:5: it has 4 columns, and the first line names 2; a text that contains a comma needs quotes",
             ]
         );
         assert_eq!(

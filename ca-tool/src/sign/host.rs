@@ -1,12 +1,12 @@
-//! Where a server can be reached: names and addresses for its certificate, and the one that
-//! people's bundles say.
+//! Where a server can be reached: the names and addresses in its certificate, and the one that
+//! people's bundles contain.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use rustls::pki_types::ServerName;
 
-/// A DNS name or an address, as a server's certificate has them.
+/// A DNS name or an address, as in a server's certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Host {
     /// A DNS name, lower case.
@@ -24,17 +24,17 @@ pub struct Reach {
     pub port: u16,
 }
 
-/// The text is neither a DNS name nor an address that others can reach.
+/// The text is neither a DNS name nor an address that a client could reach.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct HostError(String);
 
 impl Host {
-    /// Reads a DNS name or an address; an IPv6 address may stand in brackets.
+    /// Reads a DNS name or an address. An IPv6 address may be in brackets.
     ///
     /// # Errors
     ///
-    /// When it is neither, or one that no client could reach.
+    /// When it is neither, or no client could reach it.
     pub fn parse(text: &str) -> Result<Self, HostError> {
         let refuse = |why: &str| Err(HostError(format!("\"{}\" {why}", wire::escape(text))));
         let bare = text
@@ -44,12 +44,12 @@ impl Host {
         if let Ok(address) = bare.parse::<IpAddr>() {
             let address = address.to_canonical();
             if address.is_unspecified() || address.is_multicast() {
-                return refuse("is not an address of one machine");
+                return refuse("is not the address of one machine");
             }
             return Ok(Host::Address(address));
         }
         if bare.contains('%') {
-            return refuse("has a zone, which no certificate can have");
+            return refuse("has a zone, which a certificate cannot contain");
         }
         if !text.is_ascii() {
             return refuse("is not ASCII; write an international name in its xn-- form");
@@ -57,9 +57,9 @@ impl Host {
         if let Some((_, port)) = text.rsplit_once(':')
             && port.parse::<u16>().is_ok()
         {
-            return refuse("has a port; only a name or an address is needed here");
+            return refuse("has a port; give only a name or an address");
         }
-        // A dot at the end is good in DNS, but never stands in a certificate (RFC 6125).
+        // DNS allows a dot at the end, but a certificate never contains it (RFC 6125).
         let name = text.to_ascii_lowercase();
         match ServerName::try_from(name.as_str()) {
             Ok(ServerName::DnsName(_)) if !name.ends_with('.') && !name.contains('_') => {
@@ -69,8 +69,8 @@ impl Host {
         }
     }
 
-    /// The names and addresses by which programs on this machine, and others near it, find it.
-    /// Addresses that need a zone are left out: no certificate can have one.
+    /// Returns the names and addresses by which programs on this machine, and on others near it, can
+    /// reach it. Addresses that need a zone are left out: a certificate cannot contain one.
     pub fn of_this_machine() -> Vec<Self> {
         let mut hosts = vec![
             Host::Name("localhost".to_owned()),
@@ -89,7 +89,18 @@ impl Host {
         hosts
     }
 
-    /// This host in a file's name.
+    /// Returns the hosts without repetitions, in the same order.
+    pub(crate) fn each_once(hosts: Vec<Self>) -> Vec<Self> {
+        let mut once: Vec<Self> = Vec::new();
+        for host in hosts {
+            if !once.contains(&host) {
+                once.push(host);
+            }
+        }
+        once
+    }
+
+    /// Returns this host in a form that a file name can contain.
     pub(crate) fn file_stem(&self) -> String {
         // A colon has another meaning in file names on Windows.
         self.to_string().replace(':', "-")
@@ -110,11 +121,11 @@ impl fmt::Display for Host {
 }
 
 impl Reach {
-    /// Reads `host:port`, `[v6]:port`, or a host alone, which has the port that rooms have.
+    /// Reads `host:port`, `[v6]:port`, or a host without a port, which gets the usual one.
     ///
     /// # Errors
     ///
-    /// When the host is none, or the port is not between 1 and 65535.
+    /// When the host is not one, or the port is not between 1 and 65535.
     pub fn parse(text: &str) -> Result<Self, HostError> {
         let with_port = text
             .rsplit_once(':')

@@ -1,32 +1,32 @@
-//! A CA certificate and its key: the one place where anything is signed.
+//! A CA certificate and its key: the only place where anything is signed.
 //!
-//! What is signed is read again before anybody gets it, so that what this program issues is what
-//! the gate of a server lets in.
+//! Everything that is signed is read again before anybody gets it, by the rules of a server's gate, so
+//! this program issues nothing that a server would refuse.
 
 use std::collections::HashSet;
 use std::path::Path;
 
 use pki::limits::CRL_BYTES_MAX;
 use pki::{Profile, Purpose, RevocationList, Serial};
-use rcgen::string::Ia5String;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
     DnType, DnValue, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyUsagePurpose, PublicKeyData,
-    RevokedCertParams, SanType, SerialNumber,
+    RevokedCertParams, SerialNumber,
 };
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
-use wire::{ClientId, Role};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use zeroize::Zeroizing;
 
+use super::certificate::{key_hash, pem_of};
+use super::reason::Revoked;
+use super::subject::Subject;
 use crate::error::Error;
 use crate::keys::passphrase::Passphrase;
 use crate::keys::private_key::{self, PrivateKey};
-use crate::sign::host::Host;
-use crate::sign::reason::Reason;
+use crate::keys::random::random;
 
 /// A CA certificate and its key, able to sign.
 #[derive(Debug)]
@@ -35,45 +35,24 @@ pub(crate) struct Issuer {
     certificate: CertificateDer<'static>,
     pem: String,
     says: pki::Certificate,
-    /// The CA's own subject key identifier. Lists name their signer by it, and rcgen would
-    /// compute another.
+    /// The CA's own subject key identifier. Lists name their signer by it, and rcgen would compute a
+    /// different one.
     key_id: Vec<u8>,
 }
 
-/// Whose certificate is signed, and what for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Holder<'a> {
-    /// A person.
-    Person {
-        id: &'a ClientId,
-        role: Role,
-        email: Option<&'a str>,
-    },
-    /// A server, under all its names; the first is its subject.
-    Server { hosts: &'a [Host] },
-}
-
-/// A certificate that was just signed, and its key if that was made here.
+/// A certificate that was just signed, and its key if the key was made here.
 #[derive(Debug)]
 pub(crate) struct Signed {
     pub(crate) serial: Serial,
     pub(crate) not_after: OffsetDateTime,
-    /// What [`key_hash`] says of its public key.
+    /// The [`key_hash`] of its public key.
     pub(crate) key_hash: String,
     pub(crate) certificate: String,
     pub(crate) key: Option<Zeroizing<String>>,
 }
 
-/// A certificate that is on the revocation list.
-#[derive(Debug, Clone)]
-pub(crate) struct Revoked {
-    pub(crate) serial: Serial,
-    pub(crate) at: OffsetDateTime,
-    pub(crate) reason: Reason,
-}
-
 impl Issuer {
-    /// A new CA.
+    /// Makes a new CA.
     pub(crate) fn create(name: &str, now: OffsetDateTime) -> Result<Self, Error> {
         let key = PrivateKey::generate()?;
         let mut subject = DistinguishedName::new();
@@ -88,7 +67,7 @@ impl Issuer {
         Self::new(certificate.der().clone(), key)
     }
 
-    /// The CA of these two files.
+    /// Reads a CA from these two files.
     pub(crate) fn load(
         (certificate_path, certificate): (&Path, &[u8]),
         (key_path, key): (&Path, &str),
@@ -109,8 +88,7 @@ impl Issuer {
             fault,
         })?;
         let key = private_key::read(key, key_path, || passphrase(key_path))?;
-        let its_own = key.subject_public_key_info();
-        if its_own != parsed.public_key().raw {
+        if key.subject_public_key_info() != parsed.public_key().raw {
             return Err(Error::OtherKey {
                 key: key_path.to_owned(),
                 certificate: certificate_path.to_owned(),
@@ -144,7 +122,7 @@ impl Issuer {
         })
     }
 
-    /// The text of the CA's key, encrypted if there is a passphrase.
+    /// Returns the CA's key as the text of a file, encrypted if there is a passphrase.
     pub(crate) fn key_text(
         &self,
         passphrase: Option<&Passphrase>,
@@ -152,7 +130,7 @@ impl Issuer {
         private_key::write(self.signer.key(), passphrase)
     }
 
-    /// What rcgen signs with.
+    /// The key in the form that rcgen signs with.
     pub(crate) fn signer(&self) -> &rcgen::Issuer<'static, PrivateKey> {
         &self.signer
     }
@@ -162,17 +140,17 @@ impl Issuer {
         &self.certificate
     }
 
-    /// The same, as PEM.
+    /// The CA's certificate, as PEM.
     pub(crate) fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// What the CA's certificate says.
+    /// The parsed CA certificate.
     pub(crate) fn says(&self) -> &pki::Certificate {
         &self.says
     }
 
-    /// The CA's name: what stands as O in everything that it signs.
+    /// The CA's name, which is the O in everything that it signs.
     pub(crate) fn name(&self) -> &str {
         let subject = &self.says.subject;
         let name = subject.organizations.first();
@@ -180,30 +158,30 @@ impl Issuer {
             .map_or("", String::as_str)
     }
 
-    /// The last moment of a certificate that should be valid until `wanted`: never after the
-    /// CA's own.
+    /// Returns the last moment of a certificate that should be valid until `wanted`. No certificate
+    /// outlives the CA.
     pub(crate) fn clamp(&self, wanted: OffsetDateTime) -> OffsetDateTime {
         wanted.min(self.says.not_after.into())
     }
 
-    /// Signs a certificate for a new key. No serial number in `taken` is used again.
+    /// Makes a key and signs a certificate for it. Uses no serial number in `taken`.
     pub(crate) fn sign(
         &self,
-        holder: Holder<'_>,
+        subject: Subject<'_>,
         now: OffsetDateTime,
         not_after: OffsetDateTime,
         taken: &HashSet<Serial>,
     ) -> Result<Signed, Error> {
         let key = PrivateKey::generate()?;
-        let mut signed = self.certify(holder, &key, now, not_after, taken)?;
+        let mut signed = self.certify(subject, &key, now, not_after, taken)?;
         signed.key = Some(private_key::write(&key, None)?);
         Ok(signed)
     }
 
-    /// Signs a certificate for a key whose other half is its holder's.
+    /// Signs a certificate for a public key. Uses no serial number in `taken`.
     pub(crate) fn certify(
         &self,
-        holder: Holder<'_>,
+        subject: Subject<'_>,
         key: &impl PublicKeyData,
         now: OffsetDateTime,
         not_after: OffsetDateTime,
@@ -215,11 +193,11 @@ impl Issuer {
                 break serial;
             }
         };
-        let profile = holder.profile();
+        let profile = subject.profile();
         let not_after = self.clamp(not_after);
-        let subject = holder.subject(self.name());
-        let mut params = params(&profile, subject, key, now, not_after, &serial);
-        params.subject_alt_names = holder.other_names()?;
+        let name = subject.distinguished_name(self.name());
+        let mut params = params(&profile, name, key, now, not_after, &serial);
+        params.subject_alt_names = subject.other_names()?;
         params.use_authority_key_identifier_extension = true;
         let certificate = params.signed_by(key, &self.signer)?;
         self.check(certificate.der(), &profile, &serial, key)?;
@@ -232,8 +210,8 @@ impl Issuer {
         })
     }
 
-    /// Reads a certificate again: a CA made elsewhere may have a name that rcgen writes in
-    /// another way, and then nothing that it signs would lead to it.
+    /// Checks a new certificate. rcgen may write the name of a CA from elsewhere in another way, and
+    /// then no certificate would chain to it.
     fn check(
         &self,
         der: &[u8],
@@ -249,19 +227,17 @@ impl Issuer {
             .check(&signed)
             .map_err(|error| fault(&error.to_string()))?;
         if signed.issuer().as_raw() != ca.subject().as_raw() {
-            return Err(fault(
-                "the CA's name was not written as it stands in ca.pem",
-            ));
+            return Err(fault("the CA's name differs from the one in ca.pem"));
         }
         if signed.raw_serial() != serial {
-            return Err(fault("it has another serial number"));
+            return Err(fault("it has a different serial number"));
         }
         if signed.public_key().raw != key.subject_public_key_info() {
-            return Err(fault("it has another key"));
+            return Err(fault("it has a different key"));
         }
         signed
             .verify_signature(Some(ca.public_key()))
-            .map_err(|_| fault("its signature does not hold"))
+            .map_err(|_| fault("its signature is not valid"))
     }
 
     /// Signs a revocation list, as PEM.
@@ -272,7 +248,7 @@ impl Issuer {
         now: OffsetDateTime,
     ) -> Result<String, Error> {
         let list = CertificateRevocationListParams {
-            // A server whose clock is a little slow would take it for a list from the future.
+            // Otherwise a server whose clock is a little slow would see a list from the future.
             this_update: now - pki::BACKDATE,
             next_update: now + time::Duration::days(pki::CRL_DAYS.into()),
             crl_number: SerialNumber::from(number),
@@ -292,7 +268,7 @@ impl Issuer {
         Ok(list)
     }
 
-    /// Reads a list again, as a server does.
+    /// Checks a new list, as a server does.
     fn check_list(&self, list: &str, now: OffsetDateTime) -> Result<(), Error> {
         let fault = |what: String| Error::SelfCheck(format!("the revocation list: {what}"));
         if list.len() as u64 > CRL_BYTES_MAX {
@@ -305,66 +281,6 @@ impl Issuer {
     }
 }
 
-impl Holder<'_> {
-    fn profile(&self) -> Profile {
-        match self {
-            Holder::Person { .. } => pki::CLIENT,
-            Holder::Server { .. } => pki::SERVER,
-        }
-    }
-
-    /// CN, OU for a person, and the CA's name as O.
-    pub(crate) fn subject_parts(&self, ca: &str) -> Vec<(&'static str, String)> {
-        let mut parts = Vec::new();
-        match self {
-            Holder::Person { id, role, .. } => {
-                parts.push(("CN", id.to_string()));
-                parts.push(("OU", role.to_string()));
-            }
-            // A CN has at most 64 characters (X.520); a longer host stands in the SAN alone.
-            Holder::Server { hosts } => {
-                let short = hosts
-                    .iter()
-                    .map(Host::to_string)
-                    .find(|host| host.len() <= 64);
-                parts.extend(short.map(|host| ("CN", host)));
-            }
-        }
-        parts.push(("O", ca.to_owned()));
-        parts
-    }
-
-    fn subject(&self, ca: &str) -> DistinguishedName {
-        let mut subject = DistinguishedName::new();
-        for (kind, text) in self.subject_parts(ca) {
-            let kind = match kind {
-                "CN" => DnType::CommonName,
-                "OU" => DnType::OrganizationalUnitName,
-                _ => DnType::OrganizationName,
-            };
-            subject.push(kind, DnValue::Utf8String(text));
-        }
-        subject
-    }
-
-    fn other_names(&self) -> Result<Vec<SanType>, Error> {
-        Ok(match self {
-            Holder::Person { email, .. } => email
-                .map(|email| Ia5String::try_from(email).map(SanType::Rfc822Name))
-                .transpose()?
-                .into_iter()
-                .collect(),
-            Holder::Server { hosts } => hosts
-                .iter()
-                .map(|host| match host {
-                    Host::Name(name) => Ia5String::try_from(name.as_str()).map(SanType::DnsName),
-                    Host::Address(address) => Ok(SanType::IpAddress(*address)),
-                })
-                .collect::<Result<_, _>>()?,
-        })
-    }
-}
-
 fn params(
     profile: &Profile,
     subject: DistinguishedName,
@@ -373,8 +289,8 @@ fn params(
     not_after: OffsetDateTime,
     serial: &[u8],
 ) -> CertificateParams {
-    // Every field that has a default is set: rcgen's are valid from 1975 to 4096, repeat the
-    // serial number for the same key, and have no constraints.
+    // Every field is set here. By rcgen's defaults a certificate is valid from 1975 to 4096, repeats
+    // its serial number for the same key, and has no constraints.
     let mut params = CertificateParams::default();
     params.not_before = truncate(now - pki::BACKDATE);
     params.not_after = truncate(not_after);
@@ -396,38 +312,16 @@ fn params(
     params
 }
 
-/// 128 random bits, positive and never shorter than 16 bytes (RFC 5280, section 4.1.2.2).
+/// Returns a serial number: 128 random bits, positive, always 16 bytes (RFC 5280, section 4.1.2.2).
 fn new_serial() -> Result<[u8; 16], Error> {
     let mut serial = random::<16>()?;
     serial[0] = (serial[0] & 0x7f) | 0x40;
     Ok(serial)
 }
 
-/// Random bytes from the operating system.
-pub(crate) fn random<const N: usize>() -> Result<[u8; N], Error> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(Error::Random)?;
-    Ok(bytes)
-}
-
-/// By which a public key is known again: the SHA-256 of it as it stands in certificates
-/// (SubjectPublicKeyInfo, RFC 5280, section 4.1), in hexadecimal.
-pub(crate) fn key_hash(der: &[u8]) -> String {
-    let hash = Sha256::digest(der);
-    hash.iter()
-        .map(|byte| crate::disk::folder::hex(*byte))
-        .collect()
-}
-
-/// The leftmost 160 bits of the SHA-256 of the key's bits (RFC 7093, section 2, method 1).
+/// Returns the leftmost 160 bits of the SHA-256 of the key's bits (RFC 7093, section 2, method 1).
 fn key_id(key: &impl PublicKeyData) -> Vec<u8> {
     Sha256::digest(key.der_bytes())[..20].to_vec()
-}
-
-/// A certificate as PEM, with the same line ends on every system.
-pub(crate) fn pem_of(der: &[u8]) -> String {
-    let lines = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
-    pem::encode_config(&pem::Pem::new("CERTIFICATE", der), lines)
 }
 
 fn subject_key_id(certificate: &X509Certificate<'_>) -> Option<Vec<u8>> {
@@ -441,7 +335,7 @@ fn subject_key_id(certificate: &X509Certificate<'_>) -> Option<Vec<u8>> {
         })
 }
 
-/// A certificate has no fractions of seconds.
+/// Drops the fraction of a second, which a certificate cannot have.
 fn truncate(moment: OffsetDateTime) -> OffsetDateTime {
     moment.replace_nanosecond(0).unwrap_or(moment)
 }

@@ -1,26 +1,39 @@
-//! Why a certificate is no longer good (RFC 5280, section 5.3.1), in OpenSSL's spelling.
+//! Why a certificate was revoked (RFC 5280, section 5.3.1), in OpenSSL's spelling.
 
 use std::fmt;
 
+use pki::Serial;
 use rcgen::RevocationReason;
+use time::OffsetDateTime;
+
+/// One entry of a revocation list.
+#[derive(Debug, Clone)]
+pub(crate) struct Revoked {
+    /// The certificate's number.
+    pub(crate) serial: Serial,
+    /// When it was revoked.
+    pub(crate) at: OffsetDateTime,
+    /// Why.
+    pub(crate) reason: Reason,
+}
 
 /// Why a certificate was revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Reason {
-    /// Nothing was said; then the list says nothing either.
+    /// No reason was given, so the list gives none either.
     #[default]
     Unspecified,
     /// Somebody else may have the key.
     KeyCompromise,
-    /// The name or the role is another now.
+    /// The name or the role has changed.
     AffiliationChanged,
     /// Another certificate took its place.
     Superseded,
-    /// It is not needed any more.
+    /// It is no longer needed.
     CessationOfOperation,
     /// The person may no longer do what it allows.
     PrivilegeWithdrawn,
-    /// For the time being; the only reason that can be taken back.
+    /// It is on hold. This is the only reason that can be undone.
     CertificateHold,
 }
 
@@ -36,7 +49,7 @@ impl Reason {
         Reason::CertificateHold,
     ];
 
-    /// The word for it.
+    /// Returns the word for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Reason::Unspecified => "unspecified",
@@ -49,7 +62,7 @@ impl Reason {
         }
     }
 
-    /// Reads that word, in any case.
+    /// Reads that word, in upper or lower case.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL
             .into_iter()

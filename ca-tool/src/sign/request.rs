@@ -1,5 +1,6 @@
-//! A request for a certificate (PKCS#10, RFC 2986), made by whatever program. Nothing in it is
-//! believed but its public key, and that only because its signature proves who holds the other half.
+//! A request for a certificate (PKCS#10, RFC 2986), made by any program. Only its public key is used,
+//! because its signature proves that whoever made it has the private key. Everything else in it is a
+//! claim.
 
 use std::path::Path;
 
@@ -16,40 +17,40 @@ use x509_parser::public_key::PublicKey;
 use x509_parser::signature_algorithm::SignatureAlgorithm;
 use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo as ParsedKey};
 
-use crate::commands::some;
-use crate::disk::folder;
+use crate::disk::files;
 use crate::error::Error;
+use crate::words::{NAMES_SHOWN_MAX, first_few};
 
-/// A request whose signature holds.
+/// A request whose signature is valid.
 #[derive(Debug)]
 pub struct Request {
     pub(crate) key: SubjectPublicKeyInfo,
-    /// The same as it stands in certificates.
+    /// The same key, as certificates contain it.
     pub(crate) key_der: Vec<u8>,
     /// The subject that it asks for.
     subject: String,
     common_name: Option<String>,
-    /// What else it asks for.
+    /// Everything else that it asks for.
     wishes: Vec<String>,
 }
 
-/// A request, in bytes; one with the largest key that is taken has 2 KiB.
+/// A request, in bytes. With the largest key that is accepted it has 2 KiB.
 const BYTES_MAX: u64 = 64 << 10;
-/// An RSA key, in bits. Every handshake checks a signature by it, so larger ones would be a way to
-/// keep a server busy.
+/// An RSA key, in bits. Every handshake checks a signature with it, so a larger key would be a way
+/// to keep a server busy.
 const RSA_BITS_MAX: usize = 4096;
-/// As much of a foreign text as is shown.
+/// How much to show of a text from outside.
 const SHOWN_CHARS_MAX: usize = 64;
 
 impl Request {
-    /// Reads a request from a file, as PEM or as it is.
+    /// Reads a request from a file, PEM or DER.
     ///
     /// # Errors
     ///
-    /// When the file holds no request, its signature does not hold, or its key is too weak, too
-    /// large, or of a kind that servers do not take.
+    /// When the file holds no request, its signature is not valid, or its key is too weak, too large,
+    /// or of a kind that servers do not accept.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let bytes = folder::read_if_there(path, BYTES_MAX)?.ok_or_else(|| folder::missing(path))?;
+        let bytes = files::read_if_there(path, BYTES_MAX)?.ok_or_else(|| files::missing(path))?;
         Self::parse(&bytes).map_err(|fault| Error::Request {
             path: path.to_owned(),
             fault,
@@ -57,7 +58,7 @@ impl Request {
     }
 
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
-        // GnuTLS writes the label of an older draft, which OpenSSL reads too.
+        // GnuTLS writes the label of an older draft, which OpenSSL reads as well.
         let text =
             String::from_utf8_lossy(bytes).replace(" NEW CERTIFICATE REQ", " CERTIFICATE REQ");
         let pem = CertificateSigningRequestDer::from_pem_slice(text.as_bytes());
@@ -83,7 +84,7 @@ impl Request {
         })
     }
 
-    /// What it asks for and does not get, when a certificate is made for `id`.
+    /// Returns what it asks for and does not get, when a certificate is made for `id`.
     pub(crate) fn ignored(&self, id: &str) -> Vec<String> {
         let excerpt = |text| wire::excerpt(text, SHOWN_CHARS_MAX);
         let subject = (self.common_name.as_deref() != Some(id) && !self.subject.is_empty())
@@ -93,23 +94,23 @@ impl Request {
     }
 }
 
-/// What a server's gate takes, and no RSA key that takes it long.
+/// Checks that a server's gate accepts the key, and that an RSA key does not keep it busy.
 fn check_key(key: &ParsedKey<'_>) -> Result<(), String> {
     let kind = pki::describe_key(key);
     if !pki::key_is_acceptable(key) {
         return Err(format!(
-            "its key is {kind}; P-256, P-384, Ed25519 and RSA from 2048 bits are taken"
+            "its key is {kind}; P-256, P-384, Ed25519 and RSA from 2048 bits are accepted"
         ));
     }
     if is_in_another_form(key) {
         return Err(format!(
-            "its key is {kind} in compressed or hybrid form; only the uncompressed form is taken"
+            "its key is {kind} in compressed or hybrid form; only the uncompressed form is accepted"
         ));
     }
     if let Ok(PublicKey::RSA(rsa)) = key.parsed() {
         if rsa.key_size() > RSA_BITS_MAX {
             return Err(format!(
-                "its key is {kind}; at most {RSA_BITS_MAX} bits are taken"
+                "its key is {kind}; at most {RSA_BITS_MAX} bits are accepted"
             ));
         }
         if rsa.try_exponent().map_or(true, |exponent| exponent < 65537) {
@@ -121,14 +122,14 @@ fn check_key(key: &ParsedKey<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// Why a signature does not prove who holds the key.
+/// Returns why a signature does not prove who has the key.
 fn signature_fault(how: &AlgorithmIdentifier<'_>, error: &X509Error) -> String {
     if let Ok(SignatureAlgorithm::RSASSA_PSS(pss)) = SignatureAlgorithm::try_from(how) {
         let bytes = pss.salt_length();
-        // OpenSSL's usual salt is as long as it can be, and no library of ours checks that.
+        // OpenSSL uses the longest possible salt by default, and none of our libraries checks that.
         if hash_bytes(pss.hash_algorithm_oid()).is_none_or(|hash| hash != bytes) {
             return format!(
-                "its signature is RSA-PSS with a salt of {bytes} bytes, and only one as long as its hash is taken; OpenSSL makes that with `-sigopt rsa_pss_saltlen:digest`"
+                "its signature is RSA-PSS with a salt of {bytes} bytes; the salt has to be as long as the hash, which OpenSSL does with `-sigopt rsa_pss_saltlen:digest`"
             );
         }
     }
@@ -137,14 +138,14 @@ fn signature_fault(how: &AlgorithmIdentifier<'_>, error: &X509Error) -> String {
             let name = oid2sn(&how.algorithm, oid_registry());
             let name = name.map_or_else(|_| how.algorithm.to_id_string(), str::to_owned);
             format!(
-                "its signature is {name}; ECDSA with SHA-256 or SHA-384, RSA with SHA-256 to SHA-512, and Ed25519 are taken"
+                "its signature is {name}; ECDSA with SHA-256 or SHA-384, RSA with SHA-256 to SHA-512, and Ed25519 are accepted"
             )
         }
-        _ => "its signature does not hold, so who holds the key is not known".to_owned(),
+        _ => "its signature is not valid, so nothing proves who has the key".to_owned(),
     }
 }
 
-/// The length of what a hash of SHA-2 gives.
+/// Returns the length of a SHA-2 hash.
 fn hash_bytes(hash: &Oid<'_>) -> Option<u32> {
     match hash.to_id_string().as_str() {
         "2.16.840.1.101.3.4.2.1" => Some(32),
@@ -154,13 +155,13 @@ fn hash_bytes(hash: &Oid<'_>) -> Option<u32> {
     }
 }
 
-/// Whether a key is a curve's point in any form but the uncompressed one (SEC 1, section 2.3.3).
-/// Keys are told apart by their bytes: in two forms, one that was revoked would pass for another.
+/// Returns whether a key is a curve's point in another form than the uncompressed one (SEC 1, section
+/// 2.3.3). Keys are compared by their bytes, so a revoked key in a second form would pass as new.
 pub(crate) fn is_in_another_form(key: &ParsedKey<'_>) -> bool {
     matches!(key.parsed(), Ok(PublicKey::EC(_))) && key.subject_public_key.data.first() != Some(&4)
 }
 
-/// What a request asks for beside a subject, that no certificate would have of itself.
+/// Returns what a request asks for beside its subject that no certificate from here contains anyway.
 pub(crate) fn wishes(request: &X509CertificationRequest<'_>) -> Vec<String> {
     let mut wishes = Vec::new();
     for extension in request.requested_extensions().into_iter().flatten() {
@@ -171,9 +172,9 @@ pub(crate) fn wishes(request: &X509CertificationRequest<'_>) -> Vec<String> {
             ParsedExtension::SubjectAlternativeName(names) => {
                 let names = names.general_names.iter().map(ToString::to_string);
                 let names: Vec<_> = names.collect();
-                format!("other names ({})", some(&names, ", "))
+                format!("other names ({})", first_few(&names, NAMES_SHOWN_MAX, ", "))
             }
-            // The profile sets these, and most programs ask for what it says.
+            // The profile sets these, and most programs ask for the same.
             ParsedExtension::BasicConstraints(_)
             | ParsedExtension::KeyUsage(_)
             | ParsedExtension::ExtendedKeyUsage(_)

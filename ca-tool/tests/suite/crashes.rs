@@ -189,7 +189,7 @@ fn unhold_killed_at_any_system_call_has_let_somebody_in_or_has_not() {
         assert!(looked.status.success(), "{died}: {}", stderr(&looked));
         let register = Register::open(&folder.join("ca")).expect("a CA");
         let records = register.list().expect("an index that can be read");
-        let is_on_hold = records.iter().any(ca_tool::Record::is_on_hold);
+        let is_on_hold = records.iter().any(ca_tool::IndexEntry::is_on_hold);
         let is_out = admit(folder, "ca/people/alice.pem").is_err();
         assert_eq!(is_out, is_on_hold, "{died}");
         let again = run(folder, &["unhold", "alice"]);

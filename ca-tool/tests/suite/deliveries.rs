@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
-use ca_tool::{Candidate, IssueOptions, Parcel, Reason};
+use ca_tool::{Ca, Candidate, IssueOptions, Listener, Notice, Parcel, Progress, Reason};
 use pki::Bundle;
 
 #[cfg(target_os = "linux")]
@@ -332,19 +333,33 @@ fn a_zip_a_person_holds_the_bundle_and_a_page() {
     assert_eq!(snapshot(w.above.path()), before);
 }
 
+/// Keeps every progress.
+#[derive(Debug, Default)]
+struct Heard(Mutex<Vec<Progress>>);
+
+impl Listener for Heard {
+    fn notice(&self, _notice: &Notice) {}
+
+    fn progress(&self, progress: Progress) {
+        let mut told = self.0.lock().expect("a listener that does not panic");
+        told.push(progress);
+    }
+}
+
 #[test]
 fn how_far_it_is_is_told_from_the_first_to_the_last() {
     let w = World::new();
-    let mut told = Vec::new();
+    let heard = Arc::new(Heard::default());
+    let ca = Ca::open(w.ca.path()).expect("a CA");
+    let ca = ca.heard_by(Arc::clone(&heard) as Arc<dyn Listener>);
     let names = (0..40).map(|number| format!("s{number:02}"));
     let options = IssueOptions {
         parcel: Parcel::Bundle,
         ..IssueOptions::default()
     };
-    w.ca.issue_and_tell(&Candidate::named(names), &options, &mut |progress| {
-        told.push(progress);
-    })
-    .expect("issued");
+    ca.issue(&Candidate::named(names), &options)
+        .expect("issued");
+    let told = heard.0.lock().expect("a listener that does not panic");
     assert!(told.is_sorted_by_key(|progress| progress.done), "{told:?}");
     assert!(told.iter().all(|progress| progress.done <= progress.of));
     let last = told.last().expect("something was told");

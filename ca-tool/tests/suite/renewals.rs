@@ -98,7 +98,9 @@ fn an_old_certificate_may_stay_good_for_some_days() {
     w.admit(&old_bundle(&w, "alice"))
         .expect("the old one, still");
     let records = w.ca.list().expect("readable");
-    let ends = records.iter().filter_map(ca_tool::Record::superseded_at);
+    let ends = records
+        .iter()
+        .filter_map(ca_tool::IndexEntry::superseded_at);
     assert_eq!(ends.count(), 2);
     // Who is revoked meanwhile is so with both.
     succeed(above, "ca-tool revoke alice");
@@ -113,7 +115,10 @@ fn an_old_certificate_may_stay_good_for_some_days() {
     w.ca.unhold(&bob).expect("off hold");
     let records = w.ca.list().expect("readable");
     let ends = records.iter().filter(|record| record.name() == "bob");
-    assert_eq!(ends.filter_map(ca_tool::Record::superseded_at).count(), 1);
+    assert_eq!(
+        ends.filter_map(ca_tool::IndexEntry::superseded_at).count(),
+        1
+    );
     for bad in ["366", "-1", "x"] {
         let (code, _, _) = shell(above, &format!("ca-tool renew bob --overlap={bad}"));
         assert_eq!(code, Some(2), "{bad}");

@@ -279,11 +279,11 @@ fn status_ends_with_the_worst_of_what_it_found() {
     w.issue("alice");
     assert_eq!(status().0, Some(0));
 
-    let key = fs::read(w.ca.key()).expect("a key");
-    fs::remove_file(w.ca.key()).expect("removed");
+    let key = fs::read(w.ca.register().key()).expect("a key");
+    fs::remove_file(w.ca.register().key()).expect("removed");
     let (code, said) = status();
     assert_eq!(code, Some(3), "{said}");
-    fs::write(w.ca.key(), key).expect("put back");
+    fs::write(w.ca.register().key(), key).expect("put back");
     assert_eq!(status().0, Some(0));
     let index = w.ca.path().join("index.txt");
     fs::rename(&index, w.path("index.txt")).expect("moved");
@@ -357,10 +357,10 @@ fn doctor_finds_what_is_wrong_and_says_how_to_mend_it() {
     fs::copy(other.issue("carol").bundle, w.ca.people().join("carol.pem")).expect("copied");
     assert_eq!(checks(), ["bundles"]);
     fs::remove_file(w.ca.people().join("carol.pem")).expect("removed");
-    let key = fs::read(w.ca.key()).expect("a key");
-    fs::copy(other.ca.key(), w.ca.key()).expect("copied");
+    let key = fs::read(w.ca.register().key()).expect("a key");
+    fs::copy(other.ca.register().key(), w.ca.register().key()).expect("copied");
     assert_eq!(checks(), ["key"]);
-    fs::write(w.ca.key(), key).expect("put back");
+    fs::write(w.ca.register().key(), key).expect("put back");
     let server = w.ca.server_bundle();
     fs::copy(&server, w.path("server.pem")).expect("copied");
     fs::copy(other.ca.server_bundle(), &server).expect("copied");

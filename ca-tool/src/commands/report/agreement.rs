@@ -1,5 +1,5 @@
-//! Whether the index and a revocation list say the same, in words. After an old copy of the folder
-//! was put back, each may know of somebody whom the other does not.
+//! Compares the index with a revocation list, in words. After an old copy of the folder was restored,
+//! each may contain a revocation that the other lacks.
 
 use std::fs;
 use std::path::Path;
@@ -11,9 +11,10 @@ use crate::error::Error;
 use crate::ledger::index::Index;
 use crate::ledger::register::{Register, agrees};
 use crate::ledger::revoked::{self, GivenList};
+use crate::words::counted;
 
-/// What the folder's list and its index say differently. A list that is not there is told of by
-/// whoever looks for it.
+/// Returns the differences between the folder's list and its index. A missing list is not among them:
+/// each report says that itself.
 pub(super) fn differences(
     register: &Register,
     index: &Index,
@@ -29,40 +30,41 @@ pub(super) fn differences(
     let lacks = |serial: &Serial| !said.contains_key(serial);
     let revoked = index.revoked().count();
     if index.revoked().any(|revoked| lacks(&revoked.serial)) {
-        found.push("the revocation list lacks somebody who was revoked".to_owned());
+        found.push("the revocation list lacks a revoked certificate".to_owned());
     } else if missed == 0 && said.len() > revoked {
         found.push(
-            "the revocation list is an old one: it keeps somebody out who was taken off hold since"
+            "the revocation list is an old one: it still has a certificate that was taken off hold"
                 .to_owned(),
         );
     } else if missed == 0 && !agrees(&entries, index) {
-        found.push("the revocation list gives another reason than the index".to_owned());
+        found.push("the revocation list and the index give different reasons".to_owned());
     }
     if index.is_overdue(now) {
         found.push(
-            "the overlap of a renewal is over, and the old certificate is still let in".to_owned(),
+            "the overlap of a renewal is over, and servers still accept the old certificate"
+                .to_owned(),
         );
     }
     if missed > 0 {
         found.push(format!(
-            "the index lacks {} on the revocation list; was an old copy put back?",
-            revocations(missed)
+            "the index lacks {} from the revocation list; was an old copy restored?",
+            counted(missed, "revocation", "revocations")
         ));
     }
     Ok(found)
 }
 
-/// How a list that a server has stands to this folder.
+/// How a server's list compares with this folder.
 pub(super) enum Given {
-    /// It says something that the folder should know, or is newer.
+    /// It has a revocation that the folder lacks, or it is newer.
     Beyond(String),
-    /// It is older than the folder's list, and says nothing that is not here.
+    /// It is older than the folder's list, and has nothing that the folder lacks.
     Old,
-    /// It says nothing that is not here.
+    /// It has nothing that the folder lacks.
     Known,
 }
 
-/// What a list that a server has says beyond this folder.
+/// Compares a server's list with this folder.
 pub(super) fn given(
     register: &Register,
     index: &Index,
@@ -75,8 +77,8 @@ pub(super) fn given(
     let shown = path.display();
     Ok(match number {
         _ if missed > 0 => Given::Beyond(format!(
-            "{shown} has {} that the index lacks: the folder was put back from an old copy",
-            revocations(missed)
+            "{shown} has {} that the index lacks: the folder was restored from an old copy",
+            counted(missed, "revocation", "revocations")
         )),
         Some(Some(number)) if number < given.number => {
             Given::Beyond(format!("{shown} is newer than the folder's list"))
@@ -86,7 +88,7 @@ pub(super) fn given(
     })
 }
 
-/// How many certificates are in `certs/` that the index does not name.
+/// Returns the certificates in `certs/` that are not in the index.
 pub(super) fn unlisted(register: &Register, index: &Index) -> Vec<Serial> {
     let known = index.serials();
     let entries = fs::read_dir(register.folder.certificates());
@@ -100,11 +102,4 @@ pub(super) fn unlisted(register: &Register, index: &Index) -> Vec<Serial> {
         .collect();
     unlisted.sort_by_key(Serial::to_string);
     unlisted
-}
-
-fn revocations(count: usize) -> String {
-    match count {
-        1 => "a revocation".to_owned(),
-        _ => format!("{count} revocations"),
-    }
 }

@@ -1,8 +1,7 @@
-//! What a certificate, a bundle, a request or a revocation list holds, in plain words. Nothing is
-//! verified but what can be: whether a list was signed by this folder's CA, and a request by
-//! whoever has its key.
+//! Describes a certificate, a bundle, a request or a revocation list. It verifies only two things:
+//! whether this folder's CA signed a list, and whether the key of a request signed it.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::path::Path;
 
 use pki::{Certificate, Name, Purpose, RevocationList, Serial};
@@ -13,18 +12,18 @@ use time::OffsetDateTime;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _};
 
-use crate::commands::moment;
-use crate::disk::folder;
+use crate::disk::files;
 use crate::error::Error;
-use crate::ledger::index::{NAME, Record};
+use crate::ledger::index::{IndexEntry, NAME};
 use crate::ledger::register::Register;
 use crate::sign::reason::Reason;
 use crate::sign::request::wishes;
+use crate::words::moment;
 
-/// One thing that a file holds.
+/// One thing in a file.
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub(crate) enum Shown {
+pub(super) enum Shown {
     Certificate(Box<ShownCertificate>),
     RevocationList(ShownList),
     Request(ShownRequest),
@@ -32,7 +31,7 @@ pub(crate) enum Shown {
 }
 
 #[derive(Debug, Serialize)]
-pub(crate) struct ShownCertificate {
+pub(super) struct ShownCertificate {
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     full_name: Option<String>,
@@ -53,7 +52,7 @@ pub(crate) struct ShownCertificate {
 }
 
 #[derive(Debug, Serialize)]
-pub(crate) struct ShownList {
+pub(super) struct ShownList {
     issuer: String,
     number: String,
     this_update: String,
@@ -63,26 +62,32 @@ pub(crate) struct ShownList {
 }
 
 #[derive(Debug, Serialize)]
-pub(crate) struct ShownRequest {
+pub(super) struct ShownRequest {
     name: String,
     key: String,
     signature: &'static str,
     asks_for: Vec<String>,
 }
 
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_text())
+    }
+}
+
 impl Shown {
-    /// What a file holds, in its order. `ca` is the CA that is asked who was revoked.
-    pub(crate) fn read(
+    /// Reads everything in a file, in order. `ca` knows what was revoked.
+    pub(super) fn read(
         path: &Path,
         ca: Option<&Register>,
         now: OffsetDateTime,
     ) -> Result<Vec<Self>, Error> {
-        let bytes = folder::read_if_there(path, pki::limits::CRL_BYTES_MAX)?.unwrap_or_default();
+        let bytes = files::read_if_there(path, pki::limits::CRL_BYTES_MAX)?.unwrap_or_default();
         Self::parse(&bytes, path, ca, now)
     }
 
-    /// What these bytes hold; `path` is what errors call them.
-    pub(crate) fn parse(
+    /// Reads everything in these bytes. Errors name `path`.
+    pub(super) fn parse(
         bytes: &[u8],
         path: &Path,
         ca: Option<&Register>,
@@ -121,7 +126,7 @@ impl Shown {
         }
         if all.is_empty() {
             return Err(damaged(
-                "it holds no certificate, revocation list, request or key",
+                "it contains no certificate, revocation list, request or key",
             ));
         }
         Ok(all)
@@ -131,8 +136,8 @@ impl Shown {
         let said = Certificate::parse(der).ok()?;
         let is_person = said.purposes.contains(&Purpose::Client);
         let role = is_person.then(|| said.subject.units.first()).flatten();
-        let record = record_of(&said, ca);
-        let full_name = record.as_ref().and_then(|record| record.note(NAME));
+        let entry = entry_of(&said, ca);
+        let full_name = entry.as_ref().and_then(|entry| entry.note(NAME));
         Some(Shown::Certificate(Box::new(ShownCertificate {
             name: name_in(&said.subject),
             full_name: full_name.map(str::to_owned),
@@ -142,7 +147,7 @@ impl Shown {
             purpose: purpose(&said),
             not_before: moment(said.not_before.into()),
             not_after: moment(said.not_after.into()),
-            state: state(&said, record.as_ref(), now),
+            state: state(&said, entry.as_ref(), now),
             dns_names: said.dns_names.clone(),
             addresses: said.addresses.iter().map(ToString::to_string).collect(),
             emails: said.emails.clone(),
@@ -160,7 +165,7 @@ impl Shown {
             None => "not verified: there is no CA here to verify it with",
             Some(ca) => match RevocationList::parse(der, ca.anchor(), now.into()) {
                 Ok(_) => "good, by this CA",
-                Err(_) => "not one that this CA's servers would take",
+                Err(_) => "not one that this CA's servers would accept",
             },
         };
         let revoked = list.iter_revoked_certificates();
@@ -186,7 +191,7 @@ impl Shown {
         let info = &request.certification_request_info;
         let signature = match request.verify_signature() {
             Ok(()) => "good: whoever made it has the key",
-            Err(_) => "does not hold, or is of a kind that is not known here",
+            Err(_) => "not valid, or of an unknown kind",
         };
         let name = info.subject.iter_common_name().next();
         Some(Shown::Request(ShownRequest {
@@ -200,8 +205,8 @@ impl Shown {
         }))
     }
 
-    /// The text for people.
-    pub(crate) fn to_text(&self) -> String {
+    /// Returns the text for people.
+    fn to_text(&self) -> String {
         let mut text = String::new();
         let mut line = |what: &str, said: &str| {
             writeln!(text, "  {what:<12} {said}").expect("a string takes every line");
@@ -220,7 +225,7 @@ impl Shown {
                 }
                 line(
                     "",
-                    "a CA takes its key alone; the name is what `sign --as` says",
+                    "a CA uses only its key; the name comes from `sign --as`",
                 );
                 format!("request for a certificate by \"{}\"", plain(&said.name))
             }
@@ -258,7 +263,7 @@ impl Shown {
                 line("number", &said.number);
                 line("signed", &said.this_update);
                 let next = said.next_update.as_deref();
-                line("next", next.unwrap_or("not said"));
+                line("next", next.unwrap_or("not given"));
                 line("signature", said.signature);
                 line("revoked", &said.revoked.len().to_string());
                 for serial in &said.revoked {
@@ -279,18 +284,18 @@ fn purpose(said: &Certificate) -> &'static str {
         (_, true, true) => "proving a server and a person",
         (_, true, false) => "proving a server",
         (_, false, true) => "proving a person",
-        _ => "nothing that this room knows",
+        _ => "nothing that a room uses",
     }
 }
 
-/// What the CA wrote down about a certificate, if it issued it.
-fn record_of(said: &Certificate, ca: Option<&Register>) -> Option<Record> {
+/// Returns the index entry of a certificate, if this CA issued it.
+fn entry_of(said: &Certificate, ca: Option<&Register>) -> Option<IndexEntry> {
     let ca = ca.filter(|ca| ca.says().subject == said.issuer)?;
     ca.index().ok()?.find(&said.serial).cloned()
 }
 
-fn state(said: &Certificate, record: Option<&Record>, now: OffsetDateTime) -> String {
-    let revoked = record.and_then(|record| record.revoked);
+fn state(said: &Certificate, entry: Option<&IndexEntry>, now: OffsetDateTime) -> String {
+    let revoked = entry.and_then(|entry| entry.revoked);
     if let Some((at, reason)) = revoked {
         return match reason {
             Reason::CertificateHold => format!("on hold (suspended) since {}", moment(at)),
@@ -316,7 +321,7 @@ fn issuer_of(list: &CertificateRevocationList<'_>) -> String {
     name.unwrap_or(NO_NAME).to_owned()
 }
 
-/// When a revocation list says that it was signed.
+/// Returns when a revocation list was signed, according to itself.
 pub(super) fn list_signed_at(bytes: &[u8]) -> Option<OffsetDateTime> {
     let list = CertificateRevocationListDer::from_pem_slice(bytes).ok()?;
     let (_, list) = CertificateRevocationList::from_der(&list).ok()?;
@@ -327,15 +332,16 @@ fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
     bytes.windows(wanted.len()).any(|window| window == wanted)
 }
 
-/// What a name says first.
+/// Returns the first part of a name.
 fn name_in(name: &Name) -> String {
     name.first().unwrap_or(NO_NAME).to_owned()
 }
 
-/// Where there is none.
+/// Stands for a missing name.
 const NO_NAME: &str = "(no name)";
 
-/// A text for people, with whatever could move a cursor escaped; for programs it stays as it is.
+/// Returns a text for people, with everything escaped that could move the cursor. Programs get it as it
+/// is.
 fn plain(text: &str) -> String {
     wire::excerpt(text, 128)
 }

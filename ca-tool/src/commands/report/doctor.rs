@@ -1,7 +1,7 @@
-//! Looks for what will be in somebody's way, and says how to mend each.
+//! Looks for everything that will cause trouble, and says how to fix it.
 
+use std::fmt;
 use std::fs;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use pki::Bundle;
@@ -10,24 +10,20 @@ use time::{Duration, OffsetDateTime};
 
 use super::agreement::{self, Given};
 use super::contents::list_signed_at;
-use super::look;
 use super::status::SOON;
-use crate::ca::{Ca, milliseconds_since_1970};
-use crate::cli::args::Place;
-use crate::commands::{DONE, NOT_SO, Output, counted, moment, write_json};
-use crate::disk::folder;
+use crate::disk::files;
 use crate::error::Error;
-use crate::keys::passphrase::Source;
 use crate::ledger::index::Index;
-use crate::ledger::register::Register;
+use crate::ledger::register::{Register, list_number_at};
 use crate::os;
 use crate::sign::host::{Host, Reach};
+use crate::words::{counted, moment};
 
-/// One thing that was looked at.
+/// One thing that was checked.
 #[derive(Debug, Serialize)]
 struct Finding {
     check: &'static str,
-    state: State,
+    state: Mark,
     what: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     fix: Option<String>,
@@ -35,79 +31,90 @@ struct Finding {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum State {
+enum Mark {
     Good,
-    /// It may be meant.
+    /// It may be intended.
     Note,
     Bad,
 }
 
-/// How many findings of one kind are told.
-const TOLD_MAX: usize = 10;
-/// A clock may be off by as much as certificates are dated back.
+/// How many findings of one kind are shown.
+const SHOWN_MAX: usize = 10;
+/// How far a clock may be off: as much as certificates are backdated.
 const CLOCK_SLACK: Duration = Duration::minutes(5);
 
-pub(super) fn doctor(
-    place: &Place,
-    crl: Option<&Path>,
-    json: bool,
-    output: &mut Output<'_>,
-) -> Result<u8, Error> {
-    let register = look(place, output)?;
-    let now = OffsetDateTime::now_utc();
-    let mut findings = Findings::default();
-    findings.clock(&register, now);
-    findings.modes(&register);
-    findings.key(place, &register);
-    let index = findings.index(&register);
-    findings.list(&register, index.as_ref(), now);
-    if let (Some(path), Some(index)) = (crl, &index) {
-        findings.given_list(&register, index, path, now);
-    }
-    findings.bundles(&register, index.as_ref());
-    findings.server(&register, index.as_ref(), now);
-    let findings = findings.0;
-    if json {
-        write_json(&findings, output)?;
-    } else {
-        output.tell(|results| findings.iter().try_for_each(|one| one.tell(results)))?;
-    }
-    let is_bad = findings.iter().any(|f| f.state == State::Bad);
-    Ok(if is_bad { NOT_SO } else { DONE })
+/// What was found out about the CA's key, which no report can open.
+pub(crate) enum KeyState {
+    /// It belongs to the CA's certificate.
+    Good,
+    /// It is encrypted, and nobody gave the passphrase.
+    Locked,
+    /// It cannot be used.
+    Bad(Error),
 }
 
-impl Finding {
-    fn tell(&self, results: &mut dyn Write) -> io::Result<()> {
-        let state = match self.state {
-            State::Good => "good",
-            State::Note => "note",
-            State::Bad => "BAD",
+/// Checks everything. `crl` is the list that a server elsewhere has.
+pub(crate) fn doctor(register: &Register, key: KeyState, crl: Option<&Path>) -> Findings {
+    let now = OffsetDateTime::now_utc();
+    let mut findings = Findings::default();
+    findings.clock(register, now);
+    findings.modes(register);
+    findings.key(register, key);
+    let index = findings.index(register);
+    findings.list(register, index.as_ref(), now);
+    if let (Some(path), Some(index)) = (crl, &index) {
+        findings.given_list(register, index, path, now);
+    }
+    findings.bundles(register, index.as_ref());
+    findings.server(register, index.as_ref(), now);
+    findings
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = match self.state {
+            Mark::Good => "good",
+            Mark::Note => "note",
+            Mark::Bad => "BAD",
         };
         let (check, what) = (self.check, &self.what);
-        writeln!(results, "{state:<5} {check:<16} {what}")?;
+        writeln!(f, "{mark:<5} {check:<16} {what}")?;
         if let Some(fix) = &self.fix {
-            writeln!(results, "{:<22} fix: {fix}", "")?;
+            writeln!(f, "{:<22} fix: {fix}", "")?;
         }
         Ok(())
     }
 }
 
-#[derive(Default)]
-struct Findings(Vec<Finding>);
+impl fmt::Display for Findings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|finding| finding.fmt(f))
+    }
+}
+
+/// Everything that was checked.
+#[derive(Debug, Default, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Findings(Vec<Finding>);
 
 impl Findings {
+    /// Returns whether something is bad.
+    pub(crate) fn is_bad(&self) -> bool {
+        self.0.iter().any(|finding| finding.state == Mark::Bad)
+    }
+
     fn good(&mut self, check: &'static str, what: impl Into<String>) {
-        self.add(check, State::Good, what, None);
+        self.add(check, Mark::Good, what, None);
     }
 
     fn bad(&mut self, check: &'static str, what: impl Into<String>, fix: impl Into<String>) {
-        self.add(check, State::Bad, what, Some(fix.into()));
+        self.add(check, Mark::Bad, what, Some(fix.into()));
     }
 
     fn add(
         &mut self,
         check: &'static str,
-        state: State,
+        state: Mark,
         what: impl Into<String>,
         fix: Option<String>,
     ) {
@@ -119,10 +126,10 @@ impl Findings {
         });
     }
 
-    /// The clock is behind if something was made after now.
+    /// Finds a clock that is slow: then something was made in the future.
     fn clock(&mut self, register: &Register, now: OffsetDateTime) {
         let says = register.says();
-        let list = folder::read_if_there(&register.revocation_list(), pki::limits::CRL_BYTES_MAX);
+        let list = files::read_if_there(&register.revocation_list(), pki::limits::CRL_BYTES_MAX);
         let signed = list.ok().flatten().and_then(|bytes| list_signed_at(&bytes));
         let written = fs::metadata(register.folder.index()).and_then(|there| there.modified());
         let latest = [
@@ -135,18 +142,18 @@ impl Findings {
             Some(latest) => self.bad(
                 "clock",
                 format!(
-                    "it says {}, and this CA was at work at {}",
+                    "it says {}, but this CA was used at {}",
                     moment(now),
                     moment(latest)
                 ),
-                "set the clock, as with `timedatectl set-ntp true`, and look again: what else is wrong here may come from it",
+                "set the clock, for example with `timedatectl set-ntp true`, and check again: it may be the cause of other findings",
             ),
             None if now > OffsetDateTime::from(says.not_after) => self.add(
                 "clock",
-                State::Note,
-                format!("it says {}, and by then this CA is over", moment(now)),
+                Mark::Note,
+                format!("it says {}, and this CA has expired by then", moment(now)),
                 Some(
-                    "if that is not so: set it, as with `timedatectl set-ntp true`, and look again"
+                    "if that is wrong, set it, for example with `timedatectl set-ntp true`, and check again"
                         .to_owned(),
                 ),
             ),
@@ -177,11 +184,11 @@ impl Findings {
         if open.is_empty() {
             self.good(
                 "file modes",
-                "keys and their folders are their owner's alone",
+                "only their owner can read keys and their folders",
             );
         }
-        let more = open.len().saturating_sub(TOLD_MAX);
-        for (path, mode) in open.into_iter().take(TOLD_MAX) {
+        let more = open.len().saturating_sub(SHOWN_MAX);
+        for (path, mode) in open.into_iter().take(SHOWN_MAX) {
             let path = path.display();
             self.bad(
                 "file modes",
@@ -202,27 +209,19 @@ impl Findings {
         }
     }
 
-    fn key(&mut self, place: &Place, register: &Register) {
-        let mut is_locked = false;
-        let opened = Ca::load_with(&place.dir, |key| match place.passphrase() {
-            Source::Terminal => {
-                is_locked = true;
-                Err(Error::EncryptedKey(key.to_owned()))
-            }
-            source => source.for_key(key),
-        });
-        match opened {
-            Ok(_) => self.good("key", "it belongs to the CA's certificate"),
-            Err(_) if is_locked => self.add(
+    fn key(&mut self, register: &Register, key: KeyState) {
+        match key {
+            KeyState::Good => self.good("key", "it belongs to the CA's certificate"),
+            KeyState::Locked => self.add(
                 "key",
-                State::Note,
-                "it is encrypted, so whether it belongs to the certificate was not looked at",
-                Some("--passphrase-file FILE opens it".to_owned()),
+                Mark::Note,
+                "it is encrypted, so whether it belongs to the certificate was not checked",
+                Some("give the passphrase with --passphrase-file FILE".to_owned()),
             ),
-            Err(error) => {
+            KeyState::Bad(error) => {
                 let fix = error.hint().unwrap_or_else(|| {
                     let key = register.key();
-                    format!("take {} from a backup", key.display())
+                    format!("restore {} from a backup", key.display())
                 });
                 self.bad("key", error.to_string(), fix);
             }
@@ -233,32 +232,28 @@ impl Findings {
         let index = match register.index() {
             Ok(index) => index,
             Err(error) => {
-                self.bad("index", error.to_string(), "take it from a backup");
+                self.bad("index", error.to_string(), "restore it from a backup");
                 return None;
             }
         };
-        let missing = index.records().iter();
+        let missing = index.entries().iter();
         let missing = missing.filter(|r| {
-            // Of what was issued elsewhere nothing was ever there.
+            // A certificate that was issued elsewhere was never there.
             !r.is_unseen() && !register.folder.issued(&r.serial).exists()
         });
         let missing = missing.count();
         if missing > 0 {
             self.add(
                 "index",
-                State::Note,
+                Mark::Note,
                 format!(
                     "{} not in certs/",
-                    counted(
-                        missing,
-                        "certificate that it names is",
-                        "certificates that it names are"
-                    )
+                    counted(missing, "certificate in it is", "certificates in it are")
                 ),
-                Some("`show` and `renew` need them; take them from a backup".to_owned()),
+                Some("`show` and `renew` need them; restore them from a backup".to_owned()),
             );
         } else {
-            let count = index.records().len();
+            let count = index.entries().len();
             let count = counted(count, "certificate", "certificates");
             self.good("index", format!("{count}, each in certs/"));
         }
@@ -267,14 +262,14 @@ impl Findings {
             let count = unlisted.len();
             self.bad(
                 "index",
-                format!("it lacks {count} of the certificates in certs/, such as {first}; was an old copy put back?"),
-                "take the newest one from a backup; until then `ca-tool revoke --serial NUMBER` reaches them",
+                format!("it lacks {count} of the certificates in certs/, such as {first}; was an old copy restored?"),
+                "restore the newest copy from a backup; until then use `ca-tool revoke --serial NUMBER` for them",
             );
         }
         if register.folder.pending().exists() {
             self.bad(
                 "index",
-                "a run was cut short before its bundles were in their places",
+                "a run was interrupted before its bundles were in their places",
                 "`ca-tool crl` finishes it",
             );
         }
@@ -286,7 +281,7 @@ impl Findings {
         let list = match register.read_list(now) {
             Ok(Some(list)) => list,
             Ok(None) => {
-                let what = "no server would take it, if it is there at all";
+                let what = "it is missing, or no server would accept it";
                 return self.bad("revocation list", what, again);
             }
             Err(error) => return self.bad("revocation list", error.to_string(), again),
@@ -297,18 +292,18 @@ impl Findings {
             Ok(differences) => differences.into_iter().next(),
             Err(error) => Some(error.to_string()),
         };
-        let clock = milliseconds_since_1970(now);
+        let clock = list_number_at(now);
         let ahead = list.number().to_u64().unwrap_or(u64::MAX);
         if next < now {
-            self.bad("revocation list", "it is past its end", again);
+            self.bad("revocation list", "it has expired", again);
         } else if let Some(difference) = difference {
-            self.bad("revocation list", difference, "`ca-tool crl` puts it right");
+            self.bad("revocation list", difference, "`ca-tool crl` fixes it");
         } else if ahead > clock + AHEAD_MILLISECONDS_MAX {
             self.add(
                 "revocation list",
-                State::Note,
-                "its number is far ahead of the clock: it was once signed with a clock ahead of time",
-                Some("none is needed; its numbers go on from there".to_owned()),
+                Mark::Note,
+                "its number is far ahead of the clock: it was once signed with a clock that was fast",
+                Some("none is needed; its numbers continue from there".to_owned()),
             );
         } else {
             let (number, next) = (list.number(), next.date());
@@ -317,22 +312,22 @@ impl Findings {
         }
     }
 
-    /// The list of a server elsewhere tells whether this folder is an old copy: nothing in the
-    /// folder can.
+    /// Finds out from a server's list whether this folder is an old copy. Nothing in the folder itself
+    /// shows that.
     fn given_list(&mut self, register: &Register, index: &Index, path: &Path, now: OffsetDateTime) {
         let shown = path.display();
         match agreement::given(register, index, path, now) {
             Ok(Given::Known) => self.good(
                 "server's list",
-                format!("{shown} has nothing that is not here"),
+                format!("{shown} has nothing that this folder lacks"),
             ),
             Ok(Given::Old) => {
                 let list = register.revocation_list();
                 self.add(
                     "server's list",
-                    State::Note,
+                    Mark::Note,
                     format!(
-                        "{shown} is older than the folder's list, and has nothing that is not here"
+                        "{shown} is older than this folder's list, and has nothing that it lacks"
                     ),
                     Some(format!("cp '{}' '{shown}'", list.display())),
                 );
@@ -342,7 +337,7 @@ impl Findings {
                 self.bad("server's list", what, fix);
             }
             Err(error) => {
-                let fix = "name the file that the server's --crl names";
+                let fix = "give the same file as the server's --crl";
                 self.bad("server's list", error.to_string(), fix);
             }
         }
@@ -360,7 +355,7 @@ impl Findings {
                     let serial = bundle.certificate().serial;
                     let is_known = index.is_none_or(|index| index.find(&serial).is_some());
                     let shown = path.display();
-                    (!is_ours || !is_known).then(|| format!("{shown} is not of this CA"))
+                    (!is_ours || !is_known).then(|| format!("{shown} is not from this CA"))
                 }
             };
             match fault {
@@ -372,7 +367,7 @@ impl Findings {
             let what = format!("{good} in people/, each with its key");
             self.good("bundles", what);
         }
-        for fault in bad.into_iter().take(TOLD_MAX) {
+        for fault in bad.into_iter().take(SHOWN_MAX) {
             let fix = "move it away; `ca-tool revoke` and `issue` make a new one";
             self.bad("bundles", fault, fix);
         }
@@ -380,7 +375,7 @@ impl Findings {
 
     fn server(&mut self, register: &Register, index: Option<&Index>, now: OffsetDateTime) {
         let path = register.server_bundle();
-        let anew = "`ca-tool issue-server` makes another, and says where to move it";
+        let anew = "make another with `ca-tool issue-server`, which says where to move it";
         let bundle = match Bundle::read(&path) {
             Ok(bundle) => bundle,
             Err(error) => return self.bad("server bundle", error.to_string(), anew),
@@ -388,7 +383,7 @@ impl Findings {
         let said = bundle.certificate();
         let until = OffsetDateTime::from(said.not_after);
         if pki::Fingerprint::of(bundle.anchor()) != register.says().fingerprint {
-            let what = format!("{} is of another CA", path.display());
+            let what = format!("{} is from another CA", path.display());
             return self.bad("server bundle", what, anew);
         }
         let revoked = index.and_then(|index| index.find(&said.serial)?.revoked);
@@ -402,7 +397,7 @@ impl Findings {
         }
         if until - now < SOON {
             let what = format!("it expires on {}", until.date());
-            self.add("server bundle", State::Note, what, Some(anew.to_owned()));
+            self.add("server bundle", Mark::Note, what, Some(anew.to_owned()));
         } else {
             let what = format!("{}, until {}", path.display(), until.date());
             self.good("server bundle", what);
@@ -411,13 +406,14 @@ impl Findings {
             Host::Name(name) => said.dns_names.contains(name),
             Host::Address(address) => said.addresses.contains(address),
         };
-        // What people's bundles say has to be there; another machine's names cannot be known.
+        // The name in people's bundles has to be there. Another machine's names are unknown here.
         if let Ok(Some(told)) = register.server()
             && let Ok(reach) = Reach::parse(&told)
             && !has(&reach.host)
         {
-            let what = format!("people's bundles say {told}, and the server's does not have it");
-            let fix = "`ca-tool issue-server` makes one that does, and says where to move it; or `issue --server` with a name that it has";
+            let what =
+                format!("people's bundles say {told}, but the server's bundle does not contain it");
+            let fix = "make one that does with `ca-tool issue-server`, which says where to move it; or use `issue --server` with a name that it contains";
             self.bad("server names", what, fix);
         }
         let missing: Vec<_> = Host::of_this_machine()
@@ -431,10 +427,10 @@ impl Findings {
             let names = missing.join(" ");
             self.add(
                 "server names",
-                State::Note,
-                format!("this machine is also {names}, and the bundle does not have that"),
+                Mark::Note,
+                format!("this machine is also {names}, which the bundle does not contain"),
                 Some(
-                    "if the server runs here: `ca-tool issue-server` makes one that does, and says where to move it"
+                    "if the server runs here, make one that does with `ca-tool issue-server`, which says where to move it"
                         .to_owned(),
                 ),
             );
@@ -442,7 +438,8 @@ impl Findings {
     }
 }
 
-/// A list's number is about the milliseconds since 1970; this much ahead, a clock was wrong.
+/// How far a list's number may be ahead of the milliseconds since 1970 before a clock must have been
+/// wrong.
 const AHEAD_MILLISECONDS_MAX: u64 = 1000 * 60 * 60 * 24 * 7;
 
 fn server_bundles(register: &Register) -> Vec<PathBuf> {
@@ -456,7 +453,7 @@ fn server_bundles(register: &Register) -> Vec<PathBuf> {
 }
 
 fn files_in(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
-    // A folder that is not there holds nothing.
+    // A folder that does not exist contains nothing.
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut files: Vec<_> = entries
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))

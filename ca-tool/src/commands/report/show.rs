@@ -1,69 +1,66 @@
-//! Shows a file or a person's certificates.
+//! Shows a file, or a person's certificates.
 
+use std::fmt;
 use std::path::Path;
 
+use serde::Serialize;
 use time::OffsetDateTime;
 use wire::ClientId;
 
 use super::contents::Shown;
-use super::look;
-use crate::ca::nobody;
-use crate::cli::args::Place;
-use crate::commands::{Output, note, write_json};
 use crate::error::Error;
 use crate::ledger::register::Register;
+use crate::people::suggestion::never_issued;
 
-pub(crate) fn show(
-    place: &Place,
-    what: &str,
-    json: bool,
-    output: &mut Output<'_>,
-) -> Result<(), Error> {
+/// The contents of a file, or the certificates of a person.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Contents(Vec<Shown>);
+
+/// Shows a file if there is one of this name, and a person's certificates otherwise. `register` knows
+/// what was revoked, and is needed for a person.
+pub(crate) fn show(what: &str, register: Option<&Register>) -> Result<Contents, Error> {
     let now = OffsetDateTime::now_utc();
     let path = Path::new(what);
-    let shown = if path.exists() {
-        // A file can be shown where there is no CA; then nobody knows who was revoked.
-        let ca = match look(place, output) {
-            Ok(ca) => Some(ca),
-            Err(Error::NoCa(_)) => None,
-            Err(error) => {
-                note(output, &error.to_string());
-                None
-            }
-        };
-        Shown::read(path, ca.as_ref(), now)?
-    } else {
-        show_person(&look(place, output)?, what, now)?
+    let shown = match register {
+        Some(register) if !path.exists() => person(register, what, now)?,
+        _ => Shown::read(path, register, now)?,
     };
-    if json {
-        return write_json(&shown, output);
-    }
-    let texts: Vec<_> = shown.iter().map(Shown::to_text).collect();
-    output.tell(|results| write!(results, "{}", texts.join("\n")))
+    Ok(Contents(shown))
 }
 
-/// Every certificate of a person, the newest first.
-fn show_person(ca: &Register, name: &str, now: OffsetDateTime) -> Result<Vec<Shown>, Error> {
-    let records = ca.list()?;
+impl fmt::Display for Contents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, shown) in self.0.iter().enumerate() {
+            if number > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{shown}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns every certificate of a person, the newest first.
+fn person(register: &Register, name: &str, now: OffsetDateTime) -> Result<Vec<Shown>, Error> {
+    let entries = register.list()?;
     let id = ClientId::parse_typed(name).ok();
     let mut shown = Vec::new();
-    for record in records.iter().rev() {
-        let is_theirs = record
-            .person()
-            .is_some_and(|(person, _)| Some(person) == id);
+    for entry in entries.iter().rev() {
+        let is_theirs = entry.person().is_some_and(|(person, _)| Some(person) == id);
         if !is_theirs {
             continue;
         }
-        let path = ca.path().join("certs").join(record.serial.to_string());
-        if let Some(pem) = ca.issued(&record.serial)? {
-            shown.extend(Shown::parse(&pem, &path, Some(ca), now)?);
+        let path = register.folder.issued(&entry.serial);
+        if let Some(pem) = register.issued(&entry.serial)? {
+            shown.extend(Shown::parse(&pem, &path, Some(register), now)?);
         }
     }
     if shown.is_empty() {
-        let people: Vec<_> = records.iter().filter_map(|r| Some(r.person()?.0)).collect();
+        let people: Vec<_> = entries.iter().filter_map(|r| Some(r.person()?.0)).collect();
         return Err(Error::NothingToShow(format!(
             "there is no such file, and {}",
-            nobody(name, &people)
+            never_issued(name, &people)
         )));
     }
     Ok(shown)

@@ -1,7 +1,7 @@
-//! How things stand, on one screen, and as an exit code for whoever asks every night.
+//! The state of the CA on one screen, and as an exit code for a nightly job.
 
 use std::collections::HashSet;
-use std::io::{self, Write};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -10,17 +10,15 @@ use time::{Duration, OffsetDateTime};
 use wire::ClientId;
 
 use super::agreement;
-use super::look;
-use crate::cli::args::Place;
-use crate::commands::{Output, day, moment, some, write_json};
 use crate::error::Error;
-use crate::ledger::index::{Index, Record};
+use crate::ledger::index::{Index, IndexEntry};
 use crate::ledger::register::Register;
+use crate::words::{NAMES_SHOWN_MAX, day, first_few, moment};
 
-/// What ends within this time ends soon.
+/// A certificate that ends within this time ends soon.
 pub(super) const SOON: Duration = Duration::days(30);
 
-/// The worst thing that was found, as the exit code says it.
+/// How bad something is. The worst is the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Severity {
     Good = 0,
@@ -29,16 +27,17 @@ enum Severity {
     Broken = 3,
 }
 
+/// The state of a CA.
 #[derive(Debug, Serialize)]
-struct Status {
+pub(crate) struct Status {
     code: u8,
     state: String,
     ca: CaStatus,
     list: Option<ListStatus>,
     valid: usize,
-    expiring: Vec<Person>,
-    expired: Vec<Person>,
-    revoked: Vec<Person>,
+    expiring: Vec<DatedCertificate>,
+    expired: Vec<DatedCertificate>,
+    revoked: Vec<DatedCertificate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     never_connected: Option<Vec<String>>,
     /// What is wrong with the CA or its list.
@@ -63,7 +62,7 @@ struct ListStatus {
 }
 
 #[derive(Debug, Serialize)]
-struct Person {
+struct DatedCertificate {
     name: String,
     serial: String,
     on: String,
@@ -71,37 +70,17 @@ struct Person {
     reason: Option<&'static str>,
 }
 
-pub(super) fn status(
-    place: &Place,
-    db: Option<&Path>,
-    json: bool,
-    output: &mut Output<'_>,
-) -> Result<u8, Error> {
-    // A CA that cannot be read is the worst state, not a mistake of whoever asks.
-    let broken = |error| Error::Broken(Box::new(error));
-    let register = look(place, output).map_err(broken)?;
-    let index = register.index().map_err(broken)?;
-    let now = OffsetDateTime::now_utc();
-    let seen = db.map(connected).transpose().map_err(broken)?;
-    let status = Status::of(&register, &index, seen.as_ref(), now).map_err(broken)?;
-    let told = match json {
-        true => write_json(&status, output),
-        false => output.tell(|results| status.tell(results)),
-    };
-    match told {
-        // Who reads no further still asks for the exit code.
-        Err(error) if !error.is_broken_pipe() => Err(broken(error)),
-        _ => Ok(status.code),
-    }
-}
-
 impl Status {
-    fn of(
-        register: &Register,
-        index: &Index,
-        seen: Option<&HashSet<String>>,
-        now: OffsetDateTime,
-    ) -> Result<Self, Error> {
+    /// Returns the exit code.
+    pub(crate) fn code(&self) -> u8 {
+        self.code
+    }
+
+    /// Reads the state. `db` is the server's database, to learn who never connected.
+    pub(crate) fn of(register: &Register, db: Option<&Path>) -> Result<Self, Error> {
+        let index = &register.index()?;
+        let now = OffsetDateTime::now_utc();
+        let seen = db.map(connected).transpose()?;
         let mut worst = Severity::Good;
         let mut faults = Vec::new();
         let mut fault = |severity: Severity, what: String| {
@@ -114,7 +93,7 @@ impl Status {
             let (from, until) = (OffsetDateTime::from(says.not_before).date(), until.date());
             let today = now.date();
             let what = format!(
-                "the CA is valid from {from} until {until}, and the clock says {today}: is it right?"
+                "the CA is valid from {from} until {until}, and the clock says {today}: is the clock right?"
             );
             fault(Severity::Broken, what);
         } else if until - now < SOON {
@@ -129,12 +108,12 @@ impl Status {
         match &list {
             None => fault(
                 Severity::Broken,
-                "there is no revocation list that a server would take".to_owned(),
+                "there is no revocation list that a server would accept".to_owned(),
             ),
             Some(list) => {
                 let next = OffsetDateTime::from(list.next_update());
                 if next < now {
-                    let what = "the revocation list is past its end".to_owned();
+                    let what = "the revocation list has expired".to_owned();
                     fault(Severity::Broken, what);
                 } else if next - now < Duration::days(pki::CRL_RENEW_DAYS.into()) {
                     let what = "the revocation list has to be signed again soon".to_owned();
@@ -145,12 +124,12 @@ impl Status {
         for difference in agreement::differences(register, index, now)? {
             fault(
                 Severity::Broken,
-                format!("{difference} (`ca-tool crl` puts it right)"),
+                format!("{difference} (`ca-tool crl` fixes it)"),
             );
         }
         let (expired, expiring): (Vec<_>, Vec<_>) = index
             .ending(now + SOON)
-            .partition(|record| !record.is_live(now));
+            .partition(|entry| !entry.is_live(now));
         if !expiring.is_empty() {
             worst = worst.max(Severity::Soon);
         }
@@ -167,16 +146,22 @@ impl Status {
             },
             list: list.as_ref().map(|list| ListStatus::of(list, now)),
             valid: live(index, now).count(),
-            expiring: expiring.into_iter().map(Person::ending).collect(),
-            expired: expired.into_iter().map(Person::ending).collect(),
-            revoked: index.records().iter().filter_map(Person::revoked).collect(),
-            never_connected: seen.map(|seen| never_connected(index, seen, now)),
+            expiring: expiring.into_iter().map(DatedCertificate::ending).collect(),
+            expired: expired.into_iter().map(DatedCertificate::ending).collect(),
+            revoked: index
+                .entries()
+                .iter()
+                .filter_map(DatedCertificate::revoked)
+                .collect(),
+            never_connected: seen.map(|seen| never_connected(index, &seen, now)),
             faults,
         })
     }
+}
 
-    fn tell(&self, results: &mut dyn Write) -> io::Result<()> {
-        let mut line = |what: &str, said: String| writeln!(results, "{what:<16} {said}");
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = |what: &str, said: String| writeln!(f, "{what:<16} {said}");
         line(
             "CA",
             format!("\"{}\", until {}", self.ca.name, day(&self.ca.until)),
@@ -206,14 +191,21 @@ impl Status {
             ("revoked", &self.revoked),
         ] {
             if !people.is_empty() {
-                let names = people.iter().map(Person::to_string).collect::<Vec<_>>();
-                line(what, some(&names, ", "))?;
+                let names = people
+                    .iter()
+                    .map(DatedCertificate::to_string)
+                    .collect::<Vec<_>>();
+                line(what, first_few(&names, NAMES_SHOWN_MAX, ", "))?;
             }
         }
         if let Some(names) = &self.never_connected {
             let names = match names.is_empty() {
                 true => "nobody".to_owned(),
-                false => format!("{}: {}", names.len(), some(names, ", ")),
+                false => format!(
+                    "{}: {}",
+                    names.len(),
+                    first_few(names, NAMES_SHOWN_MAX, ", ")
+                ),
             };
             line("never connected", names)?;
         }
@@ -239,29 +231,29 @@ impl ListStatus {
     }
 }
 
-impl Person {
-    fn ending(record: &Record) -> Self {
+impl DatedCertificate {
+    fn ending(entry: &IndexEntry) -> Self {
         Self {
-            name: record.name().to_owned(),
-            serial: record.serial.to_string(),
-            on: moment(record.ends_at()),
+            name: entry.name().to_owned(),
+            serial: entry.serial.to_string(),
+            on: moment(entry.ends_at()),
             reason: None,
         }
     }
 
-    fn revoked(record: &Record) -> Option<Self> {
-        let (at, reason) = record.revoked?;
+    fn revoked(entry: &IndexEntry) -> Option<Self> {
+        let (at, reason) = entry.revoked?;
         Some(Self {
-            name: record.name().to_owned(),
-            serial: record.serial.to_string(),
+            name: entry.name().to_owned(),
+            serial: entry.serial.to_string(),
             on: moment(at),
             reason: Some(reason.as_str()),
         })
     }
 }
 
-impl std::fmt::Display for Person {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for DatedCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}", wire::escape(&self.name), day(&self.on))?;
         if let Some(reason) = self.reason {
             write!(f, ", {reason}")?;
@@ -279,8 +271,8 @@ fn words(worst: Severity) -> &'static str {
     }
 }
 
-fn live(index: &Index, now: OffsetDateTime) -> impl Iterator<Item = &Record> {
-    index.records().iter().filter(move |r| r.is_live(now))
+fn live(index: &Index, now: OffsetDateTime) -> impl Iterator<Item = &IndexEntry> {
+    index.entries().iter().filter(move |r| r.is_live(now))
 }
 
 fn ago(days: i64) -> String {
@@ -291,20 +283,20 @@ fn ago(days: i64) -> String {
     }
 }
 
-/// Who has a certificate and was never in the room, in the order in which they were issued.
+/// Returns the people who have a certificate and never connected, in the order of issue.
 fn never_connected(index: &Index, seen: &HashSet<String>, now: OffsetDateTime) -> Vec<String> {
     let mut told = HashSet::new();
-    let people = live(index, now).filter_map(|record| Some(record.person()?.0));
+    let people = live(index, now).filter_map(|entry| Some(entry.person()?.0));
     people
         .map(|id: ClientId| id.to_string())
         .filter(|id| !seen.contains(id) && told.insert(id.clone()))
         .collect()
 }
 
-/// Everybody who was ever in the room. The server is asked: it alone knows its record, and a tool
-/// that keeps keys links no database.
+/// Returns everybody who ever connected. It asks the program `server`, which alone knows the form of its
+/// database: a tool that has keys links no database.
 fn connected(db: &Path) -> Result<HashSet<String>, Error> {
-    let failed = |fault: String| Error::Record {
+    let failed = |fault: String| Error::Database {
         path: db.to_owned(),
         fault,
     };
@@ -329,7 +321,7 @@ fn connected(db: &Path) -> Result<HashSet<String>, Error> {
         .collect())
 }
 
-/// The server that lies beside this program, or else whichever the shell would find.
+/// Returns the server that is installed beside this program, or the one that a shell would find.
 fn server_program() -> PathBuf {
     let beside = std::env::current_exe().ok().map(|program| {
         let name = format!("server{}", std::env::consts::EXE_SUFFIX);

@@ -1,5 +1,6 @@
-//! Whether a server would admit the holder of a file, by the very gate that servers use.
+//! Says whether a server would admit the holder of a file. It asks the same gate that servers use.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,25 +10,23 @@ use rustls::pki_types::pem::PemObject as _;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::look;
-use crate::cli::args::Place;
-use crate::commands::{DONE, NOT_SO, Output, day, moment, write_json};
-use crate::disk::folder;
+use crate::disk::files;
 use crate::error::Error;
 use crate::ledger::register::Register;
+use crate::words::{day, moment};
 
-/// What a server would be told.
+/// The options of the server.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Terms {
-    /// The server's revocation list; the CA's own when it is not said.
+pub(crate) struct ServerOptions {
+    /// The server's revocation list; the CA's own by default.
     pub(crate) crl: Option<PathBuf>,
-    /// Whether a list past its nextUpdate lets nobody in.
+    /// Whether the server admits nobody once its list has expired.
     pub(crate) strict: bool,
 }
 
 /// The answer.
 #[derive(Debug, Serialize)]
-struct Verdict {
+pub(crate) struct Verdict {
     file: String,
     admitted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,37 +41,29 @@ struct Verdict {
     hint: Option<String>,
 }
 
+/// Asks the gate of a server with these options whether it would admit the holder of a file.
 pub(crate) fn verify(
-    place: &Place,
+    register: &Register,
     path: &Path,
-    terms: &Terms,
-    json: bool,
-    output: &mut Output<'_>,
-) -> Result<u8, Error> {
-    let register = look(place, output)?;
+    options: &ServerOptions,
+) -> Result<Verdict, Error> {
     let now = OffsetDateTime::now_utc();
-    let (gate, revocations) = gate(&register, terms, now)?;
+    let (gate, revocations) = gate(register, options, now)?;
     let presented = Presented::read(path)?;
-    let verdict = judge(path, &presented, &gate, &revocations, now);
-    if json {
-        write_json(&verdict, output)?;
-    } else {
-        tell(&verdict, output)?;
-    }
-    Ok(if verdict.admitted { DONE } else { NOT_SO })
+    Ok(judge(path, &presented, &gate, &revocations, now))
 }
 
 fn gate(
     register: &Register,
-    terms: &Terms,
+    options: &ServerOptions,
     now: OffsetDateTime,
 ) -> Result<(Gate, Revocations), Error> {
     let damaged = |path: PathBuf, fault: String| Error::Damaged { path, fault };
-    let gate = Gate::new(register.anchor().clone(), terms.strict)
+    let gate = Gate::new(register.anchor().clone(), options.strict)
         .map_err(|error| damaged(register.certificate(), error.to_string()))?;
-    let path = terms.crl.clone();
+    let path = options.crl.clone();
     let path = path.unwrap_or_else(|| register.revocation_list());
-    let bytes = folder::read_if_there(&path, pki::limits::CRL_BYTES_MAX)?
+    let bytes = files::read_if_there(&path, pki::limits::CRL_BYTES_MAX)?
         .ok_or_else(|| damaged(path.clone(), "there is no such file".to_owned()))?;
     let list = gate
         .revocation_list(&bytes, now.into())
@@ -80,10 +71,10 @@ fn gate(
     Ok((gate, Revocations::List(Arc::new(list))))
 }
 
-/// What a client would present.
+/// The certificate that a client would present.
 struct Presented {
     leaf: CertificateDer<'static>,
-    /// Why a client could not use the file, if it is meant for one.
+    /// Why a client could not use the file, if it is a client's.
     fault: Option<(String, Option<&'static str>)>,
 }
 
@@ -93,7 +84,7 @@ impl Presented {
             path: path.to_owned(),
             fault: fault.to_owned(),
         };
-        let bytes = folder::read_if_there(path, pki::limits::BUNDLE_BYTES_MAX)?
+        let bytes = files::read_if_there(path, pki::limits::BUNDLE_BYTES_MAX)?
             .ok_or_else(|| damaged("there is no such file"))?;
         let mut all: Vec<_> = CertificateDer::pem_slice_iter(&bytes)
             .collect::<Result<_, _>>()
@@ -102,12 +93,12 @@ impl Presented {
             all.push(bytes.clone().into());
         }
         if all.is_empty() {
-            return Err(damaged("it holds no certificate"));
+            return Err(damaged("it contains no certificate"));
         }
         let is_ca = |der: &CertificateDer<'_>| Certificate::parse(der).is_ok_and(|c| c.is_ca);
         let leaf = all.iter().position(|der| !is_ca(der)).unwrap_or(0);
         let leaf = all.remove(leaf);
-        // A certificate alone is judged too; a file with a key in it has to be a whole bundle.
+        // A certificate alone is enough. A file that contains a key has to be a complete bundle.
         let fault = match Bundle::parse(&bytes, path) {
             Err(error) if String::from_utf8_lossy(&bytes).contains("PRIVATE KEY-----") => {
                 Some((error.to_string(), error.hint()))
@@ -150,6 +141,16 @@ fn judge(
 }
 
 impl Verdict {
+    /// Returns whether the server would admit the holder.
+    pub(crate) fn admits(&self) -> bool {
+        self.admitted
+    }
+
+    /// Returns what to do about a refusal.
+    pub(crate) fn hint(&self) -> Option<String> {
+        self.hint.clone()
+    }
+
     fn admit(&mut self, identity: &Identity) {
         self.admitted = true;
         self.id = Some(identity.id().to_string());
@@ -164,40 +165,41 @@ fn hint(refusal: &Refusal, leaf: &CertificateDer<'_>) -> Option<String> {
     let name = name.unwrap_or_default();
     let is_server = said.is_some_and(|said| said.purposes.contains(&Purpose::Server));
     let hint = match refusal {
-        Refusal::Profile(_) if is_server => "it is a server's; `server --cert` takes it".to_owned(),
+        Refusal::Profile(_) if is_server => {
+            "it is a server's; use it with `server --cert`".to_owned()
+        }
         Refusal::Expired { .. } => format!("`ca-tool issue {name}` makes a new one"),
         Refusal::Revoked {
             is_on_hold: true, ..
         } => format!("`ca-tool unhold {name}` lets them in again"),
         Refusal::Revoked { .. } => {
             format!(
-                "`ca-tool list` says whether {name} has a newer one; `ca-tool issue {name}` makes one, if the person is still welcome"
+                "`ca-tool list` shows whether {name} has a newer one; `ca-tool issue {name}` makes one, if the person is still welcome"
             )
         }
         Refusal::NotYetValid { .. } => "is the clock right?".to_owned(),
-        Refusal::UnknownIssuer { .. } => "--dir says where the CA is that issued it".to_owned(),
+        Refusal::UnknownIssuer { .. } => {
+            "give the folder of the CA that issued it with --dir".to_owned()
+        }
         Refusal::StaleList => "`ca-tool crl` signs the list again".to_owned(),
         _ => return None,
     };
     Some(hint)
 }
 
-fn tell(verdict: &Verdict, output: &mut Output<'_>) -> Result<(), Error> {
-    let file = &verdict.file;
-    output.tell(|results| match (&verdict.id, &verdict.reason) {
-        (Some(id), None) => {
-            let role = verdict.role.unwrap_or_default();
-            let until = verdict.until.as_deref().map(day).unwrap_or_default();
-            writeln!(results, "{file}: admitted as {id} ({role}), until {until}")
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = &self.file;
+        match (&self.id, &self.reason) {
+            (Some(id), None) => {
+                let role = self.role.unwrap_or_default();
+                let until = self.until.as_deref().map(day).unwrap_or_default();
+                writeln!(f, "{file}: admitted as {id} ({role}), until {until}")
+            }
+            (_, reason) => {
+                let reason = reason.as_deref().unwrap_or("refused");
+                writeln!(f, "{file}: not admitted: {reason}")
+            }
         }
-        (_, reason) => {
-            let reason = reason.as_deref().unwrap_or("refused");
-            writeln!(results, "{file}: not admitted: {reason}")
-        }
-    })?;
-    if let Some(hint) = &verdict.hint {
-        // Nobody needs a hint to know the answer.
-        let _ = writeln!(output.notes, "ca-tool: hint: {hint}");
     }
-    Ok(())
 }

@@ -1,21 +1,21 @@
 //! A line of the index, as OpenSSL reads and writes it.
 
 use pki::Serial;
-use time::{Date, Month, OffsetDateTime, Time};
 
-use super::Record;
+use super::entry::IndexEntry;
+use super::moment::{format_moment, parse_moment};
 use super::notes::Notes;
 use crate::sign::reason::Reason;
 
 /// Reads a line.
-pub(super) fn parse_line(line: &str) -> Option<Record> {
+pub(super) fn parse_line(line: &str) -> Option<IndexEntry> {
     let fields: Vec<&str> = line.split('\t').collect();
     let [status, expiry, revocation, serial, file, subject] = fields[..] else {
         return None;
     };
     let notes = Notes::parse(file);
     let revoked = match (status, revocation) {
-        // OpenSSL marks what has expired with E; here the clock tells.
+        // OpenSSL marks expired certificates with E. Here the clock decides.
         ("V" | "E", "") => None,
         ("R", revocation) => {
             let (at, reason) = revocation.split_once(',').unwrap_or((revocation, ""));
@@ -26,7 +26,7 @@ pub(super) fn parse_line(line: &str) -> Option<Record> {
         }
         _ => return None,
     };
-    Some(Record {
+    Some(IndexEntry {
         serial: Serial::parse(serial)?,
         not_after: parse_moment(expiry)?,
         revoked,
@@ -36,8 +36,8 @@ pub(super) fn parse_line(line: &str) -> Option<Record> {
     })
 }
 
-/// OpenSSL says more with some reasons, such as since when somebody else has the key. One that it
-/// knows and we do not still leaves the certificate revoked.
+/// Reads a reason. OpenSSL adds to some of them, such as when the key was stolen. A reason that only
+/// OpenSSL knows still leaves the certificate revoked.
 fn parse_reason(said: &str) -> Reason {
     let (word, _) = said.split_once(',').unwrap_or((said, ""));
     match word {
@@ -47,27 +47,26 @@ fn parse_reason(said: &str) -> Reason {
     }
 }
 
-/// Writes it.
-pub(super) fn format_line(record: &Record) -> String {
-    if let Some(line) = &record.line {
+/// Writes a line.
+pub(super) fn format_line(entry: &IndexEntry) -> String {
+    if let Some(line) = &entry.line {
         return format!("{line}\n");
     }
-    let (mut revocation, mut notes) = (String::new(), record.notes.clone());
+    let (mut revocation, mut notes) = (String::new(), entry.notes.clone());
     notes.remove(REASON);
-    if let Some((at, reason)) = record.revoked {
+    if let Some((at, reason)) = entry.revoked {
         revocation = format_moment(at);
         match reason {
             Reason::Unspecified => {}
-            // OpenSSL refuses the whole database if it finds a reason that it does not know, and
-            // it does not know this one.
+            // OpenSSL does not know this one, and refuses a database with an unknown reason.
             Reason::PrivilegeWithdrawn => notes.set(REASON, reason.as_str()),
             reason => revocation.push_str(&format!(",{reason}")),
         }
     }
-    let status = if record.revoked.is_some() { "R" } else { "V" };
-    let serial = record.serial.to_string().to_uppercase();
-    let (expiry, file) = (format_moment(record.not_after), notes.format());
-    let subject: String = record
+    let status = if entry.revoked.is_some() { "R" } else { "V" };
+    let serial = entry.serial.to_string().to_uppercase();
+    let (expiry, file) = (format_moment(entry.not_after), notes.format());
+    let subject: String = entry
         .subject
         .iter()
         .map(|(kind, text)| format!("/{kind}={}", escape(text)))
@@ -75,8 +74,8 @@ pub(super) fn format_line(record: &Record) -> String {
     format!("{status}\t{expiry}\t{revocation}\t{serial}\t{file}\t{subject}\n")
 }
 
-/// Reads `/CN=alice/OU=student`, where a slash or backslash in a text has a backslash before it.
-/// OpenSSL writes the bytes of what is not ASCII as `\xE5`, which is read too.
+/// Reads `/CN=alice/OU=student`. A slash or backslash within a text has a backslash before it, and
+/// OpenSSL writes a byte that is not ASCII as `\xE5`.
 fn parse_subject(text: &str) -> Option<Vec<(String, String)>> {
     let mut parts = vec![Vec::new()];
     let mut rest = text.strip_prefix('/')?.as_bytes();
@@ -114,44 +113,7 @@ fn escape(text: &str) -> String {
     text.replace('\\', "\\\\").replace('/', "\\/")
 }
 
-/// `YYMMDDHHMMSSZ`, and from 2050 on `YYYYMMDDHHMMSSZ`, as in certificates.
-pub(super) fn format_moment(moment: OffsetDateTime) -> String {
-    let year = moment.year();
-    let year = match year {
-        1950..2050 => format!("{:02}", year % 100),
-        _ => format!("{year:04}"),
-    };
-    format!(
-        "{year}{:02}{:02}{:02}{:02}{:02}Z",
-        u8::from(moment.month()),
-        moment.day(),
-        moment.hour(),
-        moment.minute(),
-        moment.second()
-    )
-}
-
-pub(super) fn parse_moment(text: &str) -> Option<OffsetDateTime> {
-    let digits = text.strip_suffix('Z')?;
-    if !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let (year, rest) = match digits.len() {
-        12 => {
-            let year: i32 = digits[..2].parse().ok()?;
-            (year + if year < 50 { 2000 } else { 1900 }, &digits[2..])
-        }
-        14 => (digits[..4].parse().ok()?, &digits[4..]),
-        _ => return None,
-    };
-    let pair = |at: usize| rest[at..at + 2].parse::<u8>().ok();
-    let month = Month::try_from(pair(0)?).ok()?;
-    let date = Date::from_calendar_date(year, month, pair(2)?).ok()?;
-    let clock = Time::from_hms(pair(4)?, pair(6)?, pair(8)?).ok()?;
-    Some(date.with_time(clock).assume_utc())
-}
-
-/// A reason that OpenSSL does not know.
+/// The note for a reason that OpenSSL does not know.
 const REASON: &str = "reason";
 
 #[cfg(test)]
@@ -161,9 +123,9 @@ mod tests {
     use time::macros::datetime;
     use wire::Role;
 
+    use super::super::Index;
     use super::*;
     use crate::error::Error;
-    use crate::ledger::index::Index;
 
     fn parse(text: &str) -> Result<Index, Error> {
         Index::parse(text, Path::new("index.txt"))
@@ -177,18 +139,18 @@ mod tests {
                     R\t20510520235959Z\t261121100000Z\tFF\tunknown\t/CN=chat.example/O=x=y\n";
         let index = parse(text).expect("a database");
         let anew: String = index
-            .records()
+            .entries()
             .iter()
-            .map(|record| {
-                format_line(&Record {
+            .map(|entry| {
+                format_line(&IndexEntry {
                     line: None,
-                    ..record.clone()
+                    ..entry.clone()
                 })
             })
             .collect();
         assert_eq!(anew, text);
-        let [alice, zhang, bob, server] = index.records() else {
-            panic!("four records")
+        let [alice, zhang, bob, server] = index.entries() else {
+            panic!("four entries")
         };
         assert_eq!(alice.not_after, datetime!(2027-05-20 23:59:59 UTC));
         assert_eq!(
@@ -212,8 +174,8 @@ mod tests {
                     R\t270520235959Z\t261121100000Z,CACompromise\t02\tunknown\t/C=XY/CN=x\n";
         let index = parse(text).expect("a database");
         assert_eq!(index.revoked().count(), 1);
-        assert_eq!(index.records()[0].name(), "张");
-        assert!(index.records().iter().all(|r| r.person().is_none()));
+        assert_eq!(index.entries()[0].name(), "张");
+        assert!(index.entries().iter().all(|r| r.person().is_none()));
         assert_eq!(index.format(), text);
     }
 
@@ -232,7 +194,7 @@ mod tests {
         ] {
             let text = format!("R\t270520235959Z\t261121100000Z,{said}\t02\tunknown\t/CN=x\n");
             let index = parse(&text).expect("a database");
-            let revoked = index.records()[0].revoked.map(|(_, reason)| reason);
+            let revoked = index.entries()[0].revoked.map(|(_, reason)| reason);
             assert_eq!(revoked, Some(reason), "{said}");
             assert_eq!(index.format(), text);
         }

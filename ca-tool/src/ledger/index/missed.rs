@@ -1,90 +1,65 @@
-//! What an index has missed: an old copy of it was put back, or its CA was at work elsewhere. It
-//! learns that from a revocation list.
+//! What an index has missed because an old copy of it was restored, or because its CA was used
+//! elsewhere. It learns that from a revocation list.
 
 use std::collections::HashMap;
 
 use pki::Serial;
 use time::OffsetDateTime;
 
-use super::{Index, Record, raised};
-use crate::sign::issuer::Revoked;
-use crate::sign::reason::Reason;
-
-/// A certificate of which nothing is known but its number.
-const UNSEEN: &str = "certificate";
-/// What stands there, and for its name.
-const UNKNOWN: &str = "unknown";
-
-impl Record {
-    /// Of a certificate that was issued, if it was, where this index was not kept. When it ends is
-    /// not known either; no certificate is good for longer than its CA, until `not_after`.
-    pub(crate) fn unseen(serial: Serial, not_after: OffsetDateTime) -> Self {
-        let mut record = Self::new(serial, not_after, vec![("CN", UNKNOWN.to_owned())]);
-        record.set_note(UNSEEN, UNKNOWN);
-        record
-    }
-
-    /// Whether nothing is known of the certificate but its number.
-    pub fn is_unseen(&self) -> bool {
-        self.note(UNSEEN).is_some()
-    }
-}
+use super::{Index, IndexEntry};
+use crate::sign::reason::{Reason, Revoked};
 
 impl Index {
-    /// When a certificate was revoked for the last time of which nothing is known but its number.
+    /// Returns when the last certificate was revoked of which only the number is known.
     pub(crate) fn last_unseen_revocation(&self) -> Option<OffsetDateTime> {
-        let unseen = self.0.iter().filter(|record| record.is_unseen());
-        unseen.filter_map(|record| Some(record.revoked?.0)).max()
+        let unseen = self.0.iter().filter(|entry| entry.is_unseen());
+        unseen.filter_map(|entry| Some(entry.revoked?.0)).max()
     }
 
-    /// What a list says beyond the index: it revokes a certificate that the index does not know or
-    /// takes for good, or it revokes for good what is on hold here, or as compromised. A hold that
-    /// was ended here is nothing new, however old the list is.
-    pub(crate) fn missed<'a>(&self, entries: &'a [Revoked]) -> Vec<&'a Revoked> {
-        let places = self.places();
-        let is_missed = |entry: &&Revoked| match places.get(&entry.serial) {
+    /// Returns the entries of a list that are news to the index: the certificate is unknown, or not
+    /// revoked here, or only on hold, or the list says that its key is compromised. A hold that has
+    /// ended here is not news, however old the list is.
+    pub(crate) fn missed<'a>(&self, listed: &'a [Revoked]) -> Vec<&'a Revoked> {
+        let positions = self.positions();
+        let is_missed = |revoked: &&Revoked| match positions.get(&revoked.serial) {
             None => true,
-            Some(place) => {
-                let known = &self.0[*place];
+            Some(position) => {
+                let known = &self.0[*position];
                 let is_over =
-                    entry.reason == Reason::CertificateHold && known.outlived_hold(entry.at);
-                !is_over && raised(known.revoked, entry.at, entry.reason).is_some()
+                    revoked.reason == Reason::CertificateHold && known.outlived_hold(revoked.at);
+                !is_over && known.is_changed_by(revoked.at, revoked.reason)
             }
         };
-        entries.iter().filter(is_missed).collect()
+        listed.iter().filter(is_missed).collect()
     }
 
-    /// Takes over what it has missed, and says how much that was. `record` makes the record of a
-    /// certificate that the index does not know.
+    /// Adds what it has missed, and returns how many revocations that were. `entry` makes the entry of
+    /// a certificate that the index does not know.
     pub(crate) fn learn<E>(
         &mut self,
-        entries: &[Revoked],
-        record: impl Fn(&Serial) -> Result<Record, E>,
+        listed: &[Revoked],
+        entry: impl Fn(&Serial) -> Result<IndexEntry, E>,
     ) -> Result<usize, E> {
-        let missed = self.missed(entries);
-        let mut places = self.places();
-        for entry in &missed {
-            let place = match places.get(&entry.serial) {
-                Some(place) => *place,
+        let missed = self.missed(listed);
+        let mut positions = self.positions();
+        for revoked in &missed {
+            let position = match positions.get(&revoked.serial) {
+                Some(position) => *position,
                 None => {
-                    self.0.push(record(&entry.serial)?);
-                    places.insert(entry.serial.clone(), self.0.len() - 1);
+                    self.0.push(entry(&revoked.serial)?);
+                    positions.insert(revoked.serial.clone(), self.0.len() - 1);
                     self.0.len() - 1
                 }
             };
-            let known = &mut self.0[place];
-            if let Some(revoked) = raised(known.revoked, entry.at, entry.reason) {
-                known.revoked = Some(revoked);
-                known.line = None;
-            }
+            self.0[position].revoke(revoked.at, revoked.reason);
         }
         Ok(missed.len())
     }
 
-    fn places(&self) -> HashMap<Serial, usize> {
-        let records = self.0.iter().enumerate();
-        let places = records.map(|(place, record)| (record.serial.clone(), place));
-        places.collect()
+    fn positions(&self) -> HashMap<Serial, usize> {
+        let entries = self.0.iter().enumerate();
+        let positions = entries.map(|(position, entry)| (entry.serial.clone(), position));
+        positions.collect()
     }
 }
 
@@ -99,7 +74,7 @@ mod tests {
 
     const AT: OffsetDateTime = datetime!(2026-11-21 10:00:00 UTC);
 
-    fn entry(serial: &str, reason: Reason) -> Revoked {
+    fn revoked(serial: &str, reason: Reason) -> Revoked {
         Revoked {
             serial: Serial::parse(serial).expect("a number"),
             at: AT,
@@ -118,19 +93,19 @@ mod tests {
             Path::new("index.txt"),
         )
         .expect("an index");
-        let entries = [
-            entry("01", Reason::AffiliationChanged),
-            entry("03", Reason::Superseded),
-            entry("04", Reason::Superseded),
-            entry("05", Reason::KeyCompromise),
-            entry("06", Reason::PrivilegeWithdrawn),
-            entry("06", Reason::KeyCompromise),
+        let listed = [
+            revoked("01", Reason::AffiliationChanged),
+            revoked("03", Reason::Superseded),
+            revoked("04", Reason::Superseded),
+            revoked("05", Reason::KeyCompromise),
+            revoked("06", Reason::PrivilegeWithdrawn),
+            revoked("06", Reason::KeyCompromise),
         ];
-        let unseen = |serial: &Serial| Ok::<_, Infallible>(Record::unseen(serial.clone(), AT));
-        assert_eq!(index.missed(&entries).len(), 5);
-        let Ok(learned) = index.learn(&entries, unseen);
+        let unseen = |serial: &Serial| Ok::<_, Infallible>(IndexEntry::unseen(serial.clone(), AT));
+        assert_eq!(index.missed(&listed).len(), 5);
+        let Ok(learned) = index.learn(&listed, unseen);
         assert_eq!(learned, 5);
-        assert!(index.missed(&entries).is_empty());
+        assert!(index.missed(&listed).is_empty());
         let expected = "R\t270520235959Z\t261121100000Z,affiliationChanged\t01\tunknown\t/CN=alice/OU=student/O=N\n\
              V\t270520235959Z\t\t02\tunknown\t/CN=bob/OU=student/O=N\n\
              R\t270520235959Z\t261120100000Z,keyCompromise\t03\tunknown\t/CN=carol/OU=student/O=N\n\
@@ -139,9 +114,9 @@ mod tests {
              R\t261121100000Z\t261121100000Z,keyCompromise\t06\tcertificate=unknown\t/CN=unknown\n";
         assert_eq!(index.format(), expected);
         let again = Index::parse(expected, Path::new("index.txt")).expect("an index");
-        assert!(again.records()[5].is_unseen());
-        assert!(!again.records()[0].is_unseen());
-        assert_eq!(again.records()[5].person(), None);
+        assert!(again.entries()[5].is_unseen());
+        assert!(!again.entries()[0].is_unseen());
+        assert_eq!(again.entries()[5].person(), None);
     }
 
     #[test]
@@ -151,7 +126,7 @@ mod tests {
             Path::new("index.txt"),
         )
         .expect("an index");
-        let held = entry("01", Reason::CertificateHold);
+        let held = revoked("01", Reason::CertificateHold);
         assert_eq!(index.unhold(|_| true, AT).len(), 1);
         let index = Index::parse(&index.format(), Path::new("index.txt")).expect("an index");
         assert!(index.missed(std::slice::from_ref(&held)).is_empty());

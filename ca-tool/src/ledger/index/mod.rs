@@ -1,10 +1,13 @@
 //! Which certificates were issued and which were revoked: OpenSSL's database, `index.txt`.
 //!
-//! One line each, six fields with tabs between them: status, expiry, revocation, serial number,
-//! file (`unknown`), subject. `openssl ca` reads it and can take over from this program.
+//! Each certificate has one line with six fields, separated by tabs: status, expiry, revocation, serial
+//! number, file, subject. `openssl ca` can read it and continue from here. ca-tool keeps its own notes
+//! in the field for the file, which OpenSSL ignores.
 
+mod entry;
 mod line;
 mod missed;
+mod moment;
 mod notes;
 
 use std::collections::{HashMap, HashSet};
@@ -12,130 +15,25 @@ use std::path::Path;
 
 use pki::Serial;
 use time::OffsetDateTime;
-use wire::{ClientId, Role};
 
 use crate::error::Error;
-use crate::sign::issuer::Revoked;
-use crate::sign::reason::Reason;
-use line::{format_line, format_moment, parse_line, parse_moment};
-use notes::Notes;
+use crate::sign::reason::{Reason, Revoked};
+use entry::{SUPERSEDED, UNHELD};
+use line::{format_line, parse_line};
+use moment::format_moment;
+
+pub use entry::IndexEntry;
+pub(crate) use entry::{KEY, KEY_HASH, NAME, NOTE};
 
 /// Everything that was issued, oldest first.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Index(Vec<Record>);
-
-/// One certificate that was issued.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
-    /// Its number.
-    pub serial: Serial,
-    /// The last moment at which it is valid, unless it was revoked.
-    pub not_after: OffsetDateTime,
-    /// When it was revoked and why, if it was.
-    pub revoked: Option<(OffsetDateTime, Reason)>,
-    /// Whose it is: CN, OU and O, as they stand in the certificate.
-    pub(crate) subject: Vec<(String, String)>,
-    /// What this program keeps beside what OpenSSL does.
-    notes: Notes,
-    /// The line as it was read. It is written again as it was, because `openssl ca` says things
-    /// in it that have no meaning here.
-    line: Option<String>,
-}
-
-impl Record {
-    /// Of a certificate that was just signed.
-    pub(crate) fn new(
-        serial: Serial,
-        not_after: OffsetDateTime,
-        subject: Vec<(&'static str, String)>,
-    ) -> Self {
-        let subject = subject.into_iter();
-        Self {
-            serial,
-            not_after,
-            revoked: None,
-            subject: subject
-                .map(|(kind, text)| (kind.to_owned(), text))
-                .collect(),
-            notes: Notes::default(),
-            line: None,
-        }
-    }
-
-    /// What is kept under a key such as `name`, if anything is.
-    pub fn note(&self, key: &str) -> Option<&str> {
-        self.notes.find(key)
-    }
-
-    /// Keeps a text under a key. The key is a plain word.
-    pub(crate) fn set_note(&mut self, key: &str, text: &str) {
-        self.notes.set(key, text);
-        self.line = None;
-    }
-
-    /// The person whose certificate it is; `None` when it is a server's.
-    pub fn person(&self) -> Option<(ClientId, Role)> {
-        let id = ClientId::parse(self.part("CN")?).ok()?;
-        let role = Role::parse(self.part("OU")?)?;
-        Some((id, role))
-    }
-
-    /// The name in it: a person's, or a server's first host.
-    pub fn name(&self) -> &str {
-        self.part("CN").unwrap_or("(no name)")
-    }
-
-    /// Whether it can be used at `now`.
-    pub fn is_live(&self, now: OffsetDateTime) -> bool {
-        self.revoked.is_none() && now <= self.not_after
-    }
-
-    /// Whether it was revoked for the time being.
-    pub fn is_on_hold(&self) -> bool {
-        matches!(self.revoked, Some((_, Reason::CertificateHold)))
-    }
-
-    /// When it will be revoked because another took its place, if that is decided.
-    pub fn superseded_at(&self) -> Option<OffsetDateTime> {
-        self.notes.find(SUPERSEDED).and_then(parse_moment)
-    }
-
-    /// Whether a hold that began at this moment was ended since.
-    fn outlived_hold(&self, began: OffsetDateTime) -> bool {
-        let unheld = self.notes.find(UNHELD).and_then(parse_moment);
-        unheld.is_some_and(|at| began <= at)
-    }
-
-    /// The last moment at which it can be used: its own, or earlier when another takes its place.
-    pub(crate) fn ends_at(&self) -> OffsetDateTime {
-        let superseded = self.superseded_at();
-        superseded.map_or(self.not_after, |at| at.min(self.not_after))
-    }
-
-    /// What is on hold is overdue too: nobody is to take it off hold again.
-    fn is_overdue(&self, now: OffsetDateTime) -> bool {
-        (self.revoked.is_none() || self.is_on_hold())
-            && self.superseded_at().is_some_and(|at| at <= now)
-    }
-
-    /// Whose it is, whatever their role is now: the CN, and whether that is a person. A person may
-    /// be named like a server.
-    fn owner(&self) -> (&str, bool) {
-        let name = self.part("CN").unwrap_or_default();
-        (name, self.person().is_some())
-    }
-
-    fn part(&self, kind: &str) -> Option<&str> {
-        let part = self.subject.iter().find(|(k, _)| k == kind);
-        part.map(|(_, text)| text.as_str())
-    }
-}
+pub(crate) struct Index(Vec<IndexEntry>);
 
 impl Index {
-    /// Reads the database. `path` is what errors call it.
+    /// Reads the database. Errors name `path`.
     pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, Error> {
         let mut serials = HashSet::new();
-        let mut records = Vec::new();
+        let mut entries = Vec::new();
         for (number, line) in text.lines().enumerate() {
             if line.is_empty() {
                 continue;
@@ -144,168 +42,137 @@ impl Index {
                 path: path.to_owned(),
                 fault: format!("line {} {what}", number + 1),
             };
-            let record =
-                parse_line(line).ok_or_else(|| fault("is not one of OpenSSL's database"))?;
-            if !serials.insert(record.serial.clone()) {
-                return Err(fault("has a serial number that stands there already"));
+            let entry =
+                parse_line(line).ok_or_else(|| fault("is not a line of OpenSSL's database"))?;
+            if !serials.insert(entry.serial.clone()) {
+                return Err(fault("repeats a serial number"));
             }
-            records.push(record);
+            entries.push(entry);
         }
-        Ok(Self(records))
+        Ok(Self(entries))
     }
 
-    /// The text of the database.
+    /// Returns the text of the database.
     pub(crate) fn format(&self) -> String {
         self.0.iter().map(format_line).collect()
     }
 
-    pub(crate) fn records(&self) -> &[Record] {
+    /// Every entry, oldest first.
+    pub(crate) fn entries(&self) -> &[IndexEntry] {
         &self.0
     }
 
-    pub(crate) fn push(&mut self, record: Record) {
-        self.0.push(record);
+    /// Adds the newest entry.
+    pub(crate) fn push(&mut self, entry: IndexEntry) {
+        self.0.push(entry);
     }
 
+    /// Returns every serial number.
     pub(crate) fn serials(&self) -> HashSet<Serial> {
-        self.0.iter().map(|record| record.serial.clone()).collect()
+        self.0.iter().map(|entry| entry.serial.clone()).collect()
     }
 
-    /// The certificate of this number, if it was issued here.
-    pub(crate) fn find(&self, serial: &Serial) -> Option<&Record> {
-        self.0.iter().find(|record| record.serial == *serial)
+    /// Returns the certificate with this number, if it was issued here.
+    pub(crate) fn find(&self, serial: &Serial) -> Option<&IndexEntry> {
+        self.0.iter().find(|entry| entry.serial == *serial)
     }
 
-    /// What the revocation list has to say. Nothing is ever taken off it: a clock that is wrong
-    /// for a day must not bring anybody back.
+    /// Returns the entries of the revocation list. Expired certificates stay on it: a clock that is
+    /// wrong for a day must not let anybody back in.
     pub(crate) fn revoked(&self) -> impl Iterator<Item = Revoked> {
-        self.0.iter().filter_map(|record| {
-            let (at, reason) = record.revoked?;
+        self.0.iter().filter_map(|entry| {
+            let (at, reason) = entry.revoked?;
             Some(Revoked {
-                serial: record.serial.clone(),
+                serial: entry.serial.clone(),
                 at,
                 reason,
             })
         })
     }
 
-    /// The certificates that are not revoked and can be used until `horizon` at most, where their
-    /// owner has none that can be used longer: what somebody has to see to.
-    pub(crate) fn ending(&self, horizon: OffsetDateTime) -> impl Iterator<Item = &Record> {
+    /// Returns the certificates that need attention: not revoked, usable until `horizon` at most, and
+    /// their owner has none that lasts longer.
+    pub(crate) fn ending(&self, horizon: OffsetDateTime) -> impl Iterator<Item = &IndexEntry> {
         let mut last: HashMap<(&str, bool), OffsetDateTime> = HashMap::new();
-        for record in self.0.iter().filter(|record| record.revoked.is_none()) {
-            let until = last.entry(record.owner()).or_insert(record.ends_at());
-            *until = record.ends_at().max(*until);
+        for entry in self.0.iter().filter(|entry| entry.revoked.is_none()) {
+            let until = last.entry(entry.owner()).or_insert(entry.ends_at());
+            *until = entry.ends_at().max(*until);
         }
-        self.0.iter().filter(move |record| {
-            record.revoked.is_none()
-                && record.ends_at() <= horizon
-                && last.get(&record.owner()) == Some(&record.ends_at())
+        self.0.iter().filter(move |entry| {
+            entry.revoked.is_none()
+                && entry.ends_at() <= horizon
+                && last.get(&entry.owner()) == Some(&entry.ends_at())
         })
     }
 
-    /// Revokes the certificates that `which` says; says how many of them were not revoked before.
-    /// One that was on hold is so no more: from now on it is revoked for good. One whose key turns
-    /// out to be compromised is so from now on, whatever it was revoked for; it counts too.
+    /// Revokes the certificates that `which` selects, and returns how many that changed. A certificate on
+    /// hold is then revoked for good, and a compromised key overrides any other reason.
     pub(crate) fn revoke(
         &mut self,
-        which: impl Fn(&Record) -> bool,
+        which: impl Fn(&IndexEntry) -> bool,
         at: OffsetDateTime,
         reason: Reason,
         note: Option<&str>,
     ) -> usize {
         let mut revoked = 0;
-        for record in self.0.iter_mut().filter(|record| which(record)) {
-            let Some(now_revoked) = raised(record.revoked, at, reason) else {
+        for entry in self.0.iter_mut().filter(|entry| which(entry)) {
+            if !entry.revoke(at, reason) {
                 continue;
-            };
-            record.revoked = Some(now_revoked);
-            record.line = None;
+            }
             if let Some(note) = note {
-                record.set_note(NOTE, note);
+                entry.set_note(NOTE, note);
             }
             revoked += 1;
         }
         revoked
     }
 
-    /// Takes those of the certificates that `which` says off hold at `now`; says which they were.
+    /// Takes the certificates that `which` selects off hold at `now`, and returns those that were on
+    /// hold.
     pub(crate) fn unhold(
         &mut self,
-        which: impl Fn(&Record) -> bool,
+        which: impl Fn(&IndexEntry) -> bool,
         now: OffsetDateTime,
-    ) -> Vec<Record> {
+    ) -> Vec<IndexEntry> {
         let mut freed = Vec::new();
-        for record in self.0.iter_mut().filter(|record| which(record)) {
-            if !record.is_on_hold() {
+        for entry in self.0.iter_mut().filter(|entry| which(entry)) {
+            if !entry.is_on_hold() {
                 continue;
             }
-            freed.push(record.clone());
-            let since = record.revoked.take().map_or(now, |(since, _)| since);
-            record.notes.remove(NOTE);
-            // A list from before says that they are on hold, and may come back from a server.
-            record.set_note(UNHELD, &format_moment(now.max(since)));
+            freed.push(entry.clone());
+            let since = entry.revoked.take().map_or(now, |(since, _)| since);
+            entry.notes.remove(NOTE);
+            // An older list says that it is on hold, and may come back from a server.
+            entry.set_note(UNHELD, &format_moment(now.max(since)));
         }
         freed
     }
 
-    /// Has the certificates that `which` says revoked as superseded at a later moment.
-    pub(crate) fn supersede_later(&mut self, which: impl Fn(&Record) -> bool, at: OffsetDateTime) {
-        for record in self.0.iter_mut().filter(|record| which(record)) {
-            // What was to end earlier still does.
-            let at = record.superseded_at().map_or(at, |earlier| earlier.min(at));
-            record.set_note(SUPERSEDED, &format_moment(at));
+    /// Arranges that the certificates that `which` selects are revoked as superseded at a later moment.
+    pub(crate) fn supersede_later(
+        &mut self,
+        which: impl Fn(&IndexEntry) -> bool,
+        at: OffsetDateTime,
+    ) {
+        for entry in self.0.iter_mut().filter(|entry| which(entry)) {
+            // An earlier end that was arranged before stays.
+            let at = entry.superseded_at().map_or(at, |earlier| earlier.min(at));
+            entry.set_note(SUPERSEDED, &format_moment(at));
         }
     }
 
-    /// Whether a certificate should have been revoked as superseded by `now`, and was not or only
-    /// for the time being.
+    /// Returns whether a certificate should have been revoked as superseded by `now`, and is not revoked
+    /// or only on hold.
     pub(crate) fn is_overdue(&self, now: OffsetDateTime) -> bool {
-        self.0.iter().any(|record| record.is_overdue(now))
+        self.0.iter().any(|entry| entry.is_overdue(now))
     }
 
-    /// Revokes them; says how many they were.
+    /// Revokes those certificates, and returns how many they were.
     pub(crate) fn revoke_overdue(&mut self, now: OffsetDateTime) -> usize {
-        let is_overdue = |record: &Record| record.is_overdue(now);
+        let is_overdue = |entry: &IndexEntry| entry.is_overdue(now);
         self.revoke(is_overdue, now, Reason::Superseded, None)
     }
 }
-
-/// Since when and why a certificate is revoked that was revoked before as `now` says, or not at all,
-/// and is to be so for a `reason` from `at` on; `None` when that changes nothing.
-fn raised(
-    now: Option<(OffsetDateTime, Reason)>,
-    at: OffsetDateTime,
-    reason: Reason,
-) -> Option<(OffsetDateTime, Reason)> {
-    match now {
-        None => Some((at, reason)),
-        // They were kept out from that moment on.
-        Some((since, Reason::CertificateHold)) if reason != Reason::CertificateHold => {
-            Some((since, reason))
-        }
-        // The key is worth more to whoever has it than the certificate was.
-        Some((since, lesser))
-            if reason == Reason::KeyCompromise && lesser != Reason::KeyCompromise =>
-        {
-            Some((since, reason))
-        }
-        Some(_) => None,
-    }
-}
-
-/// Why somebody was revoked, in the words of who did it.
-pub(crate) const NOTE: &str = "note";
-/// Who made the key, if it was not this program.
-pub(crate) const KEY: &str = "key";
-/// The SHA-256 of the public key in it, so that a key is known when the certificate is lost.
-pub(crate) const KEY_HASH: &str = "keyhash";
-/// When a certificate is to be revoked because another took its place.
-const SUPERSEDED: &str = "superseded";
-/// When it was taken off hold for the last time.
-const UNHELD: &str = "unheld";
-/// The full name of a person, as the roster has it.
-pub(crate) const NAME: &str = "name";
 
 #[cfg(test)]
 mod tests {
@@ -327,17 +194,17 @@ mod tests {
         assert_eq!(written.lines().count(), 1);
         assert_eq!(written.matches('\t').count(), 5);
         let mut index = parse(&written).expect("a database");
-        assert_eq!(index.records()[0].note(NAME), Some(full));
+        assert_eq!(index.entries()[0].note(NAME), Some(full));
 
-        let of_alice = |record: &Record| {
-            let person = record.person();
+        let of_alice = |entry: &IndexEntry| {
+            let person = entry.person();
             person.is_some_and(|(id, _)| id.as_str() == "alice")
         };
         let now = datetime!(2026-11-21 10:00:00 UTC);
         index.revoke(of_alice, now, Reason::PrivilegeWithdrawn, None);
         let index = parse(&index.format()).expect("a database");
-        assert_eq!(index.records()[0].note(NAME), Some(full));
-        let reason = index.records()[0].revoked.map(|(_, reason)| reason);
+        assert_eq!(index.entries()[0].note(NAME), Some(full));
+        let reason = index.entries()[0].revoked.map(|(_, reason)| reason);
         assert_eq!(reason, Some(Reason::PrivilegeWithdrawn));
     }
 
@@ -352,7 +219,12 @@ mod tests {
              V\t261201000001Z\t\t06\tunknown\t/CN=localhost/O=N\n",
         )
         .expect("a database");
-        let ending = |horizon| index.ending(horizon).map(Record::name).collect::<Vec<_>>();
+        let ending = |horizon| {
+            index
+                .ending(horizon)
+                .map(IndexEntry::name)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(ending(datetime!(2026-12-01 00:00:00 UTC)), ["bob"]);
         assert_eq!(
             ending(datetime!(2026-12-01 00:00:01 UTC)),
@@ -403,8 +275,8 @@ mod tests {
              V\t270520235959Z\t\t4A03\tunknown\t/CN=alice/O=N\n",
         )
         .expect("a database");
-        let of_alice = |record: &Record| {
-            let person = record.person();
+        let of_alice = |entry: &IndexEntry| {
+            let person = entry.person();
             person.is_some_and(|(id, _)| id.as_str() == "alice")
         };
         let now = datetime!(2026-11-21 10:00:00 UTC);

@@ -1,13 +1,12 @@
-//! What this program keeps of a certificate beside what OpenSSL does, in a field that OpenSSL never
-//! looks at.
+//! Notes on a certificate that OpenSSL does not keep, in a field of its database that OpenSSL ignores.
 
-/// Texts that stand in the place of the file's name: `name=Alice Liddell;reason=privilegeWithdrawn`.
-/// A byte that would end a text or the field is written as `%3B`.
+/// Texts in the field for a file name: `name=Alice Liddell;reason=privilegeWithdrawn`. A byte that would
+/// end a text or the field is written as `%3B`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Notes(Vec<(String, String)>);
 
 impl Notes {
-    /// A field that somebody else wrote holds no notes.
+    /// Reads the field. If another program wrote it, there are no notes.
     pub(super) fn parse(field: &str) -> Self {
         let pairs = field.split(';').map(|pair| {
             let (key, text) = pair.split_once('=')?;
@@ -71,5 +70,5 @@ fn unescape_note(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// What OpenSSL writes where the file's name would stand. It never looks at it.
+/// What OpenSSL writes in this field.
 const UNKNOWN: &str = "unknown";
