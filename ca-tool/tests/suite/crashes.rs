@@ -241,7 +241,7 @@ fn init_of_the_folder_where_one_is_killed_at_any_system_call_leaves_a_ca_or_none
         let is_there = folder.join("ca.pem").exists();
         let again = run(folder, &init);
         let said = stderr(&again);
-        if said.contains("that was cut short left of a CA") {
+        if said.contains("that an interrupted `ca-tool init` left") {
             // Between two renames nothing can tell what belongs to whom.
             assert!(!is_there && !again.status.success(), "{died}: {said}");
             return;

@@ -90,7 +90,7 @@ fn an_old_certificate_may_stay_good_for_some_days() {
         "ca-tool issue alice bob && ca-tool renew alice bob --overlap 14",
     );
     assert!(
-        said.contains("the first run of ca-tool after that revokes them"),
+        said.contains("the first ca-tool command after that revokes them"),
         "{said}"
     );
     w.admit(&w.path("ca/people/alice.pem"))
@@ -142,7 +142,7 @@ fn whoever_made_their_own_key_keeps_it() {
     // Each is told how to go on, and nobody of a key that is not there.
     let (adopt, hand_out) = (
         "`ca-tool adopt dave.crt --key dave.key`",
-        "holds its owner's private key",
+        "contains its owner's private key",
     );
     assert!(said.contains(adopt) && said.contains(hand_out), "{said}");
     let said = succeed(above, "ca-tool renew dave");
@@ -212,7 +212,7 @@ fn everybody_is_renewed_once_and_nobody_who_was_revoked() {
     let before = snapshot(above);
     let said = succeed(above, all);
     assert!(
-        said.contains("2 people have a certificate that is valid for as long; skipped"),
+        said.contains("2 people have a certificate that lasts as long already; skipped"),
         "{said}"
     );
     assert_eq!(snapshot(above), before);
@@ -239,7 +239,7 @@ fn who_is_on_hold_is_named_and_holds_up_nobody_else() {
     );
     let said = succeed(above, "ca-tool renew --all --yes --until 2031-12-31");
     assert!(
-        said.contains("on hold, and so not renewed: bob dave;"),
+        said.contains("on hold, so not renewed: bob dave;"),
         "{said}"
     );
     for (name, renewed) in [("alice", 1), ("bob", 0), ("carol", 1), ("dave", 0)] {
@@ -313,14 +313,14 @@ fn who_cannot_be_renewed_is_named_and_then_nobody_is() {
         (
             "renew alice erin",
             1,
-            "erin.pem is there already; nothing is overwritten",
+            "erin.pem already exists; nothing is overwritten",
         ),
         (
             "renew alice frank",
             1,
             "\"frank\" was never issued a certificate",
         ),
-        ("renew alice --until 2020-01-01", 1, "is over"),
+        ("renew alice --until 2020-01-01", 1, "is in the past"),
         ("renew", 2, "required"),
         ("renew alice --all", 2, "cannot be used with"),
         ("renew localhost", 1, "never issued"),

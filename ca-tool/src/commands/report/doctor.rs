@@ -297,7 +297,7 @@ impl Findings {
         if next < now {
             self.bad("revocation list", "it has expired", again);
         } else if let Some(difference) = difference {
-            self.bad("revocation list", difference, "`ca-tool crl` fixes it");
+            self.bad("revocation list", difference, "`ca-tool crl` repairs it");
         } else if ahead > clock + AHEAD_MILLISECONDS_MAX {
             self.add(
                 "revocation list",
@@ -327,7 +327,7 @@ impl Findings {
                     "server's list",
                     Mark::Note,
                     format!(
-                        "{shown} is older than this folder's list, and has nothing that it lacks"
+                        "{shown} is older than the one in this folder, and has nothing that this folder lacks"
                     ),
                     Some(format!("cp '{}' '{shown}'", list.display())),
                 );

@@ -124,7 +124,7 @@ impl Status {
         for difference in agreement::differences(register, index, now)? {
             fault(
                 Severity::Broken,
-                format!("{difference} (`ca-tool crl` fixes it)"),
+                format!("{difference} (`ca-tool crl` repairs it)"),
             );
         }
         let (expired, expiring): (Vec<_>, Vec<_>) = index
