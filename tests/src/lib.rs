@@ -1,9 +1,17 @@
 //! The harness of the integration tests: it does the work, so that a test is a few lines of story.
 //!
-//! A [`World`] is a CA and a room in a folder of their own; a [`Peer`] is a TLS connection below
-//! the client crate, for everything that a real client would not do; `programs` has the three
-//! programs as people run them. A [`crowd`] is many clients at once, and the [`checker`] judges what
-//! they saw.
+//! | to test | use |
+//! |---|---|
+//! | the server in this process, with any limits | [`World`]: a CA and a room in a folder of their own |
+//! | bytes that a real client would not send | [`Peer`]: a TLS connection below the client crate |
+//! | the three programs as people run them | [`Site`]: a CA's folder in which programs are started |
+//! | many clients at once, and faults | [`crowd`], and the [`checker`] that judges what they saw |
+//! | a network that loses, delays and cuts | [`Proxy`] |
+//! | connections without a certificate | [`Strangers`] |
+//! | the documents, and the transcripts in them | [`pages`], [`Transcript`] |
+//!
+//! What no program of ours is needed for comes from the crate `kit`, and is passed on here: terminals,
+//! other people's tools, certificates and waiting.
 
 #![expect(clippy::missing_panics_doc, reason = "a harness fails by panicking")]
 
@@ -11,6 +19,15 @@ pub mod checker;
 pub mod crowd;
 
 mod chance;
+mod day;
+#[cfg(target_os = "linux")]
+mod disk;
+mod ended;
+#[cfg(unix)]
+mod files;
+#[cfg(unix)]
+mod logging;
+mod pages;
 mod peer;
 mod programs;
 mod proxy;
@@ -18,37 +35,31 @@ mod proxy;
 mod rush;
 #[cfg(target_os = "linux")]
 mod strangers;
-#[cfg(unix)]
-mod terminal;
-#[cfg(unix)]
-mod tmux;
+mod transcript;
 mod world;
 
+#[cfg(unix)]
+pub use kit::{Oddities, Pane, Terminal, Tmux};
+pub use kit::{PATIENCE, Running, look_until, require, require_root, within};
+#[cfg(target_os = "linux")]
+pub use kit::{peak_kib, processor_time, resident_kib};
+
 pub use chance::{chance, number, rounds};
-pub use peer::{Peer, Said, said};
-pub use programs::{
-    Running, Served, Site, WITHOUT_PACE, program, rare_tool_or_skip, run, tool_or_skip,
-};
+pub use day::same_day;
+#[cfg(target_os = "linux")]
+pub use disk::{Filler, Mount};
+pub use ended::{Ended, end, finish, run_at, run_client};
+#[cfg(unix)]
+pub use files::raise_file_limit;
+#[cfg(unix)]
+pub use logging::Logging;
+pub use pages::{Page, fences, files_below, page, pages, project, section, section_of_any};
+pub use peer::{Peer, Said, said, sit_unread};
+pub use programs::{Served, Site, UNLIMITED, program, run};
 pub use proxy::{Cut, Manner, Proxy, Side};
 #[cfg(target_os = "linux")]
 pub use rush::{Rush, open_window};
 #[cfg(target_os = "linux")]
 pub use strangers::{Siege, Strangers, client_hello, connect_from, large_hello};
-#[cfg(unix)]
-pub use terminal::{Oddities, Terminal};
-#[cfg(unix)]
-pub use tmux::{Pane, Tmux};
+pub use transcript::{Scene, Transcript};
 pub use world::{Options, World, instructors, lasting};
-
-use std::time::Duration;
-
-/// How long anything may take before a test gives it up for lost. A bound, never a pause.
-pub const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Waits for something that must happen.
-pub async fn within<T>(what: &str, event: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, event).await {
-        Ok(value) => value,
-        Err(_) => panic!("{what}: not within {PATIENCE:?}"),
-    }
-}

@@ -12,7 +12,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use wire::{Entry, Kind, LineDecoder, Reply, ServerLine, Welcome};
 
-use crate::within;
+use crate::{Served, Site, within};
 
 /// A connection, whose lines are read one by one.
 #[derive(Debug)]
@@ -197,4 +197,20 @@ impl Peer {
             .expect("the connection is there");
         self.rest().await
     }
+}
+
+/// Bob, in a session that asks for far more than a connection holds, and reads nothing of it.
+pub async fn sit_unread(site: &Site, served: &Served) -> Peer {
+    let mut alice = site.enter(served, "alice", &["--bare"]);
+    let long = format!("{}\n", "x".repeat(4000));
+    alice.send(&long.repeat(250));
+    alice.send("the end\n");
+    alice.expect_out("the end");
+    assert_eq!(alice.finish().status.code(), Some(0));
+    let bundle = Bundle::read(&site.path(&site.bundle("bob"))).expect("a bundle");
+    let bob = Peer::connect(served.address, &bundle, &[wire::ALPN]).await;
+    let mut bob = bob.expect("a connection");
+    bob.welcome().await;
+    bob.send("/history\n".repeat(30)).await;
+    bob
 }

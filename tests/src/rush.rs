@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use kit::{PATIENCE, Terminal, processor_time, resident_kib};
 use pki::Bundle;
 use pty_process::blocking::Command;
 
-use crate::{PATIENCE, Peer, Served, Site, Terminal, WITHOUT_PACE, program};
+use crate::{Peer, Served, Site, UNLIMITED, program};
 
 /// What a frame ends with: the cursor is where one writes.
 const FRAME_END: &[u8] = b"\x1b[?25h";
@@ -41,7 +42,7 @@ impl Rush {
     /// Has somebody say `lines_per_second` for a while, and a person type meanwhile.
     pub fn of(lines_per_second: u64, length: Duration) -> Self {
         let site = Site::new("Networks 101");
-        let served = site.serve(&WITHOUT_PACE);
+        let served = site.serve(&UNLIMITED);
         let mut window = open_window(&site, &served, "alice", 80, 24);
         let speaker = Speaker::start(&site, &served, lines_per_second);
         window.shows("] line ");
@@ -182,25 +183,4 @@ impl Speaker {
         self.is_over.store(true, Ordering::Relaxed);
         self.thread.join().expect("a speaker that speaks")
     }
-}
-
-/// Resident memory, in KiB.
-fn resident_kib(id: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let words = line.and_then(|line| line.split_ascii_whitespace().next());
-    words.and_then(|kib| kib.parse().ok()).expect("a number")
-}
-
-/// The processor time that a process has taken, with a precision of 10 ms.
-fn processor_time(id: u32) -> Duration {
-    const TICK: Duration = Duration::from_millis(10);
-    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).expect("it runs");
-    let (_, after_name) = stat.rsplit_once(')').expect("its name");
-    let words: Vec<&str> = after_name.split_ascii_whitespace().collect();
-    let ticks: u32 = words[11..=12]
-        .iter()
-        .filter_map(|ticks| ticks.parse::<u32>().ok())
-        .sum();
-    TICK * ticks
 }

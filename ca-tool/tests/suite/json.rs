@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use pki::Bundle;
 
-use crate::{World, shell, snapshot, succeed};
+use crate::{Asked, World, shell, snapshot, succeed};
 
 /// A command, and how many things it does and passes over.
 const COMMANDS: [(&str, usize, usize); 15] = [
@@ -29,7 +29,7 @@ const COMMANDS: [(&str, usize, usize); 15] = [
     ("export carol --p12", 1, 0),
 ];
 
-/// The keys that `README.md` tells of.
+/// The keys that `docs/certificates.md` documents.
 const KEYS: [&str; 7] = ["name", "serial", "until", "file", "key", "password", "why"];
 
 #[test]
@@ -101,14 +101,23 @@ fn words_of_commands() -> [&'static str; 10] {
 
 #[test]
 fn every_key_is_told_of() {
-    let readme = include_str!("../../../README.md");
+    let page = include_str!("../../../docs/certificates.md");
     for key in KEYS.iter().chain(&["command", "done", "skipped", "list"]) {
-        assert!(readme.contains(&format!("`{key}`")), "{key}");
+        assert!(page.contains(&format!("`{key}`")), "{key}");
     }
+}
+#[test]
+fn a_program_learns_the_number_and_the_file_of_each_certificate() {
+    learn_numbers_and_files(Asked::NOBODY);
 }
 
 #[test]
-fn a_program_learns_the_number_and_the_file_of_each_certificate() {
+#[ignore = "needs openssl: run with --include-ignored"]
+fn openssl_opens_the_p12_with_the_password_that_a_program_learns() {
+    learn_numbers_and_files(Asked::of(&["openssl"]));
+}
+
+fn learn_numbers_and_files(asked: Asked) {
     let w = World::new();
     let above = w.above.path();
     let run = |line: &str| -> Value {
@@ -153,7 +162,7 @@ fn a_program_learns_the_number_and_the_file_of_each_certificate() {
     );
     let made = &exported["done"][0];
     assert_eq!(made["file"], "ca/people/bob.p12");
-    if crate::has("openssl") {
+    if asked.includes("openssl") {
         let password = made["password"].as_str().expect("a password");
         succeed(
             above,

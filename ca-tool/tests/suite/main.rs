@@ -31,6 +31,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use ca_tool::{Ca, Candidate, InitOptions, IssueOptions, Issued};
+use kit::require;
 use pki::{Bundle, Gate, Identity, Refusal, Revocations};
 use tempfile::TempDir;
 
@@ -108,20 +109,26 @@ fn succeed(folder: &Path, line: &str) -> String {
     out + &err
 }
 
-/// Whether a tool that others made is here. Where CI runs, each of them is.
-fn has(tool: &str) -> bool {
-    let here = Command::new("sh")
-        .args(["-c", "command -v \"$0\"", tool])
-        .output()
-        .is_ok_and(|output| output.status.success());
-    assert!(
-        here || std::env::var_os("CI").is_none(),
-        "{tool} is missing"
-    );
-    if !here {
-        println!("skipped: {tool} is not here");
+/// The tools of others that a story asks about what was made. Each story is told twice: once with
+/// [`Asked::NOBODY`], which every machine can do, and once, if asked for, with the tools.
+#[derive(Clone, Copy)]
+struct Asked(&'static [&'static str]);
+
+impl Asked {
+    const NOBODY: Self = Self(&[]);
+
+    /// Fails the test where one of the tools is missing.
+    #[track_caller]
+    fn of(tools: &'static [&'static str]) -> Self {
+        for tool in tools {
+            require(tool);
+        }
+        Self(tools)
     }
-    here
+
+    fn includes(self, tool: &str) -> bool {
+        self.0.contains(&tool)
+    }
 }
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ca-tool");

@@ -7,9 +7,8 @@ use std::os::unix::fs::FileExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
+use kit::look_until;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject as _;
 
@@ -27,9 +26,11 @@ fn nobody_s_key_is_in_memory_when_it_lies_in_its_place() {
         ),
     ] {
         let mut run = Blocked::begin(&w, arguments);
-        let key = wait(|| key_in(&w.path(file)));
+        let key = look_until("a run that has done its work", || key_in(&w.path(file)));
         for piece in key {
-            wait(|| (!run.remembers(&piece)).then_some(()));
+            look_until("a run that has done its work", || {
+                (!run.remembers(&piece)).then_some(())
+            });
         }
         // It can be found where it is.
         let name = file.rsplit('/').next().expect("a name").as_bytes();
@@ -87,16 +88,3 @@ fn key_in(path: &Path) -> Option<[Vec<u8>; 2]> {
     let key = PrivatePkcs8KeyDer::from_pem_slice(&text.as_bytes()[begin..]).ok()?;
     Some([line, key.secret_pkcs8_der()[48..68].to_vec()])
 }
-
-fn wait<T>(mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        match look() {
-            Some(found) => return found,
-            None if begun.elapsed() > PATIENCE => panic!("it did not come to that"),
-            None => thread::sleep(Duration::from_millis(20)),
-        }
-    }
-}
-
-const PATIENCE: Duration = Duration::from_secs(30);

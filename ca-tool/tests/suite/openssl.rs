@@ -1,10 +1,11 @@
-//! OpenSSL's word on what is made. Without the tool this is skipped, but never where CI runs.
+//! What OpenSSL says of the certificates and lists that are made.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Command, Stdio};
 
 use ca_tool::{Candidate, Host, IssueOptions, Reason};
+use kit::require;
 
 use crate::{World, succeed};
 
@@ -19,10 +20,6 @@ fn openssl(w: &World, arguments: &[&str]) -> (bool, String) {
     (output.status.success(), said.into_owned())
 }
 
-pub(crate) fn is_here() -> bool {
-    crate::has("openssl")
-}
-
 #[track_caller]
 fn content(w: &World, arguments: &[&str]) -> String {
     let (content, said) = openssl(w, arguments);
@@ -31,10 +28,10 @@ fn content(w: &World, arguments: &[&str]) -> String {
 }
 
 #[test]
+#[ignore = "needs openssl and certtool: run with --include-ignored"]
 fn openssl_verifies_what_is_issued_and_refuses_what_was_revoked() {
-    if !is_here() {
-        return;
-    }
+    require("openssl");
+    require("certtool");
     let w = World::new();
     let mut zhang = Candidate::named(["张三"]);
     zhang[0].email = Some("zhang@example.org".to_owned());
@@ -58,16 +55,14 @@ fn openssl_verifies_what_is_issued_and_refuses_what_was_revoked() {
     let host = Host::parse("chat.example.org").expect("a host");
     w.ca.issue_server(&[host], None).expect("issued");
     let another = "ca/server-chat.example.org.pem";
-    if crate::has("certtool") {
-        for file in ["ca/server.pem", another] {
-            succeed(
-                w.above.path(),
-                &format!(
-                    "openssl x509 -in {file} >leaf && certtool --verify --load-ca-certificate ca/ca.pem \
-                     --load-crl ca/crl.pem --verify-purpose 1.3.6.1.5.5.7.3.1 --infile leaf"
-                ),
-            );
-        }
+    for file in ["ca/server.pem", another] {
+        succeed(
+            w.above.path(),
+            &format!(
+                "openssl x509 -in {file} >leaf && certtool --verify --load-ca-certificate ca/ca.pem \
+                 --load-crl ca/crl.pem --verify-purpose 1.3.6.1.5.5.7.3.1 --infile leaf"
+            ),
+        );
     }
     for (purpose, file, good) in [
         ("sslserver", "ca/server.pem", true),
@@ -97,10 +92,9 @@ fn openssl_verifies_what_is_issued_and_refuses_what_was_revoked() {
 }
 
 #[test]
+#[ignore = "needs openssl: run with --include-ignored"]
 fn openssl_reads_the_keys_and_the_list() {
-    if !is_here() {
-        return;
-    }
+    require("openssl");
     let w = World::new();
     w.issue("alice");
     for file in ["ca/private/ca.key", "ca/server.pem", "ca/people/alice.pem"] {
@@ -126,10 +120,9 @@ fn openssl_reads_the_keys_and_the_list() {
 }
 
 #[test]
+#[ignore = "needs openssl: run with --include-ignored"]
 fn openssl_ca_can_take_over() {
-    if !is_here() {
-        return;
-    }
+    require("openssl");
     let w = World::new();
     let reasons = Reason::ALL;
     for (number, reason) in reasons.into_iter().enumerate() {
@@ -179,10 +172,9 @@ fn openssl_ca_can_take_over() {
 }
 
 #[test]
+#[ignore = "needs openssl: run with --include-ignored"]
 fn openssl_logs_in_with_a_bundle_as_it_is() {
-    if !is_here() {
-        return;
-    }
+    require("openssl");
     let w = World::new();
     w.issue("alice");
     let mut server = Command::new("openssl")
@@ -244,10 +236,9 @@ fn openssl_logs_in_with_a_bundle_as_it_is() {
 }
 
 #[test]
+#[ignore = "needs openssl: run with --include-ignored"]
 fn openssl_answers_ocsp_from_the_index() {
-    if !is_here() {
-        return;
-    }
+    require("openssl");
     let w = World::new();
     fs::write(
         w.path("class.csv"),

@@ -6,9 +6,10 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use kit::require;
 use tempfile::TempDir;
 
-use crate::{PROGRAM, has, shell, stderr, stdout, succeed};
+use crate::{PROGRAM, shell, stderr, stdout, succeed};
 
 const SESAME: &str = "open sesame, 张三";
 
@@ -139,10 +140,9 @@ const CTRL_D: &str = "0x04";
 const CTRL_Z: &str = "0x1a";
 
 #[test]
+#[ignore = "needs python3: run with --include-ignored"]
 fn a_terminal_shows_again_what_is_typed_however_the_asking_ends() {
-    if !has("python3") {
-        return;
-    }
+    require("python3");
     let above = site();
     let path = above.path();
     for (how, end) in [
@@ -163,10 +163,9 @@ fn a_terminal_shows_again_what_is_typed_however_the_asking_ends() {
 }
 
 #[test]
+#[ignore = "needs python3: run with --include-ignored"]
 fn who_stops_the_program_at_its_question_is_asked_again_when_it_goes_on() {
-    if !has("python3") {
-        return;
-    }
+    require("python3");
     let above = site();
     for stop in [CTRL_Z, "SIGTSTP"] {
         let steps = [
@@ -186,10 +185,9 @@ fn who_stops_the_program_at_its_question_is_asked_again_when_it_goes_on() {
 }
 
 #[test]
+#[ignore = "needs python3: run with --include-ignored"]
 fn what_is_typed_is_not_shown_after_a_stop_that_cannot_be_heard() {
-    if !has("python3") {
-        return;
-    }
+    require("python3");
     let above = site();
     let steps = [
         (ASKED, "SIGSTOP"),
@@ -202,10 +200,9 @@ fn what_is_typed_is_not_shown_after_a_stop_that_cannot_be_heard() {
 }
 
 #[test]
+#[ignore = "needs python3: run with --include-ignored"]
 fn who_is_asked_by_a_job_from_the_background_ends_the_answer_as_ever_and_has_the_terminal_back() {
-    if !has("python3") {
-        return;
-    }
+    require("python3");
     let above = site();
     let answer = with_enter();
     let steps = [("STOPPED hidden", "fg"), (ASKED, answer.as_str())];
@@ -215,10 +212,9 @@ fn who_is_asked_by_a_job_from_the_background_ends_the_answer_as_ever_and_has_the
 }
 
 #[test]
+#[ignore = "needs python3: run with --include-ignored"]
 fn enter_ends_the_answer_on_a_terminal_that_does_not_make_a_line_end_of_it() {
-    if !has("python3") || !has("stty") {
-        return;
-    }
+    require("python3");
     let above = site();
     let answer = with_enter();
     let line = "stty -icrnl && ca-tool crl && stty -a";
@@ -236,10 +232,9 @@ fn enter_ends_the_answer_on_a_terminal_that_does_not_make_a_line_end_of_it() {
 }
 
 #[test]
+#[ignore = "needs python3: run with --include-ignored"]
 fn a_new_passphrase_can_be_given_up_at_either_question() {
-    if !has("python3") {
-        return;
-    }
+    require("python3");
     let above = tempfile::tempdir().expect("a folder");
     let again = "the same again: ";
     let first = "passphrase for the CA's key: ";
@@ -254,10 +249,9 @@ fn a_new_passphrase_can_be_given_up_at_either_question() {
 }
 
 #[test]
+#[ignore = "needs python3: run with --include-ignored"]
 fn a_signal_after_the_question_ends_the_program_as_ever() {
-    if !has("python3") {
-        return;
-    }
+    require("python3");
     let above = site();
     let lock = fs::File::create(above.path().join("ca/.lock")).expect("a file");
     lock.lock().expect("locked");
@@ -269,10 +263,9 @@ fn a_signal_after_the_question_ends_the_program_as_ever() {
 }
 
 #[test]
+#[ignore = "needs python3: run with --include-ignored"]
 fn a_bar_is_drawn_on_a_terminal_when_issuing_takes_more_than_a_second() {
-    if !has("python3") {
-        return;
-    }
+    require("python3");
     let above = tempfile::tempdir().expect("a folder");
     let path = above.path();
     succeed(path, "ca-tool init --name N --no-passphrase");

@@ -18,12 +18,6 @@ use crate::room::{Asked, Outgoing, Room, Standing};
 use crate::settings::{Bell, Theme};
 use crate::words::{Clock, Exit, Expiry, Failure};
 
-// Of the harness that all programs share, which depends on this one.
-#[cfg(unix)]
-#[path = "../../../tests/src/terminal.rs"]
-#[expect(dead_code, unreachable_pub, reason = "others need more of it")]
-mod terminal;
-
 /// 2026-11-21 19:00:00 UTC.
 const EVENING: i64 = 1_795_287_600_000;
 
@@ -1164,7 +1158,7 @@ fn a_panic_is_told_on_a_terminal_that_is_as_it_was() {
     let command = pty_process::blocking::Command::new(test)
         .args(["--exact", &name, "--nocapture"])
         .env(PANICS, "1");
-    let mut terminal = terminal::Terminal::open(80, 24, command);
+    let mut terminal = kit::Terminal::open(80, 24, command);
     assert!(!terminal.ends().success());
     let written = String::from_utf8_lossy(terminal.written()).into_owned();
     let taken = written
@@ -1177,7 +1171,7 @@ fn a_panic_is_told_on_a_terminal_that_is_as_it_was() {
     assert!(taken < given_back && given_back < told, "{written:?}");
     let screen = terminal.screen();
     assert!(!screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste());
-    assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+    assert_eq!(screen.mouse_protocol_mode(), kit::MouseProtocolMode::None);
     let settings = terminal.settings();
     assert!(
         settings.contains(" icanon ") && settings.contains(" echo "),

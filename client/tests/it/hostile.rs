@@ -293,11 +293,15 @@ async fn lines_that_mean_nothing_are_told_and_ignored() {
     );
 }
 
-/// `script` gives the program a terminal of 40 columns.
-#[cfg(target_os = "linux")]
+/// On a terminal of 40 columns.
+#[cfg(unix)]
 #[tokio::test]
 async fn a_terminal_is_shown_no_escape_and_no_false_stamp() {
-    use crate::room::{Leaf, Person};
+    use kit::Terminal;
+    use pty_process::blocking::Command;
+
+    use crate::room::Leaf;
+
     let room = Room::open().await;
     let server = format!("127.0.0.1:{}", room.port);
     let leaf = Leaf::person("alice");
@@ -305,13 +309,11 @@ async fn a_terminal_is_shown_no_escape_and_no_false_stamp() {
         .authority
         .bundle(&leaf, &room.authority, &[("server", &server)]);
     let path = room.write("alice.pem", &bundle);
-    let run = format!(
-        "stty rows 24 cols 40 -echo; exec '{}' --cert '{}' --raw --give-up-after 0",
-        env!("CARGO_BIN_EXE_client"),
-        path.display()
-    );
-    let mut script = tokio::process::Command::new("script");
-    let person = Person::start_by(script.args(["-qec", &run, "/dev/null"]));
+    let command = Command::new(env!("CARGO_BIN_EXE_client"))
+        .arg("--cert")
+        .arg(path)
+        .args(["--raw", "--give-up-after", "0"]);
+    let mut terminal = Terminal::open(40, 24, command);
     let mut session = room.enter().await;
     session.send("= help \x1b[2J\u{202e}x").await;
     session
@@ -322,12 +324,12 @@ async fn a_terminal_is_shown_no_escape_and_no_false_stamp() {
         .await;
     session.send("= bye shutting-down").await;
     session.closed().await;
-    let outcome = person.ends_by_itself().await;
-    assert_eq!(outcome.code, Some(6), "{}", outcome.stdout);
-    assert!(!outcome.stdout.contains('\x1b'));
-    assert!(outcome.stdout.contains("= help \u{fffd}[2J\u{fffd}x\r\n"));
-    let evil: Vec<&str> = outcome
-        .stdout
+    let code = terminal.ends().code();
+    let shown = String::from_utf8(terminal.written().to_vec()).expect("UTF-8");
+    assert_eq!(code, Some(6), "{shown}");
+    assert!(!shown.contains('\x1b'));
+    assert!(shown.contains("= help \u{fffd}[2J\u{fffd}x\r\n"));
+    let evil: Vec<&str> = shown
         .lines()
         .skip_while(|line| !line.starts_with("42 "))
         .collect();

@@ -1,6 +1,6 @@
 //! Every way of not getting in: its exit code, its sentence, and the next step.
 
-use rcgen::ExtendedKeyUsagePurpose;
+use kit::mint::Purpose;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::room::{Authority, Leaf, Outcome, Person, Room};
@@ -53,7 +53,7 @@ async fn a_servers_certificate_is_no_way_in() {
     let room = Room::open().await;
     let alice = room.person(
         &Leaf {
-            purpose: Some(ExtendedKeyUsagePurpose::ServerAuth),
+            purpose: Some(Purpose::ServerAuth),
             ..Leaf::person("alice")
         },
         &[],

@@ -5,13 +5,8 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+pub(crate) use kit::mint::{Authority, Leaf};
 use pki::{Bundle, CaHints, Gate, Revocations, ServerTls};
-use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
-    DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
-    RevokedCertParams, SerialNumber,
-};
-use time::OffsetDateTime;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, ChildStdin, Command};
@@ -21,112 +16,6 @@ use tokio_rustls::server::TlsStream;
 
 /// No test waits longer than this for anything.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
-
-/// A certificate authority of this test alone.
-pub(crate) struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    pem: String,
-}
-
-/// What a leaf is to be like.
-pub(crate) struct Leaf {
-    pub(crate) name: &'static str,
-    pub(crate) hosts: Vec<&'static str>,
-    /// `None` for no extended key usage at all.
-    pub(crate) purpose: Option<ExtendedKeyUsagePurpose>,
-    /// Days from now.
-    pub(crate) valid: (i64, i64),
-    pub(crate) serial: u64,
-}
-
-impl Leaf {
-    pub(crate) fn person(name: &'static str) -> Self {
-        Self {
-            name,
-            hosts: Vec::new(),
-            purpose: Some(ExtendedKeyUsagePurpose::ClientAuth),
-            valid: (-10, 10),
-            serial: 7,
-        }
-    }
-
-    pub(crate) fn server(hosts: &[&'static str]) -> Self {
-        Self {
-            hosts: hosts.to_vec(),
-            purpose: Some(ExtendedKeyUsagePurpose::ServerAuth),
-            serial: 8,
-            ..Self::person("server")
-        }
-    }
-}
-
-impl Authority {
-    pub(crate) fn new(name: &str) -> Self {
-        let mut params = CertificateParams::default();
-        params.distinguished_name = name_of(name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        (params.not_before, params.not_after) = (days(-100), days(100));
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.self_signed(&key).expect("a CA");
-        Self {
-            pem: certificate.pem(),
-            issuer: Issuer::new(params, key),
-        }
-    }
-
-    /// A bundle, as text; its certificate may trust another authority.
-    pub(crate) fn bundle(&self, leaf: &Leaf, trusts: &Authority, notes: &[(&str, &str)]) -> String {
-        let hosts: Vec<String> = leaf.hosts.iter().map(|host| (*host).to_owned()).collect();
-        let mut params = CertificateParams::new(hosts).expect("names");
-        params.distinguished_name = name_of(leaf.name);
-        params.is_ca = IsCa::ExplicitNoCa;
-        params.use_authority_key_identifier_extension = true;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = leaf.purpose.iter().cloned().collect();
-        params.serial_number = Some(SerialNumber::from(leaf.serial));
-        (params.not_before, params.not_after) = (days(leaf.valid.0), days(leaf.valid.1));
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &self.issuer).expect("a leaf");
-        Bundle::compose(notes, &certificate.pem(), &trusts.pem, &key.serialize_pem())
-    }
-
-    /// Its own certificate.
-    pub(crate) fn pem(&self) -> &str {
-        &self.pem
-    }
-
-    fn revocation_list(&self, serial: u64) -> Vec<u8> {
-        let revoked = RevokedCertParams {
-            serial_number: SerialNumber::from(serial),
-            revocation_time: days(-1),
-            reason_code: None,
-            invalidity_date: None,
-        };
-        CertificateRevocationListParams {
-            this_update: days(-1),
-            next_update: days(10),
-            crl_number: SerialNumber::from(1),
-            issuing_distribution_point: None,
-            revoked_certs: vec![revoked],
-            key_identifier_method: KeyIdMethod::Sha256,
-        }
-        .signed_by(&self.issuer)
-        .expect("a list")
-        .der()
-        .to_vec()
-    }
-}
-
-fn name_of(name: &str) -> DistinguishedName {
-    let mut names = DistinguishedName::new();
-    names.push(DnType::CommonName, name);
-    names
-}
-
-fn days(days: i64) -> OffsetDateTime {
-    OffsetDateTime::now_utc() + time::Duration::days(days)
-}
 
 /// A listening server that does what the test says, and a folder for files.
 pub(crate) struct Room {

@@ -1,10 +1,10 @@
 //! What a person's terminal shows, as an emulator that others wrote understands it: whatever a
 //! server sends fills cells, and does nothing else.
 
+use kit::Terminal;
 use pty_process::blocking::Command;
 
 use crate::room::{GREETING, Leaf, Room, Session, entry};
-use crate::terminal::Terminal;
 
 /// Everything that makes a terminal do something: a title, the clipboard, a question that it
 /// answers as if it were typed, another screen, a link, C1 controls, a line end, a return.
@@ -132,13 +132,6 @@ fn unasked(n: usize) -> String {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_server_that_counts_people_without_end_does_not_fill_the_windows_memory() {
-    /// The most that was ever resident, in KiB.
-    fn peak(id: u32) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let words = line.expect("VmHWM").split_whitespace().next();
-        words.expect("a number").parse().expect("a number")
-    }
     let room = Room::open().await;
     let (mut terminal, mut session) = alice(&room, &[]).await;
     session.send(GREETING).await;
@@ -151,12 +144,12 @@ async fn a_server_that_counts_people_without_end_does_not_fill_the_windows_memor
     flood(&mut session, 12_000, somebody).await;
     session.send(&entry(42, "the first flood is over")).await;
     terminal.shows("the first flood is over");
-    let before = peak(terminal.id());
+    let before = kit::peak_kib(terminal.id());
     flood(&mut session, 200_000, somebody).await;
     flood(&mut session, 100_000, unasked).await;
     session.send(&entry(43, "the others too")).await;
     terminal.shows("the others too");
-    let more = peak(terminal.id()) - before;
+    let more = kit::peak_kib(terminal.id()) - before;
     assert!(more < 8 * 1024, "{more} KiB more than {before} KiB");
 }
 

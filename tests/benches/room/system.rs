@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use tests::{PATIENCE, Running, WITHOUT_PACE, program};
+use tests::{PATIENCE, Running, UNLIMITED, processor_time, program};
 
 use crate::site::Site;
 
@@ -82,7 +82,7 @@ impl Served {
             .arg("--db")
             .arg(db)
             .args(["--listen", "127.0.0.1:0"])
-            .args(WITHOUT_PACE)
+            .args(UNLIMITED)
             .args(["--connections", "0", "--sessions-per-minute", "0"]);
         let mut running = Running::spawn(command);
         let said = running.expect_err("listening on ");
@@ -156,19 +156,12 @@ impl Served {
 
     /// User and system time of the process so far.
     pub(crate) fn cpu(&self) -> Duration {
-        cpu_of(&self.running.id().to_string())
+        processor_time(self.running.id())
     }
 
     /// Resident memory.
     pub(crate) fn resident_kib(&self) -> u64 {
-        let path = format!("/proc/{}/status", self.running.id());
-        let status = fs::read_to_string(path).expect("the server runs");
-        status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .and_then(|rest| rest.split_whitespace().next())
-            .and_then(|kib| kib.parse().ok())
-            .expect("VmRSS in /proc")
+        tests::resident_kib(self.running.id())
     }
 
     /// Stops it in good order.
@@ -180,17 +173,7 @@ impl Served {
 
 /// User and system time of this process.
 pub(crate) fn own_cpu() -> Duration {
-    cpu_of("self")
-}
-
-/// The system counts in hundredths of a second, on every processor that Linux runs on today.
-fn cpu_of(process: &str) -> Duration {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("the process runs");
-    // The name, in parentheses, may have spaces in it. `utime` and `stime` are fields 14 and 15.
-    let (_, fields) = stat.rsplit_once(')').expect("a name");
-    let ticks = fields.split_whitespace().skip(11).take(2);
-    let ticks = ticks.map(|ticks| ticks.parse::<u64>().expect("a number"));
-    Duration::from_millis(10 * ticks.sum::<u64>())
+    processor_time(std::process::id())
 }
 
 fn free_port() -> u16 {

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Executor as _};
 use tests::checker::{Row, hash, rows};
 use tests::crowd::{door, short_pauses};
-use tests::{Served, Site, tool_or_skip, within};
+use tests::{Served, Site, require, within};
 use tokio::sync::mpsc;
 use wire::Kind;
 
@@ -22,10 +22,9 @@ enum Found {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs sqlite3: run with --include-ignored"]
 async fn whoever_followed_another_record_is_told_and_starts_afresh() {
-    if !tool_or_skip("sqlite3", "a restored backup") {
-        return;
-    }
+    require("sqlite3");
     for found in [Found::Backup, Found::Nothing] {
         let site = Site::new("Networks 101");
         let served = site.serve(&[]);
@@ -100,10 +99,9 @@ async fn whoever_followed_another_record_is_told_and_starts_afresh() {
 
 /// The number of the last entry alone would not do: there is one with that number again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs sqlite3: run with --include-ignored"]
 async fn a_restored_record_that_has_grown_past_the_old_one_is_still_another_one() {
-    if !tool_or_skip("sqlite3", "a restored backup") {
-        return;
-    }
+    require("sqlite3");
     let site = Site::new("Networks 101");
     let served = site.serve(&[]);
     let address = served.address;

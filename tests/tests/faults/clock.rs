@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use tests::checker::{assert_clean, rows};
 use tests::crowd::{Crowd, Plan};
-use tests::{Running, Served, Site, WITHOUT_PACE, program, tool_or_skip};
+use tests::{Running, Served, Site, UNLIMITED, program, require};
 
 /// A site whose CA and certificates are 40 days old, so that they are good by a clock that is 30
 /// days behind; and a server whose clock can be set while it runs.
@@ -28,7 +28,7 @@ impl Clocked {
         set(&site, "+0");
         let mut command = Command::new(program("server"));
         command
-            .args(WITHOUT_PACE)
+            .args(UNLIMITED)
             .env("LD_PRELOAD", library())
             .env("FAKETIME_TIMESTAMP_FILE", site.path("clock"))
             .env("FAKETIME_NO_CACHE", "1")
@@ -104,10 +104,9 @@ const STEPS_BACK: &str = "
     where history.at < before.at";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs faketime: run with --include-ignored"]
 async fn a_clock_that_is_set_back_changes_no_order_and_locks_nobody_out() {
-    if !tool_or_skip("faketime", "a clock set back") {
-        return;
-    }
+    require("faketime");
     let plan = Plan {
         speakers: 2,
         listeners: 1,
@@ -170,11 +169,10 @@ async fn a_clock_that_is_set_back_changes_no_order_and_locks_nobody_out() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs faketime: run with --include-ignored"]
 async fn a_clock_that_is_ten_years_ahead_sends_everybody_away_and_lets_them_in_again_when_it_is_right()
  {
-    if !tool_or_skip("faketime", "a clock set forward") {
-        return;
-    }
+    require("faketime");
     let clocked = Clocked::start(&["alice", "bob"]);
     let mut alice = clocked.site.enter(&clocked.served, "alice", &["--bare"]);
     alice.send("good morning\n");

@@ -10,10 +10,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use tests::checker::{assert_clean, rows};
 use tests::crowd::{Crowd, Plan};
-use tests::{Running, Served, Site, program, tool_or_skip};
+use tests::{Mount, Running, Served, Site, UNLIMITED, program, require};
 
-use crate::disk::{Mount, end, enter};
-use crate::kills::UNLIMITED;
+use crate::disk::{end, enter};
 
 /// SQLite's pages.
 const PAGE_BYTES: u64 = 4096;
@@ -109,10 +108,9 @@ async fn damage_that_the_recorder_meets_ends_the_server_and_nothing_is_acknowled
 }
 
 #[test]
+#[ignore = "needs setpriv: run with --include-ignored"]
 fn a_file_or_folder_that_cannot_be_written_is_named_at_the_start() {
-    if !tool_or_skip("setpriv", "files that cannot be written") {
-        return;
-    }
+    require("setpriv");
     let site = Site::new("Networks 101");
     let folder = site.path("room");
     fs::create_dir(&folder).expect("a folder");
@@ -170,12 +168,11 @@ fn a_file_or_folder_that_cannot_be_written_is_named_at_the_start() {
 }
 
 #[test]
+#[ignore = "needs root, to mount a disk: run with --include-ignored"]
 fn a_disk_that_cannot_be_written_is_named_at_the_start() {
     let site = Site::new("Networks 101");
     let folder = site.path("room");
-    let Some(mount) = Mount::tmpfs(&folder, "4m", "a disk that cannot be written") else {
-        return;
-    };
+    let mount = Mount::tmpfs(&folder, "4m");
     let mut served = site.serve(&["--db", "room/chat.db"]);
     served.program.signal("-TERM");
     served.program.wait();
@@ -200,10 +197,9 @@ fn a_disk_that_cannot_be_written_is_named_at_the_start() {
 
 /// A file system that became read-only is a disk that failed: systems do that to such disks.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs strace: run with --include-ignored"]
 async fn a_disk_that_becomes_read_only_ends_the_server_and_loses_nothing() {
-    if !tool_or_skip("strace", "a disk that becomes read-only") {
-        return;
-    }
+    require("strace");
     let site = Site::new("Networks 101");
     let mut served = site.serve(&UNLIMITED);
     let address = served.address;

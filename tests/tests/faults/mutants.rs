@@ -2,29 +2,29 @@
 //!
 //! The fault is put into a copy of the project. What others wrote is not compiled again for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::power::{Run, db, stored};
+use crate::replay::Unsynced;
 use cargo_metadata::{Artifact, Message};
 use tests::checker::{History, Violation, check, rows};
 use tests::crowd::{Crowd, Plan, Room};
-use tests::{Site, chance, program, tool_or_skip};
-
-use crate::kills::UNLIMITED;
-use crate::power::{Run, db, stored};
-use crate::replay::Unsynced;
+use tests::{Site, UNLIMITED, chance, program, require};
 
 /// How often a server is killed, or its power cut, before its fault counts as not caught.
 const ROUNDS_MAX: u64 = 100;
 
-/// Text of the server that is replaced.
+/// A fault that is put into one function of the server.
 struct Edit {
-    file: &'static str,
-    /// Stands there exactly once.
+    /// `TYPE::FUNCTION`, or `FUNCTION` of a function that is free. It is looked for in every file of
+    /// the server, so that it is found wherever it is moved.
+    function: &'static str,
+    /// Stands exactly once in its body. White space does not count.
     find: &'static str,
     replace: &'static str,
 }
@@ -35,26 +35,14 @@ async fn a_server_that_shows_what_it_has_not_committed_is_caught() {
         "shows first",
         &[
             Edit {
-                file: "server/src/recorder.rs",
-                find: "
-        self.commit(&work.rows).await?;
-        // A commit to a file that was deleted is none.
-        self.record.check()?;
-        let is_published",
-                replace: "
-        let rows = work.rows.clone();
-        let is_published",
+                function: "Recorder::take",
+                find: "self.commit(&work.rows).await?;",
+                replace: "let rows = work.rows.clone();",
             },
             Edit {
-                file: "server/src/recorder.rs",
-                find: "
-        self.room.forget_old();
-",
-                replace: "
-        self.commit(&rows).await?;
-        self.record.check()?;
-        self.room.forget_old();
-",
+                function: "Recorder::take",
+                find: "self.room.forget_old();",
+                replace: "self.commit(&rows).await?; self.room.forget_old();",
             },
         ],
     );
@@ -73,12 +61,12 @@ async fn a_server_that_forgets_what_was_sent_is_caught() {
         "forgets",
         &[
             Edit {
-                file: "server/src/database.rs",
+                function: "Database::stored",
                 find: "number(newest, \"n\"),",
                 replace: "0,",
             },
             Edit {
-                file: "server/src/database.rs",
+                function: "Database::stored",
                 find: "rows.iter().map(stored).collect(),",
                 replace: "rows.iter().map(stored).map(|_| None).collect(),",
             },
@@ -95,7 +83,7 @@ async fn a_server_whose_cursor_skips_what_is_not_in_memory_is_caught() {
     let server = mutant(
         "skips",
         &[Edit {
-            file: "server/src/transcript.rs",
+            function: "Cursor::take",
             find: "let page = transcript.pages.page(self.seq, to, entries_max).await?;",
             replace: "let page = transcript.pages.page(self.seq, to, entries_max).await?.filter(|_| false);",
         }],
@@ -133,20 +121,19 @@ async fn a_server_whose_cursor_skips_what_is_not_in_memory_is_caught() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs strace: run with --include-ignored"]
 async fn a_server_that_does_not_wait_for_the_disk_is_caught() {
-    if !tool_or_skip("strace", "a server that does not wait for the disk") {
-        return;
-    }
+    require("strace");
     let server = mutant(
         "does not wait",
         &[
             Edit {
-                file: "server/src/database.rs",
+                function: "Database::open",
                 find: ".synchronous(SqliteSynchronous::Full)",
                 replace: ".synchronous(SqliteSynchronous::Normal)",
             },
             Edit {
-                file: "server/src/database.rs",
+                function: "check_pragmas",
                 find: "(\"synchronous\", synchronous.to_string(), \"2\")",
                 replace: "(\"synchronous\", synchronous.to_string(), \"1\")",
             },
@@ -213,8 +200,8 @@ fn mutant(name: &str, edits: &[Edit]) -> PathBuf {
     kept
 }
 
-/// What a server is made from, with a fault in it. What is as it should be is not touched, so that
-/// it is not compiled again.
+/// Copies what a server is made from, and puts a fault into it. A file that is as it should be is not
+/// touched, so that it is not compiled again.
 fn copy_project(project: &Path, copy: &Path, edits: &[Edit]) {
     let mut files = Vec::new();
     for part in [
@@ -230,21 +217,167 @@ fn copy_project(project: &Path, copy: &Path, edits: &[Edit]) {
     ] {
         list(&project.join(part), &mut files);
     }
+    let mut mutated = mutate(&project.join("server/src"), edits);
     for file in files {
         let name = file.strip_prefix(project).expect("it was found there");
-        let mut bytes = fs::read(&file).expect("a source can be read");
-        for edit in edits.iter().filter(|edit| Path::new(edit.file) == name) {
-            let text = String::from_utf8(bytes).expect("a source is UTF-8");
-            let found = text.matches(edit.find).count();
-            assert_eq!(found, 1, "out of date, in {}: {}", edit.file, edit.find);
-            bytes = text.replace(edit.find, edit.replace).into_bytes();
-        }
+        let bytes = match mutated.remove(&file) {
+            Some(text) => text.into_bytes(),
+            None => fs::read(&file).expect("a source can be read"),
+        };
         let copy = copy.join(name);
         if fs::read(&copy).is_ok_and(|there| there == bytes) {
             continue;
         }
         make_folder_of(&copy);
         fs::write(copy, bytes).expect("a source can be written");
+    }
+    assert!(mutated.is_empty(), "not copied: {:?}", mutated.keys());
+    remove_what_is_gone(project, copy);
+}
+
+/// Removes files of an earlier copy that the project does not have any more: a module that was moved
+/// would be there twice.
+fn remove_what_is_gone(project: &Path, copy: &Path) {
+    let mut files = Vec::new();
+    list(copy, &mut files);
+    for file in files {
+        let name = file.strip_prefix(copy).expect("it was found there");
+        if !project.join(name).exists() {
+            fs::remove_file(&file).expect("a file can be removed");
+        }
+    }
+}
+
+/// Returns the files of this folder that the edits change, as they are then.
+fn mutate(folder: &Path, edits: &[Edit]) -> BTreeMap<PathBuf, String> {
+    let mut files = Vec::new();
+    list(folder, &mut files);
+    let read = |file: &PathBuf| fs::read_to_string(file).expect("a source is UTF-8");
+    let mut mutated = BTreeMap::new();
+    for edit in edits {
+        let found: Vec<_> = files
+            .iter()
+            .filter_map(|file| {
+                let text = mutated.get(file).cloned().unwrap_or_else(|| read(file));
+                let changed = edited(&text, edit);
+                changed.map(|changed| (file.clone(), changed))
+            })
+            .collect();
+        let files: Vec<_> = found.iter().map(|(file, _)| file).collect();
+        let function = edit.function;
+        assert_eq!(
+            found.len(),
+            1,
+            "{function} is in {files:?}, not in one file"
+        );
+        for (file, changed) in found {
+            let changed = changed.unwrap_or_else(|why| panic!("out of date, {function}: {why}"));
+            mutated.insert(file, changed);
+        }
+    }
+    mutated
+}
+
+/// Returns the file with the edit made, or why it cannot be made; `None` if the function is not there.
+fn edited(text: &str, edit: &Edit) -> Option<Result<String, String>> {
+    let (begin, end) = function(text, edit.function)?;
+    let body = &text[begin..end];
+    let found = positions(body, edit.find);
+    let &[(from, to)] = &found[..] else {
+        let times = found.len();
+        return Some(Err(format!("`{}` stands there {times} times", edit.find)));
+    };
+    let (before, after) = (&text[..begin + from], &text[begin + to..]);
+    Some(Ok(format!("{before}{}{after}", edit.replace)))
+}
+
+/// Returns where a function begins and ends in a file that is formatted as `cargo fmt` does it.
+fn function(text: &str, name: &str) -> Option<(usize, usize)> {
+    let (holder, name) = match name.split_once("::") {
+        Some((holder, name)) => (Some(holder), name),
+        None => (None, name),
+    };
+    let mut is_in_holder = false;
+    let mut begin = 0;
+    for line in text.split_inclusive('\n') {
+        let code = line.trim_start();
+        let indent = &line[..line.len() - code.len()];
+        if indent.is_empty() && !code.is_empty() && !code.starts_with(['}', ')']) {
+            // `impl<R> Session<R> {` and `impl Display for Session {` are both of Session.
+            let mut words = code.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+            is_in_holder = code.starts_with("impl") && words.any(|word| holder == Some(word));
+        }
+        let is_named = code
+            .split_once("fn ")
+            .and_then(|(_, rest)| rest.strip_prefix(name))
+            .is_some_and(|rest| rest.starts_with(['(', '<']));
+        if is_named && is_in_holder == holder.is_some() && (holder.is_some() || indent.is_empty()) {
+            let end = text[begin..].find(&format!("\n{indent}}}\n"))?;
+            return Some((begin, begin + end));
+        }
+        begin += line.len();
+    }
+    None
+}
+
+/// Returns where `wanted` stands in a text. White space counts in neither.
+fn positions(text: &str, wanted: &str) -> Vec<(usize, usize)> {
+    let solid = |text: &str| -> Vec<(usize, char)> {
+        let all = text.char_indices();
+        all.filter(|(_, c)| !c.is_whitespace()).collect()
+    };
+    let (text, wanted) = (solid(text), solid(wanted));
+    let is_it = |part: &[(usize, char)]| part.iter().zip(&wanted).all(|(a, b)| a.1 == b.1);
+    let parts = text.windows(wanted.len()).filter(|part| is_it(part));
+    let ends = parts.map(|part| {
+        let (last, c) = part[part.len() - 1];
+        (part[0].0, last + c.len_utf8())
+    });
+    ends.collect()
+}
+
+#[test]
+fn an_edit_is_made_within_its_function_and_fails_where_it_finds_nothing() {
+    const SOURCE: &str = "\
+fn take() {
+    commit();
+}
+
+impl<R> Recorder<R> {
+    async fn take(&mut self) {
+        self
+            .commit();
+        publish();
+    }
+
+    fn twice() {
+        commit();
+        commit();
+    }
+}
+";
+    let edit = |function, find| {
+        let edit = Edit {
+            function,
+            find,
+            replace: "nothing()",
+        };
+        edited(SOURCE, &edit)
+    };
+    let expected = SOURCE.replace("self\n            .commit()", "nothing()");
+    let made = edit("Recorder::take", "self.commit()");
+    assert_eq!(made, Some(Ok(expected)));
+    let free = SOURCE.replacen("commit()", "nothing()", 1);
+    assert_eq!(edit("take", "commit()"), Some(Ok(free)));
+    for (function, find) in [
+        ("Recorder::take", "forget()"),
+        ("Recorder::twice", "commit()"),
+        ("take", "publish()"),
+    ] {
+        assert!(matches!(edit(function, find), Some(Err(_))), "{function}");
+    }
+    for function in ["Recorder::tak", "Room::take", "twice"] {
+        assert_eq!(edit(function, "commit()"), None, "{function}");
     }
 }
 
@@ -342,7 +475,7 @@ fn cargo(folder: &Path, target: Option<&Path>) -> Vec<Artifact> {
     messages.filter_map(artifact).collect()
 }
 
-const OURS: [&str; 6] = ["wire", "pki", "ca-tool", "server", "client", "tests"];
+const OURS: [&str; 7] = ["wire", "pki", "ca-tool", "server", "client", "kit", "tests"];
 
 /// Whether a package is of this project, by what cargo calls it.
 fn is_ours(id: &str) -> bool {

@@ -6,21 +6,18 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::replay::{self, Files, Nanos, Record, Unsynced};
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteConnectOptions;
 use tests::checker::{Happened, Logged, Row, Violation, assert_clean, check, rows};
 use tests::crowd::{Crowd, Plan};
-use tests::{Site, chance, program, rounds, tool_or_skip};
-
-use crate::kills::UNLIMITED;
-use crate::replay::{self, Files, Nanos, Record, Unsynced};
+use tests::{Site, UNLIMITED, chance, program, require, rounds};
 
 /// Cuts the power at many moments of one run, and judges each disk.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs strace: run with --include-ignored"]
 async fn whatever_was_acknowledged_or_shown_is_on_the_disk_when_the_power_goes() {
-    if !tool_or_skip("strace", "the power goes") {
-        return;
-    }
+    require("strace");
     let mut chance = chance("power");
     let run = Run::of(&program("server"), &mut chance).await;
     for round in 0..rounds(60) {
@@ -36,10 +33,9 @@ async fn whatever_was_acknowledged_or_shown_is_on_the_disk_when_the_power_goes()
 
 /// Cuts the power under a crowd, again and again; the crowd comes back to what the disk holds.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs strace: run with --include-ignored"]
 async fn after_a_power_cut_the_room_goes_on_and_everybody_sees_each_line_once() {
-    if !tool_or_skip("strace", "after the power went") {
-        return;
-    }
+    require("strace");
     let mut chance = chance("after the power went");
     let site = Site::new("Networks 101");
     let db = db(&site);

@@ -1,10 +1,10 @@
 //! Peers that vanish: their machine says nothing any more, not even that they have gone.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-use tests::{Running, World, program, tool_or_skip};
+use tests::{Running, World, program, require, require_root};
 
 /// Another machine: a network of its own, with one cable to this one. It is gone with its program.
 struct Machine {
@@ -15,29 +15,19 @@ struct Machine {
 }
 
 impl Machine {
-    /// Only root may lay cables. Where it cannot be done, says which test is skipped; never in CI.
-    fn start(test: &str) -> Option<Self> {
+    /// Starts it, and lays the cable, which only root may do.
+    fn start() -> Self {
+        require_root("make a network");
         let mut command = Command::new("unshare");
         command.args(["--net", "sh", "-c", "echo up && cat"]);
         let mut program = Running::spawn(command);
         let id = std::process::id();
         let (cable, there) = (format!("here{id}"), format!("there{id}"));
         let pid = program.id().to_string();
-        let is_laid = program.says("up")
-            && Command::new("ip")
-                .args(["link", "add", &cable, "type", "veth"])
-                .args(["peer", "name", &there, "netns", &pid])
-                .stderr(Stdio::null())
-                .status()
-                .is_ok_and(|status| status.success());
-        if !is_laid {
-            assert!(
-                std::env::var_os("CI").is_none(),
-                "{test}: a network must be possible in CI"
-            );
-            println!("skipped: {test}: only root may make a network");
-            return None;
-        }
+        program.expect_out("up");
+        ip(&[
+            "link", "add", &cable, "type", "veth", "peer", "name", &there, "netns", &pid,
+        ]);
         // Addresses for tests of networks (RFC 2544), four of them for each cable.
         let (third, fourth) = (id / 64 % 256, id % 64 * 4);
         let machine = Self {
@@ -57,7 +47,7 @@ impl Machine {
         let address = format!("198.18.{third}.{}/30", fourth + 2);
         machine.run(&["ip", "address", "add", &address, "dev", &there]);
         machine.run(&["ip", "link", "set", &there, "up"]);
-        Some(machine)
+        machine
     }
 
     /// A command that runs on that machine.
@@ -107,14 +97,13 @@ fn ip(arguments: &[&str]) {
 /// In our dialect by its silence; in the plain one, where nobody has to say anything, because its
 /// system does not answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs openssl, ip, nsenter, unshare and root: run with --include-ignored"]
 async fn who_vanishes_is_gone_in_either_dialect_and_their_session_says_so() {
-    let test = "who vanishes";
-    if !tool_or_skip("openssl", test) {
-        return;
+    require("openssl");
+    for tool in ["ip", "nsenter", "unshare"] {
+        require(tool);
     }
-    let Some(machine) = Machine::start(test) else {
-        return;
-    };
+    let machine = Machine::start();
     let w = World::with(|options| {
         options.is_open = true;
         options.limits.silence_timeout = Duration::from_secs(4);

@@ -1,27 +1,14 @@
-//! What a room promises, each promise as a test. One program, so that it is linked once.
+//! What a room promises, each promise as a test, in folders by subject. One program, because linking
+//! it takes longer than compiling what one folder holds.
 
+mod arrows;
+mod certificates;
 mod documents;
-mod ends;
-mod gate;
-mod history;
-mod independent;
-mod limits;
-mod lines;
-mod load;
-#[cfg(target_os = "linux")]
-mod logs;
 mod mint;
-mod presence;
 mod programs;
-mod quotas;
+mod protocol;
+#[cfg(unix)]
+mod quickstart;
 mod record;
-mod refusals;
-mod renewal;
-mod reports;
-mod resend;
-mod revocation;
-mod room;
-#[cfg(target_os = "linux")]
-mod strangers;
+mod session;
 mod structure;
-mod terminal;

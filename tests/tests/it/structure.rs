@@ -7,7 +7,9 @@ use std::process::Command;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Node, PackageId};
 
-const OURS: [&str; 6] = ["wire", "pki", "ca-tool", "server", "client", "tests"];
+const OURS: [&str; 7] = ["wire", "pki", "ca-tool", "server", "client", "kit", "tests"];
+/// Where they are; what is below one of them belongs to it.
+const FOLDERS: [&str; 6] = ["wire", "pki", "ca-tool", "server", "client", "tests"];
 const PROGRAMS: [&str; 3] = ["ca-tool", "server", "client"];
 
 /// The workspace and everything that it can link, on any system.
@@ -131,6 +133,9 @@ fn dependencies_run_one_way() {
         ours.retain(|name| PROGRAMS.contains(name));
         assert!(ours.is_empty(), "{name} depends on {ours:?}");
     }
+    // What their tests share can be used by each of them.
+    let kit = graph.ours("kit", &ANY);
+    assert_eq!(Vec::from_iter(kit), ["pki"]);
     let tests = graph.ours("tests", &BUILT);
     assert!(PROGRAMS.iter().all(|name| tests.contains(name)));
 }
@@ -155,6 +160,50 @@ fn no_source_unwraps_or_lets_a_queue_grow_without_bound() {
             }
         }
     }
+}
+
+/// A test that lacks a tool and passes all the same would say that a promise was tried.
+#[test]
+fn a_test_that_needs_a_tool_is_ignored_with_the_reason_and_never_skipped() {
+    let mut ignored = 0;
+    for (path, text) in sources() {
+        let path = path.display();
+        // The lines that look for such words are not such words.
+        if path.to_string().ends_with("structure.rs") {
+            continue;
+        }
+        assert!(!text.contains("println!(\"skipped"), "{path}: skips");
+        for function in text.split_inclusive("\n}\n") {
+            let Some((_, test)) = function.rsplit_once("test]\n").or_else(|| {
+                let (_, test) = function.split_once("#[tokio::test(")?;
+                test.split_once('\n')
+            }) else {
+                continue;
+            };
+            let reason = test.lines().find_map(|line| line.strip_prefix("#[ignore"));
+            if let Some(reason) = reason {
+                ignored += 1;
+                let is_told = reason.starts_with(" = \"needs ")
+                    && reason.ends_with(": run with --include-ignored\"]");
+                assert!(is_told, "{path}: #[ignore{reason}");
+            }
+            let asks = [
+                "require(\"",
+                "require_root(",
+                "Asked::of(",
+                "python_with(",
+                "Mount::tmpfs(",
+            ];
+            for ask in asks {
+                let is_honest = !test.contains(ask) || reason.is_some();
+                assert!(
+                    is_honest,
+                    "{path}: {ask} in a test that is not ignored: {test}"
+                );
+            }
+        }
+    }
+    assert!(ignored > 80, "only {ignored} were found");
 }
 
 #[test]
@@ -197,7 +246,7 @@ fn every_dependency_stands_under_the_reason_for_it() {
 
 /// Every file of Rust source, by its path within the project.
 fn sources() -> Vec<(PathBuf, String)> {
-    let files = OURS.iter().flat_map(|folder| files(folder, "rs"));
+    let files = FOLDERS.iter().flat_map(|folder| files(folder, "rs"));
     let sources: Vec<_> = files.map(|path| (path.clone(), read(&path))).collect();
     assert!(sources.len() > 60, "only {} were found", sources.len());
     sources

@@ -1,0 +1,25 @@
+//! The three programs as people run them: what they say, what they leave behind, how they end.
+
+mod by_hand;
+mod client;
+#[cfg(target_os = "linux")]
+mod descriptors;
+mod independent;
+#[cfg(target_os = "linux")]
+mod logs;
+mod reports;
+mod server;
+mod startup;
+#[cfg(unix)]
+mod stop;
+#[cfg(unix)]
+mod terminal;
+#[cfg(target_os = "linux")]
+mod window;
+
+use tests::Site;
+pub(crate) use tests::{Ended, end, finish, run_at, run_client};
+
+pub(crate) fn site() -> Site {
+    Site::new("Networks 101")
+}

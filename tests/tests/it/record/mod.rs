@@ -1,0 +1,4 @@
+//! The record as people read it, after or while it is written.
+
+mod query;
+mod views;

@@ -1,0 +1,316 @@
+//! The record as people query it: the views and the documents' questions, over a database that this
+//! file fills by hand.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::SqliteConnectOptions;
+use tests::{World, pages, program};
+
+/// A record with these sessions (session, id, joined, left) and lines (id, time).
+async fn record(sessions: &[(i64, &str, &str, Option<&str>)], lines: &[(&str, &str)]) -> World {
+    let mut w = World::start().await;
+    w.stop().await.expect("a good end");
+    let options = SqliteConnectOptions::new().filename(w.db());
+    let mut connection = options.connect().await.expect("the database opens");
+    for (session, id, joined, left) in sessions {
+        sqlx::query(
+            "insert into joins (session, id, role, ip, port, local_ip, serial, fingerprint, tls,
+                cipher, joined_at, left_at)
+            values (?, ?, 'student', '192.0.2.7', 1, '192.0.2.1', '01', '02', 'TLSv1.3', 'x', ?, ?)",
+        )
+        .bind(session)
+        .bind(*id)
+        .bind(*joined)
+        .bind(*left)
+        .execute(&mut connection)
+        .await
+        .expect("a row of joins");
+    }
+    for (id, at) in lines {
+        sqlx::query(
+            "insert into history (at, kind, id, ip, text, session)
+            values (?, 'message', ?, '192.0.2.7', 'hi', 1)",
+        )
+        .bind(*at)
+        .bind(*id)
+        .execute(&mut connection)
+        .await
+        .expect("a row of history");
+    }
+    sqlx::query("update meta set value = '2026-11-21T12:00:00.000Z' where key = 'alive_at'")
+        .execute(&mut connection)
+        .await
+        .expect("a sign of life");
+    w
+}
+
+/// What `server query --csv` answers on a machine in that time zone.
+fn ask(db: &Path, zone: &str, sql: &str) -> Vec<String> {
+    let output = Command::new(program("server"))
+        .args(["query", "--csv", sql, "--db"])
+        .arg(db)
+        .env("TZ", zone)
+        .output()
+        .expect("the server runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = String::from_utf8(output.stdout).expect("an answer is UTF-8");
+    text.lines().skip(1).map(str::to_owned).collect()
+}
+
+const ATTENDANCE: &str =
+    "select id, day, minutes, sessions, lines from attendance order by id, day";
+
+#[tokio::test]
+async fn attendance_counts_overlapping_sessions_once() {
+    let w = record(
+        &[
+            (
+                1,
+                "alice",
+                "2026-11-21T10:00:00.000Z",
+                Some("2026-11-21T10:30:00.000Z"),
+            ),
+            // Within the first, then across its end, then apart.
+            (
+                2,
+                "alice",
+                "2026-11-21T10:10:00.000Z",
+                Some("2026-11-21T10:20:00.000Z"),
+            ),
+            (
+                3,
+                "alice",
+                "2026-11-21T10:25:00.000Z",
+                Some("2026-11-21T10:40:00.000Z"),
+            ),
+            (
+                4,
+                "alice",
+                "2026-11-21T11:00:00.000Z",
+                Some("2026-11-21T11:05:00.000Z"),
+            ),
+            // Still open: up to the last sign of life.
+            (5, "bob", "2026-11-21T11:59:00.000Z", None),
+            (
+                6,
+                "carol",
+                "2026-11-21T10:00:00.000Z",
+                Some("2026-11-21T10:00:00.000Z"),
+            ),
+        ],
+        &[
+            ("alice", "2026-11-21T10:05:00.000Z"),
+            ("alice", "2026-11-21T11:01:00.000Z"),
+        ],
+    )
+    .await;
+    assert_eq!(
+        ask(&w.db(), "UTC", ATTENDANCE),
+        [
+            "alice,2026-11-21,45.0,4,2",
+            "bob,2026-11-21,1.0,1,0",
+            "carol,2026-11-21,0.0,1,0"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn attendance_goes_by_the_calendar_of_who_asks() {
+    let w = record(
+        &[(
+            1,
+            "alice",
+            "2026-11-20T22:30:00.000Z",
+            Some("2026-11-21T00:15:00.000Z"),
+        )],
+        &[("alice", "2026-11-20T23:30:00.000Z")],
+    )
+    .await;
+    for (zone, expected) in [
+        (
+            "UTC",
+            &["alice,2026-11-20,90.0,1,1", "alice,2026-11-21,15.0,1,0"][..],
+        ),
+        // POSIX names, which need no time zone database: Shanghai, New York, Berlin.
+        ("CST-8", &["alice,2026-11-21,105.0,1,1"]),
+        ("EST5EDT,M3.2.0,M11.1.0", &["alice,2026-11-20,105.0,1,1"]),
+        (
+            "Europe/Berlin",
+            &["alice,2026-11-20,30.0,1,0", "alice,2026-11-21,75.0,1,1"],
+        ),
+    ] {
+        assert_eq!(ask(&w.db(), zone, ATTENDANCE), expected, "{zone}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_ends_at_midnight_counts_on_one_day() {
+    let w = record(
+        &[(
+            1,
+            "alice",
+            "2026-11-20T23:00:00.000Z",
+            Some("2026-11-21T00:00:00.000Z"),
+        )],
+        &[],
+    )
+    .await;
+    assert_eq!(
+        ask(&w.db(), "UTC", ATTENDANCE),
+        ["alice,2026-11-20,60.0,1,0"]
+    );
+}
+
+#[tokio::test]
+async fn the_transcript_reads_as_it_was_shown() {
+    let w = World::start().await;
+    let (mut alice, bob) = w.pair("alice", "bob").await;
+    alice.say("hello").await;
+    alice.expect("hello").await;
+    bob.close().await;
+    alice.expect(" left ").await;
+    assert_eq!(
+        w.column("select line from transcript order by seq").await,
+        [
+            "* alice@127.0.0.1 entered",
+            "* bob@127.0.0.1 entered",
+            "[alice@127.0.0.1] hello",
+            "* bob@127.0.0.1 left (goodbye)",
+        ]
+    );
+}
+
+/// Three people on one morning and the next: alice comes from a second address after her
+/// first, bob's certificate is taken over from another, carol's session is open.
+const MORNING: &str = r#"
+    insert into joins (session, id, role, ip, port, local_ip, interface, serial, fingerprint, tls,
+        cipher, joined_at, left_at, reason, leave_seq)
+    select value ->> 0, value ->> 1, 'student', value ->> 2, 40000, '192.0.2.1', 'eth0',
+        value ->> 3, '02', 'TLSv1.3', 'TLS13_AES_128_GCM_SHA256', value ->> 4, value ->> 5,
+        value ->> 6, value ->> 7
+    from json_each('[
+        [1, "alice", "192.0.2.7", "0a", "2026-11-21T10:00:00.000Z", "2026-11-21T10:20:00.000Z", "goodbye", 6],
+        [2, "bob", "192.0.2.8", "67f4f6740fe63f3068f5b7fc60941b79", "2026-11-21T10:05:00.000Z", "2026-11-21T10:25:00.000Z", "replaced", 9],
+        [3, "bob", "198.51.100.3", "67f4f6740fe63f3068f5b7fc60941b79", "2026-11-21T10:25:00.000Z", "2026-11-21T10:40:00.000Z", "lost", 9],
+        [4, "alice", "203.0.113.5", "0a", "2026-11-21T10:30:00.000Z", "2026-11-21T10:35:30.000Z", "goodbye", 8],
+        [5, "carol", "192.0.2.9", "0c", "2026-11-22T09:00:00.000Z", null, null, null]
+    ]');
+    insert into history (seq, at, kind, id, ip, text, session)
+    select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
+    from json_each('[
+        [1, "2026-11-21T10:00:00.000Z", "enter", "alice", "192.0.2.7", "", 1],
+        [2, "2026-11-21T10:01:00.000Z", "message", "alice", "192.0.2.7", "good morning", 1],
+        [3, "2026-11-21T10:05:00.000Z", "enter", "bob", "192.0.2.8", "", 2],
+        [4, "2026-11-21T10:06:00.000Z", "message", "bob", "192.0.2.8", "我的证书在这里", 2],
+        [5, "2026-11-21T10:07:00.000Z", "message", "alice", "192.0.2.7", "a name is proved", 1],
+        [6, "2026-11-21T10:20:00.000Z", "leave", "alice", "192.0.2.7", "goodbye", 1],
+        [7, "2026-11-21T10:30:00.000Z", "message", "bob", "198.51.100.3", "send me money", 3],
+        [8, "2026-11-21T10:35:30.000Z", "leave", "alice", "203.0.113.5", "goodbye", 4],
+        [9, "2026-11-21T10:40:00.000Z", "leave", "bob", "198.51.100.3", "lost", 3],
+        [10, "2026-11-22T09:00:00.000Z", "enter", "carol", "192.0.2.9", "", 5],
+        [11, "2026-11-22T09:01:00.000Z", "message", "carol", "192.0.2.9", "is anybody here?", 5],
+        [12, "2026-11-22T09:02:00.000Z", "message", "carol", "192.0.2.9", "nobody", 5],
+        [13, "2026-11-22T09:03:00.000Z", "message", "carol", "192.0.2.9", "证书", 5]
+    ]');
+"#;
+
+#[tokio::test]
+async fn each_question_in_the_documents_has_the_answer_that_it_asks_for() {
+    let w = record(&[], &[]).await;
+    let mut connection = w.sqlite().await;
+    sqlx::raw_sql(MORNING)
+        .execute(&mut connection)
+        .await
+        .expect("a morning");
+    let answers: BTreeMap<&str, &[&str]> = BTreeMap::from([
+        (
+            "Who was here on a day, and for how many minutes?",
+            &[
+                "alice,2026-11-21T10:00:00.000Z,2026-11-21T10:35:30.000Z,25.5,2",
+                "bob,2026-11-21T10:05:00.000Z,2026-11-21T10:40:00.000Z,35.0,2",
+            ][..],
+        ),
+        ("Who said the most?", &["carol,3", "alice,2", "bob,2"]),
+        (
+            "What did one person say?",
+            &[
+                "2,2026-11-21T10:01:00.000Z,good morning",
+                "5,2026-11-21T10:07:00.000Z,a name is proved",
+            ],
+        ),
+        (
+            // The first moment counts, the last does not.
+            "What was said between two times?",
+            &[
+                "2,2026-11-21T10:01:00.000Z,alice,good morning",
+                "4,2026-11-21T10:06:00.000Z,bob,我的证书在这里",
+                "5,2026-11-21T10:07:00.000Z,alice,a name is proved",
+            ],
+        ),
+        (
+            "Who connected from an address that they had not used before?",
+            &[
+                "bob,198.51.100.3,2026-11-21T10:25:00.000Z",
+                "alice,203.0.113.5,2026-11-21T10:30:00.000Z",
+            ],
+        ),
+        (
+            // Alice had left before she came from elsewhere.
+            "Whose certificate was used from two addresses at once, or moved from one address to another?",
+            &[
+                "bob,67f4f6740fe63f3068f5b7fc60941b79,192.0.2.8,198.51.100.3,2026-11-21T10:25:00.000Z",
+            ],
+        ),
+        (
+            "What were the first and the last words of a day?",
+            &[
+                "2026-11-21T10:01:00.000Z,alice,good morning",
+                "2026-11-21T10:30:00.000Z,bob,send me money",
+            ],
+        ),
+        (
+            "Where was a word mentioned, in any script?",
+            &[
+                "4,2026-11-21T10:06:00.000Z,bob,我的证书在这里",
+                "13,2026-11-22T09:03:00.000Z,carol,证书",
+            ],
+        ),
+        ("Who is here?", &["carol"]),
+        (
+            "What was said with a certificate whose key may have been stolen?",
+            &[
+                "4,2026-11-21T10:06:00.000Z,192.0.2.8,我的证书在这里",
+                "7,2026-11-21T10:30:00.000Z,198.51.100.3,send me money",
+            ],
+        ),
+    ]);
+    let questions = questions();
+    let asked: Vec<&str> = questions.keys().copied().collect();
+    assert_eq!(asked, answers.keys().copied().collect::<Vec<_>>());
+    assert_eq!(asked.len(), 10);
+    for (question, sql) in questions {
+        assert_eq!(ask(&w.db(), "UTC", sql), answers[question], "{question}");
+    }
+}
+
+/// Returns the questions of the documents: each line above a fence of SQL, and the SQL.
+fn questions() -> BTreeMap<&'static str, &'static str> {
+    let mut questions = BTreeMap::new();
+    for text in pages().iter().map(|page| page.text.as_str()) {
+        for (index, _) in text.match_indices("\n```sql\n") {
+            let question = text[..index].trim_end().lines().next_back();
+            let sql = text[index..].split("```").nth(1).expect("it ends");
+            let sql = sql.strip_prefix("sql\n").expect("it is SQL");
+            let known = questions.insert(question.expect("a question"), sql);
+            assert!(known.is_none(), "asked twice: {question:?}");
+        }
+    }
+    questions
+}
