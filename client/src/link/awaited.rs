@@ -139,6 +139,7 @@ impl Awaited {
                 Some("whois") => self.answer(|asked| asked == Unanswered::Whois),
                 _ => self.0.contains(&Unanswered::Other),
             },
+            Reply::Whois(_) => self.answer(|asked| asked == Unanswered::Whois),
             // A greeting comes once, and the others do not answer commands.
             Reply::Welcome(_) | Reply::Ok { .. } | Reply::Bye { .. } | Reply::NewerBye { .. } => {
                 false

@@ -79,8 +79,8 @@ impl<W: Write> Printer<W> {
             }
             (_, Reply::Note { words, .. }) => self.line(&format!("note: {words}")),
             (_, Reply::At(seq)) => self.line(&format!("the newest entry is {seq}")),
-            (_, Reply::Other(_)) => match reply.answer() {
-                Some((_, words)) => self.line(words),
+            (_, Reply::Whois(_) | Reply::Other(_)) => match reply.answer() {
+                Some((_, words)) => self.line(&words),
                 // Anything else that a newer server may say is for programs.
                 None => Ok(()),
             },
@@ -160,7 +160,7 @@ mod tests {
         String::from_utf8(printer.out).expect("only text is printed")
     }
 
-    const LINES: [&str; 9] = [
+    const LINES: [&str; 10] = [
         "41 2026-11-21T10:00:00.123Z [alice@192.0.2.7] hello \"you\"",
         "42 2026-11-21T10:00:01.456Z * bob@192.0.2.9 entered",
         "43 2026-11-21T10:00:02.000Z * bob@192.0.2.9 left (lost)",
@@ -168,6 +168,7 @@ mod tests {
         "= who 43 count=1",
         "= here alice role=bot ip=::1 since=2026-11-21T10:00:00.123Z sessions=2",
         "= help /who  who is here",
+        "= whois bob role=student ip=::1 left=2026-11-21T10:00:02.000Z reason=lost sessions=0",
         "= moon full",
         "! moon-phase - wrong moon",
     ];
@@ -182,7 +183,8 @@ mod tests {
              note: the list is old\n\
              one person is here, as of entry 43:\n  \
                alice@::1 (bot) since 2026-11-21 10:00:00, 2 sessions\n\
-             /who  who is here\n"
+             /who  who is here\n\
+             bob role=student ip=::1 left=2026-11-21T10:00:02.000Z reason=lost sessions=0\n"
         );
         assert_eq!(
             printed(Form::Bare, || None, &LINES[..3]),
@@ -209,6 +211,8 @@ mod tests {
                 r#"{"kind":"here","id":"alice","role":"bot","ip":"::1","since":"2026-11-21T10:00:00.123Z","sessions":2}"#,
                 "\n",
                 r#"{"kind":"reply","text":"help /who  who is here"}"#,
+                "\n",
+                r#"{"kind":"reply","text":"whois bob role=student ip=::1 left=2026-11-21T10:00:02.000Z reason=lost sessions=0"}"#,
                 "\n",
                 r#"{"kind":"reply","text":"moon full"}"#,
                 "\n",

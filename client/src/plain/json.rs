@@ -1,5 +1,7 @@
 //! Entries, replies and refusals as objects of `--json`, for programs.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use wire::{Entry, Kind, NewerEntry, NewerKind, Refusal, Reply, Welcome};
 
@@ -18,7 +20,7 @@ pub(super) struct Json<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     ip: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<&'a str>,
+    text: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     room: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,7 +67,7 @@ impl<'a> Json<'a> {
             at: Some(entry.at.to_string()),
             id: Some(entry.id.as_str()),
             ip: Some(entry.ip.to_string()),
-            text,
+            text: text.map(Cow::Borrowed),
             reason,
             replayed,
             ..Self::of_kind(kind)
@@ -81,7 +83,7 @@ impl<'a> Json<'a> {
                 ..Self::of_kind("leave")
             },
             NewerKind::Other(words) => Self {
-                text: Some(words),
+                text: Some(words.into()),
                 ..Self::of_kind("other")
             },
         };
@@ -156,8 +158,12 @@ impl<'a> Json<'a> {
                 words: Some(words),
                 ..Self::of_kind("note")
             },
+            Reply::Whois(whois) => Self {
+                text: Some(format!("whois {whois}").into()),
+                ..Self::of_kind("reply")
+            },
             Reply::Other(text) => Self {
-                text: Some(text),
+                text: Some(text.into()),
                 ..Self::of_kind("reply")
             },
         }

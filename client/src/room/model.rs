@@ -264,12 +264,12 @@ impl Room {
             }
             Reply::ReplayedNewer(entry) => self.take_replayed(Item::from(&entry)),
             Reply::End(_) => self.take_page(),
-            Reply::Other(_) => {
+            Reply::Whois(_) | Reply::Other(_) => {
                 // Anything else that a newer server may say is for programs.
                 let Some((command, words)) = reply.answer() else {
                     return;
                 };
-                self.timeline.note(words);
+                self.timeline.note(&words);
                 if command == "/whois" && is_typed {
                     self.asking.answered();
                 }

@@ -157,8 +157,7 @@ async fn whatever_a_server_says_of_tls_itself_is_told() {
 #[tokio::test]
 async fn a_server_that_cannot_prove_itself_is_not_trusted() {
     let m = Mint::new();
-    let another =
-        "ROOM proves itself with a certificate of another CA, not of \"Networks 101\"";
+    let another = "ROOM proves itself with a certificate of another CA, not of \"Networks 101\"";
     let right = "is this the right server? if the room's CA is new, ask for a new certificate";
     let its_own = Leaf {
         issuer: m.server().subject,
