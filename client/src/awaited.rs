@@ -135,6 +135,7 @@ impl Awaited {
                 Some("whois") => self.answer(|asked| asked == Asked::Whois),
                 _ => self.0.contains(&Asked::Other),
             },
+            Reply::Whois(_) => self.answer(|asked| asked == Asked::Whois),
             // A greeting comes once, and the others are not answers to commands.
             Reply::Welcome(_) | Reply::Ok { .. } | Reply::Bye { .. } => false,
         }

@@ -1,5 +1,6 @@
 //! How entries and replies stand on standard output: the product, in four forms.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -88,6 +89,7 @@ impl<W: Write> Printer<W> {
                 self.line(&words)
             }
             (_, Reply::Note { words, .. }) => self.line(&format!("note: {words}")),
+            (_, Reply::Whois(whois)) => self.line(&whois.to_string()),
             (_, Reply::At(seq)) => self.line(&format!("the newest entry is {seq}")),
             (_, Reply::Other(text)) => match known(text) {
                 Some(words) => self.line(words),
@@ -165,7 +167,7 @@ struct Json<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     ip: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<&'a str>,
+    text: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     room: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -212,7 +214,7 @@ impl<'a> Json<'a> {
             at: Some(entry.at.to_string()),
             id: Some(entry.id.as_str()),
             ip: Some(entry.ip.to_string()),
-            text,
+            text: text.map(Cow::Borrowed),
             reason,
             replayed,
             ..Self::of_kind(kind)
@@ -276,8 +278,12 @@ impl<'a> Json<'a> {
                 words: Some(words),
                 ..Self::of_kind("note")
             },
+            Reply::Whois(whois) => Self {
+                text: Some(format!("whois {whois}").into()),
+                ..Self::of_kind("reply")
+            },
             Reply::Other(text) => Self {
-                text: Some(text),
+                text: Some(text.into()),
                 ..Self::of_kind("reply")
             },
         }
@@ -319,7 +325,7 @@ mod tests {
         String::from_utf8(printer.out).expect("only text is printed")
     }
 
-    const LINES: [&str; 9] = [
+    const LINES: [&str; 10] = [
         "41 2026-11-21T10:00:00.123Z [alice@192.0.2.7] hello \"you\"",
         "42 2026-11-21T10:00:01.456Z * bob@192.0.2.9 entered",
         "43 2026-11-21T10:00:02.000Z * bob@192.0.2.9 left (lost)",
@@ -327,6 +333,7 @@ mod tests {
         "= who 43 count=1",
         "= here alice role=bot ip=::1 since=2026-11-21T10:00:00.123Z sessions=2",
         "= help /who  who is here",
+        "= whois bob role=student ip=::1 left=2026-11-21T10:00:02.000Z reason=lost sessions=0",
         "= moon full",
         "! moon-phase - wrong moon",
     ];
@@ -341,7 +348,8 @@ mod tests {
              note: the list is old\n\
              one person is here, as of entry 43:\n  \
                alice@::1 (bot) since 2026-11-21 10:00:00, 2 sessions\n\
-             /who  who is here\n"
+             /who  who is here\n\
+             bob role=student ip=::1 left=2026-11-21T10:00:02.000Z reason=lost sessions=0\n"
         );
         assert_eq!(
             printed(Form::Bare, || None, &LINES[..3]),
@@ -368,6 +376,8 @@ mod tests {
                 r#"{"kind":"here","id":"alice","role":"bot","ip":"::1","since":"2026-11-21T10:00:00.123Z","sessions":2}"#,
                 "\n",
                 r#"{"kind":"reply","text":"help /who  who is here"}"#,
+                "\n",
+                r#"{"kind":"reply","text":"whois bob role=student ip=::1 left=2026-11-21T10:00:02.000Z reason=lost sessions=0"}"#,
                 "\n",
                 r#"{"kind":"reply","text":"moon full"}"#,
                 "\n",

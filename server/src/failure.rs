@@ -56,9 +56,16 @@ impl Failure {
             Failure::Database(error) if matches!(error.fault(), Fault::Passing(_)) => Some(
                 "nothing is damaged: make room on the disk, or end what holds the database, and start again",
             ),
+            Failure::Database(DatabaseError::NotAFile { .. }) => {
+                Some("--db takes the name of a file, such as --db chat.db")
+            }
+            Failure::Database(error) if error.is_about_a_missing_folder() => {
+                Some("create its folder first: the server creates the database, but no folders")
+            }
             Failure::Database(error) if error.is_about_rights() => Some(
-                "the server writes to the database and makes files beside it: it needs to be allowed to do both",
+                "the server's user must be allowed to write to the database and to create files beside it",
             ),
+            Failure::Database(error) if error.is_not_a_database() => Some(NOT_A_DATABASE),
             Failure::Database(error)
             | Failure::Tail(error)
             | Failure::Recorder(RecorderError::Database(error))
@@ -73,6 +80,9 @@ impl Failure {
         }
     }
 }
+
+/// SQLite does not tell another kind of file from a database whose first bytes are damaged.
+const NOT_A_DATABASE: &str = "does --db name another kind of file? It was not changed. If it is the database, its first bytes are damaged: bring back the last backup";
 
 /// A server never repairs: what is left after that may be anything, and nobody would know.
 const DAMAGED: &str = "look at the disk; nothing was repaired. If the server does not start again, bring back the last backup, or save what can be read with: sqlite3 chat.db .recover";

@@ -77,7 +77,8 @@ async fn serve(serve: &Serve) -> Result<()> {
     {
         warn!(
             files,
-            connections, "the limit on open files lowers --connections; raise it with ulimit -n"
+            connections,
+            "the hard limit on open files lowers --connections; only root can raise it"
         );
     }
     let (ask_for_reload, reload) = watch::channel(());

@@ -30,7 +30,7 @@ pub use line::{
 pub use nonce::{Nonce, NonceError, Run};
 pub use reason::Reason;
 pub use refusal::{Code, Refusal};
-pub use reply::{Here, Reply, ReplyError, ServerLine, Welcome};
+pub use reply::{Here, Reply, ReplyError, Seen, ServerLine, Welcome, Whois};
 pub use request::{COMMANDS, Command, Request, Start};
 pub use role::Role;
 pub use timestamp::{Timestamp, TimestampError};

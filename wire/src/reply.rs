@@ -100,6 +100,8 @@ pub enum Reply {
         /// The same for people.
         words: String,
     },
+    /// The answer to `/whois`.
+    Whois(Whois),
     /// Any other word and what follows it, to be shown or ignored.
     Other(String),
 }
@@ -142,6 +144,39 @@ pub struct Here {
     pub sessions: u64,
 }
 
+/// `= whois alice role=student ip=192.0.2.7 since=... sessions=1`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whois {
+    /// The person.
+    pub id: ClientId,
+    /// The person's role.
+    pub role: Role,
+    /// The address of the newest session.
+    pub ip: IpAddr,
+    /// Whether the person is here.
+    pub seen: Seen,
+}
+
+/// Whether a person is here, or when and why they left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// `since=... sessions=1`: the person is here.
+    Here {
+        /// When the oldest session that is still here began.
+        since: Timestamp,
+        /// How many sessions; 0 for someone whose connection broke a moment ago.
+        sessions: u64,
+    },
+    /// `left=... reason=goodbye sessions=0`: the end of the last session; both are empty when the
+    /// record does not have it yet.
+    Left {
+        /// When it ended.
+        at: Option<Timestamp>,
+        /// Why it ended.
+        reason: Option<Reason>,
+    },
+}
+
 /// Why a line of a server is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReplyError {
@@ -177,6 +212,8 @@ impl Reply {
             "who" => parse_who(rest),
             "here" => parse_here(rest).map(Reply::Here),
             "note" => parse_note(rest),
+            // A form of it that is new to us is shown as it is.
+            "whois" => Some(parse_whois(rest).map_or(Reply::Other(text.to_owned()), Reply::Whois)),
             _ => Some(Reply::Other(text.to_owned())),
         };
         reply.ok_or(ReplyError::Grammar("reply"))
@@ -248,6 +285,33 @@ fn parse_here(rest: &str) -> Option<Here> {
         ip: pairs.value("ip")?.parse().ok()?,
         since: Timestamp::parse(pairs.value("since")?).ok()?,
         sessions: parse_count(pairs.value("sessions")?)?,
+    })
+}
+
+fn parse_whois(rest: &str) -> Option<Whois> {
+    let (id, rest) = rest.split_once(' ')?;
+    let pairs = Pairs::parse(rest)?;
+    let seen = match pairs.value("since") {
+        Some(since) => Seen::Here {
+            since: Timestamp::parse(since).ok()?,
+            sessions: parse_count(pairs.value("sessions")?)?,
+        },
+        None => Seen::Left {
+            at: match pairs.value("left")? {
+                "" => None,
+                at => Some(Timestamp::parse(at).ok()?),
+            },
+            reason: match pairs.value("reason")? {
+                "" => None,
+                reason => Some(Reason::parse(reason)?),
+            },
+        },
+    };
+    Some(Whois {
+        id: ClientId::parse(id).ok()?,
+        role: Role::parse(pairs.value("role")?)?,
+        ip: pairs.value("ip")?.parse().ok()?,
+        seen,
     })
 }
 
@@ -348,7 +412,23 @@ impl fmt::Display for Reply {
                 "= here {} role={} ip={} since={} sessions={}",
                 here.id, here.role, here.ip, here.since, here.sessions
             ),
+            Reply::Whois(whois) => write!(f, "= whois {whois}"),
             Reply::Other(text) => write!(f, "= {text}"),
+        }
+    }
+}
+
+impl fmt::Display for Whois {
+    /// Writes the part after `= whois `.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} role={} ip={}", self.id, self.role, self.ip)?;
+        match &self.seen {
+            Seen::Here { since, sessions } => write!(f, " since={since} sessions={sessions}"),
+            Seen::Left { at, reason } => {
+                let at = at.map_or(String::new(), |at| at.to_string());
+                let reason = reason.as_ref().map_or(String::new(), Reason::to_string);
+                write!(f, " left={at} reason={reason} sessions=0")
+            }
         }
     }
 }
@@ -389,6 +469,9 @@ mod tests {
             "= here alice role=bot ip=::1 since=2026-11-21T10:00:00.123Z sessions=2",
             "= note stale-list the revocation list is old",
             "= help /who  who is here",
+            "= whois alice role=student ip=::1 since=2026-11-21T10:00:00.123Z sessions=2",
+            "= whois alice role=bot ip=192.0.2.7 left=2026-11-21T10:00:00.123Z reason=lost sessions=0",
+            "= whois alice role=student ip=192.0.2.7 left= reason= sessions=0",
             "! too-long k3v9q2a7-12 a line may have 4096 bytes",
             "! unknown-command - there is no /hsitory; did you mean /history?",
         ] {
@@ -410,6 +493,17 @@ mod tests {
         assert_eq!(
             (refusal.code, refusal.words.as_str()),
             (Code::Unknown, "wrong moon")
+        );
+        let whois = "= whois alice role=student ip=::1 since=2026-11-21T10:00:00.123Z sessions=2";
+        let more = ServerLine::parse(&format!("{whois} colour=\"dark red\""));
+        assert!(
+            matches!(more, Ok(ServerLine::Reply(Reply::Whois(_)))),
+            "{more:?}"
+        );
+        assert_eq!(more, ServerLine::parse(whois));
+        assert_eq!(
+            check("= whois alice moon=full"),
+            ServerLine::Reply(Reply::Other("whois alice moon=full".into()))
         );
         let line = ServerLine::parse("= who 4 count=1 colour=\"dark red\"");
         assert_eq!(line, Ok(ServerLine::Reply(Reply::Who { seq: 4, count: 1 })));

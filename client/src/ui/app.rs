@@ -454,6 +454,12 @@ impl App {
                     self.asked.pop_front();
                 }
             }
+            Reply::Whois(whois) => {
+                self.timeline.note(&whois.to_string());
+                if self.asked.front() == Some(&Asked::Typed) {
+                    self.asked.pop_front();
+                }
+            }
             Reply::Bye { words, .. } => self.timeline.note(&format!("the server says: {words}")),
             Reply::Note { words, .. } => self.timeline.note(&format!("the server notes: {words}")),
             Reply::Welcome(_) => {}

@@ -24,7 +24,7 @@ pub struct TooFewFiles {
 impl TooFewFiles {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
-        "raise the limit with `ulimit -n 1024`, or LimitNOFILE= in the service's unit"
+        "this is the hard limit, which only root can raise: start the server from a shell that has not lowered it, or set LimitNOFILE= in the service's unit or nofile in /etc/security/limits.conf"
     }
 }
 

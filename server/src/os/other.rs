@@ -49,6 +49,18 @@ pub(crate) fn keep_private(_options: &mut OpenOptions) {}
 
 pub(crate) fn follow_links(_options: &mut OpenOptions) {}
 
+pub(crate) fn let_writes_wait(_file: &File) -> io::Result<()> {
+    Ok(())
+}
+
+pub(crate) fn why_no_log(_file: &Metadata) -> Option<&'static str> {
+    None
+}
+
+pub(crate) fn is_of_another_user(_path: &Path) -> bool {
+    false
+}
+
 pub(crate) fn names_of(_path: &Path) -> Option<u64> {
     None
 }

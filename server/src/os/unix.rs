@@ -2,7 +2,7 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -59,9 +59,31 @@ pub(crate) fn warnings_of_writers(path: &Path, what: &str) -> Vec<String> {
     warnings
 }
 
-/// Opens a file where it is no link.
+/// Returns the reason why a file cannot be a log, or `None` when it can.
+pub(crate) fn why_no_log(file: &Metadata) -> Option<&'static str> {
+    let kind = file.file_type();
+    if kind.is_file() || kind.is_char_device() {
+        None
+    } else if kind.is_dir() {
+        Some("it is a folder; a log is a file or a terminal")
+    } else if kind.is_fifo() {
+        Some("it is a named pipe; a log is a file or a terminal")
+    } else {
+        Some("it is not a regular file; a log is a file or a terminal")
+    }
+}
+
+/// Returns whether the file belongs to a user other than this program's, and this program does not
+/// run as root.
+pub(crate) fn is_of_another_user(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|file| own_uid() != 0 && file.uid() != own_uid())
+}
+
+/// Opens a file unless it is a link. Opening a named pipe fails or succeeds at once: it does not wait
+/// for the other end.
 pub(crate) fn open_no_link(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    options.custom_flags(flags.bits().cast_signed());
     options.open(path).map_err(|error| match is_link(path) {
         true => io::Error::other("it is a link, and has to be a file; remove it"),
         false => error,
@@ -141,9 +163,15 @@ pub(crate) fn keep_private(options: &mut OpenOptions) {
     options.mode(0o640);
 }
 
-/// Links are followed again.
+/// Makes [`OpenOptions`] follow links again. A named pipe still does not wait for its other end.
 pub(crate) fn follow_links(options: &mut OpenOptions) {
-    options.custom_flags(0);
+    options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+}
+
+/// Makes writes to the file wait until it takes them, as they do by default.
+pub(crate) fn let_writes_wait(file: &File) -> io::Result<()> {
+    let flags = rustix::fs::fcntl_getfl(file)?;
+    Ok(rustix::fs::fcntl_setfl(file, flags - OFlags::NONBLOCK)?)
 }
 
 /// Returns how many names a file has, or `None` when it cannot be looked at.
@@ -331,6 +359,31 @@ mod tests {
         let words = "it is a link, and user 65534 made it; remove it, or name another file";
         assert_eq!(refused.to_string(), words);
         assert!(!target.exists(), "the link was followed");
+    }
+
+    #[test]
+    fn a_log_is_a_regular_file_or_a_character_device_and_a_named_pipe_is_refused_at_once() {
+        let folder = folder();
+        let (pipe, link) = (folder.path().join("pipe"), folder.path().join("link"));
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, mode).expect("a pipe");
+        symlink(&pipe, &link).expect("a link");
+        for path in [&pipe, &link] {
+            let refused = open_log(path).expect_err("a pipe").to_string();
+            assert_eq!(refused, "it is a named pipe; a log is a file or a terminal");
+        }
+        let refused = open_log(folder.path()).expect_err("a folder").to_string();
+        assert_eq!(refused, "it is a folder; a log is a file or a terminal");
+        open_log(Path::new("/dev/null")).expect("a device");
+    }
+
+    #[test]
+    #[ignore = "needs root, to give a file to somebody else: run with --include-ignored"]
+    fn root_takes_every_file_for_its_own() {
+        let folder = folder();
+        let path = file(&folder, 0o640);
+        chown(&path, Some(NOBODY), None).expect("another owner");
+        assert!(!is_of_another_user(&path));
     }
 
     #[test]

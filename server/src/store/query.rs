@@ -15,6 +15,8 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::answer::Answer;
+use super::sqlite::files::beside;
+use crate::os;
 
 /// The largest value that a question may make. The record's own are far smaller, and one value is held in memory whole.
 const VALUE_BYTES_MAX: i32 = 16 * 1024 * 1024;
@@ -36,13 +38,16 @@ pub enum QueryError {
     /// There is no such file.
     #[error("there is no database {}", .0.display())]
     Missing(PathBuf),
+    /// The path names a folder, a named pipe or a device.
+    #[error("{} is not a regular file", .0.display())]
+    NotAFile(PathBuf),
     /// It cannot be opened.
-    #[error("cannot open {}: {}", path.display(), in_words(source))]
+    #[error("cannot open {}: {}", path.display(), in_words(cause))]
     Open {
         /// The database.
         path: PathBuf,
-        /// Why.
-        source: rusqlite::Error,
+        /// What SQLite said.
+        cause: rusqlite::Error,
     },
     /// Its tables are not those of a server.
     #[error("{} is damaged: its schema is not UTF-8", .0.display())]
@@ -68,11 +73,19 @@ impl QueryError {
     /// What to do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            QueryError::Missing(_) => {
-                Some("a server makes it in the folder where it runs; --db FILE names another")
+            QueryError::Missing(_) => Some(
+                "the server creates its database in the folder where it was started; name the file with --db FILE",
+            ),
+            QueryError::NotAFile(_) => Some("--db takes the name of a file, such as --db chat.db"),
+            QueryError::Open { cause, .. }
+                if cause.sqlite_error_code() == Some(ErrorCode::NotADatabase) =>
+            {
+                Some(
+                    "does --db name another kind of file? If it is the database, its first bytes are damaged",
+                )
             }
             QueryError::Open { .. } => {
-                Some("the record is readable for the server's user and group only")
+                Some("only the server's user and group can read the database")
             }
             QueryError::NotReading => {
                 Some("to change or copy a record, use sqlite3 on a copy of the file")
@@ -104,6 +117,9 @@ impl From<rusqlite::Error> for QueryError {
 fn in_words(error: &rusqlite::Error) -> String {
     match error {
         rusqlite::Error::SqliteFailure(_, Some(words)) => wire::escape(words),
+        rusqlite::Error::SqliteFailure(error, None) => {
+            wire::escape(rusqlite::ffi::code_to_str(error.extended_code))
+        }
         other => wire::escape(&other.to_string()),
     }
 }
@@ -155,30 +171,42 @@ fn open(path: &Path) -> Result<Connection, QueryError> {
     if !path.exists() {
         return Err(QueryError::Missing(path.to_owned()));
     }
-    let unreadable = |source| QueryError::Open {
+    // Opening a named pipe would wait for its other end.
+    if !path.is_file() {
+        return Err(QueryError::NotAFile(path.to_owned()));
+    }
+    let unreadable = |cause| QueryError::Open {
         path: path.to_owned(),
-        source,
+        cause,
     };
     // Never a URI, as a name that begins with "file:" would be.
     let file = std::path::absolute(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // While no server runs and the log is empty, the file alone is the whole record.
+    let open_alone = || {
+        let uri = format!("file:{}?immutable=1", percent_encoded(&file));
+        Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI).and_then(probe)
+    };
+    let damaged = || QueryError::Damaged(path.to_owned());
+    // SQLite creates the files that it shares between processes, and a reader leaves them behind. If
+    // they belonged to another user, the server could not write to them.
+    if os::is_of_another_user(path)
+        && !beside(path, "-wal").exists()
+        && let Ok(probed) = open_alone()
+    {
+        return probed.ok_or_else(damaged);
+    }
     let opened = Connection::open_with_flags(&file, flags);
     let failure = match opened.and_then(probe) {
-        Ok(probed) => return probed.ok_or_else(|| QueryError::Damaged(path.to_owned())),
+        Ok(probed) => return probed.ok_or_else(damaged),
         Err(failure) => failure,
     };
-    // A reader without the right to write to the folder cannot make the files that SQLite shares
-    // between processes. While no server runs and the log is empty, the file alone is the whole
-    // record.
+    // A reader without the right to write to the folder cannot create these files at all.
     if has_log(path) {
         return Err(unreadable(failure));
     }
-    let alone = Connection::open_with_flags(
-        format!("file:{}?immutable=1", percent_encoded(&file)),
-        flags | OpenFlags::SQLITE_OPEN_URI,
-    );
-    match alone.and_then(probe) {
-        Ok(probed) => probed.ok_or_else(|| QueryError::Damaged(path.to_owned())),
+    match open_alone() {
+        Ok(probed) => probed.ok_or_else(damaged),
         Err(_) => Err(unreadable(failure)),
     }
 }
@@ -202,9 +230,7 @@ fn probe(connection: Connection) -> Result<Option<Connection>, rusqlite::Error> 
 }
 
 fn has_log(path: &Path) -> bool {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
+    std::fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0)
 }
 
 /// An absolute path as it stands in a URI of SQLite's.

@@ -1,5 +1,6 @@
 //! What can go wrong with the database, and what it means for whoever wanted to write.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use sqlx::migrate::MigrateError;
@@ -21,8 +22,14 @@ pub enum DatabaseError {
         /// Why.
         source: std::io::Error,
     },
+    /// The path names a folder, a named pipe or a device.
+    #[error("{} is not a regular file", path.display())]
+    NotAFile {
+        /// The database.
+        path: PathBuf,
+    },
     /// SQLite refused.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {}", path.display(), in_words(source))]
     Sqlite {
         /// The database.
         path: PathBuf,
@@ -85,8 +92,19 @@ pub enum DatabaseError {
     },
 }
 
+/// Returns SQLite's own words, without the number of the error.
+fn in_words(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        other => other.to_string(),
+    }
+}
+
 /// What people are told while the disk is full.
 const DISK_FULL: &str = "disk full";
+
+/// SQLite's number for a file that does not begin as a database does.
+const SQLITE_NOTADB: i32 = 26;
 
 /// What an error means for whoever wanted to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +139,6 @@ impl DatabaseError {
     pub fn is_io_or_corruption(&self) -> bool {
         const SQLITE_IOERR: i32 = 10;
         const SQLITE_CORRUPT: i32 = 11;
-        const SQLITE_NOTADB: i32 = 26;
         match self {
             _ if self.fault() != Fault::Fatal => false,
             DatabaseError::Damaged { .. } | DatabaseError::Unreadable { .. } => true,
@@ -130,6 +147,16 @@ impl DatabaseError {
                 Some(SQLITE_IOERR | SQLITE_CORRUPT | SQLITE_NOTADB)
             ),
         }
+    }
+
+    /// Whether SQLite said that the file does not begin as a database does.
+    pub(crate) fn is_not_a_database(&self) -> bool {
+        self.code() == Some(SQLITE_NOTADB)
+    }
+
+    /// Whether the folder that the database should be in does not exist.
+    pub(crate) fn is_about_a_missing_folder(&self) -> bool {
+        matches!(self, DatabaseError::Open { source, .. } if source.kind() == ErrorKind::NotFound)
     }
 
     /// Whether the files could not be opened or made, or may not be written.

@@ -216,8 +216,11 @@ fn a_query_cannot_change_anything_and_says_what_it_did_not_understand() {
     }
     assert_eq!(site.query(what_was_said), before);
     let missing = Ended::from(site.run("server", &["query", "--db", "no.db", "select 1"]));
-    assert_eq!(missing.code, Some(1));
-    assert!(missing.err.contains("no.db"), "{}", missing.err);
+    missing.failed(
+        1,
+        "there is no database no.db",
+        "name the file with --db FILE",
+    );
     assert!(!site.path("no.db").exists());
     assert!(!site.path("copy.db").exists());
 }
@@ -559,8 +562,41 @@ fn a_file_that_is_no_record_is_left_as_it_is() {
     let line = line.unwrap_or_else(|| panic!("no error: {}", refused.err));
     assert!(line.contains("notes.txt"), "{line}");
     assert_eq!(line.matches("file is not a database").count(), 1, "{line}");
+    let hint = "server: hint: does --db name another kind of file?";
+    assert!(refused.err.contains(hint), "{}", refused.err);
     let now = fs::read_to_string(site.path("notes.txt"));
     assert_eq!(now.expect("notes"), text);
+    let asked = Ended::from(site.run("server", &["query", "--db", "notes.txt", "select 1"]));
+    asked.failed(
+        1,
+        "cannot open notes.txt: file is not a database",
+        "another kind of file",
+    );
+    assert_eq!(asked.err.matches("file is not a database").count(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_or_a_named_pipe_is_refused_as_a_database_and_as_a_log() {
+    let site = site();
+    fs::create_dir(site.path("folder")).expect("a folder");
+    let made = Command::new("mkfifo").arg(site.path("pipe")).status();
+    assert!(made.expect("mkfifo").success());
+    for (name, kind) in [("folder", "folder"), ("pipe", "named pipe")] {
+        let error = format!("{name} is not a regular file");
+        let served = site.run("server", &["--listen", "127.0.0.1:0", "--db", name]);
+        Ended::from(served).failed(1, &error, "--db takes the name of a file");
+        let asked = site.run("server", &["query", "--db", name, "select 1"]);
+        Ended::from(asked).failed(1, &error, "--db takes the name of a file");
+        let error = format!("cannot open the log {name}: it is a {kind}; ");
+        let logged = site.run("server", &["--listen", "127.0.0.1:0", "--log-file", name]);
+        let logged = Ended::from(logged);
+        assert_eq!(logged.code, Some(1), "{}", logged.err);
+        assert!(logged.err.contains(&error), "{}", logged.err);
+        assert!(!site.path(&format!("{name}.lock")).exists());
+    }
+    let served = site.run("server", &["--listen", "127.0.0.1:0", "--db", "no/chat.db"]);
+    Ended::from(served).failed(1, "cannot open no/chat.db: ", "create its folder first");
 }
 
 #[test]

@@ -38,8 +38,8 @@ pub(super) fn create(path: &Path) -> Result<(), DatabaseError> {
     }
 }
 
-/// A file that lies beside the database.
-pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+/// Returns the path of a file beside the database: its name with this ending.
+pub(in crate::store) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)

@@ -5,7 +5,7 @@
 
 mod commit;
 mod disk;
-mod files;
+pub(super) mod files;
 mod find;
 mod health;
 mod journal;
@@ -76,6 +76,12 @@ impl Database {
             source,
         };
         os::refuse_planted_link(path).map_err(open)?;
+        // SQLite calls a folder or a pipe an I/O error, as if the disk had failed.
+        if path.exists() && !path.is_file() {
+            return Err(DatabaseError::NotAFile {
+                path: path.to_owned(),
+            });
+        }
         create(path)?;
         // By its own name: a second server must not find it free under another one.
         let path = &path.canonicalize().map_err(open)?;
