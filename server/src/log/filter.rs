@@ -1,5 +1,6 @@
-//! Which events are logged: the filter that `RUST_LOG` names.
-// No filters by span or by field: this program has no spans, and they would need regular expressions.
+//! The filter that `RUST_LOG` names: it selects which events are logged.
+// No filters by span or by field: this program has no spans, and they would need regular
+// expressions.
 
 use std::env::{self, VarError};
 
@@ -7,8 +8,8 @@ use tracing_subscriber::filter::Targets;
 
 const DEFAULT: &str = "info,sqlx=warn";
 
-/// Returns the filter of `RUST_LOG`, or the default where that is not set. A warning says that it is set
-/// and cannot be read; then the default holds too.
+/// Returns the filter in `RUST_LOG`, or the default when it is not set. If it is set but not
+/// understood, returns the default and a warning.
 pub(super) fn from_environment() -> (Targets, Option<String>) {
     let (text, is_unicode) = match env::var("RUST_LOG") {
         Ok(text) => (text, true),
@@ -32,11 +33,11 @@ fn default() -> Targets {
     parse(DEFAULT).expect("a test reads it")
 }
 
-/// Reads levels, targets, and targets with levels, with commas between them: `warn,server::room=debug`.
+/// Parses levels, targets, and targets with levels, separated by commas: `warn,server::room=debug`.
 fn parse(text: &str) -> Option<Targets> {
     let parts = text.split(',').map(str::trim);
     let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
-    // `Targets` takes any word for a target, and nothing would be logged.
+    // `Targets` accepts any word as a target; a typo would silence the log.
     let is_allowed = |c: char| c.is_alphanumeric() || ['_', '-', ':', '='].contains(&c);
     match parts.join(",") {
         parts if parts.is_empty() => Some(Targets::new()),
@@ -51,7 +52,7 @@ mod tests {
 
     use super::*;
 
-    /// The most that a filter lets through of each target.
+    /// Returns the most verbose level that a filter passes for each target.
     fn levels<const N: usize>(text: &str, targets: [&str; N]) -> [Option<Level>; N] {
         let filter = parse(text).unwrap_or_else(|| panic!("not understood: {text:?}"));
         let all = [

@@ -1,7 +1,7 @@
 //! Everything that depends on the operating system, in one place.
 //!
-//! Each system's file has the same functions; no other file asks which system it is. Not here: any
-//! decision about what to do on it.
+//! Each system's file has the same functions; no other file asks which system it runs on. Not here:
+//! any decision about what to do there.
 
 #[cfg(not(unix))]
 mod other;
@@ -24,7 +24,7 @@ pub(crate) use unix::*;
 /// The size of a disk, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DiskBytes {
-    /// What this program may still write.
+    /// The bytes that this program may still write.
     pub(crate) free: u64,
     pub(crate) total: u64,
 }

@@ -1,7 +1,7 @@
-//! `server query`: asks the record, for machines without `sqlite3`. It can read and nothing else.
+//! `server query`: queries the record on machines without `sqlite3`. It can only read.
 //!
 //! Rows are written as they come, so an answer of any length takes little memory.
-// Not sqlx: it has no authorizer, and it reads a text as UTF-8 whether it is or not.
+// Not sqlx: it has no authorizer, and it reads every text as UTF-8, even when it is not.
 
 mod answer;
 
@@ -18,30 +18,31 @@ use self::answer::Answer;
 use super::sqlite::files::beside;
 use crate::os;
 
-/// The largest value that a question may make. The record's own are far smaller, and one value is held in memory whole.
+/// The largest value that a query may compute. The record's own values are far smaller, and a value
+/// is held in memory whole.
 const VALUE_BYTES_MAX: i32 = 16 * 1024 * 1024;
 
-/// How the answer is written.
+/// The format of the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// A table for people.
     Table,
     /// RFC 4180, with a header.
     Csv,
-    /// An array of objects.
+    /// A JSON array of objects.
     Json,
 }
 
-/// Why a question was not answered.
+/// The reason why a query was not answered.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
-    /// There is no such file.
+    /// The file does not exist.
     #[error("there is no database {}", .0.display())]
     Missing(PathBuf),
     /// The path names a folder, a named pipe or a device.
     #[error("{} is not a regular file", .0.display())]
     NotAFile(PathBuf),
-    /// It cannot be opened.
+    /// The file cannot be opened as a database.
     #[error("cannot open {}: {}", path.display(), in_words(cause))]
     Open {
         /// The database.
@@ -49,19 +50,19 @@ pub enum QueryError {
         /// What SQLite said.
         cause: rusqlite::Error,
     },
-    /// Its tables are not those of a server.
+    /// Its tables are not a server's.
     #[error("{} is damaged: its schema is not UTF-8", .0.display())]
     Damaged(PathBuf),
-    /// The question would do something else than read.
+    /// The query would do something other than read.
     #[error("a query may only read the record, and this one would do more")]
     NotReading,
     /// There is more than one statement.
     #[error("a query is one statement, and this is more than one")]
     Several,
-    /// There is no statement, or one that has no answer.
+    /// There is no statement, or one without an answer.
     #[error("there is no question in this query")]
     NoQuestion,
-    /// SQLite does not understand the question, or cannot answer it.
+    /// SQLite does not understand the query, or cannot answer it.
     #[error("{0}")]
     Sql(String),
     /// The answer cannot be written.
@@ -70,7 +71,7 @@ pub enum QueryError {
 }
 
 impl QueryError {
-    /// What to do about it.
+    /// Returns what the user can do about it, if anything.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             QueryError::Missing(_) => Some(
@@ -113,7 +114,7 @@ impl From<rusqlite::Error> for QueryError {
     }
 }
 
-/// What SQLite says, without its number. It may quote the record, so it is made inert.
+/// Returns SQLite's message without its number. It may quote the record, so it is escaped.
 fn in_words(error: &rusqlite::Error) -> String {
     match error {
         rusqlite::Error::SqliteFailure(_, Some(words)) => wire::escape(words),
@@ -124,13 +125,13 @@ fn in_words(error: &rusqlite::Error) -> String {
     }
 }
 
-/// Asks the database at `path` and writes the answer to `out`. `columns` asks how many columns `out`
-/// has now, if it is a terminal.
+/// Queries the database at `path` and writes the answer to `out`. `columns` returns the current
+/// width of `out`, if it is a terminal.
 ///
 /// # Errors
 ///
-/// When the database cannot be opened, the SQL is wrong or would do anything but read, or the answer
-/// cannot be written.
+/// When the database cannot be opened, the SQL is wrong or would do anything but read, or the
+/// answer cannot be written.
 pub fn query(
     path: &Path,
     sql: &str,
@@ -154,7 +155,7 @@ pub fn query(
     }
     let width = names.len();
     let mut rows = statement.raw_query();
-    // Nothing is written before the first row: until then most errors show.
+    // Nothing is written before the first row: most errors show by then.
     let mut next = rows.next()?;
     let mut answer = Answer::begin(format, names, out, columns)?;
     while let Some(row) = next {
@@ -179,7 +180,7 @@ fn open(path: &Path) -> Result<Connection, QueryError> {
         path: path.to_owned(),
         cause,
     };
-    // Never a URI, as a name that begins with "file:" would be.
+    // Never a URI: a file name may begin with "file:".
     let file = std::path::absolute(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     // While no server runs and the log is empty, the file alone is the whole record.
@@ -188,7 +189,7 @@ fn open(path: &Path) -> Result<Connection, QueryError> {
         Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI).and_then(probe)
     };
     let damaged = || QueryError::Damaged(path.to_owned());
-    // SQLite creates the files that it shares between processes, and a reader leaves them behind. If
+    // SQLite creates files that it shares between processes, and a reader leaves them behind. If
     // they belonged to another user, the server could not write to them.
     if os::is_of_another_user(path)
         && !beside(path, "-wal").exists()
@@ -201,7 +202,7 @@ fn open(path: &Path) -> Result<Connection, QueryError> {
         Ok(probed) => return probed.ok_or_else(damaged),
         Err(failure) => failure,
     };
-    // A reader without the right to write to the folder cannot create these files at all.
+    // A reader who may not write to the folder cannot create these files at all.
     if has_log(path) {
         return Err(unreadable(failure));
     }
@@ -211,8 +212,8 @@ fn open(path: &Path) -> Result<Connection, QueryError> {
     }
 }
 
-/// Opening a database reads nothing yet, so a first question tells whether it can be read. `None`
-/// when its names are not UTF-8, which rusqlite takes for granted.
+/// Tries to read the schema: opening a database reads nothing yet. Returns `None` when the schema
+/// is not UTF-8, which rusqlite takes for granted.
 fn probe(connection: Connection) -> Result<Option<Connection>, rusqlite::Error> {
     let mut is_utf8 = true;
     {
@@ -233,7 +234,7 @@ fn has_log(path: &Path) -> bool {
     std::fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0)
 }
 
-/// An absolute path as it stands in a URI of SQLite's.
+/// Returns an absolute path as SQLite's URIs need it.
 fn percent_encoded(path: &Path) -> String {
     let mut encoded = String::new();
     if cfg!(windows) {
@@ -251,8 +252,8 @@ fn percent_encoded(path: &Path) -> String {
     encoded
 }
 
-/// Has SQLite refuse whatever is not reading, when it prepares a statement. The file is opened for
-/// reading besides, and no other one can be attached.
+/// Makes SQLite refuse every statement that does more than read when it is prepared. The file is
+/// also opened read-only, and no other file can be attached.
 fn allow_reading_only(connection: &Connection) -> Result<(), rusqlite::Error> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
@@ -286,10 +287,10 @@ fn is_reading(action: &AuthAction<'_>) -> bool {
     }
 }
 
-/// Functions that reach beyond the record. The others of SQLite's library compute.
+/// Functions that reach beyond the record. All others in SQLite's library only compute.
 const FUNCTIONS_REFUSED: [&str; 3] = ["load_extension", "fts3_tokenizer", "sqlite_log"];
 
-/// Pragmas that tell something of what their value names.
+/// Pragmas that describe the object their value names.
 const PRAGMAS_THAT_DESCRIBE: [&str; 10] = [
     "table_info",
     "table_xinfo",
@@ -303,7 +304,7 @@ const PRAGMAS_THAT_DESCRIBE: [&str; 10] = [
     "quick_check",
 ];
 
-/// Pragmas that tell something, and of which some would set it if they had a value.
+/// Pragmas that return something, some of which would change it if they were given a value.
 const PRAGMAS_THAT_TELL: [&str; 10] = [
     "database_list",
     "collation_list",

@@ -1,25 +1,25 @@
-//! What can go wrong with the database, and what it means for whoever wanted to write.
+//! Failures of the database, and their meaning for a writer.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use sqlx::migrate::MigrateError;
 
-/// What went wrong with the database.
+/// A failure of the database.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    /// Another server has it.
+    /// Another server uses it.
     #[error("{} is in use by another server", path.display())]
     InUse {
         /// The database.
         path: PathBuf,
     },
-    /// The file cannot be made or opened.
+    /// The file cannot be created or opened.
     #[error("cannot open {}: {source}", path.display())]
     Open {
         /// The database.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: std::io::Error,
     },
     /// The path names a folder, a named pipe or a device.
@@ -28,20 +28,20 @@ pub enum DatabaseError {
         /// The database.
         path: PathBuf,
     },
-    /// SQLite refused.
-    #[error("{}: {}", path.display(), in_words(source))]
+    /// SQLite reported an error.
+    #[error("{}: {}", path.display(), in_words(cause))]
     Sqlite {
         /// The database.
         path: PathBuf,
-        /// What SQLite said.
-        source: sqlx::Error,
+        /// SQLite's error.
+        cause: sqlx::Error,
     },
     /// The migrations do not fit the file.
     #[error("{} cannot be brought to this version's tables: {source}", path.display())]
     Migrate {
         /// The database.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: MigrateError,
     },
     /// SQLite did not do what it was told, so that commits would not be durable.
@@ -189,7 +189,7 @@ impl DatabaseError {
 
     fn extended_code(&self) -> Option<i32> {
         let source = match self {
-            DatabaseError::Sqlite { source, .. } => source,
+            DatabaseError::Sqlite { cause, .. } => cause,
             DatabaseError::Migrate {
                 source: MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _),
                 ..

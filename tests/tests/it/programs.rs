@@ -542,7 +542,11 @@ fn a_record_has_one_server() {
     let site = site();
     let served = site.serve(&[]);
     let second = Ended::from(site.run("server", &["--listen", "127.0.0.1:0"]));
-    second.failed(1, "chat.db is in use by another server", "use --db");
+    second.failed(
+        1,
+        "chat.db is in use by another server",
+        "name another with --db",
+    );
     let other = site.serve(&["--db", "other.db"]);
     assert_ne!(other.address, served.address);
 }
@@ -608,7 +612,7 @@ fn a_server_takes_a_port_alone_and_says_how_to_write_what_it_does_not_understand
     Ended::from(site.run("server", &["--listen", &port])).failed(
         1,
         &format!(":{port}: "),
-        "another program has this port",
+        "another program uses this port",
     );
     for (arguments, error) in [
         (
@@ -640,7 +644,7 @@ fn what_a_server_needs_and_does_not_find_is_named_with_what_to_do() {
         (
             ["--listen", &taken],
             format!("cannot listen on {taken}: "),
-            "another program has this port",
+            "another program uses this port",
         ),
         (
             ["--cert", "no/server.pem"],

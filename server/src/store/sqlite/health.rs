@@ -18,7 +18,7 @@ pub(super) async fn check_pragmas(
 ) -> Result<(), DatabaseError> {
     let sqlite = |source| DatabaseError::Sqlite {
         path: path.to_owned(),
-        source,
+        cause: source,
     };
     let journal: String = sqlx::query_scalar("pragma journal_mode")
         .fetch_one(&mut *connection)
@@ -55,7 +55,7 @@ pub(super) async fn look_for_damage(
 ) -> Result<(), DatabaseError> {
     let sqlite = |source| DatabaseError::Sqlite {
         path: path.to_owned(),
-        source,
+        cause: source,
     };
     let began = Instant::now();
     let mut handle = connection.lock_handle().await.map_err(sqlite)?;

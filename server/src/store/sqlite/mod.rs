@@ -97,7 +97,7 @@ impl Database {
         }
         let sqlite = |source| DatabaseError::Sqlite {
             path: path.to_owned(),
-            source,
+            cause: source,
         };
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -152,7 +152,7 @@ impl Database {
     fn error(&self, source: sqlx::Error) -> DatabaseError {
         DatabaseError::Sqlite {
             path: self.path.clone(),
-            source,
+            cause: source,
         }
     }
 
@@ -267,7 +267,7 @@ impl Record for Database {
         self.connection
             .close()
             .await
-            .map_err(|source| DatabaseError::Sqlite { path, source })
+            .map_err(|source| DatabaseError::Sqlite { path, cause: source })
     }
 }
 

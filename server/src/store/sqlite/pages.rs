@@ -45,7 +45,7 @@ impl Readers {
         Ok(Self {
             pool: pool.map_err(|source| DatabaseError::Sqlite {
                 path: path.to_owned(),
-                source,
+                cause: source,
             })?,
             path: path.to_owned(),
             damage,
@@ -57,7 +57,7 @@ impl Readers {
     fn error(&self, source: sqlx::Error) -> DatabaseError {
         let why = source.to_string();
         let path = self.path.clone();
-        let failure = DatabaseError::Sqlite { path, source };
+        let failure = DatabaseError::Sqlite { path, cause: source };
         if failure.is_io_or_corruption() {
             // Once is enough, and the first one tells most.
             let _was_told = self.damage.set(why);
