@@ -43,9 +43,9 @@ impl Failure {
     /// Returns what the operator can do about it, if anything.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Failure::Database(DatabaseError::InUse { .. }) => {
-                Some("only one server can use a database; stop the other one, or name another with --db")
-            }
+            Failure::Database(DatabaseError::InUse { .. }) => Some(
+                "only one server can use a database; stop the other one, or name another with --db",
+            ),
             Failure::List(ListError::Older { .. }) => Some(
                 "was an old copy of the CA's folder restored? Sign a newer list with `ca-tool crl`",
             ),

@@ -176,7 +176,7 @@ pub async fn run(
     {
         warn!(
             sessions = sessions.len(),
-            "sessions did not end in time; they are given up"
+            "some sessions did not end in time and are abandoned"
         );
         abandon.cancel();
         sessions.wait().await;

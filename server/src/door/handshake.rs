@@ -109,7 +109,7 @@ async fn try_hear(connection: Connection, guest: &Guest, shared: &Shared) -> Opt
             return None;
         }
         None => {
-            debug!(%ip, port, "closed before it said anything");
+            debug!(%ip, port, "closed before it sent anything");
             return None;
         }
     }
@@ -215,7 +215,7 @@ impl Hello {
             }
             None => {
                 let waited = begun.elapsed().as_secs_f32();
-                let cause = format!("the handshake was not over after {waited:.1} s");
+                let cause = format!("the handshake was not complete after {waited:.1} s");
                 refusals.log(ip, port, &cause);
                 None
             }

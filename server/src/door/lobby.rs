@@ -46,7 +46,7 @@ pub(crate) enum NoRoom {
     #[error("too many connections without a session from this address")]
     Address,
     /// It had not said hello, and another connection needed its place.
-    #[error("nothing was said, and another connection needs this place")]
+    #[error("this connection said nothing, and another one needs its place")]
     Silent,
     /// Its handshake had to wait for too long, or another connection needed its place.
     #[error("there are too many handshakes at once")]

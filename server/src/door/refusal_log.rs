@@ -39,7 +39,7 @@ impl RefusalLog {
             // The cause last, because it may be cut.
             more => warn!(
                 target: BOUNDED, %ip, port, more, cause,
-                "refused, and more that were not logged"
+                "refused, as were more attempts that were not logged"
             ),
         }
     }

@@ -21,7 +21,7 @@ pub(super) fn from_environment() -> (Targets, Option<String>) {
         None => {
             let text = super::cut(&text, super::CAUSE_BYTES_MAX);
             let warning = format!(
-                "RUST_LOG is not understood, so the log is as without it: {text:?}; \
+                "RUST_LOG is not understood and is ignored: {text:?}; \
                 write levels and targets, such as `info` or `warn,server=debug`"
             );
             (default(), Some(warning))

@@ -218,7 +218,7 @@ impl Room {
                 old_ip = %old.ip, ip = %facts.ip, "replaced by a newer session"
             );
             let words = format!(
-                "{id} came in again from {} at {at}; two terminals at once need a server with --same-id allow",
+                "{id} connected again from {} at {at}; two sessions at once need a server with --same-id allow",
                 facts.ip
             );
             let ended = old.end(at, now);
@@ -315,7 +315,7 @@ impl Room {
         at: Timestamp,
     ) -> Result<(), Refusal> {
         if self.space == Space::Low {
-            let words = "the server's disk is nearly full; nothing is taken until there is room";
+            let words = "the server's disk is nearly full; no line is stored until there is room";
             return Err(Refusal::new(Code::DiskLow, words));
         }
         let bytes = line.as_str().len();
@@ -408,7 +408,7 @@ impl Room {
         if let Step::Back(behind) = step {
             error!(
                 ?behind,
-                "the clock is far behind the last entry; times go on from the clock"
+                "the clock is far behind the last entry; new entries get the clock's time"
             );
         }
         self.last_at = at;

@@ -195,7 +195,7 @@ mod tests {
         let (mailbox, _) = enter(&mut desk, 1).await;
         let end = End {
             reason: Reason::Replaced,
-            words: "alice came in again".to_owned(),
+            words: "alice connected again".to_owned(),
         };
         let ended = Outcome::Ended {
             session: 1,

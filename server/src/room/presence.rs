@@ -146,13 +146,16 @@ impl Presence {
         if limit > 0 && person.began.len() >= limit as usize {
             let oldest = person.began.front().copied().unwrap_or(now);
             let wait = MINUTE.saturating_sub(now.duration_since(oldest)).as_secs() + 1;
-            let words = format!("{limit} sessions a minute are enough; try again in {wait} s");
+            let words = format!("you may begin {limit} sessions a minute; try again in {wait} s");
             return Err(Refusal::new(Code::TooManySessions, words));
         }
         if self.rules.same_id == SameId::Refuse
             && let Some(live) = person.sessions.last()
         {
-            let words = format!("{id} is already here since {} from {}", live.since, live.ip);
+            let words = format!(
+                "{id} is already here, since {} from {}",
+                live.since, live.ip
+            );
             return Err(Refusal::new(Code::AlreadyHere, words));
         }
         let sessions = self.rules.sessions_per_id;

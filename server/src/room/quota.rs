@@ -118,14 +118,14 @@ impl Quota {
         }
         if self.bytes > 0 && more.bytes > self.bytes {
             let words = format!(
-                "one person may write {} a day, and you did; you can go on after {anew}",
+                "one person may write {} a day, and this line would exceed that; you can go on after {anew}",
                 size(self.bytes)
             );
             return Err(Refusal::new(Code::Quota, words));
         }
         if self.runs > 0 && more.runs > self.runs && more.runs > used.runs {
             let words = format!(
-                "you may start the client {} times a day, and you have; use one that has spoken today, or wait until {anew}",
+                "you may start the client {} times a day, and you have; use one that has already spoken today, or wait until {anew}",
                 self.runs
             );
             return Err(Refusal::new(Code::Quota, words));
@@ -212,7 +212,7 @@ mod tests {
         let mut quotas = quotas();
         assert_eq!(say(&mut quotas, "alice", 4096, false, 1), "");
         assert_eq!(say(&mut quotas, "alice", 4096, false, 1), "");
-        let used_up = "! quota - one person may write 10000 bytes a day, and you did; you can go on after 1970-01-02T00:00:00.000Z";
+        let used_up = "! quota - one person may write 10000 bytes a day, and this line would exceed that; you can go on after 1970-01-02T00:00:00.000Z";
         assert_eq!(say(&mut quotas, "alice", 4096, false, 23), used_up);
         // A line that still fits is taken, and one that was refused counts nothing.
         assert_eq!(say(&mut quotas, "alice", 1424, false, 23), "");
@@ -236,7 +236,7 @@ mod tests {
         }
         assert_eq!(
             say(&mut quotas, "alice", 1, true, 0),
-            "! quota - you may start the client 3 times a day, and you have; use one that has spoken today, or wait until 1970-01-02T00:00:00.000Z"
+            "! quota - you may start the client 3 times a day, and you have; use one that has already spoken today, or wait until 1970-01-02T00:00:00.000Z"
         );
         assert_eq!(say(&mut quotas, "alice", 1, false, 0), "");
         assert_eq!(say(&mut quotas, "bob", 1, true, 0), "");

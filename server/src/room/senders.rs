@@ -102,7 +102,7 @@ impl Senders {
             Err(0) if known.is_cut => refuse(
                 Code::PassedOver,
                 nonce,
-                "later lines of this run are stored; whether this one is, only the record knows",
+                "later lines of this run are stored; only the record knows whether this one is",
             ),
             _ => refuse(
                 Code::PassedOver,

@@ -254,7 +254,7 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
     /// The seq after which to follow.
     async fn follow(&self, start: Start, head: u64) -> Result<u64, Refusal> {
         if self.has_followed {
-            let words = "this session follows already; connect anew to start elsewhere";
+            let words = "this session already follows; reconnect to start elsewhere";
             return Err(Refusal::new(Code::AlreadyFollowing, words));
         }
         let (seq, at) = match start {
@@ -324,6 +324,6 @@ fn end(reason: Reason) -> End {
 fn server_gone() -> End {
     End {
         reason: Reason::ShuttingDown,
-        words: "the server cannot record any more".into(),
+        words: "the server can no longer record".into(),
     }
 }

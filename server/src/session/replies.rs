@@ -34,7 +34,7 @@ fn stale_list(revocations: &Revocations) -> Option<Reply> {
     Some(Reply::Note {
         about: "stale-list".to_owned(),
         words: format!(
-            "the revocation list was to be renewed by {} (any run of ca-tool does it)",
+            "the revocation list should have been renewed by {} (any run of ca-tool does it)",
             Timestamp::from(since)
         ),
     })
@@ -106,7 +106,8 @@ pub(crate) fn help() -> Vec<Told> {
         let usage = format!("{} {}", command.name, command.arguments);
         Reply::Other(format!("help {:<30} {}", usage.trim_end(), command.what))
     });
-    let rest = "help anything else is said; // at the beginning says one slash".to_owned();
+    let rest =
+        "help anything else is sent to the room; begin a line with // to send a slash".to_owned();
     let begin = Reply::Begin("help".to_owned());
     let end = [Reply::Other(rest), Reply::End("help".to_owned())];
     let lines = [begin].into_iter().chain(commands).chain(end);

@@ -60,7 +60,7 @@ pub enum QueryError {
     #[error("a query is one statement, and this is more than one")]
     Several,
     /// There is no statement, or one without an answer.
-    #[error("there is no question in this query")]
+    #[error("this query has no statement that returns rows")]
     NoQuestion,
     /// SQLite does not understand the query, or cannot answer it.
     #[error("{0}")]

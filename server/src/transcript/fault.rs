@@ -37,7 +37,7 @@ pub enum DatabaseError {
         cause: sqlx::Error,
     },
     /// The migrations do not fit the file.
-    #[error("{} cannot be brought to this version's tables: {source}", path.display())]
+    #[error("cannot migrate {} to this version's tables: {source}", path.display())]
     Migrate {
         /// The database.
         path: PathBuf,
@@ -57,7 +57,7 @@ pub enum DatabaseError {
         wanted: &'static str,
     },
     /// The file has more names than one, by which a second server could open it.
-    #[error("{} has another name in this file system: two servers could write to it, each with a log of its own", path.display())]
+    #[error("{} has another name in this file system: two servers could write to it, each with its own log", path.display())]
     Linked {
         /// The database.
         path: PathBuf,
@@ -75,7 +75,7 @@ pub enum DatabaseError {
         path: PathBuf,
     },
     /// Somebody who wanted to read it could not.
-    #[error("{} cannot be read any more: {why}", path.display())]
+    #[error("{} can no longer be read: {why}", path.display())]
     Unreadable {
         /// The database.
         path: PathBuf,

@@ -45,7 +45,7 @@ pub enum RecorderError {
     Database(#[from] DatabaseError),
     /// The server was stopped while the database could not be written.
     #[error(
-        "{cause}, and the server was told to stop: {lines} lines were not stored, and nobody was told that they were"
+        "{cause}, and the server was told to stop: {lines} lines were not stored, and none of them was acknowledged"
     )]
     NotStored {
         /// Why it could not be written.

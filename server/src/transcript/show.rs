@@ -32,7 +32,7 @@ pub(crate) async fn show(
             .take(&transcript, &view, view.head, &mut buffer, WRITE_BYTES)
             .await
         {
-            warn!(error = %failure, "history cannot be read; entries are not shown any more");
+            warn!(error = %failure, "history cannot be read; --show prints no more entries");
             return;
         }
         if !buffer.is_empty() {
@@ -49,7 +49,7 @@ pub(crate) async fn show(
                 () = give_up(&stop) => return,
             };
             if let Err(failure) = wrote {
-                info!(error = %failure, "standard output is closed; entries are not shown any more");
+                info!(error = %failure, "standard output is closed; --show prints no more entries");
                 return;
             }
             buffer.clear();

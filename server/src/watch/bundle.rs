@@ -155,7 +155,7 @@ const SOON_WARNING_INTERVAL: Duration = Duration::from_secs(DAY_SECONDS);
 const OVER_ERROR_INTERVAL: Duration = Duration::from_secs(60 * 60);
 const DAY_SECONDS: u64 = 24 * 60 * 60;
 /// What to do about both.
-const RENEW: &str = "`ca-tool issue-server` makes a newer bundle, to be renamed to this file";
+const RENEW: &str = "make a newer bundle with `ca-tool issue-server` and rename it to this file";
 
 /// How near the end of the server's certificate is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,7 +204,7 @@ impl BundleWatch {
                     Err(failure) => Reading::Refused(failure.to_string()),
                 };
                 if let Some(words) = self.file.judge(&look, reading) {
-                    error!("{words}; the last good certificate stays");
+                    error!("{words}; the last good certificate stays in use");
                 }
             }
             let ending = Ending::at(self.certificate.not_after, SystemTime::now());
@@ -213,10 +213,10 @@ impl BundleWatch {
                 warn!(%path, "{ending}; {RENEW}");
             }
             if over.is_due(ending == Ending::Over, now) {
-                error!(%path, "{ending}, and no client connects any more; {RENEW}");
+                error!(%path, "{ending}; clients can no longer connect; {RENEW}");
             }
             if revoked.is_due(self.is_revoked(&self.certificate), now) {
-                error!(%path, "the server's certificate is revoked, which no client asks; {RENEW}");
+                error!(%path, "the server's certificate is revoked, but clients do not check that; {RENEW}");
             }
         }
     }
@@ -248,7 +248,7 @@ impl BundleWatch {
             if until < before {
                 warn!(
                     until = %Timestamp::from(until), before = %Timestamp::from(before),
-                    "the new certificate ends before the last one; was an old copy put back?"
+                    "the new certificate ends before the last one; was an old copy restored?"
                 );
             }
             self.certificate = certificate;
@@ -271,7 +271,7 @@ impl BundleWatch {
         if !missing.is_empty() {
             warn!(
                 missing = few(missing),
-                "the new certificate lacks names of the last one; clients that use them will leave"
+                "the new certificate lacks names of the last one; clients that use them will refuse this server"
             );
         }
     }

@@ -135,7 +135,7 @@ impl RevocationWatch {
                     Err(failure) => Reading::Refused(failure.to_string()),
                 };
                 if let Some(words) = self.file.judge(&look, reading) {
-                    error!("{words}; the last good list stays");
+                    error!("{words}; the last good list stays in use");
                 }
             }
             self.record();
@@ -214,7 +214,7 @@ impl Forgotten {
         if !self.let_in.is_empty() {
             error!(
                 serials = self.let_in,
-                "the new list lets in certificates that the last one revoked; was an old copy of the CA's folder put back?"
+                "the new list lets in certificates that the last one revoked; was an old copy of the CA's folder restored?"
             );
         }
     }

@@ -52,10 +52,10 @@ impl Disk {
                 error!("the disk is nearly full; lines are refused");
             }
             (Space::Low, Space::Short) => info!(
-                "there is room on the disk again, but little; lines of those who wrote much today are refused"
+                "the disk has a little room again; lines of people who wrote much today are refused"
             ),
             (Space::Enough, Space::Short) => {
-                warn!("the disk fills; lines of those who wrote much today are refused");
+                warn!("the disk is filling up; lines of people who wrote much today are refused");
             }
             (Space::Low | Space::Short, Space::Enough) => {
                 info!("there is room on the disk again");

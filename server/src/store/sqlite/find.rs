@@ -101,7 +101,7 @@ impl Database {
             if began.elapsed() > timeout {
                 warn!(
                     ?timeout,
-                    "too much was said today to be counted at the start; --daily-bytes and --daily-runs count from entry {before} on"
+                    "too much was written today to count it all at the start; --daily-bytes and --daily-runs count only from entry {before} on"
                 );
                 break;
             }

@@ -78,7 +78,7 @@ pub(super) async fn look_for_damage(
         Err(failure) if failure.is_interruption() => {
             warn!(
                 ?timeout,
-                "the database is too large to be looked through for damage at the start; some of it was"
+                "the database is too large to be checked for damage completely at the start; only a part was checked"
             );
             Ok(())
         }

@@ -258,7 +258,7 @@ impl Record for Database {
         match checkpoint {
             // All of it is safe in the log, and the next start finds it there.
             Err(failure) if failure.fault() != Fault::Fatal => {
-                warn!(error = %failure, "the log could not be moved into the database");
+                warn!(error = %failure, "the write-ahead log could not be moved into the database");
             }
             Err(failure) => return Err(failure),
             Ok(_) => {}
@@ -267,7 +267,10 @@ impl Record for Database {
         self.connection
             .close()
             .await
-            .map_err(|source| DatabaseError::Sqlite { path, cause: source })
+            .map_err(|source| DatabaseError::Sqlite {
+                path,
+                cause: source,
+            })
     }
 }
 

@@ -57,7 +57,10 @@ impl Readers {
     fn error(&self, source: sqlx::Error) -> DatabaseError {
         let why = source.to_string();
         let path = self.path.clone();
-        let failure = DatabaseError::Sqlite { path, cause: source };
+        let failure = DatabaseError::Sqlite {
+            path,
+            cause: source,
+        };
         if failure.is_io_or_corruption() {
             // Once is enough, and the first one tells most.
             let _was_told = self.damage.set(why);
