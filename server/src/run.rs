@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 
 use crate::config::Config;
 use crate::door::accept::Acceptor;
-use crate::door::handshake::Shared;
+use crate::door::handshake::Door;
 use crate::door::refusal_log::RefusalLog;
 use crate::failure::Failure;
 use crate::room::presence::Rules;
@@ -146,13 +146,13 @@ pub async fn run(
         limits: limits.clone(),
         stop: stopping.clone(),
     };
-    let shared = Arc::new(Shared {
+    let door = Arc::new(Door {
         tls,
         serving,
         refusals,
         abandon: abandon.clone(),
     });
-    let acceptor = Acceptor::new(listener, shared, sessions.clone(), threads());
+    let acceptor = Acceptor::new(listener, door, sessions.clone(), threads());
     let accepting = tokio::spawn(acceptor.run());
 
     // The recorder ends before it is told to only when it cannot go on.
