@@ -9,8 +9,8 @@ use crate::room::mailbox::Told;
 use crate::transcript::reader::Transcript;
 use crate::transcript::record::LastSession;
 
-/// Returns the reply to `/who`. An instructor is also told what is wrong with the revocation list;
-/// others could do nothing about it.
+/// Returns the reply to `/who`. An instructor also learns about an outdated revocation list; others
+/// could do nothing about it.
 pub(crate) fn who(
     transcript: &Transcript,
     identity: &Identity,
@@ -18,7 +18,7 @@ pub(crate) fn who(
 ) -> Vec<Told> {
     let view = transcript.clone().view();
     let is_instructor = identity.role() == Role::Instructor;
-    // Before the count, so that the last person who is here still ends the reply.
+    // Before the count, so that the last person in the list still ends the reply.
     let note = is_instructor.then(|| stale_list(revocations)).flatten();
     let who = Reply::Who {
         seq: view.head,

@@ -44,19 +44,19 @@ pub enum DatabaseError {
         /// The reason.
         source: MigrateError,
     },
-    /// SQLite did not do what it was told, so that commits would not be durable.
+    /// SQLite did not take a setting, so commits would not be durable.
     #[error("{}: {pragma} is {found}, not {wanted}: lines would not be safe", path.display())]
     Pragma {
         /// The database.
         path: PathBuf,
-        /// Which setting.
+        /// The setting.
         pragma: &'static str,
-        /// What it is.
+        /// Its value.
         found: String,
-        /// What it must be.
+        /// The value it must have.
         wanted: &'static str,
     },
-    /// The file has more names than one, by which a second server could open it.
+    /// The file has several names, so that a second server could open it under another one.
     #[error("{} has another name in this file system: two servers could write to it, each with its own log", path.display())]
     Linked {
         /// The database.
@@ -68,31 +68,31 @@ pub enum DatabaseError {
         /// The database.
         path: PathBuf,
     },
-    /// There is no room for more, which only the record in memory says in these words.
+    /// There is no room for more. Only the record in memory reports this.
     #[error("{} is full", path.display())]
     Full {
         /// The database.
         path: PathBuf,
     },
-    /// Somebody who wanted to read it could not.
+    /// A reader could not read it.
     #[error("{} can no longer be read: {why}", path.display())]
     Unreadable {
         /// The database.
         path: PathBuf,
-        /// What SQLite said.
+        /// SQLite's message.
         why: String,
     },
-    /// The file holds what no server wrote.
+    /// The file holds something that no server wrote.
     #[error("{} is damaged: {what}", path.display())]
     Damaged {
         /// The database.
         path: PathBuf,
-        /// What is wrong.
+        /// The damaged part.
         what: String,
     },
 }
 
-/// Returns SQLite's own words, without the number of the error.
+/// Returns SQLite's message without the number of the error.
 fn in_words(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(error) => error.message().to_owned(),
@@ -100,31 +100,31 @@ fn in_words(error: &sqlx::Error) -> String {
     }
 }
 
-/// What people are told while the disk is full.
+/// The words for people while the disk is full.
 const DISK_FULL: &str = "disk full";
 
 /// SQLite's number for a file that does not begin as a database does.
 const SQLITE_NOTADB: i32 = 26;
 
-/// What an error means for whoever wanted to write.
+/// The meaning of an error for a writer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It will pass: nothing was stored; try the same again.
+    /// It will pass: nothing was stored, so the same write can be tried again.
     Passing(&'static str),
-    /// It is not known what was stored, or nothing can be trusted any more: stop.
+    /// It is unknown what was stored, or nothing can be trusted any more: stop.
     Fatal,
 }
 
 impl DatabaseError {
-    /// Whether waiting can help.
-    // A file system that became read-only is not among it: systems do that to a disk that fails,
-    // and it does not pass before somebody does something about it.
+    /// Returns whether waiting can help.
+    // A file system that became read-only does not pass by itself: systems do that to a failing disk,
+    // and it lasts until somebody mends it.
     pub(crate) fn fault(&self) -> Fault {
         const SQLITE_BUSY: i32 = 5;
         const SQLITE_LOCKED: i32 = 6;
         const SQLITE_FULL: i32 = 13;
-        // The index of the log cannot grow on a full disk, which SQLite calls an I/O error. Nothing
-        // was written then.
+        // The index of the log cannot grow on a full disk, which SQLite reports as an I/O error.
+        // Nothing was written then.
         const SQLITE_IOERR_SHMSIZE: i32 = 4874;
         match self.code() {
             _ if matches!(self, DatabaseError::Full { .. }) => Fault::Passing(DISK_FULL),
@@ -135,7 +135,7 @@ impl DatabaseError {
         }
     }
 
-    /// Whether SQLite said that the file is damaged or that reading or writing it failed.
+    /// Returns whether SQLite reported damage, or a failure of reading or writing.
     pub fn is_io_or_corruption(&self) -> bool {
         const SQLITE_IOERR: i32 = 10;
         const SQLITE_CORRUPT: i32 = 11;
@@ -149,17 +149,17 @@ impl DatabaseError {
         }
     }
 
-    /// Whether SQLite said that the file does not begin as a database does.
+    /// Returns whether SQLite reported that the file does not begin as a database does.
     pub(crate) fn is_not_a_database(&self) -> bool {
         self.code() == Some(SQLITE_NOTADB)
     }
 
-    /// Whether the folder that the database should be in does not exist.
+    /// Returns whether the folder for the database does not exist.
     pub(crate) fn is_about_a_missing_folder(&self) -> bool {
         matches!(self, DatabaseError::Open { source, .. } if source.kind() == ErrorKind::NotFound)
     }
 
-    /// Whether the files could not be opened or made, or may not be written.
+    /// Returns whether the files could not be opened or created, or may not be written to.
     pub(crate) fn is_about_rights(&self) -> bool {
         const SQLITE_READONLY: i32 = 8;
         const SQLITE_CANTOPEN: i32 = 14;
@@ -169,20 +169,20 @@ impl DatabaseError {
         }
     }
 
-    /// Whether SQLite was told to stop what it was doing.
+    /// Returns whether SQLite was told to stop what it was doing.
     pub(crate) fn is_interruption(&self) -> bool {
         const SQLITE_INTERRUPT: i32 = 9;
         self.code() == Some(SQLITE_INTERRUPT)
     }
 
-    /// Whether a value was missing that a statement needs. The one of a commit does that on purpose
-    /// where the record does not end as it was left.
+    /// Returns whether a value that a statement needs was missing. The statement that commits fails
+    /// like this on purpose when the record does not end as we left it.
     pub(crate) fn is_missing_value(&self) -> bool {
         const SQLITE_CONSTRAINT_NOTNULL: i32 = 1299;
         self.extended_code() == Some(SQLITE_CONSTRAINT_NOTNULL)
     }
 
-    /// What SQLite said, without the details: extended codes have the primary one in their low byte.
+    /// Returns SQLite's primary error code, which is the low byte of the extended one.
     fn code(&self) -> Option<i32> {
         self.extended_code().map(|code| code & 0xff)
     }
