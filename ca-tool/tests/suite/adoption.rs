@@ -246,13 +246,8 @@ fn adopt(params: CertificateParams, signed_by_another: Option<&str>) -> Result<C
 }
 
 fn school() -> CertificateParams {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = rcgen::DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, "School");
+    let mut params = kit::mint::authority("School");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params.not_before = OffsetDateTime::now_utc() - Duration::days(30);
-    params.not_after = OffsetDateTime::now_utc() + Duration::days(30);
     params
 }
 

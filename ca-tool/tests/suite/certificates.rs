@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use ca_tool::{Candidate, Host, InitOptions, IssueOptions, Reason};
+use kit::mint::Leaf;
 use pki::{Bundle, Certificate, Profile, Refusal};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
@@ -353,13 +354,13 @@ fn a_revoked_person_is_refused_and_the_list_says_why() {
 #[test]
 fn whoever_has_the_issuer_can_sign_what_the_gate_refuses() {
     let w = World::new();
-    let key = rcgen::KeyPair::generate().expect("a key");
-    let hostile = rcgen::CertificateParams::default()
-        .signed_by(&key, w.ca.issuer())
-        .expect("signed");
     let path = w.path("hostile.pem");
     let anchor = fs::read_to_string(w.ca.certificate()).expect("ca.pem");
-    let text = Bundle::compose(&[], &hostile.pem(), &anchor, &key.serialize_pem());
+    let leaf = Leaf {
+        purpose: None,
+        ..Leaf::person("hostile")
+    };
+    let text = kit::mint::bundle(&leaf, w.ca.issuer(), &anchor, &[]);
     fs::write(&path, text).expect("written");
     w.admit(&path).expect_err("no profile");
 }

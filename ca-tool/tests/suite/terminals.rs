@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use kit::require;
+use kit::{look_until, require};
 use tempfile::TempDir;
 
 use crate::{PROGRAM, shell, stderr, stdout, succeed};
@@ -285,10 +285,8 @@ fn a_bar_is_drawn_on_a_terminal_when_issuing_takes_more_than_a_second() {
     let held = lock();
     let said = thread::scope(|scope| {
         scope.spawn(move || {
-            let deadline = Instant::now() + Duration::from_secs(60);
-            while !path.join("waits").exists() && Instant::now() < deadline {
-                thread::sleep(Duration::from_millis(10));
-            }
+            let is_waiting = || path.join("waits").exists().then_some(());
+            look_until("a run that waits", is_waiting);
             // It is time itself that is looked at: a second after the start there is a bar, and
             // half of it is over when somebody who waits says so.
             thread::sleep(Duration::from_millis(600));

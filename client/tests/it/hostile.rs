@@ -217,17 +217,14 @@ async fn a_signal_ends_it_at_once_however_much_is_sent_and_whoever_reads() {
             Some(stdout)
         };
         alice.signal("INT").await;
-        let begin = std::time::Instant::now();
         let outcome = alice.ends_by_itself().await;
-        let took = begin.elapsed();
-        // Were it ended by force, the code would be 130.
+        // Had it been ended by force, two seconds after the signal, the code would be 130.
         assert_eq!(
             outcome.code,
             Some(i32::from(!is_read)),
             "{}",
             outcome.stderr
         );
-        assert!(took.as_millis() < 1500, "{took:?}");
         let told = outcome.told().1;
         let doubt = told.iter().any(|line| line.contains("did not acknowledge"));
         assert!(!doubt, "{told:?}");
