@@ -221,7 +221,7 @@ fn what_a_stick_holds_is_not_forgotten_where_an_empty_folder_stays_in_its_place(
 }
 
 #[test]
-fn what_waits_and_cannot_be_put_right_holds_up_nobody() {
+fn a_waiting_file_that_cannot_be_removed_holds_up_nobody() {
     let w = World::new();
     let eve = w.issue("eve").bundle;
     let waiting = cut_short(&w, "alice");
@@ -362,7 +362,7 @@ fn how_far_it_is_is_told_from_the_first_to_the_last() {
 }
 
 #[test]
-fn who_has_a_file_of_another_kind_is_not_told_to_have_lost_it() {
+fn a_person_who_has_a_file_of_another_kind_is_not_told_to_have_lost_it() {
     let w = World::new();
     let class: Vec<String> = (10..20).map(|number| format!("s{number}")).collect();
     fs::write(w.path("class.csv"), class.join("\n")).expect("written");

@@ -26,7 +26,7 @@ fn one_bad_name_stops_them_all_and_nothing_is_written() {
 }
 
 #[test]
-fn who_has_another_role_than_is_asked_for_keeps_it_and_that_is_told() {
+fn a_person_who_has_another_role_than_is_asked_for_keeps_it_and_a_note_says_so() {
     let w = World::new();
     w.issue("bob");
     let output = w.run(&["issue", "bob", "--role", "instructor"]);
@@ -63,7 +63,7 @@ fn issuing_again_changes_nothing() {
 }
 
 #[test]
-fn who_was_revoked_can_be_issued_again() {
+fn a_person_who_was_revoked_can_be_issued_another_certificate() {
     let w = World::new();
     let first = w.issue("alice");
     let names = ["alice".to_owned()];

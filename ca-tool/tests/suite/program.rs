@@ -73,7 +73,7 @@ fn first_word(line: &str) -> String {
 }
 
 #[test]
-fn what_is_typed_wrong_ends_with_two_and_what_cannot_be_done_with_one() {
+fn a_mistyped_command_exits_with_2_and_one_that_fails_with_1() {
     let w = World::new();
     for (arguments, code) in [
         (&["issue"][..], 2),
@@ -341,7 +341,7 @@ mod unix {
 
     #[test]
     #[ignore = "needs setpriv: run with --include-ignored"]
-    fn who_may_only_read_can_still_look() {
+    fn a_person_who_may_only_read_the_ca_can_still_list() {
         require("setpriv");
         let w = World::new();
         fs::remove_file(w.ca.revocation_list()).expect("removed");

@@ -226,7 +226,7 @@ fn everybody_is_renewed_once_and_nobody_who_was_revoked() {
 }
 
 #[test]
-fn who_is_on_hold_is_named_and_holds_up_nobody_else() {
+fn people_on_hold_are_named_and_hold_up_nobody_else() {
     let w = World::new();
     let above = w.above.path();
     // Bob has two certificates, of which one is on hold, and dave one.
@@ -286,7 +286,7 @@ fn whoever_renews_everybody_at_a_terminal_is_asked_whether_that_is_meant() {
 }
 
 #[test]
-fn who_cannot_be_renewed_is_named_and_then_nobody_is() {
+fn people_who_cannot_be_renewed_are_named_and_then_nobody_is_renewed() {
     let w = World::new();
     let above = w.above.path();
     succeed(

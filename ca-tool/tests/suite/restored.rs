@@ -28,7 +28,7 @@ fn number(folder: &Path, file: &str) -> u128 {
     u128::from_str_radix(number, 16).expect("hexadecimal")
 }
 #[test]
-fn who_was_revoked_after_a_copy_stays_out_once_the_server_s_list_is_merged() {
+fn people_revoked_after_a_copy_stay_out_once_the_servers_list_is_merged() {
     merge_the_servers_list(Asked::NOBODY);
 }
 

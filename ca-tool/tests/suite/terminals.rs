@@ -164,7 +164,7 @@ fn a_terminal_shows_again_what_is_typed_however_the_asking_ends() {
 
 #[test]
 #[ignore = "needs python3: run with --include-ignored"]
-fn who_stops_the_program_at_its_question_is_asked_again_when_it_goes_on() {
+fn a_program_stopped_at_its_question_asks_again_when_it_goes_on() {
     require("python3");
     let above = site();
     for stop in [CTRL_Z, "SIGTSTP"] {
@@ -201,7 +201,7 @@ fn what_is_typed_is_not_shown_after_a_stop_that_cannot_be_heard() {
 
 #[test]
 #[ignore = "needs python3: run with --include-ignored"]
-fn who_is_asked_by_a_job_from_the_background_ends_the_answer_as_ever_and_has_the_terminal_back() {
+fn a_person_whom_a_background_job_asks_ends_the_answer_as_ever_and_has_the_terminal_back() {
     require("python3");
     let above = site();
     let answer = with_enter();

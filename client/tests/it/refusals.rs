@@ -49,7 +49,7 @@ async fn a_name_that_the_server_does_not_accept_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_servers_certificate_is_no_way_in() {
+async fn a_servers_certificate_is_refused_as_a_persons() {
     let room = Room::open().await;
     let alice = room.person(
         &Leaf {
@@ -203,7 +203,7 @@ async fn a_refusal_in_the_rooms_own_words_is_told() {
 }
 
 #[tokio::test]
-async fn what_is_no_room_is_told_so() {
+async fn a_server_that_is_no_room_is_reported_as_none() {
     let room = Room::open().await;
     let alice = room.alice(&[]);
     let mut tcp = room.accept_tcp().await;

@@ -98,7 +98,7 @@ fn ip(arguments: &[&str]) {
 /// system does not answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs openssl, ip, nsenter, unshare and root: run with --include-ignored"]
-async fn who_vanishes_is_gone_in_either_dialect_and_their_session_says_so() {
+async fn a_client_that_vanishes_is_gone_in_either_dialect_and_its_session_says_so() {
     require("openssl");
     for tool in ["ip", "nsenter", "unshare"] {
         require(tool);

@@ -35,7 +35,7 @@ const IS_CA: &str = "the certificate is not one for a person: \
     it is a CA certificate where a person's or a server's is needed, or the reverse";
 
 #[tokio::test]
-async fn what_is_not_for_people_is_no_way_in() {
+async fn a_certificate_that_is_not_for_a_person_is_refused() {
     let m = Mint::new();
     let alice = || m.leaf("alice");
     let usage = |bits| Leaf {
@@ -162,7 +162,7 @@ async fn a_name_has_one_encoding_or_the_other() {
 }
 
 #[tokio::test]
-async fn what_is_over_or_not_begun_or_revoked_is_no_way_in() {
+async fn a_certificate_that_is_expired_or_not_yet_valid_or_revoked_is_refused() {
     let m = Mint::new();
     let valid = |valid| {
         m.sign(&Leaf {
@@ -243,7 +243,7 @@ async fn whoever_else_signs_is_not_our_ca() {
 }
 
 #[tokio::test]
-async fn what_no_honest_issuer_makes_is_refused_early() {
+async fn a_certificate_that_no_honest_issuer_makes_is_refused_early() {
     let m = Mint::new();
     let alice = || m.leaf("alice");
     let others = |others| m.sign(&Leaf { others, ..alice() });
@@ -347,7 +347,7 @@ async fn a_list_past_its_next_update_admits_people_unless_the_operator_is_strict
 }
 
 #[tokio::test]
-async fn what_an_honest_issuer_makes_is_a_way_in() {
+async fn a_certificate_of_an_honest_issuer_is_admitted() {
     let m = Mint::new();
     let rsa = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).expect("a key");
     let p384 = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).expect("a key");

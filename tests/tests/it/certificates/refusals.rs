@@ -8,11 +8,11 @@
 //! |---|---|
 //! | alert `certificate_revoked` | `a_revoked_certificate_is_told_so` |
 //! | alert `access_denied` | `a_name_that_the_server_does_not_accept_is_told_so` |
-//! | alert `unsupported_certificate` | `a_servers_certificate_is_no_way_in` |
+//! | alert `unsupported_certificate` | `a_servers_certificate_is_refused_as_a_persons` |
 //! | alert `unknown_ca`, with both CAs' names | `a_certificate_of_another_ca_is_told_so` |
 //! | the own certificate expired or not valid yet | `own_dates_are_told_before_connecting` |
 //! | a server's certificate of another name, without a name, of another CA, for clients, expired | `a_server_that_cannot_prove_itself_is_not_trusted` |
-//! | no TLS, no answer | `what_is_no_room_is_told_so` |
+//! | no TLS, no answer | `a_server_that_is_no_room_is_reported_as_none` |
 //! | another protocol by ALPN | `a_server_of_another_kind_is_told_so` |
 
 use std::sync::Arc;
@@ -36,7 +36,7 @@ use crate::mint::*;
 const ASK: &str = "ask whoever runs the room for a new certificate";
 
 #[tokio::test]
-async fn what_a_server_says_of_our_certificate_is_told() {
+async fn a_client_tells_what_a_server_says_of_its_certificate() {
     let m = Mint::new();
     let own = Bundle::read(&m.site.path(&m.site.bundle("alice"))).expect("a bundle");
     let own = own.certificate();

@@ -16,7 +16,7 @@ use wire::{Reply, ServerLine};
 use crate::mint::{publish_list, replace};
 
 #[tokio::test]
-async fn a_new_bundle_is_shown_to_who_comes_next_and_disturbs_nobody() {
+async fn a_new_bundle_is_shown_to_the_next_client_and_disturbs_nobody() {
     let w = World::with(|o| o.limits.sessions_per_minute_max = 0).await;
     let (mut alice, mut bob) = w.pair("alice", "bob").await;
     let carols = w.bundle("carol");

@@ -76,7 +76,7 @@ fn a_client_shows_what_programs_want_to_read() {
 
 #[cfg(unix)]
 #[test]
-fn a_client_shows_times_in_the_zone_of_who_reads_or_in_utc() {
+fn a_client_shows_times_in_the_readers_zone_or_in_utc() {
     let site = site();
     let served = site.serve(&[]);
     let (cert, server) = (site.bundle("alice"), served.address.to_string());

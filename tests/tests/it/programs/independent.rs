@@ -156,7 +156,7 @@ async fn a_server_gives_no_ticket_to_come_back_with() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs openssl: run with --include-ignored"]
-async fn a_server_speaks_tls_1_3_only_and_only_to_who_has_a_certificate() {
+async fn a_server_speaks_only_tls_1_3_and_only_to_clients_with_a_certificate() {
     require("openssl");
     let w = World::start().await;
     for (name, more, alert) in [

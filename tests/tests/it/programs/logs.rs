@@ -276,7 +276,7 @@ async fn a_log_that_nobody_reads_holds_up_nobody_and_keeps_little() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_broke_a_connection_is_in_the_line_about_its_end() {
+async fn the_log_line_about_a_sessions_end_says_what_broke_the_connection() {
     let m = Mint::new();
     let mut served = m.site.serve(&[]);
     let alice = pki::Bundle::read(&m.site.path(&m.site.bundle("alice"))).expect("a bundle");

@@ -111,7 +111,7 @@ fn show_prints_each_entry_and_the_log_file_tells_thread_and_line_but_never_what_
 }
 
 #[test]
-fn who_is_refused_is_logged_with_the_cause_escaped_and_leaves_no_row() {
+fn a_refusal_is_logged_with_its_cause_escaped_and_leaves_no_row() {
     let site = site();
     let mut served = site.serve(&[]);
     let evil = "ev\u{1b}[2Jil\n2026-11-21 INFO entered id=alice";

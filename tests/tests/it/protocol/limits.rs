@@ -19,7 +19,7 @@ async fn everything(mut stream: TcpStream) -> String {
 }
 
 #[tokio::test]
-async fn who_does_not_speak_tls_is_told_what_is_needed() {
+async fn a_client_that_does_not_speak_tls_is_told_what_is_needed() {
     let w = World::start().await;
     for opening in [
         "GET / HTTP/1.1\r\n\r\n",
@@ -118,7 +118,7 @@ async fn a_class_behind_one_address_waits_its_turn_and_gets_in() {
 }
 
 #[tokio::test]
-async fn who_says_nothing_holds_up_nobody() {
+async fn a_connection_that_says_nothing_holds_up_nobody() {
     let w = World::with(|o| {
         o.limits.handshakes_max = 1;
         o.limits.handshakes_per_address_max = 1;
@@ -186,7 +186,7 @@ async fn silence_is_cut_short_where_others_need_the_room() {
 }
 
 #[tokio::test]
-async fn who_takes_nothing_for_too_long_is_cut() {
+async fn a_client_that_takes_nothing_for_too_long_is_cut() {
     let w = World::with(|o| {
         o.without_pace();
         o.limits.write_stall_timeout = SHORT;
@@ -230,7 +230,7 @@ async fn a_reader_that_never_reads_has_stalled_before_the_system_calls_it_lost()
 }
 
 #[tokio::test]
-async fn who_waits_for_their_turn_is_not_silent() {
+async fn a_client_that_waits_for_its_turn_is_not_silent() {
     let w = World::with(|o| {
         (o.limits.line_rate, o.limits.line_burst) = (1, 1);
         o.limits.silence_timeout = SHORT;
@@ -246,7 +246,7 @@ async fn who_waits_for_their_turn_is_not_silent() {
 }
 
 #[tokio::test]
-async fn who_is_silent_for_too_long_in_our_dialect_has_gone() {
+async fn a_client_of_our_dialect_that_is_silent_for_too_long_has_gone() {
     let w = World::with(|o| o.limits.silence_timeout = SHORT).await;
     let mut alice = w.enter_ours("alice").await;
     let bye = alice.expect("= bye ").await;

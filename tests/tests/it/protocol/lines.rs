@@ -468,7 +468,7 @@ async fn a_command_is_said_only_when_it_is_meant_as_text() {
 }
 
 #[tokio::test]
-async fn where_nobody_can_follow_from_is_refused_and_shows_nothing() {
+async fn a_follow_from_an_impossible_place_is_refused_and_shows_nothing() {
     let w = room().await;
     let mut alice = w.enter("alice").await;
     alice.say("hello").await;

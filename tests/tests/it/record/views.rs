@@ -124,7 +124,7 @@ async fn attendance_counts_overlapping_sessions_once() {
 }
 
 #[tokio::test]
-async fn attendance_goes_by_the_calendar_of_who_asks() {
+async fn attendance_goes_by_the_calendar_of_the_person_who_asks() {
     let w = record(
         &[(
             1,

@@ -215,7 +215,7 @@ async fn a_stranger_is_told_the_ca_only_if_the_server_is_to_name_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_strangers_send_takes_little_memory() {
+async fn bytes_that_strangers_send_take_little_memory() {
     const GROWTH_KIB_MAX: u64 = 64 * 1024;
     rlimit::increase_nofile_limit(u64::MAX).expect("a limit");
     let site = Site::new("Networks 101");
