@@ -1,4 +1,4 @@
-//! Limits and deadlines: what happens to who wants more than there is.
+//! Limits and deadlines, and what happens to clients that want more than there is.
 
 use std::time::Duration;
 
@@ -6,8 +6,7 @@ use tests::{World, client_hello, said, within};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// A limit of the server's that runs out soon, and not while an honest client of a busy machine does
-/// what it has to do.
+/// A time limit that runs out soon, but not before an honest client on a busy machine has done its part.
 const SHORT: Duration = Duration::from_secs(2);
 
 /// Returns everything that the server sends until it closes.
@@ -54,7 +53,7 @@ async fn a_handshake_that_does_not_end_is_ended() {
 async fn connections_beyond_the_limit_are_told_and_the_others_stay() {
     let w = World::with(|o| {
         o.limits.connections_max = 2;
-        // Longer than any test waits, so that it is not this which closes the third.
+        // Longer than any test waits, so that this limit does not close the third connection.
         o.limits.handshake_timeout = Duration::from_secs(3600);
     })
     .await;
@@ -84,7 +83,7 @@ async fn connections_beyond_the_limit_are_told_and_the_others_stay() {
     within("a free place", entered).await;
 }
 
-/// A connection that has said hello as TLS wants it, and will say nothing more.
+/// Returns a connection that has sent a good ClientHello, and will send nothing more.
 async fn stalled_handshake(w: &World) -> TcpStream {
     let hello = client_hello(&w.bundle("mallory"));
     let mut stream = TcpStream::connect(w.address()).await.expect("a connection");
