@@ -27,11 +27,11 @@ pub struct Journal {
 pub struct Logged {
     /// The client's ID.
     pub id: String,
-    /// What happened.
+    /// The event.
     pub event: Happened,
 }
 
-/// What can happen to a client.
+/// The events that can happen to a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Happened {
     /// It begins to read after this entry; `None` if it begins with whatever comes first.
@@ -169,7 +169,7 @@ pub enum Violation {
         nonce: String,
         /// Where it stands.
         seq: u64,
-        /// Which place had been acknowledged before it was said.
+        /// The place that had been acknowledged before it was said.
         after: u64,
     },
     /// A client was told that its history is another one.
@@ -432,7 +432,7 @@ fn check_line((id, nonce): Name<'_>, line: &Line<'_>, violations: &mut Vec<Viola
     }
 }
 
-/// Each client reads on by one, and what it reads is what is stored.
+/// Checks that each client reads on by one, and that each entry it reads is stored.
 fn check_received(history: &[Logged], rows: &[Row], violations: &mut Vec<Violation>) {
     let stored: HashMap<u64, &Row> = rows.iter().map(|row| (row.seq, row)).collect();
     let mut last: HashMap<&str, Option<u64>> = HashMap::new();
@@ -537,7 +537,7 @@ mod tests {
             alice(Happened::Unknown { nonce: nonce(4) }),
             received(2, 2),
             received(3, 4),
-            // Nor is this one's, and it is not.
+            // The fate of this one is not known either, and it is not stored.
             invoked(5),
         ];
         assert_eq!(check(&history, &rows), []);

@@ -1,4 +1,4 @@
-//! Every field of what is signed, read again, and the gate's word on it.
+//! Every field of certificates and lists is read again, and the gate judges them.
 
 use std::fs;
 use std::net::IpAddr;
@@ -17,7 +17,7 @@ use crate::{World, shell, succeed};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What holds for every certificate: its profile, and nothing that is not in it.
+/// Checks what holds for every certificate: its profile, and nothing that is not in it.
 fn check(der: &[u8], anchor: &[u8], profile: &Profile, not_after: SystemTime) {
     let (rest, certificate) = X509Certificate::from_der(der).expect("a certificate");
     let (_, anchor) = X509Certificate::from_der(anchor).expect("a certificate");

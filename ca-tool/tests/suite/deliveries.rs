@@ -320,7 +320,7 @@ fn make_zips(asked: Asked) {
         assert!(page.contains("client --cert 张三.pem"), "{page}");
     }
 
-    // Who was revoked gets a new one, and the old one is put away; so is one of the other kind.
+    // A revoked person gets a new bundle, and the old one is put away; so is one of the other kind.
     w.ca.revoke(&["alice".to_owned()], Reason::Superseded)
         .expect("revoked");
     let bundles = ["issue", "alice", "--out", "out"];
@@ -332,7 +332,7 @@ fn make_zips(asked: Asked) {
     assert!(again.status.success(), "{}", stderr(&again));
     assert_eq!(names(&w.path("out")), ["alice.zip", "old", "张三.zip"]);
     assert_eq!(names(&w.path("out/old")).len(), 2);
-    // What is no zip of hers is not moved.
+    // A file that is no zip of hers is not moved.
     w.ca.revoke(&["alice".to_owned()], Reason::Superseded)
         .expect("revoked");
     fs::write(w.path("out/alice.zip"), "mine").expect("written");
@@ -384,7 +384,7 @@ fn a_person_who_has_a_file_of_another_kind_is_not_told_to_have_lost_it() {
         "ca-tool: note: 10 people have a certificate; skipped\n"
     );
 
-    // What is gone is told of, but a whole class does not fill the screen.
+    // Missing files are reported, but a whole class does not fill the screen.
     for name in &class[1..] {
         fs::remove_file(w.path(&format!("ca/people/{name}.pem"))).expect("removed");
     }

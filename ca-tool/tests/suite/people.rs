@@ -1,4 +1,4 @@
-//! Who is issued a certificate, who is not, and what is never written.
+//! People who are issued a certificate and people who are not, and files that are never written.
 
 use std::fs;
 use std::path::Path;
@@ -41,7 +41,7 @@ fn a_person_who_has_another_role_than_is_asked_for_keeps_it_and_a_note_says_so()
     let did = stdout(&output);
     assert!(did.contains("has a certificate as student"), "{did}");
 
-    // Whose role it is, and of whom none was asked for, are not told of.
+    // Nothing is said of people who have that role, or for whom no role was asked.
     fs::write(w.path("class.csv"), "id,role\nbob,student\n").expect("written");
     for arguments in [&["issue", "bob"][..], &["issue", "--roster", "class.csv"]] {
         let said = stderr(&w.run(arguments));

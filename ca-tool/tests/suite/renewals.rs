@@ -110,13 +110,13 @@ fn an_old_certificate_may_stay_good_for_some_days() {
     let records = w.ca.list().expect("readable");
     let ends = records.iter().filter_map(ca_tool::Record::superseded_at);
     assert_eq!(ends.count(), 2);
-    // Who is revoked meanwhile is so with both.
+    // A revocation meanwhile revokes both certificates.
     succeed(above, "ca-tool revoke alice");
     w.admit(&w.path("ca/people/alice.pem"))
         .expect_err("revoked");
     w.admit(&old_bundle(&w, "alice")).expect_err("revoked");
     w.admit(&old_bundle(&w, "bob")).expect("not meant");
-    // Who is on hold has the time that was left.
+    // A person taken off hold again has the time that was left before.
     let bob = Which::people(["bob"]);
     w.ca.revoke_which(&bob, Reason::CertificateHold, None)
         .expect("on hold");
@@ -368,7 +368,7 @@ fn an_overlap_that_is_over_and_could_not_be_ended_is_told_of() {
     let over = "the overlap of a renewal is over";
     let (code, said, _) = shell(above, "faketime -f +2d ca-tool --dir two status");
     assert!(code == Some(0) && !said.contains(over), "{said}");
-    // Who asks every night has no passphrase at hand.
+    // A job that asks every night has no passphrase at hand.
     let (code, said, _) = shell(above, "faketime -f +5d ca-tool --dir two status");
     assert!(code == Some(3) && said.contains(over), "{said}");
     let (code, said, _) = shell(above, "faketime -f +5d ca-tool --dir two doctor");

@@ -306,7 +306,7 @@ fn revoke_an_unknown_number(asked: Asked) {
         "ca-tool list --revoked && ca-tool doctor && ca-tool status",
     );
     assert!(said.contains("(keyCompromise)"), "{said}");
-    // Who is revoked by name may have another certificate of which nothing is known here.
+    // A person revoked by name may have another certificate, of which nothing is known here.
     w.issue("bob");
     let said = succeed(above, "ca-tool revoke bob");
     assert!(said.contains("the server's table joins has"), "{said}");

@@ -1,4 +1,4 @@
-//! A terminal that does not show what is typed shows it again, however the asking ends.
+//! A terminal that hides what is typed shows it again, however the question ends.
 
 use std::fs;
 use std::path::Path;
@@ -91,7 +91,7 @@ os.waitpid(child, 0)
 sys.stdout.buffer.write(seen)
 "#;
 
-/// What the terminal showed, when these steps were taken with `ca-tool` as a shell's job.
+/// Takes these steps with `ca-tool` as a shell's job, and returns everything that the terminal showed.
 fn take(folder: &Path, steps: &[(&str, &str)], arguments: &[&str]) -> String {
     take_in("foreground", folder, steps, arguments)
 }
@@ -157,7 +157,7 @@ fn a_terminal_shows_again_what_is_typed_however_the_asking_ends() {
         assert!(said.contains(end), "{how}: {said}");
         assert!(!said.contains("sesame"), "{said}");
     }
-    // What cannot be caught is what it is: this is how a test that sees nothing would be seen.
+    // Nobody can catch this signal, so the terminal stays hidden. This shows that the test can fail.
     let said = take(path, &[(ASKED, "SIGKILL")], &["crl"]);
     assert!(said.contains("ENDED -9 hidden"), "{said}");
 }
@@ -311,7 +311,7 @@ fn a_bar_is_drawn_on_a_terminal_when_issuing_takes_more_than_a_second() {
         .expect("a line");
     assert!(blank.trim().is_empty() && !rest.contains('#'), "{after:?}");
 
-    // What is quick has none.
+    // A quick run has no bar.
     let arguments = issue("soon");
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let began = Instant::now();
@@ -322,7 +322,7 @@ fn a_bar_is_drawn_on_a_terminal_when_issuing_takes_more_than_a_second() {
         "{said:?}"
     );
 
-    // Nor has what nobody watches.
+    // Nor has a run that nobody watches.
     let held = lock();
     let said = thread::scope(|scope| {
         scope.spawn(move || {

@@ -1,4 +1,4 @@
-//! What a hostile or broken server can do: nothing that the person does not see.
+//! A hostile or broken server can do nothing that the person does not see.
 
 use crate::room::{GREETING, Room, entry};
 
@@ -169,7 +169,7 @@ async fn what_nobody_asked_for_is_shown_to_nobody() {
         }
         session.send(&entry(42, "fine")).await;
         while !alice.shows().await.contains("fine") {}
-        // And what is asked is shown once.
+        // And each answer is shown once.
         alice.types("/who\n").await;
         assert_eq!(session.next().await, "/who");
         session.send("= who 42 count=1").await;
@@ -207,7 +207,7 @@ async fn a_signal_ends_it_at_once_however_much_is_sent_and_whoever_reads() {
         let (nonce, _) = session.said().await;
         session.send(&format!("= ok {nonce} 43")).await;
         let server = tokio::spawn(flood(session));
-        // What is acknowledged is known before this is shown.
+        // The acknowledgement has been read before this is shown.
         assert!(alice.shows().await.ends_with('x'));
         let mut stdout = alice.child.stdout.take().expect("standard output is open");
         let unread = if is_read {

@@ -1,4 +1,5 @@
-//! Staying in the room through trouble: what is said and shown once, and what is not tried again.
+//! Staying in the room through trouble: each line is said and shown once, and failures that time cannot
+//! fix are not retried.
 
 use crate::room::{GREETING, Outcome, Room, Session, entry};
 

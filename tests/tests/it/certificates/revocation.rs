@@ -79,7 +79,7 @@ fn a_list_that_takes_people_off_hold_is_noted_and_one_that_forgets_revocations_i
         let revoked = ca.revoke(std::slice::from_ref(name), reason);
         revoked.expect("a revocation");
     };
-    // What somebody would put back one day.
+    // An old copy, which somebody would put back one day.
     let copy = site.path("copy");
     let folder = list.parent().expect("the CA's folder");
     let copied = Command::new("cp").arg("-a").arg(folder).arg(&copy).status();

@@ -1,4 +1,4 @@
-//! What the program `server` says and logs while it runs.
+//! The output and the log of the program `server` while it runs.
 
 use std::fs;
 
@@ -177,7 +177,7 @@ fn files_that_others_can_read_or_change_are_told_of_at_the_start_and_when_they_a
     served
         .program
         .expect_err("ca/server.pem (mode 0644) and pose as this server; run `chmod go= ");
-    // What was told before somebody could listen is in the log.
+    // Warnings from before the server listened are in the log.
     let log = fs::read_to_string(site.path("room.log")).expect("a log");
     for told in [
         "others can write to room.log (mode 0662) and change the log; run `chmod go-w room.log`",

@@ -1,4 +1,4 @@
-//! What was said before: `/history`, and following from where one left off.
+//! Lines that were said before: `/history`, and following from where a client left off.
 
 use tests::{Peer, World};
 use wire::{Reply, ServerLine};

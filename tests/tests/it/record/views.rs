@@ -11,7 +11,7 @@ use tests::{World, program};
 
 const README: &str = include_str!("../../../../README.md");
 
-/// A record with these sessions (session, id, joined, left) and lines (id, time).
+/// Returns a record with these sessions (session, id, joined, left) and lines (id, time).
 async fn record(sessions: &[(i64, &str, &str, Option<&str>)], lines: &[(&str, &str)]) -> World {
     let mut w = World::start().await;
     w.stop().await.expect("a good end");
@@ -49,7 +49,7 @@ async fn record(sessions: &[(i64, &str, &str, Option<&str>)], lines: &[(&str, &s
     w
 }
 
-/// What `server query --csv` answers on a machine in that time zone.
+/// Returns what `server query --csv` answers on a machine in that time zone.
 fn ask(db: &Path, zone: &str, sql: &str) -> Vec<String> {
     let output = Command::new(program("server"))
         .args(["query", "--csv", sql, "--db"])
@@ -302,7 +302,7 @@ async fn each_question_in_the_readme_has_the_answer_that_it_asks_for() {
     }
 }
 
-/// The questions of the README: each line above a fence of SQL, and what is in the fence.
+/// Returns the questions of the README: each line above a fence of SQL, and the SQL.
 fn questions() -> BTreeMap<&'static str, &'static str> {
     let mut questions = BTreeMap::new();
     for (index, _) in README.match_indices("\n```sql\n") {

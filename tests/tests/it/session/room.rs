@@ -1,4 +1,4 @@
-//! The main path: who enters, what is said, what everyone sees, what is answered.
+//! The main path: people enter and talk, everybody sees it, and commands are answered.
 
 use std::time::Duration;
 
