@@ -180,7 +180,9 @@ fn a_test_that_needs_a_tool_is_ignored_with_the_reason_and_never_skipped() {
             }) else {
                 continue;
             };
-            let reason = test.lines().find_map(|line| line.strip_prefix("#[ignore"));
+            let reason = test
+                .lines()
+                .find_map(|line| line.trim_start().strip_prefix("#[ignore"));
             if let Some(reason) = reason {
                 ignored += 1;
                 let is_told = reason.starts_with(" = \"needs ")
