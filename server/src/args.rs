@@ -10,10 +10,10 @@ use pki::{CaHints, Gate, RevocationList};
 use tokio::net::TcpListener;
 use wire::limits::TEXT_BYTES_MAX;
 
-use crate::bundle::read_bundle;
 use crate::config::{Config, Limits, SameId};
-use crate::network::listen;
-use crate::revocation::read_list;
+use crate::door::socket::listen;
+use crate::watch::bundle::read_bundle;
+use crate::watch::revocation::read_list;
 
 /// A room where your certificate is your name.
 #[derive(Debug, Parser)]

@@ -5,6 +5,7 @@
 //! (`log/rate.rs`). Writing happens on threads of its own: a paused terminal or a slow disk must not
 //! hold up a session.
 
+mod filter;
 mod line;
 mod queue;
 mod rate;
@@ -15,12 +16,12 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tracing::{Subscriber, error};
+use tracing::{Subscriber, error, warn};
 use tracing_subscriber::fmt::format::{DefaultFields, Format};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer, fmt};
+use tracing_subscriber::{Layer, fmt};
 
 use line::OneLine;
 use queue::Queue;
@@ -60,21 +61,24 @@ pub fn start(file: Option<&Path>) -> io::Result<LogGuard> {
         let format = format.clone().with_thread_names(true);
         layer(file, format.with_file(true).with_line_number(true))
     });
-    let filter = EnvFilter::try_from_default_env();
+    let (filter, warning) = filter::from_environment();
     tracing_subscriber::registry()
-        .with(filter.unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn")))
+        .with(filter)
         .with(Rates::new(queues.clone()))
         .with(layer(stderr, format))
         .with(to_file)
         .init();
     log_panics();
+    if let Some(warning) = warning {
+        warn!("{warning}");
+    }
     Ok(LogGuard(queues))
 }
 
 /// Tells of others who can change the log, once it is open.
 pub fn warn_of_writers(file: &Path) {
     for warning in crate::os::warnings_of_writers(file, "the log") {
-        tracing::warn!("{warning}");
+        warn!("{warning}");
     }
 }
 

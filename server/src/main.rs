@@ -10,7 +10,7 @@ use server::args::{Args, Command, Hinted, Serve};
 use server::log::{self, say};
 use server::query::{Format, QueryError, query};
 use server::terminal::stdout_columns;
-use server::{Allowed, Failure, TooFewFiles, connections_allowed, processors};
+use server::{Allowed, Failure, TooFewFiles, connections_allowed, processors, stop_signal};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -81,7 +81,7 @@ async fn serve(serve: &Serve) -> Result<()> {
         );
     }
     let (ask_for_reload, reload) = watch::channel(());
-    let stop = stop_signal(ask_for_reload)?;
+    let stop = stop_signal(ask_for_reload).context("cannot wait for signals")?;
     let listener = serve.listen()?;
     server::run(config, listener, stop, reload).await?;
     info!("stopped");
@@ -101,49 +101,6 @@ fn ask(db: &Path, sql: &str, csv: bool, json: bool) -> Result<()> {
         Err(failure) => Err(failure.into()),
         Ok(()) => Ok(()),
     }
-}
-
-/// Done at the first SIGTERM or SIGINT; a second one ends the program at once.
-#[cfg(unix)]
-fn stop_signal(reload: watch::Sender<()>) -> Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let mut hangups = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
-    tokio::spawn(async move {
-        while hangups.recv().await.is_some() {
-            reload.send_replace(());
-        }
-    });
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    tokio::spawn(async move {
-        let mut stop = Some(stop);
-        loop {
-            let code = tokio::select! {
-                _ = terminate.recv() => 143,
-                _ = interrupt.recv() => 130,
-            };
-            match stop.take() {
-                Some(stop) => drop(stop),
-                None => std::process::exit(code),
-            }
-        }
-    });
-    Ok(async move {
-        // The other end is dropped, not used: either way it is time to stop.
-        let _dropped = stopped.await;
-    })
-}
-
-#[cfg(not(unix))]
-fn stop_signal(_reload: watch::Sender<()>) -> Result<impl Future<Output = ()>> {
-    Ok(async {
-        if let Err(failure) = tokio::signal::ctrl_c().await {
-            warn!(error = %failure, "cannot wait for Ctrl-C");
-            std::future::pending::<()>().await;
-        }
-    })
 }
 
 fn fail(failure: &anyhow::Error) -> ExitCode {

@@ -8,6 +8,7 @@
 //! | many clients at once, and faults | [`crowd`], and the [`checker`] that judges what they saw |
 //! | a network that loses, delays and cuts | [`Proxy`] |
 //! | connections without a certificate | [`Strangers`] |
+//! | the documents, and the transcripts in them | [`pages`], [`Transcript`] |
 //!
 //! What no program of ours is needed for comes from the crate `kit`, and is passed on here: terminals,
 //! other people's tools, certificates and waiting.
@@ -23,7 +24,10 @@ mod day;
 mod disk;
 mod ended;
 #[cfg(unix)]
+mod files;
+#[cfg(unix)]
 mod logging;
+mod pages;
 mod peer;
 mod programs;
 mod proxy;
@@ -31,6 +35,7 @@ mod proxy;
 mod rush;
 #[cfg(target_os = "linux")]
 mod strangers;
+mod transcript;
 mod world;
 
 #[cfg(unix)]
@@ -45,7 +50,10 @@ pub use day::same_day;
 pub use disk::{Filler, Mount};
 pub use ended::{Ended, end, finish, run_at, run_client};
 #[cfg(unix)]
+pub use files::raise_file_limit;
+#[cfg(unix)]
 pub use logging::Logging;
+pub use pages::{Page, fences, files_below, page, pages, project, section, section_of_any};
 pub use peer::{Peer, Said, said, sit_unread};
 pub use programs::{Served, Site, UNLIMITED, program, run};
 pub use proxy::{Cut, Manner, Proxy, Side};
@@ -53,4 +61,5 @@ pub use proxy::{Cut, Manner, Proxy, Side};
 pub use rush::{Rush, open_window};
 #[cfg(target_os = "linux")]
 pub use strangers::{Siege, Strangers, client_hello, connect_from, large_hello};
+pub use transcript::{Scene, Transcript};
 pub use world::{Options, World, instructors, lasting};

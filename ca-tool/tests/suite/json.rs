@@ -29,7 +29,7 @@ const COMMANDS: [(&str, usize, usize); 15] = [
     ("export carol --p12", 1, 0),
 ];
 
-/// The keys that `README.md` tells of.
+/// The keys that `docs/certificates.md` documents.
 const KEYS: [&str; 7] = ["name", "serial", "until", "file", "key", "password", "why"];
 
 #[test]
@@ -101,9 +101,9 @@ fn words_of_commands() -> [&'static str; 10] {
 
 #[test]
 fn every_key_is_told_of() {
-    let readme = include_str!("../../../README.md");
+    let page = include_str!("../../../docs/certificates.md");
     for key in KEYS.iter().chain(&["command", "done", "skipped", "list"]) {
-        assert!(readme.contains(&format!("`{key}`")), "{key}");
+        assert!(page.contains(&format!("`{key}`")), "{key}");
     }
 }
 #[test]

@@ -60,7 +60,7 @@ fn main() -> ExitCode {
         eprintln!("room: error: this reads /proc, which only Linux has");
         return ExitCode::FAILURE;
     }
-    match rlimit::increase_nofile_limit(u64::MAX) {
+    match tests::raise_file_limit() {
         Ok(files) if files < FILES_MIN && !args.small => {
             eprintln!(
                 "room: error: only {files} files may be open; raise it: ulimit -n {FILES_MIN}"

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use server::Limits;
-use server::memory::{Memory, MemoryRoom};
+use server::MemoryRoom;
+use server::memory::Memory;
 use tests::checker::{Happened, History, Logged, Row, Violation, check, hash};
 use turmoil::net::TcpListener;
 use turmoil::{Builder, Sim};

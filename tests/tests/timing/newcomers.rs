@@ -13,7 +13,7 @@ use crate::alone;
 async fn strangers_who_finish_no_handshake_hold_up_no_member() {
     let _alone = alone().await;
     const MEMBERS: usize = 20;
-    rlimit::increase_nofile_limit(u64::MAX).expect("a limit");
+    tests::raise_file_limit().expect("a limit");
     let site = tests::Site::new("Networks 101");
     let bundle = Bundle::read(&site.path(&site.bundle("alice"))).expect("a bundle");
     for (addresses, at_most) in [(1, Duration::from_secs(1)), (250, Duration::from_secs(3))] {

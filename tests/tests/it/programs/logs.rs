@@ -309,3 +309,21 @@ async fn the_log_line_about_a_sessions_end_says_what_broke_the_connection() {
     let left = served.program.expect_err(" left id=alice ");
     assert!(left.ends_with(" reason=goodbye"), "{left}");
 }
+
+#[test]
+fn rust_log_chooses_what_is_logged_and_is_named_when_it_cannot_be_read() {
+    const WARNING: &str = "RUST_LOG cannot be read, so the default filter applies: ";
+    for (rust_log, logged, missing) in [
+        ("server=debug", "listening on ", WARNING),
+        ("off,server=info", "listening on ", WARNING),
+        ("server=loud", WARNING, " DEBUG "),
+        ("server[session]=info", WARNING, " DEBUG "),
+    ] {
+        let site = tests::Site::new("Networks 101");
+        let (server, _log) = Logging::start(&site, Some(rust_log));
+        server.stop();
+        let log = fs::read_to_string(site.path("room.log")).expect("a log");
+        assert!(log.contains(logged), "{rust_log}: {log}");
+        assert!(!log.contains(missing), "{rust_log}: {log}");
+    }
+}

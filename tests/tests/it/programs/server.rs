@@ -106,7 +106,10 @@ fn show_prints_each_entry_and_the_log_file_tells_thread_and_line_but_never_what_
         matches!(thread, Some("main" | "tokio-rt-worker")),
         "a thread: {entered}"
     );
-    assert!(entered.contains("src/handshake.rs:"), "a place: {entered}");
+    assert!(
+        entered.contains("src/session/admitted.rs:"),
+        "a place: {entered}"
+    );
     assert!(!log.contains("a secret") && !ended.err.contains("a secret"));
 }
 

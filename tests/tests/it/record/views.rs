@@ -1,5 +1,5 @@
-//! The record as people ask it: views and the README's questions, over a database that this file
-//! fills by hand.
+//! The record as people query it: the views and the documents' questions, over a database that this
+//! file fills by hand.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,9 +7,7 @@ use std::process::Command;
 
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteConnectOptions;
-use tests::{World, program};
-
-const README: &str = include_str!("../../../../README.md");
+use tests::{World, pages, program};
 
 /// Returns a record with these sessions (session, id, joined, left) and lines (id, time).
 async fn record(sessions: &[(i64, &str, &str, Option<&str>)], lines: &[(&str, &str)]) -> World {
@@ -224,7 +222,7 @@ const MORNING: &str = r#"
 "#;
 
 #[tokio::test]
-async fn each_question_in_the_readme_has_the_answer_that_it_asks_for() {
+async fn each_question_in_the_documents_has_the_answer_that_it_asks_for() {
     let w = record(&[], &[]).await;
     let mut connection = w.sqlite().await;
     sqlx::raw_sql(MORNING)
@@ -257,7 +255,7 @@ async fn each_question_in_the_readme_has_the_answer_that_it_asks_for() {
             ],
         ),
         (
-            "Who came from an address that they had not come from before?",
+            "Who connected from an address that they had not used before?",
             &[
                 "bob,198.51.100.3,2026-11-21T10:25:00.000Z",
                 "alice,203.0.113.5,2026-11-21T10:30:00.000Z",
@@ -265,7 +263,7 @@ async fn each_question_in_the_readme_has_the_answer_that_it_asks_for() {
         ),
         (
             // Alice had left before she came from elsewhere.
-            "Whose certificate was used from two addresses at once, or taken over from one by the other?",
+            "Whose certificate was used from two addresses at once, or moved from one address to another?",
             &[
                 "bob,67f4f6740fe63f3068f5b7fc60941b79,192.0.2.8,198.51.100.3,2026-11-21T10:25:00.000Z",
             ],
@@ -278,7 +276,7 @@ async fn each_question_in_the_readme_has_the_answer_that_it_asks_for() {
             ],
         ),
         (
-            "Where was something mentioned, in whatever script?",
+            "Where was a word mentioned, in any script?",
             &[
                 "4,2026-11-21T10:06:00.000Z,bob,我的证书在这里",
                 "13,2026-11-22T09:03:00.000Z,carol,证书",
@@ -286,7 +284,7 @@ async fn each_question_in_the_readme_has_the_answer_that_it_asks_for() {
         ),
         ("Who is here?", &["carol"]),
         (
-            "What was said with one certificate, should its key have been stolen?",
+            "What was said with a certificate whose key may have been stolen?",
             &[
                 "4,2026-11-21T10:06:00.000Z,192.0.2.8,我的证书在这里",
                 "7,2026-11-21T10:30:00.000Z,198.51.100.3,send me money",
@@ -302,15 +300,17 @@ async fn each_question_in_the_readme_has_the_answer_that_it_asks_for() {
     }
 }
 
-/// Returns the questions of the README: each line above a fence of SQL, and the SQL.
+/// Returns the questions of the documents: each line above a fence of SQL, and the SQL.
 fn questions() -> BTreeMap<&'static str, &'static str> {
     let mut questions = BTreeMap::new();
-    for (index, _) in README.match_indices("\n```sql\n") {
-        let question = README[..index].trim_end().lines().next_back();
-        let sql = README[index..].split("```").nth(1).expect("it ends");
-        let sql = sql.strip_prefix("sql\n").expect("it is SQL");
-        let known = questions.insert(question.expect("a question"), sql);
-        assert!(known.is_none(), "asked twice: {question:?}");
+    for text in pages().iter().map(|page| page.text.as_str()) {
+        for (index, _) in text.match_indices("\n```sql\n") {
+            let question = text[..index].trim_end().lines().next_back();
+            let sql = text[index..].split("```").nth(1).expect("it ends");
+            let sql = sql.strip_prefix("sql\n").expect("it is SQL");
+            let known = questions.insert(question.expect("a question"), sql);
+            assert!(known.is_none(), "asked twice: {question:?}");
+        }
     }
     questions
 }

@@ -217,7 +217,7 @@ async fn a_stranger_is_told_the_ca_only_if_the_server_is_to_name_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bytes_that_strangers_send_take_little_memory() {
     const GROWTH_KIB_MAX: u64 = 64 * 1024;
-    rlimit::increase_nofile_limit(u64::MAX).expect("a limit");
+    tests::raise_file_limit().expect("a limit");
     let site = Site::new("Networks 101");
     let bundle = Bundle::read(&site.path(&site.bundle("alice"))).expect("a bundle");
     // An answered handshake, and then a record of 16 KiB that never comes whole.

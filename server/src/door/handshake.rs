@@ -1,0 +1,340 @@
+//! From an accepted socket to a client that the gate has let in: the first byte, TLS, the gate.
+
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
+use std::time::Duration;
+
+use pki::{Identity, ServerTls, Verdict};
+use rustls::{HandshakeKind, ProtocolVersion};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error};
+
+use crate::config::Limits;
+use crate::door::lobby::{Guest, NoRoom};
+use crate::door::permits::{HalfDone, Permit};
+use crate::door::refusal_log::RefusalLog;
+use crate::door::socket::send_at_once;
+use crate::door::tls::{ClientHello, TlsStream};
+use crate::room::facts::{ConnectionFacts, LocalEnd, Member};
+use crate::session::admitted::{Admitted, Serving};
+use crate::session::closing::close;
+use crate::session::metered::Metered;
+
+/// What every connection is served with.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// As the newest bundle has it.
+    pub(crate) tls: watch::Receiver<ServerTls>,
+    pub(crate) serving: Serving,
+    pub(crate) refusals: RefusalLog,
+    /// Ends sessions that did not end when they were told to.
+    pub(crate) abandon: CancellationToken,
+}
+
+/// A connection that was accepted, and nothing more.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) stream: TcpStream,
+    pub(crate) ip: IpAddr,
+    pub(crate) port: u16,
+    pub(crate) local: LocalEnd,
+}
+
+/// A client that has said hello, and nothing more.
+pub(crate) struct Hello {
+    hello: ClientHello<Metered<TcpStream>>,
+    ip: IpAddr,
+    port: u16,
+    local: LocalEnd,
+}
+
+/// A client that the gate has let in, over TLS.
+pub(crate) type AdmittedByTls = Admitted<TlsStream<Metered<TcpStream>>>;
+
+/// The first byte of a TLS record with a handshake message (RFC 8446, section 5.1).
+const TLS_HANDSHAKE: u8 = 22;
+
+/// What somebody is told who does not speak TLS.
+const NOT_TLS: &str = "this room needs TLS and a client certificate: \
+    use `client --cert YOU.pem`, or `openssl s_client -cert YOU.pem -key YOU.pem -CAfile YOU.pem -connect HOST:PORT`\n";
+
+/// Waits until a client has said hello (RFC 8446, section 4.1.2). This costs nothing but a place in
+/// the lobby. `None` when it never did, which has been logged.
+pub(crate) async fn hear(connection: Connection, guest: &Guest, shared: &Shared) -> Option<Hello> {
+    let (ip, port) = (connection.ip, connection.port);
+    let limits = &shared.serving.limits;
+    let mut hearing = pin!(try_hear(connection, guest, shared));
+    let heard = in_time(
+        hearing.as_mut(),
+        limits.handshake_timeout,
+        limits.crowded_handshake_timeout,
+        || guest.is_crowded(),
+    );
+    match heard.await {
+        Ok(hello) => hello,
+        Err(waited) => {
+            let cause = format!("no ClientHello within {} s", waited.as_secs());
+            shared.refusals.log(ip, port, &cause);
+            None
+        }
+    }
+}
+
+async fn try_hear(connection: Connection, guest: &Guest, shared: &Shared) -> Option<Hello> {
+    let Connection {
+        mut stream,
+        ip,
+        port,
+        local,
+    } = connection;
+    let first = tokio::select! {
+        first = first_byte(&stream) => first,
+        () = guest.told_to_end() => {
+            shared.refusals.log(ip, port, &NoRoom::Silent.to_string());
+            send_at_once(&stream, NoRoom::Silent.line().as_bytes());
+            return None;
+        }
+    };
+    match first {
+        Some(TLS_HANDSHAKE) => {}
+        Some(_) => {
+            shared.refusals.log(ip, port, "not TLS");
+            if stream.write_all(NOT_TLS.as_bytes()).await.is_ok() {
+                unless_told(guest, close(&mut stream)).await;
+            }
+            return None;
+        }
+        None => {
+            debug!(%ip, port, "closed before it said anything");
+            return None;
+        }
+    }
+    let read = tokio::select! {
+        read = ClientHello::read(Metered::new(stream)) => read,
+        () = guest.told_to_end() => {
+            shared.refusals.log(ip, port, &NoRoom::Silent.to_string());
+            return None;
+        }
+    };
+    match read {
+        Ok(hello) => {
+            guest.spoke();
+            Some(Hello {
+                hello,
+                ip,
+                port,
+                local,
+            })
+        }
+        Err((failure, mut stream)) => {
+            shared.refusals.log(ip, port, &describe(&failure));
+            unless_told(guest, close(&mut stream)).await;
+            None
+        }
+    }
+}
+
+impl Hello {
+    /// Tells the client that there is no room for its handshake, as much as goes at once. The server has
+    /// said nothing yet, so this is plain text.
+    pub(crate) async fn turn_away(self, cause: NoRoom, shared: &Shared) {
+        shared.refusals.log(self.ip, self.port, &cause.to_string());
+        let mut socket = self.hello.into_socket();
+        let line = cause.line();
+        // It may be a connection whose place is needed now.
+        let _told = tokio::time::timeout(Duration::ZERO, socket.write_all(line.as_bytes())).await;
+    }
+
+    /// Shakes hands, with a permit to answer. `None` when the client was not let in, which has been
+    /// logged. A slow handshake ends when others wait for its place.
+    pub(crate) async fn shake(
+        self,
+        permit: Permit,
+        guest: &Guest,
+        shared: &Shared,
+    ) -> Option<AdmittedByTls> {
+        let Self {
+            hello,
+            ip,
+            port,
+            local,
+        } = self;
+        let refusals = &shared.refusals;
+        // Subscribed before it is judged: a list that comes in between is seen by the session.
+        let mut revocations = shared.serving.revocations.clone();
+        let list = revocations.borrow_and_update().clone();
+        let (config, verdict) = match shared.tls.borrow().accept(list) {
+            Ok(accepted) => accepted,
+            Err(failure) => {
+                error!("{failure}");
+                return None;
+            }
+        };
+        let begun = Instant::now();
+        let answered = hello.answer(config);
+        let half_done = permit.answered();
+        let finished = match answered {
+            Ok(handshake) => {
+                let finishing = pin!(handshake.finish());
+                tokio::select! {
+                    // First, so that a handshake which is over is never thrown away.
+                    biased;
+                    finished = finish(finishing, &half_done, guest, &shared.serving.limits) => finished,
+                    () = half_done.ended() => None,
+                    () = guest.told_to_end() => None,
+                }
+            }
+            Err(refused) => Some(Err(refused)),
+        };
+        match finished {
+            Some(Ok(stream)) => {
+                let (identity, facts) = facts(&stream, &verdict, ip, port, local, shared)?;
+                half_done.finished();
+                Some(Admitted {
+                    written: stream.socket().written(),
+                    stream,
+                    identity,
+                    facts,
+                    revocations,
+                })
+            }
+            Some(Err((failure, mut stream))) => {
+                // A refused peer keeps nobody waiting while it hears why.
+                drop(half_done);
+                // The gate's own words, where it had a say; what rustls saw, where it had not.
+                match verdict.get() {
+                    Some(Err(refusal)) => refusals.log(ip, port, &refusal.to_string()),
+                    _ => refusals.log(ip, port, &describe(&failure)),
+                }
+                unless_told(guest, close(&mut stream)).await;
+                None
+            }
+            None => {
+                let waited = begun.elapsed().as_secs_f32();
+                let cause = format!("the handshake was not over after {waited:.1} s");
+                refusals.log(ip, port, &cause);
+                None
+            }
+        }
+    }
+}
+
+/// Waits for a handshake's end; `None` when it has had its time. After its patience it says that it
+/// is slow, so that one that waits can have its place.
+async fn finish<T>(
+    mut finishing: Pin<&mut impl Future<Output = T>>,
+    half_done: &HalfDone,
+    guest: &Guest,
+    limits: &Limits,
+) -> Option<T> {
+    // One deadline around everything: no phase of a handshake has its own.
+    let deadline = Instant::now() + limits.handshake_timeout;
+    let patience = Instant::now() + limits.crowded_handshake_timeout;
+    match tokio::time::timeout_at(patience.min(deadline), finishing.as_mut()).await {
+        Ok(finished) => return Some(finished),
+        Err(_) if patience >= deadline => return None,
+        Err(_) => {
+            guest.is_slow();
+            half_done.is_slow();
+        }
+    }
+    tokio::time::timeout_at(deadline, finishing).await.ok()
+}
+
+/// Waits for something that has `timeout`, or only `crowded` where others want its place.
+async fn in_time<T>(
+    mut waiting: Pin<&mut impl Future<Output = T>>,
+    timeout: Duration,
+    crowded: Duration,
+    is_crowded: impl Fn() -> bool,
+) -> Result<T, Duration> {
+    let begun = Instant::now();
+    let deadline = begun + timeout;
+    loop {
+        let look = (Instant::now() + crowded).min(deadline);
+        match tokio::time::timeout_at(look, waiting.as_mut()).await {
+            Ok(done) => return Ok(done),
+            Err(_) if Instant::now() < deadline && !is_crowded() => {}
+            Err(_) => return Err(begun.elapsed()),
+        }
+    }
+}
+
+/// What is known of a connection now that its client was let in.
+fn facts(
+    stream: &TlsStream<Metered<TcpStream>>,
+    verdict: &Verdict,
+    ip: IpAddr,
+    port: u16,
+    local: LocalEnd,
+    shared: &Shared,
+) -> Option<(Identity, ConnectionFacts)> {
+    let tls = stream.tls();
+    // With resumption off, every handshake is a full one and the gate has judged it.
+    let was_judged = tls.handshake_kind() != Some(HandshakeKind::Resumed);
+    let Some(Ok(identity)) = verdict.get().filter(|_| was_judged) else {
+        error!(%ip, port, "a handshake succeeded that the gate never judged");
+        shared.refusals.log(ip, port, "not judged by the gate");
+        return None;
+    };
+    let facts = ConnectionFacts {
+        member: Member::from(identity),
+        ip,
+        port,
+        local,
+        tls: match tls.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => "TLSv1.3".to_owned(),
+            _ => "unknown".to_owned(),
+        },
+        cipher: tls
+            .negotiated_cipher_suite()
+            .map_or_else(String::new, |suite| {
+                suite.suite().as_str().unwrap_or_default().to_owned()
+            }),
+        key_exchange: tls
+            .negotiated_key_exchange_group()
+            .map(|g| format!("{:?}", g.name())),
+        dialect: (tls.alpn_protocol() == Some(wire::ALPN)).then(|| "countersign/1".to_owned()),
+    };
+    Some((identity.clone(), facts))
+}
+
+/// The first byte that a peer sends, left where it is; `None` when it sends nothing.
+async fn first_byte(stream: &TcpStream) -> Option<u8> {
+    let mut first = [0];
+    match stream.peek(&mut first).await {
+        Ok(1) => Some(first[0]),
+        _ => None,
+    }
+}
+
+/// Does the rest of the work for a refused connection, unless another one needs its place.
+pub(crate) async fn unless_told(guest: &Guest, closing: impl Future<Output = ()>) {
+    guest.was_refused();
+    tokio::select! {
+        () = closing => {}
+        () = guest.told_to_end() => {}
+    }
+}
+
+/// Why a handshake failed, in words, when the gate had no say in it.
+fn describe(failure: &std::io::Error) -> String {
+    let inner = failure
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match inner {
+        Some(rustls::Error::NoCertificatesPresented) => "no certificate was presented".to_owned(),
+        Some(rustls::Error::AlertReceived(alert)) => {
+            format!("the client refused this server: {alert:?}")
+        }
+        Some(other) => other.to_string(),
+        None if failure.kind() == std::io::ErrorKind::UnexpectedEof => {
+            "the client closed the connection during the handshake".to_owned()
+        }
+        None => failure.to_string(),
+    }
+}

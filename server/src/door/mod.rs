@@ -1,0 +1,15 @@
+//! From a socket to a session: accepting, waiting for a turn, TLS, and the gate.
+//!
+//! `run` starts the `Acceptor`; nothing else is touched from outside. Not here: any byte of the
+//! protocol, but for the refusals of people who have no session yet.
+
+pub(crate) mod accept;
+pub(crate) mod descriptors;
+pub(crate) mod handshake;
+pub(crate) mod interfaces;
+pub(crate) mod lobby;
+pub(crate) mod permits;
+pub(crate) mod prefix;
+pub(crate) mod refusal_log;
+pub(crate) mod socket;
+pub(crate) mod tls;

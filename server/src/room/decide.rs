@@ -1,0 +1,458 @@
+//! What the room is and what it decides: asks become rows, and outcomes for when they are committed.
+//! Nothing here waits, reads or writes, or knows a session but by its number.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use tracing::{error, info, warn};
+use wire::{ClientId, Code, Entry, Here, Kind, Line, Nonce, Reason, Refusal, Timestamp};
+
+use crate::log::BOUNDED;
+use crate::room::ask::{Ask, Said};
+use crate::room::batch::{Batch, Join, Newest, Recorded};
+use crate::room::facts::ConnectionFacts;
+use crate::room::found::Found;
+use crate::room::mailbox::End;
+use crate::room::presence::{Left, Live, Presence, Rules};
+use crate::room::quota::{Quotas, Space};
+use crate::room::senders::{self, Judgement, Known, Sender, Senders, Stored};
+use crate::room::stamp::{Step, stamp};
+
+/// Everything that a batch is made from.
+#[derive(Debug)]
+pub(crate) struct Room {
+    head: u64,
+    last_at: Timestamp,
+    last_session: u64,
+    presence: Presence,
+    senders: Senders,
+    /// Every ID ever admitted, by its confusable skeleton (UTS #39).
+    skeletons: HashMap<String, ClientId>,
+    quotas: Quotas,
+    /// How much room the disk has.
+    pub(crate) space: Space,
+}
+
+/// A batch, and what follows when it is committed.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    pub(crate) rows: Batch,
+    pub(crate) outcomes: Vec<Outcome>,
+    /// Whose presence changed.
+    pub(crate) moved: Vec<ClientId>,
+}
+
+/// What follows when the batch is committed. Asks are named by their number in the batch, sessions by
+/// theirs in `joins`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The session that asked has begun.
+    Entered {
+        ask: usize,
+        id: ClientId,
+        session: u64,
+    },
+    /// The enter or the line is refused.
+    Refused { ask: usize, refusal: Refusal },
+    /// The line is in the transcript, since now or since it was sent before.
+    Stored {
+        ask: usize,
+        nonce: Option<Nonce>,
+        seq: u64,
+    },
+    /// A line added nothing to the record; its bytes do not count against its author's pace.
+    GivenBack { id: ClientId, bytes: usize },
+    /// A session is over; `end` says why to one that does not know.
+    Ended { session: u64, end: Option<End> },
+    /// The room knows nothing of this person any more.
+    Forgotten(ClientId),
+}
+
+impl Room {
+    /// What was found in the database, and who may still come back until `until`.
+    pub(crate) fn new(found: Found, rules: Rules, until: Instant) -> Self {
+        let quotas = Quotas::new(rules.quota, found.last_at, found.used);
+        let mut presence = Presence::new(rules);
+        for (left, since, role) in found.here {
+            presence.remember(left, since, role, until);
+        }
+        let ids = found.ids.iter().filter_map(|id| ClientId::parse(id).ok());
+        let skeletons = ids.flat_map(|id| id.skeletons().map(|skeleton| (skeleton, id.clone())));
+        Self {
+            head: found.head,
+            last_at: found.last_at,
+            last_session: found.last_session,
+            presence,
+            senders: Senders::default(),
+            skeletons: skeletons.collect(),
+            quotas,
+            space: Space::default(),
+        }
+    }
+
+    /// The newest entry's seq, that of the batch being made included.
+    pub(crate) fn head(&self) -> u64 {
+        self.head
+    }
+
+    /// Everyone who is here.
+    pub(crate) fn here(&self) -> Vec<Here> {
+        self.presence.here()
+    }
+
+    /// Brings what [`Room::here`] gave up to date.
+    pub(crate) fn note_here(&self, moved: &[ClientId], here: &mut Vec<Here>) {
+        // Each moves those behind it in the list. When a network goes, all of it is made anew.
+        const FEW: usize = 32;
+        if moved.len() > FEW {
+            *here = self.here();
+        } else {
+            moved
+                .iter()
+                .for_each(|id| self.presence.note_here(id, here));
+        }
+    }
+
+    /// When somebody's absence becomes a leave.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.presence.next_due()
+    }
+
+    /// Those whose absence has become a leave.
+    pub(crate) fn note_absences(&mut self, now: Instant, clock: Timestamp, work: &mut Work) {
+        let mut forgotten = Vec::new();
+        for left in self.presence.overdue(now, &mut forgotten) {
+            self.leave(left, clock, work);
+        }
+        let forgotten = forgotten.into_iter().map(Outcome::Forgotten);
+        work.outcomes.extend(forgotten);
+    }
+
+    /// Takes what the database knows of a run.
+    pub(crate) fn learn(&mut self, sender: Sender, known: Known) {
+        self.senders.learn(sender, known);
+    }
+
+    /// Forgets what the database can be asked for again.
+    pub(crate) fn forget_old(&mut self) {
+        self.senders.forget_old();
+    }
+
+    /// The ends of sessions that never came to say that they ended.
+    pub(crate) fn end_all(&self, now: Instant, at: Timestamp) -> Batch {
+        let ends = self
+            .presence
+            .sessions()
+            .map(|live| (live.session, live.end(at, now), Reason::ShuttingDown));
+        Batch {
+            ends: ends.collect(),
+            ..Batch::default()
+        }
+    }
+
+    /// Turns one ask into rows, and into outcomes for when they are committed. Only this decides.
+    /// `number` is the ask's place in its batch.
+    pub(crate) fn apply(
+        &mut self,
+        number: usize,
+        ask: Ask,
+        now: Instant,
+        clock: Timestamp,
+        work: &mut Work,
+    ) {
+        match ask {
+            Ask::Enter(facts) => self.enter(number, *facts, now, clock, work),
+            Ask::Say(said) => self.say(number, said, clock, work),
+            Ask::Spend { id, session, nonce } => {
+                // Nor can a replaced session spend what its successor may still say.
+                if self.presence.live(&id, session).is_some() {
+                    self.senders.spend(&(id, nonce.run.clone()), &nonce);
+                }
+            }
+            Ask::Leave {
+                id,
+                session,
+                reason,
+            } => self.end(&id, session, reason, now, clock, work),
+            Ask::ListSeen(number) => {
+                let newest = work
+                    .rows
+                    .crl_number
+                    .take()
+                    .map_or(number.clone(), |n| n.max(number));
+                work.rows.crl_number = Some(newest);
+            }
+        }
+    }
+
+    fn enter(
+        &mut self,
+        ask: usize,
+        facts: ConnectionFacts,
+        now: Instant,
+        clock: Timestamp,
+        work: &mut Work,
+    ) {
+        let id = facts.member.id.clone();
+        if let Err(refusal) = self.presence.may_enter(&id, now) {
+            work.outcomes.push(Outcome::Refused { ask, refusal });
+            return;
+        }
+        self.warn_of_look_alike(&id);
+        self.last_session += 1;
+        let session = self.last_session;
+        let at = self.stamp(clock);
+        let live = Live {
+            session,
+            member: facts.member.clone(),
+            ip: facts.ip,
+            since: at,
+            began: now,
+        };
+        let arrival = self.presence.enter(live, now);
+        for old in arrival.replaced {
+            // At most once for each session that enters.
+            info!(
+                target: BOUNDED,
+                %id, old_serial = %old.member.serial, serial = %facts.member.serial,
+                old_ip = %old.ip, ip = %facts.ip, "replaced by a newer session"
+            );
+            let words = format!(
+                "{id} came in again from {} at {at}; two terminals at once need a server with --same-id allow",
+                facts.ip
+            );
+            let ended = old.end(at, now);
+            work.rows.ends.push((old.session, ended, Reason::Replaced));
+            let end = End {
+                reason: Reason::Replaced,
+                words,
+            };
+            work.outcomes.push(Outcome::Ended {
+                session: old.session,
+                end: Some(end),
+            });
+        }
+        let ip = facts.ip;
+        work.rows.joins.push(Join { session, at, facts });
+        work.moved.push(id.clone());
+        if arrival.is_new {
+            self.write(
+                Entry {
+                    seq: 0,
+                    at,
+                    id: id.clone(),
+                    ip,
+                    kind: Kind::Enter,
+                },
+                session,
+                work,
+            );
+        }
+        work.outcomes.push(Outcome::Entered { ask, id, session });
+    }
+
+    fn say(&mut self, ask: usize, said: Said, clock: Timestamp, work: &mut Work) {
+        let Said {
+            id,
+            session,
+            nonce,
+            line,
+        } = said;
+        // A session that was replaced can say nothing after its successor entered.
+        let Some(live) = self.presence.live(&id, session) else {
+            // Its client says this line again, and pays for it then.
+            work.outcomes.push(given_back(id, &line));
+            return;
+        };
+        let ip = live.ip;
+        let hash = senders::hash(line.as_str());
+        let sender = nonce.as_ref().map(|nonce| (id.clone(), nonce.run.clone()));
+        let judgement = match nonce.as_ref().zip(sender.as_ref()) {
+            Some((nonce, sender)) => self.senders.judge(sender, nonce, hash),
+            None => Judgement::New { begins_run: false },
+        };
+        match judgement {
+            Judgement::Repeated(seq) => {
+                // It was paid for when it was stored.
+                work.outcomes.push(given_back(id, &line));
+                work.outcomes.push(Outcome::Stored { ask, nonce, seq });
+            }
+            Judgement::Refused(refusal) => work.outcomes.push(Outcome::Refused { ask, refusal }),
+            Judgement::New { begins_run } => {
+                let at = self.stamp(clock);
+                if let Err(refusal) = self.admit(&id, &line, begins_run, at) {
+                    if let Some((nonce, sender)) = nonce.as_ref().zip(sender) {
+                        self.senders.spend(&sender, nonce);
+                    }
+                    let refusal = refusal.of(nonce);
+                    work.outcomes.push(Outcome::Refused { ask, refusal });
+                    return;
+                }
+                let kind = Kind::Message(line);
+                let entry = Entry {
+                    seq: 0,
+                    at,
+                    id,
+                    ip,
+                    kind,
+                };
+                let seq = self.write(entry, session, work);
+                if let Some((nonce, sender)) = nonce.as_ref().zip(sender) {
+                    let n = nonce.n;
+                    self.link(nonce, sender, Stored { n, seq, hash }, work);
+                }
+                work.outcomes.push(Outcome::Stored { ask, nonce, seq });
+            }
+        }
+    }
+
+    /// Whether there is room for a new line: on the disk, and in what one person may add in a day.
+    fn admit(
+        &mut self,
+        id: &ClientId,
+        line: &Line,
+        begins_run: bool,
+        at: Timestamp,
+    ) -> Result<(), Refusal> {
+        if self.space == Space::Low {
+            let words = "the server's disk is nearly full; nothing is taken until there is room";
+            return Err(Refusal::new(Code::DiskLow, words));
+        }
+        let bytes = line.as_str().len();
+        self.quotas.take(id, bytes, begins_run, at, self.space)
+    }
+
+    /// Ties the entry that was written last to the lines of its run, by which it is recognised when
+    /// it is sent again.
+    fn link(&mut self, nonce: &Nonce, sender: Sender, stored: Stored, work: &mut Work) {
+        let Stored { n, seq, .. } = stored;
+        let place = self.senders.store(&sender, stored);
+        if let Some(recorded) = work.rows.entries.last_mut() {
+            recorded.nonce = Some(nonce.clone());
+            recorded.prev = place.prev;
+        }
+        let begun = place.first.is_none().then_some(sender);
+        let run = work.rows.runs.entry(place.first.unwrap_or(seq));
+        let newest = run.or_insert(Newest { begun, seq, n });
+        (newest.seq, newest.n) = (seq, n);
+    }
+
+    fn end(
+        &mut self,
+        id: &ClientId,
+        session: u64,
+        reason: Reason,
+        now: Instant,
+        clock: Timestamp,
+        work: &mut Work,
+    ) {
+        // A replaced session's row was closed when its successor entered.
+        if self.presence.live(id, session).is_none() {
+            return;
+        }
+        let at = self.stamp(clock);
+        let ended = self
+            .presence
+            .live(id, session)
+            .map(|live| live.end(at, now));
+        work.rows
+            .ends
+            .extend(ended.map(|ended| (session, ended, reason)));
+        work.moved.push(id.clone());
+        work.outcomes.push(Outcome::Ended { session, end: None });
+        if let Some(left) = self.presence.end(id, session, reason, now, at) {
+            self.leave(left, clock, work);
+        }
+    }
+
+    fn leave(&mut self, left: Left, clock: Timestamp, work: &mut Work) {
+        let Left {
+            id,
+            ip,
+            session,
+            reason,
+        } = left;
+        let at = self.stamp(clock);
+        let entry = Entry {
+            seq: 0,
+            at,
+            id: id.clone(),
+            ip,
+            kind: Kind::Leave(reason),
+        };
+        let seq = self.write(entry, session, work);
+        // Every session so far: with several at once, the last to end need not be the newest.
+        work.moved.push(id.clone());
+        work.rows.leaves.push((id, seq, self.last_session));
+    }
+
+    /// Gives an entry the next place. A gap would read as a lost line, so a place is taken only
+    /// for what the same commit stores.
+    fn write(&mut self, entry: Entry, session: u64, work: &mut Work) -> u64 {
+        self.head += 1;
+        let entry = Entry {
+            seq: self.head,
+            ..entry
+        };
+        work.rows.entries.push(Recorded {
+            entry,
+            session,
+            nonce: None,
+            prev: None,
+        });
+        self.head
+    }
+
+    fn stamp(&mut self, clock: Timestamp) -> Timestamp {
+        let (at, step) = stamp(clock, self.last_at);
+        if let Step::Back(behind) = step {
+            error!(
+                ?behind,
+                "the clock is far behind the last entry; times go on from the clock"
+            );
+        }
+        self.last_at = at;
+        at
+    }
+
+    /// The runs that the database must be asked about before these lines are judged.
+    pub(crate) fn unknown_senders(&self, asks: &[Ask]) -> Vec<Sender> {
+        let mut unknown: Vec<Sender> = Vec::new();
+        for ask in asks {
+            let (id, nonce) = match ask {
+                Ask::Say(Said {
+                    id,
+                    nonce: Some(nonce),
+                    ..
+                })
+                | Ask::Spend { id, nonce, .. } => (id, nonce),
+                _ => continue,
+            };
+            let sender = (id.clone(), nonce.run.clone());
+            if self.senders.is_unknown(&sender) && !unknown.contains(&sender) {
+                unknown.push(sender);
+            }
+        }
+        unknown
+    }
+
+    fn warn_of_look_alike(&mut self, id: &ClientId) {
+        let mut other = None;
+        for skeleton in id.skeletons() {
+            let known = self.skeletons.entry(skeleton).or_insert_with(|| id.clone());
+            if known != id {
+                other = Some(known.clone());
+            }
+        }
+        if let Some(other) = other {
+            // At most once for each session that enters.
+            warn!(target: BOUNDED, %id, %other, "this name looks like another one that was here");
+        }
+    }
+}
+
+/// The bytes that a line took of its author's pace, when it adds nothing to the record.
+fn given_back(id: ClientId, line: &Line) -> Outcome {
+    let bytes = line.as_str().len();
+    Outcome::GivenBack { id, bytes }
+}

@@ -1,0 +1,72 @@
+//! What is known of a connection whose client was let in, as plain values.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use pki::{Fingerprint, Identity, Serial};
+use wire::{ClientId, Role};
+
+/// One connection: whose it is, from where it came, and how it is protected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ConnectionFacts {
+    pub(crate) member: Member,
+    pub(crate) ip: IpAddr,
+    pub(crate) port: u16,
+    pub(crate) local: LocalEnd,
+    pub(crate) tls: String,
+    pub(crate) cipher: String,
+    pub(crate) key_exchange: Option<String>,
+    /// The dialect that the client named.
+    pub(crate) dialect: Option<String>,
+}
+
+/// What a certificate says of its owner.
+// Not an `Identity`, which only the gate makes: these values prove nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Member {
+    pub(crate) id: ClientId,
+    pub(crate) role: Role,
+    pub(crate) serial: Serial,
+    pub(crate) fingerprint: Fingerprint,
+}
+
+/// The server's own end of a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LocalEnd {
+    pub(crate) ip: IpAddr,
+    /// `None` when no interface has that address, as behind some translators.
+    pub(crate) interface: Option<Interface>,
+}
+
+/// A network interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Interface {
+    pub(crate) name: String,
+    pub(crate) index: Option<u32>,
+    pub(crate) prefix_bits: u8,
+}
+
+impl From<&Identity> for Member {
+    fn from(identity: &Identity) -> Self {
+        Self {
+            id: identity.id().clone(),
+            role: identity.role(),
+            serial: identity.serial().clone(),
+            fingerprint: identity.fingerprint(),
+        }
+    }
+}
+
+impl fmt::Display for LocalEnd {
+    /// `192.0.2.1/24 eth0#2`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.ip)?;
+        let Some(interface) = &self.interface else {
+            return Ok(());
+        };
+        write!(f, "/{} {}", interface.prefix_bits, interface.name)?;
+        interface
+            .index
+            .map_or(Ok(()), |index| write!(f, "#{index}"))
+    }
+}

@@ -1,0 +1,27 @@
+//! What the record held when it was opened: the room begins with it.
+
+use std::collections::BTreeMap;
+
+use pki::CrlNumber;
+use wire::{ClientId, Role, Timestamp};
+
+use crate::room::presence::Left;
+use crate::room::quota::Used;
+
+/// The state that the record holds when it is opened.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Found {
+    pub(crate) epoch: String,
+    pub(crate) head: u64,
+    pub(crate) last_at: Timestamp,
+    pub(crate) last_session: u64,
+    pub(crate) crl_number: CrlNumber,
+    /// Sessions that a crash left open.
+    pub(crate) crashed: u64,
+    /// People who were here when the server stopped, with the time of their last session.
+    pub(crate) here: Vec<(Left, Timestamp, Role)>,
+    /// Every ID that was ever here.
+    pub(crate) ids: Vec<String>,
+    /// What each ID has added to the record on the day of the newest entry.
+    pub(crate) used: BTreeMap<ClientId, Used>,
+}

@@ -1,0 +1,124 @@
+//! How a connection ends, so that the last words arrive, and how a broken one is described.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use wire::limits::{LINE_BYTES_MAX, UNACKNOWLEDGED_LINES_MAX};
+use wire::{Reason, Refusal};
+
+use crate::log::{CAUSE_BYTES_MAX, cut};
+use crate::room::mailbox::{End, Told};
+use crate::session::dialect::Dialect;
+
+/// How long a refused peer has to take its refusal.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Ends a connection so that what was sent last arrives: half-close, then drain for a moment.
+pub(crate) async fn close<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) {
+    // A peer that is gone already needs no goodbye.
+    let half_closed = tokio::time::timeout(CLOSE_TIMEOUT, stream.shutdown()).await;
+    if matches!(half_closed, Ok(Ok(()))) {
+        drain(stream).await;
+    }
+}
+
+/// Sends a refusal to a client whose session did not begin, and ends the connection.
+pub(crate) async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    dialect: Dialect,
+    refusal: &Refusal,
+) {
+    let mut line = Vec::new();
+    dialect.write(&Told::Refusal(refusal.clone()), &mut line);
+    if stream.write_all(&line).await.is_ok() {
+        close(stream).await;
+    }
+}
+
+/// The end of a session whose connection broke, with the cause for the log. `stalled` if the system
+/// waited too long for the peer (TCP_USER_TIMEOUT, RFC 5482), and otherwise `lost`.
+pub(crate) fn broken(failure: &io::Error) -> End {
+    let tls = failure
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let words = match tls {
+        Some(rustls::Error::AlertReceived(alert)) => format!("the client ended TLS: {alert:?}"),
+        Some(other) => format!("TLS failed: {other}"),
+        None if failure.kind() == io::ErrorKind::UnexpectedEof => {
+            "the connection ended without close_notify".to_owned()
+        }
+        None => failure.to_string(),
+    };
+    End {
+        reason: match failure.kind() {
+            io::ErrorKind::TimedOut => Reason::Stalled,
+            _ => Reason::Lost,
+        },
+        words: cut(&words, CAUSE_BYTES_MAX),
+    }
+}
+
+/// Reads and discards what is still coming, for a moment: closing a socket with unread bytes makes
+/// the system throw away what was sent last.
+pub(crate) async fn drain<R: AsyncRead + Unpin>(reader: &mut R) {
+    // All that a client of ours may have under way, with the line that it was in the middle of.
+    const DRAIN_BYTES_MAX: usize = (UNACKNOWLEDGED_LINES_MAX + 1) * (LINE_BYTES_MAX + 1);
+    const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+    let draining = async {
+        let mut scratch = [0; 1024];
+        let mut drained = 0;
+        while drained < DRAIN_BYTES_MAX {
+            match reader.read(&mut scratch).await {
+                Ok(0) | Err(_) => return,
+                Ok(read) => drained += read,
+            }
+        }
+    };
+    // Who goes on sending after a second has had the last word already.
+    let _elapsed = tokio::time::timeout(DRAIN_TIMEOUT, draining).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::{AlertDescription, InvalidMessage};
+
+    use super::*;
+
+    #[test]
+    fn what_broke_a_connection_is_told_and_only_the_systems_patience_is_a_stall() {
+        let told = |failure: io::Error| {
+            let End { reason, words } = broken(&failure);
+            (reason, words)
+        };
+        let tls = |failure: rustls::Error| io::Error::new(io::ErrorKind::InvalidData, failure);
+        let alert = rustls::Error::AlertReceived(AlertDescription::InternalError);
+        let words = "the client ended TLS: InternalError";
+        assert_eq!(told(tls(alert)), (Reason::Lost, words.to_owned()));
+        let (reason, words) = told(tls(InvalidMessage::InvalidContentType.into()));
+        assert_eq!(reason, Reason::Lost);
+        assert!(words.starts_with("TLS failed: "), "{words}");
+        let words = "the connection ended without close_notify";
+        let failure = io::ErrorKind::UnexpectedEof.into();
+        assert_eq!(told(failure), (Reason::Lost, words.to_owned()));
+        let (reason, words) = told(io::ErrorKind::TimedOut.into());
+        assert_eq!((reason, words.as_str()), (Reason::Stalled, "timed out"));
+        let (_, words) = told(io::Error::other("\u{1b}".repeat(1000)));
+        assert!(words.len() < 300, "{}", words.len());
+    }
+
+    #[tokio::test]
+    async fn all_that_a_client_may_have_under_way_is_drained_and_no_more_without_end() {
+        let under_way = vec![b'x'; UNACKNOWLEDGED_LINES_MAX * (LINE_BYTES_MAX + 1)];
+        let mut reader = under_way.as_slice();
+        drain(&mut reader).await;
+        assert_eq!(reader.len(), 0);
+
+        let began = std::time::Instant::now();
+        drain(&mut tokio::io::repeat(b'x')).await;
+        assert!(
+            began.elapsed() < Duration::from_secs(1),
+            "by its bytes, not by its time"
+        );
+    }
+}

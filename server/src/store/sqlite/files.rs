@@ -1,0 +1,65 @@
+//! The database's file and those beside it: made, locked, and looked at before SQLite opens them.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use crate::os;
+use crate::transcript::fault::DatabaseError;
+
+/// Keeps a second server away for as long as the file is open.
+pub(super) fn lock(path: &Path) -> Result<File, DatabaseError> {
+    let name = beside(path, ".lock");
+    let open = |source| DatabaseError::Open {
+        path: name.clone(),
+        source,
+    };
+    let mut options = private_options();
+    options.create(true).truncate(false);
+    // A link that somebody put here would have a file of theirs made or locked.
+    let file = os::open_no_link(&mut options, &name).map_err(open)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(DatabaseError::InUse {
+            path: path.to_owned(),
+        }),
+        Err(TryLockError::Error(source)) => Err(open(source)),
+    }
+}
+
+/// Makes the file before SQLite does, so that it never has another mode than it should.
+pub(super) fn create(path: &Path) -> Result<(), DatabaseError> {
+    match private_options().create_new(true).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(source) => Err(DatabaseError::Open {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// A file that lies beside the database.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+/// SQLite opens a file that it may not write for reading, and says so only at the first write. This
+/// must come after the lock: to close a file lets go of what this process locked of it.
+pub(super) fn check_writable(path: &Path) -> Result<(), DatabaseError> {
+    match private_options().open(path) {
+        Ok(_) => Ok(()),
+        Err(source) => Err(DatabaseError::Open {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+fn private_options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    os::keep_private(&mut options);
+    options
+}

@@ -1,0 +1,269 @@
+//! The record in SQLite: opening its file, one commit for a batch, and whether the file is still there.
+//!
+//! `run` opens the `Database`; the recorder commits through the port `Record`, and readers ask through
+//! `Pages`. Not here: any other statement that writes.
+
+mod commit;
+mod disk;
+mod files;
+mod find;
+mod health;
+mod journal;
+mod jsonb;
+mod migrations;
+mod pages;
+mod rows;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Row as _};
+use tracing::warn;
+use wire::Timestamp;
+
+use crate::config::Limits;
+use crate::os;
+use crate::room::batch::Batch;
+use crate::room::senders::{Known, LINES_MAX, Sender, Stored};
+use crate::transcript::fault::{DatabaseError, Fault};
+use crate::transcript::record::{Found, Record, Space};
+use commit::{BATCH, COMMIT, STORED};
+use disk::Disk;
+use files::{beside, check_writable, create, lock};
+use health::{check_pragmas, look_for_damage};
+use journal::Journal;
+use migrations::MIGRATIONS;
+use pages::Readers;
+
+/// How long one attempt to commit waits for another program that holds the database.
+const BUSY_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// The recorder's connection: the only one that writes.
+#[derive(Debug)]
+pub(crate) struct Database {
+    connection: SqliteConnection,
+    /// Keeps a second server away for as long as this one runs.
+    _lock: File,
+    path: PathBuf,
+    journal: Journal,
+    /// The files that were opened: the database and its write-ahead log.
+    files: [Option<u64>; 2],
+    /// What a reader was told when it found damage.
+    damage: Arc<OnceLock<String>>,
+    disk: Disk,
+    /// The newest entry, as `meta` has it since the last commit.
+    head: String,
+}
+
+impl Database {
+    /// Opens or makes the database, closes what a crash left open, and says what is in it.
+    ///
+    /// # Errors
+    ///
+    /// When another server has it, when it cannot be opened, when it is damaged, or when it would
+    /// not keep its word.
+    pub(crate) async fn open(
+        path: &Path,
+        limits: &Limits,
+    ) -> Result<(Self, Readers, Found), DatabaseError> {
+        let open = |source| DatabaseError::Open {
+            path: path.to_owned(),
+            source,
+        };
+        os::refuse_planted_link(path).map_err(open)?;
+        create(path)?;
+        // By its own name: a second server must not find it free under another one.
+        let path = &path.canonicalize().map_err(open)?;
+        let lock = lock(path)?;
+        check_writable(path)?;
+        if os::names_of(path).is_some_and(|names| names > 1) {
+            return Err(DatabaseError::Linked {
+                path: path.to_owned(),
+            });
+        }
+        for warning in os::warnings_of_writers(path, "the record") {
+            warn!("{warning}");
+        }
+        let sqlite = |source| DatabaseError::Sqlite {
+            path: path.to_owned(),
+            source,
+        };
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            // Without this no commit survives a power cut: WAL alone syncs only at checkpoints.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5))
+            .pragma("journal_size_limit", limits.journal_bytes_max.to_string())
+            // The view that takes commits is no reason for a file, which a full disk would refuse.
+            .pragma("temp_store", "memory");
+        let mut connection = options.connect().await.map_err(sqlite)?;
+        check_pragmas(&mut connection, path).await?;
+        look_for_damage(&mut connection, path, limits.check_at_start_timeout).await?;
+        // `run` cannot be awaited in a task that may change threads: its bound on the connection
+        // is too narrow for the compiler. This is what it calls.
+        MIGRATIONS
+            .run_direct(None, &mut connection, false)
+            .await
+            .map_err(|source| DatabaseError::Migrate {
+                path: path.to_owned(),
+                source,
+            })?;
+        let mut database = Self {
+            connection,
+            _lock: lock,
+            path: path.to_owned(),
+            journal: Journal::new(beside(path, "-wal"), limits.journal_bytes_max),
+            files: [None, None],
+            damage: Arc::default(),
+            disk: Disk::new(path.to_owned()),
+            head: String::new(),
+        };
+        let found = database.find(limits.count_at_start_timeout).await?;
+        database.files = database.file_numbers();
+        let batch = database.connection.execute(BATCH).await;
+        batch.map_err(|source| database.error(source))?;
+        let timeout = format!("pragma busy_timeout = {}", BUSY_TIMEOUT.as_millis());
+        database
+            .connection
+            .execute(sqlx::AssertSqlSafe(timeout))
+            .await
+            .map_err(|source| database.error(source))?;
+        let readers = Readers::open(path, database.damage.clone()).await?;
+        Ok((database, readers, found))
+    }
+
+    fn file_numbers(&self) -> [Option<u64>; 2] {
+        let number = |path: &Path| os::file_number(&std::fs::metadata(path).ok()?);
+        [number(&self.path), number(self.journal.path())]
+    }
+
+    fn error(&self, source: sqlx::Error) -> DatabaseError {
+        DatabaseError::Sqlite {
+            path: self.path.clone(),
+            source,
+        }
+    }
+
+    fn damaged(&self, what: &str) -> DatabaseError {
+        DatabaseError::Damaged {
+            path: self.path.clone(),
+            what: what.to_owned(),
+        }
+    }
+}
+
+impl Record for Database {
+    async fn commit(
+        &mut self,
+        batch: &Batch,
+        head: u64,
+        alive_at: Timestamp,
+    ) -> Result<(), DatabaseError> {
+        let head = head.to_string();
+        let query = sqlx::query(COMMIT)
+            .bind(rows::entries(batch))
+            .bind(rows::begun(batch))
+            .bind(rows::continued(batch))
+            .bind(rows::joins(batch))
+            .bind(rows::ends(batch))
+            .bind(rows::leaves(batch))
+            .bind(&self.head)
+            .bind(&head)
+            .bind(alive_at.to_string())
+            .bind(batch.crl_number.as_ref().map(ToString::to_string));
+        let Err(source) = query.execute(&mut self.connection).await else {
+            self.head = head;
+            return Ok(());
+        };
+        // There is nothing to roll back: a statement that is a transaction of its own ends with it.
+        let failure = self.error(source);
+        if failure.is_missing_value() {
+            return Err(DatabaseError::Replaced {
+                path: self.path.clone(),
+            });
+        }
+        Err(failure)
+    }
+
+    async fn stored(&mut self, sender: &Sender) -> Result<Known, DatabaseError> {
+        let (id, run) = sender;
+        let rows = sqlx::query(STORED)
+            .bind(id.as_str())
+            .bind(run.as_str())
+            .bind(LINES_MAX as i64)
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(|source| self.error(source))?;
+        let Some(newest) = rows.first() else {
+            return Ok(Known::default());
+        };
+        let number = |row: &SqliteRow, name| row.get::<i64, _>(name).unsigned_abs();
+        let stored = |row: &SqliteRow| {
+            let (nonce, text): (Option<&str>, Option<&str>) = (row.get("nonce"), row.get("text"));
+            Stored::read(number(row, "seq"), run, nonce?, text?)
+        };
+        Ok(Known::read(
+            number(newest, "first"),
+            number(newest, "last"),
+            number(newest, "n"),
+            rows.iter().map(stored).collect(),
+        ))
+    }
+
+    /// Whether the files that are open are still the ones under their names: SQLite goes on writing
+    /// to a file that was deleted, and everything in it would be gone with the server. And whether
+    /// a reader found damage. How large the log is does not stop anybody, and is told.
+    fn check(&mut self) -> Result<(), DatabaseError> {
+        self.journal.look();
+        let names = [self.path.as_path(), self.journal.path()];
+        for ((name, open), now) in names.iter().zip(self.files).zip(self.file_numbers()) {
+            if open.is_some() && now != open {
+                return Err(DatabaseError::Replaced {
+                    path: (*name).to_owned(),
+                });
+            }
+        }
+        match self.damage.get() {
+            Some(why) => Err(DatabaseError::Unreadable {
+                path: self.path.clone(),
+                why: why.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn space(&mut self) -> Space {
+        self.disk.space()
+    }
+
+    /// Moves what the log holds into the file, as far as readers let it, and closes both.
+    async fn close(mut self) -> Result<(), DatabaseError> {
+        let checkpoint = self
+            .connection
+            .execute("pragma wal_checkpoint(passive)")
+            .await;
+        let checkpoint = checkpoint.map_err(|source| self.error(source));
+        match checkpoint {
+            // All of it is safe in the log, and the next start finds it there.
+            Err(failure) if failure.fault() != Fault::Fatal => {
+                warn!(error = %failure, "the log could not be moved into the database");
+            }
+            Err(failure) => return Err(failure),
+            Ok(_) => {}
+        }
+        let path = self.path;
+        self.connection
+            .close()
+            .await
+            .map_err(|source| DatabaseError::Sqlite { path, source })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,13 @@
+//! The order of what was said: the recorder that writes it, and the views and cursors that read it.
+//!
+//! Sessions touch `reader`; whatever keeps the record implements the port in `record`.
+//! Not here: SQLite, and anything that knows a connection.
+
+pub(crate) mod batcher;
+pub(crate) mod fault;
+pub(crate) mod progress;
+pub(crate) mod reader;
+pub mod record;
+pub(crate) mod recorder;
+pub(crate) mod show;
+pub(crate) mod tail;

@@ -1,0 +1,279 @@
+//! The transcript as sessions read it: a published view of its newest part, and pages of the rest.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use wire::{ClientId, Here};
+
+use crate::config::Limits;
+use crate::transcript::fault::DatabaseError;
+use crate::transcript::record::{LastSession, Pages};
+use crate::transcript::tail::Tail;
+
+/// What the recorder publishes after each commit. Everything in it is on the disk.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct View {
+    /// The newest entry.
+    pub(crate) head: u64,
+    pub(crate) tail: Arc<Tail>,
+    /// Who is here, true as of `head`.
+    pub(crate) here: Arc<Vec<Here>>,
+    /// Why nothing can be written at the moment.
+    pub(crate) waiting: Option<&'static str>,
+}
+
+/// A reader of the transcript.
+#[derive(Debug, Clone)]
+pub(crate) struct Transcript {
+    view: watch::Receiver<View>,
+    pages: Arc<dyn Pages>,
+    page_entries_max: u64,
+    page_bytes_max: usize,
+}
+
+/// How far somebody has read.
+#[derive(Debug)]
+pub(crate) struct Cursor {
+    /// The last entry that was taken.
+    seq: u64,
+    /// What is left of the page that the cursor is in.
+    page: Option<Page>,
+    /// What each line begins with.
+    prefix: &'static str,
+    /// How many entries to ask for next.
+    page_entries: u64,
+}
+
+#[derive(Debug)]
+struct Page {
+    lines: String,
+    taken: usize,
+}
+
+/// The recorder has ended.
+#[derive(Debug)]
+pub(crate) struct Closed;
+
+impl Transcript {
+    pub(crate) fn new(view: watch::Receiver<View>, pages: Arc<dyn Pages>, limits: &Limits) -> Self {
+        Self {
+            view,
+            pages,
+            page_entries_max: limits.page_entries_max,
+            page_bytes_max: limits.page_bytes_max,
+        }
+    }
+
+    /// The newest view.
+    pub(crate) fn view(&mut self) -> View {
+        self.view.borrow_and_update().clone()
+    }
+
+    /// The views as they are published.
+    pub(crate) fn views(&self) -> watch::Receiver<View> {
+        self.view.clone()
+    }
+
+    /// The newest entry.
+    pub(crate) fn head(&self) -> u64 {
+        self.view.borrow().head
+    }
+
+    /// Whether the recorder has ended, and no view follows.
+    pub(crate) fn is_over(&self) -> bool {
+        self.view.has_changed().is_err()
+    }
+
+    /// Waits until there is a view that [`Transcript::view`] has not given yet.
+    pub(crate) async fn changed(&mut self) -> Result<(), Closed> {
+        self.view.changed().await.map_err(|_| Closed)
+    }
+
+    /// When an entry was recorded.
+    pub(crate) async fn time_of(&self, seq: u64) -> Result<Option<String>, DatabaseError> {
+        self.pages.time_of(seq).await
+    }
+
+    /// The last session of an ID.
+    pub(crate) async fn last_session(
+        &self,
+        id: &ClientId,
+    ) -> Result<Option<LastSession>, DatabaseError> {
+        self.pages.last_session(id).await
+    }
+}
+
+impl Cursor {
+    /// A cursor after the entry `seq`.
+    pub(crate) fn after(seq: u64) -> Self {
+        Self {
+            seq,
+            page: None,
+            prefix: "",
+            page_entries: u64::MAX,
+        }
+    }
+
+    /// The same, giving entries as parts of an answer: each behind `prefix`.
+    pub(crate) fn replaying_after(seq: u64, prefix: &'static str) -> Self {
+        Self {
+            prefix,
+            ..Self::after(seq)
+        }
+    }
+
+    /// The last entry that was taken.
+    pub(crate) fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Appends the next entries up to `to`, until `out` has some `bytes_max` bytes: from the tail
+    /// while the cursor is in it, from the database when it is not.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be read.
+    pub(crate) async fn take(
+        &mut self,
+        transcript: &Transcript,
+        view: &View,
+        to: u64,
+        out: &mut Vec<u8>,
+        bytes_max: usize,
+    ) -> Result<(), DatabaseError> {
+        while !self.take_at_hand(view, to, out, bytes_max) {
+            let entries_max = self.page_entries.min(transcript.page_entries_max);
+            let page = transcript.pages.page(self.seq, to, entries_max).await?;
+            // Entries that are below the head and in no page were pruned; nothing is skipped
+            // that anybody could still be sent.
+            let Some((lines, last)) = page else {
+                self.seq = to;
+                break;
+            };
+            let entries = count(lines.as_bytes());
+            self.seq = last - entries;
+            // Long lines make large pages; the next one has only as many as are kept.
+            let average = lines.len() as u64 / entries.max(1) + 1;
+            self.page_entries = (transcript.page_bytes_max as u64 / average).max(1);
+            self.page = Some(Page::new(lines, transcript.page_bytes_max));
+        }
+        Ok(())
+    }
+
+    /// The same as far as it goes without the database, and whether that is all of it.
+    pub(crate) fn take_at_hand(
+        &mut self,
+        view: &View,
+        to: u64,
+        out: &mut Vec<u8>,
+        bytes_max: usize,
+    ) -> bool {
+        while self.seq < to && out.len() < bytes_max {
+            let room = bytes_max - out.len();
+            if let Some(page) = &mut self.page {
+                let taken = page.take(room);
+                self.seq += append(out, taken, self.prefix);
+                if page.is_empty() {
+                    self.page = None;
+                }
+            } else if let Some((bytes, last)) = view.tail.read(self.seq, to, room) {
+                if self.prefix.is_empty() {
+                    out.extend_from_slice(bytes);
+                } else {
+                    append(out, bytes, self.prefix);
+                }
+                self.seq = last;
+            } else {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// All that is left up to the head, where it lies in one piece of the tail that is no larger than
+    /// `bytes_max`.
+    pub(crate) fn take_in_one_piece<'a>(
+        &mut self,
+        view: &'a View,
+        bytes_max: usize,
+    ) -> Option<&'a [u8]> {
+        if self.page.is_some() || !self.prefix.is_empty() {
+            return None;
+        }
+        let (bytes, last) = view.tail.read(self.seq, view.head, bytes_max)?;
+        (last == view.head).then(|| {
+            self.seq = last;
+            bytes
+        })
+    }
+}
+
+impl Page {
+    /// The first whole lines within `bytes_max`, but at least one. A reader that takes its time
+    /// holds no more than that; the rest is asked for again.
+    fn new(lines: String, bytes_max: usize) -> Self {
+        let mut page = Self { lines, taken: 0 };
+        let kept = page.take(bytes_max).len();
+        page.lines.truncate(kept);
+        page.lines.shrink_to_fit();
+        page.taken = 0;
+        page
+    }
+
+    /// The next whole lines within `bytes_max`, but at least one.
+    fn take(&mut self, bytes_max: usize) -> &[u8] {
+        let rest = &self.lines.as_bytes()[self.taken..];
+        let first = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+        let within = &rest[..bytes_max.min(rest.len())];
+        let whole = memchr::memrchr(b'\n', within).map_or(0, |end| end + 1);
+        let length = whole.max(first);
+        self.taken += length;
+        &self.lines.as_bytes()[self.taken - length..self.taken]
+    }
+
+    fn is_empty(&self) -> bool {
+        self.taken >= self.lines.len()
+    }
+}
+
+fn count(lines: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', lines).count() as u64
+}
+
+/// Appends lines, each behind `prefix`, and counts them.
+fn append(out: &mut Vec<u8>, lines: &[u8], prefix: &str) -> u64 {
+    if prefix.is_empty() {
+        out.extend_from_slice(lines);
+        return count(lines);
+    }
+    let mut appended = 0;
+    for line in lines.split_inclusive(|byte| *byte == b'\n') {
+        out.extend_from_slice(prefix.as_bytes());
+        out.extend_from_slice(line);
+        appended += 1;
+    }
+    appended
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_given_out_in_whole_lines() {
+        let mut page = Page {
+            lines: "one\ntwo\nthree\n".into(),
+            taken: 0,
+        };
+        assert_eq!(page.take(9), b"one\ntwo\n");
+        assert_eq!(page.take(1), b"three\n");
+        assert!(page.is_empty());
+    }
+
+    #[test]
+    fn an_answer_has_its_mark_before_each_line() {
+        let mut out = Vec::new();
+        assert_eq!(append(&mut out, b"1 a\n2 b\n", "= "), 2);
+        assert_eq!(out, b"= 1 a\n= 2 b\n");
+    }
+}

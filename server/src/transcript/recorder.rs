@@ -1,0 +1,349 @@
+//! The recorder orders what is said. It is the only writer of the transcript.
+//!
+//! It takes what is waiting, stamps it, commits it in one statement, and only then publishes it:
+//! nothing is shown to anyone that is not on the disk.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+use wire::{Kind, Timestamp};
+
+use crate::config::Limits;
+use crate::room::ask::Ask;
+use crate::room::batch::{Batch, Recorded};
+use crate::room::decide::{Room, Work};
+use crate::room::desk::{Asks, Desk, Posted, Waiter, try_later};
+use crate::room::presence::Rules;
+use crate::room::senders::{Known, Sender};
+use crate::transcript::batcher::Batcher;
+use crate::transcript::fault::{DatabaseError, Fault};
+use crate::transcript::progress::Progress;
+use crate::transcript::reader::View;
+use crate::transcript::record::{Found, Pages, Record};
+use crate::transcript::tail::{Segment, Tail};
+
+/// How many asks may be on their way to the recorder; each session has at most 64 lines among
+/// them and waits for a place.
+const ASKS_MAX: usize = 4096;
+
+/// How often the record is looked at, whether it is still there, while nothing is committed.
+const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often a commit is tried again while the database cannot be written.
+const RETRY_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Why the recorder ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum RecorderError {
+    /// The database failed; what it holds of the last batch is not known.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The server was stopped while the database could not be written.
+    #[error(
+        "{cause}, and the server was told to stop: {lines} lines were not stored, and nobody was told that they were"
+    )]
+    NotStored {
+        /// Why it could not be written.
+        cause: &'static str,
+        /// How many lines.
+        lines: usize,
+    },
+}
+
+/// The recorder, before it runs.
+#[derive(Debug)]
+pub(crate) struct Recorder<R> {
+    asks: mpsc::Receiver<Posted>,
+    /// What came in while the database could not be written.
+    waiting: VecDeque<Posted>,
+    batcher: Batcher,
+    record: R,
+    room: Room,
+    desk: Desk,
+    view: watch::Sender<View>,
+    limits: Limits,
+    stop: CancellationToken,
+    /// When the recorder saw that the server stops.
+    stopped_at: Option<Instant>,
+}
+
+impl<R: Record> Recorder<R> {
+    /// A recorder over an open record, how to reach it, and where it publishes.
+    pub(crate) async fn new(
+        record: R,
+        pages: &dyn Pages,
+        found: Found,
+        rules: Rules,
+        limits: Limits,
+        stop: CancellationToken,
+    ) -> Result<(Self, Asks, watch::Receiver<View>), DatabaseError> {
+        let tail = load_tail(pages, found.head, &limits).await?;
+        let desk = Desk::new(rules.pace);
+        let room = Room::new(
+            found,
+            rules,
+            (Instant::now() + limits.absence_after_start_max).into_std(),
+        );
+        let view = View {
+            head: room.head(),
+            tail: Arc::new(tail),
+            here: Arc::new(room.here()),
+            waiting: None,
+        };
+        let (view, views) = watch::channel(view);
+        let (sender, asks) = mpsc::channel(ASKS_MAX);
+        let waiting = VecDeque::new();
+        Ok((
+            Self {
+                asks,
+                waiting,
+                batcher: Batcher::new(limits.commit_gap, limits.batch_entries_max),
+                record,
+                room,
+                desk,
+                view,
+                limits,
+                stop,
+                stopped_at: None,
+            },
+            sender,
+            views,
+        ))
+    }
+
+    /// What flushers tell how far they are.
+    pub(crate) fn progress(&self) -> Arc<Progress> {
+        self.batcher.progress()
+    }
+
+    /// Records until nobody can ask any more, then closes the record.
+    pub(crate) async fn run(mut self) -> Result<(), RecorderError> {
+        let mut alive = tokio::time::interval(self.limits.alive_interval);
+        let mut check = tokio::time::interval(FILE_CHECK_INTERVAL);
+        let mut asks = Vec::new();
+        loop {
+            if self.waiting.is_empty() {
+                let due = self.room.next_due();
+                // In an order that does not depend on chance, so that a run can be repeated. What is
+                // due comes first: it is rare, and each time moves on when it was dealt with.
+                tokio::select! {
+                    biased;
+                    // One patience counts from here, however late the last session asks for something.
+                    () = self.stop.cancelled(), if self.stopped_at.is_none() => {
+                        self.stopped_at = Some(Instant::now());
+                        continue;
+                    }
+                    _ = check.tick() => {
+                        self.record.check()?;
+                        continue;
+                    }
+                    _ = alive.tick() => {}
+                    () = sleep_until(due) => {}
+                    taken = self.asks.recv_many(&mut asks, self.limits.batch_entries_max) => {
+                        if taken == 0 {
+                            break;
+                        }
+                        self.batcher.gather(&mut asks, &mut self.asks).await;
+                    }
+                }
+            } else {
+                let take = self.waiting.len().min(self.limits.batch_entries_max);
+                asks.extend(self.waiting.drain(..take));
+            }
+            self.take(asks.drain(..)).await?;
+        }
+        self.end_what_is_left().await?;
+        self.record.close().await?;
+        Ok(())
+    }
+
+    /// One batch: stamp, commit, publish, answer.
+    async fn take(&mut self, posted: impl Iterator<Item = Posted>) -> Result<(), RecorderError> {
+        let (asks, mut waiters): (Vec<Ask>, Vec<Waiter>) =
+            posted.map(|posted| (posted.ask, posted.waiter)).unzip();
+        for sender in self.room.unknown_senders(&asks) {
+            let known = self.stored(&sender, &asks).await?;
+            self.room.learn(sender, known);
+        }
+        self.room.space = self.record.space();
+        let mut work = Work::default();
+        let now = Instant::now().into_std();
+        let clock = Timestamp::from(SystemTime::now());
+        self.room.note_absences(now, clock, &mut work);
+        for (number, ask) in asks.into_iter().enumerate() {
+            self.room.apply(number, ask, now, clock, &mut work);
+        }
+        self.commit(&work.rows).await?;
+        // A commit to a file that was deleted is none.
+        self.record.check()?;
+        let is_published = self.publish(&work);
+        let is_told = !work.outcomes.is_empty();
+        self.desk.tell(work.outcomes, &mut waiters);
+        // Only now, so that what a session is told goes out with what was published.
+        if is_published || is_told {
+            self.batcher.note_published(self.room.head());
+            self.view.send_modify(|_| ());
+        }
+        self.room.forget_old();
+        Ok(())
+    }
+
+    /// What the database knows of a run; a database that is locked is waited out.
+    async fn stored(&mut self, sender: &Sender, asks: &[Ask]) -> Result<Known, RecorderError> {
+        loop {
+            let failure = match self.record.stored(sender).await {
+                Ok(known) => return Ok(known),
+                Err(failure) => failure,
+            };
+            let Fault::Passing(cause) = failure.fault() else {
+                return Err(failure.into());
+            };
+            if self.is_patience_over() {
+                let lines = asks.iter().filter(|ask| matches!(ask, Ask::Say(_))).count();
+                let lines = lines + self.count_waiting();
+                return Err(RecorderError::NotStored { cause, lines });
+            }
+            self.wait_out(cause).await;
+        }
+    }
+
+    async fn commit(&mut self, batch: &Batch) -> Result<(), RecorderError> {
+        let mut told = false;
+        loop {
+            let alive_at = Timestamp::from(SystemTime::now());
+            let committed = self.record.commit(batch, self.room.head(), alive_at);
+            let failure = match committed.await {
+                Ok(()) => break,
+                Err(failure) => failure,
+            };
+            let Fault::Passing(cause) = failure.fault() else {
+                return Err(failure.into());
+            };
+            // Nobody is waiting for the sign of life; the next batch carries it.
+            if batch.is_empty() {
+                return Ok(());
+            }
+            if !told {
+                error!(error = %failure, "the database cannot be written; lines wait");
+                self.view.send_modify(|view| view.waiting = Some(cause));
+                told = true;
+            }
+            if self.is_patience_over() {
+                let lines = self.count_lines(batch);
+                return Err(RecorderError::NotStored { cause, lines });
+            }
+            self.wait_out(cause).await;
+        }
+        if told {
+            info!("the database can be written again");
+            self.view.send_modify(|view| view.waiting = None);
+        }
+        Ok(())
+    }
+
+    /// A database that cannot be written is waited for: for ever, until the server is stopped.
+    fn is_patience_over(&mut self) -> bool {
+        let timeout = self.limits.stop_database_timeout;
+        self.stop.is_cancelled()
+            && self.stopped_at.get_or_insert_with(Instant::now).elapsed() > timeout
+    }
+
+    /// Lets a moment pass in which newcomers are turned away and everything else is kept.
+    async fn wait_out(&mut self, cause: &'static str) {
+        let moment = tokio::time::sleep(RETRY_INTERVAL);
+        tokio::pin!(moment);
+        loop {
+            let has_room = self.waiting.len() < self.limits.waiting_asks_max;
+            // The moment first: it ends this, however many there are who ask.
+            tokio::select! {
+                biased;
+                () = &mut moment => return,
+                ask = self.asks.recv(), if has_room => match ask {
+                    Some(posted) if matches!(posted.ask, Ask::Enter(_)) => {
+                        posted.waiter.refuse(try_later(cause));
+                    }
+                    Some(posted) => self.waiting.push_back(posted),
+                    None => {
+                        moment.await;
+                        return;
+                    }
+                },
+            }
+        }
+    }
+
+    /// Shows what was committed, if anything, and wakes nobody yet.
+    fn publish(&self, work: &Work) -> bool {
+        if work.rows.entries.is_empty() && work.moved.is_empty() {
+            return false;
+        }
+        let entries = work.rows.entries.iter().map(|recorded| &recorded.entry);
+        let segment = Segment::encode(entries);
+        self.view.send_if_modified(|view| {
+            view.head = self.room.head();
+            view.tail = Arc::new(view.tail.with(segment, self.limits.tail_bytes_max));
+            if !work.moved.is_empty() {
+                self.room
+                    .note_here(&work.moved, Arc::make_mut(&mut view.here));
+            }
+            false
+        });
+        true
+    }
+
+    /// Sessions that never came to say that they ended, because they were given up.
+    async fn end_what_is_left(&mut self) -> Result<(), RecorderError> {
+        let at = Timestamp::from(SystemTime::now());
+        let batch = self.room.end_all(Instant::now().into_std(), at);
+        self.commit(&batch).await?;
+        Ok(self.record.check()?)
+    }
+
+    fn count_lines(&mut self, batch: &Batch) -> usize {
+        let is_message = |recorded: &&Recorded| matches!(recorded.entry.kind, Kind::Message(_));
+        batch.entries.iter().filter(is_message).count() + self.count_waiting()
+    }
+
+    /// The lines that will not be taken any more. Sessions that ended are waiting there too.
+    fn count_waiting(&mut self) -> usize {
+        self.asks.close();
+        let asked = std::iter::from_fn(|| self.asks.try_recv().ok());
+        self.waiting.drain(..).chain(asked).filter(is_line).count()
+    }
+}
+
+fn is_line(posted: &Posted) -> bool {
+    matches!(posted.ask, Ask::Say(_))
+}
+
+async fn sleep_until(due: Option<std::time::Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn load_tail(pages: &dyn Pages, head: u64, limits: &Limits) -> Result<Tail, DatabaseError> {
+    let mut tail = Tail::default();
+    let mut after = pages
+        .start_of_tail(head, limits.tail_bytes_at_start)
+        .await?;
+    while after < head {
+        let Some((lines, last)) = pages.page(after, head, limits.page_entries_max).await? else {
+            break;
+        };
+        let lines = lines.into_bytes();
+        let count = memchr::memchr_iter(b'\n', &lines).count() as u64;
+        tail = tail.with(
+            Segment::from_lines(last + 1 - count, lines),
+            limits.tail_bytes_max,
+        );
+        after = last;
+    }
+    Ok(tail)
+}
