@@ -99,7 +99,7 @@ fn what_an_adopted_ca_had_revoked_stays_revoked_and_its_numbers_go_on() {
         code != Some(0) && err.contains("certificate revoked"),
         "{err}"
     );
-    // Who was good elsewhere is kept out by their number.
+    // A certificate of the old CA can be revoked here by its number.
     let before = number(above);
     succeed(above, "ca-tool revoke --serial 1001");
     w.admit(&w.path("eve.pem")).expect_err("revoked");

@@ -1,4 +1,4 @@
-//! A CA that another program made is used as it is, if what it signs leads to it.
+//! A CA that another program made is used as it is, if its certificates lead to it.
 
 use std::fs;
 use std::path::Path;
@@ -220,7 +220,7 @@ fn a_ca_whose_certificates_would_not_lead_to_it_is_not_adopted() {
     }
 }
 
-/// What is wrong with a CA, by its parameters.
+/// Adopts a CA with these parameters, and returns the CA or what is wrong with it.
 fn adopt(params: CertificateParams, signed_by_another: Option<&str>) -> Result<Ca, Error> {
     let above = empty();
     let key = KeyPair::generate().expect("a key");
@@ -250,13 +250,8 @@ fn adopt(params: CertificateParams, signed_by_another: Option<&str>) -> Result<C
 }
 
 fn school() -> CertificateParams {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = rcgen::DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, "School");
+    let mut params = kit::mint::authority("School");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params.not_before = OffsetDateTime::now_utc() - Duration::days(30);
-    params.not_after = OffsetDateTime::now_utc() + Duration::days(30);
     params
 }
 

@@ -1,10 +1,11 @@
-//! Every field of what is signed, read again, and the gate's word on it.
+//! Every field of certificates and lists is read again, and the gate judges them.
 
 use std::fs;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use ca_tool::{Candidate, Host, InitOptions, IssueOptions, Reason};
+use kit::mint::Leaf;
 use pki::{Bundle, Certificate, Profile, Refusal};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
@@ -16,7 +17,7 @@ use crate::{World, shell, succeed};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What holds for every certificate: its profile, and nothing that is not in it.
+/// Checks what holds for every certificate: its profile, and nothing that is not in it.
 fn check(der: &[u8], anchor: &[u8], profile: &Profile, not_after: SystemTime) {
     let (rest, certificate) = X509Certificate::from_der(der).expect("a certificate");
     let (_, anchor) = X509Certificate::from_der(anchor).expect("a certificate");
@@ -353,13 +354,13 @@ fn a_revoked_person_is_refused_and_the_list_says_why() {
 #[test]
 fn whoever_has_the_issuer_can_sign_what_the_gate_refuses() {
     let w = World::new();
-    let key = rcgen::KeyPair::generate().expect("a key");
-    let hostile = rcgen::CertificateParams::default()
-        .signed_by(&key, w.ca.issuer())
-        .expect("signed");
     let path = w.path("hostile.pem");
     let anchor = fs::read_to_string(w.ca.certificate()).expect("ca.pem");
-    let text = Bundle::compose(&[], &hostile.pem(), &anchor, &key.serialize_pem());
+    let leaf = Leaf {
+        purpose: None,
+        ..Leaf::person("hostile")
+    };
+    let text = kit::mint::bundle(&leaf, w.ca.issuer(), &anchor, &[]);
     fs::write(&path, text).expect("written");
     w.admit(&path).expect_err("no profile");
 }

@@ -1,4 +1,4 @@
-//! Whenever a run is killed, what it was doing is done or was never begun. Every system call of a
+//! Whenever a run is killed, its work is done or was never begun. Every system call of a
 //! command by which anything changes is the last one of some run here: `strace` kills it on the way
 //! in. At a call that only looks, a run leaves what it leaves at the next one that changes something.
 
@@ -581,7 +581,7 @@ fn run(folder: &Path, arguments: &[&str]) -> Output {
     output.expect("the program runs")
 }
 
-/// What lies in a folder.
+/// Returns the names of the files in a folder.
 fn names_in(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a folder").flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());

@@ -1,4 +1,4 @@
-//! Many runs at once: none of them undoes what another did.
+//! Many runs at once: none of them undoes the work of another.
 
 use std::collections::HashSet;
 use std::fs;

@@ -227,7 +227,7 @@ fn what_a_stick_holds_is_not_forgotten_where_an_empty_folder_stays_in_its_place(
 }
 
 #[test]
-fn what_waits_and_cannot_be_put_right_holds_up_nobody() {
+fn a_waiting_file_that_cannot_be_removed_holds_up_nobody() {
     let w = World::new();
     let eve = w.issue("eve").bundle;
     let waiting = cut_short(&w, "alice");
@@ -326,7 +326,7 @@ fn make_zips(asked: Asked) {
         assert!(page.contains("client --cert 张三.pem"), "{page}");
     }
 
-    // Who was revoked gets a new one, and the old one is put away; so is one of the other kind.
+    // A revoked person gets a new bundle, and the old one is put away; so is one of the other kind.
     w.ca.revoke(&["alice".to_owned()], Reason::Superseded)
         .expect("revoked");
     let bundles = ["issue", "alice", "--out", "out"];
@@ -338,7 +338,7 @@ fn make_zips(asked: Asked) {
     assert!(again.status.success(), "{}", stderr(&again));
     assert_eq!(names(&w.path("out")), ["alice.zip", "old", "张三.zip"]);
     assert_eq!(names(&w.path("out/old")).len(), 2);
-    // What is no zip of hers is not moved.
+    // A file that is no zip of hers is not moved.
     w.ca.revoke(&["alice".to_owned()], Reason::Superseded)
         .expect("revoked");
     fs::write(w.path("out/alice.zip"), "mine").expect("written");
@@ -382,7 +382,7 @@ fn how_far_it_is_is_told_from_the_first_to_the_last() {
 }
 
 #[test]
-fn who_has_a_file_of_another_kind_is_not_told_to_have_lost_it() {
+fn a_person_who_has_a_file_of_another_kind_is_not_told_to_have_lost_it() {
     let w = World::new();
     let class: Vec<String> = (10..20).map(|number| format!("s{number}")).collect();
     fs::write(w.path("class.csv"), class.join("\n")).expect("written");
@@ -404,7 +404,7 @@ fn who_has_a_file_of_another_kind_is_not_told_to_have_lost_it() {
         "ca-tool: note: 10 people have a certificate; skipped\n"
     );
 
-    // What is gone is told of, but a whole class does not fill the screen.
+    // Missing files are reported, but a whole class does not fill the screen.
     for name in &class[1..] {
         fs::remove_file(w.path(&format!("ca/people/{name}.pem"))).expect("removed");
     }

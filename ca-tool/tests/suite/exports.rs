@@ -183,7 +183,7 @@ fn a_p12_whose_password_nobody_was_told_is_not_made() {
     w.issue("alice");
     let before = snapshot(above);
     let full = fs::File::options().write(true).open("/dev/full");
-    // Who reads no further does not know it either.
+    // A reader that has gone does not learn it either.
     let (reader, pipe) = std::io::pipe().expect("a pipe");
     drop(reader);
     for place in [Stdio::from(full.expect("a device")), Stdio::from(pipe)] {

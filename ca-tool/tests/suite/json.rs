@@ -1,4 +1,4 @@
-//! What each command did, as programs read it: the same as in words, in one shape.
+//! Results as programs read them: the same facts as in words, in one shape.
 
 use serde_json::Value;
 
@@ -71,7 +71,7 @@ fn what_each_command_did_is_said_to_programs_as_it_is_in_words() {
                     "until" => value.split('T').next().expect("a day"),
                     _ => value,
                 };
-                // What a p12 or a request holds is not said again.
+                // The contents of a p12 or a request are not repeated.
                 let is_said =
                     words.contains(in_words) || command == Some("export") && key == "until";
                 assert!(is_said, "{line}: {key} {in_words}: {words}");

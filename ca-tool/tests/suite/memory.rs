@@ -1,4 +1,4 @@
-//! What a run has done with is not in its memory any more.
+//! A run keeps no key in its memory after it has written it.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -69,7 +69,7 @@ impl Blocked {
                 let (begin, end) = range.split_once('-').expect("a range");
                 let at = |text| u64::from_str_radix(text, 16).expect("hexadecimal");
                 let mut bytes = vec![0; usize::try_from(at(end) - at(begin)).expect("it fits")];
-                // What was given back meanwhile holds nothing.
+                // Memory that was given back meanwhile holds nothing.
                 let read = memory.read_at(&mut bytes, at(begin)).unwrap_or(0);
                 bytes[..read]
                     .windows(wanted.len())

@@ -1,4 +1,4 @@
-//! What OpenSSL says of the certificates and lists that are made.
+//! OpenSSL checks the certificates and lists that ca-tool makes.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};

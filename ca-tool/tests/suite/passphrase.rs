@@ -1,4 +1,4 @@
-//! The CA's key under a passphrase: how it is kept, who is asked, and what opens nothing.
+//! The CA's key under a passphrase: how it is kept, when somebody is asked, and which passphrases fail.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::{Asked, PROGRAM, shell, snapshot, stderr, stdout, succeed};
 
 const SESAME: &str = "open sesame, 张三";
-/// What a program says that found no passphrase, or not the right one.
+/// The message of a program that found no passphrase, or not the right one.
 const NOT_OPENED: Option<i32> = Some(77);
 
 /// A folder with an encrypted CA in it, and its passphrase in the file `sesame`.
@@ -169,7 +169,7 @@ fn a_passphrase_that_is_wrong_empty_or_missing_opens_nothing() {
         let err = shell(above.path(), line).2;
         assert!(err.contains(hint), "{line}: {err}");
     }
-    // What is typed on a command line is seen by everybody on the machine.
+    // Everybody on the machine can see a command line.
     for line in [
         "ca-tool issue alice --passphrase sesame",
         "ca-tool --dir new init --name N --no-passphrase --passphrase-file sesame",

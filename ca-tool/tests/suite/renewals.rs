@@ -112,13 +112,13 @@ fn an_old_certificate_may_stay_good_for_some_days() {
         .iter()
         .filter_map(ca_tool::IndexEntry::superseded_at);
     assert_eq!(ends.count(), 2);
-    // Who is revoked meanwhile is so with both.
+    // A revocation meanwhile revokes both certificates.
     succeed(above, "ca-tool revoke alice");
     w.admit(&w.path("ca/people/alice.pem"))
         .expect_err("revoked");
     w.admit(&old_bundle(&w, "alice")).expect_err("revoked");
     w.admit(&old_bundle(&w, "bob")).expect("not meant");
-    // Who is on hold has the time that was left.
+    // A person taken off hold again has the time that was left before.
     let bob = Which::people(["bob"]);
     w.ca.revoke_which(&bob, Reason::CertificateHold, None)
         .expect("on hold");
@@ -231,7 +231,7 @@ fn everybody_is_renewed_once_and_nobody_who_was_revoked() {
 }
 
 #[test]
-fn who_is_on_hold_is_named_and_holds_up_nobody_else() {
+fn people_on_hold_are_named_and_hold_up_nobody_else() {
     let w = World::new();
     let above = w.above.path();
     // Bob has two certificates, of which one is on hold, and dave one.
@@ -291,7 +291,7 @@ fn whoever_renews_everybody_at_a_terminal_is_asked_whether_that_is_meant() {
 }
 
 #[test]
-fn who_cannot_be_renewed_is_named_and_then_nobody_is() {
+fn people_who_cannot_be_renewed_are_named_and_then_nobody_is_renewed() {
     let w = World::new();
     let above = w.above.path();
     succeed(
@@ -373,7 +373,7 @@ fn an_overlap_that_is_over_and_could_not_be_ended_is_told_of() {
     let over = "the overlap of a renewal is over";
     let (code, said, _) = shell(above, "faketime -f +2d ca-tool --dir two status");
     assert!(code == Some(0) && !said.contains(over), "{said}");
-    // Who asks every night has no passphrase at hand.
+    // A job that asks every night has no passphrase at hand.
     let (code, said, _) = shell(above, "faketime -f +5d ca-tool --dir two status");
     assert!(code == Some(3) && said.contains(over), "{said}");
     let (code, said, _) = shell(above, "faketime -f +5d ca-tool --dir two doctor");

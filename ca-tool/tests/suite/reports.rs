@@ -1,4 +1,4 @@
-//! What the commands that report say, and their exit codes.
+//! The output and the exit codes of the commands that report.
 
 use std::fs;
 use std::process::Command;
@@ -297,7 +297,7 @@ fn status_ends_with_the_worst_of_what_it_found() {
     ] {
         assert!(text.contains(expected), "{expected}: {text}");
     }
-    // Who was revoked, or has a new one, is nobody's worry.
+    // People who were revoked, or have a new certificate, are nobody's worry.
     let carol = said["expired"][0]["serial"].as_str().expect("a number");
     let over = [
         "revoke",

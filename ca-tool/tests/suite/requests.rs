@@ -233,7 +233,7 @@ fn request_with_a_key_that_is_there(asked: Asked) {
     succeed(above, "ca-tool sign dave.csr --as dave");
     check_joined(&w, "dave", asked);
 
-    // What others can read or have put there, what is no key, and what is encrypted is not one's own.
+    // A file that others can read or have put there, that is no key, or that is encrypted is not used.
     for (setting, why) in [
         ("chmod 640 dave.key", "dave.key already exists"),
         ("ln -sf key dave.key", "dave.key already exists"),

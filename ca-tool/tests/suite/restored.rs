@@ -28,7 +28,7 @@ fn number(folder: &Path, file: &str) -> u128 {
     u128::from_str_radix(number, 16).expect("hexadecimal")
 }
 #[test]
-fn who_was_revoked_after_a_copy_stays_out_once_the_server_s_list_is_merged() {
+fn people_revoked_after_a_copy_stay_out_once_the_servers_list_is_merged() {
     merge_the_servers_list(Asked::NOBODY);
 }
 
@@ -309,7 +309,7 @@ fn revoke_an_unknown_number(asked: Asked) {
         "ca-tool list --revoked && ca-tool doctor && ca-tool status",
     );
     assert!(said.contains("(keyCompromise)"), "{said}");
-    // Who is revoked by name may have another certificate of which nothing is known here.
+    // A person revoked by name may have another certificate, of which nothing is known here.
     w.issue("bob");
     let said = succeed(above, "ca-tool revoke bob");
     assert!(

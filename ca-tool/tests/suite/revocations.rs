@@ -91,7 +91,7 @@ fn hold_and_let_go(asked: Asked) {
     assert!(said.contains("alice is not on hold"), "{said}");
     assert_eq!(snapshot(above), before);
 
-    // What was on hold can be ended for good; then there is no way back.
+    // A certificate on hold can be revoked for good; then there is no way back.
     succeed(above, "ca-tool revoke alice --reason certificateHold");
     succeed(above, "ca-tool revoke alice --reason keyCompromise");
     let said = succeed(above, "ca-tool unhold alice; ca-tool list");

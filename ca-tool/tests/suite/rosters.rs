@@ -101,7 +101,7 @@ fn every_fault_of_a_long_roster_is_named_at_once() {
     let refused = w.run(&["issue", "--roster", "class.csv", "--out", "out"]);
     assert_eq!(refused.status.code(), Some(1));
     let said = stderr(&refused);
-    // A row of two lines moves what comes after it by one.
+    // A row of two lines moves every row after it by one.
     let lines = [
         10, 20, 30, 40, 50, 61, 71, 81, 91, 101, 111, 111, 121, 131, 141, 302,
     ];

@@ -1,4 +1,4 @@
-//! A terminal that does not show what is typed shows it again, however the asking ends.
+//! A terminal that hides what is typed shows it again, however the question ends.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use kit::require;
+use kit::{look_until, require};
 use tempfile::TempDir;
 
 use crate::{PROGRAM, shell, stderr, stdout, succeed};
@@ -91,7 +91,7 @@ os.waitpid(child, 0)
 sys.stdout.buffer.write(seen)
 "#;
 
-/// What the terminal showed, when these steps were taken with `ca-tool` as a shell's job.
+/// Takes these steps with `ca-tool` as a shell's job, and returns everything that the terminal showed.
 fn take(folder: &Path, steps: &[(&str, &str)], arguments: &[&str]) -> String {
     take_in("foreground", folder, steps, arguments)
 }
@@ -157,14 +157,14 @@ fn a_terminal_shows_again_what_is_typed_however_the_asking_ends() {
         assert!(said.contains(end), "{how}: {said}");
         assert!(!said.contains("sesame"), "{said}");
     }
-    // What cannot be caught is what it is: this is how a test that sees nothing would be seen.
+    // Nobody can catch this signal, so the terminal stays hidden. This shows that the test can fail.
     let said = take(path, &[(ASKED, "SIGKILL")], &["crl"]);
     assert!(said.contains("ENDED -9 hidden"), "{said}");
 }
 
 #[test]
 #[ignore = "needs python3: run with --include-ignored"]
-fn who_stops_the_program_at_its_question_is_asked_again_when_it_goes_on() {
+fn a_program_stopped_at_its_question_asks_again_when_it_goes_on() {
     require("python3");
     let above = site();
     for stop in [CTRL_Z, "SIGTSTP"] {
@@ -201,7 +201,7 @@ fn what_is_typed_is_not_shown_after_a_stop_that_cannot_be_heard() {
 
 #[test]
 #[ignore = "needs python3: run with --include-ignored"]
-fn who_is_asked_by_a_job_from_the_background_ends_the_answer_as_ever_and_has_the_terminal_back() {
+fn a_person_whom_a_background_job_asks_ends_the_answer_as_ever_and_has_the_terminal_back() {
     require("python3");
     let above = site();
     let answer = with_enter();
@@ -285,10 +285,8 @@ fn a_bar_is_drawn_on_a_terminal_when_issuing_takes_more_than_a_second() {
     let held = lock();
     let said = thread::scope(|scope| {
         scope.spawn(move || {
-            let deadline = Instant::now() + Duration::from_secs(60);
-            while !path.join("waits").exists() && Instant::now() < deadline {
-                thread::sleep(Duration::from_millis(10));
-            }
+            let is_waiting = || path.join("waits").exists().then_some(());
+            look_until("a run that waits", is_waiting);
             // It is time itself that is looked at: a second after the start there is a bar, and
             // half of it is over when somebody who waits says so.
             thread::sleep(Duration::from_millis(600));
@@ -313,7 +311,7 @@ fn a_bar_is_drawn_on_a_terminal_when_issuing_takes_more_than_a_second() {
         .expect("a line");
     assert!(blank.trim().is_empty() && !rest.contains('#'), "{after:?}");
 
-    // What is quick has none.
+    // A quick run has no bar.
     let arguments = issue("soon");
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let began = Instant::now();
@@ -324,7 +322,7 @@ fn a_bar_is_drawn_on_a_terminal_when_issuing_takes_more_than_a_second() {
         "{said:?}"
     );
 
-    // Nor has what nobody watches.
+    // Nor has a run that nobody watches.
     let held = lock();
     let said = thread::scope(|scope| {
         scope.spawn(move || {

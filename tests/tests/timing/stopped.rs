@@ -50,7 +50,7 @@ fn stop(mut served: Served) -> Option<i32> {
 }
 
 #[tokio::test]
-async fn who_does_not_read_holds_up_the_end_for_ten_seconds_at_most() {
+async fn a_client_that_does_not_read_holds_up_the_end_for_ten_seconds_at_most() {
     let _alone = alone().await;
     let site = Site::new("Networks 101");
     let mut served = site.serve(&UNLIMITED);
