@@ -52,9 +52,9 @@ pub(crate) fn unhold(context: &Context<'_>, which: &Which) -> Result<Reply, Erro
 
 struct Words {
     command: &'static str,
-    /// What happened to a certificate.
+    /// The verb for a certificate that changed.
     did: &'static str,
-    /// Why nothing happened to any of a person's.
+    /// The reason why none of a person's changed.
     otherwise: &'static str,
 }
 
@@ -91,7 +91,7 @@ impl Words {
         if !done.certificates.is_empty() {
             let list = done.list.display();
             notes.push(format!(
-                "{list} says so now; a server on another machine needs the new file"
+                "updated {list}; a server on another machine needs the new file"
             ));
         }
         notes

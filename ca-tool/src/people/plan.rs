@@ -180,7 +180,7 @@ fn role(candidate: &Candidate, otherwise: Role) -> Result<Role, String> {
     })
 }
 
-/// Returns what is wrong with a full name. It has to fit on one line, like a message.
+/// Returns the fault of a full name. It has to fit on one line, like a message.
 fn full_name_fault(name: &str) -> Option<String> {
     let is_good =
         name.chars().count() <= FULL_NAME_CHARS_MAX && wire::Line::parse(name.as_bytes()).is_ok();
@@ -197,7 +197,7 @@ fn excerpt(text: &str) -> String {
     wire::excerpt(text, EXCERPT_CHARS_MAX)
 }
 
-/// Returns what is wrong with a mail address. Certificates allow only ASCII (RFC 5280, section 4.2.1.6).
+/// Returns the fault of a mail address. Certificates allow only ASCII (RFC 5280, section 4.2.1.6).
 fn email_fault(email: &str) -> Option<String> {
     let shown = excerpt(email);
     if !email.is_ascii() {
