@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::{World, has, shell, snapshot, stderr, stdout, succeed};
 
-/// The password that `export` printed, into the file `password`.
+/// Writes the password that `export` printed into the file `password`.
 fn keep_password(w: &World, said: &str) -> String {
     let line = said.lines().find(|line| line.starts_with("password"));
     let password = line.and_then(|line| line.split_whitespace().nth(1));
@@ -14,7 +14,7 @@ fn keep_password(w: &World, said: &str) -> String {
     password
 }
 
-/// Asks every tool that is here whether it finds this bundle's certificates and key in a p12.
+/// Checks with every tool that is installed that a p12 contains this bundle's certificates and key.
 fn check(w: &World, p12: &str, bundle: &str, password: &str) {
     let above = w.above.path();
     if has("openssl") {
@@ -176,7 +176,7 @@ fn a_p12_whose_password_nobody_was_told_is_not_made() {
     w.issue("alice");
     let before = snapshot(above);
     let full = fs::File::options().write(true).open("/dev/full");
-    // Who reads no further does not know it either.
+    // If nobody reads the output, nobody knows the password either.
     let (reader, pipe) = std::io::pipe().expect("a pipe");
     drop(reader);
     for place in [Stdio::from(full.expect("a device")), Stdio::from(pipe)] {
@@ -205,7 +205,7 @@ fn a_p12_whose_password_nobody_was_told_is_not_made() {
     );
 }
 
-/// The first of two runs is held up between the password and the file.
+/// The first of two runs is delayed between the password and the file.
 #[cfg(target_os = "linux")]
 #[test]
 fn of_two_exports_at_once_the_one_that_loses_says_no_password() {

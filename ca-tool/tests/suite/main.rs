@@ -1,4 +1,4 @@
-//! What `ca-tool` promises, asked of its library and of the program.
+//! The promises of `ca-tool`, tested through its library and through the program.
 
 mod adopted_lists;
 mod adoption;
@@ -61,7 +61,7 @@ impl World {
         issuance.issued.pop().expect("a new certificate")
     }
 
-    /// What a server with the list of this moment says to a bundle's holder.
+    /// Returns the answer of a server with the current list to a bundle's holder.
     fn admit(&self, bundle: &Path) -> Result<Identity, Refusal> {
         let now = SystemTime::now();
         let gate = Gate::new(self.ca.anchor().clone(), true).expect("a trust anchor");
@@ -84,7 +84,7 @@ impl World {
     }
 }
 
-/// Runs a line of shell, with nothing on its standard input: its exit code and what it said.
+/// Runs a line of shell without standard input: its exit code and its output.
 fn shell(folder: &Path, line: &str) -> (Option<i32>, String, String) {
     let program = Path::new(PROGRAM).parent().expect("a folder");
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -100,7 +100,7 @@ fn shell(folder: &Path, line: &str) -> (Option<i32>, String, String) {
     (output.status.code(), out, err)
 }
 
-/// The same, which must succeed: all that it said.
+/// The same, but it must succeed: all of its output.
 #[track_caller]
 fn succeed(folder: &Path, line: &str) -> String {
     let (code, out, err) = shell(folder, line);
@@ -108,7 +108,7 @@ fn succeed(folder: &Path, line: &str) -> String {
     out + &err
 }
 
-/// Whether a tool that others made is here. Where CI runs, each of them is.
+/// Returns whether somebody else's tool is installed. In CI all of them are.
 fn has(tool: &str) -> bool {
     let here = Command::new("sh")
         .args(["-c", "command -v \"$0\"", tool])
@@ -134,7 +134,7 @@ fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("UTF-8")
 }
 
-/// Every file below a folder with its bytes, to see that nothing was written.
+/// Returns every file below a folder with its bytes, to check that nothing was written.
 fn snapshot(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder") {

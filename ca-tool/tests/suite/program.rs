@@ -1,4 +1,4 @@
-//! The program: its exit codes, what it says, and who may read what it makes.
+//! The program: its exit codes, its output, and the permissions of its files.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -235,7 +235,7 @@ fn every_run_that_writes_removes_what_was_left() {
             stderr(&output)
         );
     }
-    // Who only looks removes nothing.
+    // A command that only reads removes nothing.
     let path = w.ca.people().join(leftover);
     fs::write(&path, "key").expect("written");
     assert!(w.run(&["list"]).status.success());
@@ -328,7 +328,7 @@ mod unix {
         assert!(w.run(&["issue", "alice"]).status.success());
         assert!(link.is_symlink());
 
-        // Nor is what lies behind a link in a folder's place.
+        // Nor is a file behind a link in a folder's place.
         fs::remove_dir_all(w.ca.people()).expect("removed");
         std::os::unix::fs::symlink(&elsewhere, w.ca.people()).expect("linked");
         let output = w.run(&["issue", "bob"]);
@@ -343,7 +343,7 @@ mod unix {
         fs::remove_file(w.ca.revocation_list()).expect("removed");
         let readable = fs::Permissions::from_mode(0o500);
         fs::set_permissions(w.ca.path(), readable).expect("set");
-        // Root may write everywhere, unless it is told to leave that be.
+        // Root may write everywhere, unless it gives up that right.
         let line = "ca-tool list";
         let bound = "setpriv --bounding-set -dac_override,-dac_read_search";
         let is_bound = crate::shell(w.above.path(), &format!("{bound} true")).0 == Some(0);
@@ -376,7 +376,7 @@ fn where_nobody_can_be_told_the_exit_code_still_says_it() {
         let (said, _, _) = crate::shell(above, &format!("{line} 2>/dev/full"));
         assert_eq!(said, Some(code), "{line}");
     }
-    // What an earlier run left is put away, whether or not that can be told.
+    // The leftovers of an earlier run are removed, whether or not that can be printed.
     w.issue("alice");
     let left = w.ca.path().join("private/.4a4a4a4a4a4a4a4a4a4a4a4a.tmp");
     fs::write(&left, "key").expect("written");
@@ -408,7 +408,7 @@ fn yes_is_taken_by_every_command_and_needed_by_one() {
     );
 }
 
-/// A closed pipe, as what a program in front of `head` writes into.
+/// A closed pipe, like that of a program in front of `head`.
 fn nobody_reads() -> Stdio {
     let (read, write) = std::io::pipe().expect("a pipe");
     drop(read);
@@ -427,7 +427,7 @@ fn a_note_that_nobody_hears_stops_nobody_from_being_revoked_or_issued() {
     for nowhere in [nobody_reads, a_full_disk] {
         let w = World::new();
         let alice = w.issue("alice").bundle;
-        // The list is due, which is the first thing that is told.
+        // The list is due, which is the first thing that is printed.
         fs::remove_file(w.ca.revocation_list()).expect("removed");
         let mut revoke = w.command(&["revoke", "alice"]);
         let output = revoke.stderr(nowhere()).output().expect("it runs");
@@ -515,7 +515,7 @@ fn a_folder_where_one_is_that_is_not_empty_or_another_s_is_left_as_it_is() {
     assert_eq!(code, Some(1), "{err}");
     assert!(err.contains("is not an empty folder"), "{err}");
     assert_eq!(snapshot(&full), before);
-    // Only who may do all can give a folder away.
+    // Only root can give a folder away.
     let given = "mkdir -m 777 others && chown 65534 others";
     if shell(above.path(), given).0 == Some(0) {
         let others = above.path().join("others");

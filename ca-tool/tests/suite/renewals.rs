@@ -9,7 +9,7 @@ use time::Duration;
 use crate::passphrase::type_in;
 use crate::{World, has, shell, snapshot, stdout, succeed};
 
-/// The bundle of an earlier certificate, which was moved aside.
+/// Returns the bundle of an earlier certificate, which was moved aside.
 fn old_bundle(w: &World, name: &str) -> std::path::PathBuf {
     let mut entries = fs::read_dir(w.path("ca/people/old")).expect("a folder");
     let mut paths = entries
@@ -74,7 +74,7 @@ fn a_renewed_person_has_a_new_number_and_key_and_is_the_same_person() {
              certtool --verify --load-ca-certificate ca/ca.pem --load-crl ca/crl.pem --infile leaf",
         );
     }
-    // And once more, from the newest one on.
+    // And once more, starting from the newest one.
     succeed(above, "ca-tool renew 张三 --out elsewhere");
     w.admit(&w.path("elsewhere/张三.pem")).expect("admitted");
     w.admit(&w.path("ca/people/张三.pem"))
@@ -102,13 +102,13 @@ fn an_old_certificate_may_stay_good_for_some_days() {
         .iter()
         .filter_map(ca_tool::IndexEntry::superseded_at);
     assert_eq!(ends.count(), 2);
-    // Who is revoked meanwhile is so with both.
+    // A person who is revoked meanwhile loses both.
     succeed(above, "ca-tool revoke alice");
     w.admit(&w.path("ca/people/alice.pem"))
         .expect_err("revoked");
     w.admit(&old_bundle(&w, "alice")).expect_err("revoked");
     w.admit(&old_bundle(&w, "bob")).expect("not meant");
-    // Who is on hold has the time that was left.
+    // A person on hold keeps the time that was left.
     let bob = Which::people(["bob"]);
     w.ca.revoke_which(&bob, Reason::CertificateHold, None)
         .expect("on hold");
@@ -139,7 +139,7 @@ fn whoever_made_their_own_key_keeps_it() {
         said.contains("ca/people/dave.crt") && said.contains("ca/people/erin.zip"),
         "{said}"
     );
-    // Each is told how to go on, and nobody of a key that is not there.
+    // Each note says how to go on, and none mentions a key that does not exist.
     let (adopt, hand_out) = (
         "`ca-tool adopt dave.crt --key dave.key`",
         "contains its owner's private key",
@@ -160,7 +160,7 @@ fn whoever_made_their_own_key_keeps_it() {
     );
     w.admit(&w.path("dave.pem")).expect("admitted");
     w.admit(&w.path("first.pem")).expect_err("superseded");
-    // From one renewal to the next it is known whose key it is.
+    // The owner of the key stays known from one renewal to the next.
     succeed(
         above,
         "ca-tool renew dave && ca-tool adopt ca/people/dave.crt --key dave.key --out third",
@@ -216,7 +216,7 @@ fn everybody_is_renewed_once_and_nobody_who_was_revoked() {
         "{said}"
     );
     assert_eq!(snapshot(above), before);
-    // With an overlap nobody is kept out, so nobody is asked.
+    // With an overlap nobody is shut out, so nobody is asked.
     succeed(above, "ca-tool renew --all --until 2032-12-31 --overlap 7");
 }
 
@@ -246,7 +246,7 @@ fn who_is_on_hold_is_named_and_holds_up_nobody_else() {
         let line = format!("{name}  ca/people/{name}.pem");
         assert_eq!(said.matches(&line).count(), renewed, "{name}: {said}");
     }
-    // By name they are refused, as before, and off hold renewed.
+    // By name they are refused, as before; off hold they are renewed.
     let (code, _, err) = shell(above, "ca-tool renew bob");
     assert_eq!(code, Some(1), "{err}");
     let said = succeed(
@@ -365,7 +365,7 @@ fn an_overlap_that_is_over_and_could_not_be_ended_is_told_of() {
     let over = "the overlap of a renewal is over";
     let (code, said, _) = shell(above, "faketime -f +2d ca-tool --dir two status");
     assert!(code == Some(0) && !said.contains(over), "{said}");
-    // Who asks every night has no passphrase at hand.
+    // A nightly job has no passphrase at hand.
     let (code, said, _) = shell(above, "faketime -f +5d ca-tool --dir two status");
     assert!(code == Some(3) && said.contains(over), "{said}");
     let (code, said, _) = shell(above, "faketime -f +5d ca-tool --dir two doctor");

@@ -1,4 +1,4 @@
-//! A folder that was put back from an old copy lets nobody in again who was revoked later.
+//! A folder that was restored from an old copy does not readmit people who were revoked later.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use ca_tool::{Reason, Which};
 
 use crate::{World, has, shell, snapshot, stdout, succeed};
 
-/// Takes a copy of the CA's folder, whose CA goes on to be at work.
+/// Copies the CA's folder, while the CA stays in use.
 fn copy(w: &World) {
     succeed(w.above.path(), "cp -a ca copy");
 }
@@ -65,7 +65,7 @@ fn who_was_revoked_after_a_copy_stays_out_once_the_server_s_list_is_merged() {
     for (name, reason) in [
         ("alice", "superseded"),
         ("carol", "keyCompromise"),
-        // Nothing in the copy says whose it was.
+        // Nothing in the copy names its owner.
         ("unknown", "unspecified"),
     ] {
         let line = listed.lines().find(|line| line.starts_with(name));
@@ -87,7 +87,7 @@ fn who_was_revoked_after_a_copy_stays_out_once_the_server_s_list_is_merged() {
             assert!(said.contains(word), "{word}: {said}");
         }
     }
-    // Once is enough, and then all is well.
+    // Once is enough, and then everything is well.
     let index = fs::read(w.path("ca/index.txt")).expect("an index");
     let said = succeed(
         above,
@@ -153,12 +153,12 @@ fn an_index_that_was_put_back_alone_learns_from_the_list_beside_it() {
         said.contains("ca/index.txt lacked 2 revocations from ca/crl.pem"),
         "{said}"
     );
-    // The certificates are all there, and say whose they are.
+    // All certificates are there, and name their owners.
     assert!(said.contains("dave") && !said.contains("unknown"), "{said}");
     w.admit(&w.path("ca/people/dave.pem")).expect_err("revoked");
     w.admit(&w.path("ca/people/alice.pem"))
         .expect_err("on hold");
-    // Whoever was issued a certificate meanwhile is in the room, and not in the index.
+    // A person who got a certificate meanwhile is in the room, and not in the index.
     let (code, said, _) = shell(above, "ca-tool doctor");
     assert_eq!(code, Some(1), "{said}");
     assert!(
@@ -273,7 +273,7 @@ fn a_number_that_the_index_does_not_know_is_revoked_all_the_same() {
         "ca-tool list --revoked && ca-tool doctor && ca-tool status",
     );
     assert!(said.contains("(keyCompromise)"), "{said}");
-    // Who is revoked by name may have another certificate of which nothing is known here.
+    // A person who is revoked by name may have another certificate that is unknown here.
     w.issue("bob");
     let said = succeed(above, "ca-tool revoke bob");
     assert!(
@@ -281,7 +281,7 @@ fn a_number_that_the_index_does_not_know_is_revoked_all_the_same() {
         "{said}"
     );
     if has("openssl") {
-        // OpenSSL reads what stands in the index.
+        // OpenSSL reads the index.
         succeed(
             above,
             &format!(
@@ -322,7 +322,7 @@ fn an_old_list_puts_nobody_back_on_hold_who_was_taken_off_it() {
     );
     w.admit(&bob).expect("still off hold");
 
-    // The same list in the place of the folder's own lasts until the next run.
+    // The same list in place of the folder's own lasts until the next run.
     succeed(above, "cp held.pem ca/crl.pem");
     w.admit(&bob).expect_err("on that list");
     let said = succeed(above, "ca-tool list");
