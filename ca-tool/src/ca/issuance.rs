@@ -74,6 +74,11 @@ impl Ca {
         let (until, clamped) = self.end_for(options.until, now)?;
         let server = self.server_for(options.server.as_ref())?;
 
+        // The time to wait for another run counts too.
+        self.listener.progress(Progress {
+            done: 0,
+            of: steps(candidates.len()),
+        });
         let (_lock, mut index) = self.lock()?;
         let rules = Rules {
             role: options.role,

@@ -35,7 +35,7 @@ pub(super) enum Standing {
 pub(super) enum Decision {
     /// It can.
     Free,
-    /// It can, if somebody asks for this person by name.
+    /// Its certificate was revoked for this reason. Naming the person issues another, unless it is on hold.
     Revoked(Reason),
     /// It has one already.
     Has(OffsetDateTime, Role),

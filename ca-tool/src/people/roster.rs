@@ -19,7 +19,7 @@ pub struct Roster {
 
 /// A roster, in bytes.
 const ROSTER_BYTES_MAX: u64 = 16 << 20;
-/// A roster, in people; no university has so many.
+/// A roster, in people; more than any university has.
 const ROSTER_PEOPLE_MAX: usize = 100_000;
 
 impl Roster {

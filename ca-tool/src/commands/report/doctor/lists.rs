@@ -5,7 +5,7 @@ use std::path::Path;
 use time::OffsetDateTime;
 
 use super::finding::{Findings, Mark};
-use crate::commands::report::agreement::{self, Given};
+use crate::commands::report::agreement::{self, Comparison};
 use crate::ledger::index::Index;
 use crate::ledger::register::{Register, list_number_at};
 impl Findings {
@@ -55,12 +55,12 @@ impl Findings {
         now: OffsetDateTime,
     ) {
         let shown = path.display();
-        match agreement::given(register, index, path, now) {
-            Ok(Given::Known) => self.good(
+        match agreement::compare(register, index, path, now) {
+            Ok(Comparison::Known) => self.good(
                 "server's list",
                 format!("{shown} has nothing that this folder lacks"),
             ),
-            Ok(Given::Old) => {
+            Ok(Comparison::Old) => {
                 let list = register.revocation_list();
                 self.add(
                     "server's list",
@@ -71,7 +71,7 @@ impl Findings {
                     Some(format!("cp '{}' '{shown}'", list.display())),
                 );
             }
-            Ok(Given::Beyond(what)) => {
+            Ok(Comparison::Beyond(what)) => {
                 let fix = format!("`ca-tool crl --merge '{shown}'`");
                 self.bad("server's list", what, fix);
             }
