@@ -176,7 +176,7 @@ fn role(candidate: &Candidate, otherwise: Role) -> Result<Role, String> {
     };
     Role::parse(word).ok_or_else(|| {
         let roles = Role::ALL.map(Role::as_str).join(", ");
-        format!("\"{}\" is not a role; there are {roles}", excerpt(word))
+        format!("\"{}\" is not a role; the roles are {roles}", excerpt(word))
     })
 }
 
@@ -303,7 +303,7 @@ mod tests {
                 "argument 1: \"Alice\" differs from \"alice\" (who has a certificate) only in upper and lower case",
                 "argument 2: \"a b\": a name cannot contain a space",
                 "argument 3: \"BOB\" differs from \"bob\" (who had a certificate) only in upper and lower case",
-                "argument 4: \"boss\" is not a role; there are student, assistant, instructor, bot",
+                "argument 4: \"boss\" is not a role; the roles are student, assistant, instructor, bot",
                 "argument 4: \"dave\" is not a mail address",
                 "argument 5: \"dave\" is already named at argument 4",
                 "argument 6: \"a1ice\" looks like \"alice\" (who has a certificate); --allow-lookalike issues it anyway",

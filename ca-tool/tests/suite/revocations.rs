@@ -23,7 +23,7 @@ fn a_person_on_hold_is_kept_out_until_they_are_taken_off_hold() {
         "ca-tool revoke alice --reason certificateHold --note 'exam, room 3'",
     );
     assert!(
-        said.contains("put on hold the certificate of alice"),
+        said.contains("put the certificate of alice on hold"),
         "{said}"
     );
     let held = w.admit(&alice).expect_err("on hold").to_string();
@@ -68,7 +68,7 @@ fn a_person_on_hold_is_kept_out_until_they_are_taken_off_hold() {
 
     let said = succeed(above, "ca-tool unhold alice bob");
     assert!(
-        said.contains("took off hold the certificate of alice"),
+        said.contains("took the certificate of alice off hold"),
         "{said}"
     );
     assert!(
