@@ -9,6 +9,7 @@ mod crowds;
 mod deliveries;
 mod exports;
 mod json;
+mod layers;
 #[cfg(target_os = "linux")]
 mod memory;
 mod openssl;
