@@ -19,7 +19,7 @@ fn empty() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
-/// Issues a certificate with an adopted CA, and asks OpenSSL, GnuTLS and the gate about it.
+/// Issues a certificate with an adopted CA, and checks it with OpenSSL, GnuTLS and the gate.
 fn check_what_it_signs(above: TempDir, passphrase: &str) {
     let issued = format!(
         "ca-tool issue alice bob {passphrase} && ca-tool revoke bob --reason keyCompromise {passphrase}"
@@ -141,7 +141,7 @@ fn an_adopted_key_is_encrypted_too_and_keeps_the_passphrase_that_it_had() {
     );
     check_what_it_signs(above, "--passphrase-file sesame");
 
-    // One that had none is given one.
+    // A key without a passphrase gets one.
     let above = empty();
     succeed(
         above.path(),

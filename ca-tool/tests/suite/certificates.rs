@@ -106,7 +106,7 @@ fn key_id(certificate: &X509Certificate<'_>) -> Vec<u8> {
     ids.next().expect("a subject key identifier")
 }
 
-/// The tags of the strings in a subject, in order: 12 is UTF8String.
+/// Returns the tags of the strings in a subject, in order: 12 is UTF8String.
 fn tags(certificate: &X509Certificate<'_>) -> Vec<u32> {
     let attributes = certificate.subject().iter_attributes();
     attributes.map(|a| a.attr_value().header.tag().0).collect()
@@ -185,7 +185,7 @@ fn a_bundle_says_whose_it_is_and_where_the_server_is() {
     ] {
         assert_eq!(alice.note(key), Some(value), "{key}");
     }
-    // The database holds the same name, slashes and all.
+    // The index has the same name, slashes included.
     let again = ca_tool::Ca::open(ca.path()).expect("opens again");
     assert_eq!(again.list().expect("a database").len(), 2);
 
@@ -281,12 +281,12 @@ fn a_newer_bundle_for_the_same_server_has_its_names_and_this_machines() {
     let (new, new_serial) = names("ca/server-chat.example.pem");
     assert_eq!(new, old);
     assert_ne!(new_serial, old_serial);
-    // What it says to type is what puts it there.
+    // The command in the note puts it in place.
     let rename = said.split('`').find(|part| part.starts_with("mv "));
     succeed(above, rename.expect("a command"));
     assert_eq!(names("ca/server.pem").1, new_serial);
 
-    // Where a bundle lies already, the hint is one that works.
+    // If a bundle is there already, the hint works.
     succeed(above, "ca-tool issue-server chat.example");
     let again = "ca-tool issue-server chat.example";
     let (code, _, err) = shell(above, again);
@@ -297,7 +297,7 @@ fn a_newer_bundle_for_the_same_server_has_its_names_and_this_machines() {
         names("elsewhere/server-chat.example.pem").0,
         ["chat.example"]
     );
-    // And without the old one, it is what people's files say.
+    // Without the old one, the address in people's files remains.
     fs::remove_file(above.join("ca/server.pem")).expect("removed");
     succeed(above, "ca-tool issue-server --out anew");
     let (names, _) = names("anew/server-chat.example.pem");
@@ -347,7 +347,7 @@ fn a_revoked_person_is_refused_and_the_list_says_why() {
             (serial, entry.reason_code().map(|(_, reason)| reason.0))
         })
         .collect();
-    // RFC 5280, section 5.3.1: "unspecified" is said by saying nothing.
+    // RFC 5280, section 5.3.1: "unspecified" is expressed by its absence.
     assert_eq!(entries, [(alice.serial, Some(1)), (bob.serial, None)]);
 }
 

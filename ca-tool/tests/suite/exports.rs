@@ -7,7 +7,7 @@ use kit::{python_with, require};
 
 use crate::{World, shell, snapshot, stderr, stdout, succeed};
 
-/// The password that `export` printed, into the file `password`.
+/// Writes the password that `export` printed into the file `password`.
 fn keep_password(w: &World, said: &str) -> String {
     let line = said.lines().find(|line| line.starts_with("password"));
     let password = line.and_then(|line| line.split_whitespace().nth(1));
@@ -212,7 +212,7 @@ fn a_p12_whose_password_nobody_was_told_is_not_made() {
     );
 }
 
-/// The first of two runs is held up between the password and the file.
+/// The first of two runs is delayed between the password and the file.
 #[cfg(target_os = "linux")]
 #[test]
 #[ignore = "needs strace: run with --include-ignored"]

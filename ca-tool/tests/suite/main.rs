@@ -9,6 +9,7 @@ mod crowds;
 mod deliveries;
 mod exports;
 mod json;
+mod layers;
 #[cfg(target_os = "linux")]
 mod memory;
 mod openssl;
@@ -141,7 +142,7 @@ fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("UTF-8")
 }
 
-/// Every file below a folder with its bytes, to see that nothing was written.
+/// Returns every file below a folder with its bytes, to check that nothing was written.
 fn snapshot(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder") {

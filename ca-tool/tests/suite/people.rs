@@ -109,7 +109,7 @@ fn what_lies_where_a_bundle_would_go_stays() {
     let w = World::new();
     let (people, bystander) = (w.ca.people(), w.path("bystander"));
     fs::write(people.join("alice.pem"), "mine").expect("written");
-    // Somebody else's bundle, in date: moving it would take it from its owner.
+    // Somebody else's valid bundle: moving it would take it from its owner.
     let bob = w.issue("bob");
     fs::copy(&bob.bundle, people.join("carol.pem")).expect("copied");
     // And one that was revoked, but was never hers.
@@ -230,7 +230,7 @@ fn many_at_once_lose_nobody_and_share_no_serial() {
     thread::scope(|scope| {
         for number in 0..THREADS {
             let ca = &w.ca;
-            // Everybody asks for one name of their own and for one that all want.
+            // Everybody asks for a name of their own and for one that all want.
             scope.spawn(move || {
                 let names = [format!("s{number:02}"), "everyones".to_owned()];
                 ca.issue(&Candidate::named(names), &IssueOptions::default())

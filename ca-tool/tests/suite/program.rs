@@ -350,7 +350,7 @@ mod unix {
         fs::remove_file(w.ca.revocation_list()).expect("removed");
         let readable = fs::Permissions::from_mode(0o500);
         fs::set_permissions(w.ca.path(), readable).expect("set");
-        // Root may write everywhere, unless it is told to leave that be.
+        // Root may write everywhere, unless it gives up that right.
         let line = "ca-tool list";
         let bound = "setpriv --bounding-set -dac_override,-dac_read_search";
         let is_bound = crate::shell(w.above.path(), &format!("{bound} true")).0 == Some(0);
@@ -415,7 +415,7 @@ fn yes_is_taken_by_every_command_and_needed_by_one() {
     );
 }
 
-/// A closed pipe, as what a program in front of `head` writes into.
+/// A closed pipe, like that of a program in front of `head`.
 fn nobody_reads() -> Stdio {
     let (read, write) = std::io::pipe().expect("a pipe");
     drop(read);
@@ -434,7 +434,7 @@ fn a_note_that_nobody_hears_stops_nobody_from_being_revoked_or_issued() {
     for nowhere in [nobody_reads, a_full_disk] {
         let w = World::new();
         let alice = w.issue("alice").bundle;
-        // The list is due, which is the first thing that is told.
+        // The list is due, which is the first thing that is printed.
         fs::remove_file(w.ca.revocation_list()).expect("removed");
         let mut revoke = w.command(&["revoke", "alice"]);
         let output = revoke.stderr(nowhere()).output().expect("it runs");

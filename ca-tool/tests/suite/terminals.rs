@@ -13,11 +13,10 @@ use crate::{PROGRAM, shell, stderr, stdout, succeed};
 
 const SESAME: &str = "open sesame, 张三";
 
-/// A shell on a terminal, with the program as its job: it says when the job was stopped or has
-/// ended and whether the terminal shows then what is typed, and lets the job go on when it is told
-/// `fg`, on the terminal as it was before the job. In the background it begins a job while it edits
-/// a line itself. What is said to it are pairs: what to wait for, and what to type, which signal to send or which
-/// file to make then.
+/// A shell on a terminal, with the program as its job. It reports when the job has stopped or ended, and
+/// whether the terminal then shows input. It continues the job on `fg`, with the terminal as it was before
+/// the job. In the background it begins a job while it edits a line itself. It is controlled by pairs: the
+/// text to wait for, and then the text to type, the signal to send or the file to make.
 const SHELL: &str = r#"
 import os, pty, select, signal, sys, termios, time
 steps = [step.split(">") for step in sys.argv[1].split("|") if step]
@@ -96,7 +95,7 @@ fn take(folder: &Path, steps: &[(&str, &str)], arguments: &[&str]) -> String {
     take_in("foreground", folder, steps, arguments)
 }
 
-/// The same, where the job begins in the background or not.
+/// The same, with the job in the background or not.
 fn take_in(ground: &str, folder: &Path, steps: &[(&str, &str)], arguments: &[&str]) -> String {
     take_job(ground, folder, steps, &[&[PROGRAM], arguments].concat())
 }
@@ -116,7 +115,7 @@ fn take_job(ground: &str, folder: &Path, steps: &[(&str, &str)], job: &[&str]) -
     stdout(&output)
 }
 
-/// The passphrase as keys send it, with what Enter sends.
+/// The passphrase as keys send it, with Enter.
 fn with_enter() -> String {
     let bytes: String = SESAME.bytes().map(|byte| format!("{byte:02x}")).collect();
     format!("0x{bytes}0d")
@@ -149,7 +148,7 @@ fn a_terminal_shows_again_what_is_typed_however_the_asking_ends() {
         (CTRL_C, "ENDED -2 shown"),
         ("SIGTERM", "ENDED -15 shown"),
         ("SIGHUP", "ENDED -1 shown"),
-        // The input's end is an answer, and the program's own code says which.
+        // The end of input is an answer, and the program exits with its own code.
         (CTRL_D, "ENDED 77 shown"),
         (SESAME, "ENDED 0 shown"),
     ] {
@@ -269,7 +268,7 @@ fn a_bar_is_drawn_on_a_terminal_when_issuing_takes_more_than_a_second() {
     let above = tempfile::tempdir().expect("a folder");
     let path = above.path();
     succeed(path, "ca-tool init --name N --no-passphrase");
-    // A class waits for another run for as long as is needed here, and then is issued.
+    // The class waits for another run for as long as this test needs, and is then issued.
     let lock = || {
         let lock = fs::File::create(path.join("ca/.lock")).expect("a file");
         lock.lock().expect("locked");
@@ -303,7 +302,7 @@ fn a_bar_is_drawn_on_a_terminal_when_issuing_takes_more_than_a_second() {
     assert!(said.contains("ENDED 0"), "{said}");
     let bar = format!("\r[{}] 100 %", "#".repeat(40));
     assert!(said.contains(&bar), "{said:?}");
-    // It is taken away again: what is said next begins on an empty line.
+    // It is taken away again: the next line begins on an empty one.
     let after = said.rsplit(&bar).next().expect("an end");
     let (blank, rest) = after
         .trim_start_matches('\r')
