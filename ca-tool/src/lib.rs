@@ -1,67 +1,56 @@
-//! The only code that can sign: people's certificates, servers', and the revocation list.
+//! The only code in this project that can sign: people's certificates, servers' certificates, and the
+//! revocation list. It is a library, so that tests can issue in process, and a thin program.
 //!
-//! It is a library so that tests can issue in process, and a thin program. Everything is kept in
-//! one folder that follows OpenSSL's conventions; `openssl ca` could take over from here.
+//! Everything is kept in one folder that follows OpenSSL's conventions, so `openssl ca` can continue from
+//! it. [`Ca`] is that folder with the key: it issues and revokes. [`Register`] is the folder without the
+//! key, for reading.
 //!
-//! - [`Register`] is that folder as it can be read, and [`Ca`] the same with the key: it issues and
-//!   revokes.
-//! - What would be issued is decided first, purely, and for everybody; then it is written.
-//! - An issuance is recorded before its bundle can be seen.
+//! The folders of this crate are layers. Each file and folder imports only from those to the left of it
+//! in this order (a test looks): `os <- words <- error <- notice <- keys <- disk <- sign <- ledger <-
+//! people <- {ca, holder} <- commands <- cli <- lib`.
+//!
+//! - `os`: what differs between operating systems
+//! - `words`, `error`, `notice`: texts, errors, and events for whoever watches
+//! - `keys`: private keys and passphrases
+//! - `disk`: files that survive a crash
+//! - `sign`: certificates and lists, signed in memory
+//! - `ledger`: what was issued and revoked
+//! - `people`: rosters, and who may have a certificate
+//! - `ca` and `holder`: what a CA does, and what people do with their own keys
+//! - `commands`: one file for each command, which returns what happened
+//! - `cli`: the command line, and everything that is printed
 
-#![deny(clippy::print_stderr)]
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
-/// Says a line to whoever watches. That nobody can be told is no reason to stop, let alone to panic
-/// halfway, as `eprintln!` does on a full disk.
-macro_rules! say {
-    ($($what:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stderr(), $($what)*);
-    }};
-}
-
-mod args;
 mod ca;
-mod delivery;
-mod draft;
-mod entries;
+mod cli;
+mod commands;
+mod disk;
 mod error;
-mod export;
-mod folder;
-mod host;
-mod index;
-mod issuer;
+mod holder;
+mod keys;
+mod ledger;
+mod notice;
 mod os;
-mod own_key;
-mod parcel;
-mod passphrase;
-mod plan;
-mod private_key;
-mod progress;
-mod reason;
-mod register;
-mod report;
-mod request;
-mod roster;
-mod run;
-mod terminal;
+mod people;
+mod sign;
+mod words;
 
-pub use args::Args;
 pub use ca::{
-    AdoptOptions, Ca, InitOptions, Issuance, IssueOptions, Issued, Progress, Renewal, Revocation,
-    Which, Whose,
+    AdoptOptions, Ca, InitOptions, Issuance, IssueOptions, Issued, Renewal, Revocation, Which,
+    Whose,
 };
-pub use error::{Error, Problem};
-pub use export::{Exported, Strength, export};
-pub use host::{Host, HostError, Reach};
-pub use index::Record;
-pub use os::is_discarded;
-pub use own_key::{Joined, Requested, adopt, request};
-pub use parcel::Parcel;
-pub use passphrase::{Origin, Passphrase};
-pub use plan::{ShutOut, Skipped};
-pub use private_key::PrivateKey;
-pub use reason::Reason;
-pub use register::Register;
-pub use request::Request;
-pub use roster::{Candidate, Place, Roster};
-pub use run::{Output, run};
+pub use cli::main;
+pub use error::{Error, Origin, Problem};
+pub use keys::passphrase::Passphrase;
+pub use keys::private_key::PrivateKey;
+pub use ledger::index::IndexEntry;
+pub use ledger::register::Register;
+pub use notice::{Listener, Notice, Progress, Silent};
+pub use people::candidate::{Candidate, Location};
+pub use people::parcel::Parcel;
+pub use people::plan::{ShutOut, Skipped};
+pub use people::roster::Roster;
+pub use sign::host::{Host, HostError, Reach};
+pub use sign::reason::Reason;
+pub use sign::request::Request;

@@ -1,38 +1,35 @@
-//! The person's end of a room: presents a certificate, sends lines, shows what is said.
+//! The client of a room: presents a certificate, sends lines, shows what everybody says.
 //!
-//! [`connect`] brings a person as far as the server's greeting and claims nothing before it. From
-//! there a [`Link`] owns the connection and speaks the dialect `countersign/1`; others hold a
-//! [`Handle`] to say things and a channel of [`Event`]s to hear them. What must outlive one
-//! connection is in one place, the [`Outbox`]; a [`Stay`] takes it to the next one. The plain mode in [`plain`] is built on nothing else.
-// No SQL here and nothing that signs: a person's end needs neither.
+//! [`connect()`] leads as far as the server's greeting and claims nothing before it. From there a
+//! [`Link`] owns the connection and speaks the dialect `countersign/1`; the rest of the program
+//! holds a [`Handle`] to say things and a channel of [`Event`]s to hear them. Everything that must
+//! outlive one connection is in one place, the [`Outbox`]; a [`Stay`] takes it to the next one.
+//!
+//! Each file and folder imports only from those to the left of it in this order (a test looks):
+//! `{limits, os} <- settings <- words <- connect <- link <- {config, enter} <- room <-
+//! {plain, window} <- lib`.
+// No SQL here and nothing that signs: a client needs neither.
 
-mod args;
-mod awaited;
-mod clock;
+mod config;
 mod connect;
-mod course;
-mod failure;
-mod form;
+mod enter;
 mod link;
-mod opening;
-mod outbox;
-mod stay;
-mod target;
-mod terminal;
-mod typed;
+mod plain;
+mod room;
+mod settings;
+mod window;
+mod words;
 
 pub mod limits;
-pub mod plain;
-pub mod ui;
+pub mod os;
 
-pub use args::{Args, Config};
-pub use clock::Clock;
-pub use connect::{Connected, TlsFacts, connect};
-pub use failure::{Cause, Exit, Failure, Scene, explain};
-pub use form::Form;
-pub use link::{End, Link};
-pub use opening::Opening;
-pub use outbox::{Event, Gone, Handle, Outbox, Place, Since, open, open_run};
-pub use stay::{Dial, Door, Left, Pauses, Stay};
-pub use target::{Target, TargetError};
-pub use terminal::tell;
+pub use config::{Args, Config};
+pub use connect::{Connected, Opening, TlsFacts, connect};
+pub use link::{
+    Dial, Door, End, Event, Gone, Handle, Link, Outbox, Outcome, Pauses, Permit, Stay, open,
+    open_run,
+};
+pub use plain::run as run_plain;
+pub use settings::{Bell, Form, Since, Target, TargetError, Theme};
+pub use window::run as run_window;
+pub use words::{Cause, Clock, Exit, Failure, Scene, explain, report, tell};

@@ -1,4 +1,4 @@
-//! The limits of the person's end, in one place, units last.
+//! The limits of the client, in one place, units last.
 
 use std::time::Duration;
 
@@ -38,35 +38,37 @@ pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 pub const LEAVE_CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// At the start, for a server that closes connections without a word, as one without room does. A
-/// wrong port may do the same, so it is not tried for longer.
+/// wrong port may do the same, so it is not retried for longer.
 pub const CROWDED_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What is kept of the first bytes of a server, in case they are not TLS.
+/// The first bytes of a server that are kept, in case they are not TLS.
 pub const OPENING_BYTES_MAX: usize = 512;
 
-/// The characters shown of the words of a server that has not proved itself.
+/// The characters that are shown of the words of a server that has not proved itself.
 pub const OPENING_CHARS_MAX: usize = 200;
 
-/// The longest first pause before a lost connection is tried again; each bound is twice the last.
+/// The longest first pause before a lost connection is retried; each bound is twice the last.
 pub const PAUSE_FIRST: Duration = Duration::from_millis(500);
 
 /// The longest pause of all.
 pub const PAUSE_MAX: Duration = Duration::from_secs(30);
 
-/// After a lost connection, until any server knows of it: its own silence, and a pause of ours.
-pub const LOST_BEFORE_KNOWN: Duration = Duration::from_secs(75 + 30 + 10);
+/// From the loss of a connection until every server must have noticed it: the silence that it waits
+/// for, and a pause of ours.
+pub const LOST_BEFORE_KNOWN: Duration = SILENCE_BEFORE_LOST
+    .saturating_add(PAUSE_MAX)
+    .saturating_add(Duration::from_secs(10));
 
 /// How long a connection must have lasted before the pauses begin at the shortest again.
 pub const HEALTH_BEFORE_RESET: Duration = Duration::from_secs(60);
 
-/// At the end of standard input, without any entry, before our own last line is no longer waited
-/// for.
+/// At the end of standard input, without any entry, before we stop waiting for our own last line.
 pub const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The events that may wait to be taken; with more, the link stops reading.
+/// The events that may wait; with more, the link stops reading.
 pub const EVENTS_MAX: usize = 256;
 
-/// The orders that may wait for the link, which takes none while its window is full.
+/// The orders that may wait for the link, which takes none while 64 lines are unacknowledged.
 pub const ORDERS_MAX: usize = 8;
 
 /// The commands that may wait for their answers; with more, the link takes no orders.
@@ -75,22 +77,25 @@ pub const COMMANDS_MAX: usize = 64;
 /// The people whose presence is kept; a server may count more.
 pub const HERE_MAX: usize = 10_000;
 
-/// The warnings about a server's lines that are told within [`WARNINGS_INTERVAL`].
+/// The warnings about a server's lines that people are shown within [`WARNINGS_INTERVAL`].
 pub const WARNINGS_MAX: u32 = 8;
 
 /// See [`WARNINGS_MAX`].
 pub const WARNINGS_INTERVAL: Duration = Duration::from_secs(60);
 
-/// What is collected before it is written, in bytes; no order is taken beyond it.
+/// The bytes that are collected before they are written; no order is taken beyond them.
 pub const WRITE_BYTES_MAX: usize = 16 * 1024;
 
-/// What is read at a time, in bytes.
+/// The bytes that are read at a time.
 pub const READ_BYTES_MAX: usize = 64 * 1024;
 
-/// The columns of a terminal that does not tell.
+/// The columns of a terminal that does not say how many it has.
 pub const TERMINAL_COLUMNS: usize = 80;
 
-/// The names that a certificate for other hosts is told by.
+/// The days before the end of a certificate at which the window begins to remind its holder.
+pub const EXPIRY_NOTICE_DAYS: u64 = 14;
+
+/// The names that are listed of a certificate for other hosts.
 pub const NAMES_MAX: usize = 5;
 
 /// The lines that were sent and can be found again, with the Up key or by searching.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use client::limits::INTERRUPT_TIMEOUT;
-use client::{Args, Exit, plain, tell, ui};
+use client::{Args, Exit, os, report, run_plain, run_window, tell};
 use tokio_util::sync::CancellationToken;
 
 fn main() -> ExitCode {
@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(refused) if !refused.use_stderr() => refused.exit(),
         Err(refused) => {
-            // It has several lines, and nothing in them that was not typed here.
+            // It has several lines, and nothing in it that was not typed here.
             let _ = write!(io::stderr(), "client: {refused}");
             if let Some(hint) = Args::hint(&refused) {
                 tell(&format!("hint: {hint}"));
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     };
     let config = match args.load() {
         Ok(config) => config,
-        Err(failure) => return ExitCode::from(plain::report(&failure).code()),
+        Err(failure) => return ExitCode::from(report(&failure).code()),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -40,9 +40,9 @@ fn main() -> ExitCode {
         let leave = CancellationToken::new();
         tokio::spawn(hear_signals(leave.clone()));
         if config.has_window {
-            ui::run(config, leave).await
+            run_window(config, leave).await
         } else {
-            plain::run(config, leave).await
+            run_plain(config, leave).await
         }
     });
     // Standard input may be in the middle of a read that never ends.
@@ -50,18 +50,18 @@ fn main() -> ExitCode {
     ExitCode::from(exit.code())
 }
 
-/// The first signal leaves properly; a second one does not wait for anybody.
+/// The first signal leaves properly; a second one ends the program at once.
 async fn hear_signals(leave: CancellationToken) {
     for _ in 0..2 {
-        if let Err(error) = signals::next().await {
-            tell(&format!("warning: signals cannot be heard: {error}"));
+        if let Err(error) = os::interrupted().await {
+            tell(&format!("warning: cannot listen for signals: {error}"));
             return;
         }
         if leave.is_cancelled() {
             std::process::exit(INTERRUPTED);
         }
         leave.cancel();
-        // A terminal may take nothing any more, and a write to it waits for ever.
+        // A terminal may accept nothing any more, and then a write to it waits forever.
         std::thread::spawn(|| {
             std::thread::sleep(INTERRUPT_TIMEOUT);
             std::process::exit(INTERRUPTED);
@@ -69,32 +69,5 @@ async fn hear_signals(leave: CancellationToken) {
     }
 }
 
-/// What shells use for a program that SIGINT ended.
+/// The exit code that shells use for a program that SIGINT ended.
 const INTERRUPTED: i32 = 130;
-
-#[cfg(unix)]
-mod signals {
-    use std::io;
-    use tokio::signal::unix::{SignalKind, signal};
-
-    /// Waits for SIGINT or SIGTERM.
-    pub(crate) async fn next() -> io::Result<()> {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        Ok(())
-    }
-}
-
-#[cfg(not(unix))]
-mod signals {
-    use std::io;
-
-    /// Waits for Ctrl-C.
-    pub(crate) async fn next() -> io::Result<()> {
-        tokio::signal::ctrl_c().await
-    }
-}

@@ -38,12 +38,14 @@ enum Fault {
     Io(#[from] std::io::Error),
     #[error("it is too large to be a bundle")]
     TooLarge,
-    #[error("it is not PEM (it begins neither with '#' nor with '-----BEGIN')")]
+    #[error("it is not PEM, as certificates are: no line in it begins with '-----BEGIN'")]
     NotPem,
     #[error("a PEM section in it is damaged")]
     Damaged,
     #[error("it holds no certificate")]
     NoCertificate,
+    #[error("it holds no certificate but that of a CA")]
+    OnlyAnchor,
     #[error("it holds a certificate but no private key")]
     NoKey,
     #[error("its private key is encrypted, and this program cannot ask for a passphrase")]
@@ -66,6 +68,9 @@ impl BundleError {
         match self.fault {
             Fault::NoKey | Fault::NoAnchor | Fault::NoCertificate | Fault::NotPem => Some(
                 "use the whole file that `ca-tool issue` made, for example ca/people/alice.pem",
+            ),
+            Fault::OnlyAnchor => Some(
+                "a CA's certificate is there to check others; use the whole file that `ca-tool issue` made, for example ca/people/alice.pem",
             ),
             Fault::EncryptedKey => {
                 Some("`openssl pkey -in FILE` writes the key without a passphrase")
@@ -232,10 +237,12 @@ fn sort(
             chain.push(der);
         }
     }
-    if chain.is_empty() {
-        return Err(Fault::NoCertificate);
+    match (chain.is_empty(), anchor) {
+        (true, None) => Err(Fault::NoCertificate),
+        (true, Some(_)) => Err(Fault::OnlyAnchor),
+        (false, None) => Err(Fault::NoAnchor),
+        (false, Some(anchor)) => Ok((chain, anchor)),
     }
-    Ok((chain, anchor.ok_or(Fault::NoAnchor)?))
 }
 
 fn parse_preamble(text: &str) -> Vec<(String, String)> {
@@ -345,7 +352,15 @@ mod tests {
                 format!("{leaf}{key}"),
                 "it holds no CA certificate to trust",
             ),
-            (format!("{anchor}{key}"), "it holds no certificate"),
+            (
+                format!("{anchor}{key}"),
+                "it holds no certificate but that of a CA",
+            ),
+            (anchor.clone(), "it holds no certificate but that of a CA"),
+            (
+                "# Read me\n\nA chat.\n".to_owned(),
+                "it is not PEM, as certificates are: no line in it begins with '-----BEGIN'",
+            ),
             (
                 format!("{leaf}{anchor}{}", other.key),
                 "does not belong to its certificate",

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use client::{
-    Clock, Connected, Dial as _, Door, Event, Handle, Left, Outbox, Pauses, Since, Stay, Target,
+    Clock, Connected, Dial as _, Door, Event, Handle, Outbox, Outcome, Pauses, Since, Stay, Target,
 };
 use pki::Bundle;
 use tokio::sync::{mpsc, watch};
@@ -68,7 +68,7 @@ struct Person {
     leave: CancellationToken,
     progress: watch::Receiver<Progress>,
     listening: JoinHandle<()>,
-    staying: JoinHandle<Left>,
+    staying: JoinHandle<Outcome>,
 }
 
 /// How far somebody is.
@@ -296,7 +296,7 @@ impl Person {
     }
 }
 
-async fn stay(door: Door, outbox: Outbox, connected: Connected) -> Left {
+async fn stay(door: Door, outbox: Outbox, connected: Connected) -> Outcome {
     let stay = Stay::new(door, outbox, None).pausing(short_pauses());
     stay.run(connected).await
 }
@@ -379,7 +379,7 @@ impl Listening {
 async fn next_place<'a>(
     handle: &'a mut Handle,
     tick: &mut tokio::time::Interval,
-) -> Result<client::Place<'a>, client::Gone> {
+) -> Result<client::Permit<'a>, client::Gone> {
     tick.tick().await;
     handle.reserve().await
 }

@@ -1,13 +1,13 @@
 //! Cuts a stream of bytes into lines, in bounded memory.
 //!
-//! An over-long line is refused once, the rest of it is thrown away as it comes, and the next line
-//! is fine. What stands after the last LF when the stream ends was never a line.
+//! An over-long line is refused once, the rest of it is discarded as it arrives, and the next line
+//! is read as usual. Bytes after the last LF of a stream are not a line.
 
 use bytes::{Buf, BytesMut};
 
 use crate::limits::{DISCARD_BYTES_MAX, PREFIX_BYTES_MAX};
 
-/// Finds the lines in what was read so far.
+/// Finds the lines in a buffer of received bytes.
 #[derive(Debug)]
 pub struct LineDecoder {
     line_bytes_max: usize,
@@ -16,11 +16,11 @@ pub struct LineDecoder {
 
 #[derive(Debug)]
 enum State {
-    /// Looking for the LF of a line; so many bytes of the buffer were searched already.
+    /// Looking for the LF of a line; the first `searched` bytes of the buffer hold none.
     Within { searched: usize },
-    /// Throwing an over-long line away; so many bytes of it are gone already.
+    /// Discarding an over-long line, of which `discarded` bytes are gone already.
     Discarding { discarded: usize },
-    /// Its sender is hostile; nothing more is read.
+    /// The sender is hostile; nothing more is read.
     Ended,
 }
 
@@ -34,7 +34,7 @@ pub enum Overlong {
 }
 
 impl LineDecoder {
-    /// A decoder of lines with at most so many bytes, not counting the line end.
+    /// Creates a decoder of lines with at most `line_bytes_max` bytes, not counting the line end.
     pub fn new(line_bytes_max: usize) -> Self {
         Self {
             line_bytes_max,
@@ -42,8 +42,8 @@ impl LineDecoder {
         }
     }
 
-    /// Takes the next line out of `buffer`, without its LF and one CR before it; `None` when more
-    /// must be read first. What is left in `buffer` then is at most `line_bytes_max` + 1 bytes.
+    /// Takes the next line out of `buffer`, without its LF and one CR before it. Returns `None`
+    /// when more bytes are needed; `buffer` then holds at most `line_bytes_max` + 1 bytes.
     pub fn decode(&mut self, buffer: &mut BytesMut) -> Option<Result<BytesMut, Overlong>> {
         loop {
             match self.state {
@@ -78,7 +78,7 @@ impl LineDecoder {
     ) -> Option<Result<BytesMut, Overlong>> {
         let found = memchr::memchr(b'\n', &buffer[searched..]).map(|at| searched + at);
         let line = &buffer[..found.unwrap_or(buffer.len())];
-        // The CR of a line end that has not come whole yet does not count either.
+        // The CR of an incomplete line end does not count either.
         let length = line.strip_suffix(b"\r").unwrap_or(line).len();
         if length > self.line_bytes_max {
             let prefix = line[..line.len().min(PREFIX_BYTES_MAX)].to_vec();
@@ -104,7 +104,7 @@ mod tests {
 
     const MAX: usize = 8;
 
-    /// What a decoder finds in `reads`, in short: a line as it is, "!" + prefix, or "!!".
+    /// Returns what a decoder finds in `reads`, in short: a line as it is, "!" + prefix, or "!!".
     fn decode(reads: &[&[u8]]) -> Vec<String> {
         let mut decoder = LineDecoder::new(MAX);
         let mut buffer = BytesMut::new();

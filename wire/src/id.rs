@@ -12,7 +12,7 @@ use unicode_security::{GeneralSecurityProfile, RestrictionLevel, RestrictionLeve
 
 use crate::limits::{ID_BYTES_MAX, ID_CHARS_MAX};
 
-/// A person's name: what stands before the `@` of a stamp. Compared byte for byte.
+/// A person's name, as it stands before the `@` of a stamp. Compared byte for byte.
 ///
 /// 1 to 32 characters, at most 64 bytes, in NFC (UAX #15); letters, marks and digits that UTS #39
 /// allows in identifiers, with single `.`, `_` or `-` between them; scripts mixed no further than
@@ -51,34 +51,35 @@ impl ClientId {
         Ok(Self(name.into()))
     }
 
-    /// Reads a name that a person typed: brought to NFC first, then as [`ClientId::parse`].
+    /// Reads a name that a person typed: converts it to NFC, then parses it as [`ClientId::parse`]
+    /// does.
     ///
     /// # Errors
     ///
     /// As [`ClientId::parse`].
     pub fn parse_typed(name: &str) -> Result<Self, IdError> {
-        // Twice the limit is enough to tell: no composition shortens a text by more than that
-        // and still leaves a name.
+        // A few times the limit is enough: no composition shortens a text by more than that and
+        // still leaves a name.
         let nfc: String = name.nfc().take(ID_CHARS_MAX * 4).collect();
         Self::parse(&nfc)
     }
 
-    /// The name as it stands in the certificate.
+    /// Returns the name as it stands in the certificate.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The name with differences of case folded away (Unicode full case folding).
+    /// Returns the name with differences of case folded away (Unicode full case folding).
     pub fn folded(&self) -> String {
         fold(self.as_str())
     }
 
-    /// What the name looks like (skeletons of UTS #39, section 4): two names that share one can be
-    /// taken for one another.
+    /// Returns the skeletons of the name (UTS #39, section 4), which say what it looks like: two
+    /// names that share one can be confused.
     ///
-    /// The first is of the folded name, as people say it. The second is of the name as it is drawn,
-    /// because `I` looks like `l` and `O` like `0` only until case is folded; what it is drawn like
-    /// is folded after that, so that `AIice` looks like `alice`.
+    /// The first is the skeleton of the folded name, as people say it. The second starts from the
+    /// name as it is drawn, because `I` looks like `l` and `O` like `0` only until case is folded.
+    /// That skeleton is folded afterwards, so that `AIice` looks like `alice`.
     pub fn skeletons(&self) -> [String; 2] {
         let drawn: String = unicode_security::skeleton(self.as_str()).collect();
         [self.folded(), fold(&drawn)].map(|text| unicode_security::skeleton(&text).collect())
@@ -163,7 +164,7 @@ fn check_punctuation(name: &str) -> Result<(), IdError> {
 }
 
 fn check_marks(name: &str) -> Result<(), IdError> {
-    // A mark at the beginning, or after punctuation, would be drawn over what stands before it.
+    // A mark at the beginning, or after punctuation, would be drawn over the character before it.
     let mut before = '.';
     let mut run = 0;
     for c in name.chars() {
@@ -182,7 +183,7 @@ fn check_marks(name: &str) -> Result<(), IdError> {
 
 fn is_reserved(name: &str) -> bool {
     let lower = name.to_lowercase();
-    // Windows takes `nul.txt` for the device, so what stands before the first dot counts too.
+    // Windows takes `nul.txt` for the device, so the part before the first dot is checked too.
     let stem = lower.split('.').next().unwrap_or_default();
     RESERVED.contains(&stem) || RESERVED.contains(&lower.as_str()) || is_numbered_device(stem)
 }

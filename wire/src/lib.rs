@@ -1,8 +1,8 @@
-//! What crosses the wire: names, lines, stamps. No I/O and no clock.
+//! The language of the wire: names, lines, stamps. No I/O and no clock.
 //!
 //! Both ends need the grammar of a line and neither program may depend on the other, so it is
-//! written once, here. It is also what keeps a client from forging another's line: whatever a
-//! client sends can only ever stand after the `] ` of a stamp that the server made.
+//! written once, here. The grammar is also why a client cannot forge another person's line:
+//! anything that a client sends can only ever stand after the `] ` of a stamp that the server made.
 //!
 //! `PROTOCOL.md` at the top of the repository gives the same grammar as ABNF.
 
@@ -22,7 +22,7 @@ pub mod limits;
 pub mod terminal;
 
 pub use decoder::{LineDecoder, Overlong};
-pub use entry::{Entry, EntryError, Kind};
+pub use entry::{Entry, EntryError, Kind, NewerEntry, NewerKind};
 pub use id::{ClientId, IdError};
 pub use line::{
     Line, LineError, escape, excerpt, is_blank, is_forbidden, is_invisible, without_refused,
@@ -30,13 +30,13 @@ pub use line::{
 pub use nonce::{Nonce, NonceError, Run};
 pub use reason::Reason;
 pub use refusal::{Code, Refusal};
-pub use reply::{Here, Reply, ReplyError, ServerLine, Welcome};
+pub use reply::{Here, Reply, ReplyError, Seen, ServerLine, Welcome, Whois};
 pub use request::{COMMANDS, Command, Request, Start};
 pub use role::Role;
 pub use timestamp::{Timestamp, TimestampError};
 
-/// The ALPN name of our own dialect; a peer that offers none speaks the plain one.
+/// The ALPN name of our own dialect; a peer that offers none speaks the plain dialect.
 pub const ALPN: &[u8] = b"countersign/1";
 
-/// The TCP port of a room, unless it is told another.
+/// The TCP port of a room, unless it is set to another one.
 pub const PORT: u16 = 27332;

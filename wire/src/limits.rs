@@ -10,10 +10,10 @@ pub const LINE_BYTES_MAX: usize = 4224;
 /// A line from a server, without its line end: a text and the longest stamp before it.
 pub const SERVER_LINE_BYTES_MAX: usize = 4352;
 
-/// How much of one over-long line is thrown away before its sender is taken for hostile.
+/// The bytes of one over-long line that are discarded before its sender counts as hostile.
 pub const DISCARD_BYTES_MAX: usize = 64 * 1024;
 
-/// How much of an over-long line is kept, to find out which line it was.
+/// The bytes of an over-long line that are kept, to find out which line it was.
 pub const PREFIX_BYTES_MAX: usize = 64;
 
 /// The characters of a name.
@@ -25,7 +25,7 @@ pub const ID_BYTES_MAX: usize = 64;
 /// The lines of one session that may wait for their acknowledgement.
 pub const UNACKNOWLEDGED_LINES_MAX: usize = 64;
 
-/// The letters and digits that name one run of a client, fewest and most.
+/// The fewest letters and digits that name one run of a client.
 pub const RUN_CHARS_MIN: usize = 8;
-/// See [`RUN_CHARS_MIN`].
+/// The most letters and digits that name one run of a client.
 pub const RUN_CHARS_MAX: usize = 32;

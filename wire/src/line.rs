@@ -11,9 +11,8 @@ use crate::limits::TEXT_BYTES_MAX;
 /// A text that may be said: 1 to 4096 bytes of UTF-8 on one line, of which at least one character
 /// is visible, with nothing in it that moves a cursor, reorders text or hides.
 ///
-/// What is refused is refused whole and never repaired, so that what is stored is exactly what
-/// was sent.
-// No author and no time here: the one comes from the certificate, the other from the recorder.
+/// A text is refused whole and never repaired, so that the record holds exactly what was sent.
+// No author and no time here: the author comes from the certificate, the time from the recorder.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Line(Arc<str>);
 
@@ -42,7 +41,7 @@ impl Line {
     }
 
     /// Reads a text that was said already. A record may be older than the rules about invisible
-    /// text, so only what is dangerous to show is refused.
+    /// text, so this refuses only characters that are dangerous to show.
     pub(crate) fn parse_recorded(text: &[u8]) -> Result<Self, LineError> {
         if text.is_empty() {
             return Err(LineError::Empty);
@@ -51,7 +50,7 @@ impl Line {
             return Err(LineError::TooLong);
         }
         let text = std::str::from_utf8(text).map_err(|_| LineError::NotUtf8)?;
-        // Most text is ASCII, where bytes tell what characters would.
+        // Most text is ASCII, where each byte is a character.
         if text.is_ascii() {
             if let Some(bad) = text.bytes().find(|&b| b.is_ascii_control() && b != b'\t') {
                 return Err(LineError::Character(char::from(bad)));
@@ -62,15 +61,15 @@ impl Line {
         Ok(Self(text.into()))
     }
 
-    /// The text, to the byte as it was sent.
+    /// Returns the text, byte for byte as it was sent.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Whether a character may not be shown as a part of a line: controls but TAB, line separators,
-/// bidirectional controls (UAX #9), byte order marks, interlinear annotations, noncharacters and
-/// tags.
+/// Returns whether a character may not be shown as a part of a line: controls but TAB, line
+/// separators, bidirectional controls (UAX #9), byte order marks, interlinear annotations,
+/// noncharacters and tags.
 pub fn is_forbidden(c: char) -> bool {
     match c {
         '\t' => false,
@@ -85,7 +84,7 @@ pub fn is_forbidden(c: char) -> bool {
     }
 }
 
-/// Whether a character shows nothing by itself: Default_Ignorable_Code_Point (UAX #44).
+/// Returns whether a character shows nothing by itself: Default_Ignorable_Code_Point (UAX #44).
 pub fn is_invisible(c: char) -> bool {
     matches!(
         c,
@@ -109,8 +108,8 @@ pub fn is_invisible(c: char) -> bool {
     )
 }
 
-/// Whether an invisible character changes how the character before it looks, as text needs it to.
-/// Nowhere else may one stand: a text must not carry what nobody sees.
+/// Returns whether an invisible character changes how the character before it looks, as text needs
+/// it to. It may stand nowhere else: a text must not carry anything that nobody sees.
 fn has_use_after(before: char, c: char) -> bool {
     match c {
         // ZWNJ and ZWJ: the shapes of letters, and emoji of several parts.
@@ -120,7 +119,7 @@ fn has_use_after(before: char, c: char) -> bool {
         '\u{fe00}' if is_mathematical(before) || is_of_myanmar(before) => true,
         '\u{fe00}'..='\u{fe0d}' | '\u{e0100}'..='\u{e01ef}' => is_ideograph(before),
         '\u{180b}'..='\u{180d}' | '\u{180f}' => is_mongolian(before),
-        // Parts a word from its last letter, which may have a variation selector.
+        // Separates a word from its last letter, which may have a variation selector.
         '\u{180e}' => {
             is_mongolian(before) || matches!(before, '\u{180b}'..='\u{180d}' | '\u{180f}')
         }
@@ -128,8 +127,8 @@ fn has_use_after(before: char, c: char) -> bool {
     }
 }
 
-/// A letter, mark or digit of the scripts whose letters change their shapes beside each other:
-/// Arabic and its kin, and those of South and Southeast Asia, and Mongolian.
+/// Returns whether a character is a letter, mark or digit of a script whose letters change their
+/// shapes beside each other: Arabic and its kin, those of South and Southeast Asia, and Mongolian.
 fn is_shaped(c: char) -> bool {
     let is_of_such_script = matches!(
         c,
@@ -179,12 +178,12 @@ fn is_mongolian(c: char) -> bool {
     matches!(c, '\u{1820}'..='\u{1878}' | '\u{1880}'..='\u{18aa}')
 }
 
-/// Whether a character may stand in a new text, after the one before it.
+/// Returns whether a character may stand in a new text, after the one before it.
 fn may_follow(before: Option<char>, c: char) -> bool {
     !is_forbidden(c) && (!is_invisible(c) || before.is_some_and(|before| has_use_after(before, c)))
 }
 
-/// Leaves out of a text what a new one may not have. What is left may be blank.
+/// Returns a text without the characters that a new one may not have. The rest may be blank.
 pub fn without_refused(text: &str) -> String {
     let mut before = None;
     let mut left = String::with_capacity(text.len());
@@ -197,13 +196,15 @@ pub fn without_refused(text: &str) -> String {
     left
 }
 
-/// Whether nothing of a text can be seen: it is white space, or the Braille pattern without dots.
+/// Returns whether nothing of a text can be seen: it is white space, or the Braille pattern without
+/// dots.
 pub fn is_blank(text: &str) -> bool {
     text.chars().all(|c| c.is_whitespace() || c == '\u{2800}')
 }
 
-/// A text that somebody else wrote, fit for a message: what no line may hold is escaped as Rust does
-/// it, and so is TAB. Nothing else is: a name keeps its apostrophe and its marks.
+/// Returns a text that somebody else wrote in a form that is fit for a message: characters that no
+/// line may hold are escaped as Rust does it, and so is TAB. Nothing else is escaped: a name keeps
+/// its apostrophe and its marks.
 pub fn escape(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -216,7 +217,7 @@ pub fn escape(text: &str) -> String {
     shown
 }
 
-/// The beginning of such a text.
+/// Returns the beginning of such a text, with `...` where something was cut off.
 pub fn excerpt(text: &str, chars_max: usize) -> String {
     match text.char_indices().nth(chars_max) {
         Some((end, _)) => escape(&text[..end]) + "...",
@@ -239,7 +240,7 @@ pub enum LineError {
     /// The bytes are not UTF-8.
     #[error("a line must be UTF-8")]
     NotUtf8,
-    /// A character that could deceive or disturb whoever reads it.
+    /// A character that could deceive or disturb readers.
     #[error("a line may not contain U+{:04X}", u32::from(*.0))]
     Character(char),
 }
@@ -270,7 +271,7 @@ mod tests {
             escape("a\n[b]\u{1b}\u{202e}\t\0"),
             r"a\n[b]\u{1b}\u{202e}\t\0"
         );
-        // All that is forbidden is gone, and nothing that takes its place is.
+        // Every forbidden character is gone, and none takes its place.
         let all: String = (char::MIN..=char::MAX).collect();
         assert!(!escape(&all).contains(is_forbidden));
         assert_eq!(excerpt("张三丰", 3), "张三丰");
@@ -319,7 +320,7 @@ mod tests {
             if !is_invisible(c) || is_forbidden(c) {
                 continue;
             }
-            // No letter of Latin, no digit and no blank needs any, but for emoji of digits.
+            // No letter of Latin, no digit and no blank needs one, except emoji of digits.
             for before in ["", "a", "é", " ", "я", "!"] {
                 let text = format!("x{before}{c}y");
                 let refused = Line::parse(text.as_bytes());
@@ -355,7 +356,7 @@ mod tests {
             let refused = Line::parse(text.as_bytes());
             let is_refused = matches!(refused, Err(LineError::Character(c)) if is_invisible(c));
             assert!(is_refused, "{text:?}: {refused:?}");
-            // What is left may be said, and nothing else is left out.
+            // The rest may be said, and nothing else is left out.
             let left = without_refused(text);
             assert!(left.is_empty() || Line::parse(left.as_bytes()).is_ok());
             assert!(left.len() < text.len());

@@ -1,11 +1,11 @@
-//! RUN-N: what makes sending a line again safe.
+//! RUN-N, the name of a line, which makes it safe to send the line again.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::limits::{RUN_CHARS_MAX, RUN_CHARS_MIN};
 
-/// One start of a client: 8 to 32 of `A-Z a-z 0-9`, chosen at random.
+/// One run of a client program: 8 to 32 of `A-Z a-z 0-9`, chosen at random.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Run(Arc<str>);
 
@@ -23,7 +23,7 @@ impl Run {
         Ok(Self(text.into()))
     }
 
-    /// The run as it stands on the wire.
+    /// Returns the run as it stands on the wire.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -32,14 +32,14 @@ impl Run {
 /// The name that a client gives to one line: its run, and 1, 2, 3, ... within the run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Nonce {
-    /// The start of the client that the line belongs to.
+    /// The run that the line belongs to.
     pub run: Run,
     /// The place of the line within the run, from 1.
     pub n: u64,
 }
 
 impl Nonce {
-    /// Reads `RUN-N`, N without leading zeros and at most 2^53, which every language can count.
+    /// Reads `RUN-N`, N without leading zeros and at most 2^53, which every language can represent.
     ///
     /// # Errors
     ///

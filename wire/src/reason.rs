@@ -9,11 +9,11 @@ pub enum Reason {
     Goodbye,
     /// The connection broke.
     Lost,
-    /// Nothing could be written to it for too long.
+    /// Nothing could be written to the client for too long.
     Stalled,
-    /// Nothing was heard from it for too long.
+    /// Nothing was heard from the client for too long.
     Silent,
-    /// It sent a line without end.
+    /// The client sent an endless line.
     Flooding,
     /// A newer session of the same ID took its place.
     Replaced,
@@ -42,7 +42,7 @@ impl Reason {
         Reason::ServerCrash,
     ];
 
-    /// The word for it, on the wire and in the record.
+    /// Returns the word for it, on the wire and in the record.
     pub fn as_str(self) -> &'static str {
         match self {
             Reason::Goodbye => "goodbye",
@@ -58,7 +58,7 @@ impl Reason {
         }
     }
 
-    /// Reads that word.
+    /// Reads that word. Returns `None` for one that this version does not know.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.as_str() == word)
     }

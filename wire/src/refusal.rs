@@ -6,7 +6,7 @@ use crate::Nonce;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
-        /// What a refusal is about.
+        /// The subject of a refusal.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Code {
             $($(#[$doc])* $name,)*
@@ -18,7 +18,7 @@ macro_rules! codes {
             /// Every code that a server sends.
             pub const ALL: &'static [Code] = &[$(Code::$name,)*];
 
-            /// The word for it on the wire.
+            /// Returns the word for it on the wire.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Code::$name => $word,)*
@@ -69,7 +69,7 @@ codes! {
 }
 
 impl Code {
-    /// Reads a code; one that is not known is [`Code::Unknown`].
+    /// Reads a code; an unknown one is [`Code::Unknown`].
     pub fn parse(word: &str) -> Self {
         Self::ALL
             .iter()
@@ -82,16 +82,16 @@ impl Code {
 /// `! too-long k3v9q2a7-12 a line may have 4096 bytes`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// What it is about.
+    /// The subject.
     pub code: Code,
     /// The line that is refused, if it had a RUN-N.
     pub nonce: Option<Nonce>,
-    /// The same for people.
+    /// The explanation, for people.
     pub words: String,
 }
 
 impl Refusal {
-    /// A refusal of no line in particular.
+    /// Creates a refusal of no line in particular.
     pub fn new(code: Code, words: impl Into<String>) -> Self {
         Self {
             code,
@@ -100,7 +100,7 @@ impl Refusal {
         }
     }
 
-    /// The same refusal, of this line.
+    /// Returns the same refusal, of this line.
     #[must_use]
     pub fn of(self, nonce: Option<Nonce>) -> Self {
         Self { nonce, ..self }

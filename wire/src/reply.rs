@@ -1,17 +1,24 @@
-//! What a server sends: entries, replies and refusals, told apart by their first character.
+//! The lines that a server sends: entries, replies and refusals, told apart by their first
+//! character.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::entry::{self, AnyEntry};
 use crate::line::is_forbidden;
 use crate::nonce::parse_count;
-use crate::{ClientId, Entry, Nonce, Reason, Refusal, Role, Timestamp};
+use crate::{
+    COMMANDS, ClientId, Command, Entry, NewerEntry, Nonce, Reason, Refusal, Role, Timestamp,
+};
 
 /// One line from a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServerLine {
     /// A digit: an entry of the transcript.
     Entry(Entry),
+    /// A digit: an entry of a form that only a newer server writes.
+    NewerEntry(NewerEntry),
     /// `=`: a reply, to this session only.
     Reply(Reply),
     /// `!`: a refusal.
@@ -26,12 +33,14 @@ impl ServerLine {
     /// # Errors
     ///
     /// When a line of a known kind breaks the grammar of its kind, or holds a character that no
-    /// text may have. What is not known is no error.
+    /// text may have. Something unknown is not an error.
     pub fn parse(text: &str) -> Result<Self, ReplyError> {
         match text.as_bytes().first() {
-            // No part of an entry takes such a character, so entries are not searched for one twice.
-            Some(b'0'..=b'9') => match Entry::parse(text) {
-                Ok(entry) => Ok(ServerLine::Entry(entry)),
+            // No part of an entry accepts such a character, so entries are not searched for one
+            // twice.
+            Some(b'0'..=b'9') => match entry::parse(text) {
+                Ok(AnyEntry::Known(entry)) => Ok(ServerLine::Entry(entry)),
+                Ok(AnyEntry::Newer(entry)) => Ok(ServerLine::NewerEntry(entry)),
                 Err(_) => Err(forbidden_in(text).unwrap_or(ReplyError::Grammar("entry"))),
             },
             Some(b'=' | b'!') => match forbidden_in(text) {
@@ -73,34 +82,46 @@ pub enum Reply {
     At(u64),
     /// `= bye REASON words`: the session ends now.
     Bye {
-        /// Why.
+        /// The reason.
         reason: Reason,
-        /// The same for people.
+        /// The explanation, for people.
+        words: String,
+    },
+    /// `= bye REASON words`, for a reason that only a newer server has.
+    NewerBye {
+        /// The reason's word.
+        reason: String,
+        /// The explanation, for people.
         words: String,
     },
     /// `= begin TOPIC`: the answer to a command begins.
     Begin(String),
-    /// `= end TOPIC`: it is complete.
+    /// `= end TOPIC`: the answer is complete.
     End(String),
     /// `= 12 2026-... [alice@192.0.2.7] hi`: an entry replayed as an answer.
     Replayed(Entry),
-    /// `= who SEQ count=N`: who was here when SEQ was the newest entry; a line for each follows.
+    /// A replayed entry of a form that only a newer server writes.
+    ReplayedNewer(NewerEntry),
+    /// `= who SEQ count=N`: the people who were here when SEQ was the newest entry; a line for each
+    /// follows.
     Who {
         /// The newest entry at that moment.
         seq: u64,
-        /// How many people.
+        /// The number of people.
         count: u64,
     },
-    /// One of them.
+    /// One of the people here.
     Here(Here),
-    /// `= note ABOUT words`: what whoever runs the room should know.
+    /// `= note ABOUT words`: something that the people who run the room should know.
     Note {
-        /// What it is about, for programs.
+        /// The subject, for programs.
         about: String,
-        /// The same for people.
+        /// The explanation, for people.
         words: String,
     },
-    /// Any other word and what follows it, to be shown or ignored.
+    /// The answer to `/whois`.
+    Whois(Whois),
+    /// Any other word and the rest of its line, to be shown or ignored.
     Other(String),
 }
 
@@ -130,7 +151,7 @@ pub struct Welcome {
 /// `= here alice role=student ip=192.0.2.7 since=... sessions=1`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Here {
-    /// Who.
+    /// The person.
     pub id: ClientId,
     /// The person's role.
     pub role: Role,
@@ -138,17 +159,50 @@ pub struct Here {
     pub ip: IpAddr,
     /// When the oldest session that is still here began.
     pub since: Timestamp,
-    /// How many sessions; 0 for someone whose connection broke a moment ago.
+    /// The number of sessions; 0 for someone whose connection broke a moment ago.
     pub sessions: u64,
 }
 
-/// Why a line of a server is not taken.
+/// `= whois alice role=student ip=192.0.2.7 since=... sessions=1`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whois {
+    /// The person.
+    pub id: ClientId,
+    /// The person's role.
+    pub role: Role,
+    /// The address of the newest session.
+    pub ip: IpAddr,
+    /// Whether the person is here.
+    pub seen: Seen,
+}
+
+/// Whether a person is here, or when and why they left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// `since=... sessions=1`: the person is here.
+    Here {
+        /// When the oldest session that is still here began.
+        since: Timestamp,
+        /// How many sessions; 0 for someone whose connection broke a moment ago.
+        sessions: u64,
+    },
+    /// `left=... reason=goodbye sessions=0`: the end of the last session; both are empty when the
+    /// record does not have it yet.
+    Left {
+        /// When it ended.
+        at: Option<Timestamp>,
+        /// Why it ended.
+        reason: Option<Reason>,
+    },
+}
+
+/// Why a line of a server is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReplyError {
     /// A line of a known kind breaks the grammar of its kind.
-    #[error("the server sent a line that is no {0}")]
+    #[error("the server sent a malformed {0}")]
     Grammar(&'static str),
-    /// The line holds a character that no text may have, in whatever part of it.
+    /// Some part of the line holds a character that no text may have.
     #[error("the server sent a line with U+{:04X}, which no text may have", u32::from(*.0))]
     Character(char),
 }
@@ -160,11 +214,28 @@ fn forbidden_in(text: &str) -> Option<ReplyError> {
 }
 
 impl Reply {
+    /// Returns the command that this reply answers in words alone, such as `/whois`, and the words.
+    /// Returns `None` for any other reply, and for the answer to a command that this version does
+    /// not know.
+    pub fn answer(&self) -> Option<(&'static str, Cow<'_, str>)> {
+        let text = match self {
+            Reply::Whois(whois) => return Some(("/whois", whois.to_string().into())),
+            Reply::Other(text) => text,
+            _ => return None,
+        };
+        let (word, words) = text.split_once(' ').unwrap_or((text, ""));
+        let is_it = |command: &&Command| command.name.strip_prefix('/') == Some(word);
+        let command = COMMANDS.iter().find(is_it)?;
+        Some((command.name, words.into()))
+    }
+
     fn parse(text: &str) -> Result<Self, ReplyError> {
         if text.as_bytes().first().is_some_and(u8::is_ascii_digit) {
-            return Entry::parse(text)
-                .map(Reply::Replayed)
-                .map_err(|_| ReplyError::Grammar("entry"));
+            return match entry::parse(text) {
+                Ok(AnyEntry::Known(entry)) => Ok(Reply::Replayed(entry)),
+                Ok(AnyEntry::Newer(entry)) => Ok(Reply::ReplayedNewer(entry)),
+                Err(_) => Err(ReplyError::Grammar("entry")),
+            };
         }
         let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
         let reply = match word {
@@ -177,6 +248,8 @@ impl Reply {
             "who" => parse_who(rest),
             "here" => parse_here(rest).map(Reply::Here),
             "note" => parse_note(rest),
+            // A form of it that is new to us is shown as it is.
+            "whois" => Some(parse_whois(rest).map_or(Reply::Other(text.to_owned()), Reply::Whois)),
             _ => Some(Reply::Other(text.to_owned())),
         };
         reply.ok_or(ReplyError::Grammar("reply"))
@@ -198,9 +271,14 @@ fn parse_ok(rest: &str) -> Option<Reply> {
 
 fn parse_bye(rest: &str) -> Option<Reply> {
     let (reason, words) = rest.split_once(' ').unwrap_or((rest, ""));
-    Some(Reply::Bye {
-        reason: Reason::parse(reason)?,
-        words: words.to_owned(),
+    let words = words.to_owned();
+    Some(match Reason::parse(reason) {
+        Some(reason) => Reply::Bye { reason, words },
+        None if reason.is_empty() => return None,
+        None => Reply::NewerBye {
+            reason: reason.to_owned(),
+            words,
+        },
     })
 }
 
@@ -248,6 +326,33 @@ fn parse_here(rest: &str) -> Option<Here> {
         ip: pairs.value("ip")?.parse().ok()?,
         since: Timestamp::parse(pairs.value("since")?).ok()?,
         sessions: parse_count(pairs.value("sessions")?)?,
+    })
+}
+
+fn parse_whois(rest: &str) -> Option<Whois> {
+    let (id, rest) = rest.split_once(' ')?;
+    let pairs = Pairs::parse(rest)?;
+    let seen = match pairs.value("since") {
+        Some(since) => Seen::Here {
+            since: Timestamp::parse(since).ok()?,
+            sessions: parse_count(pairs.value("sessions")?)?,
+        },
+        None => Seen::Left {
+            at: match pairs.value("left")? {
+                "" => None,
+                at => Some(Timestamp::parse(at).ok()?),
+            },
+            reason: match pairs.value("reason")? {
+                "" => None,
+                reason => Some(Reason::parse(reason)?),
+            },
+        },
+    };
+    Some(Whois {
+        id: ClientId::parse(id).ok()?,
+        role: Role::parse(pairs.value("role")?)?,
+        ip: pairs.value("ip")?.parse().ok()?,
+        seen,
     })
 }
 
@@ -299,7 +404,7 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// Reads up to the closing quote, and gives what stands after it.
+/// Reads up to the closing quote. Returns the value and the text after it.
 fn unquote(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut chars = text.char_indices();
@@ -336,11 +441,12 @@ impl fmt::Display for Reply {
             }
             Reply::Ok { nonce, seq } => write!(f, "= ok {nonce} {seq}"),
             Reply::At(seq) => write!(f, "= at {seq}"),
-            Reply::Bye { reason, words } if words.is_empty() => write!(f, "= bye {reason}"),
-            Reply::Bye { reason, words } => write!(f, "= bye {reason} {words}"),
+            Reply::Bye { reason, words } => write_bye(f, reason.as_str(), words),
+            Reply::NewerBye { reason, words } => write_bye(f, reason, words),
             Reply::Begin(topic) => write!(f, "= begin {topic}"),
             Reply::End(topic) => write!(f, "= end {topic}"),
             Reply::Replayed(entry) => write!(f, "= {entry}"),
+            Reply::ReplayedNewer(entry) => write!(f, "= {entry}"),
             Reply::Who { seq, count } => write!(f, "= who {seq} count={count}"),
             Reply::Note { about, words } => write!(f, "= note {about} {words}"),
             Reply::Here(here) => write!(
@@ -348,7 +454,30 @@ impl fmt::Display for Reply {
                 "= here {} role={} ip={} since={} sessions={}",
                 here.id, here.role, here.ip, here.since, here.sessions
             ),
+            Reply::Whois(whois) => write!(f, "= whois {whois}"),
             Reply::Other(text) => write!(f, "= {text}"),
+        }
+    }
+}
+
+fn write_bye(f: &mut fmt::Formatter<'_>, reason: &str, words: &str) -> fmt::Result {
+    match words {
+        "" => write!(f, "= bye {reason}"),
+        words => write!(f, "= bye {reason} {words}"),
+    }
+}
+
+impl fmt::Display for Whois {
+    /// Writes the part after `= whois `.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} role={} ip={}", self.id, self.role, self.ip)?;
+        match &self.seen {
+            Seen::Here { since, sessions } => write!(f, " since={since} sessions={sessions}"),
+            Seen::Left { at, reason } => {
+                let at = at.map_or(String::new(), |at| at.to_string());
+                let reason = reason.as_ref().map_or(String::new(), Reason::to_string);
+                write!(f, " left={at} reason={reason} sessions=0")
+            }
         }
     }
 }
@@ -362,6 +491,7 @@ mod tests {
         let line = ServerLine::parse(text).expect(text);
         let again = match &line {
             ServerLine::Entry(entry) => entry.to_string(),
+            ServerLine::NewerEntry(entry) => entry.to_string(),
             ServerLine::Reply(reply) => reply.to_string(),
             ServerLine::Refusal(refusal) => refusal.to_string(),
             ServerLine::Unknown => return line,
@@ -382,13 +512,20 @@ mod tests {
             "= at 44",
             "= bye shutting-down the server is being stopped",
             "= bye goodbye",
+            "= bye kicked",
+            "= bye kicked you were asked to leave",
             "= begin history",
+            "= 12 2026-11-21T10:00:00.123Z * bob@2001:db8::1 left (kicked)",
+            "= 12 2026-11-21T10:00:00.123Z * bob@2001:db8::1 waved",
             "= 12 2026-11-21T10:00:00.123Z * bob@2001:db8::1 entered",
             "= end history",
             "= who 44 count=1",
             "= here alice role=bot ip=::1 since=2026-11-21T10:00:00.123Z sessions=2",
             "= note stale-list the revocation list is old",
             "= help /who  who is here",
+            "= whois alice role=student ip=::1 since=2026-11-21T10:00:00.123Z sessions=2",
+            "= whois alice role=bot ip=192.0.2.7 left=2026-11-21T10:00:00.123Z reason=lost sessions=0",
+            "= whois alice role=student ip=192.0.2.7 left= reason= sessions=0",
             "! too-long k3v9q2a7-12 a line may have 4096 bytes",
             "! unknown-command - there is no /hsitory; did you mean /history?",
         ] {
@@ -411,8 +548,103 @@ mod tests {
             (refusal.code, refusal.words.as_str()),
             (Code::Unknown, "wrong moon")
         );
+        let whois = "= whois alice role=student ip=::1 since=2026-11-21T10:00:00.123Z sessions=2";
+        let more = ServerLine::parse(&format!("{whois} colour=\"dark red\""));
+        assert!(
+            matches!(more, Ok(ServerLine::Reply(Reply::Whois(_)))),
+            "{more:?}"
+        );
+        assert_eq!(more, ServerLine::parse(whois));
+        assert_eq!(
+            check("= whois alice moon=full"),
+            ServerLine::Reply(Reply::Other("whois alice moon=full".into()))
+        );
         let line = ServerLine::parse("= who 4 count=1 colour=\"dark red\"");
         assert_eq!(line, Ok(ServerLine::Reply(Reply::Who { seq: 4, count: 1 })));
+    }
+
+    #[test]
+    fn an_answer_in_words_names_its_command() {
+        let other = |text: &str| Reply::Other(text.to_owned());
+        for (text, answer) in [
+            ("whois bob role=bot", Some(("/whois", "bob role=bot"))),
+            ("help", Some(("/help", ""))),
+            ("moon full", None),
+            ("/whois bob", None),
+            ("", None),
+        ] {
+            let answer = answer.map(|(command, words)| (command, words.into()));
+            assert_eq!(other(text).answer(), answer, "{text}");
+        }
+        let whois = "whois bob role=bot ip=::1 since=2026-11-21T10:00:00.123Z sessions=1";
+        let Ok(ServerLine::Reply(reply)) = ServerLine::parse(&format!("= {whois}")) else {
+            panic!("{whois}");
+        };
+        let words = whois.strip_prefix("whois ").expect("words");
+        assert_eq!(reply.answer(), Some(("/whois", words.into())));
+        assert_eq!(Reply::At(1).answer(), None);
+    }
+
+    #[test]
+    fn what_a_newer_server_adds_to_a_known_reply_is_ignored() {
+        for (newer, known) in [
+            ("= at 44 of 50", "= at 44"),
+            ("= ok k3v9q2a7-12 44 stored=2", "= ok k3v9q2a7-12 44"),
+            ("= begin history 2", "= begin history"),
+            ("= end history 2", "= end history"),
+            (
+                "= who 44 away=1 count=1 moon=\"half full\"",
+                "= who 44 count=1",
+            ),
+            (
+                "= here alice mood=\"not \\\"so\\\" good\" role=bot ip=::1 hand= since=2026-11-21T10:00:00.123Z sessions=2 x=y=z",
+                "= here alice role=bot ip=::1 since=2026-11-21T10:00:00.123Z sessions=2",
+            ),
+            (
+                "= welcome motd=\"be kind\" id=alice role=student ip=::1 room=\"\" head=0 epoch=9f86 \
+                 clock=2026-11-21T10:00:00.123Z version=0.2.0 features=kick,topic",
+                "= welcome id=alice role=student ip=::1 room=\"\" head=0 epoch=9f86 \
+                 clock=2026-11-21T10:00:00.123Z version=0.2.0",
+            ),
+        ] {
+            assert_eq!(
+                ServerLine::parse(newer),
+                ServerLine::parse(known),
+                "{newer}"
+            );
+            assert!(ServerLine::parse(known).is_ok(), "{known}");
+        }
+    }
+
+    #[test]
+    fn reply_words_and_first_characters_that_are_not_known_are_no_error() {
+        for text in [
+            "frobnicated x",
+            "frobnicated",
+            "welcome-back alice",
+            "bye-bye kicked",
+            "1st",
+        ] {
+            let line = ServerLine::parse(&format!("= {text}"));
+            match text.as_bytes()[0] {
+                b'0'..=b'9' => assert_eq!(line, Err(ReplyError::Grammar("entry"))),
+                _ => assert_eq!(line, Ok(ServerLine::Reply(Reply::Other(text.into())))),
+            }
+        }
+        for text in [
+            "",
+            " ",
+            "?",
+            "@ x",
+            "* alice@::1 entered",
+            "[alice@::1] hi",
+            "+1",
+            "é",
+            "张三",
+            "\t",
+        ] {
+            assert_eq!(ServerLine::parse(text), Ok(ServerLine::Unknown), "{text:?}");
+        }
     }
 
     #[test]
@@ -424,7 +656,8 @@ mod tests {
             "= welcome id=alice",
             "= welcome id=alice role=student ip=::1 room=\"\" head=0 epoch=9f86d081884c7d65 \
              clock=2026-11-21T10:00:00.123Z version=0.1.0 expires=soon",
-            "= bye bored",
+            "= bye",
+            "= bye  kicked",
             "= note stale-list",
             "!",
             "! x",
@@ -490,9 +723,9 @@ mod tests {
                 assert_eq!(ServerLine::parse(&line), Err(ReplyError::Character(c)));
             }
         }
-        // TAB stands in texts.
+        // Texts may hold TAB.
         assert!(ServerLine::parse("= moon a\tb").is_ok());
-        // A line of a kind that nobody knows is ignored, whatever stands in it.
+        // A line of an unknown kind is ignored, whatever it holds.
         assert_eq!(ServerLine::parse("~\u{1b}[2J"), Ok(ServerLine::Unknown));
     }
 

@@ -1,4 +1,4 @@
-//! What a client sends: a line to say, or a command.
+//! The lines that a client sends: something to say, or a command.
 
 use crate::line::LineError;
 use crate::nonce::parse_count;
@@ -15,7 +15,7 @@ pub enum Request {
     Follow(Start),
     /// `/history`, `/history N`, `/history N before SEQ`; a bare `history` too.
     History {
-        /// Only the newest so many.
+        /// Only this many of the newest.
         last: Option<u64>,
         /// Only those before this one.
         before: Option<u64>,
@@ -45,7 +45,8 @@ pub enum Start {
     After {
         /// The last entry that the client has.
         seq: u64,
-        /// That entry's time, by which a replaced or restored database is recognised.
+        /// That entry's time, which tells a replaced or restored database from the one that the
+        /// client knows.
         at: Timestamp,
     },
 }
@@ -55,10 +56,12 @@ pub enum Start {
 pub struct Command {
     /// With its slash.
     pub name: &'static str,
-    /// What may follow.
+    /// The arguments that it takes.
     pub arguments: &'static str,
-    /// What it does.
+    /// Its effect.
     pub what: &'static str,
+    /// Whether only programs use it, so that a list of commands for people leaves it out.
+    pub is_for_programs: bool,
 }
 
 /// Every command.
@@ -67,55 +70,64 @@ pub const COMMANDS: [Command; 9] = [
         name: "/help",
         arguments: "",
         what: "this list",
+        is_for_programs: false,
     },
     Command {
         name: "/who",
         arguments: "",
         what: "who is here",
+        is_for_programs: false,
     },
     Command {
         name: "/whois",
         arguments: "ID",
         what: "what is known of one person",
+        is_for_programs: false,
     },
     Command {
         name: "/history",
         arguments: "[N [before SEQ]]",
         what: "what was said: everything, the last N entries, or the N before entry SEQ",
+        is_for_programs: false,
     },
     Command {
         name: "/nick",
         arguments: "",
         what: "why your name cannot be changed",
+        is_for_programs: false,
     },
     Command {
         name: "/ping",
         arguments: "",
         what: "answers with the newest entry's number",
+        is_for_programs: false,
     },
     Command {
         name: "/quit",
         arguments: "",
         what: "leave",
+        is_for_programs: false,
     },
     Command {
         name: "/say",
         arguments: "RUN-N TEXT",
         what: "for programs: say a text once, however often it is sent",
+        is_for_programs: true,
     },
     Command {
         name: "/follow",
         arguments: "SEQ TIME | 0 | head",
         what: "for programs: send the entries after SEQ, all, or only new ones",
+        is_for_programs: true,
     },
 ];
 
 impl Request {
-    /// Reads a line from a client, without its line end. An empty line is nothing.
+    /// Reads a line from a client, without its line end. Returns `None` for an empty line.
     ///
     /// # Errors
     ///
-    /// The refusal to send back; the connection goes on.
+    /// Returns the refusal to send back; the connection goes on.
     pub fn parse(line: &[u8]) -> Result<Option<Self>, Refusal> {
         match line {
             [] => Ok(None),
@@ -129,7 +141,7 @@ impl Request {
         }
     }
 
-    /// The refusal of a line that is too long to be held, of which this is the beginning.
+    /// Returns the refusal of a line that is too long to be held and begins with `prefix`.
     pub fn too_long(prefix: &[u8]) -> Refusal {
         refuse(&LineError::TooLong).of(nonce_of(prefix))
     }

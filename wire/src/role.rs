@@ -1,11 +1,11 @@
-//! What a person is in the room, as the issuer wrote it into the certificate's OU.
+//! A person's role in the room, as the issuer wrote it into the certificate's OU.
 
 use std::fmt;
 
 /// A person's role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Role {
-    /// Who was given no other role.
+    /// The role of people who were given no other.
     #[default]
     Student,
     /// Helps the instructor.
@@ -20,7 +20,7 @@ impl Role {
     /// Every role.
     pub const ALL: [Role; 4] = [Role::Student, Role::Assistant, Role::Instructor, Role::Bot];
 
-    /// The word for it, in certificates, on the wire and in the record.
+    /// Returns the word for it, in certificates, on the wire and in the record.
     pub fn as_str(self) -> &'static str {
         match self {
             Role::Student => "student",
@@ -30,7 +30,7 @@ impl Role {
         }
     }
 
-    /// Reads that word.
+    /// Reads that word. Returns `None` for one that this version does not know.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.as_str() == word)
     }

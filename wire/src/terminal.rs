@@ -1,7 +1,7 @@
-//! What a terminal may be shown of a text that somebody else wrote: nothing that moves its cursor,
-//! and no row that it would wrap itself.
+//! How a terminal shows a text that somebody else wrote: with nothing in it that moves the cursor,
+//! and in rows that the terminal does not have to wrap.
 //!
-//! A row that the terminal wraps goes on in the first column, where a stamp begins. A long text
+//! A row that the terminal wraps continues in the first column, where a stamp begins. A long text
 //! could show something there that looks like another person's line. So we wrap, and indent.
 //!
 //! Terminals and their width tables disagree about many characters. So no table is trusted: each
@@ -17,8 +17,8 @@ use unicode_width::UnicodeWidthChar as _;
 
 use crate::{is_forbidden, is_invisible};
 
-/// Returns what `columns` columns show of a text: see [`inert`] and [`wrap`]. A pipe or a file has
-/// no columns and gets the text as it is.
+/// Returns a text as `columns` columns show it: see [`inert`] and [`wrap`]. A pipe or a file has no
+/// columns and gets the text as it is.
 pub fn shown(text: &str, columns: Option<usize>) -> Cow<'_, str> {
     match columns {
         None => Cow::Borrowed(text),
@@ -26,7 +26,7 @@ pub fn shown(text: &str, columns: Option<usize>) -> Cow<'_, str> {
     }
 }
 
-/// Replaces whatever could move a cursor, reorder text or hide by U+FFFD.
+/// Replaces every character that could move a cursor, reorder text or hide by U+FFFD.
 pub fn inert(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_forbidden) {
         return Cow::Borrowed(text);
@@ -41,7 +41,7 @@ pub fn inert(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(shown).collect())
 }
 
-/// Leaves out the marks on a character that reach over other lines, as hundreds of them do.
+/// Removes marks that would reach over other lines, as hundreds of them on one character do.
 pub fn with_few_marks(text: &str) -> Cow<'_, str> {
     let is_too_much =
         |grapheme: &str| grapheme.chars().nth(MARKS_MAX + 1).is_some() && !is_family(grapheme);
@@ -59,12 +59,12 @@ pub fn with_few_marks(text: &str) -> Cow<'_, str> {
     Cow::Owned(calm)
 }
 
-/// A family of emoji is long and fits its cells.
+/// Returns whether a grapheme is a family of emoji, which is long and still fits its cells.
 fn is_family(grapheme: &str) -> bool {
     grapheme.contains('\u{200d}') && grapheme.chars().count() <= 4 * MARKS_MAX
 }
 
-/// Marks on one character that are shown.
+/// The marks on one character that are shown.
 pub const MARKS_MAX: usize = 8;
 
 /// Breaks a text into rows that fit into `columns` columns, at spaces where there are any. Each row
@@ -134,9 +134,9 @@ pub const COLUMNS_MIN: usize = 8;
 
 const TAB_COLUMNS: usize = 8;
 
-/// Whether terminals disagree on whether a character takes a column at all: a sign that encloses the
-/// digits after it (Prepended_Concatenation_Mark), or whatever unicode-width gives no column although
-/// it is neither a mark, nor a joiner, nor the end of a Hangul syllable.
+/// Returns whether terminals disagree on whether a character takes a column at all: a sign that
+/// encloses the digits after it (Prepended_Concatenation_Mark), or one to which unicode-width gives
+/// no column although it is neither a mark, nor a joiner, nor the end of a Hangul syllable.
 pub fn is_contested(c: char) -> bool {
     match c {
         '\u{600}'..='\u{605}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}' => true,
@@ -149,10 +149,10 @@ pub fn is_contested(c: char) -> bool {
 
 /// Returns the most columns that any terminal gives a character, and at least one.
 ///
-/// Marks and joiners count too: the Linux console shows them in cells of their own, and each version
-/// of Unicode has marks that older terminals do not know. What is "ambiguous" in Unicode's East Asian
-/// Width (UAX #11) counts two. So does everything from U+2000 on, where symbols, emoji and the scripts
-/// of East Asia are.
+/// Marks and joiners count too: the Linux console shows them in cells of their own, and each
+/// version of Unicode has marks that older terminals do not know. Characters that are "ambiguous"
+/// in Unicode's East Asian Width (UAX #11) count two. So does everything from U+2000 on, which
+/// includes symbols, emoji and the scripts of East Asia.
 pub fn columns_max(c: char) -> usize {
     match c {
         '\0'..='~' => 1,
@@ -165,8 +165,8 @@ pub fn columns_max(c: char) -> usize {
     }
 }
 
-/// JSON in which everything that does not print is escaped. JSON itself lets such characters stand
-/// (RFC 8259, section 7); a program reads the same text from both.
+/// Returns JSON in which every character that does not print is escaped. JSON itself lets such
+/// characters stand (RFC 8259, section 7); a program reads the same text from both.
 pub fn escape_json(json: &str) -> Cow<'_, str> {
     if json.chars().all(prints) {
         return Cow::Borrowed(json);
@@ -185,14 +185,15 @@ pub fn escape_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Whether a character shows. Marks do, on the character before them.
+/// Returns whether a character shows. Marks do, on the character before them.
 fn prints(c: char) -> bool {
     if c.is_ascii() {
         return !c.is_ascii_control();
     }
     let mut after_another = [b'x'; 5];
     let length = 1 + c.encode_utf8(&mut after_another[1..]).len();
-    // What Rust would escape in its own texts: controls, format characters, unassigned ones.
+    // Rust escapes the same characters in its own texts: controls, format characters, unassigned
+    // ones.
     let shown = std::str::from_utf8(&after_another[..length]);
     !is_forbidden(c)
         && !is_invisible(c)

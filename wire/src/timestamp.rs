@@ -17,17 +17,17 @@ impl Timestamp {
     /// The beginning of 1970.
     pub const EPOCH: Timestamp = Timestamp(0);
 
-    /// The moment that is this many milliseconds after the beginning of 1970, brought into range.
+    /// Returns the moment this many milliseconds after the beginning of 1970, brought into range.
     pub fn from_unix_millis(millis: i64) -> Self {
         Self(millis.clamp(0, MILLIS_MAX))
     }
 
-    /// The milliseconds since the beginning of 1970.
+    /// Returns the milliseconds since the beginning of 1970.
     pub fn unix_millis(self) -> i64 {
         self.0
     }
 
-    /// This moment as the standard library counts it.
+    /// Returns this moment as the standard library counts it.
     pub fn to_system_time(self) -> SystemTime {
         UNIX_EPOCH + Duration::from_millis(self.0.unsigned_abs())
     }
@@ -42,7 +42,7 @@ impl Timestamp {
         Ok(Self(moment))
     }
 
-    /// The 24 characters, as bytes.
+    /// Returns the 24 characters, as bytes.
     pub fn encode(self) -> [u8; 24] {
         let t = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
             .expect("a timestamp is between 1970 and 9999");

@@ -165,6 +165,28 @@ proptest! {
     }
 
     #[test]
+    fn an_entry_of_a_newer_server_reads_back_as_it_came(
+        stamp in any_entry(),
+        words in prop_oneof!["\\PC{1,80}", "\\* [a-z]{1,8}@::1 (left|entered|waved)[ ()a-z]{0,20}"],
+    ) {
+        let text = format!("{} {} {words}", stamp.seq, stamp.at);
+        match ServerLine::parse(&text) {
+            Ok(ServerLine::Entry(entry)) => prop_assert_eq!(entry.to_string(), text),
+            Ok(ServerLine::NewerEntry(entry)) => {
+                prop_assert_eq!((entry.seq, entry.at), (stamp.seq, stamp.at));
+                prop_assert!(Entry::parse(&text).is_err());
+                prop_assert_eq!(entry.to_string(), text);
+            }
+            // Nothing else is refused but forms that we know and characters that nobody may use.
+            Err(_) => prop_assert!(
+                words.starts_with(['[', '*']) || words.contains(wire::is_forbidden),
+                "{}", text
+            ),
+            other => prop_assert!(false, "{other:?}"),
+        }
+    }
+
+    #[test]
     fn no_terminal_begins_a_row_with_what_somebody_said(
         ghost in any_ghost(),
         columns in prop_oneof![Just(80), Just(100), COLUMNS_MIN..200],

@@ -1,7 +1,8 @@
-//! Takes over a CA that another program made, if what it signs can be trusted by it.
+//! Adopts a CA that another program made, if everybody can verify what it signs.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -12,73 +13,82 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 use zeroize::Zeroizing;
 
 use super::Ca;
-use super::draft::check_empty;
-use super::founding::{Found, check_name};
+use super::founding::{Founding, check_name};
 use super::list::GIVEN_NUMBER_MAX;
-use crate::entries::GivenList;
+use super::place::check_empty;
+use crate::disk::files::{self, TEXT_BYTES_MAX};
 use crate::error::Error;
-use crate::folder;
-use crate::host::Host;
-use crate::issuer::Issuer;
-use crate::passphrase::Passphrase;
-use crate::private_key;
-use crate::register::TEXT_BYTES_MAX;
-use crate::request::is_in_another_form;
+use crate::keys::passphrase::Passphrase;
+use crate::keys::private_key;
+use crate::ledger::revoked::GivenList;
+use crate::notice::{Listener, Silent};
+use crate::sign::host::Host;
+use crate::sign::issuer::Issuer;
+use crate::sign::request::is_in_another_form;
 
-/// A CA that is there already.
+/// A CA that exists already.
 #[derive(Debug, Clone)]
 pub struct AdoptOptions {
     /// Its certificate, as PEM.
     pub certificate: PathBuf,
     /// Its key, as PEM.
     pub key: PathBuf,
-    /// The list of what it has revoked, PEM or DER, to be taken over.
+    /// Its revocation list so far, PEM or DER.
     pub list: Option<PathBuf>,
-    /// Where the server can be reached, the best first, as in [`InitOptions`](crate::InitOptions).
+    /// Where people reach the server, the best first, as in [`InitOptions`](crate::InitOptions).
     pub hosts: Vec<Host>,
     /// The server's port, for people's bundles.
     pub port: u16,
-    /// What opens the key if it is encrypted, and what its copy is encrypted with in any case.
+    /// The passphrase of the key if it is encrypted, and of its copy in any case.
     pub passphrase: Option<Passphrase>,
 }
 
 impl AdoptOptions {
-    /// Whether the key is encrypted now.
+    /// Returns whether the key is encrypted.
     pub(crate) fn is_encrypted(&self) -> Result<bool, Error> {
         Ok(private_key::is_encrypted(&self.read_key()?))
     }
 
     fn read_key(&self) -> Result<Zeroizing<String>, Error> {
-        let text = folder::read_text_if_there(&self.key, TEXT_BYTES_MAX)?;
+        let text = files::read_text_if_there(&self.key, TEXT_BYTES_MAX)?;
         Ok(Zeroizing::new(
-            text.ok_or_else(|| folder::missing(&self.key))?,
+            text.ok_or_else(|| files::missing(&self.key))?,
         ))
     }
 }
 
 impl Ca {
-    /// Whether [`Ca::adopt`] could take this CA, before anybody is asked for a passphrase.
+    /// Checks that [`Ca::adopt`] could adopt this CA, before anybody is asked for a passphrase.
     pub(crate) fn may_adopt(path: &Path, options: &AdoptOptions) -> Result<(), Error> {
         check_empty(path)?;
         read_certificate(&options.certificate).map(drop)
     }
 
-    /// Makes the folder of a CA that is there already. The files that it was in stay as they are.
+    /// Makes the folder of a CA that exists already. Its own files stay as they are.
     ///
     /// # Errors
     ///
-    /// As [`Ca::init`], or when the CA cannot be used: its key is not the certificate's, it may
-    /// not sign both certificates and lists, its time is over, it is not its own issuer, its name
-    /// would not be written as it stands there, its key is weak, or it is bound in a way that is
-    /// not looked at here; or when it did not sign its list.
+    /// As [`Ca::init`], or when the CA cannot be used: its key does not belong to its certificate, it
+    /// may not sign both certificates and lists, it has expired, another CA signed it, its name would
+    /// be written differently here, its key is weak, or it has a restriction that ca-tool does not
+    /// check; or when it did not sign the list.
     pub fn adopt(path: &Path, options: &AdoptOptions) -> Result<Self, Error> {
+        Self::adopt_heard(path, options, Arc::new(Silent))
+    }
+
+    /// The same, with a listener.
+    pub(crate) fn adopt_heard(
+        path: &Path,
+        options: &AdoptOptions,
+        listener: Arc<dyn Listener>,
+    ) -> Result<Self, Error> {
         let now = OffsetDateTime::now_utc();
-        let found = Found {
+        let founding = Founding {
             hosts: &options.hosts,
             port: options.port,
             passphrase: options.passphrase.as_ref(),
         };
-        Self::found(path, &found, now, || load(options, now))
+        Self::found(path, &founding, listener, now, || load(options, now))
     }
 }
 
@@ -100,7 +110,7 @@ fn load(options: &AdoptOptions, now: OffsetDateTime) -> Result<(Issuer, GivenLis
 }
 
 fn read_certificate(path: &Path) -> Result<Vec<u8>, Error> {
-    let pem = folder::read_if_there(path, TEXT_BYTES_MAX)?.ok_or_else(|| folder::missing(path))?;
+    let pem = files::read_if_there(path, TEXT_BYTES_MAX)?.ok_or_else(|| files::missing(path))?;
     match fault(&pem) {
         None => Ok(pem),
         Some(fault) => Err(Error::NotAdoptable {
@@ -110,7 +120,8 @@ fn read_certificate(path: &Path) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// Why nothing that this CA signs would lead to it. What is no certificate is told by who loads it.
+/// Returns why nothing that this CA signs could be verified. If this is no certificate at all, loading
+/// it reports that.
 fn fault(pem: &[u8]) -> Option<String> {
     let der = CertificateDer::from_pem_slice(pem).ok()?;
     let (_, certificate) = X509Certificate::from_der(&der).ok()?;
@@ -124,7 +135,7 @@ fn fault_of_key(key: &SubjectPublicKeyInfo<'_>) -> Option<String> {
     let kind = pki::describe_key(key);
     if !pki::key_is_acceptable(key) {
         return Some(format!(
-            "its key is {kind}; P-256, P-384, Ed25519 and RSA from 2048 bits are taken"
+            "its key is {kind}; P-256, P-384, Ed25519 and RSA from 2048 bits are accepted"
         ));
     }
     is_in_another_form(key).then(|| "its key is in compressed or hybrid form".to_owned())
@@ -132,24 +143,25 @@ fn fault_of_key(key: &SubjectPublicKeyInfo<'_>) -> Option<String> {
 
 fn fault_of_signature(certificate: &X509Certificate<'_>) -> Option<String> {
     if certificate.subject().as_raw() != certificate.issuer().as_raw() {
-        return Some("another CA signed it, and this room trusts its own CA alone".to_owned());
+        return Some("another CA signed it, and a room trusts only its own CA".to_owned());
     }
     let holds = certificate.verify_signature(None).is_ok();
-    (!holds).then(|| "its own key did not sign it, or in a way that is not known here".to_owned())
+    (!holds)
+        .then(|| "its own key did not sign it, or signed it with an unknown algorithm".to_owned())
 }
 
-/// What would bind all that the CA signs, and that a server here, its clients or other programs
-/// would take in different ways.
+/// Returns an extension that would restrict everything that the CA signs, and that servers, clients and
+/// other programs would treat differently.
 fn fault_of_extensions(certificate: &X509Certificate<'_>) -> Option<String> {
     for extension in certificate.extensions() {
         match extension.parsed_extension() {
             ParsedExtension::NameConstraints(_) => {
                 return Some(
-                    "it may sign for some names alone (nameConstraints), which is not looked at here"
+                    "it may sign only for some names (nameConstraints), which ca-tool does not check"
                         .to_owned(),
                 );
             }
-            // OpenSSL asks it of the CA too, and does not take `any` for an answer.
+            // OpenSSL checks it for the CA too, and does not accept `any`.
             ParsedExtension::ExtendedKeyUsage(usage)
                 if !(usage.client_auth && usage.server_auth) =>
             {
@@ -163,11 +175,11 @@ fn fault_of_extensions(certificate: &X509Certificate<'_>) -> Option<String> {
             | ParsedExtension::ExtendedKeyUsage(_)
             | ParsedExtension::SubjectKeyIdentifier(_)
             | ParsedExtension::AuthorityKeyIdentifier(_) => {}
-            // Whoever does not know what is critical must refuse it (RFC 5280, section 4.2).
+            // An unknown critical extension must be refused (RFC 5280, section 4.2).
             _ if extension.critical => {
                 let oid = extension.oid.to_id_string();
                 return Some(format!(
-                    "its extension {oid} is critical, and is not known here"
+                    "its extension {oid} is critical, and ca-tool does not know it"
                 ));
             }
             _ => {}
@@ -182,11 +194,11 @@ fn fault_of_subject(certificate: &X509Certificate<'_>) -> Option<String> {
     let is_read = |bytes: &[u8]| bytes.iter().all(|b| b.is_ascii_graphic() || *b == b' ');
     if names.any(|name| name.as_str().is_err() && !is_read(name.as_slice())) {
         return Some(
-            "its name is written in an old encoding, as a BMPString is, and would not be read the same everywhere"
+            "its name is in an old encoding, such as BMPString, which programs read differently"
                 .to_owned(),
         );
     }
-    // rcgen's names are maps: of what stands there twice, one would be lost in all that is signed.
+    // rcgen's names are maps: a repeated attribute would be lost in everything that is signed.
     let mut seen = HashSet::new();
     let mut attributes = certificate.subject().iter_attributes();
     let repeated = attributes.find(|attribute| !seen.insert(attribute.attr_type().to_id_string()));

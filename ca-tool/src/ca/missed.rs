@@ -1,23 +1,23 @@
-//! Takes over revocations of which the index has not heard: the folder was put back from an old
-//! copy, or this CA was at work elsewhere. Whoever was kept out once stays out.
+//! Adds revocations that the index lacks, because the folder was restored from an old copy or the CA
+//! was used elsewhere. A certificate that was revoked once stays revoked.
 
 use std::path::Path;
 
 use pki::{Certificate, RevocationList, Serial};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use time::OffsetDateTime;
 
 use super::Ca;
 use super::list::GIVEN_NUMBER_MAX;
-use crate::entries::GivenList;
 use crate::error::Error;
-use crate::index::{Index, Record};
-use crate::issuer::Revoked;
+use crate::ledger::index::{Index, IndexEntry};
+use crate::ledger::revoked::GivenList;
+use crate::notice::Notice;
+use crate::sign::certificate;
+use crate::sign::reason::Revoked;
 
 impl Ca {
-    /// Takes over what another revocation list of this CA revokes, and signs the list again under a
-    /// number above both. Says how many revocations were taken over.
+    /// Adds the revocations of another list of this CA, and signs the list again with a number above
+    /// both. Returns the new list, and how many revocations were added.
     ///
     /// # Errors
     ///
@@ -35,34 +35,30 @@ impl Ca {
         Ok((self.list_as_signed(now)?, learned))
     }
 
-    /// Takes over what the folder's own list says beyond the index, and says so.
+    /// Adds revocations that are on the folder's own list and not in the index.
     pub(super) fn catch_up(&self, index: &mut Index, now: OffsetDateTime) -> Result<(), Error> {
-        let learned = self.learn(index, &self.list_entries(now)?)?;
+        let learned = self.learn(index, &self.register.list_entries(now)?)?;
         if learned == 0 {
             return Ok(());
         }
         self.write_index(index)?;
-        let (path, list) = (self.folder.index(), self.folder.list());
-        let (path, list) = (path.display(), list.display());
-        let revocations = match learned {
-            1 => "a revocation".to_owned(),
-            _ => format!("{learned} revocations"),
-        };
-        say!(
-            "ca-tool: note: {path} did not have {revocations} of {list}, as an old copy does not; it has now"
-        );
+        self.listener.notice(&Notice::CaughtUp {
+            count: learned,
+            index: self.folder().index(),
+            list: self.folder().list(),
+        });
         Ok(())
     }
 
     pub(super) fn learn(&self, index: &mut Index, entries: &[Revoked]) -> Result<usize, Error> {
-        index.learn(entries, |serial| self.record_of(serial))
+        index.learn(entries, |serial| self.entry_of(serial))
     }
 
-    /// The record of a certificate that the index does not know. Where the index alone was put
-    /// back, the certificate is there and says whose it is.
-    pub(super) fn record_of(&self, serial: &Serial) -> Result<Record, Error> {
-        let pem = self.issued(serial)?;
-        let der = pem.and_then(|pem| CertificateDer::from_pem_slice(&pem).ok());
+    /// Returns the entry of a certificate that the index does not know. If only the index was restored,
+    /// the certificate is still there and says whose it is.
+    pub(super) fn entry_of(&self, serial: &Serial) -> Result<IndexEntry, Error> {
+        let pem = self.register.issued(serial)?;
+        let der = pem.and_then(|pem| certificate::first_in(&pem));
         let said = der.and_then(|der| Certificate::parse(&der).ok());
         let found = said.filter(|said| said.serial == *serial).map(|said| {
             let subject = &said.subject;
@@ -84,9 +80,9 @@ impl Ca {
         };
         Ok(match found {
             Some((not_after, parts)) if is_plain(&parts) => {
-                Record::new(serial.clone(), not_after, parts)
+                IndexEntry::new(serial.clone(), not_after, parts)
             }
-            _ => Record::unseen(serial.clone(), self.says().not_after.into()),
+            _ => IndexEntry::unseen(serial.clone(), self.says().not_after.into()),
         })
     }
 }

@@ -4,29 +4,29 @@ use std::collections::HashSet;
 
 use pki::Certificate;
 use rcgen::{PublicKeyData as _, SubjectPublicKeyInfo};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use time::{Duration, OffsetDateTime};
 use wire::ClientId;
 
 use super::Ca;
-use super::issuance::{IssueOptions, Issued, Order, find_places};
+use super::issuance::IssueOptions;
+use super::order::{Issued, Order, find_places};
 use super::revocation::known;
 use crate::error::{Error, Problem};
-use crate::index::{self, Index, Record};
-use crate::issuer::key_hash;
-use crate::parcel::Parcel;
-use crate::plan::{Person, Skipped};
-use crate::reason::Reason;
-use crate::roster::Place;
+use crate::ledger::index::{self, Index, IndexEntry};
+use crate::notice::Silent;
+use crate::people::candidate::Location;
+use crate::people::parcel::Parcel;
+use crate::people::plan::{Person, Skipped};
+use crate::sign::certificate::{self, key_hash};
+use crate::sign::reason::Reason;
 
 /// Whose certificates are renewed.
 #[derive(Debug, Clone)]
 pub enum Whose {
-    /// These people's; they may have expired.
+    /// Those of these people, even if they have expired.
     People(Vec<String>),
-    /// Those of everybody who has a live one that would end earlier than the new one, and is not on
-    /// hold.
+    /// Those of everybody who has a valid certificate that ends before the new one would, and who is
+    /// not on hold.
     Everybody,
 }
 
@@ -35,30 +35,30 @@ pub enum Whose {
 pub struct Renewal {
     /// New certificates.
     pub issued: Vec<Issued>,
-    /// Of everybody, those whose certificate is valid for as long already.
+    /// People whose certificate lasts as long already; only when renewing everybody.
     pub skipped: Vec<Skipped>,
-    /// Of everybody, those who are on hold.
+    /// People who are on hold; only when renewing everybody.
     pub on_hold: Vec<ClientId>,
-    /// The CA's last moment, if the certificates should have been valid longer.
+    /// The last moment of the CA, if the certificates should have been valid longer.
     pub clamped: Option<OffsetDateTime>,
     /// How many old certificates were revoked.
     pub revoked: usize,
-    /// When the old ones will be, if not at once.
+    /// When the old ones will be revoked, if not at once.
     pub until: Option<OffsetDateTime>,
 }
 
-/// Renewing everybody twice in this time does it once: a run that was cut short can be repeated.
+/// Renewing everybody twice within this time renews them once, so an interrupted run can be repeated.
 const AGAIN: Duration = Duration::DAY;
 
 impl Ca {
-    /// Issues a new certificate with a new number to people who have one, with the role, the mail
-    /// address and the full name of the old one. The old ones are revoked as superseded: at once,
-    /// or by the first run after `overlap`. Whoever made their own key keeps it and is sent
-    /// certificates alone; everybody else gets a new key. The role in `options` is not looked at.
+    /// Issues new certificates to people who have one, with the same role, mail address and full name.
+    /// The old ones are revoked as superseded: at once, or by the first run after `overlap`. People who
+    /// made their own key keep it and get certificates alone; everybody else gets a new key. The role
+    /// in `options` is ignored.
     ///
     /// # Errors
     ///
-    /// When somebody cannot be renewed; all of them are listed, and nothing was written.
+    /// When somebody's certificate cannot be renewed. All problems are listed, and nothing was written.
     pub fn renew(
         &self,
         whose: &Whose,
@@ -80,9 +80,9 @@ impl Ca {
         let (_lock, mut index) = self.lock()?;
         let on_hold = match whose {
             Whose::People(_) => Vec::new(),
-            Whose::Everybody => people(&index, |record| {
-                record.is_on_hold() && now <= record.not_after
-            }),
+            Whose::Everybody => {
+                people(&index, |entry| entry.is_on_hold() && now <= entry.not_after)
+            }
         };
         let (renewed, skipped) = self.find_renewed(whose, &on_hold, until, &index, now)?;
         let out = options.out.clone().unwrap_or_else(|| self.people());
@@ -97,32 +97,32 @@ impl Ca {
             let person = std::slice::from_ref(&one.person);
             let place = find_places(person, &out, parcel, &index)?.pop();
             let place = place.expect("one person, one place");
-            let holder = one.person.holder();
+            let subject = one.person.subject();
             let signed = match &one.own_key {
-                Some(key) => self.issuer.certify(holder, key, now, until, &taken)?,
-                None => self.issuer.sign(holder, now, until, &taken)?,
+                Some(key) => self.issuer.certify(subject, key, now, until, &taken)?,
+                None => self.issuer.sign(subject, now, until, &taken)?,
             };
             taken.insert(signed.serial.clone());
-            let mut record = self.record(holder, &signed);
+            let mut entry = self.entry(subject, &signed);
             for key in [index::NAME, index::KEY] {
                 if let Some(text) = one.old.note(key) {
-                    record.set_note(key, text);
+                    entry.set_note(key, text);
                 }
             }
-            let bundle = self.bundle_text(holder, &signed, server.as_deref());
+            let bundle = self.bundle_text(subject, &signed, server.as_deref());
             let id = one.person.id.as_str();
             orders.push(Order {
                 name: id.to_owned(),
-                record,
-                bytes: parcel.pack(id, self.issuer.name(), bundle),
+                entry,
+                bytes: parcel.pack(id, self.name(), bundle),
                 certificate: signed.certificate,
                 place,
             });
         }
         let ids: Vec<ClientId> = renewed.into_iter().map(|one| one.person.id).collect();
-        let is_old = |record: &Record| {
-            let person = record.person();
-            record.is_live(now) && person.is_some_and(|(id, _)| ids.contains(&id))
+        let is_old = |entry: &IndexEntry| {
+            let person = entry.person();
+            entry.is_live(now) && person.is_some_and(|(id, _)| ids.contains(&id))
         };
         let ends = (overlap > Duration::ZERO).then(|| now + overlap);
         let revoked = match ends {
@@ -132,8 +132,8 @@ impl Ca {
             }
             None => index.revoke(is_old, now, Reason::Superseded, None),
         };
-        // The old certificates end in the same moment as the new ones begin: that of the index.
-        let issued = self.deliver(&mut index, orders, &out, &mut |_| {});
+        // The old certificates end when the new ones begin: when the index is written.
+        let issued = self.deliver(&mut index, orders, &out, &Silent);
         if revoked > 0 && matches!(issued, Ok(_) | Err(Error::NotDelivered { .. })) {
             self.sign_list(&index, now)?;
         }
@@ -156,26 +156,26 @@ impl Ca {
         now: OffsetDateTime,
     ) -> Result<(Vec<Renewed>, Vec<Skipped>), Error> {
         let (mut renewed, mut skipped, mut problems) = (Vec::new(), Vec::new(), Vec::new());
-        // Where every key is made here, and anew, none is certified twice.
-        let has_own_key = |record: &Record| record.note(index::KEY).is_some();
-        let compromised = match index.records().iter().any(has_own_key) {
+        // If nobody made their own key, no key is certified twice.
+        let has_own_key = |entry: &IndexEntry| entry.note(index::KEY).is_some();
+        let compromised = match index.entries().iter().any(has_own_key) {
             true => self.compromised_keys(index)?,
             false => HashSet::new(),
         };
         let asked = match whose {
             Whose::People(names) => known(names, index)?,
-            Whose::Everybody => people(index, |record| record.is_live(now)),
+            Whose::Everybody => people(index, |entry| entry.is_live(now)),
         };
         for (number, id) in asked.into_iter().enumerate() {
-            // Who is held out is not to hold up the others.
+            // People on hold must not prevent the renewal of the others.
             if on_hold.contains(&id) {
                 continue;
             }
-            let place = match whose {
-                Whose::People(_) => Place::Argument(number + 1),
-                Whose::Everybody => Place::Flag("--all"),
+            let location = match whose {
+                Whose::People(_) => Location::Argument(number + 1),
+                Whose::Everybody => Location::Flag("--all"),
             };
-            let found = newest(&id, index).and_then(|old| self.read(old, &id, place.clone()));
+            let found = newest(&id, index).and_then(|old| self.read(old, &id, location.clone()));
             match found {
                 Ok(one) if matches!(whose, Whose::Everybody) && one.lasts_until(until) => {
                     skipped.push(Skipped {
@@ -185,14 +185,14 @@ impl Ca {
                     });
                 }
                 Ok(one) if one.keeps_one_of(&compromised) => problems.push(Problem {
-                    place: place.to_string(),
+                    location: location.to_string(),
                     what: format!(
-                        "the key of \"{id}\" was revoked as compromised; they make another with `ca-tool request {id}`"
+                        "the key of \"{id}\" was revoked as compromised; the person makes another with `ca-tool request {id}`"
                     ),
                 }),
                 Ok(one) => renewed.push(one),
                 Err(what) => problems.push(Problem {
-                    place: place.to_string(),
+                    location: location.to_string(),
                     what,
                 }),
             }
@@ -204,20 +204,21 @@ impl Ca {
         }
     }
 
-    /// What a new certificate takes over from an old one.
-    fn read(&self, old: &Record, id: &ClientId, place: Place) -> Result<Renewed, String> {
-        let path = self.folder.issued(&old.serial);
+    /// Reads what a new certificate has in common with the old one.
+    fn read(&self, old: &IndexEntry, id: &ClientId, location: Location) -> Result<Renewed, String> {
+        let path = self.folder().issued(&old.serial);
         let unreadable = || format!("{} is missing or damaged", path.display());
         let pem = self
+            .register
             .issued(&old.serial)
             .map_err(|error| error.to_string())?;
-        let der = pem.and_then(|pem| CertificateDer::from_pem_slice(&pem).ok());
+        let der = pem.and_then(|pem| certificate::first_in(&pem));
         let der = der.ok_or_else(unreadable)?;
         let said = Certificate::parse(&der).map_err(|_| unreadable())?;
         let own_key = match old.note(index::KEY) {
             None => None,
             Some(_) => {
-                let key = super::signing::public_key(&der).ok_or_else(unreadable)?;
+                let key = certificate::public_key(&der).ok_or_else(unreadable)?;
                 Some(SubjectPublicKeyInfo::from_der(key).map_err(|_| unreadable())?)
             }
         };
@@ -228,7 +229,7 @@ impl Ca {
                 full_name: old.note(index::NAME).map(str::to_owned),
                 role,
                 email: said.emails.first().cloned(),
-                place,
+                location,
             },
             own_key,
             old: old.clone(),
@@ -239,9 +240,9 @@ impl Ca {
 /// Somebody who gets a new certificate.
 struct Renewed {
     person: Person,
-    /// The key that they made themselves, if they did.
+    /// The key that the person made, if so.
     own_key: Option<SubjectPublicKeyInfo>,
-    old: Record,
+    old: IndexEntry,
 }
 
 impl Renewed {
@@ -249,19 +250,19 @@ impl Renewed {
         self.old.ends_at() + AGAIN > until
     }
 
-    /// Whether the new certificate would be for one of these keys.
+    /// Returns whether the new certificate would be for one of these keys.
     fn keeps_one_of(&self, keys: &HashSet<String>) -> bool {
         let own_key = self.own_key.as_ref();
         own_key.is_some_and(|key| keys.contains(&key_hash(&key.subject_public_key_info())))
     }
 }
 
-/// Those who have a certificate that is `such`, in the order in which they were issued.
-fn people(index: &Index, such: impl Fn(&Record) -> bool) -> Vec<ClientId> {
+/// Returns the people who have a matching certificate, in the order of issue.
+fn people(index: &Index, matches: impl Fn(&IndexEntry) -> bool) -> Vec<ClientId> {
     let mut ids = Vec::new();
     let mut seen = HashSet::new();
-    let records = index.records().iter().filter(|record| such(record));
-    for (id, _) in records.filter_map(Record::person) {
+    let entries = index.entries().iter().filter(|entry| matches(entry));
+    for (id, _) in entries.filter_map(IndexEntry::person) {
         if seen.insert(id.clone()) {
             ids.push(id);
         }
@@ -269,17 +270,17 @@ fn people(index: &Index, such: impl Fn(&Record) -> bool) -> Vec<ClientId> {
     ids
 }
 
-/// The certificate of a person that can be used longest, or was not replaced by another.
-fn newest<'a>(id: &ClientId, index: &'a Index) -> Result<&'a Record, String> {
-    let is_theirs = |record: &&Record| record.person().is_some_and(|(person, _)| person == *id);
-    let mut theirs = index.records().iter().filter(is_theirs);
-    if theirs.clone().any(Record::is_on_hold) {
+/// Returns the certificate to renew: one that was not replaced, and that lasts longest.
+fn newest<'a>(id: &ClientId, index: &'a Index) -> Result<&'a IndexEntry, String> {
+    let is_theirs = |entry: &&IndexEntry| entry.person().is_some_and(|(person, _)| person == *id);
+    let mut theirs = index.entries().iter().filter(is_theirs);
+    if theirs.clone().any(IndexEntry::is_on_hold) {
         return Err(format!(
             "\"{id}\" is on hold; `ca-tool unhold {id}` lets them in again"
         ));
     }
-    let good = theirs.by_ref().filter(|record| record.revoked.is_none());
-    let newest = |record: &&Record| (record.superseded_at().is_none(), record.ends_at());
+    let good = theirs.by_ref().filter(|entry| entry.revoked.is_none());
+    let newest = |entry: &&IndexEntry| (entry.superseded_at().is_none(), entry.ends_at());
     good.max_by_key(newest).ok_or_else(|| {
         format!("every certificate of \"{id}\" was revoked; `ca-tool issue {id}` makes a new one")
     })

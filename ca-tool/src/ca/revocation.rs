@@ -1,4 +1,4 @@
-//! Revokes certificates, for good or for the time being.
+//! Revokes certificates, for good or as a hold that can be ended.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -9,38 +9,39 @@ use wire::ClientId;
 
 use super::Ca;
 use crate::error::Error;
-use crate::index::{Index, Record};
-use crate::reason::Reason;
+use crate::ledger::index::{Index, IndexEntry};
+use crate::people::suggestion::never_issued;
+use crate::sign::reason::Reason;
 
-/// Which certificates are revoked, or taken off hold.
+/// Which certificates to revoke or to take off hold.
 #[derive(Debug, Clone, Default)]
 pub struct Which {
     /// Those of these people.
     pub names: Vec<String>,
-    /// The one of this number alone. If a name is given too, it is that person's.
+    /// Only the one with this number. If a name is given too, it has to be that person's.
     pub serial: Option<Serial>,
 }
 
 /// What `revoke` did.
 #[derive(Debug)]
 pub struct Revocation {
-    /// Each name, and how many certificates were revoked now; 0 if all of them were before.
+    /// Each name, and how many certificates changed; 0 if nothing was left to do.
     pub people: Vec<(String, usize)>,
-    /// Those certificates, each with the name in it.
+    /// Those certificates, each with its name.
     pub certificates: Vec<(String, Serial)>,
-    /// The list that says so.
+    /// The new revocation list.
     pub list: PathBuf,
-    /// Whether nothing is known of the certificate but its number.
+    /// Whether nothing but the certificate's number is known.
     pub is_unseen: bool,
-    /// Whether people were named whose certificates may not all be known here.
+    /// Whether the people may have certificates that this folder does not know.
     pub may_miss_some: bool,
 }
 
-/// A certificate's number has at most 20 bytes (RFC 5280, section 4.1.2.2).
+/// A serial number, in hexadecimal digits; it has at most 20 bytes (RFC 5280, section 4.1.2.2).
 const SERIAL_DIGITS_MAX: usize = 40;
 
 impl Which {
-    /// The certificates of these people that are not revoked yet.
+    /// Selects the certificates of these people.
     pub fn people<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
         Self {
             names: names.into_iter().map(Into::into).collect(),
@@ -48,52 +49,54 @@ impl Which {
         }
     }
 
-    /// The names meant, each once. Every one of them was issued a certificate.
+    /// Returns the names, each once. Fails if one of them was never issued a certificate.
     fn find(&self, index: &Index) -> Result<Vec<String>, Error> {
         let Some(serial) = &self.serial else {
             let ids = known(&self.names, index)?;
             return Ok(ids.iter().map(ClientId::to_string).collect());
         };
-        let record = index
+        let entry = index
             .find(serial)
             .ok_or_else(|| Error::UnknownSerial(serial.clone()))?;
         let is_theirs = self.names.is_empty()
             || known(&self.names, index)?
                 .iter()
-                .all(|id| id.as_str() == record.name());
+                .all(|id| id.as_str() == entry.name());
         if !is_theirs {
             return Err(Error::OtherSerial {
                 serial: serial.clone(),
-                name: record.name().to_owned(),
+                name: entry.name().to_owned(),
             });
         }
-        Ok(vec![record.name().to_owned()])
+        Ok(vec![entry.name().to_owned()])
     }
 
-    /// A number that may be that of a certificate, and is of none in the index.
+    /// Returns the number if it could belong to a certificate that is not in the index.
     fn stranger(&self, index: &Index) -> Option<&Serial> {
         let serial = self.serial.as_ref()?;
         let is_one = (1..=SERIAL_DIGITS_MAX).contains(&serial.to_string().len());
         (self.names.is_empty() && is_one && index.find(serial).is_none()).then_some(serial)
     }
 
+    /// Returns whether nothing but the certificate's number is known.
     fn is_unseen(&self, index: &Index) -> bool {
-        let record = self.serial.as_ref().and_then(|serial| index.find(serial));
-        record.is_some_and(Record::is_unseen)
+        let entry = self.serial.as_ref().and_then(|serial| index.find(serial));
+        entry.is_some_and(IndexEntry::is_unseen)
     }
 
-    /// Whether a certificate of this name is meant.
-    fn matches(&self, record: &Record, name: &str) -> bool {
+    /// Returns whether this selects an entry, for this name.
+    fn matches(&self, entry: &IndexEntry, name: &str) -> bool {
         match &self.serial {
-            Some(serial) => record.serial == *serial,
-            None => record.person().is_some_and(|(id, _)| id.as_str() == name),
+            Some(serial) => entry.serial == *serial,
+            None => entry.person().is_some_and(|(id, _)| id.as_str() == name),
         }
     }
 }
 
 impl Ca {
-    /// Revokes every certificate of these people that is not revoked yet, and signs the list at once. Who has none
-    /// left is no error; who never had one is, and then nobody is revoked.
+    /// Revokes every certificate of these people that is not revoked yet, and signs the list at once. It
+    /// is no error if somebody has none left, but it is one if somebody never had any: then nobody's is
+    /// revoked.
     ///
     /// # Errors
     ///
@@ -102,14 +105,14 @@ impl Ca {
         self.revoke_which(&Which::people(names), reason, None)
     }
 
-    /// Revokes the certificates that `which` says, and keeps a note about why. As compromised, what
-    /// was revoked for a lesser reason can be revoked once more, and every certificate for the same
-    /// key goes with it.
+    /// Revokes the certificates that `which` selects, and stores a note about why. A key that turns out
+    /// to be compromised overrides an earlier reason, and takes every other certificate for the same
+    /// key with it.
     ///
     /// # Errors
     ///
-    /// As [`Ca::revoke`], or when a serial number is another person's. A number that the index does
-    /// not know is taken where nobody is named: the certificate may have been issued elsewhere.
+    /// As [`Ca::revoke`], or when the certificate with the serial number is not that person's. Without a
+    /// name, a number that is not in the index is accepted: the certificate may come from elsewhere.
     pub fn revoke_which(
         &self,
         which: &Which,
@@ -119,62 +122,62 @@ impl Ca {
         let now = OffsetDateTime::now_utc();
         let (_lock, mut index) = self.lock()?;
         if let Some(serial) = which.stranger(&index) {
-            index.push(self.record_of(serial)?);
+            index.push(self.entry_of(serial)?);
         }
-        let before = states(&index);
+        let before = revocations(&index);
         let mut people = Vec::new();
         for name in which.find(&index)? {
-            // Also what has expired: somewhere there may be a clock that is slow.
+            // Expired ones too: some server's clock may be slow.
             let meant = self.meant(which, &name, reason, &index);
-            let is_meant = |record: &Record| meant.contains(&record.serial);
+            let is_meant = |entry: &IndexEntry| meant.contains(&entry.serial);
             let revoked = index.revoke(is_meant, now, reason, note);
             people.push((name, revoked));
         }
         if people.iter().any(|(_, revoked)| *revoked > 0) {
-            // First the database. If this run is cut short here, the next one finds that the list
-            // lacks somebody, and signs it.
+            // The index first. If this run is interrupted here, the next one finds that the list lacks a
+            // revocation, and signs it.
             self.write_index(&index)?;
             self.sign_list(&index, now)?;
         }
         Ok(Revocation {
             people,
             certificates: changed(&index, &before),
-            list: self.folder.list(),
+            list: self.folder().list(),
             is_unseen: which.is_unseen(&index),
             may_miss_some: which.serial.is_none() && index.last_unseen_revocation().is_some(),
         })
     }
 
-    /// The certificates that are to be revoked. With a key that is compromised go all that were
-    /// ever issued for it. A person's certificates that were revoked before are meant only where
-    /// no other is left: their keys are not the one that is at stake now.
+    /// Returns the certificates to revoke. A compromised key adds every certificate that was ever issued
+    /// for it. A person's revoked certificates count only if there are no others: otherwise their keys
+    /// are not the one in question.
     fn meant(&self, which: &Which, name: &str, reason: Reason, index: &Index) -> HashSet<Serial> {
         let named = || {
-            let records = index.records().iter();
-            records.filter(|record| which.matches(record, name))
+            let entries = index.entries().iter();
+            entries.filter(|entry| which.matches(entry, name))
         };
-        let is_open = |record: &Record| record.revoked.is_none() || record.is_on_hold();
+        let is_open = |entry: &IndexEntry| entry.revoked.is_none() || entry.is_on_hold();
         let only_open = which.serial.is_none() && named().any(is_open);
-        let first: Vec<&Record> = named()
-            .filter(|record| !only_open || is_open(record))
+        let first: Vec<&IndexEntry> = named()
+            .filter(|entry| !only_open || is_open(entry))
             .collect();
         let mut meant: HashSet<Serial> = first.iter().map(|one| one.serial.clone()).collect();
         if reason == Reason::KeyCompromise {
-            // A key that cannot be told may be any that its holder had, and stops no revocation.
-            let key = |record: &Record| match self.key_of(record) {
-                Ok(hash) => hash.map(Key::Known),
-                Err(_) => Some(Key::LostOf(record.name().to_owned())),
+            // An unknown key may be any key of the same person, and must not prevent a revocation.
+            let key = |entry: &IndexEntry| match self.key_of(entry) {
+                Ok(hash) => hash.map(CertifiedKey::Known),
+                Err(_) => Some(CertifiedKey::LostOf(entry.name().to_owned())),
             };
-            let keys: HashSet<Key> = first.into_iter().filter_map(key).collect();
-            let records = index.records().iter();
-            let same = records.filter(|r| key(r).is_some_and(|key| keys.contains(&key)));
-            meant.extend(same.map(|record| record.serial.clone()));
+            let keys: HashSet<CertifiedKey> = first.into_iter().filter_map(key).collect();
+            let entries = index.entries().iter();
+            let same = entries.filter(|r| key(r).is_some_and(|key| keys.contains(&key)));
+            meant.extend(same.map(|entry| entry.serial.clone()));
         }
         meant
     }
 
-    /// Takes certificates off hold, so that their holders are let in again. The counts are of those
-    /// that were on hold; one that another has replaced by now stays there.
+    /// Takes certificates off hold, so that servers admit the people again. The counts are of
+    /// certificates that were on hold. One that has been replaced by now stays revoked.
     ///
     /// # Errors
     ///
@@ -189,100 +192,82 @@ impl Ca {
         now: OffsetDateTime,
     ) -> Result<Revocation, Error> {
         let (_lock, mut index) = self.lock()?;
-        // What another replaced while it was on hold is revoked for good first.
+        // A certificate that was replaced while on hold is first revoked for good.
         if index.revoke_overdue(now) > 0 {
             self.write_index(&index)?;
             self.sign_list(&index, now)?;
         }
-        let before = states(&index);
+        let before = revocations(&index);
         let mut people = Vec::new();
         let mut freed = 0;
         for name in which.find(&index)? {
-            let records = index.unhold(|record| which.matches(record, &name), now);
-            freed += records.len();
-            people.push((name, records.len()));
+            let entries = index.unhold(|entry| which.matches(entry, &name), now);
+            freed += entries.len();
+            people.push((name, entries.len()));
         }
         if freed > 0 {
-            // First the list. If this run is cut short here, the next one finds that the list lacks
-            // somebody who is on hold, and all is as it was.
+            // The list first. If this run is interrupted here, the next one finds that the list lacks a
+            // certificate on hold, and everything is as before.
             self.sign_list(&index, now)?;
             self.write_index(&index)?;
         }
         Ok(Revocation {
             people,
             certificates: changed(&index, &before),
-            list: self.folder.list(),
+            list: self.folder().list(),
             is_unseen: which.is_unseen(&index),
             may_miss_some: which.serial.is_none() && index.last_unseen_revocation().is_some(),
         })
     }
 }
 
-type State = Option<(OffsetDateTime, Reason)>;
+type RevokedSince = Option<(OffsetDateTime, Reason)>;
 
-fn states(index: &Index) -> Vec<State> {
-    let records = index.records().iter();
-    records.map(|record| record.revoked).collect()
+fn revocations(index: &Index) -> Vec<RevokedSince> {
+    let entries = index.entries().iter();
+    entries.map(|entry| entry.revoked).collect()
 }
 
-/// The certificates that are in another state than before, and whose they are.
-fn changed(index: &Index, before: &[State]) -> Vec<(String, Serial)> {
-    let records = index.records().iter().zip(before);
-    records
-        .filter(|(record, before)| record.revoked != **before)
-        .map(|(record, _)| (record.name().to_owned(), record.serial.clone()))
+/// Returns the certificates that were revoked or taken off hold since, each with its name.
+fn changed(index: &Index, before: &[RevokedSince]) -> Vec<(String, Serial)> {
+    let entries = index.entries().iter().zip(before);
+    entries
+        .filter(|(entry, before)| entry.revoked != **before)
+        .map(|(entry, _)| (entry.name().to_owned(), entry.serial.clone()))
         .collect()
 }
 
-/// A key that is compromised.
+/// The key of a certificate.
 #[derive(PartialEq, Eq, Hash)]
-enum Key {
-    /// As its hash says it.
+enum CertifiedKey {
+    /// Its hash.
     Known(String),
-    /// One of this holder's, whose certificate is lost.
+    /// Unknown, because the certificate is lost; one of this person's.
     LostOf(String),
 }
 
-/// The people of these names; each of them was issued a certificate.
+/// Returns the people with these names. Fails if one of them was never issued a certificate.
 pub(super) fn known(names: &[String], index: &Index) -> Result<Vec<ClientId>, Error> {
     if names.is_empty() {
         return Err(Error::Nobody);
     }
     let people: Vec<ClientId> = index
-        .records()
+        .entries()
         .iter()
-        .filter_map(|record| Some(record.person()?.0))
+        .filter_map(|entry| Some(entry.person()?.0))
         .collect();
     let (mut ids, mut unknown) = (Vec::new(), Vec::new());
     for name in names {
         match ClientId::parse_typed(name) {
-            Ok(id) if !people.contains(&id) => unknown.push(nobody(id.as_str(), &people)),
+            Ok(id) if !people.contains(&id) => unknown.push(never_issued(id.as_str(), &people)),
             Ok(id) if !ids.contains(&id) => ids.push(id),
             Ok(_) => {}
-            Err(_) => unknown.push(nobody(name, &people)),
+            Err(_) => unknown.push(never_issued(name, &people)),
         }
     }
     if unknown.is_empty() {
         Ok(ids)
     } else {
         Err(Error::Unknown(unknown))
-    }
-}
-
-/// Says that a name was never issued, and which one may have been meant.
-pub(crate) fn nobody(name: &str, people: &[ClientId]) -> String {
-    // Three letters in ten may be wrong; beyond that a suggestion only confuses.
-    let nearest = people
-        .iter()
-        .map(|id| {
-            let distance = strsim::damerau_levenshtein(name, id.as_str());
-            (distance, id)
-        })
-        .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, id)| distance * 10 <= id.as_str().chars().count() * 4);
-    let said = format!("\"{}\" was never issued a certificate", wire::escape(name));
-    match nearest {
-        Some((_, id)) => format!("{said} (is \"{id}\" meant?)"),
-        None => said,
     }
 }

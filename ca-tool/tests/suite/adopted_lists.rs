@@ -71,8 +71,8 @@ fn what_an_adopted_ca_had_revoked_stays_revoked_and_its_numbers_go_on() {
     let above = school();
     let said = succeed(above.path(), &format!("{ADOPT} --crl school.crl"));
     assert!(
-        said.contains("that this CA signed elsewhere are good here too")
-            && said.contains("1 that it had revoked is kept out"),
+        said.contains("that this CA signed elsewhere are valid here too")
+            && said.contains("1 that it has revoked stays revoked"),
         "{said}"
     );
     let w = world(above);
@@ -112,7 +112,10 @@ fn an_adopted_ca_may_bring_its_list_later_and_one_without_a_number() {
     require("openssl");
     let above = school();
     let said = succeed(above.path(), ADOPT);
-    assert!(said.contains("`init --crl FILE` takes over"), "{said}");
+    assert!(
+        said.contains("`ca-tool crl --merge FILE` adds the revocations"),
+        "{said}"
+    );
     let w = world(above);
     w.admit(&w.path("mallory.pem")).expect("nobody said so");
     succeed(
@@ -138,9 +141,9 @@ fn a_ca_is_not_adopted_with_a_list_that_it_did_not_sign() {
     );
     for (file, why) in [
         ("other.crl", "it was not signed by this CA"),
-        ("cut.crl", "it holds no whole revocation list"),
-        ("school.pem", "it holds no whole revocation list"),
-        ("high.crl", "its number is too large to count on from"),
+        ("cut.crl", "it holds no complete revocation list"),
+        ("school.pem", "it holds no complete revocation list"),
+        ("high.crl", "its number is too large to continue from"),
         ("none.crl", "cannot read none.crl"),
     ] {
         let (code, _, err) = shell(above.path(), &format!("{ADOPT} --crl {file}"));
@@ -166,24 +169,24 @@ fn a_ca_that_is_weak_or_bound_is_not_adopted_and_it_is_said_why() {
         (
             "openssl genrsa -out school.key 1024".to_owned(),
             "",
-            "its key is RSA-1024; P-256, P-384, Ed25519 and RSA from 2048 bits are taken",
+            "its key is RSA-1024; P-256, P-384, Ed25519 and RSA from 2048 bits are accepted",
         ),
         (curve("P-521"), "", "its key is P-521; "),
         (curve("secp256k1"), "", "its key is curve 1.3.132.0.10; "),
         (
             p256.clone(),
             "-addext nameConstraints=permitted;DNS:school.example",
-            "it may sign for some names alone",
+            "it may sign only for some names",
         ),
         (
             p256.clone(),
             "-addext nameConstraints=critical,permitted;DNS:school.example",
-            "it may sign for some names alone",
+            "it may sign only for some names",
         ),
         (
             p256.clone(),
             "-addext 1.2.3.4=critical,ASN1:UTF8String:x",
-            "its extension 1.2.3.4 is critical, and is not known here",
+            "its extension 1.2.3.4 is critical, and ca-tool does not know it",
         ),
         (
             p256.clone(),

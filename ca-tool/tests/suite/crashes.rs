@@ -184,7 +184,7 @@ fn unhold_killed_at_any_system_call_has_let_somebody_in_or_has_not() {
         assert!(looked.status.success(), "{died}: {}", stderr(&looked));
         let register = Register::open(&folder.join("ca")).expect("a CA");
         let records = register.list().expect("an index that can be read");
-        let is_on_hold = records.iter().any(ca_tool::Record::is_on_hold);
+        let is_on_hold = records.iter().any(ca_tool::IndexEntry::is_on_hold);
         let is_out = admit(folder, "ca/people/alice.pem").is_err();
         assert_eq!(is_out, is_on_hold, "{died}");
         let again = run(folder, &["unhold", "alice"]);
@@ -234,7 +234,7 @@ fn init_of_the_folder_where_one_is_killed_at_any_system_call_leaves_a_ca_or_none
         let is_there = folder.join("ca.pem").exists();
         let again = run(folder, &init);
         let said = stderr(&again);
-        if said.contains("that was cut short left of a CA") {
+        if said.contains("that an interrupted `ca-tool init` left") {
             // Between two renames nothing can tell what belongs to whom.
             assert!(!is_there && !again.status.success(), "{died}: {said}");
             return;

@@ -151,13 +151,21 @@ fn nothing_is_exported_that_is_no_bundle_or_would_take_the_place_of_something() 
     );
     let before = snapshot(above);
     for (line, code, why) in [
-        ("export alice --p12", 1, "alice.p12 is there already"),
-        ("export bob --p12", 1, "bob.p12 is there already"),
-        ("export carol --p12", 1, "ca/people/carol.pem is not there"),
-        ("export dave --p12", 1, "whoever made their own key has it"),
+        ("export alice --p12", 1, "alice.p12 already exists"),
+        ("export bob --p12", 1, "bob.p12 already exists"),
+        (
+            "export carol --p12",
+            1,
+            "ca/people/carol.pem does not exist",
+        ),
+        (
+            "export dave --p12",
+            1,
+            "people who made their own key have their own bundle",
+        ),
         ("export junk.pem --p12", 1, "it is not PEM"),
         ("export ca/ca.pem --p12", 1, "it holds"),
-        ("export ../x --p12", 1, "../x is not there"),
+        ("export ../x --p12", 1, "../x does not exist"),
         ("export alice", 2, "--p12"),
     ] {
         let (said, out, err) = shell(above, &format!("ca-tool {line}"));

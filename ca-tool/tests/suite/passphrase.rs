@@ -151,15 +151,15 @@ fn a_passphrase_that_is_wrong_empty_or_missing_opens_nothing() {
     for (line, hint) in [
         (
             "ca-tool crl --passphrase-file wrong",
-            "the first line of wrong was taken, with its spaces; it has to be",
+            "it was the first line of wrong, including spaces; use",
         ),
         (
             "ca-tool crl --passphrase-fd 3 3<wrong",
-            "the first line that descriptor 3 holds was taken",
+            "it was the first line from descriptor 3",
         ),
         (
             "ca-tool crl --passphrase-file wrong",
-            "nothing opens a key whose passphrase is lost",
+            "If it is lost, the key is lost too",
         ),
         (
             "ca-tool crl --passphrase-file nowhere",
@@ -206,7 +206,7 @@ fn tell_keys_apart(asked: Asked) {
         (
             old,
             Some(1),
-            "its key is encrypted in a way that is not known here",
+            "its key is encrypted in a way that ca-tool does not support",
         ),
         ("", Some(1), "it holds no private key"),
     ] {
@@ -313,7 +313,10 @@ fn at_a_terminal_a_passphrase_is_asked_for_twice_then_once_and_never_shown() {
     let init = ["init", "--name", "N"];
     let (code, said) = type_in(path, &[SESAME, "open sesame"], &init);
     assert_eq!(code, NOT_OPENED, "{said}");
-    assert!(said.contains("not the same twice"), "{said}");
+    assert!(
+        said.contains("the two passphrases are not the same"),
+        "{said}"
+    );
     assert!(!path.join("ca").exists());
 
     let (code, said) = type_in(path, &[SESAME, SESAME], &init);
@@ -338,12 +341,12 @@ fn at_a_terminal_a_passphrase_is_asked_for_twice_then_once_and_never_shown() {
     let (code, said) = type_in(path, &["sesame"], &["revoke", "alice"]);
     assert_eq!(code, NOT_OPENED, "{said}");
     assert!(said.contains("the passphrase is wrong"), "{said}");
-    assert!(said.contains("hint: look at Caps Lock"), "{said}");
+    assert!(said.contains("hint: check Caps Lock"), "{said}");
 
     // An arrow key is seen by nobody.
     let (code, said) = type_in(path, &["open\x1b[D sesame"], &["crl"]);
     assert_eq!(code, NOT_OPENED, "{said}");
-    assert!(said.contains("as of an arrow key"), "{said}");
+    assert!(said.contains("such as an arrow key"), "{said}");
 }
 
 #[test]
@@ -359,7 +362,7 @@ fn what_init_says_of_the_key_fits_how_it_is_kept() {
         "{said}"
     );
     assert!(
-        said.contains("nothing opens a key whose passphrase is lost"),
+        said.contains("If the passphrase is lost, the key is lost too"),
         "{said}"
     );
     let said = succeed(

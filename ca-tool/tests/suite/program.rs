@@ -48,10 +48,10 @@ fn a_roster_and_names_are_issued_together_or_not_at_all() {
     assert_eq!(refused.status.code(), Some(1));
     assert_eq!(
         stderr(&refused),
-        "ca-tool: note: nothing is done with phone in class.csv\n\
-         argument 2: \"carol\" stands at argument 1 already\n\
+        "ca-tool: note: ignoring the column phone in class.csv\n\
+         argument 2: \"carol\" is already named at argument 1\n\
          class.csv:4: \"b ob\": a name cannot contain a space\n\
-         ca-tool: error: 2 problems to be put right; nothing was issued\n"
+         ca-tool: error: 2 problems to fix; nothing was issued\n"
     );
     assert_eq!(fs::read_dir(w.ca.people()).expect("a folder").count(), 0);
 
@@ -356,7 +356,7 @@ mod unix {
         let writable = fs::Permissions::from_mode(0o700);
         fs::set_permissions(w.ca.path(), writable).expect("set");
         assert_eq!(code, Some(0), "{said}");
-        let note = "has to be put right, but cannot write";
+        let note = "needs repair, but cannot write";
         assert!(said.contains(note), "{said}");
     }
 }

@@ -100,7 +100,7 @@ fn an_old_certificate_may_stay_good_for_some_days() {
         "ca-tool issue alice bob && ca-tool renew alice bob --overlap 14",
     );
     assert!(
-        said.contains("the first run of ca-tool after that revokes them"),
+        said.contains("the first ca-tool command after that revokes them"),
         "{said}"
     );
     w.admit(&w.path("ca/people/alice.pem"))
@@ -108,7 +108,9 @@ fn an_old_certificate_may_stay_good_for_some_days() {
     w.admit(&old_bundle(&w, "alice"))
         .expect("the old one, still");
     let records = w.ca.list().expect("readable");
-    let ends = records.iter().filter_map(ca_tool::Record::superseded_at);
+    let ends = records
+        .iter()
+        .filter_map(ca_tool::IndexEntry::superseded_at);
     assert_eq!(ends.count(), 2);
     // Who is revoked meanwhile is so with both.
     succeed(above, "ca-tool revoke alice");
@@ -123,7 +125,10 @@ fn an_old_certificate_may_stay_good_for_some_days() {
     w.ca.unhold(&bob).expect("off hold");
     let records = w.ca.list().expect("readable");
     let ends = records.iter().filter(|record| record.name() == "bob");
-    assert_eq!(ends.filter_map(ca_tool::Record::superseded_at).count(), 1);
+    assert_eq!(
+        ends.filter_map(ca_tool::IndexEntry::superseded_at).count(),
+        1
+    );
     for bad in ["366", "-1", "x"] {
         let (code, _, _) = shell(above, &format!("ca-tool renew bob --overlap={bad}"));
         assert_eq!(code, Some(2), "{bad}");
@@ -147,7 +152,7 @@ fn whoever_made_their_own_key_keeps_it() {
     // Each is told how to go on, and nobody of a key that is not there.
     let (adopt, hand_out) = (
         "`ca-tool adopt dave.crt --key dave.key`",
-        "holds its owner's private key",
+        "contains its owner's private key",
     );
     assert!(said.contains(adopt) && said.contains(hand_out), "{said}");
     let said = succeed(above, "ca-tool renew dave");
@@ -217,7 +222,7 @@ fn everybody_is_renewed_once_and_nobody_who_was_revoked() {
     let before = snapshot(above);
     let said = succeed(above, all);
     assert!(
-        said.contains("2 people have a certificate that is valid for as long; skipped"),
+        said.contains("2 people have a certificate that lasts as long already; skipped"),
         "{said}"
     );
     assert_eq!(snapshot(above), before);
@@ -244,7 +249,7 @@ fn who_is_on_hold_is_named_and_holds_up_nobody_else() {
     );
     let said = succeed(above, "ca-tool renew --all --yes --until 2031-12-31");
     assert!(
-        said.contains("on hold, and so not renewed: bob dave;"),
+        said.contains("on hold, so not renewed: bob dave;"),
         "{said}"
     );
     for (name, renewed) in [("alice", 1), ("bob", 0), ("carol", 1), ("dave", 0)] {
@@ -317,14 +322,14 @@ fn who_cannot_be_renewed_is_named_and_then_nobody_is() {
         (
             "renew alice erin",
             1,
-            "erin.pem is there already; nothing is overwritten",
+            "erin.pem already exists; nothing is overwritten",
         ),
         (
             "renew alice frank",
             1,
             "\"frank\" was never issued a certificate",
         ),
-        ("renew alice --until 2020-01-01", 1, "is over"),
+        ("renew alice --until 2020-01-01", 1, "is in the past"),
         ("renew", 2, "required"),
         ("renew alice --all", 2, "cannot be used with"),
         ("renew localhost", 1, "never issued"),

@@ -114,12 +114,12 @@ fn request_and_join(asked: Asked) {
         (
             "cd home && ca-tool request 张三",
             1,
-            "张三.key is there already",
+            "张三.key already exists",
         ),
         (
             "cd home && ca-tool adopt 张三.crt --key 张三.key",
             0,
-            "it took the place of the one with the same key",
+            "it replaced the bundle with the same key",
         ),
     ] {
         let (said, _, err) = shell(above, line);
@@ -147,7 +147,7 @@ fn a_renewed_answer_takes_the_place_of_the_bundle_with_the_same_key_and_of_nothi
     succeed(above, "ca-tool renew dave --until 2030-01-01");
     let adopt = "ca-tool adopt ca/people/dave.crt --key dave.key --out .";
     let said = succeed(above, adopt);
-    assert!(said.contains("it took the place of the one"), "{said}");
+    assert!(said.contains("it replaced the bundle"), "{said}");
     assert!(until() > first);
     w.admit(&w.path("dave.pem")).expect("admitted");
     let mode = succeed(above, "stat -c %a dave.pem");
@@ -168,7 +168,7 @@ fn a_renewed_answer_takes_the_place_of_the_bundle_with_the_same_key_and_of_nothi
     );
     let hers = "ca-tool adopt sent/erin.crt --key erin.key --out .";
     for (setting, line, fault) in [
-        ("echo mine >erin.pem", hers, "is no bundle that can be read"),
+        ("echo mine >erin.pem", hers, "is not a readable bundle"),
         ("cp dave.pem erin.pem", hers, "holds another key"),
         (
             "rm erin.pem && ca-tool adopt other/sent/erin.crt --key erin.key --out .",
@@ -185,7 +185,7 @@ fn a_renewed_answer_takes_the_place_of_the_bundle_with_the_same_key_and_of_nothi
         let before = snapshot(above);
         let (code, _, err) = shell(above, line);
         assert_eq!(code, Some(1), "{fault}: {err}");
-        let said = format!("erin.pem is there already and {fault}; nothing is overwritten");
+        let said = format!("erin.pem already exists and {fault}; nothing is overwritten");
         assert!(err.contains(&said), "{err}");
         assert!(err.contains("hint: move it away first"), "{err}");
         assert_eq!(snapshot(above), before, "{fault}");
@@ -199,7 +199,7 @@ fn a_request_that_is_in_the_way_of_another_leaves_no_key_behind() {
     let before = snapshot(w.above.path());
     let (code, _, err) = shell(w.above.path(), "ca-tool request alice");
     assert_eq!(code, Some(1), "{err}");
-    assert!(err.contains("alice.csr is there already"), "{err}");
+    assert!(err.contains("alice.csr already exists"), "{err}");
     assert_eq!(snapshot(w.above.path()), before);
     for bad in ["../x", "-- -rf", "CON", ".", "'a b'", &"x".repeat(65)] {
         let (code, _, err) = shell(w.above.path(), &format!("ca-tool request {bad}"));
@@ -227,7 +227,7 @@ fn request_with_a_key_that_is_there(asked: Asked) {
     );
     let said = succeed(above, "ca-tool request dave && cmp dave.key key");
     assert!(
-        said.contains("dave.key was there already, so the request is for it"),
+        said.contains("dave.key existed already, so the request is for it"),
         "{said}"
     );
     succeed(above, "ca-tool sign dave.csr --as dave");
@@ -235,9 +235,9 @@ fn request_with_a_key_that_is_there(asked: Asked) {
 
     // What others can read or have put there, what is no key, and what is encrypted is not one's own.
     for (setting, why) in [
-        ("chmod 640 dave.key", "dave.key is there already"),
-        ("ln -sf key dave.key", "dave.key is there already"),
-        ("rm dave.key; mkdir dave.key", "dave.key is there already"),
+        ("chmod 640 dave.key", "dave.key already exists"),
+        ("ln -sf key dave.key", "dave.key already exists"),
+        ("rm dave.key; mkdir dave.key", "dave.key already exists"),
         (
             "rmdir dave.key; umask 077; echo junk >dave.key",
             "it holds no private key",
@@ -248,7 +248,7 @@ fn request_with_a_key_that_is_there(asked: Asked) {
         ),
         (
             "umask 077; openssl pkcs8 -topk8 -v2 aes256 -in key -passout pass:x -out dave.key",
-            "dave.key is there already",
+            "dave.key already exists",
         ),
     ] {
         if setting.contains("openssl") && !asked.includes("openssl") {
@@ -275,9 +275,9 @@ fn a_key_that_has_its_name_is_never_removed() {
     let output = crate::crashes::strace(above, late, &["request", "zoe", "--out", "."]);
     let err = crate::stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{err}");
-    assert!(err.contains("zoe.csr is there already"), "{err}");
+    assert!(err.contains("zoe.csr already exists"), "{err}");
     let said = succeed(above, "ca-tool request zoe");
-    assert!(said.contains("zoe.key was there already"), "{said}");
+    assert!(said.contains("zoe.key existed already"), "{said}");
     succeed(above, "ca-tool sign zoe.csr --as zoe");
     check_joined(&w, "zoe", Asked::NOBODY);
 }
@@ -390,7 +390,7 @@ fn of_a_request_only_the_key_is_taken() {
         "CA:TRUE",
         "DNS",
         "further extensions",
-        "only its key was taken",
+        "only its key was used",
     ] {
         assert!(said.contains(expected), "{expected}: {said}");
     }
@@ -470,11 +470,11 @@ fn a_request_that_is_weak_forged_or_none_is_refused_before_anything_is_written()
     for (file, why) in [
         (
             "rsa1024.csr",
-            "its key is RSA-1024; P-256, P-384, Ed25519 and RSA from 2048 bits are taken",
+            "its key is RSA-1024; P-256, P-384, Ed25519 and RSA from 2048 bits are accepted",
         ),
         (
             "rsa8192.csr",
-            "its key is RSA-8192; at most 4096 bits are taken",
+            "its key is RSA-8192; at most 4096 bits are accepted",
         ),
         (
             "exponent.csr",
@@ -485,18 +485,18 @@ fn a_request_that_is_weak_forged_or_none_is_refused_before_anything_is_written()
         ("ed448.csr", "its key is algorithm 1.3.101.113"),
         (
             "p521.csr",
-            "its key is P-521; P-256, P-384, Ed25519 and RSA from 2048 bits are taken",
+            "its key is P-521; P-256, P-384, Ed25519 and RSA from 2048 bits are accepted",
         ),
         ("psskey.csr", "its key is RSA-PSS; P-256, P-384"),
         (
             "pss.csr",
-            "its signature is RSA-PSS with a salt of 222 bytes, and only one as long as its hash is taken; \
-             OpenSSL makes that with `-sigopt rsa_pss_saltlen:digest`",
+            "its signature is RSA-PSS with a salt of 222 bytes; the salt has to be as long as the hash, \
+             which OpenSSL does with `-sigopt rsa_pss_saltlen:digest`",
         ),
         (
             "sha512.csr",
             "its signature is ecdsa-with-SHA512; ECDSA with SHA-256 or SHA-384, RSA with SHA-256 to SHA-512, \
-             and Ed25519 are taken",
+             and Ed25519 are accepted",
         ),
         (
             "sha3.csr",
@@ -505,7 +505,7 @@ fn a_request_that_is_weak_forged_or_none_is_refused_before_anything_is_written()
         ("sha3.csr", "hint: `ca-tool request NAME` makes a good one"),
         (
             "forged.csr",
-            "its signature does not hold, so who holds the key is not known",
+            "its signature is not valid, so nothing proves who has the key",
         ),
         ("trailing.csr", "it holds no request"),
         ("short.csr", "it holds no request"),
@@ -548,7 +548,7 @@ fn a_key_is_one_persons_and_a_person_has_one_key_at_a_time() {
         ),
         (
             "ca-tool sign new/alice.csr --as Alice",
-            "in upper and lower case alone",
+            "only in upper and lower case",
         ),
         (
             "ca-tool sign new/alice.csr --as a1ice",
@@ -560,7 +560,7 @@ fn a_key_is_one_persons_and_a_person_has_one_key_at_a_time() {
         ),
         (
             "ca-tool sign new/alice.csr --as dan --until 2020-01-01",
-            "is over",
+            "is in the past",
         ),
     ] {
         let (code, _, err) = shell(above, line);
@@ -645,7 +645,7 @@ fn an_answer_is_joined_only_with_its_own_key_and_only_while_it_lets_somebody_in(
         ),
         (
             "only-ca --key alice.key",
-            "it holds no person's certificate",
+            "it contains no person's certificate",
         ),
         (
             "only-alice --key alice.key",
@@ -659,7 +659,7 @@ fn an_answer_is_joined_only_with_its_own_key_and_only_while_it_lets_somebody_in(
         ),
         (
             "alice.csr --key alice.key",
-            "it holds no person's certificate",
+            "it contains no person's certificate",
         ),
         ("nowhere --key alice.key", "cannot read nowhere"),
     ] {

@@ -132,11 +132,11 @@ fn one_certificate_is_revoked_by_its_number_whoever_has_it() {
     };
     let before = snapshot(above);
     for (line, code, why) in [
-        (format!("bob --serial {alice}"), 1, "is that of \"alice\""),
+        (format!("bob --serial {alice}"), 1, "belongs to \"alice\""),
         (
             format!("alice bob --serial {alice}"),
             1,
-            "is that of \"alice\"",
+            "belongs to \"alice\"",
         ),
         (
             "alice --serial 0123".to_owned(),
@@ -298,7 +298,7 @@ fn where_a_key_cannot_be_told_nothing_is_certified_and_all_that_may_have_it_is_r
     for line in ["sign eva.csr --as mallory", "sign eva.csr --as eva"] {
         let (code, _, err) = shell(above, &format!("ca-tool {line}"));
         assert_eq!(code, Some(1), "{line}: {err}");
-        let why = "it is missing or damaged, and with it which key \"eva\" had";
+        let why = "it is missing or damaged, so the key of \"eva\" is unknown";
         assert!(err.contains(why), "{line}: {err}");
     }
     succeed(above, "rm ca/certs/*");

@@ -14,7 +14,7 @@ async fn a_server_that_gives_us_another_name_is_not_believed() {
     let (code, told) = outcome.told();
     assert_eq!(code, Some(5));
     assert!(
-        told[0].ends_with("calls us \"mallory\", but our certificate says \"alice\""),
+        told[0].ends_with("calls you \"mallory\", but your certificate says \"alice\""),
         "{told:?}"
     );
     assert!(
@@ -41,9 +41,9 @@ async fn gaps_are_told_and_a_server_that_goes_back_is_left() {
             (
                 Some(1),
                 vec![
-                    "client: warning: the server sent entry 44 after entry 42; the record here is not complete or not in order",
+                    "client: warning: the server sent entry 44 after entry 42; the lines shown here are incomplete or out of order",
                     &format!(
-                        "client: warning: the server sent entry {came} after entry 44; the record here is not complete or not in order"
+                        "client: warning: the server sent entry {came} after entry 44; the lines shown here are incomplete or out of order"
                     ),
                     &format!(
                         "client: error: 127.0.0.1:{port} sent entry {came} after entry 44, so the connection was closed: a record never goes back"
@@ -256,7 +256,7 @@ async fn a_line_without_end_is_not_kept() {
         told[0],
         "client: warning: the server sent a line that is too long; it was ignored"
     );
-    assert!(told[1].ends_with("sent a line without end, so the connection was closed"));
+    assert!(told[1].ends_with("sent an endless line, so the connection was closed"));
 }
 
 #[tokio::test]
@@ -282,11 +282,11 @@ async fn lines_that_mean_nothing_are_told_and_ignored() {
         (
             Some(0),
             vec![
-                "client: warning: the server sent a line that is no entry; it was ignored",
+                "client: warning: the server sent a malformed entry; it was ignored",
                 "client: warning: the server sent a line that is not UTF-8; it was ignored",
-                "client: warning: the server acknowledged a line that does not wait for it; it was ignored",
+                "client: warning: the server acknowledged a line that was not waiting for it; it was ignored",
                 "client: warning: the server sent a line with U+001B, which no text may have; it was ignored",
-                "client: warning: the server refused what nobody asked for (wrong moon); it was ignored",
+                "client: warning: the server refused something that nobody asked for (wrong moon); it was ignored",
                 "client: warning: the server sent a line with U+001B, which no text may have; it was ignored",
             ]
         )

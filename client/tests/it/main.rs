@@ -1,6 +1,7 @@
 //! The program `client` against a scripted server.
 
 mod hostile;
+mod newer;
 mod refusals;
 mod room;
 mod stay;

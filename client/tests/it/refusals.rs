@@ -34,7 +34,7 @@ async fn a_revoked_certificate_is_told_so() {
     room.refuse().await;
     let outcome = alice.ends().await;
     let sentence = "the certificate of alice was revoked by \"Networks 101\"";
-    let ask = format!("{ASK}, or whether this one is only on hold (suspended)");
+    let ask = format!("{ASK}; this one may only be on hold (suspended)");
     check(&outcome, &room, 62, sentence, &ask);
 }
 
@@ -60,7 +60,7 @@ async fn a_servers_certificate_is_no_way_in() {
     );
     room.refuse().await;
     let sentence = "127.0.0.1 does not admit alice: the certificate is not one for a person";
-    let hint = "a server's or a CA's certificate is no way in; use your own";
+    let hint = "this is a server or CA certificate; use your personal one";
     check(&alice.ends().await, &room, 61, sentence, hint);
 }
 
@@ -73,7 +73,7 @@ async fn a_certificate_of_another_ca_is_told_so() {
     let server = format!("127.0.0.1:{}", room.port);
     let alice = Person::start(&["--cert", path.to_str().expect("UTF-8"), "--server", &server]);
     room.refuse().await;
-    let sentence = "the certificate of alice is from the CA \"Chemistry 7\", and 127.0.0.1, which is of the CA \"Networks 101\", does not trust that one";
+    let sentence = "the certificate of alice is from the CA \"Chemistry 7\", which 127.0.0.1 does not trust; its own CA is \"Networks 101\"";
     let hint = "is this the right room? if its CA is new, ask for a new certificate";
     check(&alice.ends().await, &room, 62, sentence, hint);
 }
@@ -376,10 +376,10 @@ async fn the_command_line_and_its_files_are_checked_first() {
         (&["--cert", path, "--since", "tail"], None),
         (&["--cert", path, "--sever", "chat.example"], None),
         (&[], None),
-        (&["alice.pem"], Some("is --cert alice.pem meant?")),
+        (&["alice.pem"], Some("did you mean --cert alice.pem?")),
         (
             &["--cert", path, "chat.example"],
-            Some("is --server chat.example meant?"),
+            Some("did you mean --server chat.example?"),
         ),
     ] {
         let outcome = Person::start(arguments).ends().await;
@@ -390,6 +390,53 @@ async fn the_command_line_and_its_files_are_checked_first() {
             .last()
             .and_then(|line| line.strip_prefix("client: hint: "));
         assert_eq!(hinted, hint, "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_newcomer_gives_by_mistake_is_told_plainly() {
+    let room = Room::open().await;
+    let bundle = room
+        .authority
+        .bundle(&Leaf::person("alice"), &room.authority, &[]);
+    let alice = room.write("alice.pem", &bundle);
+    let readme = room.write("README.md", "# Countersign\n\nA chat.\n");
+    // The last certificate of a bundle is the CA's.
+    let begin = bundle.rfind("-----BEGIN CERTIFICATE-----");
+    let (_, ca) = bundle.split_at(begin.expect("a certificate"));
+    let (ca, _) = ca.split_once("-----BEGIN PRIVATE KEY-----").expect("a key");
+    let ca = room.write("ca.pem", ca);
+    for (cert, server, code, sentence, hint) in [
+        (
+            &readme,
+            "chat.example",
+            1,
+            "README.md: it is not PEM, as certificates are: no line in it begins with '-----BEGIN'",
+            "use the whole file that `ca-tool issue` made, for example ca/people/alice.pem",
+        ),
+        (
+            &ca,
+            "chat.example",
+            1,
+            "ca.pem: it holds no certificate but that of a CA",
+            "a CA's certificate is there to check others; use the whole file that `ca-tool issue` made, for example ca/people/alice.pem",
+        ),
+        (
+            &alice,
+            "http://chat.example/",
+            2,
+            "--server http://chat.example/: \"http://chat.example/\" is a URL; write the server's name alone: chat.example",
+            "write HOST or HOST:PORT, and an IPv6 address as [::1]:27332",
+        ),
+    ] {
+        let cert = cert.to_str().expect("UTF-8");
+        let outcome = Person::start(&["--cert", cert, "--server", server])
+            .ends()
+            .await;
+        let (came, told) = outcome.told();
+        assert_eq!(came, Some(code), "{told:?}");
+        assert!(told[0].ends_with(sentence), "{told:?}");
+        assert_eq!(told[1], format!("client: hint: {hint}"));
     }
 }
 

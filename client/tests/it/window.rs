@@ -71,7 +71,7 @@ async fn a_greeting_that_holds_what_no_text_may_have_is_none() {
             .await;
         assert_eq!(terminal.ends().code(), Some(1));
         let told = terminal.text();
-        assert!(told.contains(" does not greet as a room does: "), "{told}");
+        assert!(told.contains(" sent no valid greeting: "), "{told}");
         assert!(told.contains("U+001B"), "{told}");
         assert_eq!(terminal.oddities().all, [""; 0]);
         assert_eq!(terminal.oddities().bells, 0);
@@ -277,6 +277,52 @@ async fn whatever_a_server_sends_fills_cells_of_plain_lines_and_does_nothing_els
         let part = part.replace("ZALGO", &calmed());
         assert!(said.contains(&part), "{part}\n--- in\n{said}");
     }
+}
+
+#[tokio::test]
+async fn what_a_newer_server_says_is_shown_plainly_in_the_window() {
+    let at = "2026-11-21T10:00:00.123Z";
+    let room = Room::open().await;
+    let (mut terminal, mut session) = alice(&room, &[]).await;
+    session.send(GREETING).await;
+    assert_eq!(session.next().await, "/follow head");
+    session.send("= at 41").await;
+    assert_eq!(session.next().await, "/who");
+    assert_eq!(session.next().await, "/ping");
+    session.send(&entry(42, "hello")).await;
+    for line in [
+        format!("43 {at} * bob@192.0.2.9 left (kicked)"),
+        "= frobnicated x".to_owned(),
+        "~ a kind of line".to_owned(),
+        format!("44 {at} \u{600} * eve@192.0.2.66 waved"),
+    ] {
+        session.send(&line).await;
+    }
+    session.send(&entry(45, "fine")).await;
+    terminal.shows("[bob@192.0.2.9] fine");
+    session.send("= bye kicked you were asked to leave").await;
+    session.closed().await;
+    terminal.shows("ended, C-c closes");
+    let rows = terminal.rows();
+    let told: Vec<&str> = rows[17..23]
+        .iter()
+        .map(|row| row.trim_end_matches('│').trim_end())
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "10:00 [bob@192.0.2.9] hello",
+            "      * bob@192.0.2.9 left (kicked)",
+            // The emulator's own sign for U+FFFD.
+            "      ? ¿ * eve@192.0.2.66 waved",
+            "      [bob@192.0.2.9] fine",
+            "      · the server says: you were asked to leave",
+            " ended, C-c closes: the server ended the session: you were asked to leave (kick…",
+        ]
+    );
+    assert_eq!(terminal.oddities().all, [""; 0]);
+    terminal.types("\x03");
+    assert_eq!(terminal.ends().code(), Some(6));
 }
 
 #[tokio::test]

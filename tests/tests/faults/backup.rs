@@ -53,8 +53,8 @@ async fn whoever_followed_another_record_is_told_and_starts_afresh() {
         drop(lock);
         put_in_place(&site, found);
         let served = site.serve_again(address, &[]);
-        alice.expect_err("this is another history");
-        bob.expect_err("this is another history");
+        alice.expect_err("this is a different history");
+        bob.expect_err("this is a different history");
         carol.is_told(0).await;
         alice.send("anew\n");
         alice.expect_out("anew");
@@ -117,7 +117,7 @@ async fn a_restored_record_that_has_grown_past_the_old_one_is_still_another_one(
     kill(served);
     put_in_place(&site, Found::Backup);
     let served = site.serve_again(address, &[]);
-    alice.expect_err("this is another history");
+    alice.expect_err("this is a different history");
     let anew: Vec<String> = (1..=10).map(|n| format!("anew {n}")).collect();
     alice.send(&format!("{}\n", anew.join("\n")));
     alice.expect_out("anew 10");
@@ -126,7 +126,7 @@ async fn a_restored_record_that_has_grown_past_the_old_one_is_still_another_one(
     assert!(there[0].starts_with("anew "), "{there:?}");
 
     bob.signal("-CONT");
-    bob.expect_err("this is another history");
+    bob.expect_err("this is a different history");
     alice.send("and bob is back\n");
     bob.expect_out("and bob is back");
     let stored = rows(&site.path("chat.db")).await;

@@ -185,7 +185,7 @@ async fn a_clock_that_is_ten_years_ahead_sends_everybody_away_and_lets_them_in_a
     assert_eq!(alice.wait().code(), Some(6));
     // By then the CA itself is of the past.
     for name in ["alice", "bob"] {
-        clocked.is_refused(name, 61, "cannot judge certificates now");
+        clocked.is_refused(name, 61, "cannot check certificates now");
     }
     // A year less, and only their own certificates are.
     clocked.set("+9y");

@@ -106,7 +106,7 @@ struct Exchange {
     journal: Journal,
     handle: Handle,
     events: mpsc::Receiver<Event>,
-    staying: tokio::task::JoinHandle<client::Left>,
+    staying: tokio::task::JoinHandle<client::Outcome>,
     acknowledged: usize,
     shown: Vec<String>,
     /// The newest entry when a lost connection was had again.

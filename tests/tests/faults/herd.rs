@@ -122,7 +122,7 @@ struct Member {
     journal: Journal,
     seen: watch::Receiver<String>,
     listening: JoinHandle<BTreeSet<String>>,
-    staying: JoinHandle<client::Left>,
+    staying: JoinHandle<client::Outcome>,
 }
 
 impl Member {

@@ -53,13 +53,13 @@ async fn what_a_server_says_of_our_certificate_is_told() {
         (
             other,
             61,
-            "ROOM cannot judge certificates now; yours may be good",
+            "ROOM cannot check certificates now; yours may be good",
             unknown,
         ),
         (
             CertificateError::BadSignature,
             62,
-            "ROOM could not verify the certificate of alice: it is damaged, or from another CA of the name \"Networks 101\"",
+            "ROOM could not verify the certificate of alice: it is damaged, or from another CA with the name \"Networks 101\"",
             ASK,
         ),
         (
@@ -92,7 +92,7 @@ async fn what_a_server_says_of_our_certificate_is_told() {
         ..Judge::refusing(CertificateError::Revoked)
     };
     let told = m.client_of(&m.tls(&m.server(), judge)).await;
-    let hint = "use the whole file that `ca-tool issue` made with --cert";
+    let hint = "pass the whole file that `ca-tool issue` made to --cert";
     assert_eq!(
         told,
         (60, said("ROOM wants a certificate and got none", hint))
@@ -189,7 +189,7 @@ async fn a_server_that_cannot_prove_itself_is_not_trusted() {
     // The acceptance beside the refusals: this server proves itself, and then judges us.
     let script = m.tls(&m.server(), Judge::refusing(CertificateError::Revoked));
     let revoked = "the certificate of alice was revoked by \"Networks 101\"";
-    let ask = format!("{ASK}, or whether this one is only on hold (suspended)");
+    let ask = format!("{ASK}; this one may only be on hold (suspended)");
     assert_eq!(m.client_of(&script).await, (62, said(revoked, &ask)));
 }
 

@@ -1,0 +1,393 @@
+//! The command line as people type it. `--help` is made of it.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use pki::Serial;
+use time::{Date, Month};
+use wire::Role;
+
+use super::passphrase::Source;
+use super::report_args::{Report, parse_role};
+use crate::ca::Which;
+use crate::sign::host::{Host, Reach};
+use crate::sign::reason::Reason;
+
+/// Issue one certificate per person, revoke them, and make the server's bundle
+#[derive(Debug, Parser)]
+#[command(name = "ca-tool", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) globals: Globals,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// The options of every command.
+#[derive(Debug, clap::Args)]
+pub(super) struct Globals {
+    /// The CA's folder
+    #[arg(
+        long,
+        global = true,
+        display_order = 900,
+        value_name = "DIR",
+        default_value = "ca"
+    )]
+    pub(super) dir: PathBuf,
+    /// Read the passphrase of the CA's key from the first line of this file [default: ask]
+    #[arg(long, global = true, display_order = 901, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+    /// Read it from an open descriptor instead, such as 3
+    #[arg(
+        long,
+        global = true,
+        display_order = 902,
+        value_name = "N",
+        conflicts_with = "passphrase_file"
+    )]
+    passphrase_fd: Option<u32>,
+    /// Print the result as JSON, for programs
+    #[arg(long, global = true, display_order = 903)]
+    pub(super) json: bool,
+    /// Do not ask for confirmation before everybody's old certificates end
+    #[arg(long, global = true, display_order = 904)]
+    pub(super) yes: bool,
+}
+
+impl Globals {
+    /// Returns where the passphrase comes from.
+    pub(super) fn passphrase_source(&self) -> Source {
+        match (&self.passphrase_file, self.passphrase_fd) {
+            (Some(path), _) => Source::File(path.clone()),
+            (None, Some(number)) => Source::Descriptor(number),
+            (None, None) => Source::Terminal,
+        }
+    }
+}
+
+/// The certificates that a command is about.
+#[derive(Debug, clap::Args)]
+pub(super) struct Selection {
+    /// The people whose certificates you mean, all of them
+    #[arg(required_unless_present = "serial", value_name = "NAME")]
+    names: Vec<String>,
+    /// Only the certificate with this number, as `ca-tool list` shows it
+    #[arg(long, value_name = "NUMBER", value_parser = parse_serial)]
+    serial: Option<Serial>,
+}
+
+impl From<Selection> for Which {
+    fn from(Selection { names, serial }: Selection) -> Self {
+        Self { names, serial }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make a CA, an empty revocation list and a bundle for the server
+    #[command(after_help = "Examples:\n  \
+        ca-tool init --name \"Networks 101\" --host chat.example.org\n  \
+        ca-tool --dir . init --name \"Networks 101\"      in an empty folder, which becomes private\n  \
+        ca-tool init --ca-cert school.pem --ca-key school.key --crl school.crl\n\n\
+        Servers here also admit people with a certificate that an adopted CA signed elsewhere.\n\
+        You choose a passphrase for the CA's key. Every command that signs asks for it again.")]
+    Init {
+        /// The name of the room, which is part of every certificate
+        #[arg(long, required_unless_present = "ca_cert")]
+        name: Option<String>,
+        /// The certificate of an existing CA, to use instead of a new one
+        #[arg(
+            long,
+            value_name = "FILE",
+            requires = "ca_key",
+            conflicts_with = "name"
+        )]
+        ca_cert: Option<PathBuf>,
+        /// Its key; if it is encrypted, the copy keeps its passphrase
+        #[arg(long, value_name = "FILE", requires = "ca_cert")]
+        ca_key: Option<PathBuf>,
+        /// Its revocation list so far, to continue from
+        #[arg(long, value_name = "FILE", requires = "ca_cert")]
+        crl: Option<PathBuf>,
+        /// A name or address of the server, the best one first; this machine's own are added
+        #[arg(long = "host", value_name = "NAME|IP", value_parser = Host::parse)]
+        hosts: Vec<Host>,
+        /// The server's port, for people's bundles
+        #[arg(long, default_value_t = wire::PORT, value_parser = clap::value_parser!(u16).range(1..))]
+        port: u16,
+        /// Store the CA's key unencrypted, for anybody who can read this folder
+        #[arg(long, conflicts_with_all = ["passphrase_file", "passphrase_fd"])]
+        no_passphrase: bool,
+    },
+    /// Issue a certificate to each person who has none
+    #[command(after_help = "Examples:\n  \
+        ca-tool issue alice bob\n  \
+        ca-tool issue --roster class.csv --until 2027-02-01\n  \
+        ca-tool issue --roster export.csv --id-column \"Student ID\"\n  \
+        ca-tool issue --roster class.csv --zip --out handouts --server chat.example.org\n\n\
+        A roster is CSV in UTF-8 whose first line names the columns: id, and optionally name,\n\
+        email and role; or it has one id per line. People who have a certificate are skipped, so\n\
+        the same roster with three late enrolments issues three. People on hold and people whose\n\
+        certificate was revoked are skipped too: `issue NAME` gives them another.")]
+    Issue {
+        /// People's names, as they appear in the room
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        /// A CSV file of people, or one name per line
+        #[arg(long, value_name = "FILE")]
+        roster: Option<PathBuf>,
+        /// The roster's column of people's names [default: id]
+        #[arg(long, value_name = "COLUMN", requires = "roster")]
+        id_column: Option<String>,
+        /// The last day on which the certificates are valid [default: 180 days]
+        #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
+        until: Option<Date>,
+        /// The role of people whose row names none: student, assistant, instructor or bot
+        #[arg(long, default_value_t = Role::Student, value_parser = parse_role)]
+        role: Role,
+        /// Where the bundles go [default: people/ in the CA's folder]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Make one zip per person, with the bundle and a page that explains it
+        #[arg(long)]
+        zip: bool,
+        /// Allow names that look like others, such as barnes and bames
+        #[arg(long)]
+        allow_lookalike: bool,
+        /// Where the server is [default: as told to init]
+        #[arg(long, value_name = "HOST[:PORT]", value_parser = Reach::parse)]
+        server: Option<Reach>,
+    },
+    /// Make a bundle for another server, or a newer one for the same server
+    #[command(after_help = "Examples:\n  \
+        ca-tool issue-server                               its current names, and this machine's\n  \
+        ca-tool issue-server chat2.example.org 192.0.2.8   only these names\n\n\
+        The second makes ca/server-chat2.example.org.pem. \
+        A running server picks it up when you rename it to the file of its --cert.")]
+    IssueServer {
+        /// Its names and addresses; the file is named after the first [default: those in
+        /// ca/server.pem, and this machine's own]
+        #[arg(value_name = "HOST", value_parser = Host::parse)]
+        hosts: Vec<Host>,
+        /// Where the bundle goes [default: the CA's folder]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// Issue new certificates to people who have one, and end the old ones, at once or later
+    #[command(after_help = "Examples:\n  \
+        ca-tool renew alice\n  \
+        ca-tool renew --all --until 2027-07-31 --overlap 14\n\n\
+        People who made their own key keep it and get NAME.crt, for `ca-tool adopt`. Everybody else \
+        gets a new key.")]
+    Renew {
+        /// The people whose certificates to renew
+        #[arg(required_unless_present = "all", value_name = "NAME")]
+        names: Vec<String>,
+        /// Renew everybody's who has a valid one and is not on hold
+        #[arg(long, conflicts_with = "names")]
+        all: bool,
+        /// The last day on which the new certificates are valid [default: 180 days]
+        #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
+        until: Option<Date>,
+        /// How many more days the old certificates are valid; the first command after that ends them
+        #[arg(long, value_name = "DAYS", default_value_t = 0,
+              value_parser = clap::value_parser!(u16).range(0..=365))]
+        overlap: u16,
+        /// Where the bundles go [default: people/ in the CA's folder]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Make one zip per person, with the bundle and a page that explains it
+        #[arg(long)]
+        zip: bool,
+        /// Where the server is [default: as told to init]
+        #[arg(long, value_name = "HOST[:PORT]", value_parser = Reach::parse)]
+        server: Option<Reach>,
+    },
+    /// Write a bundle as PKCS#12, for a browser or a key chain
+    #[command(after_help = "Examples:\n  \
+        ca-tool export alice --p12      makes ca/people/alice.p12, and prints its password\n  \
+        ca-tool export alice.pem --p12 --legacy")]
+    Export {
+        /// A person whose bundle is in the CA's folder, or the file of a bundle
+        #[arg(value_name = "NAME|FILE")]
+        what: String,
+        /// As PKCS#12, the only format so far
+        #[arg(long, required = true)]
+        p12: bool,
+        /// Use triple DES and SHA-1, which older Windows and macOS require
+        #[arg(long)]
+        legacy: bool,
+        /// Where the file goes [default: beside the bundle]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// Revoke people's certificates; a running server disconnects them within two seconds
+    #[command(after_help = "Examples:\n  \
+        ca-tool revoke alice --reason keyCompromise --note \"laptop stolen\"\n  \
+        ca-tool revoke bob --reason certificateHold      until `ca-tool unhold bob`\n  \
+        ca-tool revoke --serial 67f4f6740fe63f3068f5b7fc60941b79\n\n\
+        A revocation is final, and keeps its first reason. Only a key that turns out to be compromised\n\
+        overrides that reason, and takes every certificate for the same key with it.\n\
+        --serial also accepts a number that `ca-tool list` does not show: of a certificate that this CA\n\
+        signed elsewhere, or that is newer than the copy from which its folder was restored.")]
+    Revoke {
+        #[command(flatten)]
+        which: Selection,
+        /// keyCompromise, superseded, affiliationChanged, cessationOfOperation,
+        /// privilegeWithdrawn, certificateHold (which can be undone) or unspecified
+        #[arg(long, default_value_t = Reason::Unspecified, value_parser = parse_reason)]
+        reason: Reason,
+        /// Why, in your own words; it is kept in the CA's folder
+        #[arg(long, value_name = "TEXT", value_parser = parse_note)]
+        note: Option<String>,
+    },
+    /// Take certificates off hold, so that servers admit the people again
+    #[command(after_help = "Example:\n  \
+        ca-tool unhold bob")]
+    Unhold {
+        #[command(flatten)]
+        which: Selection,
+    },
+    /// Make a key that stays on this machine, and a request for its certificate; needs no CA
+    #[command(after_help = "Example:\n  \
+        ca-tool request alice      makes alice.key, which you give to nobody, and alice.csr\n\n\
+        Whoever runs the CA answers with `ca-tool sign alice.csr --as alice`.")]
+    Request {
+        /// Your name in the room
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Where the two files go
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        out: PathBuf,
+    },
+    /// Issue a certificate for the key in somebody's request
+    #[command(after_help = "Example:\n  \
+        ca-tool sign alice.csr --as alice      makes ca/people/alice.crt, the answer\n\n\
+        Requests from other programs work too, such as\n  \
+        openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout alice.key \
+        -subj /CN=alice -out alice.csr\n\
+        Only the key is used, and only if the signature proves that its maker has the private key.")]
+    Sign {
+        /// The request
+        #[arg(value_name = "FILE")]
+        request: PathBuf,
+        /// The person whose key it is; the name in the request is ignored
+        #[arg(long = "as", value_name = "NAME")]
+        name: String,
+        /// The last day on which the certificate is valid [default: 180 days]
+        #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
+        until: Option<Date>,
+        /// The person's role: student, assistant, instructor or bot
+        #[arg(long, default_value_t = Role::Student, value_parser = parse_role)]
+        role: Role,
+        /// Where the answer goes [default: people/ in the CA's folder]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Allow a name that looks like another, such as bames and barnes
+        #[arg(long)]
+        allow_lookalike: bool,
+        /// Where the server is [default: as told to init]
+        #[arg(long, value_name = "HOST[:PORT]", value_parser = Reach::parse)]
+        server: Option<Reach>,
+    },
+    /// Combine the answer to a request with its key into a bundle; needs no CA
+    #[command(after_help = "Example:\n  \
+        ca-tool adopt alice.crt --key alice.key      makes alice.pem, for client --cert\n\n\
+        After a renewal the same command replaces the old bundle. It replaces only a bundle with the\n\
+        same key, name and CA.")]
+    Adopt {
+        /// The answer: a certificate, with the CA's in the same file
+        #[arg(value_name = "FILE")]
+        answer: PathBuf,
+        /// The key that was made with the request
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// Where the bundle goes [default: beside the answer]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    #[command(flatten)]
+    Report(Report),
+}
+
+const EXIT_CODES: &str = "Exit codes:\n  \
+    0   done\n  \
+    1   not done, or not all of it\n  \
+    2   the command line is wrong or incomplete\n  \
+    3   only `status`: the CA or its revocation list needs attention\n  \
+    77  the passphrase is wrong, empty, missing or cannot be read";
+
+fn parse_date(text: &str) -> Result<Date, String> {
+    let read = || {
+        let [year, month, day] = text.split('-').collect::<Vec<_>>()[..] else {
+            return None;
+        };
+        let digits =
+            |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
+        if !(digits(year, 4) && digits(month, 2) && digits(day, 2)) {
+            return None;
+        }
+        let month = Month::try_from(month.parse::<u8>().ok()?).ok()?;
+        Date::from_calendar_date(year.parse().ok()?, month, day.parse().ok()?).ok()
+    };
+    read().ok_or_else(|| "write a day as 2027-02-01".to_owned())
+}
+
+fn parse_reason(word: &str) -> Result<Reason, String> {
+    Reason::parse(word).ok_or_else(|| {
+        format!(
+            "the reasons are {}",
+            Reason::ALL.map(Reason::as_str).join(", ")
+        )
+    })
+}
+
+fn parse_serial(text: &str) -> Result<Serial, String> {
+    Serial::parse(text).ok_or_else(|| "a number has at most 64 hexadecimal digits".to_owned())
+}
+
+/// Reads a note, which has to fit on one line of the index.
+fn parse_note(text: &str) -> Result<String, String> {
+    let is_good = !text.is_empty() && text.len() <= 256 && !text.chars().any(char::is_control);
+    is_good
+        .then(|| text.to_owned())
+        .ok_or_else(|| "a note has 1 to 256 bytes on one line".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_holds_together_and_every_command_has_an_example() {
+        let mut command = Args::command();
+        command.build();
+        command.clone().debug_assert();
+        for command in command.get_subcommands().filter(|c| c.get_name() != "help") {
+            let help = command.get_after_help().map(ToString::to_string);
+            let has_example = help.is_some_and(|help| help.contains("ca-tool "));
+            assert!(has_example, "{}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn a_day_has_one_form() {
+        assert_eq!(
+            parse_date("2027-02-01"),
+            Ok(time::macros::date!(2027 - 02 - 01))
+        );
+        for bad in [
+            "",
+            "2027-2-1",
+            "2027-02-30",
+            "01.02.2027",
+            "+027-02-01",
+            "2027-02-01x",
+        ] {
+            assert!(parse_date(bad).is_err(), "{bad}");
+        }
+    }
+}

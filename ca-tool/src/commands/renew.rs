@@ -1,0 +1,75 @@
+//! `renew`: issues new certificates to people who have one. It asks first if everybody would notice.
+
+use time::Duration;
+
+use super::deed::{Deed, Item, notes_on_moved};
+use super::issue::{NOTE_ON_BUNDLES, note_on_clamped};
+use super::{Context, Reply};
+use crate::ca::{IssueOptions, Issued, Whose};
+use crate::error::Error;
+use crate::words::{NAMES_SHOWN_MAX, counted, first_few};
+
+pub(crate) fn renew(
+    context: &Context<'_>,
+    whose: &Whose,
+    overlap: Duration,
+    options: &IssueOptions,
+) -> Result<Reply, Error> {
+    if matches!(whose, Whose::Everybody) && overlap.is_zero() {
+        context.ask.confirm(
+            "everybody's certificates would end now, and servers would refuse people who do not have their new one yet",
+        )?;
+    }
+    let ca = context.open()?;
+    let done = ca.renew(whose, overlap, options)?;
+    let list = ca.revocation_list();
+    let is_listed = done.until.is_none() && done.revoked > 0;
+    let on_hold = done.on_hold.iter();
+    let on_hold = on_hold.map(|id| Item::because(id.to_string(), "on hold"));
+    let deed = Deed::new("renew")
+        .skipped(done.skipped.iter().map(Item::skipped))
+        .skipped(on_hold)
+        .list(is_listed.then_some(&list))
+        .issued(&done.issued);
+
+    let mut notes: Vec<String> = done.clamped.map(note_on_clamped).into_iter().collect();
+    if !done.skipped.is_empty() {
+        let who = counted(done.skipped.len(), "person has", "people have");
+        notes.push(format!(
+            "{who} a certificate that lasts as long already; skipped"
+        ));
+    }
+    if !done.on_hold.is_empty() {
+        let names: Vec<_> = done.on_hold.iter().map(ToString::to_string).collect();
+        let names = first_few(&names, NAMES_SHOWN_MAX, " ");
+        notes.push(format!(
+            "on hold, so not renewed: {names}; `ca-tool unhold` lets them in again, and then you can renew theirs"
+        ));
+    }
+    notes.extend(notes_on_moved(&done.issued));
+    if done.issued.is_empty() {
+        return Ok(Reply::new(deed).noting(notes));
+    }
+    match done.until {
+        Some(until) => notes.push(format!(
+            "the old certificates are valid until {}; the first ca-tool command after that revokes them, such as `ca-tool crl`",
+            until.date()
+        )),
+        None if done.revoked > 0 => notes.push(format!(
+            "{} revokes the old certificates now; a server on another machine needs the new file",
+            list.display()
+        )),
+        None => {}
+    }
+    let is_answer = |issued: &Issued| issued.bundle.extension().is_some_and(|e| e == "crt");
+    if let Some(answer) = done.issued.iter().find(|issued| is_answer(issued)) {
+        let name = &answer.name;
+        notes.push(format!(
+            "people who made their own key get a .crt: `ca-tool adopt {name}.crt --key {name}.key` combines it with the key"
+        ));
+    }
+    if !done.issued.iter().all(is_answer) {
+        notes.push(NOTE_ON_BUNDLES.to_owned());
+    }
+    Ok(Reply::new(deed).noting(notes))
+}

@@ -1,0 +1,334 @@
+//! The state of the CA on one screen, and as an exit code for a nightly job.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde::Serialize;
+use time::{Duration, OffsetDateTime};
+use wire::ClientId;
+
+use super::agreement;
+use crate::error::Error;
+use crate::ledger::index::{Index, IndexEntry};
+use crate::ledger::register::Register;
+use crate::words::{NAMES_SHOWN_MAX, day, first_few, moment};
+
+/// A certificate that ends within this time ends soon.
+pub(super) const SOON: Duration = Duration::days(30);
+
+/// How bad something is. The worst is the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Severity {
+    Good = 0,
+    Soon = 1,
+    Expired = 2,
+    Broken = 3,
+}
+
+/// The state of a CA.
+#[derive(Debug, Serialize)]
+pub(crate) struct Status {
+    code: u8,
+    state: String,
+    ca: CaStatus,
+    list: Option<ListStatus>,
+    valid: usize,
+    expiring: Vec<DatedCertificate>,
+    expired: Vec<DatedCertificate>,
+    revoked: Vec<DatedCertificate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    never_connected: Option<Vec<String>>,
+    /// What is wrong with the CA or its list.
+    faults: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct CaStatus {
+    name: String,
+    until: String,
+    days_left: i64,
+}
+
+#[derive(Debug, Serialize)]
+struct ListStatus {
+    number: String,
+    signed: String,
+    age_days: i64,
+    next_update: String,
+    days_left: i64,
+    revoked: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct DatedCertificate {
+    name: String,
+    serial: String,
+    on: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+}
+
+impl Status {
+    /// Returns the exit code.
+    pub(crate) fn code(&self) -> u8 {
+        self.code
+    }
+
+    /// Reads the state. `db` is the server's database, to learn who never connected.
+    pub(crate) fn of(register: &Register, db: Option<&Path>) -> Result<Self, Error> {
+        let index = &register.index()?;
+        let now = OffsetDateTime::now_utc();
+        let seen = db.map(connected).transpose()?;
+        let mut worst = Severity::Good;
+        let mut faults = Vec::new();
+        let mut fault = |severity: Severity, what: String| {
+            worst = worst.max(severity);
+            faults.push(what);
+        };
+        let says = register.says();
+        let until = OffsetDateTime::from(says.not_after);
+        if !says.is_valid_at(now.into()) {
+            let (from, until) = (OffsetDateTime::from(says.not_before).date(), until.date());
+            let today = now.date();
+            let what = format!(
+                "the CA is valid from {from} until {until}, and the clock says {today}: is the clock right?"
+            );
+            fault(Severity::Broken, what);
+        } else if until - now < SOON {
+            fault(Severity::Soon, "the CA itself expires soon".to_owned());
+        }
+        if !register.key().exists() {
+            let key = register.key();
+            let what = format!("{} is missing, so nothing can be signed", key.display());
+            fault(Severity::Broken, what);
+        }
+        let list = register.read_list(now)?;
+        match &list {
+            None => fault(
+                Severity::Broken,
+                "there is no revocation list that a server would accept".to_owned(),
+            ),
+            Some(list) => {
+                let next = OffsetDateTime::from(list.next_update());
+                if next < now {
+                    let what = "the revocation list has expired".to_owned();
+                    fault(Severity::Broken, what);
+                } else if next - now < Duration::days(pki::CRL_RENEW_DAYS.into()) {
+                    let what = "the revocation list has to be signed again soon".to_owned();
+                    fault(Severity::Soon, what);
+                }
+            }
+        }
+        for difference in agreement::differences(register, index, now)? {
+            fault(
+                Severity::Broken,
+                format!("{difference} (`ca-tool crl` repairs it)"),
+            );
+        }
+        let (expired, expiring): (Vec<_>, Vec<_>) = index
+            .ending(now + SOON)
+            .partition(|entry| !entry.is_live(now));
+        if !expiring.is_empty() {
+            worst = worst.max(Severity::Soon);
+        }
+        if !expired.is_empty() {
+            worst = worst.max(Severity::Expired);
+        }
+        Ok(Self {
+            code: worst as u8,
+            state: words(worst).to_owned(),
+            ca: CaStatus {
+                name: says.subject.to_string(),
+                until: moment(until),
+                days_left: (until - now).whole_days(),
+            },
+            list: list.as_ref().map(|list| ListStatus::of(list, now)),
+            valid: live(index, now).count(),
+            expiring: expiring.into_iter().map(DatedCertificate::ending).collect(),
+            expired: expired.into_iter().map(DatedCertificate::ending).collect(),
+            revoked: index
+                .entries()
+                .iter()
+                .filter_map(DatedCertificate::revoked)
+                .collect(),
+            never_connected: seen.map(|seen| never_connected(index, &seen, now)),
+            faults,
+        })
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = |what: &str, said: String| writeln!(f, "{what:<16} {said}");
+        line(
+            "CA",
+            format!("\"{}\", until {}", self.ca.name, day(&self.ca.until)),
+        )?;
+        if let Some(list) = &self.list {
+            let (number, next) = (&list.number, day(&list.next_update));
+            let (signed, age) = (day(&list.signed), ago(list.age_days));
+            line(
+                "revocation list",
+                format!("number {number}, signed {signed} ({age}), good until {next}"),
+            )?;
+        }
+        line(
+            "certificates",
+            format!(
+                "{} valid, {} ending within {} days; {} expired, {} revoked",
+                self.valid,
+                self.expiring.len(),
+                SOON.whole_days(),
+                self.expired.len(),
+                self.revoked.len()
+            ),
+        )?;
+        for (what, people) in [
+            ("expires soon", &self.expiring),
+            ("expired", &self.expired),
+            ("revoked", &self.revoked),
+        ] {
+            if !people.is_empty() {
+                let names = people
+                    .iter()
+                    .map(DatedCertificate::to_string)
+                    .collect::<Vec<_>>();
+                line(what, first_few(&names, NAMES_SHOWN_MAX, ", "))?;
+            }
+        }
+        if let Some(names) = &self.never_connected {
+            let names = match names.is_empty() {
+                true => "nobody".to_owned(),
+                false => format!(
+                    "{}: {}",
+                    names.len(),
+                    first_few(names, NAMES_SHOWN_MAX, ", ")
+                ),
+            };
+            line("never connected", names)?;
+        }
+        for fault in &self.faults {
+            line("fault", fault.clone())?;
+        }
+        line("state", self.state.clone())
+    }
+}
+
+impl ListStatus {
+    fn of(list: &pki::RevocationList, now: OffsetDateTime) -> Self {
+        let signed = OffsetDateTime::from(list.this_update());
+        let next = OffsetDateTime::from(list.next_update());
+        Self {
+            number: list.number().to_string(),
+            signed: moment(signed),
+            age_days: (now - signed).whole_days(),
+            next_update: moment(next),
+            days_left: (next - now).whole_days(),
+            revoked: list.count(),
+        }
+    }
+}
+
+impl DatedCertificate {
+    fn ending(entry: &IndexEntry) -> Self {
+        Self {
+            name: entry.name().to_owned(),
+            serial: entry.serial.to_string(),
+            on: moment(entry.ends_at()),
+            reason: None,
+        }
+    }
+
+    fn revoked(entry: &IndexEntry) -> Option<Self> {
+        let (at, reason) = entry.revoked?;
+        Some(Self {
+            name: entry.name().to_owned(),
+            serial: entry.serial.to_string(),
+            on: moment(at),
+            reason: Some(reason.as_str()),
+        })
+    }
+}
+
+impl fmt::Display for DatedCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}", wire::escape(&self.name), day(&self.on))?;
+        if let Some(reason) = self.reason {
+            write!(f, ", {reason}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+fn words(worst: Severity) -> &'static str {
+    match worst {
+        Severity::Good => "good",
+        Severity::Soon => "something expires soon",
+        Severity::Expired => "something has expired",
+        Severity::Broken => "the CA or its revocation list needs attention",
+    }
+}
+
+fn live(index: &Index, now: OffsetDateTime) -> impl Iterator<Item = &IndexEntry> {
+    index.entries().iter().filter(move |r| r.is_live(now))
+}
+
+fn ago(days: i64) -> String {
+    match days {
+        0 => "less than a day ago".to_owned(),
+        1 => "1 day ago".to_owned(),
+        days => format!("{days} days ago"),
+    }
+}
+
+/// Returns the people who have a certificate and never connected, in the order of issue.
+fn never_connected(index: &Index, seen: &HashSet<String>, now: OffsetDateTime) -> Vec<String> {
+    let mut told = HashSet::new();
+    let people = live(index, now).filter_map(|entry| Some(entry.person()?.0));
+    people
+        .map(|id: ClientId| id.to_string())
+        .filter(|id| !seen.contains(id) && told.insert(id.clone()))
+        .collect()
+}
+
+/// Returns everybody who ever connected. It asks the program `server`, which alone knows the form of its
+/// database: a tool that has keys links no database.
+fn connected(db: &Path) -> Result<HashSet<String>, Error> {
+    let failed = |fault: String| Error::Database {
+        path: db.to_owned(),
+        fault,
+    };
+    let output = Command::new(server_program())
+        .args(["query", "--json", "--db"])
+        .arg(db)
+        .arg("select distinct id from joins")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| failed(format!("`server query` cannot be run: {error}")))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said = said.lines().next().unwrap_or("it failed");
+        return Err(failed(wire::escape(said)));
+    }
+    let rows: Vec<std::collections::HashMap<String, String>> =
+        serde_json::from_slice(&output.stdout)
+            .map_err(|_| failed("`server query` did not answer in JSON".to_owned()))?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|mut row| row.remove("id"))
+        .collect())
+}
+
+/// Returns the server that is installed beside this program, or the one that a shell would find.
+fn server_program() -> PathBuf {
+    let beside = std::env::current_exe().ok().map(|program| {
+        let name = format!("server{}", std::env::consts::EXE_SUFFIX);
+        program.with_file_name(name)
+    });
+    match beside {
+        Some(program) if program.is_file() => program,
+        _ => PathBuf::from("server"),
+    }
+}

@@ -1,0 +1,116 @@
+//! What to do about each error: one sentence, which the program prints below it as `hint:`.
+
+use std::io;
+
+use super::{Error, Origin};
+
+impl Error {
+    /// Returns what to do about the error, if there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Error::NoPassphrase => {
+                "give one with --passphrase-file FILE or --passphrase-fd N, or store the key unencrypted with --no-passphrase"
+            }
+            Error::BadPassphrase(_) => "a passphrase has 1 to 1023 bytes on one line",
+            Error::AlreadyCa(_) => {
+                "`ca-tool issue` uses it; for another CA give another folder: --dir DIR"
+            }
+            Error::HalfMade(_) => {
+                "delete everything in it: this CA never issued anything to anybody"
+            }
+            Error::NotEmpty(_) => "give a new folder: --dir DIR",
+            Error::NoCa(_) => {
+                "make one with `ca-tool init --name \"Networks 101\"`, or say where it is with --dir DIR"
+            }
+            Error::EncryptedKey(_) => {
+                "give its passphrase with --passphrase-file FILE or --passphrase-fd N"
+            }
+            Error::WrongPassphrase { origin, .. } => {
+                let look = match origin {
+                    Origin::Typed => "check Caps Lock and the keyboard layout".to_owned(),
+                    Origin::File(path) => format!(
+                        "it was the first line of {}, including spaces",
+                        path.display()
+                    ),
+                    Origin::Descriptor(number) => {
+                        format!("it was the first line from descriptor {number}, including spaces")
+                    }
+                    Origin::Program => "it came from a program".to_owned(),
+                };
+                return Some(format!(
+                    "{look}; use the passphrase that the key was encrypted with. If it is lost, the key is lost too"
+                ));
+            }
+            Error::NotTheSameTwice => "nothing was made; start again",
+            Error::PassphraseUnread(_) => {
+                "--passphrase-file FILE or --passphrase-fd N names a file or descriptor whose first line is the passphrase"
+            }
+            Error::UnknownEncryption(path) => {
+                return Some(format!(
+                    "convert it with `openssl pkcs8 -topk8 -v2 aes256 -in {} -out NEW`",
+                    path.display()
+                ));
+            }
+            Error::OtherKey { .. } => {
+                "one of the two files was replaced; take both from the same backup"
+            }
+            Error::NotCa { .. } => "it needs CA:TRUE, keyCertSign and cRLSign",
+            Error::NotAdoptable { .. } => {
+                "make a new CA for this room instead: `ca-tool init --name \"Networks 101\"`"
+            }
+            Error::StaysEncrypted(_) => {
+                "leave out --no-passphrase; the same passphrase opens the copy"
+            }
+            Error::CaNotValid { .. } => {
+                "is the clock right? If so, you need a new CA: `ca-tool --dir DIR init`"
+            }
+            Error::Locked(_) => "wait until it has finished",
+            Error::Roster { .. } => {
+                "a roster is CSV in UTF-8 whose first line names the columns: id,name,email,role (--id-column gives another name for id); or it has one id per line"
+            }
+            Error::Nobody => "`ca-tool issue alice bob` or `ca-tool issue --roster class.csv`",
+            Error::Past(_) => "--until is the last day, such as 2027-02-01",
+            Error::OtherRequest { .. } => {
+                "`ca-tool request` makes a key and a request together; this answer is for another request"
+            }
+            Error::NotAnAnswer { .. } => {
+                "give the file that `ca-tool sign` made, such as ca/people/alice.crt"
+            }
+            Error::HasCertificate { id, .. } => {
+                return Some(format!(
+                    "end it with `ca-tool revoke {id} --reason superseded`, then sign again"
+                ));
+            }
+            Error::Request { .. } => {
+                "`ca-tool request NAME` makes a good one; `ca-tool sign --help` shows how to make one with `openssl req`"
+            }
+            Error::KeyInUse(_) => "the person makes another key with `ca-tool request`",
+            Error::NoBundle(_) => {
+                "name the file, as in `ca-tool export alice.pem --p12`; people who made their own key have their own bundle"
+            }
+            Error::Bundle(error) => return error.hint().map(str::to_owned),
+            Error::NotConfirmed(_) => "--yes confirms it",
+            Error::UnknownSerial(_) => "`ca-tool list` shows the numbers",
+            Error::Unknown(_) => "`ca-tool list` shows who has a certificate",
+            Error::NothingToShow(_) => {
+                "name a file such as ca/people/alice.pem, or a person from `ca-tool list`"
+            }
+            Error::Exists(_) | Error::InTheWay { .. } => {
+                "move it away first, or choose another folder with --out DIR"
+            }
+            Error::NotDelivered { .. } => {
+                "move it away; the next ca-tool command that writes puts the bundle there"
+            }
+            Error::Broken(error) => return error.hint(),
+            Error::Database { .. } => {
+                "--db names the server's database; the program `server` has to be installed here"
+            }
+            Error::ListNumber(_) => "it should hold one hexadecimal number of at most 15 digits",
+            Error::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                "only the user who made the CA can read its folder"
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}

@@ -1,0 +1,31 @@
+//! Faults in a roster or in the names on a command line. All of them are found at once, so there is
+//! usually a list of them inside one error.
+
+use std::fmt;
+
+use super::Error;
+
+/// One fault in what you asked for, and where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where it is, such as `class.csv:14` or `argument 2`.
+    pub location: String,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.location, self.what)
+    }
+}
+
+impl Error {
+    /// Returns the lines to show before the error itself.
+    pub fn problems(&self) -> &[Problem] {
+        match self {
+            Error::Problems(problems) => problems,
+            _ => &[],
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What a CA has issued and revoked, as its folder records it.
+//!
+//! `index` is OpenSSL's database: what it says is true, and everything else in the folder follows.
+//! `register` is the whole folder for reading, and `revoked` reads the entries of a revocation list.
+//! There is no key here, so nothing can sign: reports need only this.
+
+pub(crate) mod index;
+pub(crate) mod register;
+pub(crate) mod revoked;

@@ -1,0 +1,11 @@
+//! Who should get a certificate, whether they may have one, and which file they get.
+//!
+//! `roster` and `candidate` read what somebody wrote, `plan` decides about it with the help of
+//! `known_names`, and `parcel` packs the file. Nothing here signs or writes: a plan is only a decision.
+
+pub(crate) mod candidate;
+pub(crate) mod known_names;
+pub(crate) mod parcel;
+pub(crate) mod plan;
+pub(crate) mod roster;
+pub(crate) mod suggestion;

@@ -1,0 +1,64 @@
+//! Small pieces of text that every layer needs: counts, short lists, days. Nothing here knows what a
+//! certificate is.
+
+use time::{Date, OffsetDateTime};
+
+/// Returns a count with its noun: `1 file`, `2 files`.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// Returns the first `max` names, and how many more there are: `a, b and 3 more`.
+pub(crate) fn first_few(names: &[String], max: usize, separator: &str) -> String {
+    let shown = names[..names.len().min(max)].join(separator);
+    match names.len().saturating_sub(max) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// How many names fit into one line for people; `ca-tool list` shows all of them.
+pub(crate) const NAMES_SHOWN_MAX: usize = 8;
+
+/// Returns a moment as the server's record writes it, without fractions: `2027-05-20T23:59:59Z`.
+pub(crate) fn moment(moment: OffsetDateTime) -> String {
+    let text = wire::Timestamp::from(std::time::SystemTime::from(moment)).to_string();
+    format!("{}Z", &text[.."2027-05-20T23:59:59".len()])
+}
+
+/// Returns the day of a moment that [`moment`] wrote.
+pub(crate) fn day(moment: &str) -> &str {
+    moment.split('T').next().unwrap_or(moment)
+}
+
+/// Returns the last moment of a day, in UTC.
+pub(crate) fn end_of(day: Date) -> OffsetDateTime {
+    day.with_time(time::macros::time!(23:59:59)).assume_utc()
+}
+
+/// Returns a byte as two hexadecimal digits.
+pub(crate) fn hex(byte: u8) -> String {
+    format!("{byte:02x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_one_and_everything_else_is_many() {
+        let files = |count| counted(count, "file", "files");
+        assert_eq!(
+            [files(0), files(1), files(2)],
+            ["0 files", "1 file", "2 files"]
+        );
+    }
+
+    #[test]
+    fn a_short_list_is_shown_whole_and_a_long_one_with_how_many_more_there_are() {
+        let names = ["a", "b", "c"].map(str::to_owned);
+        assert_eq!(first_few(&names, 3, ", "), "a, b, c");
+        assert_eq!(first_few(&names, 2, " "), "a b and 1 more");
+        assert_eq!(first_few(&[], 2, " "), "");
+    }
+}

@@ -1,0 +1,236 @@
+//! The command line as it is typed, and the configuration that follows from it.
+
+use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgAction, Parser};
+use pki::Bundle;
+
+use super::ask::target;
+use crate::os;
+use crate::settings::{Bell, Form, Since, Target, Theme};
+use crate::words::{Clock, Exit, Failure};
+
+/// Enter a room with your certificate, say what you type, show what is said.
+#[derive(Debug, Parser)]
+#[command(version, before_help = EXAMPLES, after_help = EXITS, help_template = HELP)]
+pub struct Args {
+    /// Your certificate, as `ca-tool issue` made it
+    #[arg(long, value_name = "FILE")]
+    pub cert: PathBuf,
+    /// The server [default: the one that FILE names]
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub server: Option<String>,
+    /// Earlier entries (window: 200, otherwise: head)
+    #[arg(long, value_name = "head|N|all", value_parser = parse_since)]
+    pub since: Option<Since>,
+    /// When to stop reconnecting [default: never]
+    #[arg(long, value_name = "SECONDS")]
+    pub give_up_after: Option<u64>,
+    /// Show times in UTC, not in your own time zone
+    #[arg(long)]
+    pub utc: bool,
+    /// Messages only, as `[ID@IP] text`, without times
+    #[arg(long, group = "form")]
+    pub bare: bool,
+    /// The server's lines as they arrive
+    #[arg(long, group = "form")]
+    pub raw: bool,
+    /// One JSON object per line
+    #[arg(long, group = "form")]
+    pub json: bool,
+    /// Print lines on a terminal too: no window
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub plain: bool,
+    /// dark, light, classic or none (like NO_COLOR)
+    #[arg(long, value_name = "THEME", hide_possible_values = true)]
+    pub theme: Option<Theme>,
+    /// When to ring: mention, all or off
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "mention",
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
+    pub bell: Bell,
+    /// Window: `[ID]`, not `[ID@IP]`; F9 switches
+    #[arg(long)]
+    pub short: bool,
+}
+
+/// All of it fits a terminal of 80 columns and 24 rows, with a row left for the prompt.
+const HELP: &str = "{about}:\n{before-help}{usage-heading} {usage}\n{options}{after-help}";
+
+const EXAMPLES: &str = "\
+\x20 client --cert alice.pem                       a window, on a terminal
+  client --cert alice.pem --plain --since 20    lines, and the last 20 first
+  echo done | client --cert bot.pem             say a line and leave";
+
+const EXITS: &str = "\
+Exit codes: 0 done, 1 other, 2 usage, 4 network, 5 server not trusted, 6 ended,
+            60 no certificate, 61 not admitted, 62 certificate not valid";
+
+/// The configuration of one run, read and checked.
+#[derive(Debug)]
+pub struct Config {
+    /// Our certificate and key.
+    pub bundle: Bundle,
+    /// The server.
+    pub target: Target,
+    /// The earlier entries to show.
+    pub since: Since,
+    /// How long to try to reconnect; `None` means forever.
+    pub give_up_after: Option<Duration>,
+    /// The form of the output.
+    pub form: Form,
+    /// Whether there is a window, rather than lines.
+    pub has_window: bool,
+    /// The colours of the window.
+    pub theme: Theme,
+    /// When the window's bell rings.
+    pub bell: Bell,
+    /// Whether stamps in the window leave out addresses.
+    pub is_short: bool,
+    /// How times are shown.
+    pub clock: Clock,
+    /// Warnings to show before anything else.
+    pub warnings: Vec<String>,
+}
+
+impl Args {
+    /// Returns what the person probably meant by a word without a flag.
+    pub fn hint(refused: &clap::Error) -> Option<String> {
+        if refused.kind() != ErrorKind::UnknownArgument {
+            return None;
+        }
+        let ContextValue::String(word) = refused.get(ContextKind::InvalidArg)? else {
+            return None;
+        };
+        if word.starts_with('-') {
+            return None;
+        }
+        let flag = match Path::new(word).extension().is_some_and(|e| e == "pem") {
+            true => "--cert",
+            false => "--server",
+        };
+        Some(format!("did you mean {flag} {word}?"))
+    }
+
+    /// Reads the files that the arguments name.
+    ///
+    /// # Errors
+    ///
+    /// When the bundle cannot be read or no server is known.
+    pub fn load(self) -> Result<Config, Failure> {
+        let bundle = Bundle::read(&self.cert).map_err(|error| Failure {
+            hint: error.hint().map(str::to_owned),
+            ..Failure::new(Exit::Other, error.to_string())
+        })?;
+        let has_window = self.has_window();
+        let target = target(self.server.as_deref(), &bundle, &self.cert)?;
+        Ok(Config {
+            target,
+            since: self.since.unwrap_or(match has_window {
+                true => Since::Last(WINDOW_ENTRIES),
+                false => Since::Head,
+            }),
+            has_window,
+            theme: self.theme.unwrap_or_else(default_theme),
+            bell: self.bell,
+            is_short: self.short,
+            give_up_after: self.give_up_after.map(Duration::from_secs),
+            form: self.form(),
+            clock: if self.utc {
+                Clock::utc()
+            } else {
+                Clock::local()
+            },
+            warnings: warn_of_readers(&self.cert).into_iter().collect(),
+            bundle,
+        })
+    }
+
+    /// Returns whether there is a window: it needs a terminal on both sides, and shows its own form
+    /// alone.
+    fn has_window(&self) -> bool {
+        let on_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+        on_terminal && !self.plain && self.form() == Form::Stamped
+    }
+
+    fn form(&self) -> Form {
+        match (self.bare, self.raw, self.json) {
+            (true, _, _) => Form::Bare,
+            (_, true, _) => Form::Raw,
+            (_, _, true) => Form::Json,
+            _ => Form::Stamped,
+        }
+    }
+}
+
+/// The earlier entries that the window shows.
+const WINDOW_ENTRIES: u64 = 200;
+
+/// See <https://no-color.org>: set, and not empty.
+fn default_theme() -> Theme {
+    match std::env::var_os("NO_COLOR") {
+        Some(set) if !set.is_empty() => Theme::None,
+        _ => Theme::Dark,
+    }
+}
+
+/// Returns a warning if others can read the private key: anybody who can may speak under this name.
+fn warn_of_readers(cert: &Path) -> Option<String> {
+    os::others_can_read(cert).then(|| {
+        let path = cert.display();
+        format!("warning: others can read {path} and speak in your name; run `chmod 600 {path}`")
+    })
+}
+
+fn parse_since(text: &str) -> Result<Since, String> {
+    match text {
+        "head" => Ok(Since::Head),
+        "all" => Ok(Since::Beginning),
+        count => count
+            .parse()
+            .ok()
+            .filter(|count| *count <= COUNT_MAX)
+            .map(Since::Last)
+            .ok_or_else(|| "write head, all, or a number of entries".to_owned()),
+    }
+}
+
+/// The largest number that the wire can write.
+const COUNT_MAX: u64 = 1 << 53;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_fits_one_screen_with_three_examples_first() {
+        use clap::CommandFactory as _;
+        let help = Args::command().term_width(80).render_help().to_string();
+        let rows: Vec<&str> = help.lines().collect();
+        assert!(rows.len() <= 23, "{} rows:\n{help}", rows.len());
+        for row in &rows {
+            assert!(row.chars().count() <= 80, "{row}");
+        }
+        assert!(
+            rows[1..4].iter().all(|row| row.contains("client --cert ")),
+            "{help}"
+        );
+    }
+
+    #[test]
+    fn a_start_is_head_all_or_a_number() {
+        assert_eq!(parse_since("head"), Ok(Since::Head));
+        assert_eq!(parse_since("all"), Ok(Since::Beginning));
+        assert_eq!(parse_since("200"), Ok(Since::Last(200)));
+        for bad in ["", "-1", "tail", "9007199254740993"] {
+            assert!(parse_since(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The command line as it is typed, and the configuration that follows from it.
+//!
+//! [`Args::load`] reads the files that the arguments name and refuses early; after that, nobody
+//! doubts a [`Config`]. Nothing here connects.
+
+mod args;
+mod ask;
+
+pub use args::{Args, Config};

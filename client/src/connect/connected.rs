@@ -1,0 +1,204 @@
+//! The way from a bundle and a target to the server's greeting.
+//!
+//! In TLS 1.3 a client's handshake is complete before the server has judged its certificate. So
+//! nothing is sent and nothing is claimed here before the greeting has come.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use wire::Welcome;
+
+use super::greeting::{check_name, early, hear_greeting};
+use super::incoming::Incoming;
+use super::network::{interface_of, reach, resolve};
+use super::opening::{FirstWords, Opening};
+use super::tls::TlsFacts;
+use crate::limits::GREETING_TIMEOUT;
+use crate::settings::Target;
+use crate::words::{Cause, Clock, Failure, Scene, explain};
+
+/// A connection that the server has greeted.
+#[derive(Debug)]
+pub struct Connected<S = TlsStream<Opening<TcpStream>>> {
+    /// Our name and the room, as the server says them.
+    pub welcome: Welcome,
+    /// The greeting as it came.
+    pub greeting: String,
+    /// How the connection is protected.
+    pub tls: TlsFacts,
+    /// Our own end.
+    pub local: SocketAddr,
+    /// The network interface of our own end, if it is known.
+    pub interface: Option<String>,
+    /// The address that answered.
+    pub server: SocketAddr,
+    pub(crate) scene: Arc<Scene>,
+    pub(crate) stream: S,
+    pub(crate) incoming: Incoming,
+}
+
+/// Connects to the first address that answers, presents our certificate, and waits for the
+/// greeting.
+///
+/// # Errors
+///
+/// Says why the room was not entered, and what to do next.
+pub async fn connect(
+    bundle: &pki::Bundle,
+    target: &Target,
+    clock: &Clock,
+) -> Result<Connected, Failure> {
+    let scene = Arc::new(scene(bundle, target, clock));
+    enter(bundle, scene.clone())
+        .await
+        .map_err(|cause| explain(&cause, &scene, SystemTime::now()))
+}
+
+/// Returns the circumstances that failures will be explained with.
+fn scene(bundle: &pki::Bundle, target: &Target, clock: &Clock) -> Scene {
+    let anchor = pki::Certificate::parse(bundle.anchor())
+        .expect("a bundle's certificates were read when it was made");
+    Scene {
+        target: target.clone(),
+        own: bundle.certificate(),
+        anchor: anchor.subject.to_string(),
+        clock: clock.clone(),
+    }
+}
+
+async fn enter(bundle: &pki::Bundle, scene: Arc<Scene>) -> Result<Connected, Cause> {
+    // The server would only say the same in its own words, and perhaps with the wrong clock.
+    if !scene.own.is_valid_at(SystemTime::now()) {
+        return Err(Cause::OwnDates);
+    }
+    let config = pki::client_config(bundle, &[wire::ALPN])
+        .map_err(|error| Cause::Setup(error.to_string()))?;
+    let addresses = resolve(&scene.target).await?;
+    let (tcp, server) = reach(&addresses).await?;
+    timeout(GREETING_TIMEOUT, greet(config, tcp, server, scene))
+        .await
+        .map_err(|_| Cause::Slow)?
+}
+
+async fn greet(
+    config: Arc<rustls::ClientConfig>,
+    tcp: TcpStream,
+    server: SocketAddr,
+    scene: Arc<Scene>,
+) -> Result<Connected, Cause> {
+    let gone = |_| Cause::ClosedUnheard;
+    // Without this, an exchange of two lines takes 44 ms instead of 1.
+    tcp.set_nodelay(true).map_err(gone)?;
+    let local = tcp.local_addr().map_err(gone)?;
+    let connecting = TlsConnector::from(config)
+        .connect(scene.target.server_name(), Opening::new(tcp))
+        .into_fallible();
+    let mut stream = match connecting.await {
+        Ok(stream) => stream,
+        Err((error, opening)) => return Err(before_tls(&error, opening).await),
+    };
+    stream.get_mut().0.is_over();
+    let mut incoming = Incoming::new();
+    let said = hear_greeting(&mut stream, &mut incoming).await;
+    // A server that rejects our certificate says so by an alert, even if it knows no dialect.
+    let (welcome, greeting) = match said {
+        Err(Cause::ClosedEarly | Cause::ClosedUnheard) if !speaks_our_dialect(&stream) => {
+            return Err(Cause::OtherProtocol);
+        }
+        said => said?,
+    };
+    if !speaks_our_dialect(&stream) {
+        return Err(Cause::OtherProtocol);
+    }
+    check_name(&welcome, &scene)?;
+    Ok(Connected {
+        welcome,
+        greeting,
+        tls: TlsFacts::of(stream.get_ref().1),
+        local,
+        interface: interface_of(local.ip()),
+        server,
+        scene,
+        stream,
+        incoming,
+    })
+}
+
+/// Finds out why there was no handshake. A server without room may say so in plain text, or close
+/// without a word.
+async fn before_tls(error: &io::Error, opening: Opening<TcpStream>) -> Cause {
+    match early(error) {
+        cause @ (Cause::ClosedEarly | Cause::Tls(rustls::Error::InvalidMessage(_))) => {
+            match opening.first_words().await {
+                FirstWords::TryLater(refusal) => Cause::Refused(refusal),
+                FirstWords::Nothing => Cause::ClosedUnheard,
+                FirstWords::Other => cause,
+            }
+        }
+        cause => cause,
+    }
+}
+
+fn speaks_our_dialect(stream: &TlsStream<Opening<TcpStream>>) -> bool {
+    stream.get_ref().1.alpn_protocol() == Some(wire::ALPN)
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
+    /// Waits for the greeting on a connection without TLS, for simulated networks. No program can
+    /// get here: such a connection proves nothing to anybody.
+    ///
+    /// # Errors
+    ///
+    /// Says why there was no greeting.
+    pub async fn without_tls(
+        mut stream: S,
+        local: SocketAddr,
+        server: SocketAddr,
+        scene: Arc<Scene>,
+    ) -> Result<Self, Failure> {
+        let mut incoming = Incoming::new();
+        let heard = hear_greeting(&mut stream, &mut incoming);
+        let heard = timeout(GREETING_TIMEOUT, heard).await;
+        let named = heard.unwrap_or(Err(Cause::Slow)).and_then(|heard| {
+            check_name(&heard.0, &scene)?;
+            Ok(heard)
+        });
+        let (welcome, greeting) =
+            named.map_err(|cause| explain(&cause, &scene, SystemTime::now()))?;
+        Ok(Self {
+            welcome,
+            greeting,
+            tls: TlsFacts::none(),
+            local,
+            interface: None,
+            server,
+            scene,
+            stream,
+            incoming,
+        })
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite> Connected<S> {
+    /// Returns `as alice from 192.0.2.7 via eth0 to "Networks 101" at chat.example:27332 (TLS 1.3,
+    /// ...)`.
+    pub fn describe(&self) -> String {
+        let (welcome, target) = (&self.welcome, &self.scene.target);
+        let via = match &self.interface {
+            Some(interface) => format!(" via {interface}"),
+            None => String::new(),
+        };
+        let tls = &self.tls;
+        format!(
+            "as {} from {}{via} to \"{}\" at {target} ({}, {}, {})",
+            welcome.id, welcome.ip, welcome.room, tls.version, tls.key_exchange, tls.cipher
+        )
+    }
+}

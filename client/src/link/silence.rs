@@ -1,0 +1,111 @@
+//! The meaning of silence: when to ask whether the server is still there, when the connection
+//! counts as lost, and how long to wait for a farewell.
+
+use tokio::time::Instant;
+
+use crate::limits::{FAREWELL_TIMEOUT, LEAVE_TIMEOUT, SILENCE_BEFORE_LOST, SILENCE_BEFORE_PING};
+
+/// The times at which something was last heard and sent, and the deadline for a farewell.
+pub(super) struct Silence {
+    pub(super) heard: Instant,
+    wrote_at: Instant,
+    farewell_by: Option<Instant>,
+    /// Whether the person wants to leave at once, whatever the server still has to say.
+    pub(super) impatient: bool,
+}
+
+/// The meaning of an alarm.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Alarm {
+    Nothing,
+    Ping,
+    Silent,
+    NoFarewell,
+}
+
+impl Silence {
+    pub(super) fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            heard: now,
+            wrote_at: now,
+            farewell_by: None,
+            impatient: false,
+        }
+    }
+
+    /// Notes that bytes came. `is_owed` says whether the server still owes us something before its
+    /// farewell, such as a long answer. Nothing else that it sends postpones the end.
+    pub(super) fn heard(&mut self, is_owed: bool) {
+        self.heard = Instant::now();
+        if is_owed && !self.impatient && self.farewell_by.is_some() {
+            self.farewell_by = Some(self.heard + FAREWELL_TIMEOUT);
+        }
+    }
+
+    pub(super) fn wrote(&mut self) {
+        self.wrote_at = Instant::now();
+    }
+
+    /// Shortens the wait for a farewell: the person leaves at once.
+    pub(super) fn leave_soon(&mut self) {
+        self.impatient = true;
+        let soon = Instant::now() + LEAVE_TIMEOUT;
+        self.farewell_by = Some(self.farewell_by.map_or(soon, |by| by.min(soon)));
+    }
+
+    pub(super) fn listened_again(&mut self) {
+        self.heard = Instant::now();
+        if !self.impatient && self.farewell_by.is_some() {
+            self.farewell_by = Some(self.heard + FAREWELL_TIMEOUT);
+        }
+    }
+
+    pub(super) fn expect_farewell(&mut self) {
+        let by = Instant::now() + FAREWELL_TIMEOUT;
+        self.farewell_by.get_or_insert(by);
+    }
+
+    /// Returns the next moment at which something may be due. While we do not listen, the silence
+    /// is our own.
+    pub(super) fn next(&self, hears: bool) -> Instant {
+        let ping = self.wrote_at + SILENCE_BEFORE_PING;
+        if !hears {
+            return ping;
+        }
+        let silent = self.heard + SILENCE_BEFORE_LOST;
+        ping.min(silent).min(self.farewell_by.unwrap_or(silent))
+    }
+
+    pub(super) fn ring(&mut self, hears: bool) -> Alarm {
+        let now = Instant::now();
+        if hears && now >= self.heard + SILENCE_BEFORE_LOST {
+            return Alarm::Silent;
+        }
+        if hears && self.farewell_by.is_some_and(|by| now >= by) {
+            return Alarm::NoFarewell;
+        }
+        // Even when much is heard: the server counts what it hears from us.
+        if now >= self.wrote_at + SILENCE_BEFORE_PING {
+            self.wrote_at = now;
+            return Alarm::Ping;
+        }
+        Alarm::Nothing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_server_owes_puts_off_the_end() {
+        let mut watch = Silence::new();
+        watch.expect_farewell();
+        let by = watch.farewell_by.expect("a farewell is waited for");
+        watch.heard(false);
+        assert_eq!(watch.farewell_by, Some(by));
+        watch.heard(true);
+        assert!(watch.farewell_by > Some(by));
+    }
+}

@@ -1,0 +1,140 @@
+//! The plain mode: lines in on standard input, lines out on standard output, everything else on standard error.
+//!
+//! [`run()`] is all that the program needs of it. It is built on nothing but what the library gives
+//! to everybody, and holds no model of the room: its readers build their own from the lines.
+
+mod form;
+mod json;
+mod talk;
+mod typed;
+
+use std::io::{self, BufWriter};
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::enter::enter;
+use crate::limits::{LEAVE_PRINT_TIMEOUT, READ_BYTES_MAX};
+use crate::link::{Door, End, Event, Handle, Outcome, Stay, open};
+use crate::settings::Form;
+use crate::words::{Exit, report, stdout_columns, tell};
+
+use form::Printer;
+use talk::{Talk, tell_unacknowledged};
+use typed::Typed;
+
+/// Runs until standard input ends, the session ends, or `leave` is cancelled.
+pub async fn run(config: Config, leave: CancellationToken) -> Exit {
+    for warning in &config.warnings {
+        tell(warning);
+    }
+    let mut door = Door {
+        bundle: config.bundle,
+        target: config.target,
+        clock: config.clock.clone(),
+    };
+    let connected = tokio::select! {
+        connected = enter(&mut door, config.give_up_after) => match connected {
+            Ok(connected) => connected,
+            Err(failure) => return report(&failure),
+        },
+        // Nothing was said yet, so nothing is lost.
+        () = leave.cancelled() => return Exit::Done,
+    };
+    tell(&format!("connected {}", connected.describe()));
+    let (handle, outbox, events) = match open(config.since, config.form == Form::Raw) {
+        Ok(opened) => opened,
+        Err(error) => {
+            tell(&format!(
+                "error: this system has no random numbers: {error}"
+            ));
+            return Exit::Other;
+        }
+    };
+    // The link hears of it directly: it must leave even while standard output blocks.
+    let leaves = handle.leave();
+    let forward = tokio::spawn({
+        let leave = leave.clone();
+        async move {
+            leave.cancelled().await;
+            leaves.cancel();
+        }
+    });
+    let printer = Printer {
+        out: BufWriter::with_capacity(READ_BYTES_MAX, io::stdout()),
+        form: config.form,
+        clock: config.clock,
+        // Only a terminal has columns, and only their number can change.
+        columns: if stdout_columns().is_some() {
+            stdout_columns
+        } else {
+            || None
+        },
+    };
+    let mut talk = Talk::new(printer, config.since, connected.welcome.head);
+    talk.greet(&connected.welcome, &connected.greeting);
+    // The outbox holds the sender of events, and its end ends the talk.
+    let stay = tokio::spawn(Stay::new(door, outbox, config.give_up_after).run(connected));
+    let printed = print(talk, handle, events);
+    let left = match stay.await {
+        Ok(ended) => ended,
+        Err(error) => {
+            tell(&format!("error: the connection's task failed: {error}"));
+            return Exit::Other;
+        }
+    };
+    let patience = async {
+        leave.cancelled().await;
+        sleep(LEAVE_PRINT_TIMEOUT).await;
+    };
+    let talk = tokio::select! {
+        biased;
+        talk = printed => talk,
+        () = patience => return conclude_unprinted(&left),
+    };
+    forward.abort();
+    match talk {
+        Ok(talk) => talk.conclude(&left),
+        Err(_) => {
+            tell("error: the printer failed");
+            Exit::Other
+        }
+    }
+}
+
+/// Prints on a thread of its own, which a write to standard output may block forever. Returns the
+/// conversation when it is over.
+fn print(mut talk: Talk, handle: Handle, events: mpsc::Receiver<Event>) -> oneshot::Receiver<Talk> {
+    let (over, printed) = oneshot::channel();
+    let runtime = tokio::runtime::Handle::current();
+    std::thread::spawn(move || {
+        runtime.block_on(talk.run(handle, events, read_stdin()));
+        // If nobody waits for it any more, the program is ending.
+        let _ = over.send(talk);
+    });
+    printed
+}
+
+/// Ends after a signal while standard output accepts nothing: reports what is known, and does not
+/// wait for the rest.
+fn conclude_unprinted(left: &Outcome) -> Exit {
+    tell("warning: standard output takes no more, so the newest lines are not in it");
+    tell_unacknowledged(left);
+    if let End::Failed(failure) = &left.end {
+        return report(failure);
+    }
+    Exit::Other
+}
+
+/// Reads standard input on a thread of its own: a read of a terminal cannot be cancelled, and the
+/// end of the program must not wait for it.
+fn read_stdin() -> mpsc::Receiver<Typed> {
+    let (send, typed) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        let input = io::BufReader::with_capacity(READ_BYTES_MAX, io::stdin());
+        typed::read(input, |typed| send.blocking_send(typed).is_ok());
+    });
+    typed
+}

@@ -1,0 +1,21 @@
+//! The room as a member sees it: the timeline, who is here, our own lines on their way, and the questions that are open.
+//!
+//! [`Room`] is pure data behind a few verbs: events and wishes go in, outgoing lines come out, and
+//! it never waits. It knows no terminal, no rows and no keys, so a web page could be a second view
+//! of it. Colours, the bell and keys belong to a view, and the connection to the link.
+
+mod asking;
+mod here;
+mod mention;
+mod model;
+mod own;
+mod timeline;
+
+pub(crate) use asking::Outgoing;
+pub(crate) use mention::mentions;
+pub(crate) use model::{News, Parting, Room, Standing};
+pub(crate) use own::OWN_LINES_MAX;
+pub(crate) use timeline::{Item, Move, Said, Scroll, Timeline};
+
+#[cfg(test)]
+pub(crate) use {asking::Asked, asking::QUESTIONS_MAX, model::PAGE_ENTRIES};

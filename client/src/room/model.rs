@@ -1,0 +1,503 @@
+//! The model of a room: everything that a member knows of it, and the consequences of each event
+//! and each wish.
+//!
+//! Nothing here waits, reads, writes or draws.
+
+use std::time::{Duration, Instant};
+
+use wire::{
+    Code, Entry, Here, Kind, Line, NewerEntry, NewerKind, Nonce, Refusal, Reply, Request, Welcome,
+};
+
+use super::asking::{Asked, Asking, Outgoing, QUESTIONS_MAX};
+use super::here::People;
+use super::mention::mentions;
+use super::own::{OWN_LINES_MAX, OwnLines};
+use super::timeline::{Item, Timeline};
+use crate::link::Event;
+use crate::words::{Clock, Failure, drawable, stamped, stamped_newer};
+
+/// Entries that are asked for at once when the person looks further back.
+pub(crate) const PAGE_ENTRIES: u64 = 200;
+
+/// The time between two measurements of how long an answer takes.
+const PING_INTERVAL: Duration = Duration::from_secs(15);
+
+/// The time between two questions of who is here, however many people come and go.
+const WHO_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Everything that a member knows of a room.
+#[derive(Debug)]
+pub(crate) struct Room {
+    /// The name of the room, and ours in it.
+    pub(crate) welcome: Welcome,
+    pub(crate) standing: Standing,
+    pub(crate) timeline: Timeline,
+    pub(crate) people: People,
+    pub(crate) own: OwnLines,
+    /// How long the last measured answer took.
+    pub(crate) round_trip: Option<Duration>,
+    /// Why the server cannot store anything at the moment.
+    pub(crate) waiting: Option<String>,
+    /// The moment of the last event or wish.
+    pub(crate) now: Instant,
+    clock: Clock,
+    asking: Asking,
+    /// The entries of the answer that is coming; no more than were asked for.
+    page: Vec<Item>,
+    /// The lines that were given to the link.
+    said: u64,
+    is_caught_up: bool,
+    wants_who: bool,
+    asked_who_at: Option<Instant>,
+    pinged_at: Option<Instant>,
+    next_ping_at: Instant,
+    is_warned_of_own: bool,
+    /// Whether the very first entry has been loaded.
+    has_beginning: bool,
+}
+
+/// How we stand with the server.
+#[derive(Debug)]
+pub(crate) enum Standing {
+    Connected,
+    Lost {
+        why: String,
+        again_at: Instant,
+    },
+    /// We have said that we leave.
+    Leaving,
+    /// The session has ended for good.
+    Ended {
+        why: String,
+        hint: Option<String>,
+    },
+}
+
+/// News that a view may want to ring for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum News {
+    Nothing,
+    /// Somebody else has just said something.
+    Said {
+        /// Whether it names us.
+        mentions_us: bool,
+    },
+}
+
+/// The answer to a wish to leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Parting {
+    /// Some of our lines are not acknowledged, and the person was warned. A second wish leaves
+    /// anyway.
+    Warned,
+    /// The goodbye goes out after everything before it.
+    Soon,
+    /// We leave at once, whatever still waits.
+    AtOnce,
+    /// The session has ended already.
+    Over,
+}
+
+impl Room {
+    pub(crate) fn new(welcome: Welcome, clock: Clock, now: Instant) -> Self {
+        Self {
+            welcome,
+            standing: Standing::Connected,
+            timeline: Timeline::default(),
+            people: People::default(),
+            own: OwnLines::default(),
+            round_trip: None,
+            waiting: None,
+            now,
+            clock,
+            asking: Asking::default(),
+            page: Vec::new(),
+            said: 0,
+            is_caught_up: false,
+            wants_who: true,
+            asked_who_at: None,
+            pinged_at: None,
+            next_ping_at: now,
+            is_warned_of_own: false,
+            has_beginning: false,
+        }
+    }
+
+    /// Shows a note of the program, below everything that was said.
+    pub(crate) fn note(&mut self, words: &str) {
+        self.timeline.note(words);
+    }
+
+    /// Returns the next thing to send. Call it when the link has a place for it.
+    pub(crate) fn next_out(&mut self) -> Option<Outgoing> {
+        let out = self.asking.next_out()?;
+        if matches!(out, Outgoing::Command(_, Asked::Ping)) {
+            self.pinged_at = Some(self.now);
+        }
+        Some(out)
+    }
+
+    /// Returns whether something is to go out.
+    pub(crate) fn has_out(&self) -> bool {
+        self.asking.has_out()
+    }
+
+    /// Notes the name of the line that went out last.
+    pub(crate) fn named(&mut self, nonce: Nonce) {
+        self.said += 1;
+        self.own.named(nonce);
+    }
+
+    /// Returns how many lines were given to the link.
+    pub(crate) fn said(&self) -> u64 {
+        self.said
+    }
+
+    /// Returns how many lines may or may not be stored.
+    pub(crate) fn unacknowledged(&self) -> usize {
+        self.own.unacknowledged()
+    }
+
+    /// Returns how many lines were not given to the link yet.
+    pub(crate) fn unsent(&self) -> usize {
+        self.asking.unsent()
+    }
+
+    /// Returns how many things are kept because of what a server says: people here, people in the
+    /// answer that is coming, entries, questions.
+    #[cfg(test)]
+    pub(crate) fn kept(&self) -> [usize; 4] {
+        let [here, counted] = self.people.kept();
+        [here, counted, self.page.len(), self.asking.questions()]
+    }
+
+    // Events.
+
+    /// Takes an event of the link.
+    pub(crate) fn hear(&mut self, event: Event) -> News {
+        match event {
+            Event::Entry(entry) => return self.hear_entry(&entry),
+            Event::NewerEntry(entry) => self.hear_newer_entry(&entry),
+            Event::Reply(reply) => self.hear_reply(reply),
+            Event::CaughtUp(_) => self.is_caught_up = true,
+            Event::Refused(refusal) => self.hear_refusal(&refusal),
+            Event::Disorder { after, came } => self.note(&format!(
+                "the server sent entry {came} after entry {after}: the lines shown here are incomplete or out of order"
+            )),
+            Event::OtherHistory { set_aside } => self.hear_other_history(set_aside),
+            Event::Lost { why, pause } => self.lose(&why, pause),
+            Event::Back { welcome, .. } => {
+                self.welcome = *welcome;
+                self.standing = Standing::Connected;
+                self.waiting = None;
+                self.wants_who = true;
+                self.next_ping_at = self.now;
+            }
+            Event::Garbled(words) => self.note(&words),
+            // The lines of the wire are for programs.
+            Event::Wire(_) => {}
+        }
+        News::Nothing
+    }
+
+    fn hear_entry(&mut self, entry: &Entry) -> News {
+        self.timeline.push(entry);
+        self.waiting = None;
+        match &entry.kind {
+            Kind::Enter | Kind::Leave(_) => self.wants_who = true,
+            Kind::Message(line) if entry.id == self.welcome.id => self.own.came(entry.seq, line),
+            Kind::Message(line) if self.is_caught_up => {
+                return News::Said {
+                    mentions_us: mentions(line.as_str(), &self.welcome.id),
+                };
+            }
+            Kind::Message(_) => {}
+        }
+        News::Nothing
+    }
+
+    fn hear_newer_entry(&mut self, entry: &NewerEntry) {
+        self.timeline.push(entry);
+        self.waiting = None;
+        self.wants_who |= matches!(entry.kind, NewerKind::Leave { .. });
+    }
+
+    fn hear_reply(&mut self, reply: Reply) {
+        let is_typed = self.asking.awaited() == Some(Asked::Typed);
+        match reply {
+            Reply::Ok { nonce, seq } => {
+                let is_shown = self.timeline.newest_seq().is_some_and(|last| last >= seq);
+                self.own.stored(&nonce, seq, is_shown);
+            }
+            Reply::At(seq) => match self.asking.awaited() {
+                Some(Asked::Ping) => {
+                    self.asking.answered();
+                    self.round_trip = self.pinged_at.take().map(|at| self.now - at);
+                }
+                Some(Asked::Typed) => {
+                    self.asking.answered();
+                    self.note(&format!("the newest entry is {seq}"));
+                }
+                _ => {}
+            },
+            Reply::Who { seq, count } => {
+                self.people.expect(count);
+                if is_typed {
+                    let words = format!("{} here, as of entry {seq}:", people(count));
+                    self.note(&words);
+                }
+                self.take_people();
+            }
+            Reply::Here(here) => {
+                if is_typed {
+                    self.note(&self.tell_here(&here));
+                }
+                self.people.count(here);
+                self.take_people();
+            }
+            Reply::Begin(_) => self.page.clear(),
+            Reply::Replayed(entry) if is_typed => self.note(&stamped(&entry, &self.clock)),
+            Reply::Replayed(entry) => self.take_replayed(Item::from(&entry)),
+            Reply::ReplayedNewer(entry) if is_typed => {
+                self.note(&stamped_newer(&entry, &self.clock));
+            }
+            Reply::ReplayedNewer(entry) => self.take_replayed(Item::from(&entry)),
+            Reply::End(_) => self.take_page(),
+            Reply::Whois(_) | Reply::Other(_) => {
+                // Anything else that a newer server may say is for programs.
+                let Some((command, words)) = reply.answer() else {
+                    return;
+                };
+                self.timeline.note(&words);
+                if command == "/whois" && is_typed {
+                    self.asking.answered();
+                }
+            }
+            Reply::Bye { reason, words } => self.hear_bye(reason.as_str(), &words),
+            Reply::NewerBye { reason, words } => self.hear_bye(&reason, &words),
+            Reply::Note { words, .. } => self.note(&format!("the server notes: {words}")),
+            Reply::Welcome(_) => {}
+        }
+    }
+
+    fn hear_bye(&mut self, reason: &str, words: &str) {
+        let words = if words.is_empty() { reason } else { words };
+        self.note(&format!("the server says: {words}"));
+    }
+
+    fn tell_here(&self, here: &Here) -> String {
+        let since = self.clock.show(here.since);
+        format!("{}@{} ({}) since {since}", here.id, here.ip, here.role)
+    }
+
+    fn take_people(&mut self) {
+        if self.people.complete(&self.welcome.id) {
+            self.asking.answered();
+        }
+    }
+
+    fn take_replayed(&mut self, item: Item) {
+        if (self.page.len() as u64) < PAGE_ENTRIES {
+            self.page.push(item);
+        }
+    }
+
+    fn take_page(&mut self) {
+        let page = std::mem::take(&mut self.page);
+        match self.asking.answered() {
+            Some(Asked::Older) => {
+                self.has_beginning = page.first().is_none_or(|item| item.first_seq() == Some(1));
+                self.timeline.push_older(&page);
+            }
+            Some(Asked::Newer) => self.timeline.push_newer(&page),
+            _ => {}
+        }
+    }
+
+    fn hear_refusal(&mut self, refusal: &Refusal) {
+        if let Some(nonce) = &refusal.nonce {
+            let text = self.own.refused(nonce).unwrap_or_default();
+            return self.note(&format!("not sent ({}): {text}", refusal.words));
+        }
+        if refusal.code == Code::Waiting {
+            self.waiting = Some(drawable(&refusal.words));
+            return;
+        }
+        // Every question has one answer, and this is it.
+        if self.asking.answered() == Some(Asked::Typed) {
+            self.note(&format!("refused: {}", refusal.words));
+        }
+    }
+
+    fn hear_other_history(&mut self, set_aside: usize) {
+        self.timeline.begin_afresh();
+        self.has_beginning = false;
+        self.note(
+            "this is a different history from the one that was followed before; starting afresh from its newest entry",
+        );
+        // The lines that were set aside were the first to go out, so they are the first here.
+        for (at, text) in self.own.give_up().into_iter().enumerate() {
+            let why = if at < set_aside {
+                "not acknowledged before, and not sent again"
+            } else {
+                "not sent"
+            };
+            self.note(&format!("{why} into a different history: {text}"));
+        }
+        self.asking.begin_afresh();
+        self.wants_who = true;
+    }
+
+    fn lose(&mut self, why: &str, pause: Duration) {
+        if !matches!(self.standing, Standing::Lost { .. }) {
+            self.timeline.leave_off();
+        }
+        self.standing = Standing::Lost {
+            why: drawable(why),
+            again_at: self.now + pause,
+        };
+        self.asking.lose();
+        self.pinged_at = None;
+        self.round_trip = None;
+    }
+
+    /// Notes that the link has ended for good. `failure` says why, unless we left. Returns whether
+    /// nothing is left to show.
+    pub(crate) fn end(&mut self, failure: Option<Failure>) -> bool {
+        let Some(failure) = failure.filter(|_| !matches!(self.standing, Standing::Leaving)) else {
+            return true;
+        };
+        self.asking.end();
+        self.standing = Standing::Ended {
+            why: drawable(&failure.sentence),
+            hint: failure.hint.as_deref().map(drawable),
+        };
+        false
+    }
+
+    // Wishes of the person.
+
+    /// Says a line or asks a question, as it was typed.
+    pub(crate) fn send(&mut self, text: &str) {
+        if let Standing::Ended { .. } | Standing::Leaving = self.standing {
+            return self.note(&format!("not sent (the connection has ended): {text}"));
+        }
+        let request = match Request::parse(text.as_bytes()) {
+            Ok(Some(request)) => request,
+            Ok(None) => return,
+            Err(refusal) => {
+                return self.note(&format!("not sent ({}): {text}", refusal.words));
+            }
+        };
+        match request {
+            Request::Say(line) => self.say(line),
+            // A second one of these from a person would replace the program's own.
+            Request::SayOnce(..) | Request::Follow(_) => {
+                self.note("not sent: this program sends /say and /follow itself");
+            }
+            _ if matches!(self.standing, Standing::Lost { .. }) => self.note(&format!(
+                "not asked, because there is no connection: {text}"
+            )),
+            _ if self.asking.questions() >= QUESTIONS_MAX => self.note(&format!(
+                "not asked ({QUESTIONS_MAX} questions wait already): {text}"
+            )),
+            _ => {
+                let typed = Line::parse(text.as_bytes());
+                let typed = typed.expect("it was read as a request already");
+                self.asking.push(Outgoing::Command(typed, Asked::Typed));
+            }
+        }
+    }
+
+    fn say(&mut self, line: Line) {
+        if self.own.is_full() {
+            let words = format!("not sent ({OWN_LINES_MAX} lines wait already): {line}");
+            return self.note(&words);
+        }
+        self.timeline.new_from = None;
+        self.own.push(&line);
+        self.asking.push(Outgoing::Say(line));
+    }
+
+    /// Leaves when everything is acknowledged. The second call leaves at once.
+    pub(crate) fn leave(&mut self) -> Parting {
+        if let Standing::Ended { .. } = self.standing {
+            return Parting::Over;
+        }
+        let waiting = self.unacknowledged();
+        if waiting > 0 && !self.is_warned_of_own {
+            self.is_warned_of_own = true;
+            let lines = match waiting {
+                1 => "one of your lines is".to_owned(),
+                waiting => format!("{waiting} of your lines are"),
+            };
+            self.note(&format!(
+                "{lines} not acknowledged; ask again to leave anyway"
+            ));
+            return Parting::Warned;
+        }
+        let is_at_once = self.is_warned_of_own || !matches!(self.standing, Standing::Connected);
+        self.standing = Standing::Leaving;
+        if is_at_once {
+            return Parting::AtOnce;
+        }
+        self.asking.push(Outgoing::Quit);
+        Parting::Soon
+    }
+
+    /// Asks for the entries before the first one that is loaded.
+    pub(crate) fn ask_older(&mut self) {
+        if self.has_beginning {
+            return;
+        }
+        match self.timeline.first_seq() {
+            Some(1) => {}
+            Some(first) => {
+                let command = format!("/history {PAGE_ENTRIES} before {first}");
+                self.ask(&command, Asked::Older);
+            }
+            None => self.ask(&format!("/history {PAGE_ENTRIES}"), Asked::Older),
+        }
+    }
+
+    /// Asks for the entries after the last one that is loaded.
+    pub(crate) fn ask_newer(&mut self) {
+        if let Some(last) = self.timeline.last_seq() {
+            let before = last + PAGE_ENTRIES + 1;
+            let command = format!("/history {PAGE_ENTRIES} before {before}");
+            self.ask(&command, Asked::Newer);
+        }
+    }
+
+    /// Asks the questions that are due: who is here, and how long an answer takes.
+    pub(crate) fn ask_what_is_due(&mut self) {
+        let due = self
+            .asked_who_at
+            .is_none_or(|at| self.now.duration_since(at) >= WHO_INTERVAL);
+        if self.wants_who && self.is_caught_up && due && !self.asking.contains(Asked::Who) {
+            self.ask("/who", Asked::Who);
+            self.wants_who = false;
+            self.asked_who_at = Some(self.now);
+        }
+        if self.is_caught_up && self.now >= self.next_ping_at {
+            self.ask("/ping", Asked::Ping);
+            self.next_ping_at = self.now + PING_INTERVAL;
+        }
+    }
+
+    fn ask(&mut self, command: &str, what: Asked) {
+        if matches!(self.standing, Standing::Connected) && !self.asking.contains(what) {
+            let line = Line::parse(command.as_bytes()).expect("a command is a line");
+            self.asking.push(Outgoing::Command(line, what));
+        }
+    }
+}
+
+/// Returns `one person is` or `3 people are`.
+fn people(count: u64) -> String {
+    match count {
+        1 => "one person is".to_owned(),
+        count => format!("{count} people are"),
+    }
+}

@@ -1,0 +1,10 @@
+//! The values that a person may choose: which server, which entries, and how to show them.
+//!
+//! Every layer above may use them. `config` reads them from the command line; nothing here knows
+//! where a value came from or what follows from it.
+
+mod choices;
+mod target;
+
+pub use choices::{Bell, Form, Since, Theme};
+pub use target::{Target, TargetError};

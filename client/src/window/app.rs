@@ -1,0 +1,489 @@
+//! The state of the window besides the room, and its reaction to each thing that can happen.
+//! Nothing here waits, reads, writes or draws.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEvent, MouseEventKind};
+use ratatui::layout::Position;
+use wire::limits::TEXT_BYTES_MAX;
+use wire::{ClientId, Request};
+
+use super::editor::{Editor, Pasted, Pressed};
+use super::geometry::{Areas, areas};
+use super::help;
+use super::layout::{self, Looks};
+use crate::link::Event;
+use crate::room::{Item, News, OWN_LINES_MAX, Parting, Room, Scroll};
+use crate::settings::{Bell, Theme};
+use crate::words::{Clock, Expiry, Failure, drawable};
+
+/// Rows that a turn of the mouse's wheel moves.
+const WHEEL_ROWS: usize = 3;
+
+/// A paste of more lines than this is sent only after the person has confirmed it.
+const PASTED_LINES_MAX: usize = 3;
+
+/// Everything that can happen.
+#[derive(Debug)]
+pub(crate) enum Happened {
+    /// The link has an event.
+    Heard(Event),
+    /// The connection has ended for good; the failure says why, unless we left.
+    Ended(Option<Failure>),
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// Something was pasted.
+    Paste(String),
+    /// The mouse was used.
+    Mouse(MouseEvent),
+    /// The terminal has another size.
+    Resize,
+    /// The person looks elsewhere.
+    FocusLost,
+    /// A moment has passed.
+    Tick,
+}
+
+/// Everything that the loop may have to do at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Ring the bell.
+    Bell,
+    /// Stop the program, as C-z does.
+    Suspend,
+    /// Draw everything anew, whatever the terminal shows now.
+    Redraw,
+    /// Leave now, whatever still waits.
+    Leave,
+    /// Close the window.
+    Close,
+}
+
+/// The choices of the person.
+#[derive(Debug, Clone)]
+pub(crate) struct Choices {
+    pub(crate) theme: Theme,
+    pub(crate) bell: Bell,
+    pub(crate) is_short: bool,
+    pub(crate) clock: Clock,
+}
+
+/// The facts about the connection that do not change.
+#[derive(Debug, Clone)]
+pub(crate) struct Facts {
+    /// `chat.example:27332`
+    pub(crate) server: String,
+    /// `TLS 1.3 X25519MLKEM768`
+    pub(crate) tls: String,
+    /// The end of our certificate, as seen when the window opens.
+    pub(crate) expiry: Expiry,
+}
+
+/// The current purpose of the keys.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Writing,
+    /// Answering whether to send the lines of a paste.
+    Asking(Vec<String>),
+    Finding {
+        text: String,
+    },
+    /// Reading the list of commands and keys, from row `first` on.
+    Help {
+        first: usize,
+    },
+}
+
+/// The window's state.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) room: Room,
+    pub(crate) facts: Facts,
+    pub(crate) choices: Choices,
+    pub(crate) shows_here: bool,
+    pub(crate) editor: Editor,
+    pub(crate) mode: Mode,
+    /// Columns and rows.
+    pub(crate) size: (u16, u16),
+}
+
+impl App {
+    pub(crate) fn new(room: Room, facts: Facts, choices: Choices, size: (u16, u16)) -> Self {
+        let mut app = Self {
+            room,
+            facts,
+            choices,
+            shows_here: true,
+            editor: Editor::new(),
+            mode: Mode::Writing,
+            size,
+        };
+        if app.facts.expiry.is_near() {
+            app.room.note(&app.facts.expiry.notice(&app.choices.clock));
+        }
+        app
+    }
+
+    /// Reacts to something that happened. Returns what the loop has to do.
+    pub(crate) fn update(&mut self, happened: Happened, now: Instant) -> Vec<Effect> {
+        self.room.now = now;
+        let effects = match happened {
+            Happened::Heard(event) => self.hear(event),
+            Happened::Ended(failure) => match self.room.end(failure) {
+                true => vec![Effect::Close],
+                false => Vec::new(),
+            },
+            Happened::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
+            Happened::Key(key) => self.press(key),
+            Happened::Paste(text) => self.paste(&text),
+            Happened::Mouse(mouse) => {
+                self.point(mouse);
+                Vec::new()
+            }
+            Happened::FocusLost => {
+                self.room.timeline.leave_off();
+                Vec::new()
+            }
+            Happened::Resize | Happened::Tick => Vec::new(),
+        };
+        self.room.ask_what_is_due();
+        effects
+    }
+
+    fn hear(&mut self, event: Event) -> Vec<Effect> {
+        let rings = match (self.room.hear(event), self.choices.bell) {
+            (News::Nothing, _) | (_, Bell::Off) => false,
+            (News::Said { .. }, Bell::All) => true,
+            (News::Said { mentions_us }, Bell::Mention) => mentions_us,
+        };
+        if rings {
+            vec![Effect::Bell]
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Returns the parts of the screen.
+    pub(crate) fn areas(&self) -> Areas {
+        areas(self.size, self.shows_here, &self.editor)
+    }
+
+    /// Returns how items become rows.
+    pub(crate) fn looks(&self) -> Looks<'_> {
+        looks(
+            self.areas().timeline.width,
+            &self.room.welcome.id,
+            &self.choices,
+        )
+    }
+
+    fn timeline_rows(&self) -> usize {
+        self.areas().timeline.height.into()
+    }
+
+    fn press(&mut self, key: KeyEvent) -> Vec<Effect> {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        if control && key.code == KeyCode::Char('z') {
+            return vec![Effect::Suspend];
+        }
+        if control && key.code == KeyCode::Char('l') {
+            return vec![Effect::Redraw];
+        }
+        if control && key.code == KeyCode::Char('c') {
+            return self.leave();
+        }
+        match &mut self.mode {
+            Mode::Help { .. } => {
+                self.turn_help(key.code);
+                Vec::new()
+            }
+            Mode::Asking(lines) => {
+                match key.code {
+                    KeyCode::Enter | KeyCode::Char('y') => {
+                        let lines = std::mem::take(lines);
+                        self.mode = Mode::Writing;
+                        self.editor.sent(&lines);
+                        return lines.iter().flat_map(|line| self.enter(line)).collect();
+                    }
+                    KeyCode::Esc | KeyCode::Char('n') => self.mode = Mode::Writing,
+                    _ => {}
+                }
+                Vec::new()
+            }
+            Mode::Finding { .. } => {
+                self.find(key);
+                Vec::new()
+            }
+            Mode::Writing => self.write(key),
+        }
+    }
+
+    fn write(&mut self, key: KeyEvent) -> Vec<Effect> {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let alt = key.modifiers.contains(KeyModifiers::ALT);
+        let page = self.page_rows();
+        match key.code {
+            KeyCode::Char('d')
+                if control && self.editor.is_empty() && self.editor.searching().is_none() =>
+            {
+                return self.leave();
+            }
+            KeyCode::Char('f') if control => {
+                self.mode = Mode::Finding {
+                    text: String::new(),
+                };
+                self.room.timeline.selected = None;
+            }
+            KeyCode::F(1) => self.mode = Mode::Help { first: 0 },
+            KeyCode::F(8) => self.shows_here = !self.shows_here,
+            KeyCode::F(9) => self.choices.is_short = !self.choices.is_short,
+            KeyCode::PageUp => self.scroll_up(page),
+            KeyCode::PageDown => self.scroll_down(page),
+            KeyCode::Home if control || self.editor.is_empty() => self.scroll_up(usize::MAX / 4),
+            KeyCode::End if control || self.editor.is_empty() => {
+                self.room.timeline.look_at_newest()
+            }
+            KeyCode::Up if alt => self.select(true),
+            KeyCode::Down if alt => self.select(false),
+            KeyCode::Esc if self.editor.searching().is_none() => {
+                if self.room.timeline.selected.take().is_none() {
+                    self.room.timeline.look_at_newest();
+                }
+            }
+            _ => return self.edit(key),
+        }
+        Vec::new()
+    }
+
+    fn edit(&mut self, key: KeyEvent) -> Vec<Effect> {
+        match self.editor.press(key) {
+            Pressed::Send(text) => return self.enter(&text),
+            Pressed::Complete => self.complete(),
+            Pressed::Full => self.note_full(),
+            Pressed::Changed | Pressed::Ignored => {}
+        }
+        Vec::new()
+    }
+
+    fn complete(&mut self) {
+        let ids: BTreeSet<&str> = self
+            .room
+            .people
+            .here()
+            .iter()
+            .map(|here| here.id.as_str())
+            .collect();
+        let numbers = self.room.timeline.numbers();
+        let spoke = numbers
+            .rev()
+            .filter_map(|number| match self.room.timeline.item(number) {
+                Some(Item::Said(said)) => Some(said.id.as_str()),
+                _ => None,
+            })
+            .take(1000);
+        let ids: BTreeSet<&str> = ids.into_iter().chain(spoke).collect();
+        let me = self.room.welcome.id.as_str();
+        self.editor.complete(ids.into_iter().filter(|id| *id != me));
+    }
+
+    /// Says a written line, or does what it commands.
+    fn enter(&mut self, text: &str) -> Vec<Effect> {
+        self.room.timeline.look_at_newest();
+        match Request::parse(text.as_bytes()) {
+            Ok(Some(Request::Quit)) => return self.leave(),
+            Ok(Some(Request::Help)) => self.mode = Mode::Help { first: 0 },
+            _ => self.room.send(text),
+        }
+        Vec::new()
+    }
+
+    fn leave(&mut self) -> Vec<Effect> {
+        match self.room.leave() {
+            Parting::Warned | Parting::Soon => Vec::new(),
+            Parting::AtOnce => vec![Effect::Leave],
+            Parting::Over => vec![Effect::Close],
+        }
+    }
+
+    fn paste(&mut self, text: &str) -> Vec<Effect> {
+        if let Mode::Finding { text: sought } = &mut self.mode {
+            sought.push_str(&drawable(text.lines().next().unwrap_or_default()));
+            return Vec::new();
+        }
+        if self.mode != Mode::Writing {
+            return Vec::new();
+        }
+        match self.editor.paste(text) {
+            Pasted::Lines(lines) if lines.len() > OWN_LINES_MAX => self.room.note(&format!(
+                "{} lines are too many for a paste; `client --plain < FILE` sends them",
+                lines.len()
+            )),
+            Pasted::Lines(lines) if lines.len() > PASTED_LINES_MAX => {
+                self.mode = Mode::Asking(lines);
+            }
+            Pasted::Lines(lines) => {
+                self.editor.sent(&lines);
+                return lines.iter().flat_map(|line| self.enter(line)).collect();
+            }
+            Pasted::Full => self.note_full(),
+            Pasted::Inserted | Pasted::Nothing => {}
+        }
+        Vec::new()
+    }
+
+    /// Shows another part of the help, if it is longer than the screen; any other key closes it.
+    fn turn_help(&mut self, key: KeyCode) {
+        let (rows, page) = help::rows(self.size);
+        let last = rows.saturating_sub(page);
+        let Mode::Help { first } = &mut self.mode else {
+            return;
+        };
+        *first = match key {
+            KeyCode::Up => first.saturating_sub(1),
+            KeyCode::Down => (*first + 1).min(last),
+            KeyCode::PageUp => first.saturating_sub(page),
+            KeyCode::PageDown => (*first + page).min(last),
+            _ => {
+                self.mode = Mode::Writing;
+                return;
+            }
+        };
+    }
+
+    fn point(&mut self, mouse: MouseEvent) {
+        match mouse.kind {
+            MouseEventKind::ScrollUp if matches!(self.mode, Mode::Help { .. }) => {
+                self.turn_help(KeyCode::Up);
+            }
+            MouseEventKind::ScrollDown if matches!(self.mode, Mode::Help { .. }) => {
+                self.turn_help(KeyCode::Down);
+            }
+            MouseEventKind::ScrollUp => self.scroll_up(WHEEL_ROWS),
+            MouseEventKind::ScrollDown => self.scroll_down(WHEEL_ROWS),
+            MouseEventKind::Down(_) => {
+                let at = self.item_at(mouse.column, mouse.row);
+                self.room.timeline.selected =
+                    at.filter(|at| self.room.timeline.selected != Some(*at));
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns the item that is drawn there.
+    fn item_at(&self, column: u16, row: u16) -> Option<i64> {
+        let area = self.areas().timeline;
+        if !area.contains(Position::new(column, row)) {
+            return None;
+        }
+        let bottom = layout::bottom(&self.room, &self.looks(), area.height.into());
+        let index = usize::from(row - area.y).checked_sub(bottom.empty_rows)?;
+        bottom.items.get(index).map(|row| row.item)
+    }
+
+    fn page_rows(&self) -> usize {
+        self.timeline_rows().saturating_sub(2).max(1)
+    }
+
+    fn scroll_up(&mut self, by: usize) {
+        let area = self.areas().timeline;
+        let looks = looks(area.width, &self.room.welcome.id, &self.choices);
+        // As far as the person likes, but no further than the loaded entries.
+        let by = by.min(100_000);
+        let timeline = &mut self.room.timeline;
+        if layout::scroll_up(timeline, &looks, by, area.height.into()) {
+            self.room.ask_older();
+        }
+    }
+
+    fn scroll_down(&mut self, by: usize) {
+        let columns = self.areas().timeline.width;
+        let looks = looks(columns, &self.room.welcome.id, &self.choices);
+        let at_end = layout::scroll_down(&mut self.room.timeline, &looks, by);
+        if at_end && self.room.timeline.is_detached() {
+            self.room.ask_newer();
+        }
+    }
+
+    fn select(&mut self, is_up: bool) {
+        let numbers = self.room.timeline.numbers();
+        let start = match (self.room.timeline.selected, self.room.timeline.scroll) {
+            (Some(at), _) => at,
+            (None, Scroll::At { item, .. }) => item + 1,
+            (None, Scroll::Newest) => numbers.end,
+        };
+        let is_said = |at: &i64| matches!(self.room.timeline.item(*at), Some(Item::Said(_)));
+        let next = if is_up {
+            (numbers.start..start).rev().find(is_said)
+        } else {
+            (start + 1..numbers.end).find(is_said)
+        };
+        match next {
+            Some(next) => self.show(next),
+            None if is_up => self.room.ask_older(),
+            None => self.room.timeline.look_at_newest(),
+        }
+    }
+
+    fn show(&mut self, item: i64) {
+        let area = self.areas().timeline;
+        let looks = looks(area.width, &self.room.welcome.id, &self.choices);
+        layout::show(&mut self.room.timeline, &looks, item, area.height.into());
+        self.room.timeline.selected = Some(item);
+    }
+
+    fn find(&mut self, key: KeyEvent) {
+        let Mode::Finding { text } = &mut self.mode else {
+            return;
+        };
+        let selected = self.room.timeline.selected;
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let (from, is_back) = match key.code {
+            KeyCode::Esc => {
+                self.mode = Mode::Writing;
+                return;
+            }
+            KeyCode::Backspace => {
+                text.pop();
+                (None, true)
+            }
+            KeyCode::Char('f') if control => (selected, true),
+            KeyCode::Char(c) if !control => {
+                text.push(c);
+                (None, true)
+            }
+            KeyCode::Enter | KeyCode::Up => (selected, true),
+            KeyCode::Down => (selected, false),
+            _ => return,
+        };
+        let text = text.clone();
+        if text.is_empty() {
+            return;
+        }
+        if let Some(found) = self.room.timeline.find(&text, from, is_back) {
+            self.show(found);
+        } else if from.is_none() {
+            self.room.timeline.selected = None;
+        } else if is_back {
+            self.room.ask_older();
+        }
+    }
+
+    /// Shows a note that the line is full.
+    fn note_full(&mut self) {
+        self.room.note(&format!(
+            "a line may have {TEXT_BYTES_MAX} bytes, and this would make it longer"
+        ));
+    }
+}
+
+// Apart from `App`, so that the timeline can be changed while it lives.
+fn looks<'a>(columns: u16, me: &'a ClientId, choices: &'a Choices) -> Looks<'a> {
+    Looks {
+        columns: columns.into(),
+        me,
+        theme: choices.theme,
+        is_short: choices.is_short,
+        clock: &choices.clock,
+    }
+}

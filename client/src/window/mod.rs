@@ -1,0 +1,21 @@
+//! The window: the room on the whole of a terminal.
+//!
+//! [`run()`] is all that the program needs of it. `app` decides, `layout` and `view` draw, `screen`
+//! alone touches the terminal, and `run` is the loop around them. Everything that is known of the
+//! room is in [`crate::room`], which this is a view of; the connection is the same as in the plain
+//! mode.
+
+mod app;
+mod editor;
+mod geometry;
+mod help;
+mod layout;
+mod rows;
+mod run;
+mod screen;
+#[cfg(test)]
+mod tests;
+mod theme;
+mod view;
+
+pub use run::run;

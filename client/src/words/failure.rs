@@ -1,0 +1,297 @@
+//! The failures of this program, and their consequences: the exit code, and whether a later try may
+//! succeed.
+// No sentences here: `explain` writes them.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use pki::Certificate;
+use wire::{Code, Reason, Refusal};
+
+use super::clock::Clock;
+use crate::settings::Target;
+
+/// How the program ends, for scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Everything was done as asked.
+    Done = 0,
+    /// Something else; also when a line was refused.
+    Other = 1,
+    /// The command line cannot be understood.
+    Usage = 2,
+    /// The server cannot be reached, or the connection was lost.
+    Network = 4,
+    /// The machine that answers is not the server that was asked for.
+    Untrusted = 5,
+    /// The server ended the session: replaced, shutting down and the like.
+    Ended = 6,
+    /// The server wants a certificate and got none.
+    CertificateRequired = 60,
+    /// The certificate is good, but the server does not admit its holder.
+    NotAdmitted = 61,
+    /// The certificate is expired, not valid yet, revoked or of another CA.
+    CertificateInvalid = 62,
+}
+
+impl Exit {
+    /// Returns the number.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// A failure, explained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The exit code.
+    pub exit: Exit,
+    /// The problem, and where it is.
+    pub sentence: String,
+    /// The problem in few words, for a place that already says that the connection was lost.
+    pub in_short: Option<String>,
+    /// The advice.
+    pub hint: Option<String>,
+    /// Whether a later try may succeed.
+    pub may_pass: bool,
+    /// Whether the obstacle may be our own last session, whose connection was lost.
+    pub may_be_ours: bool,
+    /// Whether the server may only have lacked room for one more connection.
+    pub may_be_crowded: bool,
+}
+
+impl Failure {
+    /// Creates a failure without a hint that no later try can mend.
+    pub(crate) fn new(exit: Exit, sentence: impl Into<String>) -> Self {
+        Self {
+            exit,
+            sentence: sentence.into(),
+            in_short: None,
+            hint: None,
+            may_pass: false,
+            may_be_ours: false,
+            may_be_crowded: false,
+        }
+    }
+
+    /// Returns the same failure with a hint.
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        Self {
+            hint: Some(hint.into()),
+            ..self
+        }
+    }
+
+    /// Returns the problem in as few words as there are.
+    pub(crate) fn in_short(&self) -> &str {
+        self.in_short.as_deref().unwrap_or(&self.sentence)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// The circumstances of a failure: which certificate was used, and which server.
+#[derive(Debug, Clone)]
+pub struct Scene {
+    /// The server.
+    pub target: Target,
+    /// The person's own certificate.
+    pub own: Certificate,
+    /// The trust anchor's name.
+    pub anchor: String,
+    /// How times are shown.
+    pub clock: Clock,
+}
+
+#[cfg(test)]
+impl Scene {
+    /// Returns a scene for tests.
+    pub(crate) fn example() -> Self {
+        let name = pki::Name::default();
+        Self {
+            target: Target::parse("chat.example").expect("a target"),
+            own: pki::Certificate {
+                subject: name.clone(),
+                issuer: name,
+                serial: pki::Serial::new(&[7]),
+                fingerprint: pki::Fingerprint::of(b""),
+                not_before: std::time::SystemTime::UNIX_EPOCH,
+                not_after: std::time::SystemTime::UNIX_EPOCH,
+                dns_names: Vec::new(),
+                addresses: Vec::new(),
+                emails: Vec::new(),
+                purposes: Vec::new(),
+                is_ca: false,
+                key: String::new(),
+            },
+            anchor: String::new(),
+            clock: Clock::utc(),
+        }
+    }
+}
+
+/// The cause of a failure.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cause {
+    /// Our certificate is not valid according to the local clock.
+    OwnDates,
+    /// The bundle's CA certificate cannot serve as a trust anchor.
+    Setup(String),
+    /// The server's name has no address.
+    Unresolved(String),
+    /// No address answered; each with its error.
+    Unreachable(Vec<(SocketAddr, String)>),
+    /// No greeting in time.
+    Slow,
+    /// The connection ended before the server had greeted us or refused us: it may have had no room.
+    ClosedUnheard,
+    /// The server closed the connection before its greeting.
+    ClosedEarly,
+    /// The server sent something else instead of a greeting.
+    Greeting(String),
+    /// The connection was lost after the greeting.
+    Lost(String),
+    /// Nothing was heard for too long.
+    Silent,
+    /// The server sent a line without end.
+    Endless,
+    /// The server sent an entry that does not come after the last one.
+    Disorder {
+        /// The last entry before.
+        after: u64,
+        /// The one that came.
+        came: u64,
+    },
+    /// The server speaks TLS, but not our dialect.
+    OtherProtocol,
+    /// The server greets us by a name that is not in our certificate.
+    OtherName(String),
+    /// TLS failed, on our side or by an alert of the server.
+    Tls(rustls::Error),
+    /// Refused before the greeting.
+    Refused(Refusal),
+    /// `= bye REASON words`
+    Bye {
+        /// The reason; a newer server may have one that we do not know.
+        reason: String,
+        /// The explanation, for people.
+        words: String,
+    },
+}
+
+impl Cause {
+    /// Returns whether a later try may succeed. Decisions that somebody made, and the contents of a
+    /// certificate, do not change when we ask again.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Cause::Unresolved(_)
+            | Cause::Unreachable(_)
+            | Cause::Slow
+            | Cause::ClosedUnheard
+            | Cause::ClosedEarly
+            | Cause::Lost(_)
+            | Cause::Silent
+            // A network that wants to be logged in to answers like this for a while.
+            | Cause::Tls(rustls::Error::InvalidMessage(_)) => true,
+            Cause::Refused(refusal) => {
+                matches!(refusal.code, Code::TryLater | Code::TooManySessions)
+            }
+            Cause::Bye { reason, .. } => matches!(
+                Reason::parse(reason),
+                Some(
+                    Reason::ShuttingDown
+                        | Reason::ServerCrash
+                        | Reason::Lost
+                        | Reason::Silent
+                        | Reason::Stalled
+                )
+            ),
+            Cause::OwnDates
+            | Cause::Setup(_)
+            | Cause::Greeting(_)
+            | Cause::Endless
+            | Cause::Disorder { .. }
+            | Cause::OtherProtocol
+            | Cause::OtherName(_)
+            | Cause::Tls(_) => false,
+        }
+    }
+
+    /// Returns whether the obstacle may be our own last session: a server that keeps the older of
+    /// two sessions does not know yet that its connection was lost.
+    pub(crate) fn may_be_ours(&self) -> bool {
+        matches!(self, Cause::Refused(refusal) if refusal.code == Code::AlreadyHere)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::AlertDescription as Alert;
+    use rustls::CertificateError as Judged;
+
+    #[test]
+    fn only_what_waiting_may_change_is_tried_again() {
+        let bye = |reason: &str| Cause::Bye {
+            reason: reason.to_owned(),
+            words: String::new(),
+        };
+        let refused = |code: Code| {
+            Cause::Refused(Refusal {
+                code,
+                nonce: None,
+                words: String::new(),
+            })
+        };
+        let alert = |alert| Cause::Tls(rustls::Error::AlertReceived(alert));
+        for cause in [
+            Cause::Unresolved(String::new()),
+            Cause::Unreachable(Vec::new()),
+            Cause::Slow,
+            Cause::ClosedUnheard,
+            Cause::ClosedEarly,
+            Cause::Lost(String::new()),
+            Cause::Silent,
+            refused(Code::TryLater),
+            refused(Code::TooManySessions),
+            bye("shutting-down"),
+            bye("silent"),
+            bye("stalled"),
+        ] {
+            assert!(cause.may_pass(), "{cause:?}");
+        }
+        for cause in [
+            Cause::OwnDates,
+            Cause::Setup(String::new()),
+            Cause::Greeting(String::new()),
+            Cause::Endless,
+            Cause::Disorder { after: 7, came: 7 },
+            Cause::OtherProtocol,
+            Cause::OtherName(String::new()),
+            Cause::Tls(rustls::Error::InvalidCertificate(Judged::UnknownIssuer)),
+            Cause::Tls(rustls::Error::NoCertificatesPresented),
+            alert(Alert::CertificateRequired),
+            alert(Alert::AccessDenied),
+            alert(Alert::CertificateRevoked),
+            alert(Alert::CertificateExpired),
+            alert(Alert::UnknownCA),
+            refused(Code::AlreadyHere),
+            bye("replaced"),
+            bye("revoked"),
+            bye("expired"),
+            bye("flooding"),
+            bye("kicked"),
+        ] {
+            assert!(!cause.may_pass(), "{cause:?}");
+        }
+        assert!(refused(Code::AlreadyHere).may_be_ours());
+        assert!(!refused(Code::TooManySessions).may_be_ours());
+    }
+}
