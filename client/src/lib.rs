@@ -5,8 +5,9 @@
 //! holds a [`Handle`] to say things and a channel of [`Event`]s to hear them. Everything that must
 //! outlive one connection is in one place, the [`Outbox`]; a [`Stay`] takes it to the next one.
 //!
-//! The folders, lowest first: `settings`, `words`, `connect`, `link`, `config` (and `enter`),
-//! `room`, and the two views `plain` and `window`. None imports from one above it.
+//! Each file and folder imports only from those to the left of it in this order (a test looks):
+//! `{limits, os, settings} <- words <- connect <- link <- {config, enter} <- room <- {plain, window}
+//! <- lib`.
 // No SQL here and nothing that signs: a client needs neither.
 
 mod config;
