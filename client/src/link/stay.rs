@@ -118,7 +118,8 @@ impl<D: Dial> Stay<D> {
             let now = Instant::now();
             let left = give_up_at.map(|by| by.saturating_duration_since(now));
             if left == Some(Duration::ZERO) {
-                // Whatever the last try met: during all that time there was no connection.
+                // Even if the last try met something else: during all that time there was no
+                // connection.
                 if is_tried {
                     failure.exit = Exit::Network;
                 }
@@ -214,7 +215,7 @@ mod tests {
     use crate::settings::Since;
     use crate::words::Scene;
 
-    /// What each try to connect meets; after that, always the same.
+    /// The result of each try to connect; after those, always the same.
     struct Script(VecDeque<Result<DuplexStream, Failure>>, fn() -> Failure);
 
     impl Dial for Script {

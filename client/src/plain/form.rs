@@ -138,7 +138,7 @@ mod tests {
     use super::*;
     use wire::ServerLine;
 
-    /// Returns what a printer of this form makes of lines of the wire.
+    /// Returns lines of the wire as a printer of this form prints them.
     fn printed(form: Form, columns: fn() -> Option<usize>, lines: &[&str]) -> String {
         let mut printer = Printer {
             out: Vec::new(),

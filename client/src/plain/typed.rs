@@ -148,7 +148,7 @@ fn utf16(first_line: &[u8]) -> Option<Typed> {
 mod tests {
     use super::*;
 
-    /// Returns what is understood of an input, in short.
+    /// Returns the meaning of an input, in short.
     fn typed(input: &[u8]) -> Vec<String> {
         let mut all = Vec::new();
         read(input, |typed| {

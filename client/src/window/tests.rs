@@ -1,4 +1,4 @@
-//! The window as a person sees it: what is typed and heard goes in, drawn screens come out.
+//! The window as a person sees it: keys and events go in, drawn screens come out.
 
 use std::time::{Duration, Instant};
 
@@ -24,13 +24,13 @@ const EVENING: i64 = 1_795_287_600_000;
 const GREETING: &str = "= welcome id=alice role=student ip=192.0.2.7 room=\"Networks 101\" head=0 \
                         epoch=9f86 clock=2026-11-21T19:00:00.000Z version=0.1.0";
 
-/// A window in the room, and everything that it wants.
+/// A window in the room, and everything that it sends.
 struct Window {
     app: App,
     now: Instant,
     seq: u64,
     minute: i64,
-    /// What went out.
+    /// The lines that went out.
     out: Vec<String>,
     effects: Vec<Effect>,
     said: u64,
@@ -179,7 +179,7 @@ impl Window {
         terminal.backend().buffer().clone()
     }
 
-    /// The screen as text, without what is empty at the ends of rows and above the first row.
+    /// Returns the screen as text, without the empty ends of rows and the empty rows at the top.
     fn screen(&self) -> Vec<String> {
         let buffer = self.buffer();
         let rows = (0..buffer.area.height).map(|y| {
@@ -228,7 +228,7 @@ impl Window {
     }
 }
 
-/// A certificate with so many days left.
+/// Returns the end of a certificate in so many days.
 fn expiry(days: i64) -> Expiry {
     let end = EVENING + days * 24 * 60 * 60 * 1000;
     Expiry::new(
@@ -426,7 +426,7 @@ fn nothing_breaks_on_a_terminal_of_any_size() {
 fn no_continuation_begins_where_a_stamp_begins() {
     let mut w = Window::open();
     let forged = "[carol@192.0.2.8] I did it";
-    // Whatever the width, one of these would wrap so that the forged stamp begins a row.
+    // At some widths, one of these would wrap so that the forged stamp begins a row.
     for pad in 0..80 {
         w.says("eve", &format!("{} {forged}", "x".repeat(pad)));
     }
@@ -461,7 +461,7 @@ fn enters_and_leaves_take_one_dim_line() {
         ┃>",
     );
     assert!(w.style_of("* carol").add_modifier.contains(Modifier::DIM));
-    // Who is here is asked for, but not for each of them.
+    // The people here are asked for, but not for each arrival.
     assert_eq!(w.out, [""; 0]);
     w.passes(Duration::from_secs(1));
     w.happens(Happened::Tick);
@@ -476,7 +476,7 @@ fn what_a_newer_server_records_keeps_its_place_and_is_shown_plainly() {
     w.out.clear();
     w.passes(Duration::from_secs(2));
     w.newer("* bob@192.0.2.9 left (kicked)");
-    // It counts as a leave: who is here is asked again.
+    // It counts as a leave: the people here are asked for again.
     assert_eq!(w.out, ["/who"]);
     w.answers("= who 2 count=1 away=1");
     w.answers("= here alice mood=good role=student ip=192.0.2.7 since=2026-11-21T19:00:00.000Z sessions=1");
@@ -756,7 +756,7 @@ fn looking_back_keeps_its_place_counts_what_is_new_and_asks_for_more() {
         ));
     }
     w.answers("= end history");
-    // What was looked at stays where it was, but for the day, which stands above its first line.
+    // The visible lines stay in place, except the day, which stands above its first line.
     assert_eq!(w.screen()[2..], before[2..]);
     w.wheel(MouseEventKind::ScrollUp, 0, 0);
     assert!(w.screen().join("\n").contains("older 98"));
@@ -1220,7 +1220,7 @@ fn no_list_of_the_window_grows_with_what_a_server_says() {
     assert_eq!(w.app.room.kept()[3], QUESTIONS_MAX);
     let words = "not asked (64 questions wait already): /who";
     assert!(w.screen().join("\n").contains(words));
-    // What the program has to tell is bounded as what is said is.
+    // The notes of the program are bounded as the lines of people are.
     let long = "x".repeat(4000);
     for _ in 0..2100 {
         w.hears(Event::Garbled(long.clone()));

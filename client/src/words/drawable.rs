@@ -1,4 +1,4 @@
-//! What somebody else wrote, fit to be drawn into the cells of a screen.
+//! Texts that somebody else wrote, made fit to be drawn into the cells of a screen.
 
 use wire::terminal::{inert, is_contested, with_few_marks};
 

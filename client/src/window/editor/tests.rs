@@ -54,7 +54,7 @@ fn bare(code: KeyCode) -> KeyEvent {
 
 const HERE: [&str; 5] = ["alice", "bob", "Alina", "张三", "प्रिया"];
 
-/// Presses keys, and says what the last of them did.
+/// Presses keys. Returns the effect of the last of them.
 fn press(editor: &mut Editor, text: &str) -> Pressed {
     let mut last = Pressed::Ignored;
     for key in keys(text) {
@@ -234,7 +234,7 @@ fn up_and_down_go_through_what_was_sent_and_lose_nothing() {
         ("new<Up><Down><Down>", "new|"),
         ("<Down>", "|"),
         ("<C-p><C-p><C-n>", "three|"),
-        // What was changed is still there, until something is sent.
+        // The changed line is still there, until something is sent.
         ("<Up>!<Up>?<Down>", "three!|"),
         ("<Up>!<Up>?<Down><Up>", "two?|"),
         ("<Up>!<Up><Down><Backspace><Up><Down>", "three|"),
@@ -269,7 +269,7 @@ fn a_line_that_was_sent_is_found_by_a_part_of_it() {
         ("<C-r>cakx<Backspace>", "cak", Some("make cake")),
         ("<C-r>c<Backspace><Backspace>", "", None),
         ("<C-r>c<C-f>", "c", Some("make cake")),
-        // What reads the same is shown once.
+        // Equal lines are shown once.
         (
             "x<Enter>take a seat<Enter><C-r>ta<C-r>",
             "ta",
@@ -298,7 +298,7 @@ fn what_was_found_is_sent_or_taken_or_left() {
         ("new<C-r>tea<Home>", "|make tea"),
         ("new<C-r>tea<Esc><Down><Down>", "new|"),
         ("new<C-r>xyz<Esc>", "new|"),
-        // What is not seen is not sent.
+        // Invisible text is not sent.
         ("new<C-r>xyz<Enter>", "new|"),
         ("new<C-r>tea<Enter>", "|"),
     ] {
@@ -328,7 +328,7 @@ fn tab_completes_names() {
         ("hi<Home>b<Tab>", "bob: |hi"),
         ("/whois b<Tab>", "/whois bob |"),
         ("<Tab><Tab>", "bob: |"),
-        // Another key ends it, and what stands there now is completed next.
+        // Another key ends it, and the next Tab completes the word that stands there now.
         ("al<Tab><Tab><Backspace><Backspace><Tab>", "Alina: |"),
         ("x<Tab>", "x|"),
     ]);
@@ -358,7 +358,7 @@ fn a_completion_that_does_not_fit_is_refused() {
     assert_eq!(press(&mut editor, "<Tab>"), Pressed::Full);
     assert_eq!(press(&mut editor, "<Tab>"), Pressed::Full);
     assert_eq!(editor.text(), text);
-    // What it takes the place of makes room for it.
+    // The text that it replaces makes room for it.
     editor.set(&text[1..]);
     assert_eq!(press(&mut editor, "<Tab>"), Pressed::Changed);
     assert_eq!(editor.bytes_left(), 0);
@@ -429,7 +429,7 @@ fn another_text_can_be_put_in_place_of_the_line() {
     assert_eq!(editor.text().len(), 4095, "nothing is not remembered");
 }
 
-/// What a person may do, and what a terminal may make of it.
+/// The acts of a person, and the forms that a terminal may give them.
 #[derive(Debug, Clone)]
 enum Did {
     Press(KeyEvent),
@@ -508,7 +508,7 @@ proptest! {
                 prop_assert!(Line::parse(line.as_bytes()).is_ok(), "{line:?}");
             }
             let text = editor.text();
-            // What only a new text may not have is left out when it is sent.
+            // Characters that only old texts may have are left out when the line is sent.
             prop_assert!(!text.chars().any(wire::is_forbidden));
             let mut starts = text.grapheme_indices(true).map(|(at, _)| at);
             let is_between = editor.cursor() == text.len() || starts.any(|at| at == editor.cursor());
