@@ -6,8 +6,8 @@
 //! outlive one connection is in one place, the [`Outbox`]; a [`Stay`] takes it to the next one.
 //!
 //! Each file and folder imports only from those to the left of it in this order (a test looks):
-//! `{limits, os, settings} <- words <- connect <- link <- {config, enter} <- room <- {plain, window}
-//! <- lib`.
+//! `{limits, os} <- settings <- words <- connect <- link <- {config, enter} <- room <-
+//! {plain, window} <- lib`.
 // No SQL here and nothing that signs: a client needs neither.
 
 mod config;

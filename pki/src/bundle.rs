@@ -24,7 +24,7 @@ pub struct Bundle {
     key: Arc<CertifiedKey>,
 }
 
-/// Why a file is not a bundle. Says which file, what was found and what is missing.
+/// The reason why a file is not a bundle: names the file, its contents, and the missing part.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read {}: {fault}", path.display())]
 pub struct BundleError {
@@ -50,7 +50,7 @@ enum Fault {
     NoKey,
     #[error("its private key is encrypted, and this program cannot ask for a passphrase")]
     EncryptedKey,
-    #[error("it holds {0} private keys, and it cannot be told which one is meant")]
+    #[error("it holds {0} private keys, so it is unclear which one to use")]
     TwoKeys(usize),
     #[error("it holds no CA certificate to trust")]
     NoAnchor,
@@ -63,7 +63,7 @@ enum Fault {
 }
 
 impl BundleError {
-    /// What to do about it.
+    /// Returns what the user can do about it, if anything.
     pub fn hint(&self) -> Option<&'static str> {
         match self.fault {
             Fault::NoKey | Fault::NoAnchor | Fault::NoCertificate | Fault::NotPem => Some(
@@ -76,18 +76,18 @@ impl BundleError {
                 Some("`openssl pkey -in FILE` writes the key without a passphrase")
             }
             Fault::OtherKey => {
-                Some("the file was put together from two people's files; ask for a new one")
+                Some("the file was assembled from two people's files; ask for a new one")
             }
             _ => None,
         }
     }
 
-    /// Whether the file is simply not there.
+    /// Returns whether the file does not exist.
     pub fn is_not_found(&self) -> bool {
         matches!(&self.fault, Fault::Io(error) if error.kind() == std::io::ErrorKind::NotFound)
     }
 
-    /// Whether the file could not be read at all, which may be otherwise in a moment.
+    /// Returns whether the file could not be read at all, which may pass.
     pub fn is_of_the_disk(&self) -> bool {
         matches!(&self.fault, Fault::Io(_))
     }
@@ -98,7 +98,7 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// When the file cannot be read, or is not a whole bundle whose key and certificate match.
+    /// When the file cannot be read, or is not a complete bundle whose key matches its certificate.
     pub fn read(path: &Path) -> Result<Self, BundleError> {
         read_bounded(path)
             .and_then(|bytes| Self::parse_bytes(&bytes))
@@ -108,11 +108,11 @@ impl Bundle {
             })
     }
 
-    /// Reads a bundle from memory; `path` is what errors call it.
+    /// Reads a bundle from memory; errors call it `path`.
     ///
     /// # Errors
     ///
-    /// As [`Bundle::read`].
+    /// The same as those of [`Bundle::read`].
     pub fn parse(bytes: &[u8], path: &Path) -> Result<Self, BundleError> {
         Self::parse_bytes(bytes).map_err(|fault| BundleError {
             path: path.to_owned(),
@@ -162,32 +162,32 @@ impl Bundle {
         })
     }
 
-    /// The holder's own certificate.
+    /// Returns the holder's own certificate.
     pub fn leaf(&self) -> &CertificateDer<'static> {
         &self.chain[0]
     }
 
-    /// What the holder's own certificate says.
+    /// Returns the fields of the holder's own certificate.
     pub fn certificate(&self) -> Certificate {
         Certificate::parse(self.leaf()).expect("a bundle's certificates were read when it was made")
     }
 
-    /// The CA certificate that the holder trusts.
+    /// Returns the CA certificate that the holder trusts.
     pub fn anchor(&self) -> &CertificateDer<'static> {
         &self.anchor
     }
 
-    /// The holder's own certificate, and those between it and the CA's.
+    /// Returns the holder's own certificate, and those between it and the CA's.
     pub(crate) fn chain(&self) -> &[CertificateDer<'static>] {
         &self.chain
     }
 
-    /// The certificates to present, and the key that proves them.
+    /// Returns the certificates to present, and the key that proves them.
     pub(crate) fn certified_key(&self) -> &Arc<CertifiedKey> {
         &self.key
     }
 
-    /// The value of a `# key = value` line before the first certificate.
+    /// Returns the value of a `# key = value` line before the first certificate.
     pub fn note(&self, key: &str) -> Option<&str> {
         self.preamble
             .iter()
@@ -195,14 +195,14 @@ impl Bundle {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Puts the text of a bundle together, its preamble first. Without a key it is no bundle yet.
+    /// Returns the text of a bundle, its preamble first. Without a key it is not a bundle yet.
     pub fn compose(notes: &[(&str, &str)], leaf: &str, anchor: &str, key: &str) -> String {
         let notes = notes.iter();
         let notes: String = notes
             .map(|(n, value)| format!("# {n} = {value}\n"))
             .collect();
         let sections = [leaf, anchor, key];
-        // Room for all of it: growing would leave a copy of the key behind.
+        // Room for everything: growing would leave a copy of the key behind.
         let bytes = sections.iter().map(|section| section.len() + 1);
         let mut text = String::with_capacity(notes.len() + bytes.sum::<usize>());
         text.push_str(&notes);
@@ -223,7 +223,7 @@ impl std::fmt::Debug for Bundle {
     }
 }
 
-/// The chain to present, and the last self-issued CA certificate as the trust anchor.
+/// Returns the chain to present, and the last self-issued CA certificate as the trust anchor.
 fn sort(
     certificates: Vec<CertificateDer<'static>>,
 ) -> Result<(Vec<CertificateDer<'static>>, CertificateDer<'static>), Fault> {

@@ -1,4 +1,4 @@
-//! What a certificate says, for people and for the gate. Nothing here is verified.
+//! The fields of a certificate, for people and for the gate. Nothing here is verified.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -14,29 +14,29 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 use crate::limits::RSA_BITS_MIN;
 use crate::profile::Purpose;
 
-/// What a certificate says of itself. Made by reading, without any verification: an
+/// The fields of a certificate as it states them. Reading it verifies nothing: an
 /// [`Identity`](crate::Identity) is something else.
 #[derive(Debug, Clone)]
 pub struct Certificate {
-    /// Whose it is.
+    /// The holder's name.
     pub subject: Name,
-    /// Who signed it.
+    /// The issuer's name.
     pub issuer: Name,
-    /// Its number under that issuer.
+    /// Its serial number, which is unique for its issuer.
     pub serial: Serial,
     /// SHA-256 of the whole certificate.
     pub fingerprint: Fingerprint,
     /// The first moment at which it is valid.
     pub not_before: SystemTime,
-    /// The last one.
+    /// The last moment at which it is valid.
     pub not_after: SystemTime,
     /// DNS names in its subjectAltName.
     pub dns_names: Vec<String>,
-    /// Addresses there.
+    /// Addresses in its subjectAltName.
     pub addresses: Vec<IpAddr>,
-    /// Mail addresses there.
+    /// Mail addresses in its subjectAltName.
     pub emails: Vec<String>,
-    /// What it may be used for.
+    /// The purposes it may be used for.
     pub purposes: Vec<Purpose>,
     /// Whether it is a CA's.
     pub is_ca: bool,
@@ -47,11 +47,11 @@ pub struct Certificate {
 /// The parts of a distinguished name that people read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Name {
-    /// CN, each of them.
+    /// Every CN.
     pub common_names: Vec<String>,
-    /// OU, each of them.
+    /// Every OU.
     pub units: Vec<String>,
-    /// O, each of them.
+    /// Every O.
     pub organizations: Vec<String>,
 }
 
@@ -78,7 +78,7 @@ impl Certificate {
         Ok(Self::of(der, &parse_der(der)?))
     }
 
-    /// The same of one that was read already.
+    /// Returns the fields of a certificate that was parsed already.
     pub(crate) fn of(der: &[u8], parsed: &X509Certificate<'_>) -> Self {
         let mut certificate = Self {
             subject: Name::of(parsed.subject()),
@@ -117,7 +117,7 @@ impl Certificate {
         certificate
     }
 
-    /// Whether it is not yet, still, or no longer valid at `now`.
+    /// Returns whether it is valid at `now`.
     pub fn is_valid_at(&self, now: SystemTime) -> bool {
         self.not_before <= now && now <= self.not_after
     }
@@ -142,18 +142,18 @@ impl Name {
         }
     }
 
-    /// The first CN, or else the first O, as it stands there.
+    /// Returns the first CN, or else the first O, as it is.
     pub fn first(&self) -> Option<&str> {
         let first = self.common_names.first().or(self.organizations.first());
         first.map(String::as_str)
     }
 }
 
-/// As much of a name as is shown; honest ones have half as many characters.
+/// The length of a name that is shown; honest ones have half as many characters.
 const NAME_CHARS_SHOWN: usize = 128;
 
 impl fmt::Display for Name {
-    /// What is found by [`Name::first`]; whatever could move a cursor is escaped.
+    /// Writes [`Name::first`]; everything that could move a cursor is escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.first() {
             Some(name) => f.write_str(&wire::excerpt(name, NAME_CHARS_SHOWN)),
@@ -163,13 +163,13 @@ impl fmt::Display for Name {
 }
 
 impl Serial {
-    /// From the bytes of the number, most significant first; leading zeros do not count.
+    /// Takes the bytes of the number, most significant first; leading zeros do not count.
     pub fn new(bytes: &[u8]) -> Self {
         let first = bytes.iter().position(|b| *b != 0).unwrap_or(bytes.len());
         Self(bytes[first..].into())
     }
 
-    /// The bytes of the number, most significant first; zero has one.
+    /// Returns the bytes of the number, most significant first; zero has one.
     pub fn bytes(&self) -> &[u8] {
         if self.0.is_empty() { &[0] } else { &self.0 }
     }
@@ -194,13 +194,13 @@ impl Serial {
 }
 
 impl Fingerprint {
-    /// The fingerprint of a certificate's DER.
+    /// Returns the fingerprint of a certificate's DER.
     pub fn of(der: &[u8]) -> Self {
         Self(Sha256::digest(der).into())
     }
 }
 
-/// Reads one certificate, and nothing after it.
+/// Reads exactly one certificate, with nothing after it.
 pub(crate) fn parse_der(der: &[u8]) -> Result<X509Certificate<'_>, CertificateError> {
     match X509Certificate::from_der(der) {
         Ok(([], certificate)) => Ok(certificate),
@@ -213,14 +213,14 @@ pub(crate) fn system_time(time: ASN1Time) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
 }
 
-/// Whether a key is strong enough, and of a kind that everybody can use: P-256, P-384, Ed25519, or
-/// RSA from 2048 bits.
+/// Returns whether a key is strong enough, and of a kind that everybody can use: P-256, P-384,
+/// Ed25519, or RSA from 2048 bits.
 pub fn key_is_acceptable(key: &SubjectPublicKeyInfo<'_>) -> bool {
     matches!(describe_key(key).as_str(), "P-256" | "P-384" | "Ed25519")
         || matches!(key.parsed(), Ok(PublicKey::RSA(rsa)) if rsa.key_size() >= RSA_BITS_MIN)
 }
 
-/// The kind of a key in a word, such as `P-256` or `RSA-2048`.
+/// Returns the kind of a key in a word, such as `P-256` or `RSA-2048`.
 pub fn describe_key(key: &SubjectPublicKeyInfo<'_>) -> String {
     let curve = key
         .algorithm
@@ -235,7 +235,7 @@ pub fn describe_key(key: &SubjectPublicKeyInfo<'_>) -> String {
             other => format!("curve {other}"),
         },
         ("1.3.101.112", _) => "Ed25519".to_owned(),
-        // A key that its holder keeps for one way of signing, which TLS has under another name.
+        // A key that is restricted to one way of signing, for which TLS has another name.
         ("1.2.840.113549.1.1.10", _) => "RSA-PSS".to_owned(),
         ("1.2.840.113549.1.1.1", _) => match key.parsed() {
             Ok(PublicKey::RSA(rsa)) => format!("RSA-{}", rsa.key_size()),

@@ -1,15 +1,16 @@
-//! The one source of cryptography in the tree.
+//! The only source of cryptography in the tree.
 
 use std::sync::{Arc, OnceLock};
 
 use rustls::CipherSuite;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
-/// aws-lc-rs, X25519MLKEM768 and AES-128-GCM with SHA-256 first. Always named, never rustls'
-/// process-wide default, which panics where two providers are compiled in.
+/// Returns aws-lc-rs with X25519MLKEM768 and AES-128-GCM with SHA-256 first. It is always named, so
+/// that rustls' process-wide default is never used, which panics where two providers are compiled
+/// in.
 ///
-/// Processors have instructions for SHA-256 and, as a rule, none for the SHA-384 that comes with AES-256.
-/// A server goes by what its client would rather have.
+/// Processors have instructions for SHA-256, but usually none for the SHA-384 that belongs to
+/// AES-256. A server follows its client's preference.
 pub fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     let provider = || {

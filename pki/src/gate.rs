@@ -1,11 +1,11 @@
-//! Who is let in: one decision over a certificate, a revocation list and a clock.
+//! Decides who is admitted: one decision from a certificate, a revocation list and a clock.
 //!
-//! webpki proves that the trust anchor signed a certificate. It accepts far more than that: names of
-//! any kind, no key usage, no extended key usage, CAs between the two. The rest of the decision is
+//! webpki proves that the trust anchor signed a certificate. It accepts far more than that: names
+//! of any kind, no key usage, no extended key usage, intermediate CAs. The rest of the decision is
 //! here, and is made before anything is recorded.
 //!
-//! There are no CAs between: ca-tool makes none, and the trust anchor's revocation list says nothing
-//! of what one had signed, nor would the numbers on it mean its certificates.
+//! There are no intermediate CAs: ca-tool makes none. The trust anchor's revocation list does not
+//! cover certificates that one would sign, and the numbers on the list would not refer to them.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -24,17 +24,17 @@ use crate::profile::{CA, CLIENT, ProfileError};
 use crate::refusal::Refusal;
 use crate::revocation::{RevocationError, RevocationList, Revocations};
 
-/// Decides who is let in.
+/// Decides who is admitted.
 #[derive(Debug)]
 pub struct Gate {
     anchor: CertificateDer<'static>,
     anchor_says: Certificate,
     chains: Arc<dyn ClientCertVerifier>,
-    /// Whether a revocation list past its nextUpdate lets nobody in.
+    /// Whether nobody is admitted while the revocation list is past its nextUpdate.
     strict: bool,
 }
 
-/// Why a gate could not be made.
+/// The reason why a gate could not be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GateError {
     /// The CA certificate cannot serve as one.
@@ -46,7 +46,7 @@ pub enum GateError {
 }
 
 impl Gate {
-    /// A gate for the people of one trust anchor.
+    /// Returns a gate for the people of one trust anchor.
     ///
     /// # Errors
     ///
@@ -59,7 +59,7 @@ impl Gate {
         roots
             .add(anchor.clone())
             .map_err(|_| GateError::Unreadable)?;
-        // Revocation is looked at below, with a cause in words; webpki gets no lists.
+        // Revocation is checked below, with a cause in words; webpki gets no lists.
         let chains = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
             .build()
             .map_err(|_| GateError::Unreadable)?;
@@ -71,12 +71,12 @@ impl Gate {
         })
     }
 
-    /// Decides over the certificate that a client presented. What it sent beside that is looked at
-    /// by nobody, so no long path has to be tried.
+    /// Judges the certificate that a client presented. Further certificates that the client sent
+    /// are ignored, so no long path has to be tried.
     ///
     /// # Errors
     ///
-    /// Says why this client is not let in.
+    /// The reason why this client is not admitted.
     pub fn admit(
         &self,
         leaf: &CertificateDer<'_>,
@@ -104,7 +104,7 @@ impl Gate {
         Ok(identity)
     }
 
-    /// Why the trust anchor has not signed a certificate, or not one that is good, in our words.
+    /// Returns the reason why webpki refused a certificate, in our words.
     fn refuse_chain(&self, error: &rustls::Error, said: &Certificate) -> Refusal {
         use TlsCertificateError as E;
         let name = said.subject.to_string();
@@ -119,7 +119,7 @@ impl Gate {
             }
             E::BadEncoding => Refusal::Unreadable,
             E::Other(_) if said.is_ca => Refusal::Profile(ProfileError::BasicConstraints),
-            // Whatever stopped webpki, it was not our CA that signed this.
+            // Whatever stopped webpki, our CA did not sign this.
             E::UnknownIssuer | E::Other(_) if said.issuer != self.anchor_says.subject => {
                 Refusal::UnknownIssuer {
                     issuer: said.issuer.to_string(),
@@ -131,8 +131,8 @@ impl Gate {
         }
     }
 
-    /// Whether somebody who was let in may stay: asked again before the enter, and whenever the
-    /// list or the clock moves on.
+    /// Checks that somebody who was admitted may stay: called again before the enter, and whenever
+    /// the list or the clock advances.
     ///
     /// # Errors
     ///
@@ -164,7 +164,7 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// As [`RevocationList::parse`].
+    /// The same as those of [`RevocationList::parse`].
     pub fn revocation_list(
         &self,
         bytes: &[u8],
@@ -173,12 +173,12 @@ impl Gate {
         RevocationList::parse(bytes, &self.anchor, now)
     }
 
-    /// What the trust anchor says of itself.
+    /// Returns the fields of the trust anchor's certificate.
     pub fn anchor(&self) -> &Certificate {
         &self.anchor_says
     }
 
-    /// What webpki needs for the rest of a handshake.
+    /// Returns the webpki verifier, for the rest of a handshake.
     pub(crate) fn chains(&self) -> &Arc<dyn ClientCertVerifier> {
         &self.chains
     }

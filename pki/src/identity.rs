@@ -1,4 +1,4 @@
-//! Who somebody is: a verified certificate.
+//! The identity of a person: a verified certificate.
 
 use std::time::SystemTime;
 
@@ -19,8 +19,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Takes the name and the role out of a certificate that was verified already, and of which
-    /// `said` was read.
+    /// Takes the name and the role from a verified certificate, whose fields are `said`.
     pub(crate) fn of(
         certificate: &X509Certificate<'_>,
         said: Certificate,
@@ -34,34 +33,34 @@ impl Identity {
         })
     }
 
-    /// The name in the certificate's CN.
+    /// Returns the name in the certificate's CN.
     pub fn id(&self) -> &ClientId {
         &self.id
     }
 
-    /// The role in its OU.
+    /// Returns the role in its OU.
     pub fn role(&self) -> Role {
         self.role
     }
 
-    /// Its serial number.
+    /// Returns its serial number.
     pub fn serial(&self) -> &Serial {
         &self.serial
     }
 
-    /// Its SHA-256.
+    /// Returns its SHA-256.
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
     }
 
-    /// The last moment at which it is valid.
+    /// Returns the last moment at which it is valid.
     pub fn not_after(&self) -> SystemTime {
         self.not_after
     }
 }
 
-/// Exactly one CN, alone in its RDN, as UTF8String or PrintableString: where two could be found,
-/// two readers could find different people.
+/// Returns the name: exactly one CN, alone in its RDN, as UTF8String or PrintableString. If there
+/// could be two, two readers could find different people.
 fn client_id(certificate: &X509Certificate<'_>) -> Result<ClientId, Refusal> {
     let mut names = certificate.subject().iter_common_name();
     let name = names.next().ok_or(Refusal::NoName)?;
@@ -77,7 +76,7 @@ fn client_id(certificate: &X509Certificate<'_>) -> Result<ClientId, Refusal> {
     if shares_its_rdn {
         return Err(Refusal::NameNotAlone);
     }
-    // IA5String and NumericString can be read too, but a name has one encoding or the other.
+    // IA5String and NumericString can be read too, but names use only these two encodings.
     const UTF8_STRING: u32 = 12;
     const PRINTABLE_STRING: u32 = 19;
     let text = match name.attr_value().header.tag().0 {
@@ -90,8 +89,8 @@ fn client_id(certificate: &X509Certificate<'_>) -> Result<ClientId, Refusal> {
     })
 }
 
-/// A name that is not one, for the log: at most 128 bytes. Here whatever is not plainly visible is
-/// escaped, as Rust does it: it may be all that is wrong.
+/// Escapes an invalid name for the log, in at most some 128 bytes. Every character that is not
+/// plainly visible is escaped, as Rust does it: it may be the only fault.
 fn escape(text: &str) -> String {
     let mut shown = String::new();
     for c in text.chars() {
@@ -108,7 +107,8 @@ fn escape(text: &str) -> String {
     shown
 }
 
-/// The one OU, when it is a role; an OU of another meaning gives nobody more than the least.
+/// Returns the role if the only OU is one; an OU with another meaning gives nobody more than the
+/// lowest role.
 fn role(units: &[String]) -> Role {
     match units {
         [unit] => Role::parse(unit).unwrap_or_default(),

@@ -1,7 +1,7 @@
-//! Everything X.509 and TLS that does not sign: profiles, identities, revocation, bundles.
+//! Everything about X.509 and TLS that does not sign: profiles, identities, revocation, bundles.
 //!
-//! An [`Identity`] is made by the [`Gate`] from a verified chain and from nothing else. This
-//! crate is code: keys and certificates live in a CA's folder, never here.
+//! Only the [`Gate`] makes an [`Identity`], from a verified chain. This crate is only code: keys
+//! and certificates are kept in a CA's folder, never here.
 
 mod bundle;
 mod certificate;
@@ -27,7 +27,7 @@ pub use revocation::{
 };
 pub use tls::{CaHints, ServerTls, TlsError, Verdict, client_config, proves_a_server};
 
-/// The limits of what is read, units last.
+/// The limits on inputs, units last.
 pub mod limits {
     /// A client's own certificate, in bytes of DER.
     pub const LEAF_BYTES_MAX: usize = 8 * 1024;

@@ -1,30 +1,32 @@
-//! What a certificate must contain, written once: ca-tool obeys it, the gate demands it.
+//! The required contents of each kind of certificate, written once: ca-tool follows them, the gate
+//! demands them.
 
 use std::time::Duration;
 
 use x509_parser::certificate::X509Certificate;
 
-/// How far notBefore lies in the past, for clocks that are a little slow.
+/// How far notBefore is in the past, for clocks that are a little slow.
 pub const BACKDATE: Duration = Duration::from_secs(5 * 60);
 
-/// What a certificate is for.
+/// The purpose of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// Proves a server to its clients (EKU serverAuth).
+    /// Proves a server's identity to its clients (EKU serverAuth).
     Server,
-    /// Proves a person to a server (EKU clientAuth).
+    /// Proves a person's identity to a server (EKU clientAuth).
     Client,
 }
 
-/// What one kind of certificate must contain (RFC 5280, section 4.2.1).
+/// The required contents of one kind of certificate (RFC 5280, section 4.2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Profile {
-    /// A CA with no CA below it (pathLen 0), which signs certificates and revocation lists; if
-    /// not, a leaf which signs handshakes only (keyUsage digitalSignature).
+    /// Whether it is a CA without a CA below it (pathLen 0), which signs certificates and
+    /// revocation lists; if not, it is a leaf, which only signs handshakes (keyUsage
+    /// digitalSignature).
     pub is_ca: bool,
     /// The one extended key usage; a CA has none.
     pub purpose: Option<Purpose>,
-    /// How long it is valid unless told otherwise, in days.
+    /// The default validity in days.
     pub days: u32,
 }
 
@@ -49,13 +51,13 @@ pub const CLIENT: Profile = Profile {
     days: 180,
 };
 
-/// Where a certificate departs from its profile.
+/// The part of a certificate that violates its profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ProfileError {
-    /// An extension that cannot be read, or stands there twice.
+    /// An extension cannot be read, or occurs twice.
     #[error("its extensions cannot be read")]
     Unreadable,
-    /// A CA where a leaf should be, or the other way round.
+    /// It is a CA where a leaf is required, or the reverse.
     #[error("it is a CA certificate where a person's or a server's is needed, or the reverse")]
     BasicConstraints,
     /// keyUsage is missing or lacks what the profile needs.
@@ -67,11 +69,11 @@ pub enum ProfileError {
 }
 
 impl Profile {
-    /// Whether a certificate may serve as this profile says. It may allow more.
+    /// Checks that a certificate may be used as this profile says. It may allow more.
     ///
     /// # Errors
     ///
-    /// Names the extension that is missing or wrong.
+    /// The extension that is missing or wrong.
     pub fn check(&self, certificate: &X509Certificate<'_>) -> Result<(), ProfileError> {
         let unreadable = |_| ProfileError::Unreadable;
         let constraints = certificate.basic_constraints().map_err(unreadable)?;
@@ -94,7 +96,7 @@ impl Profile {
         let Some(purpose) = self.purpose else {
             return Ok(());
         };
-        // No extended key usage means "any" to RFC 5280, and nothing to us.
+        // No extended key usage means "any" in RFC 5280, but is refused here.
         let extended = certificate.extended_key_usage().map_err(unreadable)?;
         let named = extended.is_some_and(|e| match purpose {
             Purpose::Server => e.value.server_auth,

@@ -1,4 +1,4 @@
-//! Why somebody is not let in: a cause for the log, and an alert for the client.
+//! The reasons for not admitting somebody: a cause for the log, and an alert for the client.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use crate::certificate::Serial;
 use crate::limits::LEAF_BYTES_MAX;
 use crate::profile::ProfileError;
 
-/// Why somebody is not let in. What comes from a certificate is escaped.
+/// The reason for not admitting somebody. Text from a certificate is escaped.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// A certificate larger than any honest one.
-    #[error("a certificate of {0} bytes, more than {LEAF_BYTES_MAX}")]
+    #[error("the certificate has {0} bytes, more than {LEAF_BYTES_MAX}")]
     TooLarge(usize),
     /// Not an X.509 certificate.
     #[error("the certificate cannot be read")]
@@ -20,46 +20,46 @@ pub enum Refusal {
     /// No path leads to the trust anchor.
     #[error("the certificate was issued by \"{issuer}\", not by this room's CA")]
     UnknownIssuer {
-        /// Who says to have issued it.
+        /// The issuer as the certificate names it.
         issuer: String,
     },
     /// Its time is over.
     #[error("the certificate of \"{name}\" has expired")]
     Expired {
-        /// Whose it says to be.
+        /// The holder as the certificate names it.
         name: String,
     },
     /// Its time has not begun.
     #[error("the certificate of \"{name}\" is not valid yet")]
     NotYetValid {
-        /// Whose it says to be.
+        /// The holder as the certificate names it.
         name: String,
     },
     /// It is on the revocation list.
     #[error("the certificate {serial} of \"{name}\" {}", revoked_or_held(*.is_on_hold))]
     Revoked {
-        /// Whose it says to be.
+        /// The holder as the certificate names it.
         name: String,
         /// Its number.
         serial: Serial,
         /// Whether it may be good again: its reason is `certificateHold`.
         is_on_hold: bool,
     },
-    /// Our CA's name, but not its signature.
+    /// It names our CA as its issuer, but our CA did not sign it.
     #[error(
-        "the signature of \"{name}\"'s certificate does not hold: it was changed, or is by another CA of this name"
+        "the signature of \"{name}\"'s certificate is invalid: it was changed, or signed by another CA with this name"
     )]
     Signature {
-        /// Whose it says to be.
+        /// The holder as the certificate names it.
         name: String,
     },
-    /// webpki found something else wrong, and this is its name for it.
-    #[error("the certificate does not hold: {0}")]
+    /// webpki found another fault, which it describes like this.
+    #[error("the certificate is invalid: {0}")]
     Chain(String),
-    /// It is not made for people.
-    #[error("the certificate is not one for a person: {0}")]
+    /// It is not for a person.
+    #[error("the certificate is not for a person: {0}")]
     Profile(ProfileError),
-    /// A key that is too weak or of a kind that is not taken.
+    /// Its key is too weak, or of a kind that is not accepted.
     #[error("a key of the kind {0} is not accepted")]
     Key(String),
     /// No CN.
@@ -74,7 +74,7 @@ pub enum Refusal {
     /// The CN is neither UTF8String nor PrintableString.
     #[error("the name (CN) is not a UTF8String or PrintableString")]
     NameEncoding,
-    /// The CN is not a name as this room has them.
+    /// The CN is not a valid name in this room.
     #[error("the name \"{name}\" is not acceptable: {error}")]
     Name {
         /// The name, escaped.
@@ -82,10 +82,10 @@ pub enum Refusal {
         /// The rule that it breaks.
         error: wire::IdError,
     },
-    /// The CA certificate's own time is over, which webpki does not look at.
+    /// The CA certificate itself has expired or is not valid yet, which webpki does not check.
     #[error("the CA certificate itself is not valid now")]
     Anchor,
-    /// The revocation list is past its nextUpdate, and the operator wants nobody in then.
+    /// The revocation list is past its nextUpdate, and the operator wants nobody admitted then.
     #[error("the revocation list is out of date")]
     StaleList,
 }
@@ -98,7 +98,7 @@ fn revoked_or_held(is_on_hold: bool) -> &'static str {
 }
 
 impl Refusal {
-    /// The TLS error that makes rustls send the alert which fits best (RFC 8446, section 6.2).
+    /// Returns the TLS error for which rustls sends the most fitting alert (RFC 8446, section 6.2).
     pub(crate) fn to_tls(&self) -> rustls::Error {
         let error = match self {
             Refusal::Expired { .. } => TlsCertificateError::Expired,
@@ -116,7 +116,8 @@ impl Refusal {
             | Refusal::NameNotAlone
             | Refusal::NameEncoding
             | Refusal::Name { .. } => TlsCertificateError::ApplicationVerificationFailure,
-            // The client's certificate is not to blame; "unknown" says so, and the log says why.
+            // The client's certificate is not at fault; the alert "unknown" says so, and the log
+            // names the cause.
             Refusal::Anchor | Refusal::StaleList => {
                 TlsCertificateError::Other(rustls::OtherError(Arc::new(self.clone())))
             }

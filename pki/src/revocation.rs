@@ -1,4 +1,4 @@
-//! The signed list of certificates that are no longer good, and the rules for taking a new one.
+//! The signed list of revoked certificates, and the rules for accepting a new one.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,10 +11,10 @@ use x509_parser::prelude::{CertificateRevocationList, FromDer as _, ReasonCode};
 
 use crate::certificate::{Serial, parse_der, system_time};
 
-/// How long a list is valid, in days.
+/// The validity of a list in days.
 pub const CRL_DAYS: u32 = 180;
 
-/// With fewer days than these left, every run of ca-tool signs it again.
+/// If fewer days than this are left, every run of ca-tool signs the list again.
 pub const CRL_RENEW_DAYS: u32 = 30;
 
 /// A revocation list that was signed by the trust anchor (RFC 5280, section 5).
@@ -23,45 +23,45 @@ pub struct RevocationList {
     number: CrlNumber,
     this_update: SystemTime,
     next_update: SystemTime,
-    /// The certificates on it, and whether each is there for the time being only.
+    /// The certificates on it; the value is true for those that are only on hold.
     revoked: HashMap<Serial, bool>,
 }
 
-/// What a server knows about revoked certificates.
+/// The server's knowledge about revoked certificates.
 #[derive(Debug, Clone)]
 pub enum Revocations {
     /// The operator said `--no-revocation`.
     Unchecked,
-    /// This list.
+    /// The current list.
     List(Arc<RevocationList>),
 }
 
-/// The bytes of a list's number, without leading zeros.
+/// The limit on the bytes of a list's number, without leading zeros.
 const NUMBER_BYTES_MAX: usize = 20;
 
-/// A list's number, which only ever grows. It may have 20 bytes, so it is kept as bytes.
+/// A list's number, which only ever increases. It may have 20 bytes, so it is kept as bytes.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct CrlNumber(Vec<u8>);
 
-/// Why a list was not taken.
+/// The reason why a list was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RevocationError {
-    /// Cut short, empty, or something else.
+    /// It is cut short, empty, or something else.
     #[error("it is not a whole revocation list")]
     Unreadable,
-    /// By another CA, or changed after it was signed.
+    /// It was signed by another CA, or changed after it was signed.
     #[error("it was not signed by this CA")]
     Signature,
-    /// Without these it cannot be told whether it is newer, or still good.
+    /// Without these it is unknown whether it is newer, or still good.
     #[error("it has no number or no nextUpdate")]
     Undated,
     /// RFC 5280, section 5.2.3, allows 20 bytes.
     #[error("its number is longer than {NUMBER_BYTES_MAX} bytes")]
     Number,
-    /// A list of only some certificates, or of changes to another list.
+    /// It covers only some certificates, or only changes to another list.
     #[error("it covers only a part of the certificates")]
     Partial,
-    /// Signed by a clock that is ahead of ours.
+    /// It was signed by a clock that is ahead of ours.
     #[error("it is dated in the future; is a clock wrong?")]
     Future,
 }
@@ -71,8 +71,8 @@ impl RevocationList {
     ///
     /// # Errors
     ///
-    /// Says why the list is not to be trusted. An expired list is taken: whether to go on with it
-    /// is the caller's decision, by [`RevocationList::next_update`].
+    /// The reason why the list cannot be trusted. An expired list is accepted: the caller decides
+    /// whether to continue with it, using [`RevocationList::next_update`].
     pub fn parse(
         bytes: &[u8],
         anchor: &CertificateDer<'_>,
@@ -95,13 +95,13 @@ impl RevocationList {
         {
             return Err(RevocationError::Signature);
         }
-        // The only critical extensions of a list are those that narrow what it covers.
+        // A critical extension of a list always narrows what it covers.
         if list.extensions().iter().any(|extension| extension.critical) {
             return Err(RevocationError::Partial);
         }
         let number = list.crl_number().ok_or(RevocationError::Undated)?;
         let number = CrlNumber::new(&number.to_bytes_be());
-        // What was taken is written down, and must be read again at the next start.
+        // An accepted number is stored, and must be readable at the next start.
         if number.0.len() > NUMBER_BYTES_MAX {
             return Err(RevocationError::Number);
         }
@@ -125,37 +125,37 @@ impl RevocationList {
         })
     }
 
-    /// Its number.
+    /// Returns its number.
     pub fn number(&self) -> &CrlNumber {
         &self.number
     }
 
-    /// When it was signed, as it says.
+    /// Returns the time of its signature, as it states it.
     pub fn this_update(&self) -> SystemTime {
         self.this_update
     }
 
-    /// When a newer list should have come.
+    /// Returns when a newer list is due.
     pub fn next_update(&self) -> SystemTime {
         self.next_update
     }
 
-    /// How many certificates are on it.
+    /// Returns how many certificates are on it.
     pub fn count(&self) -> usize {
         self.revoked.len()
     }
 
-    /// The certificates on it, in no order.
+    /// Returns the certificates on it, in no order.
     pub fn serials(&self) -> impl Iterator<Item = &Serial> {
         self.revoked.keys()
     }
 
-    /// Whether a certificate is on it.
+    /// Returns whether a certificate is on it.
     pub fn revokes(&self, serial: &Serial) -> bool {
         self.revoked.contains_key(serial)
     }
 
-    /// Whether a certificate is on it for the time being only: for the reason `certificateHold`.
+    /// Returns whether a certificate is only on hold: its reason is `certificateHold`.
     pub fn holds(&self, serial: &Serial) -> bool {
         self.revoked
             .get(serial)
@@ -164,7 +164,7 @@ impl RevocationList {
 }
 
 impl Revocations {
-    /// Whether this certificate was revoked.
+    /// Returns whether this certificate was revoked.
     pub fn revokes(&self, serial: &Serial) -> bool {
         match self {
             Revocations::Unchecked => false,
@@ -172,7 +172,7 @@ impl Revocations {
         }
     }
 
-    /// Whether it was revoked for the time being only.
+    /// Returns whether it is only on hold.
     pub fn holds(&self, serial: &Serial) -> bool {
         match self {
             Revocations::Unchecked => false,
@@ -180,7 +180,7 @@ impl Revocations {
         }
     }
 
-    /// The moment at which a newer list should have come, if it has passed.
+    /// Returns the moment at which a newer list was due, if it has passed.
     pub fn stale_since(&self, now: SystemTime) -> Option<SystemTime> {
         match self {
             Revocations::Unchecked => None,
@@ -190,7 +190,7 @@ impl Revocations {
 }
 
 impl CrlNumber {
-    /// From bytes, most significant first.
+    /// Takes bytes, most significant first.
     pub fn new(bytes: &[u8]) -> Self {
         let first = bytes.iter().position(|b| *b != 0).unwrap_or(bytes.len());
         Self(bytes[first..].to_vec())
@@ -201,7 +201,7 @@ impl CrlNumber {
         Some(Self::new(Serial::parse(text)?.bytes()))
     }
 
-    /// The number, if it is at most 2^64 - 1.
+    /// Returns the number if it is at most 2^64 - 1.
     pub fn to_u64(&self) -> Option<u64> {
         if self.0.len() > 8 {
             return None;
@@ -222,7 +222,7 @@ impl PartialOrd for CrlNumber {
 
 impl Ord for CrlNumber {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        // Without leading zeros, the longer number is the larger.
+        // Without leading zeros, the longer number is the larger one.
         self.0
             .len()
             .cmp(&other.0.len())
@@ -271,7 +271,7 @@ mod tests {
             let list = list.signed_by(&issuer).expect("a list");
             RevocationList::parse(list.der(), anchor.der(), now)
         };
-        // The largest, and one whose leading zero does not count.
+        // The largest number, and one whose leading zero does not count.
         let zero_first = [&[0][..], &[0x7f; 20]].concat();
         for number in [&[0xff; 20][..], &zero_first, &[1]] {
             let taken = read(number).expect("a list").number().clone();

@@ -1,7 +1,7 @@
 //! TLS for both ends: 1.3 only, mutual, never resumed.
 //!
-//! rustls does not look at a client's certificate again on a resumed session, so a revoked or
-//! expired person would get back in for ever. A full handshake costs well under a millisecond.
+//! rustls does not check a client's certificate again on a resumed session, so a revoked or expired
+//! person could come back for ever. A full handshake costs well under a millisecond.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -39,23 +39,24 @@ pub struct ServerTls {
     ca_hints: CaHints,
 }
 
-/// Whether a server names its CA when it asks for a certificate (RFC 8446, section 4.2.4). A client that has
-/// several certificates can choose by it; a stranger learns who runs the server.
+/// Whether a server names its CA when it asks for a certificate (RFC 8446, section 4.2.4). A client
+/// with several certificates can then choose the right one, but a stranger learns who runs the
+/// server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CaHints {
-    /// It names none.
+    /// It names no CA.
     #[default]
     Off,
     /// It names the CA.
     On,
 }
 
-/// What the gate said during one handshake.
+/// The gate's decision in one handshake.
 #[derive(Debug, Clone, Default)]
 pub struct Verdict(Arc<OnceLock<Result<Identity, Refusal>>>);
 
 impl ServerTls {
-    /// Proves itself with `bundle`, and lets in everybody whom `gate` lets in.
+    /// Returns a server's end that presents `bundle` and admits everybody whom `gate` admits.
     pub fn new(bundle: &Bundle, gate: Arc<Gate>, ca_hints: CaHints) -> Self {
         let certified = Arc::new(SingleCertAndKey::from(bundle.certified_key().clone()));
         Self {
@@ -65,19 +66,20 @@ impl ServerTls {
         }
     }
 
-    /// The same with a renewed bundle.
+    /// Returns the same end with a renewed bundle.
     #[must_use]
     pub fn renewed(&self, bundle: &Bundle) -> Self {
         Self::new(bundle, self.gate.clone(), self.ca_hints)
     }
 
-    /// The gate.
+    /// Returns the gate.
     pub fn gate(&self) -> &Arc<Gate> {
         &self.gate
     }
 
-    /// The configuration of one handshake, judged by the list as it is now, and where to read what
-    /// the gate said. One each, so that the identity which was verified is the one that is used.
+    /// Returns the configuration for one handshake, which is judged by `revocations`, and the place
+    /// where the gate's decision will appear. Each handshake has its own, so that the identity
+    /// which was verified is the one that is used.
     ///
     /// # Errors
     ///
@@ -98,7 +100,7 @@ impl ServerTls {
             .with_client_cert_verifier(Arc::new(verifier))
             .with_cert_resolver(self.certified.clone());
         config.alpn_protocols = vec![wire::ALPN.to_vec()];
-        // No resumption, by every way there is.
+        // No kind of resumption.
         config.send_tls13_tickets = 0;
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.max_early_data_size = 0;
@@ -107,14 +109,14 @@ impl ServerTls {
 }
 
 impl Verdict {
-    /// What was said; `None` when the handshake never came so far.
+    /// Returns the decision; `None` when the handshake did not get that far.
     pub fn get(&self) -> Option<&Result<Identity, Refusal>> {
         self.0.get()
     }
 }
 
-/// A client's end of TLS: presents the bundle's certificate, trusts only the bundle's CA, and of
-/// that only certificates whose extended key usage names serverAuth.
+/// Returns a client's end of TLS: it presents the bundle's certificate, and trusts only
+/// certificates of the bundle's CA whose extended key usage names serverAuth.
 ///
 /// # Errors
 ///
@@ -127,9 +129,9 @@ pub fn client_config(bundle: &Bundle, alpn: &[&[u8]]) -> Result<Arc<ClientConfig
         .map_err(|error| rustls::Error::General(error.to_string()))?;
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])?
-        // What webpki says, and more: nothing that it refuses is taken.
+        // Stricter than webpki: everything that webpki refuses is refused.
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(ServerJudge { chains }))
+        .with_custom_certificate_verifier(Arc::new(PurposeVerifier { chains }))
         .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(
             bundle.certified_key().clone(),
         )));
@@ -138,8 +140,8 @@ pub fn client_config(bundle: &Bundle, alpn: &[&[u8]]) -> Result<Arc<ClientConfig
     Ok(Arc::new(config))
 }
 
-/// Whether the clients of a bundle's CA believe at `now` that this is a server of theirs: as their
-/// own end of TLS judges it, but for the name, which only they know.
+/// Returns whether the clients of a bundle's CA would trust this server at `now`: as their own end
+/// of TLS decides, except for the server's name, which only they know.
 pub fn proves_a_server(bundle: &Bundle, now: SystemTime) -> bool {
     let mut roots = RootCertStore::empty();
     if roots.add(bundle.anchor().clone()).is_err() {
@@ -164,8 +166,8 @@ pub fn proves_a_server(bundle: &Bundle, now: SystemTime) -> bool {
     })
 }
 
-/// Whether a certificate says that it is a server's. webpki takes one that does not say what it is
-/// for, since that means "any" to RFC 5280; a CA may issue such certificates to anybody.
+/// Checks that a certificate names serverAuth as its purpose. webpki accepts one without a purpose,
+/// since that means "any" in RFC 5280; a CA may issue such certificates to anybody.
 fn names_a_server(leaf: &CertificateDer<'_>) -> Result<(), CertificateError> {
     let certificate = Certificate::parse(leaf).map_err(|_| CertificateError::BadEncoding)?;
     if certificate.purposes.contains(&Purpose::Server) {
@@ -181,13 +183,13 @@ fn names_a_server(leaf: &CertificateDer<'_>) -> Result<(), CertificateError> {
     })
 }
 
-/// What a client thinks of a server's certificate, as rustls wants to be given it.
+/// A client's judgement of a server's certificate, behind rustls' trait.
 #[derive(Debug)]
-struct ServerJudge {
+struct PurposeVerifier {
     chains: Arc<WebPkiServerVerifier>,
 }
 
-impl ServerCertVerifier for ServerJudge {
+impl ServerCertVerifier for PurposeVerifier {
     fn verify_server_cert(
         &self,
         leaf: &CertificateDer<'_>,
@@ -228,7 +230,7 @@ impl ServerCertVerifier for ServerJudge {
     }
 }
 
-/// The gate, as rustls wants to be given it.
+/// The gate, behind rustls' trait.
 #[derive(Debug)]
 struct Judge {
     gate: Arc<Gate>,
@@ -248,7 +250,8 @@ impl ClientCertVerifier for Judge {
     fn verify_client_cert(
         &self,
         leaf: &CertificateDer<'_>,
-        // Whoever presents a whole file sends its CA's certificate along. None is looked at.
+        // A client that presents its whole file also sends its CA's certificate. Further
+        // certificates are ignored.
         _intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {

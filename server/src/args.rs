@@ -1,4 +1,4 @@
-//! What was typed: raw, until [`Serve::load`] has read and checked the files.
+//! Command-line arguments: raw, until [`Serve::load`] has read and checked the files.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -19,112 +19,113 @@ use crate::watch::revocation::read_list;
 #[derive(Debug, Parser)]
 #[command(version, about, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
 pub struct Args {
-    /// Something else than serving.
+    /// A subcommand, if one is given.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// What to serve, and how.
+    /// How to serve the room.
     #[command(flatten)]
     pub serve: Serve,
 }
 
 const EXAMPLES: &str = "Examples:
   server                                      in the folder where `ca-tool init` ran
-  server --db lab.db --listen 192.0.2.1:9000  another file, another address
-  server query \"select * from transcript\"     what was said so far";
+  server --db lab.db --listen 192.0.2.1:9000  a different database and address
+  server query \"select * from transcript\"     everything said so far";
 
-/// Something else than serving.
+/// What the program can do besides serving the room.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Ask the record; nothing can be changed by it.
+    /// Query the database with SQL, read-only.
     #[command(after_help = "Examples:
   server query \"select * from transcript\"
   server query --csv \"select * from attendance\" > attendance.csv")]
     Query {
-        /// The question, in SQL: the tables are joins, history, senders and meta, the views
-        /// transcript and attendance.
+        /// The query: the tables are joins, history, senders and meta, the views transcript and
+        /// attendance.
         sql: String,
-        /// The database.
+        /// The database file.
         #[arg(long, default_value = "chat.db", value_name = "FILE")]
         db: PathBuf,
-        /// Write CSV.
+        /// Write the answer as CSV.
         #[arg(long, conflicts_with = "json")]
         csv: bool,
-        /// Write JSON.
+        /// Write the answer as JSON.
         #[arg(long)]
         json: bool,
     },
 }
 
-/// What to serve, and how.
+/// How to serve the room.
 #[derive(Debug, clap::Args)]
 pub struct Serve {
-    /// The server's bundle: certificate, key and CA certificate; read again when it changes, and on
-    /// SIGHUP.
+    /// The server's bundle: its certificate, its key and the CA certificate. It is read again when
+    /// it changes, and on SIGHUP.
     #[arg(long, default_value = "ca/server.pem", value_name = "FILE")]
     cert: PathBuf,
-    /// The revocation list; read again when it changes, and on SIGHUP.
+    /// The revocation list. It is read again when it changes, and on SIGHUP.
     #[arg(long, default_value = "ca/crl.pem", value_name = "FILE")]
     crl: PathBuf,
-    /// Let revoked certificates in.
+    /// Admit people whose certificates are revoked.
     #[arg(long, conflicts_with = "strict_revocation")]
     no_revocation: bool,
-    /// Let nobody in while the revocation list is past its nextUpdate.
+    /// Admit nobody while the revocation list is past its nextUpdate.
     #[arg(long)]
     strict_revocation: bool,
-    /// The database; made if it is not there.
+    /// The database file; created if it does not exist.
     #[arg(long, default_value = "chat.db", value_name = "FILE")]
     db: PathBuf,
-    /// Where to listen.
+    /// The address to listen on.
     #[arg(long, value_name = "[IP:]PORT", value_parser = parse_listen, help = format!(
-        "Where to listen; a port alone is on every address [default: [::]:{}]",
+        "Address and port to listen on; a port alone means every address [default: [::]:{}]",
         wire::PORT
     ))]
     listen: Option<Listen>,
-    /// Print each entry on standard output when it has been committed.
+    /// Print each entry to standard output once it is committed.
     #[arg(long)]
     show: bool,
-    /// Keep a log of connections and errors in a file too.
+    /// Also append the log to this file. It holds connections, refusals and errors, and nothing of
+    /// what people say.
     #[arg(long, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
-    /// When an ID that is here comes again: the newer session replaces the older one, or is
-    /// refused, or both are allowed.
+    /// What happens when an ID that is here connects again.
     #[arg(long, value_enum, default_value_t)]
     same_id: SameId,
-    /// Name the CA to everybody who connects: browsers and other programs with several certificates then
-    /// choose the right one, and strangers learn who runs this server.
+    /// Name the CA to everybody who connects. Browsers and other programs with several certificates
+    /// can then choose the right one, but strangers learn who runs this server.
     #[arg(long)]
     ca_hints: bool,
-    /// Lines a second of one person; 0 for no limit.
+    /// Lines per second for one person; 0 for no limit.
     #[arg(long, default_value_t = Limits::default().line_rate, value_name = "N")]
     line_rate: u32,
-    /// Lines of one person at once.
+    /// Lines that one person may send in a burst.
     #[arg(long, default_value_t = Limits::default().line_burst, value_name = "N")]
     line_burst: u32,
-    /// Bytes of text a second of one person, at least 128; 0 for no limit.
+    /// Bytes of text per second for one person, at least 128; 0 for no limit.
     #[arg(long, default_value_t = Limits::default().byte_rate, value_name = "BYTES",
         value_parser = parse_byte_rate)]
     byte_rate: u32,
-    /// Bytes of text of one person at once, at least 4096.
+    /// Bytes of text that one person may send in a burst, at least 4096.
     #[arg(long, default_value_t = Limits::default().byte_burst, value_name = "BYTES",
         value_parser = clap::value_parser!(u32).range(TEXT_BYTES_MAX as i64..))]
     byte_burst: u32,
-    /// Bytes that one person may add to the record in a UTC day: a line adds its text and 128 bytes;
-    /// 0 for no limit.
+    /// Bytes that one person may add to the record in a UTC day; each line counts its text plus 128
+    /// bytes; 0 for no limit.
     #[arg(long, default_value_t = Limits::default().daily_bytes_max, value_name = "BYTES")]
     daily_bytes: u64,
-    /// Starts of a client that one person may speak from in a UTC day; 0 for no limit.
+    /// How many starts of a client one person may speak from in a UTC day; 0 for no limit.
     #[arg(long, default_value_t = Limits::default().daily_runs_max, value_name = "N")]
     daily_runs: u64,
-    /// Connections at once, as far as the limit on open files allows; 0 for as many as that allows.
+    /// Connections at once, within the limit on open files; 0 for as many as that limit allows.
     #[arg(long, default_value_t = Limits::default().connections_max, value_name = "N")]
     connections: usize,
-    /// Handshakes that were begun and wait for their clients; beyond them the slowest ends; 0 for no limit.
+    /// Handshakes in progress at once; beyond this number the slowest is ended; 0 for no limit.
     #[arg(long, default_value_t = Limits::default().handshakes_max, value_name = "N")]
     handshakes: usize,
-    /// The same from one address, an IPv6 /64 being one; more of them wait; 0 for no limit.
+    /// Handshakes in progress at once from one address (an IPv6 /64 counts as one); further ones
+    /// wait; 0 for no limit.
     #[arg(long, default_value_t = Limits::default().handshakes_per_address_max, value_name = "N")]
     handshakes_per_address: usize,
-    /// New sessions of one ID within a minute; 0 for no limit.
+    /// New sessions per minute for one ID; 0 for no limit.
     #[arg(long, default_value_t = Limits::default().sessions_per_minute_max, value_name = "N")]
     sessions_per_minute: u32,
     /// Entries shown on joining to clients that do not say where to start.
@@ -132,12 +133,12 @@ pub struct Serve {
     backlog: u64,
 }
 
-/// Where a server is to listen.
+/// The address that a server is to listen on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Listen {
-    /// There.
+    /// This address and port.
     At(SocketAddr),
-    /// On this port of every address.
+    /// This port, on every address.
     Everywhere(u16),
 }
 
@@ -152,7 +153,7 @@ fn parse_listen(text: &str) -> Result<Listen, String> {
     })
 }
 
-/// Of a smaller rate the longest line would wait so long that its client takes the connection for lost.
+/// Refuses a rate at which the longest line would wait until its client gave up the connection.
 fn parse_byte_rate(text: &str) -> Result<u32, String> {
     const BYTE_RATE_MIN: u32 = 128;
     text.parse()
@@ -162,11 +163,11 @@ fn parse_byte_rate(text: &str) -> Result<u32, String> {
 }
 
 impl Serve {
-    /// Reads the files and refuses early.
+    /// Reads the files and checks them. Refuses early.
     ///
     /// # Errors
     ///
-    /// When a file is missing, is not what it should be, or does not fit the others.
+    /// When a file is missing, has the wrong contents, or does not fit the others.
     pub fn load(&self) -> Result<Config> {
         self.check_log()?;
         let bundle = read_bundle(&self.cert).map_err(|error| {
@@ -206,7 +207,8 @@ impl Serve {
         })
     }
 
-    /// A log is written at the end of whatever file it is given.
+    /// Refuses a log path that names a file the server needs: a log is appended to whatever file it
+    /// is given.
     fn check_log(&self) -> Result<()> {
         let Some(log) = &self.log_file else {
             return Ok(());
@@ -224,7 +226,7 @@ impl Serve {
         for (what, other) in others {
             if place(log).is_some_and(|log| place(other) == Some(log)) {
                 let error = format!("the log {} is the {what}", log.display());
-                let hint = "--log-file takes a file of its own".to_owned();
+                let hint = "--log-file needs a file that the server does not use".to_owned();
                 return Err(Hinted { error, hint }.into());
             }
         }
@@ -236,17 +238,17 @@ impl Serve {
             return Ok(None);
         }
         let list = read_list(&self.crl, gate).map_err(|error| {
-            let hint = "`ca-tool init` makes ca/crl.pem; --crl names another, and --no-revocation does without";
+            let hint = "`ca-tool init` creates ca/crl.pem; --crl names another file, and --no-revocation turns the check off";
             Hinted { error: error.to_string(), hint: hint.into() }
         })?;
         Ok(Some((self.crl.clone(), Arc::new(list))))
     }
 
-    /// Listens where it was told to, or on every address of this host.
+    /// Listens on the address that was given, or on every address of this host.
     ///
     /// # Errors
     ///
-    /// When the address cannot be listened on.
+    /// When the system refuses the address.
     pub fn listen(&self) -> Result<TcpListener> {
         let (address, without_ipv6) = match self.listen.unwrap_or(Listen::Everywhere(wire::PORT)) {
             Listen::At(address) => (address, None),
@@ -269,10 +271,10 @@ impl Serve {
         let error = format!("cannot listen on {address}: {failure}");
         let hint = match failure.kind() {
             std::io::ErrorKind::AddrInUse => Some(
-                "another program has this port; is a server running already? --listen PORT takes another",
+                "another program uses this port; is a server already running? Choose another port with --listen PORT",
             ),
             std::io::ErrorKind::PermissionDenied => Some(
-                "ports below 1024 are for the system's own services; --listen PORT takes another",
+                "ports below 1024 are reserved for the system; choose another with --listen PORT",
             ),
             std::io::ErrorKind::AddrNotAvailable => Some("this host does not have that address"),
             _ => None,
@@ -281,12 +283,12 @@ impl Serve {
     }
 }
 
-/// An error with what to do about it.
+/// An error with a hint.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
 pub struct Hinted {
     error: String,
-    /// What to do about it.
+    /// What the user can do about it.
     pub hint: String,
 }
 

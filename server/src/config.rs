@@ -1,4 +1,4 @@
-//! What a server has been told, read and found good. Every limit is here.
+//! The server's configuration after its files were read and checked. Every limit is here.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,127 +6,132 @@ use std::time::Duration;
 
 use pki::{Bundle, CaHints, Gate, RevocationList};
 
-/// What a server needs to run.
+/// Everything that a server needs to run.
 #[derive(Debug)]
 pub struct Config {
-    /// The file of the bundle, which is read again when it changes.
+    /// The bundle's file, which is read again when it changes.
     pub cert: PathBuf,
-    /// What proves this server to its clients, and whom it trusts.
+    /// The server's certificate and key, and the CA that it trusts.
     pub bundle: Bundle,
-    /// Who is let in.
+    /// Decides which certificates are admitted.
     pub gate: Arc<Gate>,
-    /// The revocation list, and the file that it came from; `None` for `--no-revocation`.
+    /// The revocation list and its file; `None` for `--no-revocation`.
     pub crl: Option<(PathBuf, Arc<RevocationList>)>,
-    /// The database.
+    /// The database file.
     pub db: PathBuf,
     /// The room's name, from the CA's certificate.
     pub room: String,
-    /// Whether each entry is printed on standard output when it is committed.
+    /// Whether each entry is printed to standard output once it is committed.
     pub show: bool,
-    /// What one ID may have at once.
+    /// What happens when an ID that is here connects again.
     pub same_id: SameId,
-    /// Whether the server names its CA to whoever connects.
+    /// Whether the server names its CA to every client that connects.
     pub ca_hints: CaHints,
-    /// How much of everything.
+    /// Every limit.
     pub limits: Limits,
 }
 
-/// What happens when an ID that is here comes again.
+/// What happens when an ID that is here connects again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum SameId {
-    /// The newer session takes the older one's place.
+    /// The newer session replaces the older one.
     #[default]
     Replace,
     /// The newer session is refused.
     Refuse,
-    /// Both are here.
+    /// Both sessions stay.
     Allow,
 }
 
-/// How much of everything, units last. The limits of a line are in [`wire::limits`].
+/// Every limit, units last. The limits of a line are in [`wire::limits`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Lines a second of one ID, over all its sessions; 0 for no limit. By backpressure.
+    /// Lines per second for one ID, over all its sessions; 0 for no limit. Enforced by
+    /// backpressure.
     pub line_rate: u32,
-    /// Lines of one ID at once, before the rate is felt.
+    /// Lines that one ID may send in a burst before the rate applies.
     pub line_burst: u32,
-    /// Bytes of text a second of one ID, over all its sessions; 0 for no limit. By backpressure.
+    /// Bytes of text per second for one ID, over all its sessions; 0 for no limit. Enforced by
+    /// backpressure.
     pub byte_rate: u32,
-    /// Bytes of text of one ID at once, before the rate is felt: at least those of one line.
+    /// Bytes of text that one ID may send in a burst before the rate applies: at least one line's.
     pub byte_burst: u32,
-    /// What one ID may add to the record in a UTC day: of each line its text, and 128 bytes for its
-    /// row; 0 for no limit.
+    /// Bytes that one ID may add to the record in a UTC day: each line counts its text, and 128
+    /// bytes for its row; 0 for no limit.
     pub daily_bytes_max: u64,
     /// The runs that one ID may begin in a UTC day: each is a row of `senders`; 0 for no limit.
     pub daily_runs_max: u64,
     /// Connections at once; 0 for no limit.
     pub connections_max: usize,
-    /// Handshakes that were begun and wait for their clients; 0 for no limit. They cost memory; processor
-    /// time is given to a few at once.
+    /// Handshakes in progress, which wait for their clients; 0 for no limit. They cost memory;
+    /// processor time is given to a few at once.
     pub handshakes_max: usize,
-    /// The same from one address, an IPv6 /64 counting as one; 0 for no limit.
+    /// Handshakes in progress from one address, an IPv6 /64 counting as one; 0 for no limit.
     pub handshakes_per_address_max: usize,
     /// New sessions of one ID within a minute; 0 for no limit.
     pub sessions_per_minute_max: u32,
     /// Sessions of one ID at once, where several are allowed.
     pub sessions_per_id_max: usize,
-    /// Entries shown on joining, in the plain dialect.
+    /// Entries shown on joining in the plain dialect.
     pub backlog_entries: u64,
-    /// How long a connection may take to say hello, and then a handshake to its end.
+    /// How long a connection may take to send its ClientHello, and then to complete its handshake.
     pub handshake_timeout: Duration,
-    /// The same while others wait for the place.
+    /// `handshake_timeout` while others wait for the place.
     pub crowded_handshake_timeout: Duration,
     /// How long a ClientHello may wait for its answer: longer than a handshake may take, so that
-    /// handshakes which are never finished turn nobody away.
+    /// handshakes which are never completed turn nobody away.
     pub handshake_wait_timeout: Duration,
-    /// Connections of one address that have no session yet.
+    /// Connections from one address that have no session yet.
     pub waiting_per_address_max: usize,
-    /// How long a write may make no progress at all.
+    /// How long a write may make no progress before its session has stalled.
     pub write_stall_timeout: Duration,
-    /// How long nothing may be heard from a client of our dialect, or from the system of any other.
+    /// How long a client of our dialect, or the operating system of any other client, may be
+    /// silent.
     pub silence_timeout: Duration,
     /// Entries in one commit.
     pub batch_entries_max: usize,
-    /// From the start of one commit to that of the next, while lines keep coming: two thirds of it after
-    /// a commit of 32 lines and more, and as long again for as many who are late; longer where sending takes longer.
+    /// From the start of one commit to the start of the next while lines keep coming: two thirds of
+    /// it after a commit of 32 lines or more, then as long again if fewer have come than last time;
+    /// longer where sending takes longer.
     pub commit_gap: Duration,
-    /// The transcript's newest part in memory.
+    /// The size of the transcript's newest part, which is kept in memory.
     pub tail_bytes_max: usize,
-    /// How much of that is read from the database at the start.
+    /// How much of that part is read from the database at the start.
     pub tail_bytes_at_start: usize,
     /// Entries in one page of history.
     pub page_entries_max: u64,
-    /// Bytes of a page that are kept; what is beyond is asked for again.
+    /// Bytes of a page that are kept; the rest is read again when it is needed.
     pub page_bytes_max: usize,
     /// Bytes in one write to a client.
     pub write_bytes_max: usize,
-    /// Lines that wait for a database which cannot be written now, besides a batch.
+    /// Lines that wait while the database cannot be written, besides a batch.
     pub waiting_asks_max: usize,
     /// How long a person may be without a session before the leave is written.
     pub absence_max: Duration,
-    /// The same, after the server was started.
+    /// `absence_max` after the server was started.
     pub absence_after_start_max: Duration,
-    /// How often the files of the revocation list and the bundle are looked at.
+    /// How often the files of the revocation list and the bundle are checked for changes.
     pub file_poll_interval: Duration,
-    /// Whose certificate has less than this left is told so in the greeting.
+    /// Remaining validity of a certificate below which the greeting warns its owner.
     pub expiry_notice: Duration,
-    /// How long a session that is told to stop may go on receiving entries.
+    /// How long a session may go on receiving entries after it was told that the server stops.
     pub stop_entries_timeout: Duration,
-    /// How long a session that was ended may take to hear why.
+    /// How long a session that was ended has to receive the reason.
     pub end_timeout: Duration,
     /// How long sessions have to end when the server stops.
     pub stop_sessions_timeout: Duration,
-    /// How long the server waits for a database that cannot be written, when it stops.
+    /// How long the stopping server waits for a database that cannot be written.
     pub stop_database_timeout: Duration,
-    /// How long the database is looked through for damage before it is served.
+    /// How long the start may look for damage in the database.
     pub check_at_start_timeout: Duration,
-    /// How long the start counts what everybody has said on the day of the newest entry.
+    /// How long the start may count what everybody wrote on the day of the newest entry.
     pub count_at_start_timeout: Duration,
-    /// The write-ahead log: what stays of it after it was emptied, and from where on it is warned of.
+    /// The write-ahead log: the size it is truncated to after it was emptied, and above which the
+    /// operator is warned.
     pub journal_bytes_max: u64,
-    /// How often the database is told that the server runs.
+    /// How often the database records that the server is running.
     pub alive_interval: Duration,
-    /// Log lines about refused attempts, a second.
+    /// Log lines per second about refused attempts.
     pub refusals_logged_per_second: u32,
 }
 
@@ -135,7 +140,7 @@ impl Default for Limits {
         Self {
             line_rate: 10,
             line_burst: 20,
-            // Sixteen of the longest lines, and then one a second.
+            // Sixteen of the longest lines in a burst, then one per second.
             byte_rate: 4096,
             byte_burst: 64 * 1024,
             daily_bytes_max: 64 * 1024 * 1024,
@@ -154,7 +159,7 @@ impl Default for Limits {
             write_stall_timeout: Duration::from_secs(60),
             silence_timeout: Duration::from_secs(75),
             batch_entries_max: 1000,
-            // Nobody notices it, and at 2,000 lines a second it saves a quarter of the processor.
+            // Unnoticeable, and at 2,000 lines a second it saves a quarter of the processor.
             commit_gap: Duration::from_millis(3),
             tail_bytes_max: 16 * 1024 * 1024,
             tail_bytes_at_start: 1024 * 1024,
@@ -165,7 +170,7 @@ impl Default for Limits {
             absence_max: Duration::from_secs(15),
             absence_after_start_max: Duration::from_secs(60),
             file_poll_interval: Duration::from_millis(500),
-            // Long enough to ask for another, short enough not to be told all term.
+            // Long enough to ask for a new certificate, short enough not to warn people all term.
             expiry_notice: Duration::from_secs(14 * 24 * 60 * 60),
             stop_entries_timeout: Duration::from_secs(2),
             end_timeout: Duration::from_secs(1),

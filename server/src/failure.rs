@@ -1,10 +1,10 @@
-//! Why a server could not start or go on: the exit code of each failure, and what to do about it.
+//! The reasons why a server cannot start or go on, each with its exit code and a hint.
 
 use crate::transcript::fault::{DatabaseError, Fault};
 use crate::transcript::recorder::RecorderError;
 use crate::watch::revocation::ListError;
 
-/// Why a server could not start or go on.
+/// The reason why a server cannot start or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The database.
@@ -16,10 +16,10 @@ pub enum Failure {
     /// The revocation list.
     #[error(transparent)]
     List(#[from] ListError),
-    /// The recorder panicked, and with it the record ends.
+    /// The recorder panicked, so nothing more can be recorded.
     #[error("the recorder failed: {0}")]
     Panic(tokio::task::JoinError),
-    /// The listener is not one.
+    /// The listener does not tell its address.
     #[error("cannot tell where this server listens: {0}")]
     Listener(std::io::Error),
     /// The newest entries could not be read.
@@ -28,37 +28,43 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The exit code (`sysexits.h`): 74 when reading or writing failed or the database is damaged,
-    /// 75 when lines could not be stored for now, 1 for anything else.
+    /// Returns the exit code (`sysexits.h`): 74 when reading or writing failed or the database is
+    /// damaged, 75 when lines could not be stored for now, 1 for anything else.
     pub fn exit_code(&self) -> u8 {
         match self {
             Failure::Recorder(RecorderError::NotStored { .. }) => 75,
-            // After a commit that failed for any reason but the known passing ones, what the disk
-            // holds is unknown.
+            // After any failure of a commit that will not pass, it is unknown what the disk holds.
             Failure::Recorder(RecorderError::Database(_)) | Failure::Tail(_) => 74,
             Failure::Database(error) if error.is_io_or_corruption() => 74,
             Failure::Database(_) | Failure::List(_) | Failure::Panic(_) | Failure::Listener(_) => 1,
         }
     }
 
-    /// What to do about it.
+    /// Returns what the operator can do about it, if anything.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Failure::Database(DatabaseError::InUse { .. }) => {
-                Some("only one server may write a database; stop the other one, or use --db")
-            }
+            Failure::Database(DatabaseError::InUse { .. }) => Some(
+                "only one server can use a database; stop the other one, or name another with --db",
+            ),
             Failure::List(ListError::Older { .. }) => Some(
-                "was an old copy of the CA's folder restored? Revoking, or any run of ca-tool that signs the list again, makes a newer one",
+                "was an old copy of the CA's folder restored? Sign a newer list with `ca-tool crl`",
             ),
             Failure::Database(DatabaseError::Linked { .. }) => Some(
-                "remove the other name, or make a copy of its own with: sqlite3 OLD 'vacuum into NEW'",
+                "remove the other name, or make an independent copy with: sqlite3 OLD 'vacuum into NEW'",
             ),
             Failure::Database(error) if matches!(error.fault(), Fault::Passing(_)) => Some(
-                "nothing is damaged: make room on the disk, or end what holds the database, and start again",
+                "nothing is damaged: free space on the disk, or end the program that holds the database, and start again",
             ),
+            Failure::Database(DatabaseError::NotAFile { .. }) => {
+                Some("--db takes the name of a file, such as --db chat.db")
+            }
+            Failure::Database(error) if error.is_about_a_missing_folder() => {
+                Some("create its folder first: the server creates the database, but no folders")
+            }
             Failure::Database(error) if error.is_about_rights() => Some(
-                "the server writes to the database and makes files beside it: it needs to be allowed to do both",
+                "the server's user must be allowed to write to the database and to create files beside it",
             ),
+            Failure::Database(error) if error.is_not_a_database() => Some(NOT_A_DATABASE),
             Failure::Database(error)
             | Failure::Tail(error)
             | Failure::Recorder(RecorderError::Database(error))
@@ -67,12 +73,15 @@ impl Failure {
                 Some(DAMAGED)
             }
             Failure::Recorder(RecorderError::Database(_)) => Some(
-                "start the server again: what was committed is safe, and clients send the rest again",
+                "start the server again: everything committed is safe, and clients resend the rest",
             ),
             _ => None,
         }
     }
 }
 
-/// A server never repairs: what is left after that may be anything, and nobody would know.
-const DAMAGED: &str = "look at the disk; nothing was repaired. If the server does not start again, bring back the last backup, or save what can be read with: sqlite3 chat.db .recover";
+/// SQLite does not tell another kind of file from a database whose first bytes are damaged.
+const NOT_A_DATABASE: &str = "does --db name another kind of file? It was not changed. If it is the database, its first bytes are damaged: restore the last backup";
+
+/// A server never repairs: nobody could know what is left after that.
+const DAMAGED: &str = "check the disk; nothing was repaired. If the server does not start again, restore the last backup, or save the readable part with: sqlite3 chat.db .recover";

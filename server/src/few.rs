@@ -1,11 +1,12 @@
-//! A list of things as a log line names it: the first few, and how many more there are.
+//! Lists for a log line: the first few things by name, and the number of the rest.
 
 use std::fmt::Display;
 
-/// So many are named.
+/// How many things are named.
 const NAMED_MAX: usize = 5;
 
-/// The smallest few in their order, and how many others there are; an empty text where there are none.
+/// Returns the smallest few in order and the number of the rest, or an empty text when there are
+/// none.
 pub(crate) fn few<T: Display + Ord>(things: impl IntoIterator<Item = T>) -> String {
     let mut things: Vec<T> = things.into_iter().collect();
     things.sort_unstable();

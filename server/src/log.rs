@@ -1,8 +1,8 @@
 //! The log: what happened, to whom and why. It never contains what people say.
 //!
-//! No peer can fill the disk, the memory or a terminal through the log. Each line has a limit
-//! (`log/line.rs`), so have the lines that wait to be written (`log/queue.rs`), and so has the rate
-//! (`log/rate.rs`). Writing happens on threads of its own: a paused terminal or a slow disk must not
+//! No peer can fill the disk, the memory or a terminal through the log: the length of a line
+//! (`log/line.rs`), the lines that wait to be written (`log/queue.rs`) and the rate (`log/rate.rs`)
+//! are limited. Separate threads write the lines, because a paused terminal or a slow disk must not
 //! hold up a session.
 
 mod filter;
@@ -30,22 +30,22 @@ use rate::Rates;
 pub(crate) use line::cut;
 pub(crate) use rate::BOUNDED;
 
-/// How much of a cause is logged. Some of it may be a peer's words.
+/// The part of a cause that is logged. Some of it may come from a peer.
 pub(crate) const CAUSE_BYTES_MAX: usize = 256;
 
-/// How long the end of the program waits for log lines and for last words.
+/// How long the end of the program waits for log lines and final messages to be written.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Writes the lines that still wait when it is dropped, for at most one second.
+/// Writes the waiting lines when it is dropped, for at most one second.
 #[derive(Debug)]
 pub struct LogGuard(Vec<Arc<Queue>>);
 
-/// Logs to standard error, and to `file` if there is one. The file also tells the thread and the
-/// line of source. `RUST_LOG` chooses what is logged; the default is `info`.
+/// Logs to standard error, and to `file` if there is one. The file also names the thread and the
+/// source line. `RUST_LOG` selects what is logged; the default is `info`.
 ///
 /// # Errors
 ///
-/// When the file cannot be opened, or a thread cannot be started.
+/// When the file cannot be opened or a thread cannot be started.
 pub fn start(file: Option<&Path>) -> io::Result<LogGuard> {
     let file = match file {
         None => None,
@@ -75,14 +75,14 @@ pub fn start(file: Option<&Path>) -> io::Result<LogGuard> {
     Ok(LogGuard(queues))
 }
 
-/// Tells of others who can change the log, once it is open.
+/// Warns about other users who can change the log. Call it once the log is open.
 pub fn warn_of_writers(file: &Path) {
     for warning in crate::os::warnings_of_writers(file, "the log") {
         warn!("{warning}");
     }
 }
 
-/// A queue, and the thread that empties it into `place`.
+/// Returns a queue whose lines a new thread writes to `place`.
 fn written_to(place: impl io::Write + Send + 'static) -> io::Result<Arc<Queue>> {
     let queue = Arc::new(Queue::default());
     let emptied = queue.clone();
@@ -100,12 +100,12 @@ where
         .with_writer(queue)
         .event_format(OneLine(format))
         .fmt_fields(DefaultFields::new())
-        // They would go to standard error at once, and wait for whoever reads it.
+        // These would go to standard error directly, and wait for its reader.
         .log_internal_errors(false)
 }
 
-/// Has panics logged. The default hook writes to standard error itself, which may block the thread
-/// for ever. It stays where somebody asks for backtraces.
+/// Logs panics. The default hook writes to standard error itself, which may block the thread for
+/// ever. It stays in use when `RUST_BACKTRACE` is set.
 fn log_panics() {
     if std::env::var_os("RUST_BACKTRACE").is_some() {
         return;
@@ -117,13 +117,13 @@ fn log_panics() {
     }));
 }
 
-/// Writes a line to standard error that is not part of the log. Waits at most one second for whoever
-/// reads it.
+/// Writes a line to standard error that is not part of the log. Waits at most one second for the
+/// reader.
 pub fn say(words: &str) {
     let line = format!("server: {words}\n");
     let (written, is_written) = mpsc::sync_channel::<()>(1);
     let writing = thread::Builder::new().spawn(move || {
-        // If standard error cannot be written to, no place is left to tell it. The exit code does.
+        // If standard error cannot be written to, nothing else can say so but the exit code.
         let _nowhere = io::stderr().write_all(line.as_bytes());
         drop(written);
     });

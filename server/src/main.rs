@@ -34,7 +34,7 @@ fn main() -> ExitCode {
             None => serve(&args.serve).await,
         }
     });
-    // Standard output may be stuck in a write that nobody reads; it must not hold up the end.
+    // A write to standard output may be stuck because nobody reads it; it must not delay the end.
     runtime.shutdown_background();
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -42,20 +42,20 @@ fn main() -> ExitCode {
     }
 }
 
-/// What does what sessions ask: one thread fewer than there are processors. Of as many, each wakes the
-/// next for every little thing; and to send to everybody takes all processors anyway
-/// (`flusher.rs: Flushers::start`).
+/// Returns the runtime that does everything sessions ask for. It has one thread fewer than there
+/// are processors: with as many, the threads keep waking each other for small things, and sending
+/// to everybody uses all processors anyway (`flusher.rs: Flushers::start`).
 fn runtime(processors: usize) -> io::Result<Runtime> {
     let mut builder = match processors {
         ..=2 => Builder::new_current_thread(),
         _ => Builder::new_multi_thread(),
     };
-    // Where there is one thread, it is this one.
+    // A runtime with one thread uses this one.
     let threads = processors.saturating_sub(1).max(1);
     builder.worker_threads(threads).enable_all().build()
 }
 
-/// The exit code where the command line is not understood.
+/// The exit code when the command line is not understood.
 const USAGE: u8 = 2;
 
 async fn serve(serve: &Serve) -> Result<()> {
@@ -77,7 +77,8 @@ async fn serve(serve: &Serve) -> Result<()> {
     {
         warn!(
             files,
-            connections, "the limit on open files lowers --connections; raise it with ulimit -n"
+            connections,
+            "the hard limit on open files lowers --connections; only root can raise it"
         );
     }
     let (ask_for_reload, reload) = watch::channel(());
@@ -96,7 +97,7 @@ fn ask(db: &Path, sql: &str, csv: bool, json: bool) -> Result<()> {
     };
     let out = io::BufWriter::new(io::stdout().lock());
     match query(db, sql, format, out, stdout_columns) {
-        // Whoever reads has read enough.
+        // The reader has seen enough, as `head` has.
         Err(QueryError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(failure) => Err(failure.into()),
         Ok(()) => Ok(()),
@@ -122,7 +123,7 @@ fn fail(failure: &anyhow::Error) -> ExitCode {
     ExitCode::from(server_failure.map_or(1, Failure::exit_code))
 }
 
-/// An error with its causes, each once: some errors name theirs themselves.
+/// Describes an error and its causes, each once: some errors already include their causes.
 fn describe(failure: &anyhow::Error) -> String {
     let mut described = String::new();
     for cause in failure.chain().map(ToString::to_string) {

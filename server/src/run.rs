@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 
 use crate::config::Config;
 use crate::door::accept::Acceptor;
-use crate::door::handshake::Shared;
+use crate::door::handshake::Door;
 use crate::door::refusal_log::RefusalLog;
 use crate::failure::Failure;
 use crate::room::presence::Rules;
@@ -28,13 +28,13 @@ use crate::watch::bundle::BundleWatch;
 use crate::watch::file::FileWatch;
 use crate::watch::revocation::{RevocationWatch, check_number};
 
-/// Serves a room until `stop` is done, then ends it in good order. A change of
-/// `reload` makes it read the revocation list and the bundle at once.
+/// Serves a room until `stop` completes, then shuts it down cleanly. A change of `reload` makes it
+/// read the revocation list and the bundle again at once.
 ///
 /// # Errors
 ///
-/// When the database cannot be opened or fails, or the revocation list is older than one that was
-/// seen before.
+/// When the database cannot be opened or fails, or the revocation list is older than one seen
+/// before.
 pub async fn run(
     config: Config,
     listener: TcpListener,
@@ -57,7 +57,7 @@ pub async fn run(
     let (database, readers, found) = Database::open(&db, &limits).await?;
     let pages: Arc<dyn Pages> = Arc::new(readers);
     let (epoch, newest_list) = (found.epoch.clone(), found.crl_number.clone());
-    // Said only now: who waits for this line may count on a database that is open.
+    // Logged only now: whoever waits for this line may rely on a database that is open.
     info!(
         room,
         ca_fingerprint = %gate.anchor().fingerprint,
@@ -111,7 +111,7 @@ pub async fn run(
             unrecorded: Some(list.number().clone()),
             asks: asks.clone(),
         };
-        // A file that does not answer, as over a network, must not hold up the end.
+        // A file that does not answer, such as one on a network, must not delay the end.
         watchers.spawn(stopping.clone().run_until_cancelled_owned(watch.run()));
     }
     let (tls_sender, tls) = watch::channel(ServerTls::new(&bundle, gate.clone(), ca_hints));
@@ -146,13 +146,13 @@ pub async fn run(
         limits: limits.clone(),
         stop: stopping.clone(),
     };
-    let shared = Arc::new(Shared {
+    let door = Arc::new(Door {
         tls,
         serving,
         refusals,
         abandon: abandon.clone(),
     });
-    let acceptor = Acceptor::new(listener, shared, sessions.clone(), threads());
+    let acceptor = Acceptor::new(listener, door, sessions.clone(), threads());
     let accepting = tokio::spawn(acceptor.run());
 
     // The recorder ends before it is told to only when it cannot go on.
@@ -176,7 +176,7 @@ pub async fn run(
     {
         warn!(
             sessions = sessions.len(),
-            "sessions did not end in time; they are given up"
+            "some sessions did not end in time and are abandoned"
         );
         abandon.cancel();
         sessions.wait().await;
@@ -188,13 +188,13 @@ pub async fn run(
         .map_err(Failure::from)
 }
 
-/// How many threads the runtime has. A runtime of another kind than the program's may have others; then
-/// this is only less exact.
+/// Returns how many threads the runtime has. In another kind of runtime than the program's the
+/// count may be off, which only makes the bound less exact.
 fn threads() -> usize {
     tokio::runtime::Handle::current().metrics().num_workers()
 }
 
-/// How many processors this program may use.
+/// Returns how many processors this program may use.
 pub fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get)
 }

@@ -1,7 +1,7 @@
 //! A room without TLS over any record, for simulated networks and clocks.
 //!
-//! Everything in it is the server's own code: the recorder, the room, the sessions. No server that
-//! people use has a way to here.
+//! Everything in it is the server's own code: the recorder, the room, the sessions. The program
+//! `server` cannot reach it.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,15 +22,15 @@ use crate::transcript::reader::Transcript;
 use crate::transcript::record::{Found, Pages, Record};
 use crate::transcript::recorder::{Recorder, RecorderError};
 
-/// A room over any record, to which clients come over any stream, already admitted.
+/// A room over any record. Clients that are already admitted connect over any stream.
 #[derive(Debug)]
 pub struct MemoryRoom {
     serving: Serving,
 }
 
 impl MemoryRoom {
-    /// The room, and what must run for as long as it is open: its recorder, which gives the record
-    /// its last word.
+    /// Opens a room. Also returns its recorder, which must run for as long as the room is open and
+    /// closes the record at the end.
     ///
     /// # Errors
     ///
@@ -47,7 +47,7 @@ impl MemoryRoom {
         let rules = Rules::new(SameId::default(), &limits);
         let recorder = Recorder::new(record, &*pages, found, rules, limits.clone(), stop.clone());
         let (recorder, asks, views) = recorder.await?;
-        // Nobody publishes lists here, and nobody waits for one.
+        // No list is published here, and nothing waits for one.
         let (_, revocations) = watch::channel(Revocations::Unchecked);
         let transcript = Transcript::new(views, pages, &limits);
         let flusher = Flusher::new(transcript.views(), recorder.progress());
@@ -103,8 +103,8 @@ impl MemoryRoom {
         }
     }
 
-    /// Tells every session that the server stops. The recorder ends when the room and its sessions
-    /// are gone.
+    /// Tells every session that the server stops. The recorder ends once the room and its sessions
+    /// are dropped.
     pub fn stop(&self) {
         self.serving.stop.cancel();
     }

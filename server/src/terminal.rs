@@ -1,14 +1,14 @@
-//! How wide the operator's terminal is.
+//! The width of the operator's terminal.
 
 use std::io::{self, IsTerminal as _};
 
 use terminal_size::{Width, terminal_size_of};
 
-/// For a terminal that does not say how wide it is.
+/// The width of a terminal that does not tell its own.
 pub(crate) const COLUMNS: usize = 80;
 
-/// Returns the columns that the terminal on standard output has now, or `None` when it is no
-/// terminal.
+/// Returns the current width of the terminal on standard output in columns, or `None` when it is
+/// not a terminal.
 pub fn stdout_columns() -> Option<usize> {
     let stdout = io::stdout();
     if !stdout.is_terminal() {

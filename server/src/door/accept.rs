@@ -1,4 +1,4 @@
-//! Takes connections, as many as there is room for, and gives each a task.
+//! Accepts connections, as many as there is room for, and starts a task for each.
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -12,10 +12,10 @@ use tracing::error;
 
 use crate::config::Limits;
 use crate::door::descriptors::TURNED_AWAY_MAX;
-use crate::door::handshake::{AdmittedByTls, Connection, Shared, hear, unless_told};
+use crate::door::handshake::{AdmittedByTls, Connection, Door, hear, unless_told};
 use crate::door::interfaces::Interfaces;
-use crate::door::lobby::{Guest, Lobby, NoRoom, Room};
-use crate::door::permits::{Bounds, HandshakePermits};
+use crate::door::lobby::{Guest, Lobby, LobbyBounds, NoRoom};
+use crate::door::permits::{HandshakePermits, PermitBounds};
 use crate::door::socket::{canonical, prepare, send_at_once};
 use crate::door::tls::TlsStream;
 use crate::os;
@@ -23,51 +23,53 @@ use crate::session::admitted::Begun;
 use crate::session::closing::close;
 use crate::session::metered::Metered;
 
-/// The pause after the first accept that failed; it doubles up to [`BACKOFF_MAX`].
+/// The pause after the first accept that failed; it doubles with each further failure up to
+/// [`BACKOFF_MAX`].
 const BACKOFF_MIN: Duration = Duration::from_millis(10);
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
 
-/// ClientHellos that are answered at once, for each thread of the runtime: one is being answered, the
+/// ClientHellos answered at once, for each thread of the runtime: while one is being answered, the
 /// next is ready.
 const ANSWERING_PER_THREAD: usize = 2;
 
 /// The accept loop.
 pub(crate) struct Acceptor {
     listener: TcpListener,
-    shared: Arc<Shared>,
+    door: Arc<Door>,
     sessions: TaskTracker,
     lobby: Lobby,
     permits: HandshakePermits,
     turned_away: Arc<Semaphore>,
     interfaces: Interfaces,
-    /// A descriptor to take and close a connection with when there is no other.
+    /// A descriptor to give up, so that a connection can be accepted and closed when there is no
+    /// other.
     spare: Option<File>,
 }
 
 impl Acceptor {
-    /// `threads` are the runtime's.
+    /// `threads` is the number of the runtime's threads.
     pub(crate) fn new(
         listener: TcpListener,
-        shared: Arc<Shared>,
+        door: Arc<Door>,
         sessions: TaskTracker,
         threads: usize,
     ) -> Self {
-        let limits = &shared.serving.limits;
+        let limits = &door.serving.limits;
         Self {
-            lobby: Lobby::new(room(limits)),
-            permits: HandshakePermits::new(bounds(limits, threads)),
+            lobby: Lobby::new(lobby_bounds(limits)),
+            permits: HandshakePermits::new(permit_bounds(limits, threads)),
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY_MAX)),
             interfaces: Interfaces::default(),
             spare: spare(),
             listener,
-            shared,
+            door,
             sessions,
         }
     }
 
     /// Accepts until the server stops.
     pub(crate) async fn run(mut self) {
-        let stop = self.shared.serving.stop.clone();
+        let stop = self.door.serving.stop.clone();
         let accepting = async {
             let mut backoff = BACKOFF_MIN;
             loop {
@@ -76,13 +78,13 @@ impl Acceptor {
                         backoff = BACKOFF_MIN;
                         self.take(stream, peer).await;
                     }
-                    // The connection was gone before it was taken; the next one may be fine.
+                    // The connection was gone before it was accepted; the next one may be fine.
                     Err(failure) if is_of_the_connection(&failure) => {}
                     Err(failure) => {
                         if os::is_out_of_files(&failure) {
                             self.take_with_spare().await;
                         }
-                        // Trying again at once would spin until a file is closed.
+                        // Retrying at once would spin until a file is closed.
                         error!(error = %failure, ?backoff, "cannot accept connections");
                         tokio::time::sleep(backoff).await;
                         backoff = (backoff * 2).min(BACKOFF_MAX);
@@ -102,10 +104,10 @@ impl Acceptor {
             Ok(guest) => guest,
             Err(cause) => return self.turn_away(stream, peer, cause),
         };
-        let silence_timeout = self.shared.serving.limits.silence_timeout;
+        let silence_timeout = self.door.serving.limits.silence_timeout;
         if let Err(failure) = prepare(&stream, silence_timeout) {
             let cause = format!("cannot set up a connection: {failure}");
-            self.shared.refusals.log(ip, port, &cause);
+            self.door.refusals.log(ip, port, &cause);
             return;
         }
         let Ok(local) = stream.local_addr() else {
@@ -118,26 +120,23 @@ impl Acceptor {
             port,
             local,
         };
-        let shared = self.shared.clone();
-        // In a box, or the session's task would be as large as a handshake for as long as it lasts.
-        let admitting = Box::pin(admit(
-            connection,
-            guest,
-            self.permits.clone(),
-            shared.clone(),
-        ));
+        let door = self.door.clone();
+        // In a box: otherwise the session's task would stay as large as a handshake for its whole
+        // life.
+        let admitting = Box::pin(admit(connection, guest, self.permits.clone(), door.clone()));
         self.sessions
-            .spawn(async move { serve(admitting, &shared).await });
+            .spawn(async move { serve(admitting, &door).await });
     }
 
     fn turn_away(&self, stream: TcpStream, peer: SocketAddr, cause: NoRoom) {
         let (ip, port) = (canonical(peer), peer.port());
-        self.shared.refusals.log(ip, port, &cause.to_string());
+        self.door.refusals.log(ip, port, &cause.to_string());
         send_at_once(&stream, cause.line().as_bytes());
-        // A close with a hello unread is a reset, which may overtake the line; so there is a moment for
-        // that, for some of them. Dropping the stream closes it.
+        // Closing with a ClientHello unread resets the connection, and the reset may overtake the
+        // line. So some of these connections get a moment to close properly; the others are dropped
+        // at once.
         if let Ok(place) = self.turned_away.clone().try_acquire_owned() {
-            let stop = self.shared.serving.stop.clone();
+            let stop = self.door.serving.stop.clone();
             let mut stream = stream;
             self.sessions.spawn(async move {
                 let closing = close(&mut stream);
@@ -147,15 +146,15 @@ impl Acceptor {
         }
     }
 
-    /// Takes one connection and closes it: left in the queue it would wait without an answer, as would
-    /// all that come after it.
+    /// Accepts one connection and closes it: left in the queue, it and all that come after it would
+    /// wait without an answer.
     async fn take_with_spare(&mut self) {
         if self.spare.take().is_some()
             && let Ok(Ok((stream, peer))) =
                 tokio::time::timeout(BACKOFF_MAX, self.listener.accept()).await
         {
             let cause = NoRoom::Connections;
-            self.shared
+            self.door
                 .refusals
                 .log(canonical(peer), peer.port(), &cause.to_string());
             send_at_once(&stream, cause.line().as_bytes());
@@ -164,17 +163,17 @@ impl Acceptor {
     }
 }
 
-fn room(limits: &Limits) -> Room {
-    Room {
+fn lobby_bounds(limits: &Limits) -> LobbyBounds {
+    LobbyBounds {
         connections_max: unless_zero(limits.connections_max),
         guests_per_address_max: unless_zero(limits.waiting_per_address_max),
     }
 }
 
-fn bounds(limits: &Limits, threads: usize) -> Bounds {
-    Bounds {
+fn permit_bounds(limits: &Limits, threads: usize) -> PermitBounds {
+    PermitBounds {
         answering_max: threads * ANSWERING_PER_THREAD,
-        // Or handshakes that are never finished could take every connection.
+        // Otherwise handshakes that are never completed could take every connection.
         half_done_max: unless_zero(limits.handshakes_max)
             .min(unless_zero(limits.connections_max).div_ceil(2)),
         half_done_per_address_max: unless_zero(limits.handshakes_per_address_max),
@@ -182,87 +181,90 @@ fn bounds(limits: &Limits, threads: usize) -> Bounds {
     }
 }
 
-/// Where 0 means that there is no limit.
+/// Returns the bound, where 0 means that there is none.
 fn unless_zero(max: usize) -> usize {
     if max == 0 { usize::MAX } else { max }
 }
 
-/// Any file that is always there will do. Without one, connections wait until a file is closed.
+/// Opens any file that always exists. Without one, connections wait until a file is closed.
 fn spare() -> Option<File> {
     let program = std::env::current_exe().ok()?;
     File::open(program).ok()
 }
 
-/// A client that the gate has let in, with its place in the lobby.
+/// An admitted client with its place in the lobby.
 struct Arrived {
     admitted: AdmittedByTls,
     guest: Guest,
 }
 
 /// Serves one connection, from its first byte to its end.
-async fn serve(arriving: impl Future<Output = Option<Box<Arrived>>> + Unpin, shared: &Shared) {
+async fn serve(arriving: impl Future<Output = Option<Box<Arrived>>> + Unpin, door: &Door) {
     let arrived = tokio::select! {
-        () = shared.serving.stop.cancelled() => return,
+        () = door.serving.stop.cancelled() => return,
         arrived = arriving => arrived,
     };
     let Some(arrived) = arrived else { return };
     tokio::select! {
-        () = arrived.serve(shared) => {}
-        // Its row in `joins` is closed by the recorder.
-        () = shared.abandon.cancelled() => {}
+        () = arrived.serve(door) => {}
+        // The recorder closes its row in `joins`.
+        () = door.abandon.cancelled() => {}
     }
 }
 
-/// A connection becomes a client that is let in, or nothing.
+/// Turns a connection into an admitted client. Returns `None` when it is refused or ends, which has
+/// been logged.
 async fn admit(
     connection: Connection,
     guest: Guest,
     permits: HandshakePermits,
-    shared: Arc<Shared>,
+    door: Arc<Door>,
 ) -> Option<Box<Arrived>> {
     let ip = connection.ip;
-    let hello = hear(connection, &guest, &shared).await?;
-    // A class behind one address waits its turn; only after a long wait it is sent away.
-    let patience = shared.serving.limits.handshake_wait_timeout;
+    let hello = hear(connection, &guest, &door).await?;
+    // A class behind one address waits for its turn; a client is sent away only after a long wait.
+    let patience = door.serving.limits.handshake_wait_timeout;
     let permit = tokio::select! {
         permit = tokio::time::timeout(patience, permits.permit(ip)) => permit.ok(),
         () = guest.told_to_end() => None,
     };
     let Some(permit) = permit else {
-        hello.turn_away(NoRoom::Handshakes, &shared).await;
+        hello.turn_away(NoRoom::Handshakes, &door).await;
         return None;
     };
-    let admitted = hello.shake(permit, &guest, &shared).await?;
+    let admitted = hello.shake(permit, &guest, &door).await?;
     Some(Box::new(Arrived { admitted, guest }))
 }
 
 impl Arrived {
-    /// Begins a session, and runs it to its end.
-    // The beginning is in a box of its own: a task is as large as the largest of its steps, for as
-    // long as it lasts.
-    // It is taken out of its own box first, which would stay until the session ends.
-    fn serve(self: Box<Self>, shared: &Shared) -> impl Future<Output = ()> {
-        let beginning = Box::pin((*self).begin(shared));
+    /// Begins a session and runs it to its end.
+    // The beginning has its own box: a task is as large as its largest step for as long as it
+    // lasts. `self` leaves its box first, because that box would otherwise stay until the session
+    // ends.
+    fn serve(self: Box<Self>, door: &Door) -> impl Future<Output = ()> {
+        let beginning = Box::pin((*self).begin(door));
         async move {
-            // The guest's place is given back when the connection is closed.
+            // The guest gives its place back when the connection is closed.
             let Some((begun, _guest)) = beginning.await else {
                 return;
             };
-            begun.run(&shared.serving).await;
+            begun.run(&door.serving).await;
         }
     }
 
-    /// Returns the session; `None` when the client was not let in after all, which has been logged.
-    async fn begin(self, shared: &Shared) -> Option<(Begun<TlsStream<Metered<TcpStream>>>, Guest)> {
+    /// Begins the session. Returns `None` when the client was not admitted after all, which has
+    /// been logged.
+    async fn begin(self, door: &Door) -> Option<(Begun<TlsStream<Metered<TcpStream>>>, Guest)> {
         let Self { admitted, guest } = self;
         let (ip, port) = (admitted.facts.ip, admitted.facts.port);
-        // Before the recorder is asked: nobody waits for a connection that waits for the recorder.
+        // Before the recorder is asked: no newcomer waits for the place of a connection that waits
+        // for the recorder.
         guest.has_session();
-        match admitted.begin(&shared.serving).await {
+        match admitted.begin(&door.serving).await {
             Ok(begun) => Some((begun, guest)),
             Err(not_begun) => {
                 if let Some(cause) = not_begun.cause() {
-                    shared.refusals.log(ip, port, &cause);
+                    door.refusals.log(ip, port, &cause);
                 }
                 unless_told(&guest, not_begun.close()).await;
                 None

@@ -1,17 +1,17 @@
-//! Open files. Each connection is one, and the server keeps enough of them for itself: with none left
-//! it could read no new revocation list, and a revoked member would stay.
+//! Open files. Each connection is one, and the server keeps enough of them for itself: with none
+//! left it could not read a new revocation list, and a revoked member would stay.
 
 use crate::os;
 
-/// Connections that are being told that there is no room. Beyond them one is closed at once.
+/// Connections that are being told that there is no room. Further ones are closed at once.
 pub(crate) const TURNED_AWAY_MAX: usize = 8;
 
-/// Files that are no connections: standard streams, runtime, listener, database with its readers, lock and
-/// log; with those that are open for a moment, for a list, a bundle and the network interfaces, and the
-/// connections that are turned away. A test counts them.
+/// File descriptors that are not connections: standard streams, runtime, listener, the database
+/// with its readers, lock and log, and those that are open for a moment, for a list, a bundle, the
+/// network interfaces and connections that are turned away. A test counts them.
 const RESERVED: u64 = 40 + TURNED_AWAY_MAX as u64;
 
-/// With room for fewer a server is of no use.
+/// A server with room for fewer connections is of no use.
 const CONNECTIONS_MIN: u64 = 4;
 
 /// The limit on open files is too low to serve anybody.
@@ -22,23 +22,23 @@ pub struct TooFewFiles {
 }
 
 impl TooFewFiles {
-    /// What to do about it.
+    /// Returns what the operator can do about it.
     pub fn hint(&self) -> &'static str {
-        "raise the limit with `ulimit -n 1024`, or LimitNOFILE= in the service's unit"
+        "this is the hard limit, which only root can raise: start the server from a shell that has not lowered it, or set LimitNOFILE= in the service's unit or nofile in /etc/security/limits.conf"
     }
 }
 
-/// How many connections there may be, and what limits them.
+/// The number of connections that are possible, and the limit that decided it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Allowed {
     /// Connections at once; 0 for no limit.
     pub connections: usize,
-    /// The limit on open files, where that is what limits them.
+    /// The limit on open files, if it lowered the number of connections.
     pub files: Option<u64>,
 }
 
-/// Raises the limit on open files as far as the system lets it, and lowers what was wanted to what
-/// that allows.
+/// Raises the limit on open files as far as the system allows. Returns `wanted`, lowered to the
+/// number of connections that the limit leaves room for.
 ///
 /// # Errors
 ///
@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(of(4096, 1_048_576), (4096, None));
         assert_eq!(of(4096, 64), (64 - 48, Some(64)));
         assert_eq!(of(10, 64), (10, None));
-        // No limit is as many as there are files for.
+        // No limit means as many connections as there are files for.
         assert_eq!(of(0, 1024), (1024 - 48, Some(1024)));
         let refused = allowed(4096, 51).expect_err("too few");
         assert_eq!(

@@ -1,4 +1,4 @@
-//! From an accepted socket to a client that the gate has let in: the first byte, TLS, the gate.
+//! From an accepted socket to an admitted client: the first byte, TLS, the gate.
 
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
@@ -24,10 +24,10 @@ use crate::session::admitted::{Admitted, Serving};
 use crate::session::closing::close;
 use crate::session::metered::Metered;
 
-/// What every connection is served with.
+/// Everything that connections are served with.
 #[derive(Debug)]
-pub(crate) struct Shared {
-    /// As the newest bundle has it.
+pub(crate) struct Door {
+    /// The TLS configuration of the newest bundle.
     pub(crate) tls: watch::Receiver<ServerTls>,
     pub(crate) serving: Serving,
     pub(crate) refusals: RefusalLog,
@@ -35,7 +35,7 @@ pub(crate) struct Shared {
     pub(crate) abandon: CancellationToken,
 }
 
-/// A connection that was accepted, and nothing more.
+/// An accepted connection; nothing was read from it yet.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) stream: TcpStream,
@@ -44,7 +44,7 @@ pub(crate) struct Connection {
     pub(crate) local: LocalEnd,
 }
 
-/// A client that has said hello, and nothing more.
+/// A client that sent its ClientHello; nothing was answered yet.
 pub(crate) struct Hello {
     hello: ClientHello<Metered<TcpStream>>,
     ip: IpAddr,
@@ -52,22 +52,22 @@ pub(crate) struct Hello {
     local: LocalEnd,
 }
 
-/// A client that the gate has let in, over TLS.
+/// A client that the gate admitted, over TLS.
 pub(crate) type AdmittedByTls = Admitted<TlsStream<Metered<TcpStream>>>;
 
 /// The first byte of a TLS record with a handshake message (RFC 8446, section 5.1).
 const TLS_HANDSHAKE: u8 = 22;
 
-/// What somebody is told who does not speak TLS.
+/// The text for clients that do not speak TLS.
 const NOT_TLS: &str = "this room needs TLS and a client certificate: \
     use `client --cert YOU.pem`, or `openssl s_client -cert YOU.pem -key YOU.pem -CAfile YOU.pem -connect HOST:PORT`\n";
 
-/// Waits until a client has said hello (RFC 8446, section 4.1.2). This costs nothing but a place in
-/// the lobby. `None` when it never did, which has been logged.
-pub(crate) async fn hear(connection: Connection, guest: &Guest, shared: &Shared) -> Option<Hello> {
+/// Waits for a ClientHello (RFC 8446, section 4.1.2). This costs only a place in the lobby. Returns
+/// `None` when none came, which has been logged.
+pub(crate) async fn hear(connection: Connection, guest: &Guest, door: &Door) -> Option<Hello> {
     let (ip, port) = (connection.ip, connection.port);
-    let limits = &shared.serving.limits;
-    let mut hearing = pin!(try_hear(connection, guest, shared));
+    let limits = &door.serving.limits;
+    let mut hearing = pin!(try_hear(connection, guest, door));
     let heard = in_time(
         hearing.as_mut(),
         limits.handshake_timeout,
@@ -78,13 +78,13 @@ pub(crate) async fn hear(connection: Connection, guest: &Guest, shared: &Shared)
         Ok(hello) => hello,
         Err(waited) => {
             let cause = format!("no ClientHello within {} s", waited.as_secs());
-            shared.refusals.log(ip, port, &cause);
+            door.refusals.log(ip, port, &cause);
             None
         }
     }
 }
 
-async fn try_hear(connection: Connection, guest: &Guest, shared: &Shared) -> Option<Hello> {
+async fn try_hear(connection: Connection, guest: &Guest, door: &Door) -> Option<Hello> {
     let Connection {
         mut stream,
         ip,
@@ -94,7 +94,7 @@ async fn try_hear(connection: Connection, guest: &Guest, shared: &Shared) -> Opt
     let first = tokio::select! {
         first = first_byte(&stream) => first,
         () = guest.told_to_end() => {
-            shared.refusals.log(ip, port, &NoRoom::Silent.to_string());
+            door.refusals.log(ip, port, &NoRoom::Silent.to_string());
             send_at_once(&stream, NoRoom::Silent.line().as_bytes());
             return None;
         }
@@ -102,21 +102,21 @@ async fn try_hear(connection: Connection, guest: &Guest, shared: &Shared) -> Opt
     match first {
         Some(TLS_HANDSHAKE) => {}
         Some(_) => {
-            shared.refusals.log(ip, port, "not TLS");
+            door.refusals.log(ip, port, "not TLS");
             if stream.write_all(NOT_TLS.as_bytes()).await.is_ok() {
                 unless_told(guest, close(&mut stream)).await;
             }
             return None;
         }
         None => {
-            debug!(%ip, port, "closed before it said anything");
+            debug!(%ip, port, "closed before it sent anything");
             return None;
         }
     }
     let read = tokio::select! {
         read = ClientHello::read(Metered::new(stream)) => read,
         () = guest.told_to_end() => {
-            shared.refusals.log(ip, port, &NoRoom::Silent.to_string());
+            door.refusals.log(ip, port, &NoRoom::Silent.to_string());
             return None;
         }
     };
@@ -131,7 +131,7 @@ async fn try_hear(connection: Connection, guest: &Guest, shared: &Shared) -> Opt
             })
         }
         Err((failure, mut stream)) => {
-            shared.refusals.log(ip, port, &describe(&failure));
+            door.refusals.log(ip, port, &describe(&failure));
             unless_told(guest, close(&mut stream)).await;
             None
         }
@@ -139,23 +139,23 @@ async fn try_hear(connection: Connection, guest: &Guest, shared: &Shared) -> Opt
 }
 
 impl Hello {
-    /// Tells the client that there is no room for its handshake, as much as goes at once. The server has
-    /// said nothing yet, so this is plain text.
-    pub(crate) async fn turn_away(self, cause: NoRoom, shared: &Shared) {
-        shared.refusals.log(self.ip, self.port, &cause.to_string());
+    /// Tells the client that there is no room for its handshake, without waiting. The server has
+    /// sent nothing yet, so this is plain text.
+    pub(crate) async fn turn_away(self, cause: NoRoom, door: &Door) {
+        door.refusals.log(self.ip, self.port, &cause.to_string());
         let mut socket = self.hello.into_socket();
         let line = cause.line();
-        // It may be a connection whose place is needed now.
+        // Another connection may need this place now.
         let _told = tokio::time::timeout(Duration::ZERO, socket.write_all(line.as_bytes())).await;
     }
 
-    /// Shakes hands, with a permit to answer. `None` when the client was not let in, which has been
-    /// logged. A slow handshake ends when others wait for its place.
+    /// Completes the handshake, with a permit to answer. Returns `None` when the client was not
+    /// admitted, which has been logged. A slow handshake ends when others wait for its place.
     pub(crate) async fn shake(
         self,
         permit: Permit,
         guest: &Guest,
-        shared: &Shared,
+        door: &Door,
     ) -> Option<AdmittedByTls> {
         let Self {
             hello,
@@ -163,11 +163,11 @@ impl Hello {
             port,
             local,
         } = self;
-        let refusals = &shared.refusals;
-        // Subscribed before it is judged: a list that comes in between is seen by the session.
-        let mut revocations = shared.serving.revocations.clone();
+        let refusals = &door.refusals;
+        // Subscribed before the client is judged: the session sees a list that arrives in between.
+        let mut revocations = door.serving.revocations.clone();
         let list = revocations.borrow_and_update().clone();
-        let (config, verdict) = match shared.tls.borrow().accept(list) {
+        let (config, verdict) = match door.tls.borrow().accept(list) {
             Ok(accepted) => accepted,
             Err(failure) => {
                 error!("{failure}");
@@ -181,9 +181,9 @@ impl Hello {
             Ok(handshake) => {
                 let finishing = pin!(handshake.finish());
                 tokio::select! {
-                    // First, so that a handshake which is over is never thrown away.
+                    // First, so that a completed handshake is never thrown away.
                     biased;
-                    finished = finish(finishing, &half_done, guest, &shared.serving.limits) => finished,
+                    finished = finish(finishing, &half_done, guest, &door.serving.limits) => finished,
                     () = half_done.ended() => None,
                     () = guest.told_to_end() => None,
                 }
@@ -192,7 +192,7 @@ impl Hello {
         };
         match finished {
             Some(Ok(stream)) => {
-                let (identity, facts) = facts(&stream, &verdict, ip, port, local, shared)?;
+                let (identity, facts) = facts(&stream, &verdict, ip, port, local, door)?;
                 half_done.finished();
                 Some(Admitted {
                     written: stream.socket().written(),
@@ -203,9 +203,9 @@ impl Hello {
                 })
             }
             Some(Err((failure, mut stream))) => {
-                // A refused peer keeps nobody waiting while it hears why.
+                // A refused peer keeps nobody waiting while it receives the refusal.
                 drop(half_done);
-                // The gate's own words, where it had a say; what rustls saw, where it had not.
+                // The gate's own words if it judged the client, otherwise rustls's error.
                 match verdict.get() {
                     Some(Err(refusal)) => refusals.log(ip, port, &refusal.to_string()),
                     _ => refusals.log(ip, port, &describe(&failure)),
@@ -215,7 +215,7 @@ impl Hello {
             }
             None => {
                 let waited = begun.elapsed().as_secs_f32();
-                let cause = format!("the handshake was not over after {waited:.1} s");
+                let cause = format!("the handshake was not complete after {waited:.1} s");
                 refusals.log(ip, port, &cause);
                 None
             }
@@ -223,15 +223,15 @@ impl Hello {
     }
 }
 
-/// Waits for a handshake's end; `None` when it has had its time. After its patience it says that it
-/// is slow, so that one that waits can have its place.
+/// Waits for a handshake to complete; returns `None` when its time is over. After its patience it
+/// marks itself as slow, so that a waiting handshake can take its place.
 async fn finish<T>(
     mut finishing: Pin<&mut impl Future<Output = T>>,
     half_done: &HalfDone,
     guest: &Guest,
     limits: &Limits,
 ) -> Option<T> {
-    // One deadline around everything: no phase of a handshake has its own.
+    // One deadline covers everything: the phases of a handshake have none of their own.
     let deadline = Instant::now() + limits.handshake_timeout;
     let patience = Instant::now() + limits.crowded_handshake_timeout;
     match tokio::time::timeout_at(patience.min(deadline), finishing.as_mut()).await {
@@ -245,7 +245,7 @@ async fn finish<T>(
     tokio::time::timeout_at(deadline, finishing).await.ok()
 }
 
-/// Waits for something that has `timeout`, or only `crowded` where others want its place.
+/// Waits for a future that has `timeout`, or only `crowded` while others need its place.
 async fn in_time<T>(
     mut waiting: Pin<&mut impl Future<Output = T>>,
     timeout: Duration,
@@ -264,21 +264,21 @@ async fn in_time<T>(
     }
 }
 
-/// What is known of a connection now that its client was let in.
+/// Collects the facts about a connection whose client was admitted.
 fn facts(
     stream: &TlsStream<Metered<TcpStream>>,
     verdict: &Verdict,
     ip: IpAddr,
     port: u16,
     local: LocalEnd,
-    shared: &Shared,
+    door: &Door,
 ) -> Option<(Identity, ConnectionFacts)> {
     let tls = stream.tls();
     // With resumption off, every handshake is a full one and the gate has judged it.
     let was_judged = tls.handshake_kind() != Some(HandshakeKind::Resumed);
     let Some(Ok(identity)) = verdict.get().filter(|_| was_judged) else {
         error!(%ip, port, "a handshake succeeded that the gate never judged");
-        shared.refusals.log(ip, port, "not judged by the gate");
+        door.refusals.log(ip, port, "not judged by the gate");
         return None;
     };
     let facts = ConnectionFacts {
@@ -303,7 +303,7 @@ fn facts(
     Some((identity.clone(), facts))
 }
 
-/// The first byte that a peer sends, left where it is; `None` when it sends nothing.
+/// Returns the first byte that a peer sends without consuming it; `None` when it sends nothing.
 async fn first_byte(stream: &TcpStream) -> Option<u8> {
     let mut first = [0];
     match stream.peek(&mut first).await {
@@ -312,7 +312,7 @@ async fn first_byte(stream: &TcpStream) -> Option<u8> {
     }
 }
 
-/// Does the rest of the work for a refused connection, unless another one needs its place.
+/// Finishes a refused connection, unless another one needs its place.
 pub(crate) async fn unless_told(guest: &Guest, closing: impl Future<Output = ()>) {
     guest.was_refused();
     tokio::select! {
@@ -321,7 +321,7 @@ pub(crate) async fn unless_told(guest: &Guest, closing: impl Future<Output = ()>
     }
 }
 
-/// Why a handshake failed, in words, when the gate had no say in it.
+/// Describes why a handshake failed when the gate did not judge the client.
 fn describe(failure: &std::io::Error) -> String {
     let inner = failure
         .get_ref()

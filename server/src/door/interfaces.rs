@@ -1,4 +1,4 @@
-//! Which network interface a connection came through.
+//! Finds the network interface that a connection came through.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -8,11 +8,12 @@ use crate::room::facts::{Interface, LocalEnd};
 /// A list of interfaces older than this is read again.
 const INTERFACES_AGE_MAX: Duration = Duration::from_secs(10);
 
-/// The same where it lacks an address: that interface may be new. Some addresses never have one, as
-/// behind a translator, and to read the list for each connection would cost more than the connection.
+/// The same for an address that the list lacks: its interface may be new. Some addresses never have
+/// one, for example behind a translator, and reading the list for every connection would cost more
+/// than the connection.
 const INTERFACES_AGE_MIN: Duration = Duration::from_secs(1);
 
-/// This machine's interfaces, as they were a moment ago.
+/// This machine's interfaces as of a moment ago.
 #[derive(Debug, Default)]
 pub(crate) struct Interfaces {
     list: Vec<(IpAddr, Interface)>,
@@ -20,10 +21,10 @@ pub(crate) struct Interfaces {
 }
 
 impl Interfaces {
-    /// The interface that has an address of this machine.
+    /// Returns the local end of a connection with the interface that has this address.
     pub(crate) fn local_end(&mut self, ip: IpAddr) -> LocalEnd {
         self.local_end_at(ip, Instant::now(), || {
-            // Not to know the interface is no reason to refuse a person.
+            // An unknown interface is no reason to refuse a person.
             let found = if_addrs::get_if_addrs().unwrap_or_default();
             found.iter().map(describe).collect()
         })

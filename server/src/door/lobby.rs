@@ -1,8 +1,9 @@
-//! The connections that have no session yet, and which of them ends when there is no room for
-//! another.
+//! The connections that have no session yet, and the choice of the one that ends when there is no
+//! room for another.
 //!
-//! Anybody can open a connection and say nothing. So where there is no room, the oldest silent one
-//! makes it, of the address that has most; the newest is refused only if none can be ended.
+//! Anybody can open a connection and stay silent. So when there is no room, the oldest silent
+//! connection of the address that has most makes room; the newest is refused only if none can be
+//! ended.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -14,20 +15,20 @@ use wire::{Code, Refusal};
 
 use crate::door::prefix::neighbourhood;
 
-/// How many connections there may be.
+/// The bounds on connections.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Room {
-    /// With and without a session.
+pub(crate) struct LobbyBounds {
+    /// Connections with and without a session.
     pub(crate) connections_max: usize,
-    /// Without a session, of one address; an IPv6 /64 is one.
+    /// Connections without a session from one address; an IPv6 /64 counts as one.
     pub(crate) guests_per_address_max: usize,
 }
 
-/// Everybody who is connected.
+/// Every connection.
 #[derive(Debug)]
 pub(crate) struct Lobby(Arc<Shared>);
 
-/// A connection's place: without a session at first, and then with one. Dropping it gives it back.
+/// A connection's place, first without a session, later with one. Dropping it gives the place back.
 #[derive(Debug)]
 pub(crate) struct Guest {
     lobby: Arc<Shared>,
@@ -36,31 +37,31 @@ pub(crate) struct Guest {
     told: Arc<Notify>,
 }
 
-/// Why there is no room for a connection.
+/// The reason why there is no room for a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoRoom {
-    /// All connections are sessions, or are in the middle of a handshake.
+    /// Every connection is a session or is in the middle of a handshake.
     #[error("there is no room for more connections")]
     Connections,
-    /// The same, of one address.
+    /// This address has as many connections without a session as it may.
     #[error("too many connections without a session from this address")]
     Address,
-    /// It had not said hello, and another connection needed its place.
-    #[error("nothing was said, and another connection needs this place")]
+    /// It had not sent a ClientHello, and another connection needed its place.
+    #[error("this connection said nothing, and another one needs its place")]
     Silent,
-    /// Its handshake had to wait for too long, or another connection needed its place.
+    /// Its handshake waited too long, or another connection needed its place.
     #[error("there are too many handshakes at once")]
     Handshakes,
 }
 
 impl NoRoom {
-    /// The line that a connection is told before TLS has begun.
+    /// Returns the line that is sent to a connection before TLS has begun.
     pub(crate) fn line(self) -> String {
         try_later(&self.to_string())
     }
 }
 
-/// What a connection that is not kept is told. TLS has not begun, so it is plain text.
+/// Returns the line for a connection that is not kept. TLS has not begun, so it is plain text.
 pub(crate) fn try_later(cause: &str) -> String {
     let words = format!("{cause}; try again later");
     format!("{}\n", Refusal::new(Code::TryLater, words))
@@ -68,10 +69,10 @@ pub(crate) fn try_later(cause: &str) -> String {
 
 #[derive(Debug)]
 struct Shared {
-    room: Room,
+    bounds: LobbyBounds,
     // A lock, because connections of all threads meet here; nothing waits while it is held.
     state: Mutex<State>,
-    /// Some connection has gone, or has begun a session.
+    /// A connection has gone, or has begun a session.
     stirred: Notify,
 }
 
@@ -82,8 +83,8 @@ struct State {
     /// Oldest first.
     guests: BTreeMap<u64, Entry>,
     addresses: HashMap<IpAddr, Address>,
-    /// The addresses by how many guests they have, those with most last; of equals, the one whose silent
-    /// guest is the oldest.
+    /// The addresses by their number of guests, those with most last; among equals, the address
+    /// whose silent guest is oldest comes last.
     by_rank: BTreeSet<(usize, Reverse<u64>, IpAddr)>,
 }
 
@@ -91,7 +92,7 @@ struct State {
 #[derive(Debug, Default)]
 struct Address {
     guests: BTreeSet<u64>,
-    /// Those that may be ended before all others.
+    /// The connections that may be ended before all others.
     silent: BTreeSet<u64>,
 }
 
@@ -102,37 +103,37 @@ struct Entry {
 }
 
 impl Lobby {
-    pub(crate) fn new(room: Room) -> Self {
+    pub(crate) fn new(bounds: LobbyBounds) -> Self {
         Self(Arc::new(Shared {
-            room,
+            bounds,
             state: Mutex::default(),
             stirred: Notify::new(),
         }))
     }
 
-    /// A place for one more connection. Where another one must end for it, this waits until that one
-    /// has gone, so that there are never more than there may be.
+    /// Returns a place for one more connection. If another one must end for it, this waits until
+    /// that one has gone, so that the bound is never exceeded.
     ///
     /// # Errors
     ///
-    /// When none can be ended.
+    /// When no connection can be ended.
     pub(crate) async fn enter(&self, ip: IpAddr) -> Result<Guest, NoRoom> {
         let address = neighbourhood(ip);
         loop {
             if let Some(guest) = self.try_enter(address)? {
                 return Ok(guest);
             }
-            // It keeps one wake-up that came before this.
+            // `Notify` keeps one wake-up that came before this.
             self.0.stirred.notified().await;
         }
     }
 
-    /// `None` when another connection was told to end.
+    /// Returns `None` when another connection was told to end.
     fn try_enter(&self, address: IpAddr) -> Result<Option<Guest>, NoRoom> {
-        let Room {
+        let LobbyBounds {
             connections_max,
             guests_per_address_max,
-        } = self.0.room;
+        } = self.0.bounds;
         let mut state = self.0.lock();
         let own = state.addresses.get(&address);
         let held = own.map_or(0, |own| own.guests.len());
@@ -161,26 +162,26 @@ impl Lobby {
 }
 
 impl Guest {
-    /// Waits until this connection is to end, because another one needs its place.
+    /// Waits until this connection has to end because another one needs its place.
     pub(crate) async fn told_to_end(&self) {
         self.told.notified().await;
     }
 
-    /// It has said hello.
+    /// Notes that it has sent a ClientHello.
     pub(crate) fn spoke(&self) {
         self.lobby
             .lock()
             .set_silent(self.address, self.number, false);
     }
 
-    /// Its handshake takes long: from now on it may be ended like a silent one.
+    /// Notes that its handshake is slow: from now on it may be ended like a silent one.
     pub(crate) fn is_slow(&self) {
         self.lobby
             .lock()
             .set_silent(self.address, self.number, true);
     }
 
-    /// Its handshake is over: it is not ended for others any more.
+    /// Notes that its handshake is complete: it is no longer ended for others.
     pub(crate) fn has_session(&self) {
         let mut state = self.lobby.lock();
         if state.remove(self.address, self.number) {
@@ -190,7 +191,7 @@ impl Guest {
         self.lobby.stirred.notify_one();
     }
 
-    /// It was refused, and hears why: from now on it may be ended like a silent one.
+    /// Notes that it was refused: while it receives the refusal, it may be ended like a silent one.
     pub(crate) fn was_refused(&self) {
         let mut state = self.lobby.lock();
         if !state.guests.contains_key(&self.number) {
@@ -202,16 +203,16 @@ impl Guest {
         self.lobby.stirred.notify_one();
     }
 
-    /// Whether silence costs others their place: half of the room is taken by connections without
-    /// a session, of all addresses or of this one.
+    /// Returns whether silence costs others their place: half of the room is taken by connections
+    /// without a session, over all addresses or for this one.
     pub(crate) fn is_crowded(&self) -> bool {
         let state = self.lobby.lock();
         let own = state.addresses.get(&self.address);
         let held = own.map_or(0, |own| own.guests.len());
-        let Room {
+        let LobbyBounds {
             connections_max,
             guests_per_address_max,
-        } = self.lobby.room;
+        } = self.lobby.bounds;
         let left = connections_max.saturating_sub(state.sessions);
         state.guests.len() > left / 2 || held > guests_per_address_max / 2
     }
@@ -235,8 +236,8 @@ impl Shared {
 }
 
 impl State {
-    /// The connection that ends for one more of this address, which has so many. Nobody ends for an
-    /// address that would then have more than theirs.
+    /// Returns the connection that ends to make room for one more from this address, which has
+    /// `own`. No address loses a connection to one that would then have more.
     fn victim(&self, own: Option<&Address>) -> Option<u64> {
         let held = own.map_or(0, |own| own.guests.len());
         let (count, _, address) = *self.by_rank.last()?;
@@ -280,7 +281,7 @@ impl State {
         });
     }
 
-    /// Whether it was a guest.
+    /// Removes a guest. Returns whether it was one.
     fn remove(&mut self, address: IpAddr, number: u64) -> bool {
         if self.guests.remove(&number).is_none() {
             return false;
@@ -292,7 +293,7 @@ impl State {
         true
     }
 
-    /// Changes an address, and keeps all of them in the order of their ranks.
+    /// Changes an address and keeps all addresses ordered by rank.
     fn change(&mut self, address: IpAddr, change: impl FnOnce(&mut Address)) {
         let own = self.addresses.entry(address).or_default();
         let before = own.rank(address);
@@ -322,7 +323,7 @@ mod tests {
     use super::*;
 
     fn lobby(connections_max: usize, guests_per_address_max: usize) -> Lobby {
-        Lobby::new(Room {
+        Lobby::new(LobbyBounds {
             connections_max,
             guests_per_address_max,
         })
@@ -337,7 +338,7 @@ mod tests {
         entered.expect("no refusal").expect("room")
     }
 
-    /// Whether it was told since this was asked last.
+    /// Returns whether it was told to end since the last call.
     fn is_told(guest: &Guest) -> bool {
         let told = std::pin::pin!(guest.told_to_end());
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
@@ -379,7 +380,7 @@ mod tests {
     #[test]
     fn of_equals_the_oldest_silent_one_ends_whatever_its_address() {
         let lobby = lobby(3, 100);
-        // The newest has the address that sorts last.
+        // The newest guest has the address that sorts last.
         let guests = ["192.0.2.9", "192.0.2.1", "2001:db8::1"].map(|ip| enter(&lobby, ip));
         assert!(
             lobby

@@ -1,7 +1,7 @@
 //! From a socket to a session: accepting, waiting for a turn, TLS, and the gate.
 //!
-//! `run` starts the `Acceptor`; nothing else is touched from outside. Not here: any byte of the
-//! protocol, but for the refusals of people who have no session yet.
+//! `run` starts the `Acceptor`; the other folders use nothing else here. Not here: any part of the
+//! protocol, except the refusals for clients that have no session yet.
 
 pub(crate) mod accept;
 pub(crate) mod descriptors;

@@ -1,8 +1,8 @@
-//! Whose handshake goes on next.
+//! Decides whose handshake goes on next.
 //!
-//! To answer a ClientHello costs processor time, so few are answered at once, and prefixes take
-//! turns. A handshake that waits for its client costs memory only: it gives its permit back, and
-//! there is a bound of its own on how many are half done.
+//! Answering a ClientHello costs processor time, so few are answered at once, and prefixes take
+//! turns. A handshake that waits for its client costs only memory: it gives its permit back, and a
+//! separate bound limits how many are half done.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -16,14 +16,14 @@ use tokio::time::Instant;
 
 use crate::door::prefix::{neighbourhood, prefixes};
 
-/// How many handshakes there may be.
+/// The bounds on handshakes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
+pub(crate) struct PermitBounds {
     /// ClientHellos that are being answered.
     pub(crate) answering_max: usize,
-    /// Handshakes that were answered, or are being answered, and are not over.
+    /// Handshakes that are being answered or were answered, and are not complete.
     pub(crate) half_done_max: usize,
-    /// The same from one address; an IPv6 /64 is one.
+    /// Half-done handshakes from one address; an IPv6 /64 counts as one.
     pub(crate) half_done_per_address_max: usize,
     /// The age from which a half-done handshake may be ended for any other.
     pub(crate) patience: Duration,
@@ -37,7 +37,7 @@ pub(crate) struct HandshakePermits(Arc<Shared>);
 #[derive(Debug)]
 pub(crate) struct Permit(HalfDone);
 
-/// A handshake that is not over.
+/// A handshake that is not complete.
 #[derive(Debug)]
 pub(crate) struct HalfDone {
     permits: HandshakePermits,
@@ -49,7 +49,7 @@ pub(crate) struct HalfDone {
 
 #[derive(Debug)]
 struct Shared {
-    bounds: Bounds,
+    bounds: PermitBounds,
     // A lock, because connections of all threads meet here; nothing waits while it is held.
     state: Mutex<State>,
 }
@@ -69,7 +69,7 @@ struct State {
     acquaintances: Acquaintances,
 }
 
-/// One half-done handshake, as the others see it.
+/// A half-done handshake as the others see it.
 #[derive(Debug)]
 struct Slot {
     number: u64,
@@ -77,7 +77,7 @@ struct Slot {
     end: Arc<Notify>,
 }
 
-/// Waits for a permit.
+/// A handshake that waits for a permit.
 #[derive(Debug)]
 struct Waiter {
     number: u64,
@@ -85,19 +85,18 @@ struct Waiter {
     granted: oneshot::Sender<Permit>,
 }
 
-/// Addresses that lately finished a handshake go first.
+/// Addresses that recently completed a handshake go first.
 #[derive(Debug, Clone, Copy)]
 enum Lane {
     Known = 0,
     New = 1,
 }
 
-/// Every fourth permit goes to new addresses first: a member's address must not be able to keep
-/// newcomers out.
+/// Every fourth permit goes to new addresses first: a member's address must not keep newcomers out.
 const NEW_FIRST_EVERY: usize = 4;
 
 impl HandshakePermits {
-    pub(crate) fn new(bounds: Bounds) -> Self {
+    pub(crate) fn new(bounds: PermitBounds) -> Self {
         Self(Arc::new(Shared {
             bounds,
             state: Mutex::default(),
@@ -105,11 +104,11 @@ impl HandshakePermits {
     }
 
     /// Waits for a permit. Addresses and their prefixes take turns; within an address the first
-    /// comes first.
+    /// come are served first.
     pub(crate) async fn permit(&self, ip: IpAddr) -> Permit {
         let address = neighbourhood(ip);
         let (number, granted) = self.ask(address);
-        // If the wait is broken off, what was asked for is taken back.
+        // If the wait is cancelled, the request is withdrawn.
         let mut asked = Asked {
             permits: self,
             address,
@@ -139,7 +138,7 @@ impl HandshakePermits {
         (number, receiver)
     }
 
-    /// Hands out what can be handed out now.
+    /// Hands out every permit that is available now.
     fn grant(&self) {
         loop {
             let mut state = self.lock();
@@ -154,7 +153,7 @@ impl HandshakePermits {
                 end: slot.1,
             });
             drop(state);
-            // A waiter that is gone gives it back, which takes the lock again.
+            // A waiter that is gone returns the permit, which takes the lock again.
             drop(waiter.granted.send(permit));
         }
     }
@@ -164,7 +163,7 @@ impl HandshakePermits {
     }
 }
 
-/// Waits for an answer, and takes the question back when nobody waits any more.
+/// A request for a permit. Dropping it withdraws the request if nobody waits any more.
 struct Asked<'a> {
     permits: &'a HandshakePermits,
     address: IpAddr,
@@ -181,7 +180,8 @@ impl Drop for Asked<'_> {
 }
 
 impl Permit {
-    /// The ClientHello was answered: gives back the permit, and keeps the handshake among the half-done.
+    /// Returns the permit because the ClientHello was answered; the handshake stays among the
+    /// half-done.
     pub(crate) fn answered(self) -> HalfDone {
         let mut half_done = self.0;
         half_done.is_answering = false;
@@ -192,17 +192,19 @@ impl Permit {
 }
 
 impl HalfDone {
-    /// Waits until the handshake is to be ended, because another waits for its place.
+    /// Waits until this handshake has to end because another one waits for its place.
     pub(crate) async fn ended(&self) {
         self.end.notified().await;
     }
 
-    /// Its patience is over. If another handshake waits for its place, it is told to end.
+    /// Notes that its patience is over. If another handshake waits for its place, this one is told
+    /// to end.
     pub(crate) fn is_slow(&self) {
         self.permits.grant();
     }
 
-    /// The handshake is over, and its client was admitted: its address goes first for some time.
+    /// Notes that the handshake is complete and its client was admitted: its address goes first for
+    /// some time.
     pub(crate) fn finished(self) {
         let mut state = self.permits.lock();
         state.acquaintances.note(self.address, Instant::now());
@@ -228,13 +230,17 @@ impl State {
         }
     }
 
-    /// The waiter whose turn it is and that there is room for, with the slot that it gets.
-    fn next(&mut self, bounds: &Bounds, now: Instant) -> Option<(Waiter, (u64, Arc<Notify>))> {
+    /// Returns the next waiter that there is room for, and its slot.
+    fn next(
+        &mut self,
+        bounds: &PermitBounds,
+        now: Instant,
+    ) -> Option<(Waiter, (u64, Arc<Notify>))> {
         if self.waiting_count == 0 || self.answering >= bounds.answering_max {
             return None;
         }
-        let room = self.room(bounds, now);
-        if room.is_full() {
+        let vacancy = self.vacancy(bounds, now);
+        if vacancy.is_full() {
             return None;
         }
         let mut lanes = [Lane::Known, Lane::New];
@@ -243,12 +249,12 @@ impl State {
         }
         let half_done = &self.half_done;
         let (waiter, victim) = lanes.into_iter().find_map(|lane| {
-            self.waiting[lane as usize].take(&mut |address| room.victim(half_done.get(&address)))
+            self.waiting[lane as usize].take(&mut |address| vacancy.victim(half_done.get(&address)))
         })?;
         self.waiting_count -= 1;
         self.turn += 1;
         if let Some((address, number)) = victim.end(waiter.address) {
-            // Told after it is out of the list: its room is free for this one now.
+            // It is told after it left the list: its room is already free for this one.
             if let Some(slot) = self.end(address, number) {
                 slot.end.notify_one();
             }
@@ -266,17 +272,17 @@ impl State {
         Some((waiter, given))
     }
 
-    /// What has to be known to say whether there is room for a handshake of some address.
-    fn room(&self, bounds: &Bounds, now: Instant) -> Room {
+    /// Collects the facts that decide whether there is room for a handshake of an address.
+    fn vacancy(&self, bounds: &PermitBounds, now: Instant) -> Vacancy {
         let ripe_since = now.checked_sub(bounds.patience);
-        let mut room = Room {
+        let mut vacancy = Vacancy {
             per_address_max: bounds.half_done_per_address_max,
             ripe_since,
             is_free: self.half_done_count < bounds.half_done_max,
             most: None,
             oldest: None,
         };
-        if !room.is_free {
+        if !vacancy.is_free {
             for (address, slots) in &self.half_done {
                 let Some(Slot { number, since, .. }) = slots.front() else {
                     continue;
@@ -287,17 +293,17 @@ impl State {
                     address: *address,
                     number: *number,
                 };
-                // The number decides where clocks do not, so that the map's order never does.
+                // The number decides between equal times, so that the map's order never matters.
                 let age = |of: &Oldest| Reverse((of.since, of.number));
-                room.most = room
+                vacancy.most = vacancy
                     .most
                     .into_iter()
                     .chain([oldest])
                     .max_by_key(|of| (of.count, age(of)));
-                room.oldest = room.oldest.into_iter().chain([oldest]).max_by_key(age);
+                vacancy.oldest = vacancy.oldest.into_iter().chain([oldest]).max_by_key(age);
             }
         }
-        room
+        vacancy
     }
 
     fn end(&mut self, address: IpAddr, number: u64) -> Option<Slot> {
@@ -311,9 +317,9 @@ impl State {
         slot
     }
 
-    /// Takes a waiter out of the rotation, if it is there.
+    /// Removes a waiter from the rotation, if it is there.
     fn forget(&mut self, address: IpAddr, number: u64) {
-        // Its lane may have changed since it came.
+        // Its lane may have changed since it arrived.
         for lane in &mut self.waiting {
             if lane.remove(&prefixes(address), number) {
                 self.waiting_count -= 1;
@@ -323,19 +329,19 @@ impl State {
     }
 }
 
-/// Whether there is room for one more half-done handshake, and which one makes it.
-struct Room {
+/// Decides whether there is room for one more half-done handshake, and which one makes room.
+struct Vacancy {
     per_address_max: usize,
     /// Half-done handshakes that began by then may be ended for any other.
     ripe_since: Option<Instant>,
     is_free: bool,
-    /// Of the address that has most.
+    /// The oldest of the address that has most.
     most: Option<Oldest>,
-    /// Of all.
+    /// The oldest of all.
     oldest: Option<Oldest>,
 }
 
-/// The oldest half-done handshake of an address, and how many that address has.
+/// The oldest half-done handshake of an address, and the number of handshakes of that address.
 #[derive(Debug, Clone, Copy)]
 struct Oldest {
     count: usize,
@@ -344,7 +350,7 @@ struct Oldest {
     number: u64,
 }
 
-/// Which half-done handshake is ended for another.
+/// The half-done handshake that is ended for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Victim {
     None,
@@ -363,8 +369,8 @@ impl Victim {
     }
 }
 
-impl Room {
-    /// Whether there is none for anybody: this saves looking at each waiter.
+impl Vacancy {
+    /// Returns whether there is no room for any address, which saves looking at each waiter.
     fn is_full(&self) -> bool {
         !self.is_free
             && self.most.is_none_or(|most| most.count < 2)
@@ -375,7 +381,8 @@ impl Room {
         self.ripe_since.is_some_and(|ripe| since <= ripe)
     }
 
-    /// Which handshake makes room for one of an address that has these; `None` if there is none.
+    /// Returns the handshake that makes room for one from an address that has `own`; `None` if
+    /// there is no room.
     fn victim(&self, own: Option<&VecDeque<Slot>>) -> Option<Victim> {
         let held = own.map_or(0, VecDeque::len);
         if held >= self.per_address_max {
@@ -387,8 +394,8 @@ impl Room {
         if self.is_free {
             return Some(Victim::None);
         }
-        // An address that has fewer by two gets its share at once. Between equals only age decides,
-        // or they would end each other's handshakes without end.
+        // An address with at least two fewer gets its share at once. Between equals only age
+        // decides; otherwise they would keep ending each other's handshakes.
         let most = self.most?;
         if held + 1 < most.count {
             return Some(Victim::Other(most.address, most.number));
@@ -402,10 +409,10 @@ impl Room {
 /// Waiters by prefix: at each level the prefixes take turns.
 #[derive(Debug, Default)]
 struct Rotation {
-    /// The prefixes below this one, the next in turn first.
+    /// The prefixes below this one, in the order of their turns.
     order: VecDeque<u128>,
     below: HashMap<u128, Rotation>,
-    /// Where there is no longer prefix: the waiters, first come first served.
+    /// At the longest prefix: the waiters, first come first served.
     waiters: VecDeque<Waiter>,
 }
 
@@ -423,7 +430,7 @@ impl Rotation {
         below.push(longer, waiter);
     }
 
-    /// The next waiter for whose address `room` finds room, and what it found.
+    /// Returns the next waiter for whose address `room` returns a value, with that value.
     fn take<V>(&mut self, room: &mut impl FnMut(IpAddr) -> Option<V>) -> Option<(Waiter, V)> {
         if let Some(first) = self.waiters.front() {
             let found = room(first.address)?;
@@ -467,7 +474,7 @@ impl Rotation {
     }
 }
 
-/// The addresses that lately finished a handshake.
+/// The addresses that recently completed a handshake.
 #[derive(Debug, Default)]
 struct Acquaintances {
     current: HashSet<IpAddr>,
@@ -475,7 +482,7 @@ struct Acquaintances {
     since: Option<Instant>,
 }
 
-/// A generation ends after 12 hours or 2,048 addresses. The one before it is then forgotten.
+/// A generation ends after 12 hours or 2,048 addresses. Then the generation before it is forgotten.
 const GENERATION: Duration = Duration::from_secs(12 * 60 * 60);
 const GENERATION_MAX: usize = 2048;
 
@@ -502,7 +509,7 @@ mod tests {
 
     use super::*;
 
-    const BOUNDS: Bounds = Bounds {
+    const BOUNDS: PermitBounds = PermitBounds {
         answering_max: 1,
         half_done_max: 4,
         half_done_per_address_max: 3,
@@ -520,7 +527,7 @@ mod tests {
         }
     }
 
-    /// A handshake of that address that was answered at once.
+    /// Begins a handshake from this address that is answered at once.
     fn begin(permits: &HandshakePermits, address: &str) -> HalfDone {
         let permit = poll(pin!(permits.permit(ip(address))));
         permit.expect("a permit").answered()
@@ -530,7 +537,7 @@ mod tests {
         poll(pin!(half_done.ended())).is_some()
     }
 
-    /// In which order these addresses get permits, each of which is given back at once.
+    /// Returns the order in which these addresses get permits, each of which is returned at once.
     fn order(permits: &HandshakePermits, addresses: &[&str]) -> Vec<String> {
         let busy = poll(pin!(permits.permit(ip("198.51.100.1")))).expect("a permit");
         let mut waiting: Vec<_> = addresses
@@ -573,7 +580,7 @@ mod tests {
             drop(waiting);
         }
         assert_eq!(permits.lock().waiting_count, 0);
-        // And one that has its permit, and never hears of it.
+        // The same for a request that was granted before its waiter saw the permit.
         let mut granted = Box::pin(permits.permit(ip("192.0.2.3")));
         assert!(poll(granted.as_mut()).is_none());
         drop(busy);
@@ -592,7 +599,7 @@ mod tests {
 
     #[tokio::test]
     async fn prefixes_take_turns_and_then_addresses() {
-        let permits = HandshakePermits::new(Bounds {
+        let permits = HandshakePermits::new(PermitBounds {
             half_done_per_address_max: 100,
             half_done_max: 100,
             ..BOUNDS
@@ -631,7 +638,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_that_lately_finished_goes_first_and_keeps_nobody_out() {
-        let permits = HandshakePermits::new(Bounds {
+        let permits = HandshakePermits::new(PermitBounds {
             half_done_per_address_max: 100,
             half_done_max: 100,
             ..BOUNDS

@@ -1,8 +1,9 @@
-//! Which addresses count as one, and which take turns with each other.
+//! Decides which addresses count as one, and which take turns with each other.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// What counts as one address when connections are counted: an IPv6 /64 is one household.
+/// Returns the address that stands for all of its neighbours when connections are counted: an IPv6
+/// /64 is one household.
 pub(crate) fn neighbourhood(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(_) => ip,
@@ -10,13 +11,13 @@ pub(crate) fn neighbourhood(ip: IpAddr) -> IpAddr {
     }
 }
 
-/// The prefixes that take turns, shortest first: an IPv4 address and its /24, an IPv6 /48, /56 and
-/// /64, of which providers give one to each customer.
+/// Returns the prefixes that take turns, shortest first: an IPv4 address and its /24, or an IPv6
+/// /48, /56 and /64, one of which providers give to each customer.
 pub(crate) fn prefixes(address: IpAddr) -> [u128; 3] {
     match address {
         IpAddr::V4(v4) => {
             let bits = u128::from(v4.to_bits());
-            // The last bit tells it from the prefixes of IPv6, which end in zeros.
+            // The last bit distinguishes it from the prefixes of IPv6, which end in zeros.
             [(bits >> 8 << 8) | 1, bits, bits]
         }
         IpAddr::V6(v6) => [48, 56, 64].map(|bits| v6.to_bits() >> (128 - bits) << (128 - bits)),

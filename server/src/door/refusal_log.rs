@@ -1,4 +1,4 @@
-//! Attempts that were refused, logged at a bounded rate: an attacker must not fill the disk.
+//! Logs refused attempts at a bounded rate: an attacker must not fill the disk.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +8,7 @@ use tracing::warn;
 use crate::log::{BOUNDED, CAUSE_BYTES_MAX, cut};
 use crate::room::pace::Pace;
 
-/// How many refusals are logged at once before the rate is felt. With the rate, and lines of 512
+/// Refusals that are logged in a burst before the rate applies. With the rate, and lines of 512
 /// bytes, the first second of a flood adds 15 KB to the log, and each later one 5 KB.
 const BURST: u32 = 20;
 
@@ -36,10 +36,10 @@ impl RefusalLog {
         let cause = cut(cause, CAUSE_BYTES_MAX);
         match self.unlogged.swap(0, Ordering::Relaxed) {
             0 => warn!(target: BOUNDED, %ip, port, cause, "refused"),
-            // The cause last, because it may be cut.
+            // The cause comes last because it may be cut.
             more => warn!(
                 target: BOUNDED, %ip, port, more, cause,
-                "refused, and more that were not logged"
+                "refused, as were more attempts that were not logged"
             ),
         }
     }

@@ -1,8 +1,8 @@
-//! The server's end of TLS over a socket, which keeps no room for what is not there.
+//! The server's end of TLS over a socket, which holds buffers only while they are needed.
 //!
-//! rustls can keep its own buffers, and holds 4 KiB of them for as long as a connection lasts. Most
-//! connections are quiet most of the time. So the buffers are ours: there is one as long as a record
-//! has come in part, the reader has not taken all of it, or the socket has not.
+//! rustls can keep its own buffers, and then holds 4 KiB for as long as a connection lasts. Most
+//! connections are quiet most of the time. So the buffers are ours: one exists only while a record
+//! is incomplete, the reader has not read all of it, or the socket has not accepted all of it.
 
 use std::cell::Cell;
 use std::io;
@@ -20,61 +20,62 @@ use rustls::{AlertDescription, CommonState, InvalidMessage, ServerConfig};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// What a ClientHello takes, with a share of a key that is good against quantum computers; larger ones
-/// are given more room.
+/// The size of a ClientHello with a post-quantum key share; larger ones get more room.
 const HELLO_BYTES: usize = 2 * 1024;
 
-/// The largest that is waited for, with whatever its records add; it comes from anybody.
+/// The largest ClientHello that is accepted, including the headers of its records. Anybody can send
+/// one.
 const HELLO_BYTES_MAX: usize = 16 * 1024;
 
-/// A hello larger than this, which no client known to us sends, needs one of [`LARGE_HELLOS_MAX`] places.
+/// A larger ClientHello, which no client known to us sends, needs one of [`LARGE_HELLOS_MAX`]
+/// permits.
 const SMALL_HELLO_BYTES_MAX: usize = 4 * 1024;
 
-/// Large hellos at once, so that all connections together cannot hold much memory before they have said
-/// anything that costs their clients something.
+/// Large ClientHellos at once. This bounds the memory of all connections before their clients have
+/// done any work that costs them something.
 const LARGE_HELLOS_MAX: usize = 256;
 
 static LARGE_HELLOS: Semaphore = Semaphore::const_new(LARGE_HELLOS_MAX);
 
-/// What is read at once.
+/// Bytes read at once.
 const READ_BYTES: usize = 4 * 1024;
 
 /// The largest record, with its header (RFC 8446, section 5.2).
 const RECORD_BYTES_MAX: usize = 5 + 16 * 1024 + 256;
 
-/// What is kept of a record or a message that has not come whole. A message may be in many records.
+/// The limit on a buffered record or message that is incomplete. A message may span many records.
 const INCOMING_BYTES_MAX: usize = 64 * 1024;
 
-/// What is sealed at once: what a session writes, with a line more. The rest has to wait until all of
-/// it has left.
+/// Bytes encrypted at once: as much as a session writes, and one line more. Further data waits
+/// until all of it has left.
 const WRITE_BYTES_MAX: usize = 80 * 1024;
 
 thread_local! {
-    /// What is sealed goes to the socket from here, and as a rule all of it at once.
+    /// Encrypted bytes go to the socket from here, usually all of them at once.
     static SEALED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// A ClientHello that has come whole, and where from.
+/// A complete ClientHello, and its socket.
 pub(crate) struct ClientHello<S> {
     socket: S,
-    /// What came with it, too.
+    /// The ClientHello, and any bytes that arrived with it.
     bytes: BytesMut,
-    /// Held for as long as the hello is, if it is a large one.
+    /// Held for as long as a large ClientHello is kept.
     large: Option<SemaphorePermit<'static>>,
 }
 
 /// A connection whose ClientHello was answered.
 pub(crate) struct Handshake<S>(TlsStream<S>);
 
-/// A connection whose handshake is over.
+/// A connection whose handshake is complete.
 pub(crate) struct TlsStream<S> {
     socket: S,
     tls: UnbufferedServerConnection,
-    /// What has come of a record, or of a message, that has not come whole.
+    /// An incomplete record or message.
     incoming: BytesMut,
-    /// What was opened and is not read.
+    /// Decrypted bytes that are not read yet.
     plaintext: BytesMut,
-    /// What was sealed and has not left.
+    /// Encrypted bytes that have not left yet.
     outgoing: BytesMut,
     reading: Reading,
     is_closing: bool,
@@ -83,20 +84,20 @@ pub(crate) struct TlsStream<S> {
 /// Whether more can be read.
 enum Reading {
     Open,
-    /// The peer has said that it is done.
+    /// The peer has closed its half properly.
     Closed,
-    /// The connection ended, and the peer had not said so: something may be missing.
+    /// The connection ended without that: data may be missing.
     Torn,
     Failed(rustls::Error),
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> ClientHello<S> {
-    /// Reads until there is a whole one, however long that takes.
+    /// Reads until the ClientHello is complete, without a time limit.
     ///
     /// # Errors
     ///
-    /// When what comes is something else, which the peer has been told as far as rustls has an alert for
-    /// it; and then with what can be closed.
+    /// When something else arrives. The peer has been told if there is an alert for it. The error
+    /// includes the socket to close.
     pub(crate) async fn read(mut socket: S) -> Result<Self, (io::Error, S)> {
         let mut bytes = BytesMut::with_capacity(HELLO_BYTES);
         match Self::try_read(&mut socket, &mut bytes).await {
@@ -141,15 +142,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientHello<S> {
                         if sealed.is_empty() {
                             sealed.extend(alert_for(&failure));
                         }
-                        // A peer that is gone needs no alert, and that is not what went wrong.
+                        // A peer that is gone needs no alert, and a failure to send it is not the
+                        // error to report.
                         let _sent = socket.write_all(&sealed).await;
                         return Err(invalid(failure));
                     }
                 }
             }
             judged = bytes.len();
-            // Many wait with a small hello, so that no second copy of it is kept. To judge all of a
-            // large one again at each read would cost more.
+            // Many connections wait with a small ClientHello, so no second copy of it is kept.
+            // Parsing all of a large one again at each read would cost more.
             if !is_large {
                 acceptor = Acceptor::default();
                 judged = 0;
@@ -157,16 +159,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientHello<S> {
         }
     }
 
-    /// The connection, to which nothing was said.
+    /// Returns the socket, to which nothing was sent.
     pub(crate) fn into_socket(self) -> S {
         self.socket
     }
 
-    /// Answers it, which takes processor time and does not wait. Nothing is sent before [`Handshake::finish`].
+    /// Answers the ClientHello, which takes processor time and does not wait. Nothing is sent
+    /// before [`Handshake::finish`].
     ///
     /// # Errors
     ///
-    /// When rustls takes no such configuration; and then with what can be closed.
+    /// When rustls refuses the configuration. The error includes the socket to close.
     pub(crate) fn answer(
         mut self,
         config: Arc<ServerConfig>,
@@ -191,12 +194,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientHello<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<S> {
-    /// Sends the answer, and waits for the client's part.
+    /// Sends the answer and waits for the client's part of the handshake.
     ///
     /// # Errors
     ///
-    /// When the handshake fails, which the peer has been told as far as rustls has an alert for it; and
-    /// then with what can be closed.
+    /// When the handshake fails. The peer has been told if rustls has an alert for the failure. The
+    /// error includes the socket to close.
     pub(crate) async fn finish(self) -> Result<TlsStream<S>, (io::Error, S)> {
         let mut stream = self.0;
         match stream.shake().await {
@@ -207,7 +210,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<S> {
 }
 
 impl<S> TlsStream<S> {
-    /// What was agreed on.
+    /// Returns the parameters of the connection.
     pub(crate) fn tls(&self) -> &CommonState {
         &self.tls
     }
@@ -220,7 +223,8 @@ impl<S> TlsStream<S> {
         self.take(hello, &mut ReadBuf::new(&mut []));
     }
 
-    /// Takes what has come. What there is no room for is kept; so are failures, until that was read.
+    /// Processes new bytes. Plaintext that does not fit into `room` is kept; so are failures, until
+    /// it was read.
     fn take(&mut self, new: &mut [u8], room: &mut ReadBuf<'_>) {
         if self.incoming.is_empty() {
             let used = self.open(new, room);
@@ -242,8 +246,8 @@ impl<S> TlsStream<S> {
         }
     }
 
-    /// Too much has come of a message that is not whole. Only rustls can seal an alert, and it does so when
-    /// it fails itself; so it is given the rest of a record, which is none.
+    /// Gives up: too many bytes of an incomplete message have come. Only rustls can encrypt an
+    /// alert, and it does so only when it fails itself; so it is given an invalid rest of a record.
     fn give_up(&mut self) {
         let mut incoming = mem::take(&mut self.incoming);
         incoming.resize(incoming.len() + RECORD_BYTES_MAX, 0);
@@ -252,7 +256,7 @@ impl<S> TlsStream<S> {
         self.reading = Reading::Failed(too_large.into());
     }
 
-    /// Opens the records that have come whole, and how much those were.
+    /// Decrypts every complete record. Returns the number of bytes consumed.
     fn open(&mut self, incoming: &mut [u8], room: &mut ReadBuf<'_>) -> usize {
         let mut used = 0;
         loop {
@@ -270,7 +274,7 @@ impl<S> TlsStream<S> {
                     }
                 }
                 Ok(ConnectionState::EncodeTlsData(record)) => queue(record, &mut self.outgoing),
-                // What was queued leaves in its order, and nothing is sealed before.
+                // Queued records leave in their order, and nothing is encrypted before.
                 Ok(ConnectionState::TransmitTlsData(sent)) => sent.done(),
                 Ok(ConnectionState::PeerClosed) => self.reading = Reading::Closed,
                 Ok(
@@ -278,7 +282,8 @@ impl<S> TlsStream<S> {
                     | ConnectionState::WriteTraffic(_)
                     | ConnectionState::Closed,
                 ) => return used,
-                // Early data, which the configuration does not allow, and whatever rustls may come to have.
+                // Early data, which the configuration does not allow, and states that rustls may
+                // add.
                 Ok(other) => {
                     let words = format!("not expected of TLS: {other:?}");
                     self.reading = Reading::Failed(rustls::Error::General(words));
@@ -286,7 +291,7 @@ impl<S> TlsStream<S> {
                 }
                 Err(failure) => {
                     self.reading = Reading::Failed(failure);
-                    // And nothing more is opened: the alert is all that is asked for.
+                    // Nothing more is decrypted: only the alert is fetched.
                     while self.tls.wants_write()
                         && let Ok(ConnectionState::EncodeTlsData(alert)) =
                             self.tls.process_tls_records(&mut incoming[used..]).state
@@ -299,7 +304,7 @@ impl<S> TlsStream<S> {
         }
     }
 
-    /// Seals into `sealed`, which becomes as large as that takes, and how much it is.
+    /// Encrypts into `sealed`, which grows to the size needed. Returns the number of bytes.
     fn seal(
         &mut self,
         sealed: &mut Vec<u8>,
@@ -308,7 +313,8 @@ impl<S> TlsStream<S> {
             &mut [u8],
         ) -> Result<usize, EncryptError>,
     ) -> io::Result<usize> {
-        // All that has come whole was opened, but for rustls a message may still be in here.
+        // Every complete record was decrypted, but rustls may still need an incomplete message in
+        // here.
         let UnbufferedStatus { discard, state } = self.tls.process_tls_records(&mut self.incoming);
         debug_assert_eq!(discard, 0, "all that has come whole was taken");
         let Ok(ConnectionState::WriteTraffic(mut traffic)) = state else {
@@ -330,7 +336,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
     async fn shake(&mut self) -> io::Result<()> {
         loop {
             let sent = self.flush().await;
-            // Before anything else: who was told of a failure may be gone by now.
+            // Before anything else: a peer that was told of a failure may be gone by now.
             self.reading.check()?;
             sent?;
             if !self.tls.is_handshaking() {
@@ -340,8 +346,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
         }
     }
 
-    /// Reads from the socket once. What that is read into is on the stack, so that a connection which
-    /// waits holds no room for it.
+    /// Reads from the socket once, into a buffer on the stack, so that a waiting connection holds
+    /// none.
     fn poll_take(&mut self, cx: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut new = [MaybeUninit::uninit(); READ_BYTES];
         let mut new = ReadBuf::uninit(&mut new);
@@ -354,7 +360,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Sends what was sealed and has not left.
+    /// Sends encrypted bytes that have not left yet.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.outgoing.is_empty() {
             return Poll::Ready(Ok(()));
@@ -393,8 +399,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TlsStream<S> {
                 Ok(true) => ready!(this.poll_take(cx, room))?,
                 Ok(false) => break,
                 Err(failure) => {
-                    // Whoever is told why may still be able to hear it; what does not go at once is
-                    // sent by whoever flushes or closes.
+                    // The peer may still be able to receive the alert; whoever flushes or closes
+                    // sends the part that does not leave at once.
                     let _sent = this.poll_send(cx);
                     return Poll::Ready(Err(failure));
                 }
@@ -405,8 +411,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TlsStream<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<S> {
-    /// Seals what there is, and sends as much of that as goes at once. The rest is sent by whoever
-    /// writes, flushes or closes next.
+    /// Encrypts the bytes and sends as much as leaves at once. Whoever writes, flushes or closes
+    /// next sends the rest.
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -428,8 +434,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<S> {
             })
             .map(|length| {
                 let sealed = &scratch[..length];
-                // It has its number in the stream already, so it is kept: whoever sends next meets what
-                // failed here, if it still does.
+                // The record has its number in the stream already, so it is kept: whoever sends
+                // next meets the same failure, if it persists.
                 let sent = match Pin::new(&mut this.socket).poll_write(cx, sealed) {
                     Poll::Ready(Ok(sent)) => sent,
                     Poll::Ready(Err(_)) | Poll::Pending => 0,
@@ -447,7 +453,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<S> {
         Pin::new(&mut this.socket).poll_flush(cx)
     }
 
-    /// Says that nothing more is written, once, and closes that half of the connection.
+    /// Sends close_notify once, and closes that half of the connection.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if !mem::replace(&mut this.is_closing, true) && !matches!(this.reading, Reading::Failed(_))
@@ -460,7 +466,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<S> {
         }
         ready!(this.poll_send(cx))?;
         match ready!(Pin::new(&mut this.socket).poll_shutdown(cx)) {
-            // Who is not there any more needs no telling.
+            // A peer that is gone needs no close_notify.
             Err(failure) if failure.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
             closed => Poll::Ready(closed),
         }
@@ -468,7 +474,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<S> {
 }
 
 impl Reading {
-    /// Whether it may go on; if not, because the peer is done.
+    /// Returns whether more can be read; `false` when the peer has closed its half.
     fn check(&self) -> io::Result<bool> {
         match self {
             Self::Open => Ok(true),
@@ -480,7 +486,7 @@ impl Reading {
 }
 
 fn queue(mut record: EncodeTlsData<'_, ServerConnectionData>, outgoing: &mut BytesMut) {
-    // Nothing fits into nothing, and so it says how large it is.
+    // An empty buffer is too small, so the error tells the size.
     if let Err(EncodeError::InsufficientSize(short)) = record.encode(&mut []) {
         let start = outgoing.len();
         outgoing.resize(start + short.required_size, 0);
@@ -490,8 +496,8 @@ fn queue(mut record: EncodeTlsData<'_, ServerConnectionData>, outgoing: &mut Byt
     }
 }
 
-/// The alert for a ClientHello to which rustls has none: without keys yet, it is in plain text (RFC 8446,
-/// sections 5.1 and 6.2).
+/// Returns the alert for a ClientHello for which rustls has none: before there are keys, it is
+/// plain text (RFC 8446, sections 5.1 and 6.2).
 fn alert_for(failure: &rustls::Error) -> [u8; 7] {
     const ALERT: u8 = 21;
     const FATAL: u8 = 2;

@@ -1,4 +1,5 @@
-//! One event is one line of at most [`LINE_BYTES_MAX`] bytes, and nothing in it moves a cursor.
+//! Formats one event as one line of at most [`LINE_BYTES_MAX`] bytes, in which nothing moves a
+//! cursor.
 
 use std::fmt;
 
@@ -7,13 +8,13 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// The length of a line, including escapes, the mark of a cut and the line end.
+/// The maximum length of a line, including escapes, the mark of a cut and the line end.
 pub(super) const LINE_BYTES_MAX: usize = 512;
 
-/// Stands where a line was cut.
+/// Marks the place where a line was cut.
 const CUT: &str = "...[cut]";
 
-/// Formats events as `F` does, each as one line.
+/// Formats events as `F` does, but each on one line.
 pub(super) struct OneLine<F>(pub(super) F);
 
 impl<S, N, F> FormatEvent<S, N> for OneLine<F>
@@ -29,22 +30,23 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let mut line = Line::default();
-        // A line that is full ends its formatting with an error, so that a long value costs no more
-        // than a short one. What there is up to an error is logged in any case.
+        // A full line ends its formatting with an error, so that a long value costs no more than a
+        // short one. The text before an error is logged in any case.
         let _cut = self.0.format_event(context, Writer::new(&mut line), event);
         line.end();
         writer.write_str(&line.text)
     }
 }
 
-/// A line while it is written.
+/// A line that is being written.
 #[derive(Debug, Default)]
 struct Line {
     text: String,
-    /// Up to here there is room for the mark.
+    /// A cut here leaves room for the mark.
     cut_at: usize,
     is_cut: bool,
-    /// Whether a line end came last. Only what follows tells that it was not the line's own.
+    /// Whether the last character was a line end. Only a following character shows that it was not
+    /// the line's own.
     has_line_end: bool,
 }
 
@@ -91,9 +93,9 @@ impl fmt::Write for Line {
     }
 }
 
-/// Writes a character, or its escape if it does not print by itself.
+/// Writes a character, or its escape if it is not printable.
 fn escape(c: char, text: &mut String) {
-    // Behind a letter, because an accent is printable there and nowhere else.
+    // After a letter, because an accent is printable only there.
     let mut bytes = [b'a'; 1 + char::MAX_LEN_UTF8];
     let length = 1 + c.encode_utf8(&mut bytes[1..]).len();
     match std::str::from_utf8(&bytes[..length]) {
@@ -102,7 +104,7 @@ fn escape(c: char, text: &mut String) {
     }
 }
 
-/// At most the first `bytes_max` bytes of a text, with a mark if that is not all of it.
+/// Returns at most the first `bytes_max` bytes of a text, with a mark if that is not all of it.
 pub(crate) fn cut(text: &str, bytes_max: usize) -> String {
     let kept = &text[..text.floor_char_boundary(bytes_max)];
     let mark = if kept.len() < text.len() { CUT } else { "" };
@@ -115,7 +117,7 @@ mod tests {
 
     use super::*;
 
-    /// What is logged where an event is formatted as these texts.
+    /// Returns the logged line for an event that is formatted as these texts.
     fn line_of(texts: &[&str]) -> String {
         let mut line = Line::default();
         let _cut = texts.iter().try_for_each(|text| line.write_str(text));
@@ -161,7 +163,7 @@ mod tests {
         let escaped = r"a\nb\n\n\r\u{1b}[2J\u{7f}\u{9b}\0\u{2028}c";
         assert_eq!(line, format!("{escaped}\n"));
         assert_eq!(line_of(&["\n"]), "\n");
-        // And what people are called is shown as it is.
+        // People's names are shown as they are.
         let names = "\"Zoë\" 世界 हिन्दी e\u{301} C:\\room\n";
         assert_eq!(line_of(&[names]), names);
     }

@@ -1,5 +1,5 @@
-//! The lines that wait to be written to one place: at most [`QUEUE_BYTES_MAX`]. Lines beyond that are
-//! counted, and their number is written later.
+//! The lines that wait to be written to one place: at most [`QUEUE_BYTES_MAX`] bytes. Further lines
+//! are counted, and their number is written later.
 
 use std::io::{self, Write};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 
-/// The bytes that wait for one place, including those that are being written.
+/// The limit on bytes that wait for one place, including those being written.
 pub(super) const QUEUE_BYTES_MAX: usize = 1024 * 1024;
 
-/// From the first line that was not written to the note that counts them, and from note to note.
+/// The time from the first dropped line to the note that counts such lines, and between two notes.
 const NOTE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long to wait before a terminal or pipe that takes nothing now is tried again.
+/// How long to wait before retrying a terminal or pipe that accepts nothing now.
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Lines that wait to be written.
@@ -27,17 +27,17 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     waiting: Vec<u8>,
-    /// How many bytes are being written.
+    /// The number of bytes being written.
     in_flight: usize,
-    /// Lines that were not written and are not told of.
+    /// Lines that were dropped and are not yet reported.
     missed: u64,
-    /// The time of the first of them.
+    /// When the first of them was dropped.
     missed_since: Option<Instant>,
     is_ending: bool,
     is_written: bool,
 }
 
-/// What is written next: lines, and behind them a note that so many others were not written.
+/// The next bytes to write: lines, then possibly a note that counts dropped lines.
 #[derive(Debug)]
 struct Batch {
     bytes: Vec<u8>,
@@ -46,7 +46,7 @@ struct Batch {
 }
 
 impl Queue {
-    /// Adds a line, or counts it. Never waits for what is being written.
+    /// Adds a line, or counts it. Never waits for the writer.
     fn push(&self, line: &[u8]) {
         let mut state = self.lock();
         if state.is_ending {
@@ -66,7 +66,7 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Writes what comes, until the end.
+    /// Writes lines as they come, until the queue ends.
     pub(super) fn write_to(&self, mut place: impl Write) {
         let mut is_line_begun = false;
         while let Some(mut batch) = self.next() {
@@ -85,7 +85,7 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Takes no more lines. What waits is still written.
+    /// Stops accepting lines. Waiting lines are still written.
     pub(super) fn end(&self) {
         self.lock().is_ending = true;
         self.changed.notify_all();
@@ -103,7 +103,7 @@ impl Queue {
         }
     }
 
-    /// The next lines, once there are any; `None` at the end.
+    /// Returns the next lines once there are any; `None` at the end.
     fn next(&self) -> Option<Batch> {
         let mut state = self.lock();
         loop {
@@ -132,7 +132,7 @@ impl Queue {
         }
     }
 
-    /// Writes as much as can be written, and tells how much that is.
+    /// Writes as much as can be written. Returns the number of bytes.
     fn write(&self, place: &mut impl Write, bytes: &[u8]) -> usize {
         let mut written = 0;
         while written < bytes.len() {
@@ -140,7 +140,7 @@ impl Queue {
                 Ok(0) => break,
                 Ok(more) => written += more,
                 Err(failure) if failure.kind() == io::ErrorKind::Interrupted => {}
-                // A terminal that another program has made so.
+                // Another program made this terminal non-blocking.
                 Err(failure) if failure.kind() == io::ErrorKind::WouldBlock => {
                     std::thread::sleep(RETRY_INTERVAL);
                 }
@@ -184,7 +184,7 @@ impl State {
         }
     }
 
-    /// Counts the lines that could not be written, as on a full disk.
+    /// Counts the lines that could not be written, for example because the disk is full.
     fn account(&mut self, batch: &Batch, written: usize) {
         self.in_flight = 0;
         if written == batch.bytes.len() || self.is_ending {
@@ -196,17 +196,17 @@ impl State {
     }
 }
 
-/// The line that tells how many are missing.
+/// Returns the note that counts the missing lines.
 fn note(missed: u64) -> String {
     let mut line = String::new();
-    // A time that cannot be told is no reason to be silent.
+    // A clock that cannot be read is no reason to say nothing.
     let _untold = SystemTime.format_time(&mut Writer::new(&mut line));
     line.push_str(&format!("  WARN {missed} log lines were not written\n"));
     line
 }
 
 impl Write for &Queue {
-    /// Takes one line, whole.
+    /// Takes one whole line.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.push(line);
         Ok(line.len())
@@ -226,7 +226,7 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(30);
 
-    /// A place that takes one batch each time the test lets it.
+    /// A place that takes one batch whenever the test allows it.
     struct Slow {
         turns: mpsc::Receiver<io::Result<()>>,
         written: mpsc::Sender<String>,
@@ -234,10 +234,10 @@ mod tests {
 
     impl Write for Slow {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            // A test that is over lets everything be written.
+            // When the test is over, everything may be written.
             self.turns.recv().unwrap_or(Ok(()))?;
             let text = String::from_utf8(bytes.to_vec()).expect("UTF-8");
-            // A test that is over wants nothing more.
+            // When the test is over, nobody reads this.
             let _over = self.written.send(text);
             Ok(bytes.len())
         }
@@ -296,7 +296,7 @@ mod tests {
         queue.push(b"one\n");
         turn.send(Err(io::ErrorKind::StorageFull.into()))
             .expect("a writer");
-        // The note finds no room either.
+        // The note does not fit either.
         turn.send(Err(io::ErrorKind::StorageFull.into()))
             .expect("a writer");
         turn.send(Ok(())).expect("a writer");

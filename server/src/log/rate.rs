@@ -1,5 +1,5 @@
-//! How often a line may be logged. What has no limit where it is logged has one here, in particular
-//! everything that libraries log: a peer may be the cause of any of it.
+//! Limits how often a line may be logged. This covers everything that has no limit where it is
+//! logged, in particular all log lines of libraries: a peer may cause any of them.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -13,28 +13,29 @@ use tracing_subscriber::layer::Context;
 
 use super::queue::Queue;
 
-/// The target of events that are limited where they are logged, or by what their cause costs. Each
-/// of them says how.
+/// The target of events that are limited where they are logged, or by the cost of their cause. Each
+/// call site says how.
 pub(crate) const BOUNDED: &str = "server::bounded";
 
-/// Lines a second, of each place in our source and of all libraries together.
+/// Lines per second for each call site of ours, and for all libraries together.
 const LINES_PER_SECOND: NonZeroU32 = NonZeroU32::MIN;
 
-/// Lines at once of each place in our source.
+/// Lines in a burst for each call site of ours.
 const OWN_BURST: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
 
-/// Lines at once of all libraries together.
+/// Lines in a burst for all libraries together.
 const LIBRARY_BURST: NonZeroU32 = NonZeroU32::new(3).expect("not zero");
 
-/// Lines of the target [`BOUNDED`], of all places together: a class that enters at once, and then as many
-/// as 240 members can cause who come and go as fast as they may.
+/// Lines with the target [`BOUNDED`], for all call sites together: enough for a class that enters
+/// at once, and then for 240 members who come and go as fast as they may.
 const BOUNDED_PER_SECOND: NonZeroU32 = NonZeroU32::new(40).expect("not zero");
 const BOUNDED_BURST: NonZeroU32 = NonZeroU32::new(2000).expect("not zero");
 
-/// Lets through what is not too often, and counts the rest in each queue.
+/// Passes events that are not too frequent, and counts the rest in each queue.
 pub(super) struct Rates {
     queues: Vec<Arc<Queue>>,
-    /// By the place in our source, so that what strangers cause hides nothing else.
+    /// A limiter for each call site of ours, so that log lines caused by strangers hide nothing
+    /// else.
     own: Mutex<HashMap<Identifier, DefaultDirectRateLimiter>>,
     libraries: DefaultDirectRateLimiter,
     bounded: DefaultDirectRateLimiter,
@@ -53,7 +54,7 @@ impl Rates {
     }
 
     fn admits(&self, metadata: &Metadata<'_>) -> bool {
-        // Nobody sees those who did not ask for them with RUST_LOG.
+        // Events below `info` are off unless RUST_LOG asks for them.
         if *metadata.level() > Level::INFO {
             return true;
         }
@@ -99,7 +100,7 @@ mod tests {
     use super::super::layer;
     use super::*;
 
-    /// Everything that is logged meanwhile.
+    /// Returns everything that is logged meanwhile.
     fn logged(log: impl Fn()) -> String {
         let queue = Arc::new(Queue::default());
         let format = tracing_subscriber::fmt::format().with_ansi(false);
@@ -127,7 +128,7 @@ mod tests {
         }
     }
 
-    /// How often a text was logged, and how many lines the note counts.
+    /// Returns how often a text was logged, and how many lines the note counts.
     fn counts(log: &str, text: &str) -> (usize, usize) {
         let note = log.lines().find_map(|line| {
             let (before, _) = line.split_once(" log lines were not written")?;

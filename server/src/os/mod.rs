@@ -1,14 +1,14 @@
 //! Everything that depends on the operating system, in one place.
 //!
-//! Each system's file has the same functions; no other file asks which system it is. Not here: any
-//! decision about what to do on it.
+//! Each system's file has the same functions; no other file asks which system it runs on. Not here:
+//! any decision about what to do there.
 
 #[cfg(not(unix))]
 mod other;
 #[cfg(unix)]
 mod unix;
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::path::Path;
 
@@ -24,23 +24,40 @@ pub(crate) use unix::*;
 /// The size of a disk, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DiskBytes {
-    /// What this program may still write.
+    /// The bytes that this program may still write.
     pub(crate) free: u64,
     pub(crate) total: u64,
 }
 
-/// Opens the log, or makes it. A link that somebody else made is refused.
+/// Opens the log for appending, or creates it. Refuses a link that another user made, and every file
+/// that is neither a regular file nor a character device.
 pub(crate) fn open_log(path: &Path) -> io::Result<File> {
+    if let Ok(file) = std::fs::metadata(path) {
+        check_log(&file)?;
+    }
     let mut options = OpenOptions::new();
     options.create(true).append(true);
     keep_private(&mut options);
-    match open_no_link(&mut options, path) {
-        Err(_) if is_link(path) => {}
-        opened => return opened,
+    let opened = match open_no_link(&mut options, path) {
+        Err(_) if is_link(path) => {
+            refuse_planted_link(path)?;
+            follow_links(&mut options);
+            options.open(path)
+        }
+        opened => opened,
+    };
+    let file = opened?;
+    // Another file may have taken the name since the first look.
+    check_log(&file.metadata()?)?;
+    let_writes_wait(&file)?;
+    Ok(file)
+}
+
+fn check_log(file: &Metadata) -> io::Result<()> {
+    match why_no_log(file) {
+        Some(why) => Err(io::Error::other(why)),
+        None => Ok(()),
     }
-    refuse_planted_link(path)?;
-    follow_links(&mut options);
-    options.open(path)
 }
 
 fn is_link(path: &Path) -> bool {

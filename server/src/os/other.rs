@@ -1,5 +1,5 @@
-//! Systems that are not Unix, such as Windows: no warnings about files, every file is opened, and open
-//! files have no limit.
+//! Systems that are not Unix, such as Windows: no warnings about files, every file is opened, and
+//! open files have no limit.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
@@ -20,7 +20,7 @@ pub(crate) fn disk_bytes(folder: &Path) -> Option<DiskBytes> {
     })
 }
 
-// A connection is no file here.
+// Connections are not files here.
 pub(crate) fn raise_file_limit() -> io::Result<Option<u64>> {
     Ok(None)
 }
@@ -49,6 +49,18 @@ pub(crate) fn keep_private(_options: &mut OpenOptions) {}
 
 pub(crate) fn follow_links(_options: &mut OpenOptions) {}
 
+pub(crate) fn let_writes_wait(_file: &File) -> io::Result<()> {
+    Ok(())
+}
+
+pub(crate) fn why_no_log(_file: &Metadata) -> Option<&'static str> {
+    None
+}
+
+pub(crate) fn is_of_another_user(_path: &Path) -> bool {
+    false
+}
+
 pub(crate) fn names_of(_path: &Path) -> Option<u64> {
     None
 }
@@ -66,11 +78,11 @@ pub(crate) fn set_user_timeout(_socket: &Socket, _timeout: Duration) -> io::Resu
     Ok(())
 }
 
-/// Returns what is done at the first Ctrl-C. Nothing asks for a reload.
+/// Returns a future that completes at the first Ctrl-C. Nothing asks for a reload.
 ///
 /// # Errors
 ///
-/// None: where Ctrl-C cannot be waited for, the log says so.
+/// None: if Ctrl-C cannot be handled, the log says so.
 pub fn stop_signal(_reload: watch::Sender<()>) -> io::Result<impl Future<Output = ()>> {
     Ok(async {
         if let Err(failure) = tokio::signal::ctrl_c().await {

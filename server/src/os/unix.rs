@@ -2,7 +2,7 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,16 +14,16 @@ use tokio::sync::watch;
 
 use super::{DiskBytes, is_link};
 
-/// What others may do with a file, by its mode.
+/// The permission bits of other users, by what they allow.
 const GROUP_OR_OTHERS: u32 = 0o077;
 const GROUP_WRITES_OR_OTHERS: u32 = 0o027;
 const GROUP_OR_OTHERS_WRITE: u32 = 0o022;
 
-/// What the operator is told of a key that others can read.
+/// Returns a warning about a key that other users can read.
 pub(crate) fn warning_of_readers(path: &Path) -> Option<String> {
-    // That the file can be read was seen a moment ago.
+    // If the file is gone by now, it was read a moment ago.
     let file = std::fs::metadata(path).ok()?;
-    // This program may read somebody else's file by its group alone.
+    // This program may be allowed to read another user's file only through the file's group.
     let (others, mend) = match file.uid() == own_uid() {
         true => (GROUP_OR_OTHERS, "go="),
         false => (GROUP_WRITES_OR_OTHERS, "g-w,o="),
@@ -35,7 +35,7 @@ pub(crate) fn warning_of_readers(path: &Path) -> Option<String> {
     })
 }
 
-/// What the operator is told of a file that others can write to.
+/// Returns warnings about a file that other users can change.
 pub(crate) fn warnings_of_writers(path: &Path, what: &str) -> Vec<String> {
     let Ok(file) = std::fs::metadata(path) else {
         return Vec::new();
@@ -59,20 +59,42 @@ pub(crate) fn warnings_of_writers(path: &Path, what: &str) -> Vec<String> {
     warnings
 }
 
-/// Opens a file where it is no link.
+/// Returns the reason why a file cannot be a log, or `None` when it can.
+pub(crate) fn why_no_log(file: &Metadata) -> Option<&'static str> {
+    let kind = file.file_type();
+    if kind.is_file() || kind.is_char_device() {
+        None
+    } else if kind.is_dir() {
+        Some("it is a folder; a log is a file or a terminal")
+    } else if kind.is_fifo() {
+        Some("it is a named pipe; a log is a file or a terminal")
+    } else {
+        Some("it is not a regular file; a log is a file or a terminal")
+    }
+}
+
+/// Returns whether the file belongs to a user other than this program's, and this program does not
+/// run as root.
+pub(crate) fn is_of_another_user(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|file| own_uid() != 0 && file.uid() != own_uid())
+}
+
+/// Opens a file unless it is a link. Opening a named pipe fails or succeeds at once: it does not wait
+/// for the other end.
 pub(crate) fn open_no_link(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    options.custom_flags(flags.bits().cast_signed());
     options.open(path).map_err(|error| match is_link(path) {
         true => io::Error::other("it is a link, and has to be a file; remove it"),
         false => error,
     })
 }
 
-/// Refuses a link that somebody else made: in a folder that several people write to, it would have
-/// this program write to any file of ours. A link of our own, or the system's, is meant.
+/// Refuses a link that another user made: in a folder that several people can write to, it could
+/// make this program write to any file of ours. A link of our own, or of root's, is intended.
 ///
-/// Whoever may remove a link of ours can put another in its place between this look and the next; so
-/// it helps in folders where that cannot be done, such as those with the sticky bit.
+/// Anyone who may remove a link of ours can replace it between this check and the next; so this
+/// helps only in folders where others cannot, such as those with the sticky bit.
 pub(crate) fn refuse_planted_link(path: &Path) -> io::Result<()> {
     let Ok(link) = std::fs::symlink_metadata(path) else {
         return Ok(());
@@ -86,7 +108,7 @@ pub(crate) fn refuse_planted_link(path: &Path) -> io::Result<()> {
     )))
 }
 
-/// Whether it belongs to this program's user or to root, who can do anything anyway.
+/// Returns whether the file belongs to this program's user, or to root, who can do anything anyway.
 fn is_trusted(file: &Metadata) -> bool {
     let uid = file.uid();
     uid == own_uid() || uid == 0
@@ -96,7 +118,7 @@ fn own_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// Returns the size of the disk that holds `folder`, or `None` where the system does not tell it.
+/// Returns the size of the disk that holds `folder`, or `None` when the system does not tell.
 pub(crate) fn disk_bytes(folder: &Path) -> Option<DiskBytes> {
     let disk = rustix::fs::statvfs(folder).ok()?;
     Some(DiskBytes {
@@ -106,12 +128,12 @@ pub(crate) fn disk_bytes(folder: &Path) -> Option<DiskBytes> {
     })
 }
 
-/// Raises the limit on open files as far as the system allows. Returns the new limit, or `None` where
-/// open files have no limit.
+/// Raises the limit on open files as far as the system allows. Returns the new limit, or `None`
+/// when open files have no limit.
 pub(crate) fn raise_file_limit() -> io::Result<Option<u64>> {
     let limit = getrlimit(Resource::Nofile);
     let most = match limit.maximum {
-        // macOS refuses a limit above its OPEN_MAX, whatever the maximum says.
+        // macOS refuses a limit above its OPEN_MAX, whatever the maximum is.
         most if cfg!(target_vendor = "apple") => Some(most.unwrap_or(u64::MAX).min(10_240)),
         most => most,
     };
@@ -130,38 +152,44 @@ pub(crate) fn raise_file_limit() -> io::Result<Option<u64>> {
     }
 }
 
-/// Whether this program, or the whole system, has no file left.
+/// Returns whether this program, or the whole system, has no file descriptor left.
 pub(crate) fn is_out_of_files(failure: &io::Error) -> bool {
     // ENFILE and EMFILE, which have these numbers on Linux, the BSDs and macOS.
     matches!(failure.raw_os_error(), Some(23 | 24))
 }
 
-/// The file is made for its owner and the group, and for nobody else.
+/// Makes a new file accessible to its owner and group only.
 pub(crate) fn keep_private(options: &mut OpenOptions) {
     options.mode(0o640);
 }
 
-/// Links are followed again.
+/// Makes [`OpenOptions`] follow links again. A named pipe still does not wait for its other end.
 pub(crate) fn follow_links(options: &mut OpenOptions) {
-    options.custom_flags(0);
+    options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
 }
 
-/// Returns how many names a file has, or `None` when it cannot be looked at.
+/// Makes writes to the file wait until it takes them, as they do by default.
+pub(crate) fn let_writes_wait(file: &File) -> io::Result<()> {
+    let flags = rustix::fs::fcntl_getfl(file)?;
+    Ok(rustix::fs::fcntl_setfl(file, flags - OFlags::NONBLOCK)?)
+}
+
+/// Returns how many names a file has, or `None` when it cannot be examined.
 pub(crate) fn names_of(path: &Path) -> Option<u64> {
     Some(std::fs::metadata(path).ok()?.nlink())
 }
 
-/// Returns the number that tells a file from another one of the same name.
+/// Returns the number that distinguishes a file from another one that had the same name.
 pub(crate) fn file_number(file: &Metadata) -> Option<u64> {
     Some(file.ino())
 }
 
-/// Lets a server listen again at once after it ended.
+/// Lets a server listen again on the same port right after it ended.
 pub(crate) fn reuse_address(socket: &Socket) -> io::Result<()> {
     socket.set_reuse_address(true)
 }
 
-/// Ends a connection whose peer has taken nothing for this long (RFC 5482).
+/// Makes the system end a connection whose peer has accepted no data for this long (RFC 5482).
 pub(crate) fn set_user_timeout(socket: &Socket, timeout: Duration) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     socket.set_tcp_user_timeout(Some(timeout))?;
@@ -170,12 +198,12 @@ pub(crate) fn set_user_timeout(socket: &Socket, timeout: Duration) -> io::Result
     Ok(())
 }
 
-/// Returns what is done at the first SIGTERM or SIGINT; a second one ends the program at once. SIGHUP
-/// has the revocation list and the bundle read again.
+/// Returns a future that completes at the first SIGTERM or SIGINT; a second one ends the program at
+/// once. SIGHUP asks for the revocation list and the bundle to be read again.
 ///
 /// # Errors
 ///
-/// When the system does not let this program wait for a signal.
+/// When the system does not let this program handle a signal.
 pub fn stop_signal(reload: watch::Sender<()>) -> io::Result<impl Future<Output = ()>> {
     let mut hangups = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
@@ -200,7 +228,7 @@ pub fn stop_signal(reload: watch::Sender<()>) -> io::Result<impl Future<Output =
         }
     });
     Ok(async move {
-        // The other end is dropped, not used: either way it is time to stop.
+        // The other end is dropped, never used: either way it is time to stop.
         let _dropped = stopped.await;
     })
 }
@@ -234,10 +262,10 @@ mod tests {
         assert_eq!(raise_file_limit().expect("the same limit"), raised);
     }
 
-    /// Somebody else.
+    /// Another user.
     const NOBODY: u32 = 65534;
 
-    /// A file of that mode.
+    /// Creates a file with this mode.
     fn file(folder: &tempfile::TempDir, mode: u32) -> PathBuf {
         let path = folder.path().join("file");
         fs::write(&path, "").expect("a file");
@@ -331,6 +359,31 @@ mod tests {
         let words = "it is a link, and user 65534 made it; remove it, or name another file";
         assert_eq!(refused.to_string(), words);
         assert!(!target.exists(), "the link was followed");
+    }
+
+    #[test]
+    fn a_log_is_a_regular_file_or_a_character_device_and_a_named_pipe_is_refused_at_once() {
+        let folder = folder();
+        let (pipe, link) = (folder.path().join("pipe"), folder.path().join("link"));
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, mode).expect("a pipe");
+        symlink(&pipe, &link).expect("a link");
+        for path in [&pipe, &link] {
+            let refused = open_log(path).expect_err("a pipe").to_string();
+            assert_eq!(refused, "it is a named pipe; a log is a file or a terminal");
+        }
+        let refused = open_log(folder.path()).expect_err("a folder").to_string();
+        assert_eq!(refused, "it is a folder; a log is a file or a terminal");
+        open_log(Path::new("/dev/null")).expect("a device");
+    }
+
+    #[test]
+    #[ignore = "needs root, to give a file to somebody else: run with --include-ignored"]
+    fn root_takes_every_file_for_its_own() {
+        let folder = folder();
+        let path = file(&folder, 0o640);
+        chown(&path, Some(NOBODY), None).expect("another owner");
+        assert!(!is_of_another_user(&path));
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! What is asked of the room, as plain data: nothing here is tied to this process.
+//! Requests to the room as plain data: nothing here is tied to this process.
 //!
-//! Whoever waits for the answer stands beside the ask, in `desk`. So asks could be written down and
+//! The waiter for the answer is kept beside the ask, in `desk`. So asks could be written down and
 //! read elsewhere, and the room would decide the same.
 
 use pki::CrlNumber;
@@ -8,7 +8,7 @@ use wire::{ClientId, Line, Nonce, Reason};
 
 use crate::room::facts::ConnectionFacts;
 
-/// One thing that is asked of the room.
+/// One request to the room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ask {
     /// A session wants to begin.
@@ -27,7 +27,7 @@ pub(crate) enum Ask {
         session: u64,
         reason: Reason,
     },
-    /// A revocation list was taken.
+    /// A revocation list with this number is in use.
     ListSeen(CrlNumber),
 }
 

@@ -1,4 +1,4 @@
-//! What one commit stores, as plain data.
+//! The contents of one commit, as plain data.
 
 use std::collections::BTreeMap;
 
@@ -8,33 +8,33 @@ use wire::{ClientId, Entry, Nonce, Reason, Timestamp};
 use crate::room::facts::ConnectionFacts;
 use crate::room::senders::Sender;
 
-/// Everything that is committed at once.
+/// Everything that one commit stores.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
     pub(crate) entries: Vec<Recorded>,
-    /// The runs that have lines among them, by their first line.
+    /// The runs of the lines among the entries, by their first line.
     pub(crate) runs: BTreeMap<u64, Newest>,
     pub(crate) joins: Vec<Join>,
     pub(crate) ends: Vec<(u64, Timestamp, Reason)>,
-    /// Whose presence ended, with which entry, and the newest session that it covers.
+    /// The people who left: the ID, the leave's seq, and the newest session that it covers.
     pub(crate) leaves: Vec<(ClientId, u64, u64)>,
     pub(crate) crl_number: Option<CrlNumber>,
 }
 
-/// An entry, and where it came from.
+/// An entry, with its origin.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorded {
     pub(crate) entry: Entry,
     pub(crate) session: u64,
     pub(crate) nonce: Option<Nonce>,
-    /// The line of the same run before it.
+    /// The previous line of the same run.
     pub(crate) prev: Option<u64>,
 }
 
-/// Where the newest line of a run is: a row of `senders`.
+/// The newest line of a run: a row of `senders`.
 #[derive(Debug, Clone)]
 pub(crate) struct Newest {
-    /// Whose run it is, when it begins in this batch.
+    /// The sender, if the run begins in this batch.
     pub(crate) begun: Option<Sender>,
     pub(crate) seq: u64,
     pub(crate) n: u64,
@@ -49,7 +49,7 @@ pub(crate) struct Join {
 }
 
 impl Batch {
-    /// Whether there is nothing to commit.
+    /// Returns whether there is nothing to commit.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
             && self.joins.is_empty()

@@ -1,5 +1,5 @@
-//! What the room is and what it decides: asks become rows, and outcomes for when they are committed.
-//! Nothing here waits, reads or writes, or knows a session but by its number.
+//! The state of the room and its decisions: asks become rows, and outcomes for the time when they
+//! are committed. Nothing here waits, reads or writes, and a session is only a number.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -18,7 +18,7 @@ use crate::room::quota::{Quotas, Space};
 use crate::room::senders::{self, Judgement, Known, Sender, Senders, Stored};
 use crate::room::stamp::{Step, stamp};
 
-/// Everything that a batch is made from.
+/// The state from which batches are made.
 #[derive(Debug)]
 pub(crate) struct Room {
     head: u64,
@@ -29,21 +29,21 @@ pub(crate) struct Room {
     /// Every ID ever admitted, by its confusable skeleton (UTS #39).
     skeletons: HashMap<String, ClientId>,
     quotas: Quotas,
-    /// How much room the disk has.
+    /// The free space on the disk.
     pub(crate) space: Space,
 }
 
-/// A batch, and what follows when it is committed.
+/// A batch, and its consequences once it is committed.
 #[derive(Debug, Default)]
 pub(crate) struct Work {
     pub(crate) rows: Batch,
     pub(crate) outcomes: Vec<Outcome>,
-    /// Whose presence changed.
+    /// The people whose presence changed.
     pub(crate) moved: Vec<ClientId>,
 }
 
-/// What follows when the batch is committed. Asks are named by their number in the batch, sessions by
-/// theirs in `joins`.
+/// A consequence of a committed batch. Asks are named by their number in the batch, sessions by
+/// their number in `joins`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The session that asked has begun.
@@ -54,7 +54,7 @@ pub(crate) enum Outcome {
     },
     /// The enter or the line is refused.
     Refused { ask: usize, refusal: Refusal },
-    /// The line is in the transcript, since now or since it was sent before.
+    /// The line is in the transcript, now or since it was first sent.
     Stored {
         ask: usize,
         nonce: Option<Nonce>,
@@ -62,14 +62,15 @@ pub(crate) enum Outcome {
     },
     /// A line added nothing to the record; its bytes do not count against its author's pace.
     GivenBack { id: ClientId, bytes: usize },
-    /// A session is over; `end` says why to one that does not know.
+    /// A session is over; `end` is the reason for a session that does not know it.
     Ended { session: u64, end: Option<End> },
-    /// The room knows nothing of this person any more.
+    /// The room knows nothing more about this person.
     Forgotten(ClientId),
 }
 
 impl Room {
-    /// What was found in the database, and who may still come back until `until`.
+    /// Begins with the state found in the database. People who were here may come back until
+    /// `until`.
     pub(crate) fn new(found: Found, rules: Rules, until: Instant) -> Self {
         let quotas = Quotas::new(rules.quota, found.last_at, found.used);
         let mut presence = Presence::new(rules);
@@ -90,19 +91,20 @@ impl Room {
         }
     }
 
-    /// The newest entry's seq, that of the batch being made included.
+    /// Returns the newest entry's seq, including the batch being made.
     pub(crate) fn head(&self) -> u64 {
         self.head
     }
 
-    /// Everyone who is here.
+    /// Returns everyone who is here.
     pub(crate) fn here(&self) -> Vec<Here> {
         self.presence.here()
     }
 
-    /// Brings what [`Room::here`] gave up to date.
+    /// Updates the list that [`Room::here`] returned.
     pub(crate) fn note_here(&self, moved: &[ClientId], here: &mut Vec<Here>) {
-        // Each moves those behind it in the list. When a network goes, all of it is made anew.
+        // Each update moves the entries after it. When a whole network disconnects, a new list is
+        // cheaper.
         const FEW: usize = 32;
         if moved.len() > FEW {
             *here = self.here();
@@ -113,12 +115,12 @@ impl Room {
         }
     }
 
-    /// When somebody's absence becomes a leave.
+    /// Returns when the next absence becomes a leave.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         self.presence.next_due()
     }
 
-    /// Those whose absence has become a leave.
+    /// Writes a leave for everyone whose absence has lasted too long.
     pub(crate) fn note_absences(&mut self, now: Instant, clock: Timestamp, work: &mut Work) {
         let mut forgotten = Vec::new();
         for left in self.presence.overdue(now, &mut forgotten) {
@@ -133,12 +135,12 @@ impl Room {
         self.senders.learn(sender, known);
     }
 
-    /// Forgets what the database can be asked for again.
+    /// Forgets runs that the database still knows.
     pub(crate) fn forget_old(&mut self) {
         self.senders.forget_old();
     }
 
-    /// The ends of sessions that never came to say that they ended.
+    /// Returns the ends of sessions that never reported their end.
     pub(crate) fn end_all(&self, now: Instant, at: Timestamp) -> Batch {
         let ends = self
             .presence
@@ -150,8 +152,8 @@ impl Room {
         }
     }
 
-    /// Turns one ask into rows, and into outcomes for when they are committed. Only this decides.
-    /// `number` is the ask's place in its batch.
+    /// Turns one ask into rows, and into outcomes for the time when they are committed. `number` is
+    /// the ask's place in its batch. Every decision is made here.
     pub(crate) fn apply(
         &mut self,
         number: usize,
@@ -164,7 +166,7 @@ impl Room {
             Ask::Enter(facts) => self.enter(number, *facts, now, clock, work),
             Ask::Say(said) => self.say(number, said, clock, work),
             Ask::Spend { id, session, nonce } => {
-                // Nor can a replaced session spend what its successor may still say.
+                // A replaced session must not spend an N that its successor may still use.
                 if self.presence.live(&id, session).is_some() {
                     self.senders.spend(&(id, nonce.run.clone()), &nonce);
                 }
@@ -218,7 +220,7 @@ impl Room {
                 old_ip = %old.ip, ip = %facts.ip, "replaced by a newer session"
             );
             let words = format!(
-                "{id} came in again from {} at {at}; two terminals at once need a server with --same-id allow",
+                "{id} connected again from {} at {at}; two sessions at once need a server with --same-id allow",
                 facts.ip
             );
             let ended = old.end(at, now);
@@ -260,7 +262,7 @@ impl Room {
         } = said;
         // A session that was replaced can say nothing after its successor entered.
         let Some(live) = self.presence.live(&id, session) else {
-            // Its client says this line again, and pays for it then.
+            // Its client sends this line again, and is charged for it then.
             work.outcomes.push(given_back(id, &line));
             return;
         };
@@ -273,7 +275,7 @@ impl Room {
         };
         match judgement {
             Judgement::Repeated(seq) => {
-                // It was paid for when it was stored.
+                // It was charged when it was stored.
                 work.outcomes.push(given_back(id, &line));
                 work.outcomes.push(Outcome::Stored { ask, nonce, seq });
             }
@@ -306,7 +308,7 @@ impl Room {
         }
     }
 
-    /// Whether there is room for a new line: on the disk, and in what one person may add in a day.
+    /// Checks that there is room for a new line: on the disk, and in the person's daily quota.
     fn admit(
         &mut self,
         id: &ClientId,
@@ -315,15 +317,15 @@ impl Room {
         at: Timestamp,
     ) -> Result<(), Refusal> {
         if self.space == Space::Low {
-            let words = "the server's disk is nearly full; nothing is taken until there is room";
+            let words = "the server's disk is nearly full; no line is stored until there is room";
             return Err(Refusal::new(Code::DiskLow, words));
         }
         let bytes = line.as_str().len();
         self.quotas.take(id, bytes, begins_run, at, self.space)
     }
 
-    /// Ties the entry that was written last to the lines of its run, by which it is recognised when
-    /// it is sent again.
+    /// Links the newest entry to the other lines of its run, so that it is recognised when it is
+    /// sent again.
     fn link(&mut self, nonce: &Nonce, sender: Sender, stored: Stored, work: &mut Work) {
         let Stored { n, seq, .. } = stored;
         let place = self.senders.store(&sender, stored);
@@ -386,8 +388,8 @@ impl Room {
         work.rows.leaves.push((id, seq, self.last_session));
     }
 
-    /// Gives an entry the next place. A gap would read as a lost line, so a place is taken only
-    /// for what the same commit stores.
+    /// Gives an entry the next seq. A gap would look like a lost line, so a seq is used only for an
+    /// entry that the same commit stores.
     fn write(&mut self, entry: Entry, session: u64, work: &mut Work) -> u64 {
         self.head += 1;
         let entry = Entry {
@@ -408,14 +410,14 @@ impl Room {
         if let Step::Back(behind) = step {
             error!(
                 ?behind,
-                "the clock is far behind the last entry; times go on from the clock"
+                "the clock is far behind the last entry; new entries get the clock's time"
             );
         }
         self.last_at = at;
         at
     }
 
-    /// The runs that the database must be asked about before these lines are judged.
+    /// Returns the runs that the database must be asked about before these lines are judged.
     pub(crate) fn unknown_senders(&self, asks: &[Ask]) -> Vec<Sender> {
         let mut unknown: Vec<Sender> = Vec::new();
         for ask in asks {
@@ -451,7 +453,7 @@ impl Room {
     }
 }
 
-/// The bytes that a line took of its author's pace, when it adds nothing to the record.
+/// Returns the bytes that a line used of its author's pace, because it adds nothing to the record.
 fn given_back(id: ClientId, line: &Line) -> Outcome {
     let bytes = line.as_str().len();
     Outcome::GivenBack { id, bytes }

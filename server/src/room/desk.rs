@@ -1,8 +1,8 @@
-//! What is tied to the sessions of this process: who waits for the answer to which ask, and how a
-//! session is reached.
+//! The connection between the room and the sessions of this process: the waiter for the answer to
+//! each ask, and the mailbox of each session.
 //!
-//! The room decides by data alone, and names sessions and asks by number. The desk turns its outcomes
-//! into post for the mailboxes.
+//! The room decides by data alone, and names sessions and asks by number. The desk turns its
+//! outcomes into messages in the mailboxes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,17 +15,17 @@ use crate::room::decide::Outcome;
 use crate::room::mailbox::{Admission, Mailbox, Owed, Told};
 use crate::room::pace::{PaceRules, Paces};
 
-/// How others reach the recorder.
+/// The channel to the recorder.
 pub(crate) type Asks = mpsc::Sender<Posted>;
 
-/// An ask, and whoever waits for its answer.
+/// An ask, with the waiter for its answer.
 #[derive(Debug)]
 pub(crate) struct Posted {
     pub(crate) ask: Ask,
     pub(crate) waiter: Waiter,
 }
 
-/// Whoever waits for the answer to an ask.
+/// The waiter for the answer to an ask.
 #[derive(Debug, Default)]
 pub(crate) enum Waiter {
     /// Nobody.
@@ -33,16 +33,16 @@ pub(crate) enum Waiter {
     Nobody,
     /// The session that wants to begin.
     Entering(Entering),
-    /// The session that said a line, with one of the 64 places that it has for lines under way.
+    /// The session that said a line, with one of its 64 permits for lines under way.
     Line(Arc<Mailbox>, OwnedSemaphorePermit),
 }
 
-/// The mailbox of a session that wants to begin. When it is dropped unanswered, the session hears
+/// The mailbox of a session that wants to begin. If it is dropped unanswered, the session learns
 /// that there will be no answer.
 #[derive(Debug)]
 pub(crate) struct Entering(Arc<Mailbox>);
 
-/// Every session of this process, and what its owner may say.
+/// The mailbox of every session of this process, and the pace of every person.
 #[derive(Debug)]
 pub(crate) struct Desk {
     rules: PaceRules,
@@ -51,14 +51,14 @@ pub(crate) struct Desk {
     paces: HashMap<ClientId, Arc<Paces>>,
 }
 
-/// The refusal for newcomers while nothing can be recorded.
+/// Returns the refusal for newcomers while nothing can be recorded.
 pub(crate) fn try_later(cause: &str) -> Refusal {
     let words = format!("nothing can be recorded now ({cause}); try again later");
     Refusal::new(Code::TryLater, words)
 }
 
 impl From<Ask> for Posted {
-    /// An ask that nobody waits for.
+    /// Makes an ask that nobody waits for.
     fn from(ask: Ask) -> Self {
         Self {
             ask,
@@ -68,7 +68,7 @@ impl From<Ask> for Posted {
 }
 
 impl Waiter {
-    /// The session of this mailbox waits to begin.
+    /// Returns a waiter for a session that wants to begin.
     pub(crate) fn entering(mailbox: Arc<Mailbox>) -> Self {
         Waiter::Entering(Entering(mailbox))
     }
@@ -92,7 +92,7 @@ impl Drop for Entering {
 }
 
 impl Desk {
-    /// Without sessions yet.
+    /// Returns a desk without sessions.
     pub(crate) fn new(rules: PaceRules) -> Self {
         Self {
             rules,
@@ -101,8 +101,8 @@ impl Desk {
         }
     }
 
-    /// Tells what came of a batch, now that it is committed. The waiters are those of its asks, in
-    /// their order. A session that has ended meanwhile is told nothing.
+    /// Delivers the outcomes of a committed batch. The waiters are those of its asks, in the same
+    /// order. A session that has ended meanwhile receives nothing.
     pub(crate) fn tell(&mut self, outcomes: Vec<Outcome>, waiters: &mut [Waiter]) {
         for outcome in outcomes {
             match outcome {
@@ -135,7 +135,7 @@ impl Desk {
         }
     }
 
-    /// Several sessions of one person share a pace, and whoever comes back gets the old one.
+    /// Several sessions of one person share a pace, and a person who comes back keeps the old one.
     fn enter(&mut self, id: ClientId, session: u64, mailbox: &Arc<Mailbox>) {
         let rules = self.rules;
         let pace = self.paces.entry(id);
@@ -195,7 +195,7 @@ mod tests {
         let (mailbox, _) = enter(&mut desk, 1).await;
         let end = End {
             reason: Reason::Replaced,
-            words: "alice came in again".to_owned(),
+            words: "alice connected again".to_owned(),
         };
         let ended = Outcome::Ended {
             session: 1,

@@ -1,4 +1,4 @@
-//! What is known of a connection whose client was let in, as plain values.
+//! Facts about the connection of an admitted client, as plain values.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use pki::{Fingerprint, Identity, Serial};
 use wire::{ClientId, Role};
 
-/// One connection: whose it is, from where it came, and how it is protected.
+/// A connection: its member, its addresses, and its encryption.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ConnectionFacts {
     pub(crate) member: Member,
@@ -20,7 +20,7 @@ pub(crate) struct ConnectionFacts {
     pub(crate) dialect: Option<String>,
 }
 
-/// What a certificate says of its owner.
+/// The owner of a certificate.
 // Not an `Identity`, which only the gate makes: these values prove nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Member {
@@ -34,7 +34,7 @@ pub(crate) struct Member {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LocalEnd {
     pub(crate) ip: IpAddr,
-    /// `None` when no interface has that address, as behind some translators.
+    /// `None` when no interface has that address, for example behind some translators.
     pub(crate) interface: Option<Interface>,
 }
 
@@ -58,7 +58,7 @@ impl From<&Identity> for Member {
 }
 
 impl fmt::Display for LocalEnd {
-    /// `192.0.2.1/24 eth0#2`
+    /// Writes `192.0.2.1/24 eth0#2`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.ip)?;
         let Some(interface) = &self.interface else {

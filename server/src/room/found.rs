@@ -1,4 +1,4 @@
-//! What the record held when it was opened: the room begins with it.
+//! The state of the record when it was opened: the room begins with it.
 
 use std::collections::BTreeMap;
 
@@ -18,10 +18,10 @@ pub struct Found {
     pub(crate) crl_number: CrlNumber,
     /// Sessions that a crash left open.
     pub(crate) crashed: u64,
-    /// People who were here when the server stopped, with the time of their last session.
+    /// People who were here when the server stopped, with the start of their last session.
     pub(crate) here: Vec<(Left, Timestamp, Role)>,
     /// Every ID that was ever here.
     pub(crate) ids: Vec<String>,
-    /// What each ID has added to the record on the day of the newest entry.
+    /// The bytes and runs that each ID has added to the record on the day of the newest entry.
     pub(crate) used: BTreeMap<ClientId, Used>,
 }

@@ -1,6 +1,6 @@
-//! What one session alone is to be told: whether it may begin, answers, replies, its end.
+//! Messages for one session alone: its admission, answers, replies and its end.
 //!
-//! Everything in it is a value. A dialect makes lines of it, as the last step before they are sent.
+//! All of them are values. A dialect turns them into lines as the last step before they are sent.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,18 +12,18 @@ use wire::{Reason, Refusal, Reply};
 
 use crate::room::pace::Paces;
 
-/// Everything that can be owed at once: an answer for each line under way, the reply to one
-/// command, a start and an end.
+/// The limit on messages at once: an answer for each line under way, the reply to one command, a
+/// start and an end.
 const OWED_MAX: usize = UNACKNOWLEDGED_LINES_MAX + 4;
 
-/// A session's mailbox. Permits bound it: nothing but the end is owed without one.
+/// A session's mailbox. Permits bound it: only the end needs none.
 // One allocation with a lock, where channels would take a kilobyte each.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
     post: Mutex<Post>,
     /// Wakes the session's task to send.
     stirred: Notify,
-    /// Wakes whoever waits for the admission or the end.
+    /// Wakes the task that waits for the admission or the end.
     told: Notify,
 }
 
@@ -31,17 +31,17 @@ pub(crate) struct Mailbox {
 struct Post {
     owed: VecDeque<Owed>,
     admission: Option<Box<Result<Admission, Refusal>>>,
-    /// Whether nobody is left who could answer.
+    /// Whether nobody is left to answer the admission.
     is_abandoned: bool,
     end: Option<Box<End>>,
 }
 
-/// What a session is owed, in its order. A permit is given back when the bytes have been written.
+/// A message for the session, in its order. The permit is returned once the bytes were written.
 #[derive(Debug)]
 pub(crate) enum Owed {
     /// A line was judged; the answer, if the line had a RUN-N.
     Answer(Option<Told>, OwnedSemaphorePermit),
-    /// The reply to a command: its lines.
+    /// The lines of the reply to a command.
     Reply(Vec<Told>, OwnedSemaphorePermit),
     /// The reply to `/history`: the entries after one seq up to another.
     Replay {
@@ -49,7 +49,7 @@ pub(crate) enum Owed {
         to: u64,
         permit: OwnedSemaphorePermit,
     },
-    /// The reply to `/ping`: how far the session has been sent.
+    /// The reply to `/ping`: the entry up to which the session was sent everything.
     At(OwnedSemaphorePermit),
     /// The session follows the transcript from there on.
     Follow {
@@ -67,36 +67,37 @@ pub(crate) enum Told {
     Refusal(Refusal),
 }
 
-/// A session may begin: its row in `joins`, and the enter if there is one, are committed.
+/// The permission to begin: the session's row in `joins`, and the enter if there is one, are
+/// committed.
 #[derive(Debug)]
 pub(crate) struct Admission {
     pub(crate) session: u64,
     pub(crate) pace: Arc<Paces>,
 }
 
-/// Why a session is told to end.
+/// The reason why a session has to end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct End {
     pub(crate) reason: Reason,
-    /// The same for the person.
+    /// The reason in words for the person.
     pub(crate) words: String,
 }
 
 impl Mailbox {
-    /// Owes something, and has the session's task send it.
+    /// Adds a message, and wakes the session's task to send it.
     pub(crate) fn reply(&self, owed: Owed) {
         self.add(owed);
         self.stir();
     }
 
-    /// Owes something that goes out with what is published next.
+    /// Adds a message that is sent together with the next published entries.
     pub(crate) fn add(&self, owed: Owed) {
         let mut post = self.post();
         post.owed.push_back(owed);
         debug_assert!(post.owed.len() <= OWED_MAX, "each has a permit");
     }
 
-    /// Tells the session to end; the first reason counts.
+    /// Tells the session to end; only the first reason counts.
     pub(crate) fn end(&self, end: End) {
         self.post().end.get_or_insert_with(|| Box::new(end));
         self.told.notify_one();
@@ -108,13 +109,13 @@ impl Mailbox {
         self.told.notify_one();
     }
 
-    /// Lets the session that wants to begin know that nobody will answer.
+    /// Tells the session that wants to begin that nobody will answer.
     pub(crate) fn abandon(&self) {
         self.post().is_abandoned = true;
         self.told.notify_one();
     }
 
-    /// Waits for the answer to an enter; `None` when there will be none.
+    /// Waits for the answer to an enter; returns `None` when there will be none.
     pub(crate) async fn admission(&self) -> Option<Result<Admission, Refusal>> {
         loop {
             {
@@ -129,7 +130,7 @@ impl Mailbox {
         }
     }
 
-    /// Waits until the session is told to end.
+    /// Waits until the session has to end.
     pub(crate) async fn ended(&self) -> End {
         loop {
             if let Some(end) = &self.post().end {
@@ -139,17 +140,17 @@ impl Mailbox {
         }
     }
 
-    /// Takes the next thing that is owed.
+    /// Takes the next message.
     pub(crate) fn next(&self) -> Option<Owed> {
         self.post().owed.pop_front()
     }
 
-    /// Keeps no room for more than is owed now.
+    /// Frees memory that the current messages do not need.
     pub(crate) fn shrink(&self) {
         self.post().owed.shrink_to_fit();
     }
 
-    /// Has the session's task look for something to send.
+    /// Wakes the session's task to look for something to send.
     pub(crate) fn stir(&self) {
         self.stirred.notify_one();
     }
@@ -187,7 +188,7 @@ mod tests {
         let both = async { tokio::join!(biased; mailbox.ended(), tell).0 };
         let told = tokio::time::timeout(PATIENCE, both).await;
         assert_eq!(told, Ok(end(Reason::Replaced)));
-        // Also when it was told before somebody waits, and again.
+        // The same when the reason was set before anybody waited, and when it is read again.
         assert_eq!(mailbox.ended().await, end(Reason::Replaced));
     }
 
@@ -196,7 +197,7 @@ mod tests {
         let admitted = Mailbox::default();
         let pace = Arc::new(PaceRules::default().paces());
         admitted.admit(Ok(Admission { session: 7, pace }));
-        // The answer counts although its waiter is gone by now.
+        // The answer counts even if its waiter is gone by now.
         admitted.abandon();
         let answer = tokio::time::timeout(PATIENCE, admitted.admission()).await;
         let answer = answer.expect("an answer").expect("an answer");

@@ -1,7 +1,7 @@
-//! What happens in the room, decided without I/O: asks become rows and answers.
+//! The decisions of the room, without I/O: asks become rows and answers.
 //!
-//! Others send an `Ask` and read what a mailbox holds; only the recorder calls `Room::apply`.
-//! Not here: sockets, files, SQL, tasks, and the time of day, which comes in as an argument.
+//! Other folders send an `Ask` and read their mailbox; only the recorder calls `Room::apply`. Not
+//! here: sockets, files, SQL, tasks, and the time of day, which is passed in.
 
 pub(crate) mod ask;
 pub(crate) mod batch;

@@ -1,4 +1,4 @@
-//! How fast one person may say lines: by backpressure, never by dropping.
+//! Limits how fast one person may say lines: by backpressure, never by dropping lines.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,7 @@ use crate::config::Limits;
 
 type Limiter = RateLimiter<NotKeyed, InMemoryState, Runtime, NoOpMiddleware<Instant>>;
 
-/// The runtime's own clock, which stands still where time is paused.
+/// The runtime's clock, which stands still while time is paused.
 #[derive(Debug, Clone)]
 struct Runtime;
 
@@ -32,7 +32,7 @@ impl Clock for Runtime {
 pub(crate) struct Pace(Option<Limiter>);
 
 impl Pace {
-    /// So many lines a second, with a burst of so many at once; 0 a second means no limit.
+    /// Allows this many lines per second, and a burst; 0 lines per second means no limit.
     pub(crate) fn new(lines_per_second: u32, burst: u32) -> Self {
         let Some(rate) = NonZeroU32::new(lines_per_second) else {
             return Self(None);
@@ -42,7 +42,7 @@ impl Pace {
         Self(Some(RateLimiter::direct_with_clock(quota, Runtime)))
     }
 
-    /// Takes one line's turn, or says how long to wait before asking again.
+    /// Takes a turn for one line, or returns how long to wait before trying again.
     pub(crate) fn take(&self) -> Result<(), Duration> {
         let Some(limiter) = &self.0 else {
             return Ok(());
@@ -52,7 +52,7 @@ impl Pace {
             .map_err(|not_until| not_until.wait_time_from(Runtime.now()))
     }
 
-    /// Waits for one line's turn.
+    /// Waits for a turn for one line.
     pub(crate) async fn turn(&self) {
         while let Err(wait) = self.take() {
             tokio::time::sleep(wait).await;
@@ -60,23 +60,23 @@ impl Pace {
     }
 }
 
-/// What one person may say over all of their sessions: lines, and bytes of text.
+/// The limits for one person over all of their sessions: lines, and bytes of text.
 #[derive(Debug)]
 pub(crate) struct Paces {
     lines: Pace,
     bytes: BytePace,
 }
 
-/// How fast one person may speak; a rate of 0 is no limit.
+/// How fast one person may speak; a rate of 0 means no limit.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct PaceRules {
-    /// Lines a second.
+    /// Lines per second.
     pub(crate) line_rate: u32,
-    /// Lines at once.
+    /// Lines in a burst.
     pub(crate) line_burst: u32,
-    /// Bytes of text a second.
+    /// Bytes of text per second.
     pub(crate) byte_rate: u32,
-    /// Bytes of text at once.
+    /// Bytes of text in a burst.
     pub(crate) byte_burst: u32,
 }
 
@@ -90,7 +90,7 @@ impl PaceRules {
         }
     }
 
-    /// A new person's pace.
+    /// Returns the paces of a new person.
     pub(crate) fn paces(&self) -> Paces {
         Paces {
             lines: Pace::new(self.line_rate, self.line_burst),
@@ -98,7 +98,7 @@ impl PaceRules {
         }
     }
 
-    /// How long a pace that is used up takes to be as new.
+    /// Returns how long an exhausted pace takes to recover completely.
     pub(crate) fn rest(&self) -> Duration {
         let fill = |burst: u32, rate: u32| match rate {
             0 => Duration::ZERO,
@@ -109,24 +109,24 @@ impl PaceRules {
 }
 
 impl Paces {
-    /// Waits for the turn of one line with so many bytes of text.
+    /// Waits for a turn for one line with this many bytes of text.
     pub(crate) async fn turn(&self, bytes: usize) {
         self.lines.turn().await;
         self.bytes.turn(bytes).await;
     }
 
-    /// Gives back what a line took that adds nothing to the record.
+    /// Returns the bytes of a line that adds nothing to the record.
     pub(crate) fn give_back(&self, bytes: usize) {
         self.bytes.give_back(bytes);
     }
 }
 
-/// One person's pace in bytes: a bucket that is filled again at a steady rate.
+/// One person's pace in bytes: a bucket that is refilled at a steady rate.
 ///
-/// Not governor's: nothing can be given back to that one.
+/// Not governor's limiter: nothing can be given back to it.
 #[derive(Debug)]
 pub(crate) struct BytePace {
-    /// The time in which one byte comes back. Zero: there is no limit.
+    /// The time in which one byte is refilled. Zero means that there is no limit.
     nanos_per_byte: u64,
     /// The time in which an empty bucket becomes full.
     nanos_to_fill: u64,
@@ -137,7 +137,7 @@ pub(crate) struct BytePace {
 }
 
 impl BytePace {
-    /// So many bytes a second, with a burst of so many at once; 0 a second means no limit. The
+    /// Allows this many bytes per second, and a burst; 0 bytes per second means no limit. The
     /// longest text fits into the smallest bucket.
     pub(crate) fn new(bytes_per_second: u32, burst: u32) -> Self {
         let nanos_per_byte = match bytes_per_second {
@@ -154,7 +154,7 @@ impl BytePace {
         }
     }
 
-    /// Takes so many bytes, or says how long to wait before asking again.
+    /// Takes this many bytes, or returns how long to wait before trying again.
     fn take(&self, bytes: usize, now: Instant) -> Result<(), Duration> {
         if self.nanos_per_byte == 0 || bytes == 0 {
             return Ok(());
@@ -167,7 +167,7 @@ impl BytePace {
             wait = full_at.saturating_sub(now.saturating_add(self.nanos_to_fill));
             (wait == 0).then_some(full_at)
         };
-        // Nothing else is read by whoever sees this number.
+        // No other data depends on this number.
         self.full_at_nanos
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
             .map(|_| ())
@@ -193,7 +193,7 @@ impl BytePace {
             let Err(wait) = self.take(bytes, Runtime.now()) else {
                 return;
             };
-            // The time first: it is never there twice.
+            // The timer comes first: both branches can be ready at once.
             tokio::select! {
                 biased;
                 () = tokio::time::sleep(wait) => {}

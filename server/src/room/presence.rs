@@ -1,7 +1,8 @@
-//! Who is here. Enters and leaves are about people, sessions are about connections.
+//! Tracks the people who are here. Enters and leaves are about people, sessions are about
+//! connections.
 //!
-//! A person has come when the first session begins, and has gone when the last one said goodbye,
-//! or when none has been there for a while: a connection that breaks and comes back is no event.
+//! A person enters when the first session begins, and leaves when the last one said goodbye, or
+//! when there has been none for a while: a connection that breaks and comes back is no event.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -15,7 +16,7 @@ use crate::room::pace::PaceRules;
 use crate::room::quota::Quota;
 use crate::room::stamp;
 
-/// The rules of coming and going.
+/// The rules for entering and leaving.
 #[derive(Debug, Clone)]
 pub(crate) struct Rules {
     pub(crate) same_id: SameId,
@@ -44,14 +45,14 @@ impl Rules {
     }
 }
 
-/// Everyone who is here, and who was a moment ago.
+/// Everyone who is here, and everyone who was here a moment ago.
 #[derive(Debug)]
 pub(crate) struct Presence {
     rules: Rules,
     people: BTreeMap<ClientId, Person>,
     /// No absence becomes a leave before this moment.
     due: Option<Instant>,
-    /// When everybody was looked at last.
+    /// When everybody was last checked.
     looked_at: Option<Instant>,
 }
 
@@ -62,20 +63,20 @@ pub(crate) struct Live {
     pub(crate) member: Member,
     pub(crate) ip: IpAddr,
     pub(crate) since: Timestamp,
-    /// The same by a clock that nobody sets.
+    /// `since` on the monotonic clock.
     pub(crate) began: Instant,
 }
 
-/// What follows from a session that begins.
+/// The consequences of a session that begins.
 #[derive(Debug)]
 pub(crate) struct Arrival {
-    /// The sessions that it takes the place of.
+    /// The sessions that it replaces.
     pub(crate) replaced: Vec<Live>,
-    /// Whether the person was not here before: an enter is to be written.
+    /// Whether the person was not here before, so that an enter has to be written.
     pub(crate) is_new: bool,
 }
 
-/// A person who has left: a leave is to be written.
+/// A person who has left, so that a leave has to be written.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Left {
     pub(crate) id: ClientId,
@@ -91,9 +92,9 @@ struct Person {
     sessions: Vec<Live>,
     /// Set while the person counts as here without a session.
     absent: Option<Absent>,
-    /// When sessions began, within the last minute.
+    /// When sessions began within the last minute.
     began: VecDeque<Instant>,
-    /// When a session ended last.
+    /// When the last session ended.
     ended: Option<Instant>,
     role: wire::Role,
 }
@@ -117,7 +118,7 @@ impl Presence {
         }
     }
 
-    /// Notes somebody who was here when the server stopped, and may come back until then.
+    /// Notes a person who was here when the server stopped, and may come back until `until`.
     pub(crate) fn remember(
         &mut self,
         left: Left,
@@ -132,7 +133,7 @@ impl Presence {
         self.note_due(until);
     }
 
-    /// Whether a session may begin, before a number is given to it.
+    /// Checks that a session may begin, before it gets a number.
     ///
     /// # Errors
     ///
@@ -146,13 +147,16 @@ impl Presence {
         if limit > 0 && person.began.len() >= limit as usize {
             let oldest = person.began.front().copied().unwrap_or(now);
             let wait = MINUTE.saturating_sub(now.duration_since(oldest)).as_secs() + 1;
-            let words = format!("{limit} sessions a minute are enough; try again in {wait} s");
+            let words = format!("you may begin {limit} sessions a minute; try again in {wait} s");
             return Err(Refusal::new(Code::TooManySessions, words));
         }
         if self.rules.same_id == SameId::Refuse
             && let Some(live) = person.sessions.last()
         {
-            let words = format!("{id} is already here since {} from {}", live.since, live.ip);
+            let words = format!(
+                "{id} is already here, since {} from {}",
+                live.since, live.ip
+            );
             return Err(Refusal::new(Code::AlreadyHere, words));
         }
         let sessions = self.rules.sessions_per_id;
@@ -164,7 +168,7 @@ impl Presence {
         Ok(())
     }
 
-    /// A session begins.
+    /// Notes that a session begins.
     pub(crate) fn enter(&mut self, live: Live, now: Instant) -> Arrival {
         let id = live.member.id.clone();
         let rules = &self.rules;
@@ -180,13 +184,13 @@ impl Presence {
         person.absent = None;
         person.began.push_back(now);
         person.role = live.member.role;
-        // Mostly there is one, and room for four would be made.
+        // Usually there is one session; without this the vector would have room for four.
         person.sessions.reserve_exact(1);
         person.sessions.push(live);
         Arrival { replaced, is_new }
     }
 
-    /// A session has ended. Gives the leave, if the person left with it.
+    /// Notes that a session has ended. Returns the leave if the person left with it.
     pub(crate) fn end(
         &mut self,
         id: &ClientId,
@@ -211,7 +215,8 @@ impl Presence {
             session,
             reason,
         };
-        // Who says goodbye, or may not come back, has left; everyone else may have a bad line.
+        // A person who says goodbye, or may not come back, has left; anyone else may only have a
+        // bad connection.
         if matches!(reason, Reason::Goodbye | Reason::Revoked | Reason::Expired) {
             return Some(left);
         }
@@ -225,10 +230,10 @@ impl Presence {
         None
     }
 
-    /// Those whose absence has become a leave. Notes in `forgotten` the people of whom nothing is known
-    /// from now on.
+    /// Returns the people whose absence has become a leave. Adds to `forgotten` the people about
+    /// whom nothing is known from now on.
     pub(crate) fn overdue(&mut self, now: Instant, forgotten: &mut Vec<ClientId>) -> Vec<Left> {
-        // Asked before each batch: a large room is not gone through for every line.
+        // Asked before each batch: a large room is not searched for every line.
         let is_due = self.due.is_some_and(|due| due <= now);
         let is_recent = |at| now.duration_since(at) < MINUTE;
         if !is_due && self.looked_at.is_some_and(is_recent) {
@@ -260,7 +265,7 @@ impl Presence {
         left
     }
 
-    /// When [`Presence::overdue`] should be asked next.
+    /// Returns when [`Presence::overdue`] should be called next.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         self.due
     }
@@ -269,7 +274,7 @@ impl Presence {
         self.due = Some(self.due.map_or(until, |due| due.min(until)));
     }
 
-    /// The session, if it is here and was not replaced.
+    /// Returns the session if it is here and was not replaced.
     pub(crate) fn live(&self, id: &ClientId, session: u64) -> Option<&Live> {
         self.people
             .get(id)?
@@ -278,19 +283,19 @@ impl Presence {
             .find(|live| live.session == session)
     }
 
-    /// The sessions that are here.
+    /// Returns the sessions that are here.
     pub(crate) fn sessions(&self) -> impl Iterator<Item = &Live> {
         self.people.values().flat_map(|person| &person.sessions)
     }
 
-    /// Everyone who is here, for `/who`.
+    /// Returns everyone who is here, for `/who`.
     pub(crate) fn here(&self) -> Vec<Here> {
         let people = self.people.iter();
         people.filter_map(|(id, person)| person.here(id)).collect()
     }
 
-    /// Brings what [`Presence::here`] gave up to date with one person: of a large room it costs much
-    /// less than to make it anew.
+    /// Updates the list that [`Presence::here`] returned with one person: in a large room this
+    /// costs much less than a new list.
     pub(crate) fn note_here(&self, id: &ClientId, here: &mut Vec<Here>) {
         let now = self.people.get(id).and_then(|person| person.here(id));
         let place = here.binary_search_by(|known| known.id.cmp(id));
@@ -306,7 +311,7 @@ impl Presence {
 }
 
 impl Live {
-    /// The end of this session, for its row.
+    /// Returns the end of this session for its row.
     pub(crate) fn end(&self, at: Timestamp, now: Instant) -> Timestamp {
         stamp::end(at, self.since, now.saturating_duration_since(self.began))
     }
@@ -333,8 +338,9 @@ impl Person {
         }
     }
 
-    /// A person is kept for a minute or two after leaving, to count the sessions that they began, and
-    /// until their pace is as new: nobody gets a new one by coming back.
+    /// Returns whether the person is still remembered: for a minute or two after leaving, to count
+    /// the sessions that they began, and until their pace has recovered, so that nobody gets a new
+    /// one by coming back.
     fn is_known(&self, now: Instant, rest: Duration) -> bool {
         let is_tired = |ended| now.duration_since(ended) < rest;
         !self.sessions.is_empty()

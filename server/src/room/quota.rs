@@ -1,40 +1,40 @@
-//! What each ID has added to the record in a day, and when that is enough. Nothing here waits, reads
+//! Counts what each ID has added to the record in a day, and limits it. Nothing here waits, reads
 //! or writes.
 //!
-//! A day is one of UTC, by the times of the entries: so a restart counts the same again.
+//! Days are UTC days, by the times of the entries: so the count is the same after a restart.
 
 use std::collections::{BTreeMap, HashMap};
 
 use tracing::warn;
 use wire::{ClientId, Code, Refusal, Timestamp};
 
-/// How much one ID may add to the record in a day; 0 for no limit.
+/// The most that one ID may add to the record in a day; 0 for no limit.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Quota {
-    /// Of each line its text, and [`ROW_BYTES`].
+    /// Each line counts its text, and [`ROW_BYTES`].
     pub(crate) bytes: u64,
-    /// Runs of clients that have a line: each is a row of `senders`.
+    /// Runs that have a line: each is a row of `senders`.
     pub(crate) runs: u64,
 }
 
-/// What an ID has added to the record in a day.
+/// The bytes and runs that an ID has added to the record in a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Used {
     pub(crate) bytes: u64,
     pub(crate) runs: u64,
 }
 
-/// What a line counts besides its text: its row has a time, a name and an address too. Without this,
-/// lines of one byte would fill the disk and count nothing.
+/// The bytes that a line counts besides its text: its row also has a time, a name and an address.
+/// Without this, lines of one byte would fill the disk and count almost nothing.
 pub(crate) const ROW_BYTES: u64 = 128;
 
-/// While room is short, an ID that has added more than this part of its daily bytes is refused.
+/// While room is short, an ID that has added more than this fraction of its daily bytes is refused.
 const SHARES_OF_A_DAY: u64 = 4;
 
-/// The same, where no limit is set on a day.
+/// The bytes after which it is refused if the day has no limit.
 const SHARE_BYTES: u64 = 16 * 1024 * 1024;
 
-/// What everybody has added on one day. Bounded: nobody is in it who has said nothing that day.
+/// The counts of one day. Bounded: an ID is in it only if it has said something that day.
 #[derive(Debug)]
 pub(crate) struct Quotas {
     quota: Quota,
@@ -45,12 +45,12 @@ pub(crate) struct Quotas {
 #[derive(Debug, Default)]
 struct Counted {
     used: Used,
-    /// Whether the log says already that the day is used up.
+    /// Whether the log already reports that the quota is used up.
     is_told: bool,
 }
 
 impl Quotas {
-    /// Goes on from what was found in the record, whose newest entry is of that time.
+    /// Continues from the counts found in the record, whose newest entry has this time.
     pub(crate) fn new(quota: Quota, newest: Timestamp, found: BTreeMap<ClientId, Used>) -> Self {
         let counted = |(id, used)| {
             let is_told = false;
@@ -63,8 +63,7 @@ impl Quotas {
         }
     }
 
-    /// Counts a line that is to be recorded at that time: its text has so many bytes, and it may be
-    /// the first of its run.
+    /// Counts a line that is to be recorded at `at`.
     ///
     /// # Errors
     ///
@@ -102,7 +101,7 @@ impl Quotas {
 }
 
 impl Quota {
-    /// Whether one who has used so much may use so much more.
+    /// Checks that an ID with the count `used` may go up to `more`.
     fn judge(&self, used: Used, more: Used, at: Timestamp, space: Space) -> Result<(), Refusal> {
         let share = match self.bytes {
             0 => SHARE_BYTES,
@@ -118,14 +117,14 @@ impl Quota {
         }
         if self.bytes > 0 && more.bytes > self.bytes {
             let words = format!(
-                "one person may write {} a day, and you did; you can go on after {anew}",
+                "one person may write {} a day, and this line would exceed that; you can go on after {anew}",
                 size(self.bytes)
             );
             return Err(Refusal::new(Code::Quota, words));
         }
         if self.runs > 0 && more.runs > self.runs && more.runs > used.runs {
             let words = format!(
-                "you may start the client {} times a day, and you have; use one that has spoken today, or wait until {anew}",
+                "you may start the client {} times a day, and you have; use one that has already spoken today, or wait until {anew}",
                 self.runs
             );
             return Err(Refusal::new(Code::Quota, words));
@@ -136,12 +135,12 @@ impl Quota {
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
-/// The day of a time, counted from the beginning of 1970.
+/// Returns the day of a time, counted from the beginning of 1970.
 fn day(at: Timestamp) -> i64 {
     at.unix_millis().div_euclid(DAY_MILLIS)
 }
 
-/// When the day of a time began.
+/// Returns the beginning of a time's day.
 pub(crate) fn start_of_day(at: Timestamp) -> Timestamp {
     Timestamp::from_unix_millis(day(at) * DAY_MILLIS)
 }
@@ -150,7 +149,7 @@ fn end_of_day(at: Timestamp) -> Timestamp {
     Timestamp::from_unix_millis((day(at) + 1) * DAY_MILLIS)
 }
 
-/// A number of bytes for people.
+/// Returns a number of bytes in words.
 fn size(bytes: u64) -> String {
     const KIB: u64 = 1024;
     const MIB: u64 = 1024 * KIB;
@@ -161,13 +160,13 @@ fn size(bytes: u64) -> String {
     }
 }
 
-/// How much room there is for the record.
+/// The free space for the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Space {
     /// Enough for everybody.
     #[default]
     Enough,
-    /// Little: the lines of whoever wrote much today are refused.
+    /// Little: the lines of people who wrote much today are refused.
     Short,
     /// Hardly any: every line is refused.
     Low,
@@ -196,7 +195,7 @@ mod tests {
         Timestamp::from_unix_millis(hours * 60 * 60 * 1000)
     }
 
-    /// What came of a line: nothing, or the code and the words.
+    /// Returns the result of a line: an empty text, or the code and the words.
     fn say(quotas: &mut Quotas, name: &str, bytes: usize, begins: bool, hours: i64) -> String {
         said(quotas.take(&id(name), bytes, begins, at(hours), Space::Enough))
     }
@@ -212,9 +211,9 @@ mod tests {
         let mut quotas = quotas();
         assert_eq!(say(&mut quotas, "alice", 4096, false, 1), "");
         assert_eq!(say(&mut quotas, "alice", 4096, false, 1), "");
-        let used_up = "! quota - one person may write 10000 bytes a day, and you did; you can go on after 1970-01-02T00:00:00.000Z";
+        let used_up = "! quota - one person may write 10000 bytes a day, and this line would exceed that; you can go on after 1970-01-02T00:00:00.000Z";
         assert_eq!(say(&mut quotas, "alice", 4096, false, 23), used_up);
-        // A line that still fits is taken, and one that was refused counts nothing.
+        // A line that still fits is taken, and a refused one counts nothing.
         assert_eq!(say(&mut quotas, "alice", 1424, false, 23), "");
         assert_eq!(say(&mut quotas, "alice", 1, false, 23), used_up);
         assert_eq!(say(&mut quotas, "bob", 4096, false, 23), "");
@@ -236,7 +235,7 @@ mod tests {
         }
         assert_eq!(
             say(&mut quotas, "alice", 1, true, 0),
-            "! quota - you may start the client 3 times a day, and you have; use one that has spoken today, or wait until 1970-01-02T00:00:00.000Z"
+            "! quota - you may start the client 3 times a day, and you have; use one that has already spoken today, or wait until 1970-01-02T00:00:00.000Z"
         );
         assert_eq!(say(&mut quotas, "alice", 1, false, 0), "");
         assert_eq!(say(&mut quotas, "bob", 1, true, 0), "");

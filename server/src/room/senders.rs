@@ -1,4 +1,4 @@
-//! What makes sending a line again safe: of each run of a client, the last lines and their places.
+//! Makes resending a line safe: remembers the last lines of each run of a client, and their seqs.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -6,16 +6,16 @@ use sha2::{Digest as _, Sha256};
 use wire::limits::UNACKNOWLEDGED_LINES_MAX;
 use wire::{ClientId, Code, Nonce, Refusal, Run};
 
-/// The runs that are kept in memory; the others are in the database.
+/// The runs that are kept in memory; the database has the others.
 const RUNS_MAX: usize = 4096;
 
-/// How many lines of a run are kept: as many as a client may send again.
+/// The lines of a run that are kept: as many as a client may resend.
 pub(crate) const LINES_MAX: usize = UNACKNOWLEDGED_LINES_MAX;
 
 /// A run of one person's client.
 pub type Sender = (ClientId, Run);
 
-/// The runs that were heard from lately.
+/// The runs that were heard from recently.
 #[derive(Debug, Default)]
 pub(crate) struct Senders {
     runs: HashMap<Sender, Known>,
@@ -23,18 +23,18 @@ pub(crate) struct Senders {
     order: VecDeque<Sender>,
 }
 
-/// What is known of a run: nothing, for one that begins.
+/// What is known of a run; empty for a run that begins.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Known {
-    /// The place of its first line, by which the record knows it.
+    /// The seq of its first line, by which the record identifies it.
     pub(crate) first: Option<u64>,
-    /// The place of its newest line.
+    /// The seq of its newest line.
     pub(crate) last: Option<u64>,
-    /// The highest N that was heard, stored or not.
+    /// The highest N that was received, stored or not.
     pub(crate) last_n: u64,
-    /// Its last lines, at most 64, by their N.
+    /// Its last lines, at most 64, ordered by N.
     pub(crate) lines: VecDeque<Stored>,
-    /// Whether lines may be stored, or may have been, of which nothing is known here.
+    /// Whether lines may have been stored that are not known here.
     pub(crate) is_cut: bool,
 }
 
@@ -43,34 +43,35 @@ pub struct Known {
 pub(crate) struct Stored {
     /// Its number within the run.
     pub(crate) n: u64,
-    /// Its place in the transcript.
+    /// Its seq.
     pub(crate) seq: u64,
-    /// By which a repetition of its text is recognised.
+    /// Recognises a repetition of its text.
     pub(crate) hash: i64,
 }
 
-/// Where a new line of a run goes.
+/// The position of a new line in its run.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// The first line of its run; `None` when this is it.
+    /// The first line of its run; `None` when this is the first.
     pub(crate) first: Option<u64>,
-    /// The line of its run before it.
+    /// The previous line of its run.
     pub(crate) prev: Option<u64>,
 }
 
-/// What to do with a line that has a RUN-N.
+/// The decision about a line that has a RUN-N.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Judgement {
-    /// It is new: store it. Whether it is the first of its run that is stored.
+    /// It is new and has to be stored. `begins_run` is true if it is the first stored line of its
+    /// run.
     New { begins_run: bool },
-    /// It is stored already, there.
+    /// It is already stored, with this seq.
     Repeated(u64),
-    /// It cannot be stored any more.
+    /// It can no longer be stored.
     Refused(Refusal),
 }
 
 impl Senders {
-    /// Whether nothing is known here of a run, so that the database must be asked first.
+    /// Returns whether nothing is known here of a run, so that the database must be asked first.
     pub(crate) fn is_unknown(&self, sender: &Sender) -> bool {
         !self.runs.contains_key(sender)
     }
@@ -81,12 +82,12 @@ impl Senders {
         self.runs.insert(sender, known);
     }
 
-    /// What to do with a line. The run must have been learned.
+    /// Decides about a line. The run must have been learned.
     pub(crate) fn judge(&self, sender: &Sender, nonce: &Nonce, hash: i64) -> Judgement {
         let Some(known) = self.runs.get(sender) else {
             return Judgement::New { begins_run: true };
         };
-        // As nearly every line is.
+        // Nearly every line is like this.
         if nonce.n > known.last_n {
             let begins_run = known.first.is_none();
             return Judgement::New { begins_run };
@@ -102,7 +103,7 @@ impl Senders {
             Err(0) if known.is_cut => refuse(
                 Code::PassedOver,
                 nonce,
-                "later lines of this run are stored; whether this one is, only the record knows",
+                "later lines of this run are stored; only the record knows whether this one is",
             ),
             _ => refuse(
                 Code::PassedOver,
@@ -112,7 +113,7 @@ impl Senders {
         }
     }
 
-    /// Notes that a line has its place now, and says what it follows.
+    /// Notes the seq of a stored line. Returns its position in the run.
     pub(crate) fn store(&mut self, sender: &Sender, line: Stored) -> Place {
         let Some(known) = self.runs.get_mut(sender) else {
             return Place {
@@ -123,14 +124,15 @@ impl Senders {
         known.store(line)
     }
 
-    /// Notes that a line was refused: its N is spent.
+    /// Notes that a line was refused: its N is used up.
     pub(crate) fn spend(&mut self, sender: &Sender, nonce: &Nonce) {
         if let Some(known) = self.runs.get_mut(sender) {
             known.last_n = known.last_n.max(nonce.n);
         }
     }
 
-    /// Forgets the oldest runs, which the database still knows. Not while lines are being judged.
+    /// Forgets the oldest runs, which the database still knows. Do not call it while lines are
+    /// being judged.
     pub(crate) fn forget_old(&mut self) {
         while self.order.len() > RUNS_MAX {
             if let Some(sender) = self.order.pop_front() {
@@ -141,8 +143,9 @@ impl Senders {
 }
 
 impl Known {
-    /// What the record says of a run: its first line, its newest and that one's N, and the lines from
-    /// there back, as many as are asked for. Where one was deleted nothing is known of those before it.
+    /// Returns what the record says of a run: its first line, its newest line with its N, and the
+    /// lines before that, as many as were read. If one of them was deleted, nothing is known of the
+    /// lines before it.
     pub(crate) fn read(first: u64, last: u64, n: u64, newest_first: Vec<Option<Stored>>) -> Self {
         let is_full = newest_first.len() >= LINES_MAX;
         let is_broken = newest_first.iter().any(Option::is_none);
@@ -175,7 +178,7 @@ impl Known {
 }
 
 impl Stored {
-    /// An entry as a line of a run; `None` when it is none of it.
+    /// Returns an entry as a line of a run; `None` when it does not belong to the run.
     pub(crate) fn read(seq: u64, run: &Run, nonce: &str, text: &str) -> Option<Self> {
         let nonce = Nonce::parse(nonce).ok()?;
         let stored = Self {
@@ -187,7 +190,7 @@ impl Stored {
     }
 }
 
-/// By which a repeated text is recognised: the first 8 bytes of its SHA-256.
+/// Returns the first 8 bytes of a text's SHA-256, which recognise a repetition.
 pub(crate) fn hash(text: &str) -> i64 {
     let digest = Sha256::digest(text);
     let first = digest.first_chunk().expect("a SHA-256 has 32 bytes");
@@ -221,7 +224,7 @@ mod tests {
             }
         }
 
-        /// Says a text as line `n` and tells in short what came of it.
+        /// Says a text as line `n`. Returns the decision in short.
         fn say(&mut self, n: u64, text: &str) -> String {
             let nonce = Nonce::parse(&format!("k3v9q2a7-{n}")).expect("a nonce");
             let hash = hash(text);
@@ -293,7 +296,7 @@ mod tests {
             })
         };
         let mut story = Story::new();
-        // Of five lines the second was deleted, so that the first is not found either.
+        // The second of five lines was deleted, so that the first is not found either.
         let known = Known::read(10, 50, 5, vec![line(5), line(4), line(3), None]);
         story.senders.learn(story.sender.clone(), known);
         assert_eq!(story.say(3, "a"), "repeated 30");
@@ -301,7 +304,7 @@ mod tests {
         assert_eq!(story.say(1, "a"), "passed-over");
         assert_eq!(story.say(6, "a"), "new 1");
 
-        // The newest was, and with it everything before it.
+        // The newest was deleted, and with it everything before it.
         let known = Known::read(10, 50, 5, vec![None]);
         story.senders.learn(story.sender.clone(), known);
         assert_eq!(story.say(5, "a"), "passed-over");

@@ -1,23 +1,23 @@
-//! Which time an entry gets, when the clock is not to be trusted blindly.
+//! Decides the time of an entry when the clock cannot be trusted blindly.
 
 use std::time::Duration;
 
 use wire::Timestamp;
 
-/// How far a clock may fall behind before it is believed.
+/// How far the clock may fall behind before it is believed.
 pub(crate) const CLOCK_BACK_MAX: Duration = Duration::from_secs(60 * 60);
 
-/// What the clock did.
+/// The change of the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// It went on, or back by so little that times stand still until it has caught up.
+    /// It went forward, or back by so little that times stand still until it has caught up.
     Steady,
-    /// It is further back than an hour: it was wrong before or is wrong now.
+    /// It went back by more than an hour: it was wrong before or is wrong now.
     Back(Duration),
 }
 
-/// The time of the next entry: never below its predecessor's, unless the clock is more than an
-/// hour behind. One wrong step into the future must not stamp everything with it for years.
+/// Returns the time of the next entry: never before its predecessor's, unless the clock is more
+/// than an hour behind. One wrong step into the future must not mark all entries with it for years.
 pub(crate) fn stamp(now: Timestamp, last: Timestamp) -> (Timestamp, Step) {
     let behind = last.unix_millis() - now.unix_millis();
     let behind = Duration::from_millis(u64::try_from(behind).unwrap_or(0));
@@ -28,8 +28,8 @@ pub(crate) fn stamp(now: Timestamp, last: Timestamp) -> (Timestamp, Step) {
     }
 }
 
-/// The time at which a session ended that began at `since` and has `lasted` so long. Where the clock
-/// was set meanwhile, it would make years of presence out of a minute, or nothing out of a day.
+/// Returns the end of a session that began at `since` and `lasted` this long. If the clock was set
+/// meanwhile, it would turn a minute of presence into years, or a day into nothing.
 pub(crate) fn end(at: Timestamp, since: Timestamp, lasted: Duration) -> Timestamp {
     let lasted = i64::try_from(lasted.as_millis()).unwrap_or(i64::MAX);
     let by_clock = at.unix_millis() - since.unix_millis();
@@ -71,7 +71,7 @@ mod tests {
         let (since, lasted) = (at(40 * year), Duration::from_secs(60));
         for (by_clock, ended) in [
             (minute, minute),
-            // A machine that slept for a while, and a clock that is set right by a little.
+            // A machine that slept for a while, and a clock that was corrected by a little.
             (hour, hour),
             (-minute, 0),
             // A clock that was set, in either direction.

@@ -1,4 +1,4 @@
-//! From a client that the gate has let in to its session, and that session to its end.
+//! From an admitted client to its session, and that session to its end.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -29,7 +29,7 @@ use crate::session::life::{Ended, Session};
 use crate::session::outbound::Outbound;
 use crate::transcript::reader::Transcript;
 
-/// The parts of the server that every session is served with.
+/// The parts of the server that every session uses.
 #[derive(Debug)]
 pub(crate) struct Serving {
     pub(crate) gate: Arc<Gate>,
@@ -43,21 +43,21 @@ pub(crate) struct Serving {
     pub(crate) stop: CancellationToken,
 }
 
-/// A client that the gate has let in.
+/// A client that the gate admitted.
 pub(crate) struct Admitted<S> {
     pub(crate) stream: S,
-    /// Counts the bytes that have left, by which a slow write is told from a stalled one.
+    /// Counts the bytes that have left, which distinguishes a slow write from a stalled one.
     pub(crate) written: Arc<AtomicU64>,
     pub(crate) identity: Identity,
     pub(crate) facts: ConnectionFacts,
-    /// Subscribed before the gate judged: the session sees a list that came since.
+    /// Subscribed before the gate judged, so that the session sees a list that arrived since.
     pub(crate) revocations: watch::Receiver<Revocations>,
 }
 
 /// A session whose client was greeted.
 pub(crate) struct Begun<S> {
     identity: Arc<Identity>,
-    /// Of `joins`.
+    /// Its number in `joins`.
     session: u64,
     running: Box<Session<ReadHalf<S>, WriteHalf<S>>>,
 }
@@ -69,9 +69,9 @@ pub(crate) struct NotBegun<S> {
     why: WhyNot,
 }
 
-/// Why a session did not begin.
+/// The reason why a session did not begin.
 enum WhyNot {
-    /// The certificate is not good any more.
+    /// The certificate is no longer good.
     Gate(GateRefusal),
     /// The person may not enter now.
     Room(Refusal),
@@ -80,7 +80,7 @@ enum WhyNot {
 }
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Admitted<S> {
-    /// Asks the recorder in, and puts the greeting in front of everything that is sent.
+    /// Asks the recorder to admit the person, and sends the greeting before anything else.
     ///
     /// # Errors
     ///
@@ -127,7 +127,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Admitted<S> {
             &limits,
             (welcome(&identity, &facts, serving), follow),
         ));
-        // Weakly, so that the connection is closed when the session ends.
+        // A weak reference, so that the connection is closed when the session ends.
         let weak = Arc::downgrade(&outbound);
         serving.flushers.add(weak);
         let links = Links {
@@ -188,7 +188,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Begun<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> NotBegun<S> {
-    /// Returns the cause for the log; `None` where it is no refusal.
+    /// Returns the cause for the log; `None` if it is not a refusal.
     pub(crate) fn cause(&self) -> Option<String> {
         match &self.why {
             WhyNot::Gate(refusal) => Some(refusal.to_string()),
@@ -207,14 +207,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> NotBegun<S> {
     }
 }
 
-/// Asks the recorder in. It always answers, so that nobody is here without a session; `None` when
-/// it has ended.
+/// Asks the recorder to admit the person. It always answers, so that nobody is here without a
+/// session. Returns `None` when the recorder has ended.
 async fn enter(
     serving: &Serving,
     facts: &ConnectionFacts,
     mailbox: &Arc<Mailbox>,
 ) -> Option<Result<Admission, Refusal>> {
-    // While nothing can be written the recorder's queue may be full, and a newcomer would hang.
+    // While nothing can be written, the recorder's queue may be full and a newcomer would hang.
     if let Some(cause) = serving.transcript.clone().view().waiting {
         return Some(Err(try_later(cause)));
     }
@@ -243,8 +243,8 @@ fn welcome(identity: &Identity, facts: &ConnectionFacts, serving: &Serving) -> W
     }
 }
 
-/// Bounded, as the line about leaving is, by `sessions_per_minute_max`: of one ID ten sessions a
-/// minute, and two lines each.
+/// Logs that somebody entered. Bounded, like the line about leaving, by `sessions_per_minute_max`:
+/// ten sessions a minute for one ID, and two lines each.
 fn log_entered(facts: &ConnectionFacts, session: u64) {
     let member = &facts.member;
     info!(
@@ -265,7 +265,7 @@ fn log_entered(facts: &ConnectionFacts, session: u64) {
     );
 }
 
-/// Runs a session; a panic in it ends this session and no other.
+/// Runs a session. A panic in it ends this session only.
 async fn until_panic(mut session: impl Future<Output = Ended> + Unpin) -> Ended {
     std::future::poll_fn(|cx| {
         let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut session).poll(cx)));

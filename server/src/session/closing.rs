@@ -1,4 +1,4 @@
-//! How a connection ends, so that the last words arrive, and how a broken one is described.
+//! Ends connections so that the last bytes arrive, and describes broken ones.
 
 use std::io;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use crate::log::{CAUSE_BYTES_MAX, cut};
 use crate::room::mailbox::{End, Told};
 use crate::session::dialect::Dialect;
 
-/// How long a refused peer has to take its refusal.
+/// How long a refused peer has to accept its refusal.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Ends a connection so that what was sent last arrives: half-close, then drain for a moment.
+/// Ends a connection so that the last bytes arrive: half-closes it, then drains it for a moment.
 pub(crate) async fn close<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) {
-    // A peer that is gone already needs no goodbye.
+    // A peer that is gone already needs no close_notify.
     let half_closed = tokio::time::timeout(CLOSE_TIMEOUT, stream.shutdown()).await;
     if matches!(half_closed, Ok(Ok(()))) {
         drain(stream).await;
@@ -36,8 +36,9 @@ pub(crate) async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// The end of a session whose connection broke, with the cause for the log. `stalled` if the system
-/// waited too long for the peer (TCP_USER_TIMEOUT, RFC 5482), and otherwise `lost`.
+/// Returns the end of a session whose connection broke, with the cause for the log. The reason is
+/// `stalled` if the system waited too long for the peer (TCP_USER_TIMEOUT, RFC 5482), and `lost`
+/// otherwise.
 pub(crate) fn broken(failure: &io::Error) -> End {
     let tls = failure
         .get_ref()
@@ -59,10 +60,10 @@ pub(crate) fn broken(failure: &io::Error) -> End {
     }
 }
 
-/// Reads and discards what is still coming, for a moment: closing a socket with unread bytes makes
-/// the system throw away what was sent last.
+/// Reads and discards incoming bytes for a moment: closing a socket with unread bytes makes the
+/// system throw away what was sent last.
 pub(crate) async fn drain<R: AsyncRead + Unpin>(reader: &mut R) {
-    // All that a client of ours may have under way, with the line that it was in the middle of.
+    // All that one of our clients may have under way, and the line that it was sending.
     const DRAIN_BYTES_MAX: usize = (UNACKNOWLEDGED_LINES_MAX + 1) * (LINE_BYTES_MAX + 1);
     const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
     let draining = async {
@@ -75,7 +76,7 @@ pub(crate) async fn drain<R: AsyncRead + Unpin>(reader: &mut R) {
             }
         }
     };
-    // Who goes on sending after a second has had the last word already.
+    // A client that goes on sending after a second has already received everything.
     let _elapsed = tokio::time::timeout(DRAIN_TIMEOUT, draining).await;
 }
 

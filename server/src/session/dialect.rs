@@ -1,4 +1,4 @@
-//! The two ways to speak with a server. A dialect is an edge: it alone knows lines as text; inside,
+//! The two ways to speak with a server. Only a dialect knows lines as text; inside the server,
 //! requests, replies and refusals are values, and entries are the encoded lines of the tail.
 
 use std::io::Write as _;
@@ -7,14 +7,14 @@ use wire::{Refusal, Reply, Request};
 
 use crate::room::mailbox::Told;
 
-/// How a client speaks.
-// Both write the same lines. They differ in who says where to start, and in whether a silent
-// client is lost.
+/// The dialect of a client.
+// Both write the same lines. They differ in whether the client says where to start, and in whether
+// a silent client is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
-    /// Any TLS tool: entries come by themselves.
+    /// Any TLS tool: entries are sent without being asked for.
     Plain,
-    /// `countersign/1`: the client says where to start, and pings.
+    /// `countersign/1`: the client says where to start, and sends pings.
     Ours,
 }
 
@@ -27,17 +27,17 @@ impl Dialect {
         }
     }
 
-    /// Whether entries come without being asked for.
+    /// Returns whether entries are sent without being asked for.
     pub(crate) fn follows_by_itself(self) -> bool {
         self == Dialect::Plain
     }
 
-    /// Whether a client that says nothing for long is lost.
+    /// Returns whether a client that is silent for long is lost.
     pub(crate) fn has_to_be_heard(self) -> bool {
         self == Dialect::Ours
     }
 
-    /// Returns what a line asks for; `None` when it is empty.
+    /// Returns the request in a line; `None` when the line is empty.
     ///
     /// # Errors
     ///
@@ -46,8 +46,7 @@ impl Dialect {
         Request::parse(line)
     }
 
-    /// Returns the refusal of a line that is longer than the dialect allows, of which this is the
-    /// beginning.
+    /// Returns the refusal of a line that is too long and begins with `prefix`.
     pub(crate) fn too_long(self, prefix: &[u8]) -> Refusal {
         Request::too_long(prefix)
     }
@@ -69,8 +68,8 @@ impl Dialect {
         debug_assert!(wrote.is_ok(), "a Vec takes what is written");
     }
 
-    /// What stands before an entry that answers `/history`. All other entries go out as they lie in the
-    /// tail.
+    /// Returns the prefix of an entry that answers `/history`. All other entries are sent as they
+    /// are in the tail.
     pub(crate) fn replayed_prefix(self) -> &'static str {
         "= "
     }

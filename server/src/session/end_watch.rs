@@ -14,14 +14,14 @@ use crate::config::Limits;
 use crate::room::mailbox::{End, Mailbox};
 use crate::session::silence::LastHeard;
 
-/// How often a session looks whether its certificate has expired, at the least: the system's
-/// clock may be set while it waits.
+/// How often a session checks whether its certificate has expired, at the least: the system's clock
+/// may be set while it waits.
 const EXPIRY_CHECK_MAX: Duration = Duration::from_secs(60);
 
-/// What can end a session from outside.
+/// Watches for everything that can end a session from outside.
 pub(crate) struct EndWatch {
     pub(crate) identity: Arc<Identity>,
-    /// Where the recorder says that a newer session has come.
+    /// The recorder's message that a newer session has come arrives here.
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) revocations: watch::Receiver<Revocations>,
@@ -29,7 +29,7 @@ pub(crate) struct EndWatch {
 }
 
 impl EndWatch {
-    /// Waits until something ends the session; `None` when it is that the server is being stopped.
+    /// Waits until something ends the session; returns `None` when the server stops.
     pub(crate) async fn end(&mut self, heard: Option<&LastHeard>, limits: &Limits) -> Option<End> {
         let silent_at = || Some(heard?.silent_at(limits.silence_timeout));
         loop {
@@ -38,7 +38,7 @@ impl EndWatch {
                 biased;
                 end = self.mailbox.ended() => Some(end),
                 () = self.stop.cancelled() => return None,
-                // Without a list there is nobody to publish one, and nothing to wait for.
+                // Without a list nobody publishes one, so there is nothing to wait for.
                 Ok(()) = self.revocations.changed() => self.check_welcome(),
                 () = tokio::time::sleep_until(check_at) => self.check_clock(silent_at(), limits),
             };
@@ -48,10 +48,10 @@ impl EndWatch {
         }
     }
 
-    /// When the clock must be looked at next: for the certificate's end, or for silence.
+    /// Returns when the clock has to be checked next: for the certificate's end, or for silence.
     fn next_check(&self, silent_at: Option<Instant>) -> Instant {
         let valid_for = self.identity.not_after().duration_since(SystemTime::now());
-        // A certificate is still good in the second that it names.
+        // A certificate is still good in the second that it names as its end.
         let valid_for = valid_for.unwrap_or_default() + Duration::from_secs(1);
         let expiry = Instant::now() + valid_for.min(EXPIRY_CHECK_MAX);
         silent_at.map_or(expiry, |silent_at| silent_at.min(expiry))
@@ -93,7 +93,7 @@ impl EndWatch {
                 reason: Reason::Expired,
                 words: "your certificate has expired; ask for a new one".into(),
             }),
-            // A list that is out of date keeps newcomers out, and nobody who is here.
+            // An outdated list keeps newcomers out, but nobody who is here already.
             _ => None,
         }
     }

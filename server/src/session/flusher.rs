@@ -1,8 +1,8 @@
-//! Sends what is published to every session that has taken all that came before.
+//! Sends new entries to every session that has received all earlier ones.
 //!
-//! To wake a task for each session costs as much as to send. So one flusher on each processor goes
-//! through many sessions when something is published, and does for each what needs no wait. Whatever
-//! does, a slow reader or a page of the database, is left to the session's own task.
+//! Waking a task for each session costs as much as sending. So one flusher on each processor goes
+//! through many sessions when something is published, and does everything that needs no wait. A
+//! slow reader or a page of the database is left to the session's own task.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
@@ -15,17 +15,17 @@ use tokio_util::task::TaskTracker;
 use crate::transcript::progress::Progress;
 use crate::transcript::reader::View;
 
-/// After so many sessions a flusher lets others have its thread.
+/// After this many sessions a flusher yields its thread.
 const SESSIONS_AT_ONCE: usize = 64;
 
-/// A session that something may be sent to.
+/// A session that entries can be sent to.
 pub(crate) trait Flush: Send + Sync {
-    /// Sends what is new, as far as that needs no wait; else the session's own task does. What goes
-    /// out is put together in `scratch`.
+    /// Sends new entries as far as that needs no wait; the session's own task does the rest. The
+    /// output is assembled in `scratch`.
     fn flush(&self, view: &View, scratch: &mut Vec<u8>);
 }
 
-/// The way to every flusher.
+/// A handle on every flusher.
 #[derive(Debug)]
 pub(crate) struct Flushers {
     newcomers: Vec<Arc<Newcomers>>,
@@ -34,14 +34,14 @@ pub(crate) struct Flushers {
 
 /// Goes through its share of the sessions whenever something is published.
 pub(crate) struct Flusher {
-    /// Not the transcript: a flusher outlives the recorder, and whoever could read the record then would
-    /// keep it from being closed in good order.
+    /// Not the transcript: a flusher outlives the recorder, and a reader of the record would then
+    /// keep it from being closed properly.
     views: watch::Receiver<View>,
     progress: Arc<Progress>,
-    /// Its place in `progress`.
+    /// Its index in `progress`.
     index: usize,
     newcomers: Arc<Newcomers>,
-    /// A session that has ended is gone, and noticed here at the next turn.
+    /// A session that has ended is found to be gone at the next turn.
     sessions: Vec<Weak<dyn Flush>>,
 }
 
@@ -50,8 +50,8 @@ pub(crate) struct Flusher {
 struct Newcomers(Mutex<Vec<Weak<dyn Flush>>>);
 
 impl Flushers {
-    /// Starts a flusher for each processor: as many tasks as the runtime has threads, and for each
-    /// processor beyond those a thread. They go on until the recorder has ended.
+    /// Starts a flusher for each processor: as many tasks as the runtime has threads, and a thread
+    /// for each processor beyond those. They run until the recorder has ended.
     pub(crate) fn start(
         processors: usize,
         views: &watch::Receiver<View>,
@@ -75,7 +75,7 @@ impl Flushers {
         way
     }
 
-    /// The way to flushers, which must run for as long as there are sessions.
+    /// Returns a handle on these flushers, which must run for as long as there are sessions.
     pub(crate) fn to(flushers: &[Flusher]) -> Self {
         Self {
             newcomers: flushers.iter().map(|one| one.newcomers.clone()).collect(),
@@ -83,7 +83,7 @@ impl Flushers {
         }
     }
 
-    /// Has one of them send to a session from its next turn on.
+    /// Assigns a session to one of the flushers, which sends to it from its next turn on.
     pub(crate) fn add(&self, session: Weak<dyn Flush>) {
         let next = self.next.fetch_add(1, Ordering::Relaxed);
         self.newcomers[next % self.newcomers.len()].add(session);
@@ -91,7 +91,7 @@ impl Flushers {
 }
 
 impl Flusher {
-    /// Without sessions yet.
+    /// Returns a flusher that has no sessions yet.
     pub(crate) fn new(views: watch::Receiver<View>, progress: Arc<Progress>) -> Self {
         Self {
             views,
@@ -102,7 +102,7 @@ impl Flusher {
         }
     }
 
-    /// Goes on until the recorder has ended, which is the last that each session hears.
+    /// Runs until the recorder has ended. Its last turn sends each session the last entries.
     pub(crate) async fn run(mut self) {
         let mut scratch = Vec::new();
         loop {
@@ -167,7 +167,7 @@ mod tests {
 
     use super::*;
 
-    /// On which threads something was to be sent to it.
+    /// Records the threads that tried to send to it.
     #[derive(Default)]
     struct Noted(Mutex<HashSet<ThreadId>>);
 
@@ -223,7 +223,7 @@ mod tests {
         tokio::task::yield_now().await;
 
         views.send_modify(|view| view.head = 1);
-        // It is in the middle of its turn, and lets others have the thread.
+        // It is in the middle of its turn, and yields the thread.
         tokio::task::yield_now().await;
         assert!(!progress.has_reached(1));
         tokio::time::advance(BETWEEN).await;

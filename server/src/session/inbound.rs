@@ -1,7 +1,7 @@
-//! What comes in from one session: lines to say and commands, one after the other.
+//! The input of one session: lines to say and commands, one after the other.
 //!
-//! Memory is bounded by not reading: a session has at most 64 lines on their way to their
-//! answers, and one command on its way to its reply.
+//! Not reading bounds the memory: a session has at most 64 lines that wait for their answers, and
+//! one command that waits for its reply.
 
 use std::future::poll_fn;
 use std::mem::MaybeUninit;
@@ -26,7 +26,7 @@ use crate::session::replies;
 use crate::session::silence::LastHeard;
 use crate::transcript::reader::Transcript;
 
-/// What is read at once.
+/// Bytes read at once.
 const READ_BYTES: usize = 2 * 1024;
 
 /// The inbound half of a session.
@@ -34,25 +34,25 @@ pub(crate) struct Inbound<R> {
     reader: R,
     decoder: LineDecoder,
     buffer: BytesMut,
-    /// What waits for its turn. It stays here while it waits, so that nothing which was read whole
-    /// is lost when the wait is broken off.
+    /// The next thing to do. It stays here while it waits for its turn, so that nothing that was
+    /// read completely is lost when the wait is cancelled.
     pending: Option<Pending>,
-    /// One for each line that may be on its way to its answer.
+    /// One permit for each line that may wait for its answer.
     lines: Arc<Semaphore>,
-    /// One for the command that may be on its way to its reply.
+    /// One permit for the command that may wait for its reply.
     command: Arc<Semaphore>,
     dialect: Dialect,
     has_followed: bool,
     heard: Arc<LastHeard>,
-    /// Whether the server is being stopped: nothing more is read, and nothing waits for its turn.
+    /// Whether the server stops: nothing more is read, and nothing waits for its turn.
     is_finishing: bool,
     links: Links,
 }
 
-/// Whose half it is, and what it is tied to.
+/// The owner of this half, and its connections to the rest of the server.
 pub(crate) struct Links {
     pub(crate) identity: Arc<Identity>,
-    /// Of `joins`.
+    /// Its number in `joins`.
     pub(crate) session: u64,
     pub(crate) pace: Arc<Paces>,
     pub(crate) asks: Asks,
@@ -66,7 +66,8 @@ enum Pending {
     Say(Option<Nonce>, Line),
     Command(Request),
     Refuse(Refusal),
-    /// An empty line: nothing, in its turn, or they could be sent without end.
+    /// An empty line does nothing, but waits for its turn; otherwise empty lines could be sent
+    /// without end.
     Nothing,
 }
 
@@ -87,8 +88,8 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
         }
     }
 
-    /// One thing: reads until there is a line, waits for its turn, does it. May be broken off at
-    /// any point and taken up again.
+    /// Does one thing: reads until there is a line, waits for its turn, and handles it. It may be
+    /// cancelled at any point and called again.
     pub(crate) async fn step(&mut self) -> Option<End> {
         loop {
             match self.pending.clone() {
@@ -128,13 +129,15 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
         }
     }
 
-    /// The server stops: what was read whole is still recorded, nothing more is read.
+    /// Records everything that was read completely, and reads nothing more, because the server
+    /// stops.
     pub(crate) async fn finish_what_was_read(&mut self) {
         self.is_finishing = true;
         while self.step().await.is_none() {}
     }
 
-    /// When this session was last heard of; `None` where nobody has to say anything.
+    /// Returns when this session was last heard from; `None` for clients that need not say
+    /// anything.
     pub(crate) fn heard(&self) -> Option<Arc<LastHeard>> {
         let has_to = self.dialect.has_to_be_heard();
         has_to.then(|| self.heard.clone())
@@ -147,17 +150,17 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
         let _all_permits = self.lines.acquire_many(all).await;
     }
 
-    /// Waits until the reply to the last command has gone out.
+    /// Waits until the reply to the last command was sent.
     pub(crate) async fn all_replied(&self) {
         let _permit = self.command.acquire().await;
     }
 
-    /// Hands something to the outbound half.
+    /// Gives something to the outbound half.
     pub(crate) fn owe(&self, owed: Owed) {
         self.links.mailbox.reply(owed);
     }
 
-    /// What is still coming.
+    /// Returns the reader, from which bytes may still arrive.
     pub(crate) fn into_reader(self) -> R {
         self.reader
     }
@@ -182,7 +185,8 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
     }
 
     async fn refuse(&mut self, refusal: Refusal) -> Option<End> {
-        // A refused line takes a line's turn, or refusals could be had without end.
+        // A refused line takes the turn of a line; otherwise a client could cause refusals without
+        // end.
         let permit = self.turn(&self.lines, 0).await;
         if let Some(nonce) = refusal.nonce.clone() {
             let Ok(place) = self.links.asks.reserve().await else {
@@ -196,9 +200,9 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
     }
 
     async fn command(&mut self, request: Request) -> Option<End> {
-        // The next command waits until this one's reply has gone out.
+        // The next command waits until this one's reply was sent.
         let permit = self.turn(&self.command, 0).await;
-        // And it knows of everything that this session said before it.
+        // The reply reflects everything that this session said before the command.
         self.all_answered().await;
         let head = self.links.transcript.head();
         let owed = match request {
@@ -220,7 +224,7 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
             }
             Request::Help => Owed::Reply(replies::help(), permit),
             Request::Nick => Owed::Reply(vec![replies::nick(&self.links.identity)], permit),
-            // Lines are not commands; `Pending` tells them apart.
+            // Lines are not commands; `Pending` distinguishes them.
             Request::Say(_) | Request::SayOnce(..) => return self.done(),
         };
         let follows = matches!(owed, Owed::Follow { .. });
@@ -229,7 +233,7 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
         self.done()
     }
 
-    /// Waits for a permit, and for the person's pace: of a line, and of so many bytes of text.
+    /// Waits for a permit, and for the person's pace: one line with this many bytes of text.
     async fn turn(&self, permits: &Arc<Semaphore>, bytes: usize) -> OwnedSemaphorePermit {
         let permit = permits.clone().acquire_owned().await;
         if !self.is_finishing {
@@ -238,23 +242,23 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
         permit.expect("a session's semaphore is never closed")
     }
 
-    /// This is next, and until it is done nothing more is read.
+    /// Makes this the next thing to do; nothing more is read until it is done.
     fn take_on(&mut self, pending: Pending) {
         self.pending = Some(pending);
         self.heard.excuse();
     }
 
-    /// The pending thing is done, and nothing can break it off any more.
+    /// Marks the pending thing as done: it can no longer be cancelled.
     fn done(&mut self) -> Option<End> {
         self.pending = None;
         self.heard.note();
         None
     }
 
-    /// The seq after which to follow.
+    /// Returns the seq after which to follow.
     async fn follow(&self, start: Start, head: u64) -> Result<u64, Refusal> {
         if self.has_followed {
-            let words = "this session follows already; connect anew to start elsewhere";
+            let words = "this session already follows; reconnect to start elsewhere";
             return Err(Refusal::new(Code::AlreadyFollowing, words));
         }
         let (seq, at) = match start {
@@ -289,8 +293,8 @@ impl<R> Inbound<R> {
     }
 }
 
-/// Reads what has come. What it is read into is on the stack, so that a session which waits, as most
-/// do, holds no room for it.
+/// Reads incoming bytes into a buffer on the stack, so that a waiting session, as most are, holds
+/// none.
 async fn read<R: AsyncRead + Unpin>(reader: &mut R, into: &mut BytesMut) -> std::io::Result<usize> {
     poll_fn(|cx| {
         let mut bytes = [MaybeUninit::uninit(); READ_BYTES];
@@ -324,6 +328,6 @@ fn end(reason: Reason) -> End {
 fn server_gone() -> End {
     End {
         reason: Reason::ShuttingDown,
-        words: "the server cannot record any more".into(),
+        words: "the server can no longer record".into(),
     }
 }

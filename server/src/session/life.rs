@@ -25,14 +25,14 @@ pub(crate) struct Session<R, W> {
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) reason: Reason,
-    /// Whether the connection was closed in good order. It must still be drained then.
+    /// Whether the connection was closed properly. Then it must still be drained.
     pub(crate) is_closed: bool,
-    /// What broke the connection, for the log.
+    /// The cause of a broken connection, for the log.
     pub(crate) cause: Option<String>,
 }
 
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
-    /// Runs both halves until the session ends, and tells how it did.
+    /// Runs both halves until the session ends. Returns how it ended.
     pub(crate) async fn run(&mut self) -> Ended {
         let Self {
             inbound,
@@ -42,16 +42,17 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
         } = self;
         let sending = outbound.run();
         tokio::pin!(sending);
-        // In an order that does not depend on chance, so that a run can be repeated. Receiving first:
-        // it stops by itself, because what it took is under way until sending has answered it.
-        // Sending would never have to stop while the room talks.
+        // In a fixed order rather than a random one, so that a run can be repeated. Receiving comes
+        // first: it stops by itself, because the lines it took are under way until sending has
+        // answered them. Sending would never have to stop while the room talks.
         let end = tokio::select! {
             biased;
             end = receive(inbound, watch, limits) => end,
             gone = &mut sending => return Ended::from(gone),
         };
         if matches!(end.reason, Reason::Lost | Reason::Stalled) {
-            // The system has given up on the peer. If nothing waits to be sent, it is lost.
+            // The system has given up on the peer. If nothing waits to be sent, the session is
+            // lost, not stalled.
             let is_stalled = end.reason == Reason::Stalled && outbound.is_sending();
             return Ended {
                 reason: if is_stalled {
@@ -64,8 +65,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
             };
         }
         let reason = end.reason;
-        // Who leaves may read slowly; who is sent away is not waited for, and a revoked person has
-        // to be out within two seconds.
+        // A member who leaves may read slowly; one who is sent away is not waited for, and a
+        // revoked person has to be out within two seconds.
         let patience = match reason {
             Reason::Goodbye => limits.write_stall_timeout + limits.silence_timeout,
             Reason::ShuttingDown => limits.stop_sessions_timeout,
@@ -87,7 +88,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
     }
 }
 
-/// Reads and does what is asked until something ends the session.
+/// Reads and handles requests until something ends the session.
 async fn receive<R: AsyncRead + Unpin>(
     inbound: &mut Inbound<R>,
     watch: &mut EndWatch,
@@ -101,8 +102,8 @@ async fn receive<R: AsyncRead + Unpin>(
             }
         }
     };
-    // Each time the session is woken, what ends it comes before what it asks. A step that is broken
-    // off goes on where it was, so that no line is lost.
+    // Whenever the session wakes, the end comes before requests. A cancelled step continues where
+    // it was, so that no line is lost.
     let end = tokio::select! {
         biased;
         end = watch.end(heard.as_deref(), limits) => end,
@@ -123,7 +124,7 @@ async fn receive<R: AsyncRead + Unpin>(
 /// Waits until every line under way has been answered, then says why the session ends.
 async fn say_bye<R: AsyncRead + Unpin>(inbound: &Inbound<R>, end: End, limits: &Limits) {
     inbound.all_answered().await;
-    // Who asks for the whole history and closes its end still wants all of it.
+    // A client that asks for the whole history and closes its end still wants all of it.
     if end.reason == Reason::Goodbye {
         inbound.all_replied().await;
     }

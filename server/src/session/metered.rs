@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A stream that counts what leaves it, so that a slow write can be told from a stalled one.
+/// A stream that counts what leaves it, which distinguishes a slow write from a stalled one.
 #[derive(Debug)]
 pub(crate) struct Metered<S> {
     stream: S,
@@ -22,7 +22,7 @@ impl<S> Metered<S> {
         }
     }
 
-    /// The bytes that have left so far.
+    /// Returns the counter of the bytes that have left.
     pub(crate) fn written(&self) -> Arc<AtomicU64> {
         self.written.clone()
     }

@@ -1,7 +1,7 @@
 //! One member's session, from the greeting to the goodbye.
 //!
-//! The door begins a session over a stream whose owner the gate has let in; after that nothing here
-//! knows TLS or sockets. Not here: the order of lines, which is the recorder's.
+//! The door begins a session over a stream whose owner the gate admitted; nothing here knows TLS or
+//! sockets. Not here: the order of lines, which the recorder decides.
 
 pub(crate) mod admitted;
 pub(crate) mod closing;

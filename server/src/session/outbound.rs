@@ -1,11 +1,11 @@
-//! What goes out to one session: what is owed to it alone, and the transcript from its cursor on.
+//! The output of one session: everything owed to it alone, and the transcript from its cursor on.
 //!
 //! There is no queue of entries. A slow reader's cursor falls behind, and catches up from the
-//! database; it is cut only when a write makes no progress at all.
+//! database; its connection is cut only when a write makes no progress at all.
 //!
-//! The session's task and its flusher share it, and whoever has the lock sends. The task has it for
-//! as long as there is anything to wait for, and the flusher otherwise. The flusher that finds
-//! the lock taken, or something to wait for, stirs the task, which then looks again.
+//! The session's task and its flusher share the output; whoever holds the lock sends. The task
+//! holds it while there is something to wait for, and the flusher at other times. A flusher that
+//! finds the lock taken, or something to wait for, wakes the task, which then looks again.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -29,14 +29,14 @@ use crate::transcript::reader::{Cursor, Transcript, View};
 /// The topic of the reply to `/history`.
 const HISTORY: &str = "history";
 
-/// Why nothing more can be sent.
+/// The reason why nothing more can be sent.
 #[derive(Debug)]
 pub(crate) enum Gone {
-    /// The connection broke, for this reason.
+    /// The connection broke, with this error.
     Lost(std::io::Error),
     /// A write made no progress for too long.
     Stalled,
-    /// The transcript cannot be read any more.
+    /// The transcript can no longer be read.
     NoTranscript,
 }
 
@@ -46,10 +46,11 @@ pub(crate) struct Outbound<W> {
     mailbox: Arc<Mailbox>,
 }
 
-/// What only one may have at a time.
+/// The state that only one task may use at a time.
 struct Half<W> {
     writer: W,
-    /// What has left through `writer`, by which a slow write is told from a stalled one.
+    /// Counts the bytes that left through `writer`, which distinguishes a slow write from a stalled
+    /// one.
     written: Arc<AtomicU64>,
     transcript: Transcript,
     mailbox: Arc<Mailbox>,
@@ -58,7 +59,7 @@ struct Half<W> {
     write_stall_timeout: Duration,
 
     out: Vec<u8>,
-    /// Whether something that was written may not have left yet.
+    /// Whether written bytes may not have left yet.
     is_unflushed: bool,
     permits: Vec<OwnedSemaphorePermit>,
     following: Option<Following>,
@@ -92,7 +93,7 @@ impl Following {
 }
 
 impl<W: AsyncWrite + Unpin> Outbound<W> {
-    /// The first line that goes out is the greeting; after that, the entries after `follow`.
+    /// Returns an output that sends the greeting first and then the entries after `follow`.
     pub(crate) fn new(
         writer: W,
         written: Arc<AtomicU64>,
@@ -129,7 +130,7 @@ impl<W: AsyncWrite + Unpin> Outbound<W> {
         }
     }
 
-    /// Whether something is being sent that has not left yet.
+    /// Returns whether something is being sent that has not left yet.
     pub(crate) fn is_sending(&self) -> bool {
         self.half.try_lock().is_err()
     }
@@ -168,14 +169,15 @@ impl<W: AsyncWrite + Unpin> Half<W> {
         });
     }
 
-    /// Sends all that there is, and whether that was a goodbye.
+    /// Sends everything pending. Returns `true` if it ended with a goodbye.
     async fn send(&mut self) -> Result<bool, Gone> {
         loop {
             let head = self.collect().await?;
             if !self.out.is_empty() || self.is_unflushed {
                 self.write().await?;
-                // A long history is many pages, and each of them may be there and leave at once: without
-                // this the thread would do nothing else until the last one, nor look at its sockets.
+                // A long history has many pages, each of which may be read and sent without a wait:
+                // without this, the thread would do nothing else until the last one, and not even
+                // check its sockets.
                 if self.replay.is_some() || self.is_behind(head) {
                     tokio::task::yield_now().await;
                 }
@@ -185,7 +187,7 @@ impl<W: AsyncWrite + Unpin> Half<W> {
                 if self.transcript.is_over() {
                     return Err(Gone::NoTranscript);
                 }
-                // Quiet sessions are many, and what comes next is put together by their flusher.
+                // Quiet sessions are many, and their flusher assembles what they are sent next.
                 self.out = Vec::new();
                 self.permits = Vec::new();
                 self.mailbox.shrink();
@@ -205,14 +207,14 @@ impl<W: AsyncWrite + Unpin> Half<W> {
         }
     }
 
-    /// Whether there is more for it to follow than it was sent.
+    /// Returns whether the session has not been sent every entry that it follows.
     fn is_behind(&self, head: u64) -> bool {
         self.following
             .as_ref()
             .is_some_and(|following| following.cursor.seq() < head)
     }
 
-    /// Sends what is new, and whether nothing is left that must be waited for.
+    /// Sends everything new. Returns whether nothing is left that must be waited for.
     fn flush(&mut self, view: &View, scratch: &mut Vec<u8>) -> bool {
         if !self.out.is_empty() || self.is_unflushed || self.transcript.is_over() {
             return false;
@@ -220,7 +222,7 @@ impl<W: AsyncWrite + Unpin> Half<W> {
         scratch.clear();
         std::mem::swap(&mut self.out, scratch);
         self.collect_owed();
-        // As a rule there is nothing but what everybody is sent, and that goes out from where it lies.
+        // Usually there is nothing but entries for everybody, which are sent from where they are.
         let entries = self.take_entries_alone(view);
         let is_all = entries.is_some() || self.collect_at_hand(view);
         std::mem::swap(&mut self.out, scratch);
@@ -230,7 +232,7 @@ impl<W: AsyncWrite + Unpin> Half<W> {
         is_all && self.out.is_empty() && !self.is_unflushed
     }
 
-    /// Takes the entries up to the head, where nothing else goes out with them and they lie in one piece.
+    /// Returns the entries up to the head if nothing else has to be sent and they are in one piece.
     fn take_entries_alone<'a>(&mut self, view: &'a View) -> Option<&'a [u8]> {
         let has_notes = self.at_owed || self.told_waiting || view.waiting.is_some();
         if !self.out.is_empty() || self.bye.is_some() || self.replay.is_some() || has_notes {
@@ -242,8 +244,8 @@ impl<W: AsyncWrite + Unpin> Half<W> {
             .take_in_one_piece(view, self.write_bytes_max)
     }
 
-    /// Puts together what goes out behind what is owed as far as it needs no wait, and whether that is
-    /// all.
+    /// Appends what follows the owed replies, as far as that needs no wait. Returns whether that is
+    /// everything.
     fn collect_at_hand(&mut self, view: &View) -> bool {
         if self.bye.is_some() || self.replay.is_some() {
             return false;
@@ -261,9 +263,10 @@ impl<W: AsyncWrite + Unpin> Half<W> {
         is_all
     }
 
-    /// Writes as much as goes at once, and how much that is. Errors are left to who writes the rest.
+    /// Writes as much as leaves at once. Returns the number of bytes. Errors are left to whoever
+    /// writes the rest.
     fn write_at_once(&mut self, bytes: &[u8]) -> usize {
-        // Nobody is woken: what does not go at once is taken over by the session's task.
+        // Nobody is woken: the session's task takes over the bytes that do not leave at once.
         let mut context = Context::from_waker(Waker::noop());
         let mut written = 0;
         while written < bytes.len() {
@@ -284,8 +287,8 @@ impl<W: AsyncWrite + Unpin> Half<W> {
         written
     }
 
-    /// Puts together what goes out next, and gives the newest entry's seq. The view is let go
-    /// before anything is written: a slow reader must not keep an old tail in memory.
+    /// Assembles what is sent next. Returns the newest entry's seq. The view is dropped before
+    /// anything is written: a slow reader must not keep an old tail in memory.
     async fn collect(&mut self) -> Result<u64, Gone> {
         let view = self.transcript.view();
         self.collect_owed();
@@ -296,7 +299,7 @@ impl<W: AsyncWrite + Unpin> Half<W> {
     }
 
     fn collect_owed(&mut self) {
-        // A reply that is being sent page by page holds back nothing: the next one is not read
+        // A reply that is being sent page by page holds back nothing: the next command is not read
         // before it is complete.
         while self.bye.is_none() && self.out.len() < self.write_bytes_max {
             let Some(owed) = self.mailbox.next() else {
@@ -309,7 +312,7 @@ impl<W: AsyncWrite + Unpin> Half<W> {
     fn take(&mut self, owed: Owed) {
         match owed {
             Owed::Answer(answer, permit) => {
-                // A line without a RUN-N is answered by nothing but its place in the transcript.
+                // A line without a RUN-N is answered only by its entry in the transcript.
                 if let Some(answer) = answer {
                     self.dialect.write(&answer, &mut self.out);
                     self.permits.push(permit);
@@ -349,7 +352,7 @@ impl<W: AsyncWrite + Unpin> Half<W> {
         if self.has_to_end() {
             return Ok(());
         }
-        // Half of a write, so that what is said meanwhile is not held up by a long history.
+        // Half of a write, so that a long history does not delay new entries.
         let bytes_max = self.write_bytes_max / 2;
         replay
             .cursor
@@ -366,7 +369,7 @@ impl<W: AsyncWrite + Unpin> Half<W> {
         Ok(())
     }
 
-    /// Whether it is time to say goodbye, whatever else there would be to send.
+    /// Returns whether it is time to say goodbye, whatever else is pending.
     fn has_to_end(&self) -> bool {
         self.bye
             .as_ref()
@@ -424,7 +427,7 @@ impl<W: AsyncWrite + Unpin> Half<W> {
         with_progress(writing, written, *write_stall_timeout).await?;
         self.out.clear();
         self.is_unflushed = false;
-        // What was owed has gone out: the lines and the command that it answers are done with.
+        // Everything owed was sent: the lines and the command that it answers are done.
         self.permits.clear();
         Ok(())
     }
@@ -440,7 +443,7 @@ impl<W: AsyncWrite + Unpin> Half<W> {
     }
 }
 
-/// Lets a write go on while anything leaves. It has stalled once nothing has left for
+/// Lets a write continue while any bytes leave. It has stalled when none have left for
 /// `stall_timeout`, counted from the last byte that did.
 async fn with_progress(
     writing: impl Future<Output = std::io::Result<()>>,
@@ -454,7 +457,7 @@ async fn with_progress(
         if let Poll::Ready(wrote) = writing.as_mut().poll(cx) {
             return Poll::Ready(wrote.map_err(Gone::Lost));
         }
-        // Nothing leaves but while `writing` is polled.
+        // Bytes leave only while `writing` is polled.
         let now = written.load(Ordering::Relaxed);
         if now != seen {
             seen = now;

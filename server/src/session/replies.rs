@@ -3,14 +3,14 @@
 use std::time::SystemTime;
 
 use pki::{Identity, Revocations};
-use wire::{ClientId, Code, Refusal, Reply, Role, Timestamp};
+use wire::{ClientId, Code, Reason, Refusal, Reply, Role, Seen, Timestamp, Whois};
 
 use crate::room::mailbox::Told;
 use crate::transcript::reader::Transcript;
 use crate::transcript::record::LastSession;
 
-/// Returns the reply to `/who`. An instructor is also told what is wrong with the revocation list;
-/// others could do nothing about it.
+/// Returns the reply to `/who`. An instructor also learns about an outdated revocation list; others
+/// could do nothing about it.
 pub(crate) fn who(
     transcript: &Transcript,
     identity: &Identity,
@@ -18,7 +18,7 @@ pub(crate) fn who(
 ) -> Vec<Told> {
     let view = transcript.clone().view();
     let is_instructor = identity.role() == Role::Instructor;
-    // Before the count, so that the last person who is here still ends the reply.
+    // Before the count, so that the last person in the list still ends the reply.
     let note = is_instructor.then(|| stale_list(revocations)).flatten();
     let who = Reply::Who {
         seq: view.head,
@@ -34,7 +34,7 @@ fn stale_list(revocations: &Revocations) -> Option<Reply> {
     Some(Reply::Note {
         about: "stale-list".to_owned(),
         words: format!(
-            "the revocation list was to be renewed by {} (any run of ca-tool does it)",
+            "the revocation list should have been renewed by {} (any run of ca-tool does it)",
             Timestamp::from(since)
         ),
     })
@@ -44,30 +44,60 @@ fn stale_list(revocations: &Revocations) -> Option<Reply> {
 pub(crate) async fn whois(transcript: &Transcript, id: &ClientId) -> Told {
     let view = transcript.clone().view();
     if let Some(here) = view.here.iter().find(|here| here.id == *id) {
-        return Told::Reply(Reply::Other(format!(
-            "whois {id} role={} ip={} since={} sessions={}",
-            here.role, here.ip, here.since, here.sessions
-        )));
+        let seen = Seen::Here {
+            since: here.since,
+            sessions: here.sessions,
+        };
+        return Told::Reply(Reply::Whois(Whois {
+            id: here.id.clone(),
+            role: here.role,
+            ip: here.ip,
+            seen,
+        }));
     }
     match transcript.last_session(id).await {
-        Ok(Some(last)) => {
-            let LastSession { role, ip, .. } = last;
-            let left = last.left_at.unwrap_or_default();
-            let why = last.reason.unwrap_or_default();
-            Told::Reply(Reply::Other(format!(
-                "whois {id} role={role} ip={ip} left={left} reason={why} sessions=0"
-            )))
-        }
+        Ok(Some(last)) => match who_left(id, &last) {
+            Some(whois) => Told::Reply(Reply::Whois(whois)),
+            None => {
+                tracing::error!(?last, "a row of joins cannot be read");
+                unreadable()
+            }
+        },
         Ok(None) => {
             let words = format!("{id} was never here");
             Told::Refusal(Refusal::new(Code::UnknownId, words))
         }
         Err(error) => {
             tracing::error!(%error, "joins cannot be read");
-            let words = "the record cannot be read now";
-            Told::Refusal(Refusal::new(Code::TryLater, words))
+            unreadable()
         }
     }
+}
+
+/// Returns the answer for a person whose last session was this one, or `None` when no server wrote
+/// such a row.
+fn who_left(id: &ClientId, last: &LastSession) -> Option<Whois> {
+    let at = last.left_at.as_deref().map(Timestamp::parse);
+    let reason = last.reason.as_deref().map(Reason::parse);
+    Some(Whois {
+        id: id.clone(),
+        role: Role::parse(&last.role)?,
+        ip: last.ip.parse().ok()?,
+        seen: Seen::Left {
+            at: at.transpose().ok()?,
+            reason: match reason {
+                Some(reason) => Some(reason?),
+                None => None,
+            },
+        },
+    })
+}
+
+fn unreadable() -> Told {
+    Told::Refusal(Refusal::new(
+        Code::TryLater,
+        "the record cannot be read now",
+    ))
 }
 
 /// Returns the reply to `/help`.
@@ -76,7 +106,8 @@ pub(crate) fn help() -> Vec<Told> {
         let usage = format!("{} {}", command.name, command.arguments);
         Reply::Other(format!("help {:<30} {}", usage.trim_end(), command.what))
     });
-    let rest = "help anything else is said; // at the beginning says one slash".to_owned();
+    let rest =
+        "help anything else is sent to the room; begin a line with // to send a slash".to_owned();
     let begin = Reply::Begin("help".to_owned());
     let end = [Reply::Other(rest), Reply::End("help".to_owned())];
     let lines = [begin].into_iter().chain(commands).chain(end);

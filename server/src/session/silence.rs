@@ -1,26 +1,26 @@
-//! When a session was last heard of.
+//! Tracks when a session was last heard from.
 //!
-//! The half that reads notes it, and what watches over the session looks at it when it is time to:
-//! no timer is set anew for each line.
+//! The half that reads notes it, and `EndWatch` checks it when it is time to: no timer is set again
+//! for each line.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// While nobody listens to the session.
+/// Marks the time while nobody listens to the session.
 const EXCUSED: u64 = u64::MAX;
 
-/// When a session was last heard of, as far as it was listened to.
+/// When a session was last heard from, counting only while the server listened.
 #[derive(Debug)]
 pub(crate) struct LastHeard {
     began: Instant,
-    /// Since then.
+    /// Nanoseconds since `began`.
     nanoseconds: AtomicU64,
 }
 
 impl LastHeard {
-    /// Heard of now.
+    /// Returns a session that was heard from just now.
     pub(crate) fn now() -> Self {
         Self {
             began: Instant::now(),
@@ -28,19 +28,19 @@ impl LastHeard {
         }
     }
 
-    /// Something was heard, or the server listens again.
+    /// Notes that something was heard, or that the server listens again.
     pub(crate) fn note(&self) {
         let nanoseconds = u64::try_from(self.began.elapsed().as_nanos());
         let nanoseconds = nanoseconds.expect("no server runs for 500 years");
         self.nanoseconds.store(nanoseconds, Ordering::Relaxed);
     }
 
-    /// From now on it is the server that does not read.
+    /// Notes that from now on the server does not read.
     pub(crate) fn excuse(&self) {
         self.nanoseconds.store(EXCUSED, Ordering::Relaxed);
     }
 
-    /// When the session will have been silent for so long, if nothing is heard until then.
+    /// Returns when the session will have been silent for this long if nothing is heard until then.
     pub(crate) fn silent_at(&self, timeout: Duration) -> Instant {
         match self.nanoseconds.load(Ordering::Relaxed) {
             EXCUSED => Instant::now() + timeout,

@@ -1,8 +1,8 @@
 //! The transcript in memory, for simulated networks and clocks.
 //!
-//! SQLite works on a thread of its own, which a simulated clock cannot hold. What is kept here is
-//! what SQLite would keep, and everything above it is the server's own code: the recorder, the room,
-//! the sessions. No server that people use has a way to here.
+//! SQLite works on a separate thread, which a simulated clock cannot pause. This module keeps what
+//! SQLite would keep, and everything above it is the server's own code: the recorder, the room, the
+//! sessions. The program `server` cannot reach it.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -22,14 +22,14 @@ use crate::transcript::record::{
     Answer, Batch, Found, Known, LastSession, Pages, Record, Sender, Space,
 };
 
-/// What stands for the disk: it outlives every server that has it open.
-// A lock, because a disk has no owner either; nothing waits while it holds it.
+/// Stands for the disk: it outlives every server that opens it.
+// A lock, because a disk has no owner either; nothing waits while it is held.
 #[derive(Debug, Clone)]
 pub struct Memory {
     disk: Arc<Mutex<Disk>>,
 }
 
-/// A server's hold on a [`Memory`], by which alone it is written.
+/// A server's handle on a [`Memory`], through which alone it is written.
 #[derive(Debug)]
 pub struct Opened {
     memory: Memory,
@@ -57,7 +57,7 @@ struct Run {
     n: u64,
 }
 
-/// What of a row of `joins` is ever asked for.
+/// The columns of a row of `joins` that are ever read.
 #[derive(Debug)]
 struct Join {
     id: ClientId,
@@ -69,7 +69,7 @@ struct Join {
 }
 
 impl Memory {
-    /// An empty record. Its epoch tells it from every other.
+    /// Returns an empty record. Its epoch distinguishes it from every other one.
     pub fn new(epoch: &str) -> Self {
         let disk = Disk {
             epoch: epoch.to_owned(),
@@ -88,30 +88,30 @@ impl Memory {
         }
     }
 
-    /// Opens the record as a server does that starts: what a crash left open is closed.
+    /// Opens the record as a starting server does: sessions that a crash left open are closed.
     pub fn open(&self) -> (Opened, Found) {
         let memory = self.clone();
         (Opened { memory }, self.disk().open())
     }
 
-    /// From now on a commit takes so long until it is stored, and so long again until that is
+    /// From now on a commit takes `before` until it is stored, and then `after` until that is
     /// known. A server that dies in between died before or after the moment that counts.
     pub fn take_time(&self, before: Duration, after: Duration) {
         let mut disk = self.disk();
         (disk.before, disk.after) = (before, after);
     }
 
-    /// Whether from now on the disk is full.
+    /// Makes the disk full, or gives it room again.
     pub fn fill(&self, is_full: bool) {
         self.disk().is_full = is_full;
     }
 
-    /// The newest entry's seq.
+    /// Returns the newest entry's seq.
     pub fn head(&self) -> u64 {
         self.disk().head
     }
 
-    /// Every entry, and the RUN-N that its line had.
+    /// Returns every entry with the RUN-N of its line, if it has one.
     pub fn entries(&self) -> Vec<(Entry, Option<String>)> {
         let disk = self.disk();
         let rows = disk.history.values();
@@ -172,7 +172,7 @@ impl Disk {
         }
     }
 
-    /// What each ID has added on the day of the newest entry.
+    /// Returns what each ID has added on the day of the newest entry.
     fn used(&self) -> BTreeMap<ClientId, Used> {
         let mut used: BTreeMap<ClientId, Used> = BTreeMap::new();
         let Some((_, newest)) = self.history.last_key_value() else {
@@ -190,7 +190,7 @@ impl Disk {
         used
     }
 
-    /// All of a batch or nothing of it, as a transaction is.
+    /// Stores all of a batch or nothing of it, as a transaction does.
     fn store(
         &mut self,
         batch: &Batch,
@@ -366,7 +366,8 @@ mod tests {
     use crate::room::batch::Newest;
     use crate::store::sqlite::Database;
 
-    /// Entries of one person, whose lines are one run. The first entry is none of it.
+    /// Returns the entries of one person whose lines are one run. The first entry is not part of
+    /// it.
     fn batch(from: u64, texts: &[&str]) -> Batch {
         let alice = ClientId::parse("张三").expect("a name");
         let run = Run::parse("k3v9q2a7").expect("a run");
@@ -424,7 +425,7 @@ mod tests {
             let at = Timestamp::from_unix_millis(1_795_255_300_000);
             sqlite.commit(&batch, head, at).await.expect("a commit");
             opened.commit(&batch, head, at).await.expect("a commit");
-            // Twice is refused by both, and for good.
+            // Both refuse a batch twice, and for good.
             for failure in [
                 sqlite.commit(&batch, head, at).await,
                 opened.commit(&batch, head, at).await,

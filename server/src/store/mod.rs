@@ -1,4 +1,5 @@
-//! Where the record is kept: SQLite, or memory for a simulated disk; and questions that only read it.
+//! The places that can keep the record: SQLite, or memory for a simulated disk. Also queries, which
+//! only read it.
 //!
 //! Both implement the port `transcript::record`. Not here: any decision about what is recorded.
 

@@ -1,7 +1,7 @@
-//! `server query`: asks the record, for machines without `sqlite3`. It can read and nothing else.
+//! `server query`: queries the record on machines without `sqlite3`. It can only read.
 //!
 //! Rows are written as they come, so an answer of any length takes little memory.
-// Not sqlx: it has no authorizer, and it reads a text as UTF-8 whether it is or not.
+// Not sqlx: it has no authorizer, and it reads every text as UTF-8, even when it is not.
 
 mod answer;
 
@@ -15,48 +15,54 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::answer::Answer;
+use super::sqlite::files::beside;
+use crate::os;
 
-/// The largest value that a question may make. The record's own are far smaller, and one value is held in memory whole.
+/// The largest value that a query may compute. The record's own values are far smaller, and a value
+/// is held in memory whole.
 const VALUE_BYTES_MAX: i32 = 16 * 1024 * 1024;
 
-/// How the answer is written.
+/// The format of the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// A table for people.
     Table,
     /// RFC 4180, with a header.
     Csv,
-    /// An array of objects.
+    /// A JSON array of objects.
     Json,
 }
 
-/// Why a question was not answered.
+/// The reason why a query was not answered.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
-    /// There is no such file.
+    /// The file does not exist.
     #[error("there is no database {}", .0.display())]
     Missing(PathBuf),
-    /// It cannot be opened.
-    #[error("cannot open {}: {}", path.display(), in_words(source))]
+    /// The path names a folder, a named pipe or a device.
+    #[error("{} is not a regular file", .0.display())]
+    NotAFile(PathBuf),
+    /// The file cannot be opened as a database.
+    #[error("cannot open {}: {}", path.display(), in_words(cause))]
     Open {
         /// The database.
         path: PathBuf,
-        /// Why.
-        source: rusqlite::Error,
+        /// What SQLite said.
+        cause: rusqlite::Error,
     },
-    /// Its tables are not those of a server.
+    /// Its tables are not a server's.
     #[error("{} is damaged: its schema is not UTF-8", .0.display())]
     Damaged(PathBuf),
-    /// The question would do something else than read.
+    /// The query would do something other than read.
     #[error("a query may only read the record, and this one would do more")]
     NotReading,
     /// There is more than one statement.
     #[error("a query is one statement, and this is more than one")]
     Several,
-    /// There is no statement, or one that has no answer.
-    #[error("there is no question in this query")]
+    /// There is no statement, or one without an answer.
+    #[error("this query has no statement that returns rows")]
     NoQuestion,
-    /// SQLite does not understand the question, or cannot answer it.
+    /// SQLite does not understand the query, or cannot answer it.
     #[error("{0}")]
     Sql(String),
     /// The answer cannot be written.
@@ -65,14 +71,22 @@ pub enum QueryError {
 }
 
 impl QueryError {
-    /// What to do about it.
+    /// Returns what the user can do about it, if anything.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            QueryError::Missing(_) => {
-                Some("a server makes it in the folder where it runs; --db FILE names another")
+            QueryError::Missing(_) => Some(
+                "the server creates its database in the folder where it was started; name the file with --db FILE",
+            ),
+            QueryError::NotAFile(_) => Some("--db takes the name of a file, such as --db chat.db"),
+            QueryError::Open { cause, .. }
+                if cause.sqlite_error_code() == Some(ErrorCode::NotADatabase) =>
+            {
+                Some(
+                    "does --db name another kind of file? If it is the database, its first bytes are damaged",
+                )
             }
             QueryError::Open { .. } => {
-                Some("the record is readable for the server's user and group only")
+                Some("only the server's user and group can read the database")
             }
             QueryError::NotReading => {
                 Some("to change or copy a record, use sqlite3 on a copy of the file")
@@ -100,21 +114,24 @@ impl From<rusqlite::Error> for QueryError {
     }
 }
 
-/// What SQLite says, without its number. It may quote the record, so it is made inert.
+/// Returns SQLite's message without its number. It may quote the record, so it is escaped.
 fn in_words(error: &rusqlite::Error) -> String {
     match error {
         rusqlite::Error::SqliteFailure(_, Some(words)) => wire::escape(words),
+        rusqlite::Error::SqliteFailure(error, None) => {
+            wire::escape(rusqlite::ffi::code_to_str(error.extended_code))
+        }
         other => wire::escape(&other.to_string()),
     }
 }
 
-/// Asks the database at `path` and writes the answer to `out`. `columns` asks how many columns `out`
-/// has now, if it is a terminal.
+/// Queries the database at `path` and writes the answer to `out`. `columns` returns the current
+/// width of `out`, if it is a terminal.
 ///
 /// # Errors
 ///
-/// When the database cannot be opened, the SQL is wrong or would do anything but read, or the answer
-/// cannot be written.
+/// When the database cannot be opened, the SQL is wrong or would do anything but read, or the
+/// answer cannot be written.
 pub fn query(
     path: &Path,
     sql: &str,
@@ -138,7 +155,7 @@ pub fn query(
     }
     let width = names.len();
     let mut rows = statement.raw_query();
-    // Nothing is written before the first row: until then most errors show.
+    // Nothing is written before the first row: most errors show by then.
     let mut next = rows.next()?;
     let mut answer = Answer::begin(format, names, out, columns)?;
     while let Some(row) = next {
@@ -155,36 +172,48 @@ fn open(path: &Path) -> Result<Connection, QueryError> {
     if !path.exists() {
         return Err(QueryError::Missing(path.to_owned()));
     }
-    let unreadable = |source| QueryError::Open {
+    // Opening a named pipe would wait for its other end.
+    if !path.is_file() {
+        return Err(QueryError::NotAFile(path.to_owned()));
+    }
+    let unreadable = |cause| QueryError::Open {
         path: path.to_owned(),
-        source,
+        cause,
     };
-    // Never a URI, as a name that begins with "file:" would be.
+    // Never a URI: a file name may begin with "file:".
     let file = std::path::absolute(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // While no server runs and the log is empty, the file alone is the whole record.
+    let open_alone = || {
+        let uri = format!("file:{}?immutable=1", percent_encoded(&file));
+        Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI).and_then(probe)
+    };
+    let damaged = || QueryError::Damaged(path.to_owned());
+    // SQLite creates files that it shares between processes, and a reader leaves them behind. If
+    // they belonged to another user, the server could not write to them.
+    if os::is_of_another_user(path)
+        && !beside(path, "-wal").exists()
+        && let Ok(probed) = open_alone()
+    {
+        return probed.ok_or_else(damaged);
+    }
     let opened = Connection::open_with_flags(&file, flags);
     let failure = match opened.and_then(probe) {
-        Ok(probed) => return probed.ok_or_else(|| QueryError::Damaged(path.to_owned())),
+        Ok(probed) => return probed.ok_or_else(damaged),
         Err(failure) => failure,
     };
-    // A reader without the right to write to the folder cannot make the files that SQLite shares
-    // between processes. While no server runs and the log is empty, the file alone is the whole
-    // record.
+    // A reader who may not write to the folder cannot create these files at all.
     if has_log(path) {
         return Err(unreadable(failure));
     }
-    let alone = Connection::open_with_flags(
-        format!("file:{}?immutable=1", percent_encoded(&file)),
-        flags | OpenFlags::SQLITE_OPEN_URI,
-    );
-    match alone.and_then(probe) {
-        Ok(probed) => probed.ok_or_else(|| QueryError::Damaged(path.to_owned())),
+    match open_alone() {
+        Ok(probed) => probed.ok_or_else(damaged),
         Err(_) => Err(unreadable(failure)),
     }
 }
 
-/// Opening a database reads nothing yet, so a first question tells whether it can be read. `None`
-/// when its names are not UTF-8, which rusqlite takes for granted.
+/// Tries to read the schema: opening a database reads nothing yet. Returns `None` when the schema
+/// is not UTF-8, which rusqlite takes for granted.
 fn probe(connection: Connection) -> Result<Option<Connection>, rusqlite::Error> {
     let mut is_utf8 = true;
     {
@@ -202,12 +231,10 @@ fn probe(connection: Connection) -> Result<Option<Connection>, rusqlite::Error> 
 }
 
 fn has_log(path: &Path) -> bool {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
+    std::fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0)
 }
 
-/// An absolute path as it stands in a URI of SQLite's.
+/// Returns an absolute path as SQLite's URIs need it.
 fn percent_encoded(path: &Path) -> String {
     let mut encoded = String::new();
     if cfg!(windows) {
@@ -225,8 +252,8 @@ fn percent_encoded(path: &Path) -> String {
     encoded
 }
 
-/// Has SQLite refuse whatever is not reading, when it prepares a statement. The file is opened for
-/// reading besides, and no other one can be attached.
+/// Makes SQLite refuse every statement that does more than read when it is prepared. The file is
+/// also opened read-only, and no other file can be attached.
 fn allow_reading_only(connection: &Connection) -> Result<(), rusqlite::Error> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
@@ -260,10 +287,10 @@ fn is_reading(action: &AuthAction<'_>) -> bool {
     }
 }
 
-/// Functions that reach beyond the record. The others of SQLite's library compute.
+/// Functions that reach beyond the record. All others in SQLite's library only compute.
 const FUNCTIONS_REFUSED: [&str; 3] = ["load_extension", "fts3_tokenizer", "sqlite_log"];
 
-/// Pragmas that tell something of what their value names.
+/// Pragmas that describe the object their value names.
 const PRAGMAS_THAT_DESCRIBE: [&str; 10] = [
     "table_info",
     "table_xinfo",
@@ -277,7 +304,7 @@ const PRAGMAS_THAT_DESCRIBE: [&str; 10] = [
     "quick_check",
 ];
 
-/// Pragmas that tell something, and of which some would set it if they had a value.
+/// Pragmas that return something, some of which would change it if they were given a value.
 const PRAGMAS_THAT_TELL: [&str; 10] = [
     "database_list",
     "collation_list",

@@ -1,7 +1,8 @@
-//! Which lines share a commit.
+//! Decides which lines share a commit.
 //!
-//! A commit costs an `fsync` and, for each session, a record of TLS and a write, however many lines are
-//! in it. So the first line of a moment goes at once, and those that come soon after it go together.
+//! A commit costs one `fsync` and, for each session, one TLS record and one write, however many
+//! lines are in it. So the first line after a pause is committed at once, and the lines that come
+//! soon after it are committed together.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,33 +13,34 @@ use wire::limits::UNACKNOWLEDGED_LINES_MAX;
 
 use crate::transcript::progress::Progress;
 
-/// So many are committed without waiting for more, once the last ones are on their way: as many lines as
-/// four sessions may have under way, so that a few who talk fast never wait for nobody.
+/// A commit with this many lines does not wait for more, once the last commit has been sent. Four
+/// sessions may have as many lines under way, so a few people who type fast never wait in vain.
 const ENOUGH: usize = 4 * UNACKNOWLEDGED_LINES_MAX;
 
-/// So many in one commit are a crowd, which says the next lines when it has heard these.
+/// A commit with this many lines comes from a crowd, which says its next lines after it has
+/// received these.
 const CROWD: usize = 32;
 
-/// How long asks wait, at the most, for what was published to be on its way and for those who were sent
-/// it to answer.
+/// The longest time that asks wait until the last commit has been sent and its receivers have
+/// answered.
 const FLUSH_WAIT_MAX: Duration = Duration::from_millis(50);
 
-/// When the next commit is due, by what the last ones were.
+/// Decides when the next commit is due, from what the last ones were like.
 #[derive(Debug)]
 pub(crate) struct Batcher {
     gap: Duration,
     most: usize,
-    /// From when on a line is committed at once.
+    /// From this moment on a line is committed at once.
     rested_at: Instant,
-    /// So many are waited for a little longer, as they came last time.
+    /// The number of lines to wait for a little longer, because as many came last time.
     crowd: usize,
-    /// How far what was published is on its way, and to where that was.
+    /// How far the flushers are, and the entry that they have to reach.
     progress: Arc<Progress>,
     published: u64,
 }
 
 impl Batcher {
-    /// At most one commit in a gap, of at most so many asks.
+    /// Allows one commit per gap, of at most `most` asks.
     pub(crate) fn new(gap: Duration, most: usize) -> Self {
         Self {
             gap,
@@ -50,18 +52,18 @@ impl Batcher {
         }
     }
 
-    /// What flushers tell how far they are.
+    /// Returns the progress, which the flushers report to.
     pub(crate) fn progress(&self) -> Arc<Progress> {
         self.progress.clone()
     }
 
-    /// Takes note of what the flushers are to send now.
+    /// Notes the newest entry that the flushers have to send.
     pub(crate) fn note_published(&mut self, head: u64) {
         self.published = head;
     }
 
-    /// Adds to the first asks of a commit those that go with them: what comes while the last ones are
-    /// on their way, and for as long as the gap lasts, and as many as came last time.
+    /// Adds to the first asks of a commit those that share it: the asks that come while the last
+    /// commit is being sent, those that come within the gap, and as many as came last time.
     pub(crate) async fn gather<T>(&mut self, asks: &mut Vec<T>, from: &mut mpsc::Receiver<T>) {
         let progress = self.progress.clone();
         let flush_wait_ends = Instant::now() + FLUSH_WAIT_MAX;
@@ -70,8 +72,8 @@ impl Batcher {
             let reached = tokio::time::timeout_at(flush_wait_ends, reached);
             self.gather_until(reached, asks, from, self.most).await;
         }
-        // Those who were sent something first answer while others are still being sent it. With half as
-        // long as that took, what all of them say next is in one commit.
+        // Sessions that were sent something early answer while others are still being sent it.
+        // Waiting half as long as the sending took collects all their next lines in one commit.
         if let Some((ended, took)) = progress.last_turn() {
             let rested_at = (ended + took / 2).min(flush_wait_ends);
             self.rested_at = self.rested_at.max(rested_at);
@@ -81,7 +83,7 @@ impl Batcher {
             let rested = tokio::time::sleep_until(self.rested_at);
             self.gather_until(rested, asks, from, enough).await;
         }
-        // A crowd that comes in two halves costs twice as much to send.
+        // Sending costs twice as much when a crowd arrives in two halves.
         let crowd_wait_ends = self.rested_at + self.crowd_gap();
         if asks.len() < self.crowd && Instant::now() < crowd_wait_ends {
             let is_over = tokio::time::sleep_until(crowd_wait_ends);
@@ -100,12 +102,13 @@ impl Batcher {
         self.rested_at = Instant::now() + gap;
     }
 
-    /// A crowd has a commit's worth of lines sooner than a few have, and is waited for anyway.
+    /// Returns the gap for a crowd: it fills a commit sooner than a few people do, and the commit
+    /// waits for it anyway.
     fn crowd_gap(&self) -> Duration {
         self.gap * 2 / 3
     }
 
-    /// Takes what is asked until then, or until it is enough.
+    /// Takes asks until `until` completes, or until there are enough.
     async fn gather_until<T>(
         &self,
         until: impl Future,
@@ -116,7 +119,7 @@ impl Batcher {
         tokio::pin!(until);
         while asks.len() < enough {
             let room = self.most - asks.len();
-            // The moment first: it ends this, however many there are who ask.
+            // The time comes first: it ends the wait, however many asks there are.
             tokio::select! {
                 biased;
                 _ = &mut until => return self.take_those_in_time(asks, from).await,
@@ -129,11 +132,12 @@ impl Batcher {
         }
     }
 
-    /// Takes the lines that were there by now, for as long as there are more.
+    /// Takes the lines that are there by now, for as long as there are more.
     ///
-    /// A thread that waits for its sockets looks at its clock when something comes, and then runs whoever
-    /// waited for the clock before those whose line has come. Without this they would have to wait for the
-    /// next commit, and where lines come in step with the clock, all of them would.
+    /// A thread that waits for its sockets looks at the clock when something arrives, and then runs
+    /// the tasks that waited for the clock before the tasks whose line has arrived. Without this
+    /// function such lines would have to wait for the next commit, and where lines come in step
+    /// with the clock, all of them would.
     async fn take_those_in_time<T>(&self, asks: &mut Vec<T>, from: &mut mpsc::Receiver<T>) {
         let mut taken = usize::MAX;
         while taken != asks.len() {
@@ -161,7 +165,7 @@ mod tests {
     const CROWD_GAP: Duration = Duration::from_millis(4);
     const MOST: usize = 1000;
 
-    /// One who gathers asks, which are nothing but numbers here.
+    /// A batcher with a source of asks, which are only numbers here.
     struct Story {
         batcher: Batcher,
         sender: mpsc::Sender<usize>,
@@ -184,7 +188,7 @@ mod tests {
             }
         }
 
-        /// With how many others so many share a commit, all told, and how long that takes.
+        /// Gathers a batch that begins with `count` asks. Returns its size, and how long that took.
         async fn gather(&mut self, count: usize) -> (usize, Duration) {
             let began = Instant::now();
             let mut asks = (0..count).collect();
@@ -201,7 +205,7 @@ mod tests {
         story.ask(3);
         assert_eq!(story.gather(1).await, (4, GAP));
 
-        // When everybody who talks waits already, nobody is waited for.
+        // When everybody who talks is waiting already, nobody else is waited for.
         assert_eq!(story.gather(ENOUGH).await, (ENOUGH, Duration::ZERO));
     }
 
@@ -229,7 +233,7 @@ mod tests {
         woken_with_the_clock().await;
     }
 
-    /// The runtime that the server runs on has another order.
+    /// The server's own runtime uses another order.
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
     async fn all_that_are_woken_with_the_clock_come_in_time_on_a_thread_of_several() {
         let done = tokio::spawn(woken_with_the_clock());
@@ -249,7 +253,7 @@ mod tests {
                 sender.send(reader).await.expect("it is there");
             });
         }
-        // Everybody waits by then, and is woken by the moment that ends the batcher.
+        // By then everybody waits, and is woken by the moment that ends the wait.
         tokio::task::yield_now().await;
         let moment = async {
             tokio::time::sleep(GAP).await;
@@ -291,7 +295,7 @@ mod tests {
         // One stays away.
         assert_eq!(story.gather(99).await, (99, 2 * CROWD_GAP));
         assert_eq!(story.batcher.crowd, 99);
-        // Once the crowd has gone, one who is left goes at once.
+        // Once the crowd has gone, the one who is left is not delayed.
         tokio::time::advance(2 * CROWD_GAP).await;
         assert_eq!(story.gather(1).await, (1, Duration::ZERO));
     }
@@ -304,7 +308,7 @@ mod tests {
         story.batcher.note_published(1);
         story.ask(3);
 
-        // A flusher that does not come on does not hold up the record for ever.
+        // A flusher that makes no progress does not hold up the record for ever.
         assert_eq!(story.gather(1).await, (4, FLUSH_WAIT_MAX));
 
         let flushing = tokio::spawn(flusher.run());
@@ -333,16 +337,16 @@ mod tests {
         progress.note(slow, 1, began);
         assert_eq!(story.gather(1).await, (1, TOOK / 2));
 
-        // Once that is over, the next goes at once.
+        // After that, the next line is committed at once.
         tokio::time::advance(GAP).await;
         assert_eq!(story.gather(1).await, (1, Duration::ZERO));
 
-        // However long it took, it is no more than this.
+        // However long the sending took, the wait is no longer than this.
         let began = Instant::now();
         tokio::time::advance(100 * FLUSH_WAIT_MAX).await;
         progress.note(slow, 2, began);
         assert_eq!(story.gather(1).await, (1, FLUSH_WAIT_MAX));
-        // And nothing, when everybody who talks waits already.
+        // And there is no wait at all when everybody who talks is waiting already.
         progress.note(slow, 2, began);
         assert_eq!(story.gather(ENOUGH).await, (ENOUGH, Duration::ZERO));
     }

@@ -1,56 +1,63 @@
-//! What can go wrong with the database, and what it means for whoever wanted to write.
+//! Failures of the database, and their meaning for a writer.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use sqlx::migrate::MigrateError;
 
-/// What went wrong with the database.
+/// A failure of the database.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    /// Another server has it.
+    /// Another server uses it.
     #[error("{} is in use by another server", path.display())]
     InUse {
         /// The database.
         path: PathBuf,
     },
-    /// The file cannot be made or opened.
+    /// The file cannot be created or opened.
     #[error("cannot open {}: {source}", path.display())]
     Open {
         /// The database.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: std::io::Error,
     },
-    /// SQLite refused.
-    #[error("{}: {source}", path.display())]
+    /// The path names a folder, a named pipe or a device.
+    #[error("{} is not a regular file", path.display())]
+    NotAFile {
+        /// The database.
+        path: PathBuf,
+    },
+    /// SQLite reported an error.
+    #[error("{}: {}", path.display(), in_words(cause))]
     Sqlite {
         /// The database.
         path: PathBuf,
-        /// What SQLite said.
-        source: sqlx::Error,
+        /// SQLite's error.
+        cause: sqlx::Error,
     },
     /// The migrations do not fit the file.
-    #[error("{} cannot be brought to this version's tables: {source}", path.display())]
+    #[error("cannot migrate {} to this version's tables: {source}", path.display())]
     Migrate {
         /// The database.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: MigrateError,
     },
-    /// SQLite did not do what it was told, so that commits would not be durable.
+    /// SQLite did not take a setting, so commits would not be durable.
     #[error("{}: {pragma} is {found}, not {wanted}: lines would not be safe", path.display())]
     Pragma {
         /// The database.
         path: PathBuf,
-        /// Which setting.
+        /// The setting.
         pragma: &'static str,
-        /// What it is.
+        /// Its value.
         found: String,
-        /// What it must be.
+        /// The value it must have.
         wanted: &'static str,
     },
-    /// The file has more names than one, by which a second server could open it.
-    #[error("{} has another name in this file system: two servers could write to it, each with a log of its own", path.display())]
+    /// The file has several names, so that a second server could open it under another one.
+    #[error("{} has another name in this file system: two servers could write to it, each with its own log", path.display())]
     Linked {
         /// The database.
         path: PathBuf,
@@ -61,52 +68,63 @@ pub enum DatabaseError {
         /// The database.
         path: PathBuf,
     },
-    /// There is no room for more, which only the record in memory says in these words.
+    /// There is no room for more. Only the record in memory reports this.
     #[error("{} is full", path.display())]
     Full {
         /// The database.
         path: PathBuf,
     },
-    /// Somebody who wanted to read it could not.
-    #[error("{} cannot be read any more: {why}", path.display())]
+    /// A reader could not read it.
+    #[error("{} can no longer be read: {why}", path.display())]
     Unreadable {
         /// The database.
         path: PathBuf,
-        /// What SQLite said.
+        /// SQLite's message.
         why: String,
     },
-    /// The file holds what no server wrote.
+    /// The file holds something that no server wrote.
     #[error("{} is damaged: {what}", path.display())]
     Damaged {
         /// The database.
         path: PathBuf,
-        /// What is wrong.
+        /// The damaged part.
         what: String,
     },
 }
 
-/// What people are told while the disk is full.
+/// Returns SQLite's message without the number of the error.
+fn in_words(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// The words for people while the disk is full.
 const DISK_FULL: &str = "disk full";
 
-/// What an error means for whoever wanted to write.
+/// SQLite's number for a file that does not begin as a database does.
+const SQLITE_NOTADB: i32 = 26;
+
+/// The meaning of an error for a writer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It will pass: nothing was stored; try the same again.
+    /// It will pass: nothing was stored, so the same write can be tried again.
     Passing(&'static str),
-    /// It is not known what was stored, or nothing can be trusted any more: stop.
+    /// It is unknown what was stored, or nothing can be trusted any more: stop.
     Fatal,
 }
 
 impl DatabaseError {
-    /// Whether waiting can help.
-    // A file system that became read-only is not among it: systems do that to a disk that fails,
-    // and it does not pass before somebody does something about it.
+    /// Returns whether waiting can help.
+    // A file system that became read-only does not pass by itself: systems do that to a failing disk,
+    // and it lasts until somebody mends it.
     pub(crate) fn fault(&self) -> Fault {
         const SQLITE_BUSY: i32 = 5;
         const SQLITE_LOCKED: i32 = 6;
         const SQLITE_FULL: i32 = 13;
-        // The index of the log cannot grow on a full disk, which SQLite calls an I/O error. Nothing
-        // was written then.
+        // The index of the log cannot grow on a full disk, which SQLite reports as an I/O error.
+        // Nothing was written then.
         const SQLITE_IOERR_SHMSIZE: i32 = 4874;
         match self.code() {
             _ if matches!(self, DatabaseError::Full { .. }) => Fault::Passing(DISK_FULL),
@@ -117,11 +135,10 @@ impl DatabaseError {
         }
     }
 
-    /// Whether SQLite said that the file is damaged or that reading or writing it failed.
+    /// Returns whether SQLite reported damage, or a failure of reading or writing.
     pub fn is_io_or_corruption(&self) -> bool {
         const SQLITE_IOERR: i32 = 10;
         const SQLITE_CORRUPT: i32 = 11;
-        const SQLITE_NOTADB: i32 = 26;
         match self {
             _ if self.fault() != Fault::Fatal => false,
             DatabaseError::Damaged { .. } | DatabaseError::Unreadable { .. } => true,
@@ -132,7 +149,17 @@ impl DatabaseError {
         }
     }
 
-    /// Whether the files could not be opened or made, or may not be written.
+    /// Returns whether SQLite reported that the file does not begin as a database does.
+    pub(crate) fn is_not_a_database(&self) -> bool {
+        self.code() == Some(SQLITE_NOTADB)
+    }
+
+    /// Returns whether the folder for the database does not exist.
+    pub(crate) fn is_about_a_missing_folder(&self) -> bool {
+        matches!(self, DatabaseError::Open { source, .. } if source.kind() == ErrorKind::NotFound)
+    }
+
+    /// Returns whether the files could not be opened or created, or may not be written to.
     pub(crate) fn is_about_rights(&self) -> bool {
         const SQLITE_READONLY: i32 = 8;
         const SQLITE_CANTOPEN: i32 = 14;
@@ -142,27 +169,27 @@ impl DatabaseError {
         }
     }
 
-    /// Whether SQLite was told to stop what it was doing.
+    /// Returns whether SQLite was told to stop what it was doing.
     pub(crate) fn is_interruption(&self) -> bool {
         const SQLITE_INTERRUPT: i32 = 9;
         self.code() == Some(SQLITE_INTERRUPT)
     }
 
-    /// Whether a value was missing that a statement needs. The one of a commit does that on purpose
-    /// where the record does not end as it was left.
+    /// Returns whether a value that a statement needs was missing. The statement that commits fails
+    /// like this on purpose when the record does not end as we left it.
     pub(crate) fn is_missing_value(&self) -> bool {
         const SQLITE_CONSTRAINT_NOTNULL: i32 = 1299;
         self.extended_code() == Some(SQLITE_CONSTRAINT_NOTNULL)
     }
 
-    /// What SQLite said, without the details: extended codes have the primary one in their low byte.
+    /// Returns SQLite's primary error code, which is the low byte of the extended one.
     fn code(&self) -> Option<i32> {
         self.extended_code().map(|code| code & 0xff)
     }
 
     fn extended_code(&self) -> Option<i32> {
         let source = match self {
-            DatabaseError::Sqlite { source, .. } => source,
+            DatabaseError::Sqlite { cause, .. } => cause,
             DatabaseError::Migrate {
                 source: MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _),
                 ..

@@ -1,7 +1,7 @@
-//! The order of what was said: the recorder that writes it, and the views and cursors that read it.
+//! The order of the lines: the recorder that writes it, and the views and cursors that read it.
 //!
-//! Sessions touch `reader`; whatever keeps the record implements the port in `record`.
-//! Not here: SQLite, and anything that knows a connection.
+//! Sessions use `reader`; the place that keeps the record implements the port in `record`. Not
+//! here: SQLite, and anything that knows a connection.
 
 pub(crate) mod batcher;
 pub(crate) mod fault;

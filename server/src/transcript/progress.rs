@@ -1,4 +1,4 @@
-//! How far the flushers are with what was published: the batcher waits for them.
+//! Tracks how far the flushers are: the batcher waits for them.
 
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// How far the flushers are. What is published while they are at work reaches nobody sooner for it, and
-/// takes a write to everybody of its own.
+/// How far the flushers are. An entry that is published while they are at work reaches nobody
+/// sooner, and costs another write to everybody.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
-    /// Of each flusher, its last turn.
+    /// The last turn of each flusher.
     turns: Mutex<Vec<Turn>>,
     moved: Notify,
 }
@@ -23,7 +23,7 @@ struct Turn {
 }
 
 impl Progress {
-    /// One more flusher, and its place.
+    /// Adds a flusher. Returns its index.
     pub(crate) fn add(&self) -> usize {
         let mut turns = self.turns();
         turns.push(Turn {
@@ -34,7 +34,7 @@ impl Progress {
         turns.len() - 1
     }
 
-    /// A flusher is done with a turn that began then, with this head.
+    /// Notes that a flusher has finished a turn with this head, which it began at `began`.
     pub(crate) fn note(&self, flusher: usize, head: u64, began: Instant) {
         let ended = Instant::now();
         self.turns()[flusher] = Turn {
@@ -49,7 +49,7 @@ impl Progress {
         self.turns.lock().expect(NOBODY_PANICS)
     }
 
-    /// When the last flusher was done with its turn, and how long the slowest took.
+    /// Returns when the last flusher finished its turn, and how long the slowest turn took.
     pub(crate) fn last_turn(&self) -> Option<(Instant, Duration)> {
         let turns = self.turns();
         let ended = turns.iter().map(|turn| turn.ended).max()?;
@@ -57,12 +57,12 @@ impl Progress {
         Some((ended, took))
     }
 
-    /// Whether every flusher has gone through its sessions with this head.
+    /// Returns whether every flusher has gone through its sessions with this head.
     pub(crate) fn has_reached(&self, head: u64) -> bool {
         self.turns().iter().all(|turn| turn.head >= head)
     }
 
-    /// Waits until it has.
+    /// Waits until every flusher has reached this head.
     pub(crate) async fn reach(&self, head: u64) {
         while !self.has_reached(head) {
             self.moved.notified().await;

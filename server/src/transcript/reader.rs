@@ -1,4 +1,5 @@
-//! The transcript as sessions read it: a published view of its newest part, and pages of the rest.
+//! The transcript as sessions read it: the newest part from a published view, the rest page by
+//! page.
 
 use std::sync::Arc;
 
@@ -10,15 +11,15 @@ use crate::transcript::fault::DatabaseError;
 use crate::transcript::record::{LastSession, Pages};
 use crate::transcript::tail::Tail;
 
-/// What the recorder publishes after each commit. Everything in it is on the disk.
+/// The state that the recorder publishes after each commit. Everything in it is on the disk.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct View {
     /// The newest entry.
     pub(crate) head: u64,
     pub(crate) tail: Arc<Tail>,
-    /// Who is here, true as of `head`.
+    /// The people who are here as of `head`.
     pub(crate) here: Arc<Vec<Here>>,
-    /// Why nothing can be written at the moment.
+    /// The reason why nothing can be written at the moment.
     pub(crate) waiting: Option<&'static str>,
 }
 
@@ -31,14 +32,14 @@ pub(crate) struct Transcript {
     page_bytes_max: usize,
 }
 
-/// How far somebody has read.
+/// A position in the transcript.
 #[derive(Debug)]
 pub(crate) struct Cursor {
-    /// The last entry that was taken.
+    /// The last entry that was read.
     seq: u64,
-    /// What is left of the page that the cursor is in.
+    /// The unread rest of the current page.
     page: Option<Page>,
-    /// What each line begins with.
+    /// Precedes each line.
     prefix: &'static str,
     /// How many entries to ask for next.
     page_entries: u64,
@@ -64,37 +65,37 @@ impl Transcript {
         }
     }
 
-    /// The newest view.
+    /// Returns the newest view.
     pub(crate) fn view(&mut self) -> View {
         self.view.borrow_and_update().clone()
     }
 
-    /// The views as they are published.
+    /// Returns the channel of published views.
     pub(crate) fn views(&self) -> watch::Receiver<View> {
         self.view.clone()
     }
 
-    /// The newest entry.
+    /// Returns the newest entry's seq.
     pub(crate) fn head(&self) -> u64 {
         self.view.borrow().head
     }
 
-    /// Whether the recorder has ended, and no view follows.
+    /// Returns whether the recorder has ended, so that no view follows.
     pub(crate) fn is_over(&self) -> bool {
         self.view.has_changed().is_err()
     }
 
-    /// Waits until there is a view that [`Transcript::view`] has not given yet.
+    /// Waits until there is a view that [`Transcript::view`] has not returned yet.
     pub(crate) async fn changed(&mut self) -> Result<(), Closed> {
         self.view.changed().await.map_err(|_| Closed)
     }
 
-    /// When an entry was recorded.
+    /// Returns the time of an entry.
     pub(crate) async fn time_of(&self, seq: u64) -> Result<Option<String>, DatabaseError> {
         self.pages.time_of(seq).await
     }
 
-    /// The last session of an ID.
+    /// Returns the last session of an ID.
     pub(crate) async fn last_session(
         &self,
         id: &ClientId,
@@ -104,7 +105,7 @@ impl Transcript {
 }
 
 impl Cursor {
-    /// A cursor after the entry `seq`.
+    /// Returns a cursor after the entry `seq`.
     pub(crate) fn after(seq: u64) -> Self {
         Self {
             seq,
@@ -114,7 +115,7 @@ impl Cursor {
         }
     }
 
-    /// The same, giving entries as parts of an answer: each behind `prefix`.
+    /// Returns a cursor that reads entries as parts of an answer: each line after `prefix`.
     pub(crate) fn replaying_after(seq: u64, prefix: &'static str) -> Self {
         Self {
             prefix,
@@ -122,7 +123,7 @@ impl Cursor {
         }
     }
 
-    /// The last entry that was taken.
+    /// Returns the seq of the last entry that was read.
     pub(crate) fn seq(&self) -> u64 {
         self.seq
     }
@@ -144,15 +145,15 @@ impl Cursor {
         while !self.take_at_hand(view, to, out, bytes_max) {
             let entries_max = self.page_entries.min(transcript.page_entries_max);
             let page = transcript.pages.page(self.seq, to, entries_max).await?;
-            // Entries that are below the head and in no page were pruned; nothing is skipped
-            // that anybody could still be sent.
+            // Entries below the head that are in no page were pruned; nothing is skipped that could
+            // still be sent to anybody.
             let Some((lines, last)) = page else {
                 self.seq = to;
                 break;
             };
             let entries = count(lines.as_bytes());
             self.seq = last - entries;
-            // Long lines make large pages; the next one has only as many as are kept.
+            // Long lines make large pages; the next page has only as many lines as are kept.
             let average = lines.len() as u64 / entries.max(1) + 1;
             self.page_entries = (transcript.page_bytes_max as u64 / average).max(1);
             self.page = Some(Page::new(lines, transcript.page_bytes_max));
@@ -160,7 +161,8 @@ impl Cursor {
         Ok(())
     }
 
-    /// The same as far as it goes without the database, and whether that is all of it.
+    /// Appends entries as [`Cursor::take`] does, as far as that needs no database. Returns whether
+    /// that was everything.
     pub(crate) fn take_at_hand(
         &mut self,
         view: &View,
@@ -190,8 +192,8 @@ impl Cursor {
         true
     }
 
-    /// All that is left up to the head, where it lies in one piece of the tail that is no larger than
-    /// `bytes_max`.
+    /// Returns everything up to the head if it lies in one piece of the tail that has at most
+    /// `bytes_max` bytes.
     pub(crate) fn take_in_one_piece<'a>(
         &mut self,
         view: &'a View,
@@ -209,8 +211,8 @@ impl Cursor {
 }
 
 impl Page {
-    /// The first whole lines within `bytes_max`, but at least one. A reader that takes its time
-    /// holds no more than that; the rest is asked for again.
+    /// Keeps the first whole lines within `bytes_max`, but at least one. A slow reader holds no
+    /// more than that; the rest is read again.
     fn new(lines: String, bytes_max: usize) -> Self {
         let mut page = Self { lines, taken: 0 };
         let kept = page.take(bytes_max).len();
@@ -220,7 +222,7 @@ impl Page {
         page
     }
 
-    /// The next whole lines within `bytes_max`, but at least one.
+    /// Returns the next whole lines within `bytes_max`, but at least one.
     fn take(&mut self, bytes_max: usize) -> &[u8] {
         let rest = &self.lines.as_bytes()[self.taken..];
         let first = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
@@ -240,7 +242,7 @@ fn count(lines: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', lines).count() as u64
 }
 
-/// Appends lines, each behind `prefix`, and counts them.
+/// Appends lines, each after `prefix`. Returns their number.
 fn append(out: &mut Vec<u8>, lines: &[u8], prefix: &str) -> u64 {
     if prefix.is_empty() {
         out.extend_from_slice(lines);

@@ -1,7 +1,8 @@
-//! Where the transcript is kept: what the recorder asks of it, and what readers do.
+//! The port to the place that keeps the transcript: the functions that the recorder and the readers
+//! need.
 //!
-//! SQLite keeps it for every server that people use (`store/sqlite/`); `store/memory.rs` keeps it
-//! where time is simulated. A bigger engine would take SQLite's place here.
+//! SQLite keeps it for every real server (`store/sqlite/`); `store/memory.rs` keeps it where time
+//! is simulated. A larger database engine would implement these traits too.
 
 use std::fmt::Debug;
 use std::pin::Pin;
@@ -16,15 +17,15 @@ pub use crate::room::senders::{Known, Sender};
 
 use crate::transcript::fault::DatabaseError;
 
-/// What the recorder, which alone writes, asks of the record.
+/// The functions of the record for the recorder, its only writer.
 pub trait Record: Debug + Send + 'static {
-    /// Commits a batch: afterwards it is durable, or nothing of it is known to be. `head` is the
-    /// newest entry from then on, and `alive_at` when the server was last known to run.
+    /// Commits a batch: when this returns `Ok`, all of it is durable. `head` is the newest entry from
+    /// then on, and `alive_at` the time when the server was last known to run.
     ///
     /// # Errors
     ///
-    /// Those that pass say that nothing was stored, and the same batch may be tried again; after
-    /// any other it is not known what was.
+    /// A passing error means that nothing was stored, and that the same batch may be tried again.
+    /// After any other error it is unknown what was stored.
     fn commit(
         &mut self,
         batch: &Batch,
@@ -32,7 +33,7 @@ pub trait Record: Debug + Send + 'static {
         alive_at: Timestamp,
     ) -> impl Future<Output = Result<(), DatabaseError>> + Send;
 
-    /// What is known of a run of one person's client.
+    /// Returns what is known of a run of one person's client.
     ///
     /// # Errors
     ///
@@ -42,42 +43,42 @@ pub trait Record: Debug + Send + 'static {
         sender: &Sender,
     ) -> impl Future<Output = Result<Known, DatabaseError>> + Send;
 
-    /// Whether what is written to is still what others would open, and can be read. Asked every
-    /// second, and between each commit and its acknowledgements.
+    /// Checks that the open files are still the ones that others would open, and that they can be
+    /// read. Called every second, and between each commit and its acknowledgements.
     ///
     /// # Errors
     ///
-    /// When it is not, so that what was committed may be lost.
+    /// When they are not, so that committed lines may be lost.
     fn check(&mut self) -> Result<(), DatabaseError>;
 
-    /// How much room there is: lines are refused while there is still room to say so.
+    /// Returns how much room there is: lines are refused while there is still room to record that.
     fn space(&mut self) -> Space;
 
-    /// Closes the record in good order.
+    /// Closes the record properly.
     ///
     /// # Errors
     ///
-    /// When that fails; what was committed is safe all the same.
+    /// When that fails; everything committed is safe all the same.
     fn close(self) -> impl Future<Output = Result<(), DatabaseError>> + Send;
 }
 
-/// What readers ask of the record. They see what was committed, and nothing else.
+/// The functions of the record for readers. They see only committed entries.
 pub trait Pages: Debug + Send + Sync {
-    /// The entries after `after` up to `to` as they go out, at most so many, and the seq of the
-    /// last one; `None` when there is none.
+    /// Returns the entries after `after` up to `to` as they are sent, at most `entries_max`, and
+    /// the seq of the last one; `None` when there is none.
     fn page(&self, after: u64, to: u64, entries_max: u64) -> Answer<'_, Option<(String, u64)>>;
 
-    /// When an entry was recorded; `None` when there is no such entry.
+    /// Returns the time of an entry; `None` when it does not exist.
     fn time_of(&self, seq: u64) -> Answer<'_, Option<String>>;
 
-    /// The last session of an ID.
+    /// Returns the last session of an ID.
     fn last_session<'a>(&'a self, id: &'a ClientId) -> Answer<'a, Option<LastSession>>;
 
-    /// Where to begin so that at most so many bytes of text follow: the seq before the first.
+    /// Returns the seq after which at most this many bytes of text follow.
     fn start_of_tail(&self, head: u64, bytes: usize) -> Answer<'_, u64>;
 }
 
-/// What a reader gets. Boxed, because reading is rare: what is new is read from the tail.
+/// The result of a read. Boxed, because reads are rare: new entries are read from the tail.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, DatabaseError>> + Send + 'a>>;
 
 /// The last session of somebody who is not here.
@@ -85,10 +86,10 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, DatabaseError>> +
 pub struct LastSession {
     /// The role that the certificate gave.
     pub role: String,
-    /// Where from.
+    /// The client's address.
     pub ip: String,
-    /// When it ended.
+    /// The time when it ended.
     pub left_at: Option<String>,
-    /// Why.
+    /// The reason why it ended.
     pub reason: Option<String>,
 }

@@ -1,7 +1,7 @@
 //! The recorder orders what is said. It is the only writer of the transcript.
 //!
-//! It takes what is waiting, stamps it, commits it in one statement, and only then publishes it:
-//! nothing is shown to anyone that is not on the disk.
+//! It takes the waiting asks, stamps them, commits them in one statement, and only then publishes
+//! them: nothing is shown to anyone before it is on the disk.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,39 +27,39 @@ use crate::transcript::reader::View;
 use crate::transcript::record::{Found, Pages, Record};
 use crate::transcript::tail::{Segment, Tail};
 
-/// How many asks may be on their way to the recorder; each session has at most 64 lines among
-/// them and waits for a place.
+/// The number of asks that may be on their way to the recorder. Each session has at most 64 lines
+/// among them, and waits for a place.
 const ASKS_MAX: usize = 4096;
 
-/// How often the record is looked at, whether it is still there, while nothing is committed.
+/// How often the recorder checks that the record is still there while nothing is committed.
 const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often a commit is tried again while the database cannot be written.
+/// How often a commit is retried while the database cannot be written.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Why the recorder ended before it was told to.
+/// The reason why the recorder ended before it was told to.
 #[derive(Debug, thiserror::Error)]
 pub enum RecorderError {
-    /// The database failed; what it holds of the last batch is not known.
+    /// The database failed; it is unknown what it holds of the last batch.
     #[error(transparent)]
     Database(#[from] DatabaseError),
     /// The server was stopped while the database could not be written.
     #[error(
-        "{cause}, and the server was told to stop: {lines} lines were not stored, and nobody was told that they were"
+        "{cause}, and the server was told to stop: {lines} lines were not stored, and none of them was acknowledged"
     )]
     NotStored {
-        /// Why it could not be written.
+        /// The reason why the database could not be written.
         cause: &'static str,
-        /// How many lines.
+        /// The number of lines.
         lines: usize,
     },
 }
 
-/// The recorder, before it runs.
+/// The recorder before it runs.
 #[derive(Debug)]
 pub(crate) struct Recorder<R> {
     asks: mpsc::Receiver<Posted>,
-    /// What came in while the database could not be written.
+    /// Asks that arrived while the database could not be written.
     waiting: VecDeque<Posted>,
     batcher: Batcher,
     record: R,
@@ -68,12 +68,12 @@ pub(crate) struct Recorder<R> {
     view: watch::Sender<View>,
     limits: Limits,
     stop: CancellationToken,
-    /// When the recorder saw that the server stops.
+    /// When the recorder noticed that the server stops.
     stopped_at: Option<Instant>,
 }
 
 impl<R: Record> Recorder<R> {
-    /// A recorder over an open record, how to reach it, and where it publishes.
+    /// Returns a recorder over an open record, the channel to it, and the channel of its views.
     pub(crate) async fn new(
         record: R,
         pages: &dyn Pages,
@@ -116,12 +116,12 @@ impl<R: Record> Recorder<R> {
         ))
     }
 
-    /// What flushers tell how far they are.
+    /// Returns the progress, which the flushers report to.
     pub(crate) fn progress(&self) -> Arc<Progress> {
         self.batcher.progress()
     }
 
-    /// Records until nobody can ask any more, then closes the record.
+    /// Records until no ask can come any more, then closes the record.
     pub(crate) async fn run(mut self) -> Result<(), RecorderError> {
         let mut alive = tokio::time::interval(self.limits.alive_interval);
         let mut check = tokio::time::interval(FILE_CHECK_INTERVAL);
@@ -129,11 +129,12 @@ impl<R: Record> Recorder<R> {
         loop {
             if self.waiting.is_empty() {
                 let due = self.room.next_due();
-                // In an order that does not depend on chance, so that a run can be repeated. What is
-                // due comes first: it is rare, and each time moves on when it was dealt with.
+                // In a fixed order rather than a random one, so that a run can be repeated. Timers
+                // come first: they are rare, and each moves on when it was handled.
                 tokio::select! {
                     biased;
-                    // One patience counts from here, however late the last session asks for something.
+                    // The patience counts from here, however late the last session asks for
+                    // something.
                     () = self.stop.cancelled(), if self.stopped_at.is_none() => {
                         self.stopped_at = Some(Instant::now());
                         continue;
@@ -162,7 +163,7 @@ impl<R: Record> Recorder<R> {
         Ok(())
     }
 
-    /// One batch: stamp, commit, publish, answer.
+    /// Handles one batch: stamp, commit, publish, answer.
     async fn take(&mut self, posted: impl Iterator<Item = Posted>) -> Result<(), RecorderError> {
         let (asks, mut waiters): (Vec<Ask>, Vec<Waiter>) =
             posted.map(|posted| (posted.ask, posted.waiter)).unzip();
@@ -179,12 +180,12 @@ impl<R: Record> Recorder<R> {
             self.room.apply(number, ask, now, clock, &mut work);
         }
         self.commit(&work.rows).await?;
-        // A commit to a file that was deleted is none.
+        // A commit to a deleted file does not count.
         self.record.check()?;
         let is_published = self.publish(&work);
         let is_told = !work.outcomes.is_empty();
         self.desk.tell(work.outcomes, &mut waiters);
-        // Only now, so that what a session is told goes out with what was published.
+        // Only now, so that a session's answers go out together with the published entries.
         if is_published || is_told {
             self.batcher.note_published(self.room.head());
             self.view.send_modify(|_| ());
@@ -193,7 +194,7 @@ impl<R: Record> Recorder<R> {
         Ok(())
     }
 
-    /// What the database knows of a run; a database that is locked is waited out.
+    /// Returns what the database knows of a run. Waits while the database is locked.
     async fn stored(&mut self, sender: &Sender, asks: &[Ask]) -> Result<Known, RecorderError> {
         loop {
             let failure = match self.record.stored(sender).await {
@@ -224,7 +225,7 @@ impl<R: Record> Recorder<R> {
             let Fault::Passing(cause) = failure.fault() else {
                 return Err(failure.into());
             };
-            // Nobody is waiting for the sign of life; the next batch carries it.
+            // Nobody waits for the sign of life; the next batch carries it.
             if batch.is_empty() {
                 return Ok(());
             }
@@ -246,20 +247,21 @@ impl<R: Record> Recorder<R> {
         Ok(())
     }
 
-    /// A database that cannot be written is waited for: for ever, until the server is stopped.
+    /// Returns whether a database that cannot be written was waited for long enough: only a
+    /// stopping server gives up.
     fn is_patience_over(&mut self) -> bool {
         let timeout = self.limits.stop_database_timeout;
         self.stop.is_cancelled()
             && self.stopped_at.get_or_insert_with(Instant::now).elapsed() > timeout
     }
 
-    /// Lets a moment pass in which newcomers are turned away and everything else is kept.
+    /// Waits for a moment. Meanwhile newcomers are refused and everything else is kept.
     async fn wait_out(&mut self, cause: &'static str) {
         let moment = tokio::time::sleep(RETRY_INTERVAL);
         tokio::pin!(moment);
         loop {
             let has_room = self.waiting.len() < self.limits.waiting_asks_max;
-            // The moment first: it ends this, however many there are who ask.
+            // The time comes first: it ends the wait, however many asks there are.
             tokio::select! {
                 biased;
                 () = &mut moment => return,
@@ -277,7 +279,8 @@ impl<R: Record> Recorder<R> {
         }
     }
 
-    /// Shows what was committed, if anything, and wakes nobody yet.
+    /// Publishes the committed entries, if any, but wakes nobody yet. Returns whether it published
+    /// anything.
     fn publish(&self, work: &Work) -> bool {
         if work.rows.entries.is_empty() && work.moved.is_empty() {
             return false;
@@ -296,7 +299,7 @@ impl<R: Record> Recorder<R> {
         true
     }
 
-    /// Sessions that never came to say that they ended, because they were given up.
+    /// Ends the sessions that were abandoned and never reported their end.
     async fn end_what_is_left(&mut self) -> Result<(), RecorderError> {
         let at = Timestamp::from(SystemTime::now());
         let batch = self.room.end_all(Instant::now().into_std(), at);
@@ -309,7 +312,7 @@ impl<R: Record> Recorder<R> {
         batch.entries.iter().filter(is_message).count() + self.count_waiting()
     }
 
-    /// The lines that will not be taken any more. Sessions that ended are waiting there too.
+    /// Counts the lines that will not be recorded any more. Ends of sessions wait among them.
     fn count_waiting(&mut self) -> usize {
         self.asks.close();
         let asked = std::iter::from_fn(|| self.asks.try_recv().ok());

@@ -1,6 +1,7 @@
-//! Prints each entry on standard output when it has been committed: a reader like any other.
+//! Prints each entry to standard output once it is committed. It is a reader like any other.
 //!
-//! On a terminal each entry is wrapped with an indent, or a long one could show another's stamp.
+//! On a terminal each entry is wrapped with an indent; otherwise a long one could imitate another
+//! entry's stamp.
 
 use std::time::Duration;
 
@@ -13,11 +14,11 @@ use crate::transcript::reader::{Cursor, Transcript};
 
 const WRITE_BYTES: usize = 64 * 1024;
 
-/// How long the last entries may take to be printed when the server stops.
+/// How long printing the last entries may take when the server stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Prints until the server stops, or until nobody reads any more. `columns` asks how many columns
-/// `out` has now, if it is a terminal.
+/// Prints until the server stops, or until nobody reads any more. `columns` returns the current
+/// width of `out`, if it is a terminal.
 pub(crate) async fn show(
     mut transcript: Transcript,
     mut out: impl AsyncWrite + Unpin,
@@ -32,7 +33,7 @@ pub(crate) async fn show(
             .take(&transcript, &view, view.head, &mut buffer, WRITE_BYTES)
             .await
         {
-            warn!(error = %failure, "history cannot be read; entries are not shown any more");
+            warn!(error = %failure, "history cannot be read; --show prints no more entries");
             return;
         }
         if !buffer.is_empty() {
@@ -49,13 +50,13 @@ pub(crate) async fn show(
                 () = give_up(&stop) => return,
             };
             if let Err(failure) = wrote {
-                info!(error = %failure, "standard output is closed; entries are not shown any more");
+                info!(error = %failure, "standard output is closed; --show prints no more entries");
                 return;
             }
             buffer.clear();
             continue;
         }
-        // Stopped only once everything that was committed has been shown.
+        // It stops only once everything that was committed has been shown.
         if stop.is_cancelled() {
             return;
         }
@@ -66,7 +67,7 @@ pub(crate) async fn show(
     }
 }
 
-/// Whole lines as a terminal is shown them.
+/// Returns whole lines as a terminal shows them.
 fn rows(lines: &[u8], columns: usize) -> Vec<u8> {
     let mut rows = Vec::with_capacity(lines.len());
     for line in lines.split_inclusive(|byte| *byte == b'\n') {
@@ -77,7 +78,7 @@ fn rows(lines: &[u8], columns: usize) -> Vec<u8> {
     rows
 }
 
-/// Done a moment after the server is told to stop.
+/// Waits until a moment after the server was told to stop.
 async fn give_up(stop: &CancellationToken) {
     stop.cancelled().await;
     tokio::time::sleep(STOP_TIMEOUT).await;

@@ -1,6 +1,6 @@
-//! The transcript's newest part, kept in memory as the bytes that go out.
+//! The transcript's newest part, kept in memory as the bytes that are sent.
 //!
-//! A tail is never changed: the recorder makes a new one from the last and publishes it, and every
+//! A tail is immutable: the recorder makes a new one from the last and publishes it, and each
 //! session reads the one it has. Neighbouring segments are merged as they grow, so that there are
 //! few of them and the work per byte stays small.
 
@@ -11,31 +11,31 @@ use wire::Entry;
 /// Segments up to this size are merged with their neighbours.
 const SEGMENT_BYTES_MAX: usize = 256 * 1024;
 
-/// A run of entries without gaps, ending with the newest.
+/// Consecutive entries up to the newest.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tail {
     segments: Vec<Arc<Segment>>,
     bytes: usize,
 }
 
-/// Some entries in a row, encoded.
+/// Some consecutive entries, encoded.
 #[derive(Debug, Default)]
 pub(crate) struct Segment {
     /// The seq of the first entry.
     first: u64,
-    /// Where each entry ends in `bytes`.
+    /// The offset in `bytes` at which each entry ends.
     ends: Vec<usize>,
     bytes: Vec<u8>,
 }
 
 impl Tail {
-    /// This tail with newer entries at its end, and as many old ones fewer as it takes to stay
-    /// within `bytes_max`. The newest segment always stays.
+    /// Returns this tail with newer entries at its end, and without as many old ones as it takes to
+    /// stay within `bytes_max`. The newest segment always stays.
     pub(crate) fn with(&self, newest: Segment, bytes_max: usize) -> Tail {
         if newest.ends.is_empty() {
             return self.clone();
         }
-        // A gap would be read as lost lines, so what stands before one is forgotten.
+        // A gap would look like lost lines, so everything before one is forgotten.
         let follows = self.last().is_none_or(|last| last + 1 == newest.first);
         let mut tail = if follows {
             self.clone()
@@ -44,7 +44,8 @@ impl Tail {
         };
         tail.bytes += newest.bytes.len();
         let mut newest = newest;
-        // Merging only with what is no larger copies each byte a logarithmic number of times.
+        // Merging only with segments that are not larger copies each byte a logarithmic number of
+        // times.
         while let Some(before) = tail.segments.last() {
             let merged = before.bytes.len() + newest.bytes.len();
             if before.bytes.len() > newest.bytes.len() || merged > SEGMENT_BYTES_MAX {
@@ -63,9 +64,9 @@ impl Tail {
         tail
     }
 
-    /// The entries after `after` up to `to`, as they go out: at most `bytes_max` bytes, but at
-    /// least one entry, and the seq of the last one. `None` when the tail does not reach back so
-    /// far.
+    /// Returns the entries after `after` up to `to` as they are sent, at most `bytes_max` bytes but
+    /// at least one entry, and the seq of the last one. Returns `None` when the tail does not reach
+    /// back far enough.
     pub(crate) fn read(&self, after: u64, to: u64, bytes_max: usize) -> Option<(&[u8], u64)> {
         let next = after + 1;
         if next > to || self.segments.first().is_none_or(|first| next < first.first) {
@@ -78,14 +79,14 @@ impl Tail {
         self.segments[at].read(next, to, bytes_max)
     }
 
-    /// The newest entry's seq.
+    /// Returns the newest entry's seq.
     pub(crate) fn last(&self) -> Option<u64> {
         self.segments.last().map(|segment| segment.last())
     }
 }
 
 impl Segment {
-    /// Encodes entries, whose seqs follow one another.
+    /// Encodes entries with consecutive seqs.
     pub(crate) fn encode<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Segment {
         let mut segment = Segment::default();
         for entry in entries {
@@ -98,7 +99,7 @@ impl Segment {
         segment
     }
 
-    /// Takes lines that were encoded already, the first of which is the entry `first`.
+    /// Takes encoded lines, the first of which is the entry `first`.
     pub(crate) fn from_lines(first: u64, bytes: Vec<u8>) -> Segment {
         let ends = memchr::memchr_iter(b'\n', &bytes)
             .map(|end| end + 1)
@@ -140,7 +141,7 @@ impl Segment {
 mod tests {
     use super::*;
 
-    /// A segment of entries whose text is their seq.
+    /// Returns a segment of entries whose text is their seq.
     fn segment(seqs: std::ops::RangeInclusive<u64>) -> Segment {
         let lines: String = seqs.clone().map(|seq| format!("{seq} line\n")).collect();
         Segment::from_lines(*seqs.start(), lines.into_bytes())
@@ -152,7 +153,7 @@ mod tests {
         })
     }
 
-    /// Everything from `after` on, read in pieces of at most `bytes_max`.
+    /// Reads everything after `after` in pieces of at most `bytes_max`.
     fn read_all(tail: &Tail, mut after: u64, bytes_max: usize) -> Option<Vec<u64>> {
         let mut found = Vec::new();
         while tail.last().is_some_and(|last| after < last) {

@@ -1,6 +1,6 @@
-//! What the server proves itself with: its bundle, read for the start, and read again when a newer
-//! one is put in its place. Whoever connects from then on is shown the newer certificate; sessions
-//! keep the connection that they have.
+//! The bundle that proves the server's identity, read at the start and again when a newer one takes
+//! its place. Clients that connect from then on see the newer certificate; sessions keep the
+//! connection that they have.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -19,21 +19,21 @@ use crate::os;
 use crate::watch::file::{FileWatch, Reading};
 use crate::watch::reminder::Reminder;
 
-/// Reads the bundle again and again, and publishes what a handshake needs of it.
+/// Reads the bundle again when it changes, and publishes the TLS configuration for handshakes.
 #[derive(Debug)]
 pub(crate) struct BundleWatch {
     pub(crate) file: FileWatch,
     pub(crate) gate: Arc<Gate>,
     pub(crate) revocations: watch::Receiver<Revocations>,
-    /// What the certificate in use says.
+    /// The certificate in use.
     pub(crate) certificate: Certificate,
     pub(crate) tls: watch::Sender<ServerTls>,
 }
 
-/// Why a bundle does not prove this server.
+/// The reason why a bundle cannot prove this server's identity.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerBundleError {
-    /// It is not a whole bundle.
+    /// It is not a complete bundle.
     #[error(transparent)]
     Bundle(#[from] BundleError),
     /// The file cannot be read.
@@ -41,13 +41,13 @@ pub enum ServerBundleError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
-    /// It is a person's.
+    /// It belongs to a person.
     #[error("{} is not a server's certificate", .0.display())]
     Purpose(PathBuf),
-    /// Its time is over, or has not begun.
+    /// Its validity is over, or has not begun.
     #[error("the certificate in {} is valid from {from} to {until}, not now", path.display())]
     Dates {
         /// The file.
@@ -56,22 +56,22 @@ pub enum ServerBundleError {
         from: Timestamp,
         /// The last one.
         until: Timestamp,
-        /// Whether it will be valid some day.
+        /// Whether it will become valid.
         is_early: bool,
     },
-    /// No client would believe it.
+    /// No client would trust it.
     #[error("the certificate in {} was not issued by the CA whose certificate is beside it", .0.display())]
     Chain(PathBuf),
     /// Everybody here has a certificate of the CA that the server was started with.
     #[error("the CA certificate in {} is another than the one that this server was started with", .0.display())]
     OtherCa(PathBuf),
-    /// Clients ask no list, so the server has to.
+    /// Clients do not check revocation lists, so the server has to.
     #[error("the certificate in {} is revoked", .0.display())]
     Revoked(PathBuf),
 }
 
 impl ServerBundleError {
-    /// What to do about it.
+    /// Returns what the operator can do about it, if anything.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Bundle(error) if error.is_not_found() => {
@@ -92,7 +92,7 @@ impl ServerBundleError {
         }
     }
 
-    /// Whether it may be good without being changed.
+    /// Returns whether the file may become good without being changed.
     fn may_pass(&self) -> bool {
         match self {
             Self::Bundle(error) => error.is_of_the_disk(),
@@ -103,11 +103,11 @@ impl ServerBundleError {
     }
 }
 
-/// Reads a bundle by which a server can prove itself to the clients of its CA.
+/// Reads a bundle that proves the server's identity to the clients of its CA.
 ///
 /// # Errors
 ///
-/// When the file cannot be read, or nobody would believe what is in it.
+/// When the file cannot be read, or nobody would trust its contents.
 pub fn read_bundle(path: &Path) -> Result<Bundle, ServerBundleError> {
     let (bundle, now) = (Bundle::read(path)?, SystemTime::now());
     let certificate = bundle.certificate();
@@ -131,8 +131,8 @@ pub fn read_bundle(path: &Path) -> Result<Bundle, ServerBundleError> {
     Ok(bundle)
 }
 
-/// The same for a server that is running: it must not wait for the other end of a pipe, and its
-/// CA stays the same. With it what is to be told of the file.
+/// Reads a bundle for a running server: this must not wait for the other end of a pipe, and the CA
+/// must stay the same. Also returns a warning about the file.
 fn read_newer(path: &Path, gate: &Gate) -> Result<(Bundle, Option<String>), ServerBundleError> {
     if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
         return Err(ServerBundleError::Read {
@@ -147,17 +147,17 @@ fn read_newer(path: &Path, gate: &Gate) -> Result<(Bundle, Option<String>), Serv
     Ok((bundle, os::warning_of_readers(path)))
 }
 
-/// What ends within this time ends soon.
+/// A certificate that ends within this time ends soon.
 const SOON: Duration = Duration::from_secs(30 * DAY_SECONDS);
-/// How often that is told.
+/// How often the log repeats that.
 const SOON_WARNING_INTERVAL: Duration = Duration::from_secs(DAY_SECONDS);
-/// How often it is told that the server has nothing to prove itself with, or nothing that it should.
+/// How often the log repeats that the server's certificate has expired or is revoked.
 const OVER_ERROR_INTERVAL: Duration = Duration::from_secs(60 * 60);
 const DAY_SECONDS: u64 = 24 * 60 * 60;
-/// What to do about both.
-const RENEW: &str = "`ca-tool issue-server` makes a newer bundle, to be renamed to this file";
+/// What the operator can do about both.
+const RENEW: &str = "make a newer bundle with `ca-tool issue-server` and rename it to this file";
 
-/// How near the end of the server's certificate is.
+/// How close the end of the server's certificate is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
     Far,
@@ -204,7 +204,7 @@ impl BundleWatch {
                     Err(failure) => Reading::Refused(failure.to_string()),
                 };
                 if let Some(words) = self.file.judge(&look, reading) {
-                    error!("{words}; the last good certificate stays");
+                    error!("{words}; the last good certificate stays in use");
                 }
             }
             let ending = Ending::at(self.certificate.not_after, SystemTime::now());
@@ -213,15 +213,15 @@ impl BundleWatch {
                 warn!(%path, "{ending}; {RENEW}");
             }
             if over.is_due(ending == Ending::Over, now) {
-                error!(%path, "{ending}, and no client connects any more; {RENEW}");
+                error!(%path, "{ending}; clients can no longer connect; {RENEW}");
             }
             if revoked.is_due(self.is_revoked(&self.certificate), now) {
-                error!(%path, "the server's certificate is revoked, which no client asks; {RENEW}");
+                error!(%path, "the server's certificate is revoked, but clients do not check that; {RENEW}");
             }
         }
     }
 
-    /// Takes the bundle in the file, or keeps the last good one.
+    /// Uses the bundle in the file, or keeps the last good one.
     async fn reload(&mut self) -> Result<(), ServerBundleError> {
         let (path, gate) = (self.file.path().to_owned(), self.gate.clone());
         let reading = tokio::task::spawn_blocking(move || read_newer(&path, &gate));
@@ -248,7 +248,7 @@ impl BundleWatch {
             if until < before {
                 warn!(
                     until = %Timestamp::from(until), before = %Timestamp::from(before),
-                    "the new certificate ends before the last one; was an old copy put back?"
+                    "the new certificate ends before the last one; was an old copy restored?"
                 );
             }
             self.certificate = certificate;
@@ -261,7 +261,7 @@ impl BundleWatch {
         self.revocations.borrow().revokes(&certificate.serial)
     }
 
-    /// Whoever looks for the server under a name that is gone believes to be at another one.
+    /// Warns about missing names: a client that connects under such a name refuses this server.
     fn tell_of_missing_names(&self, newer: &Certificate) {
         let mut missing: BTreeSet<String> = BTreeSet::new();
         let (dns, ips) = (&self.certificate.dns_names, &self.certificate.addresses);
@@ -271,7 +271,7 @@ impl BundleWatch {
         if !missing.is_empty() {
             warn!(
                 missing = few(missing),
-                "the new certificate lacks names of the last one; clients that use them will leave"
+                "the new certificate lacks names of the last one; clients that use them will refuse this server"
             );
         }
     }

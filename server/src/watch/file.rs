@@ -1,7 +1,7 @@
-//! A file that is looked at again and again, and read when it has changed or somebody asks for it.
+//! A file that is checked periodically, and read when it has changed or somebody asks for it.
 //!
-//! What the operating system tells of changes differs from system to system, and says nothing of a
-//! file that comes over a network; so the file is simply looked at.
+//! Notifications about file changes differ between operating systems, and do not exist for files on
+//! a network; so the file is simply checked.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::os;
 
-/// When a file is to be read, and what is to be told of it.
+/// Decides when a file has to be read, and what is logged about it.
 #[derive(Debug)]
 pub(crate) struct FileWatch {
     path: PathBuf,
@@ -20,35 +20,36 @@ pub(crate) struct FileWatch {
     /// Changes when somebody asks for all files to be read.
     reload: watch::Receiver<()>,
     stop: CancellationToken,
-    /// The file as it was when it was judged. Nothing yet: it may have changed since it was read
-    /// for the start.
+    /// The file's version when it was last judged. `None` at first: it may have changed since it
+    /// was read for the start.
     judged: FileVersion,
-    /// What was told of it last.
+    /// The last message about it.
     told: Option<String>,
 }
 
-/// One look at the file.
+/// One check of the file.
 #[derive(Debug)]
 pub(crate) struct Look {
-    /// Whether it is to be read.
+    /// Whether the file has to be read.
     pub(crate) is_due: bool,
     is_asked: bool,
-    /// From before the reading: a change in the middle of it is read again.
+    /// Taken before the file is read: a change during the reading is read again.
     version: FileVersion,
 }
 
-/// What came of reading the file.
+/// The result of reading the file.
 #[derive(Debug)]
 pub(crate) enum Reading {
     /// It is good, and in use.
     Taken,
     /// It is not good, for this reason, and will not be unless it changes.
     Refused(String),
-    /// The same, but this may pass by itself: a moment without the file, a CA's clock ahead of ours.
+    /// It is not good now, but that may pass: the file was missing for a moment, or the CA's clock
+    /// is ahead of ours.
     NotNow(String),
 }
 
-/// What tells a file from the one that was there before; nothing, when there is none.
+/// Distinguishes a file from its earlier versions; `None` when there is no file.
 type FileVersion = Option<(SystemTime, u64, Option<u64>)>;
 
 impl FileWatch {
@@ -72,11 +73,11 @@ impl FileWatch {
         &self.path
     }
 
-    /// Waits until it is time to look; `None` when the server stops.
+    /// Waits until it is time for a check; `None` when the server stops.
     pub(crate) async fn look(&mut self) -> Option<Look> {
         let is_asked = tokio::select! {
             () = self.stop.cancelled() => return None,
-            // Whoever could ask may be gone; then only the time counts.
+            // Whoever could ask may be gone; then only the timer counts.
             Ok(()) = self.reload.changed() => true,
             _ = self.poll.tick() => false,
         };
@@ -89,15 +90,14 @@ impl FileWatch {
         })
     }
 
-    /// Remembers what came of the reading, and gives what is to be told of it: once, unless
-    /// somebody asked.
+    /// Notes the result of a reading. Returns the message for the log: once, unless somebody asked.
     pub(crate) fn judge(&mut self, look: &Look, reading: Reading) -> Option<String> {
         let (is_judged, words) = match reading {
             Reading::Taken => (true, None),
             Reading::Refused(words) => (true, Some(words)),
             Reading::NotNow(words) => (false, Some(words)),
         };
-        // What may pass is tried again although the file stays as it is.
+        // A failure that may pass is tried again although the file stays the same.
         self.judged = look.version.filter(|_| is_judged);
         let is_news = look.is_asked || is_judged || self.told != words;
         self.told.clone_from(&words);
@@ -105,7 +105,8 @@ impl FileWatch {
     }
 }
 
-/// Not on this thread: a file system that does not answer, as over a network, must hold up nobody else.
+/// Not on this thread: a file system that does not answer, such as one on a network, must delay
+/// nobody else.
 async fn version(path: &Path) -> FileVersion {
     let metadata = tokio::fs::metadata(path).await.ok()?;
     Some((

@@ -1,8 +1,9 @@
-//! When the operator is told again of what has not changed: at once, and then not too often.
+//! Decides when the log repeats a warning about something that has not changed: at once, and then
+//! not too often.
 
 use std::time::{Duration, Instant};
 
-/// Tells when it is time to tell of one thing that may be bad.
+/// Decides when it is time to warn about one thing that may be bad.
 #[derive(Debug)]
 pub(crate) struct Reminder {
     interval: Duration,
@@ -10,7 +11,7 @@ pub(crate) struct Reminder {
 }
 
 impl Reminder {
-    /// One that tells at once and then after each `interval`.
+    /// Returns a reminder that warns at once and then after each `interval`.
     pub(crate) fn every(interval: Duration) -> Self {
         Self {
             interval,
@@ -18,7 +19,8 @@ impl Reminder {
         }
     }
 
-    /// Whether it is time to tell. What is good again and then bad is told at once.
+    /// Returns whether it is time to warn. A thing that was good again and becomes bad is reported
+    /// at once.
     pub(crate) fn is_due(&mut self, is_bad: bool, now: Instant) -> bool {
         if !is_bad {
             self.told_at = None;

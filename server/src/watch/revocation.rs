@@ -1,4 +1,4 @@
-//! Keeps the revocation list up to date: when the file changes, and when it is asked to.
+//! Keeps the revocation list up to date: reads it when the file changes, and when somebody asks.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -16,23 +16,23 @@ use crate::room::desk::Asks;
 use crate::watch::file::{FileWatch, Reading};
 use crate::watch::reminder::Reminder;
 
-/// How often somebody is reminded that the list is past its nextUpdate.
+/// How often the log repeats that the list is past its nextUpdate.
 const STALE_WARNING_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
-/// Reads the list again and again, and publishes it.
+/// Reads the list when it changes, and publishes it.
 #[derive(Debug)]
 pub(crate) struct RevocationWatch {
     pub(crate) file: FileWatch,
     pub(crate) gate: Arc<Gate>,
     pub(crate) lists: watch::Sender<Revocations>,
-    /// The highest number that was ever seen; the database remembers it.
+    /// The highest number ever seen; the database remembers it.
     pub(crate) newest: CrlNumber,
-    /// The same, until the database remembers it.
+    /// The same number until the database has it.
     pub(crate) unrecorded: Option<CrlNumber>,
     pub(crate) asks: Asks,
 }
 
-/// Why a list was not read.
+/// The reason why a list was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum ListError {
     /// The file cannot be read.
@@ -40,31 +40,31 @@ pub enum ListError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: std::io::Error,
     },
-    /// The list is not to be trusted.
+    /// The list cannot be trusted.
     #[error("cannot use {}: {source}", path.display())]
     Use {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: pki::RevocationError,
     },
-    /// An older list than one that was seen before: somebody may want to be un-revoked.
+    /// It is older than a list seen before: somebody may be trying to undo a revocation.
     #[error("cannot use {}: its number {found} is lower than {newest}, which was seen before", path.display())]
     Older {
         /// The file.
         path: PathBuf,
         /// Its number.
         found: CrlNumber,
-        /// The highest one.
+        /// The highest number seen.
         newest: CrlNumber,
     },
 }
 
 impl ListError {
-    /// Whether the file may be good without being changed.
+    /// Returns whether the file may become good without being changed.
     fn may_pass(&self) -> bool {
         match self {
             Self::Read { .. } => true,
@@ -78,7 +78,7 @@ impl ListError {
 ///
 /// # Errors
 ///
-/// When the file cannot be read, or holds no list of this gate's CA.
+/// When the file cannot be read, or its list is not from this gate's CA.
 pub fn read_list(path: &Path, gate: &Gate) -> Result<RevocationList, ListError> {
     let read = |source| ListError::Read {
         path: path.to_owned(),
@@ -106,7 +106,7 @@ pub fn read_list(path: &Path, gate: &Gate) -> Result<RevocationList, ListError> 
         })
 }
 
-/// Refuses a list that is older than one which was seen before.
+/// Refuses a list that is older than one seen before.
 pub(crate) fn check_number(
     path: &Path,
     found: &CrlNumber,
@@ -135,7 +135,7 @@ impl RevocationWatch {
                     Err(failure) => Reading::Refused(failure.to_string()),
                 };
                 if let Some(words) = self.file.judge(&look, reading) {
-                    error!("{words}; the last good list stays");
+                    error!("{words}; the last good list stays in use");
                 }
             }
             self.record();
@@ -146,12 +146,12 @@ impl RevocationWatch {
         }
     }
 
-    /// Takes the list in the file, or keeps the last good one.
+    /// Uses the list in the file, or keeps the last good one.
     async fn reload(&mut self) -> Result<(), ListError> {
         let (path, gate) = (self.file.path().to_owned(), self.gate.clone());
         let (newest, before) = (self.newest.clone(), self.lists.borrow().clone());
-        // A list may be large. This thread has others to serve, so it neither reads nor compares, and
-        // the memory of the last one is given back elsewhere too.
+        // A list may be large. This thread has others to serve, so another one reads and compares,
+        // and frees the memory of the last list.
         let reading = tokio::task::spawn_blocking(move || {
             let list = read_list(&path, &gate)?;
             check_number(&path, list.number(), &newest)?;
@@ -173,8 +173,8 @@ impl RevocationWatch {
         Ok(())
     }
 
-    /// Has the newest number remembered. Never waits: the recorder's queue may be full while the
-    /// database cannot be written, and lists must be taken all the same.
+    /// Sends the newest number to the database. Never waits: the recorder's queue may be full while
+    /// the database cannot be written, and lists must still be taken.
     fn record(&mut self) {
         if let Some(number) = self.unrecorded.clone()
             && self.asks.try_send(Ask::ListSeen(number).into()).is_ok()
@@ -184,7 +184,8 @@ impl RevocationWatch {
     }
 }
 
-/// What a newer list no longer revokes, as it is told: the first few, and how many more.
+/// The certificates that a newer list no longer revokes, as text for the log: the first few, and
+/// the number of the rest.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Forgotten {
     no_longer_on_hold: String,
@@ -192,7 +193,7 @@ struct Forgotten {
 }
 
 impl Forgotten {
-    /// In one pass over the list from before.
+    /// Compares the lists in one pass over the older one.
     fn between(before: &Revocations, now: &RevocationList) -> Self {
         let Revocations::List(before) = before else {
             return Self::default();
@@ -205,8 +206,9 @@ impl Forgotten {
         }
     }
 
-    /// A list may leave out certificates that have expired or were on hold, and no others: an old copy of
-    /// the CA's folder that was put back signs lists with new numbers and old contents.
+    /// Logs what the newer list left out. A list may leave out certificates that have expired or
+    /// were on hold, and no others: a restored old copy of the CA's folder signs lists with new
+    /// numbers and old contents.
     fn tell(&self) {
         if !self.no_longer_on_hold.is_empty() {
             info!(serials = self.no_longer_on_hold, "no longer on hold");
@@ -214,7 +216,7 @@ impl Forgotten {
         if !self.let_in.is_empty() {
             error!(
                 serials = self.let_in,
-                "the new list lets in certificates that the last one revoked; was an old copy of the CA's folder put back?"
+                "the new list lets in certificates that the last one revoked; was an old copy of the CA's folder restored?"
             );
         }
     }
@@ -229,8 +231,8 @@ mod tests {
 
     use super::*;
 
-    /// Lists of one CA with so many certificates on them, numbered from 1, of which the first few are
-    /// on hold.
+    /// Returns lists of one CA with these numbers of certificates, numbered from 1, of which the
+    /// first few are on hold.
     fn lists<const N: usize>(counts: [(u64, u64); N]) -> [RevocationList; N] {
         let key = KeyPair::generate().expect("a key");
         let mut ca = CertificateParams::default();

@@ -72,7 +72,7 @@ async fn damage_that_a_reader_meets_ends_the_server_and_is_never_an_answer() {
         assert_eq!(**line, format!("= {n} {at} [alice@192.0.2.7] line {n}"));
     }
     assert!(!heard.iter().any(|line| line == "= end history"));
-    ended(&mut served, 74, "chat.db cannot be read any more");
+    ended(&mut served, 74, "chat.db can no longer be read");
 }
 
 #[tokio::test]

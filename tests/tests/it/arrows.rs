@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemMod, ItemUse, Macro, Meta, UseTree, Visibility};
 
-const PROGRAMS: [&str; 3] = ["ca-tool", "client", "server"];
+const PROGRAMS: [&str; 3] = ["ca-tool", "server", "client"];
 
 #[test]
 fn no_program_imports_from_a_folder_above_and_no_files_import_each_other() {

@@ -1,4 +1,5 @@
-//! Who sends what: the session's task or its flusher.
+//! Tests of what the session's task sends, and what its flusher does.
+//! time.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Mutex as Lock;
@@ -10,7 +11,7 @@ use super::*;
 use crate::store::memory::Memory;
 use crate::transcript::tail::Segment;
 
-/// A connection that takes so many bytes and no more, until it is widened.
+/// A connection that accepts a limited number of bytes.
 #[derive(Clone)]
 struct Narrow(Arc<Lock<Taken>>);
 
@@ -71,14 +72,14 @@ fn ok() -> Told {
 }
 
 /// A session that follows from the beginning, and what may be published to it.
-struct Room {
+struct Stage {
     outbound: Arc<Outbound<Narrow>>,
     wire: Narrow,
     mailbox: Arc<Mailbox>,
     views: watch::Sender<View>,
 }
 
-fn room() -> Room {
+fn room() -> Stage {
     let limits = Limits::default();
     let (views, view) = watch::channel(View {
         head: 0,
@@ -111,7 +112,7 @@ fn room() -> Room {
         &limits,
         (welcome, Some(0)),
     ));
-    Room {
+    Stage {
         outbound,
         wire,
         mailbox,
@@ -119,7 +120,7 @@ fn room() -> Room {
     }
 }
 
-impl Room {
+impl Stage {
     fn publish(&self, text: &str) {
         self.views.send_modify(|view| {
             view.head += 1;
@@ -139,7 +140,7 @@ impl Room {
         self.outbound.flush(&view, &mut Vec::new());
     }
 
-    /// What was said, in the order in which it arrived.
+    /// Returns what was said, in the order in which it arrived.
     fn said(&self) -> Vec<String> {
         let taken = self.wire.taken();
         let texts = taken.lines().filter_map(|line| line.split("] ").nth(1));
@@ -171,7 +172,7 @@ async fn who_has_everything_is_sent_what_is_new_without_its_task() {
     assert_eq!(room.said(), ["hello"]);
     assert!(room.wire.taken().contains("= ok k3v9q2a7-1 1\n"));
     assert_eq!(permits.available_permits(), 1);
-    // Nothing is sent twice, by either.
+    // Neither of them sends anything twice.
     room.flush();
     assert!(poll_once(run.as_mut()).is_pending());
     assert_eq!(room.said(), ["hello"]);
@@ -243,7 +244,7 @@ async fn entries_alone_go_out_as_they_lie_and_no_room_is_kept_for_them() {
             .try_lock()
             .map(|half| half.out.capacity())
     };
-    let view = |room: &Room| room.views.borrow().clone();
+    let view = |room: &Stage| room.views.borrow().clone();
     let mut scratch = Vec::with_capacity(1024);
     room.publish("one");
     room.outbound.flush(&view(&room), &mut scratch);

@@ -1,7 +1,8 @@
 //! The answer to a query, written row by row as a table, as CSV or as JSON.
 //!
-//! What members said stands in it, and a column can have any name. So a table never holds what moves
-//! a cursor, and on a terminal nothing does; there each line is wrapped with an indent.
+//! It contains text from members, and a column can have any name. So no table contains a character
+//! that moves a cursor, and nothing on a terminal does; there each line is also wrapped with an
+//! indent.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -14,16 +15,16 @@ use wire::terminal::{escape_json, inert, shown};
 use super::Format;
 use crate::terminal::COLUMNS;
 
-/// Rows by which a table finds out how wide its columns are.
+/// The number of rows from which a table determines the widths of its columns.
 const SAMPLE_ROWS_MAX: usize = 1000;
 
-/// The text of these rows, in bytes.
+/// The limit on the text of these rows, in bytes.
 const SAMPLE_BYTES_MAX: usize = 1024 * 1024;
 
-/// No column of a table is made wider than this. A longer text moves what stands behind it.
+/// No column of a table is padded to more than this. A longer text shifts the columns after it.
 const PADDED_COLUMNS_MAX: usize = 60;
 
-/// Stands before a text that is not UTF-8, in hexadecimal digits.
+/// Precedes a text that is not UTF-8, which is written in hexadecimal digits.
 const NOT_UTF8: &str = "not UTF-8: ";
 
 /// An answer that is being written.
@@ -69,7 +70,7 @@ impl<W: Write> Answer<W> {
     }
 }
 
-/// Records, of which the first is the header.
+/// CSV records; the first is the header.
 pub(super) struct Csv<W: Write> {
     writer: csv::Writer<Screen<W>>,
     is_terminal: bool,
@@ -87,8 +88,8 @@ impl<W: Write> Csv<W> {
         Ok(csv)
     }
 
-    /// In a pipe each value stays as it is, to the byte. On a terminal a line end in it would begin a
-    /// row of the screen.
+    /// Writes a row. In a pipe each value is unchanged, byte for byte. On a terminal a line end in
+    /// a value would begin a new row of the screen, so it is escaped.
     fn row<'a>(&mut self, values: impl Iterator<Item = Cow<'a, str>>) -> io::Result<()> {
         for value in values {
             let value = if self.is_terminal {
@@ -102,7 +103,7 @@ impl<W: Write> Csv<W> {
     }
 }
 
-/// The cause, which says whether a reader has gone.
+/// Returns the cause, which tells whether the reader has gone.
 fn of_csv(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(cause) => cause,
@@ -110,13 +111,13 @@ fn of_csv(error: csv::Error) -> io::Error {
     }
 }
 
-/// A table whose columns are as wide as the first rows need.
+/// A table whose columns are as wide as its first rows need.
 pub(super) struct Table<W: Write> {
     names: Vec<String>,
     out: Screen<W>,
     sample: Vec<Vec<String>>,
     sample_bytes: usize,
-    /// Once they are known; then the sample has been written.
+    /// Set once the sample has been written.
     widths: Option<Vec<usize>>,
 }
 
@@ -170,7 +171,7 @@ impl<W: Write> Table<W> {
     }
 }
 
-/// Each row begins with a space, two stand between its cells, and none at its end.
+/// Writes a row: a space, then the cells with two spaces between them, and no space at the end.
 fn write_cells(out: &mut impl Write, cells: &[String], widths: &[usize]) -> io::Result<()> {
     let mut line = String::new();
     for (cell, width) in cells.iter().zip(widths) {
@@ -182,15 +183,15 @@ fn write_cells(out: &mut impl Write, cells: &[String], widths: &[usize]) -> io::
     writeln!(out, "{}", line.trim_end_matches(' '))
 }
 
-/// A text as it stands in a cell.
+/// Returns a text as a cell shows it.
 fn cell(text: &str) -> String {
     inert(text).replace('\t', "    ")
 }
 
-/// An array with an object on each line.
+/// A JSON array with one object per line.
 pub(super) struct Json<W: Write> {
     out: Screen<W>,
-    /// In quotes, and no two alike.
+    /// In quotes, and all different.
     keys: Vec<String>,
     has_rows: bool,
 }
@@ -204,7 +205,7 @@ impl<W: Write> Json<W> {
         for name in names {
             let mut key = name.clone();
             if !seen.insert(name) {
-                // A second one of that name.
+                // Another column of the same name.
                 let mut numbers = 2..;
                 while !taken.insert(key.clone()) {
                     key = format!("{name}_{}", numbers.next().unwrap_or(u32::MAX));
@@ -245,13 +246,14 @@ fn json(value: ValueRef<'_>) -> io::Result<String> {
     })
 }
 
-/// A text in quotes. What does not print is escaped, so that nothing reads it without knowing.
+/// Returns a text in quotes. Characters that do not print are escaped, so that nobody overlooks
+/// them.
 fn json_string(text: &str) -> io::Result<String> {
     let quoted = serde_json::to_string(text)?;
     Ok(escape_json(&quoted).into_owned())
 }
 
-/// A value as text: BLOBs, and texts that are not UTF-8, in hexadecimal digits.
+/// Returns a value as text: BLOBs, and texts that are not UTF-8, in hexadecimal digits.
 fn text(value: ValueRef<'_>) -> Cow<'_, str> {
     match value {
         ValueRef::Null => Cow::Borrowed(""),
@@ -274,12 +276,13 @@ fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Where the answer goes. On a terminal each line is made inert and wrapped; a pipe gets every byte.
+/// The destination of the answer. On a terminal each line is escaped and wrapped; a pipe gets every
+/// byte.
 pub(super) struct Screen<W: Write> {
     out: W,
-    /// Asks how wide the terminal is now; `None` when there is none.
+    /// Returns the current width of the terminal; `None` when the destination is not one.
     columns: Option<fn() -> Option<usize>>,
-    /// The line that has begun, on a terminal.
+    /// The unfinished line, on a terminal.
     line: Vec<u8>,
 }
 

@@ -1,4 +1,4 @@
-//! What may be asked, and how the answer stands.
+//! Which queries are allowed, and how the answer looks.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A record that anybody may have made.
+/// A record that anybody may have created.
 struct Record(TempDir);
 
 impl Record {
@@ -42,7 +42,7 @@ impl Record {
         answered.map(|()| out)
     }
 
-    /// Each file beside the record, and what it holds.
+    /// Returns each file beside the record with its contents.
     fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let entries = fs::read_dir(self.0.path()).expect("a folder");
         let paths = entries.map(|entry| entry.expect("an entry").path());
@@ -78,7 +78,7 @@ fn every_format_has_its_form_also_without_rows() {
     assert_eq!(ask(none, Format::Table), "(no rows)\n");
     assert_eq!(ask(none, Format::Csv), "id,text\n");
     assert_eq!(ask(none, Format::Json), "[]\n");
-    // No value takes another's place.
+    // No value is taken for another one.
     let twice = "select 1 as id, 2 as id, 3 as id_2, 4 as id";
     assert_eq!(
         ask(twice, Format::Json),
@@ -118,7 +118,7 @@ fn a_text_that_is_not_utf_8_is_shown_as_such() {
         let texts = json.iter().map(|row| row["text"].as_str().expect("a text"));
         assert_eq!(texts.collect::<Vec<_>>(), shown);
     }
-    // What ends a text elsewhere does not end it here.
+    // Characters that end a text elsewhere do not end it here.
     let csv = record.ask("select cast(x'610062' as text) as text", Format::Csv);
     assert_eq!(csv.expect("CSV"), "text\na\0b\n");
 }
@@ -184,7 +184,7 @@ fn a_query_may_read_and_nothing_else() {
             "{sql}: {asked:?}"
         );
     }
-    // Not in this SQLite, and not to be.
+    // SQLite as it is built here has none of these, and must not get them.
     for sql in [
         "select readfile('chat.db')",
         "select writefile('x', 'y')",
@@ -209,7 +209,7 @@ fn a_query_may_read_and_nothing_else() {
         let asked = record.ask(sql, Format::Csv);
         assert!(matches!(asked, Err(QueryError::NoQuestion)), "{asked:?}");
     }
-    // What SQLite needs while it reads is no part of the record.
+    // Files that SQLite needs while it reads are not part of the record.
     let mut after = record.files();
     after.retain(|path, _| !path.to_string_lossy().ends_with("-shm"));
     let mut before = before;
@@ -266,7 +266,7 @@ fn whatever_reads_is_answered() {
 
 #[test]
 fn an_answer_without_end_is_written_as_it_comes() {
-    /// Takes so many bytes.
+    /// Accepts this many bytes.
     struct Reader(usize);
 
     impl Write for Reader {
@@ -319,7 +319,7 @@ fn a_question_that_cannot_be_answered_leaves_nothing_in_the_output() {
     assert_eq!(words, "no such column: a\\u{1b}[2J\\u{202e}");
 }
 
-/// What is not to reach a terminal.
+/// Characters that must not reach a terminal.
 const EVIL: &str = "a\u{1b}[2J\u{9b}1m\u{202e}\u{2028}\u{e0041}\u{7f}\u{0}\r\n[bob@192.0.2.9] x";
 
 #[test]
@@ -338,7 +338,7 @@ fn no_value_is_larger_than_any_that_a_record_holds() {
 #[test]
 fn neither_a_value_nor_the_name_of_a_column_moves_a_cursor() {
     let record = Record::new("create table said (text)");
-    // The first NUL would end the question.
+    // The first NUL would end the query.
     let evil = EVIL.replace('\0', "");
     let sql = format!("select '{evil}\u{200b}' as \"{evil}\"");
     for format in [Format::Table, Format::Csv, Format::Json] {
@@ -350,7 +350,7 @@ fn neither_a_value_nor_the_name_of_a_column_moves_a_cursor() {
         let row = shown.lines().find(|row| row.starts_with("[bob@192.0.2.9]"));
         assert_eq!(row, None, "{format:?}: {shown:?}");
     }
-    // A table is for people wherever it goes, and JSON escapes what nobody would see.
+    // A table is for people wherever it goes, and JSON escapes invisible characters.
     let table = record.ask(&sql, Format::Table).expect("a table");
     assert!(table.lines().all(|row| row.starts_with(" a\u{fffd}[2J")));
     assert_eq!(table.lines().count(), 2);
@@ -359,7 +359,7 @@ fn neither_a_value_nor_the_name_of_a_column_moves_a_cursor() {
     assert!(json.chars().all(is_seen), "{json:?}");
     let read: Vec<BTreeMap<String, String>> = serde_json::from_str(&json).expect("JSON");
     assert_eq!(read[0][&evil], format!("{evil}\u{200b}"));
-    // A program gets what was said, to the byte.
+    // A program gets the exact bytes that were said.
     let csv = record.ask(&sql, Format::Csv).expect("CSV");
     assert_eq!(csv, format!("\"{evil}\"\n\"{evil}\u{200b}\"\n"));
 }
@@ -389,7 +389,7 @@ fn on_a_terminal_no_row_but_a_first_one_begins_in_the_first_column() {
             for format in [Format::Table, Format::Csv, Format::Json] {
                 let firsts = record.ask(sql, format).expect("an answer");
                 let firsts: Vec<&str> = match format {
-                    // In a pipe a line of text is a line.
+                    // In a pipe each line of text stays a line.
                     Format::Csv if sql.contains("group") => vec!["text", "2026-11-21"],
                     _ => firsts.lines().collect(),
                 };
@@ -426,7 +426,7 @@ fn a_table_lines_up_and_its_widest_texts_move_only_what_is_behind_them() {
     let rows: Vec<&str> = shown.lines().collect();
     assert_eq!(rows[1], format!(" {long}  1"));
     assert_eq!(rows[2], format!(" {:60}  2", "y"));
-    // Behind the rows by which the width was found.
+    // After the rows that determined the width.
     let sql = "with recursive n(x) as (select 1 union all select x + 1 from n limit 3000) \
                select x, case x when 2500 then 'a long text' else 'a' end as text, 'z' as z from n";
     let shown = record.ask(sql, Format::Table).expect("a table");

@@ -1,9 +1,9 @@
 //! The statement that commits a batch, and the one that reads a run back.
 
-/// A commit is one row for this view: one statement, which is a transaction of its own. Of several, each
-/// would wake who waits for the commit, and SQLite would note what each might have to take back. A
-/// statement for each row would cost ten times as much.
-// For this connection only: the file holds what people ask about, and nothing else.
+/// A commit inserts one row into this view: one statement, which is a transaction of its own. With
+/// several statements, each would wake the task that waits for the commit, and SQLite would keep
+/// what each might have to undo. A statement for each row would cost ten times as much.
+// Only this connection has the view: the file holds only tables and views that people query.
 pub(super) const BATCH: &str = "
     create temp view batch as
     select
@@ -58,12 +58,12 @@ pub(super) const BATCH: &str = "
         update meta set value = new.crl_number where key = 'crl_number';
     end";
 
-/// Commits a batch. A head that is not the one that we left is set to nothing, which its table
+/// Commits a batch. If the head is not the one that we left, it is set to null, which its table
 /// refuses: somebody has written another record into the file.
 pub(super) const COMMIT: &str = "insert into batch values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
-/// What is known of a run: from its newest line back to the one that is 64 lines old, or to where one
-/// was deleted, which has neither nonce nor text here.
+/// Reads what is known of a run: from its newest line back to the one that is 64 lines old, or to a
+/// line that was deleted, which has neither nonce nor text here.
 pub(super) const STORED: &str = "
     with recursive back (seq, lines) as (
         select last, 1 from senders where id = ?1 and run = ?2

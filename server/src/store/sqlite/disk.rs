@@ -1,4 +1,5 @@
-//! How full the disk is. Lines are refused while there is still room to say so.
+//! Watches the free space on the disk: lines are refused while there is still room to record
+//! refusals.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -8,13 +9,13 @@ use tracing::{error, info, warn};
 use crate::os;
 use crate::room::quota::Space;
 
-/// How often the free space is looked at.
+/// How often the free space is checked.
 const DISK_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Lines are refused when less is free than this, or than a fiftieth of a smaller disk.
+/// Lines are refused when less than this, or than a fiftieth of a smaller disk, is free.
 const DISK_FREE_BYTES_MIN: u64 = 256 * 1024 * 1024;
 
-/// How full the disk is, looked at now and then.
+/// The free space on the disk, checked now and then.
 #[derive(Debug)]
 pub(crate) struct Disk {
     folder: PathBuf,
@@ -43,7 +44,7 @@ impl Disk {
             return self.space;
         }
         self.checked_at = Some(Instant::now());
-        // Where free space cannot be asked for, a full disk is waited out when it comes.
+        // Where the system does not tell the free space, a full disk is waited out when it happens.
         let now = os::disk_bytes(&self.folder)
             .map_or(Space::Enough, |bytes| judge(bytes.free, bytes.total));
         let before = std::mem::replace(&mut self.space, now);
@@ -52,10 +53,10 @@ impl Disk {
                 error!("the disk is nearly full; lines are refused");
             }
             (Space::Low, Space::Short) => info!(
-                "there is room on the disk again, but little; lines of those who wrote much today are refused"
+                "the disk has a little room again; lines of people who wrote much today are refused"
             ),
             (Space::Enough, Space::Short) => {
-                warn!("the disk fills; lines of those who wrote much today are refused");
+                warn!("the disk is filling up; lines of people who wrote much today are refused");
             }
             (Space::Low | Space::Short, Space::Enough) => {
                 info!("there is room on the disk again");
@@ -72,7 +73,7 @@ fn judge(free: u64, total: u64) -> Space {
     let reserve = (total / 50).min(DISK_FREE_BYTES_MIN);
     match free {
         free if free < reserve => Space::Low,
-        // Those who fill the disk find it full while others still have room.
+        // People who fill the disk are refused while others still have room.
         free if free / 2 < reserve => Space::Short,
         _ => Space::Enough,
     }

@@ -1,4 +1,4 @@
-//! The database's file and those beside it: made, locked, and looked at before SQLite opens them.
+//! The database's file and those beside it: created, locked and checked before SQLite opens them.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::os;
 use crate::transcript::fault::DatabaseError;
 
-/// Keeps a second server away for as long as the file is open.
+/// Locks the database. Keeps a second server away for as long as the file is open.
 pub(super) fn lock(path: &Path) -> Result<File, DatabaseError> {
     let name = beside(path, ".lock");
     let open = |source| DatabaseError::Open {
@@ -15,7 +15,7 @@ pub(super) fn lock(path: &Path) -> Result<File, DatabaseError> {
     };
     let mut options = private_options();
     options.create(true).truncate(false);
-    // A link that somebody put here would have a file of theirs made or locked.
+    // Through a planted link, another file would be created or locked.
     let file = os::open_no_link(&mut options, &name).map_err(open)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
@@ -26,7 +26,7 @@ pub(super) fn lock(path: &Path) -> Result<File, DatabaseError> {
     }
 }
 
-/// Makes the file before SQLite does, so that it never has another mode than it should.
+/// Creates the file before SQLite does, so that it never has another mode than it should.
 pub(super) fn create(path: &Path) -> Result<(), DatabaseError> {
     match private_options().create_new(true).open(path) {
         Ok(_) => Ok(()),
@@ -38,15 +38,16 @@ pub(super) fn create(path: &Path) -> Result<(), DatabaseError> {
     }
 }
 
-/// A file that lies beside the database.
-pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+/// Returns the path of a file beside the database: its name with this ending.
+pub(in crate::store) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)
 }
 
-/// SQLite opens a file that it may not write for reading, and says so only at the first write. This
-/// must come after the lock: to close a file lets go of what this process locked of it.
+/// Checks that the file can be written to: SQLite silently opens a protected file read-only, and
+/// reports that only at the first write. Call this after `lock`, because closing a file releases
+/// the locks of this process on it.
 pub(super) fn check_writable(path: &Path) -> Result<(), DatabaseError> {
     match private_options().open(path) {
         Ok(_) => Ok(()),

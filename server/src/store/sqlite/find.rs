@@ -1,5 +1,5 @@
-//! What the record holds when it is opened: where it ended, who was here, and how much each ID has
-//! written today.
+//! Reads the state that the record holds when it is opened: its end, the people who were here, and
+//! how much each ID has written today.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -55,8 +55,8 @@ impl Database {
         })
     }
 
-    /// What each ID has added on the day of the newest entry: from there back, until the day began or
-    /// the time is over. A large day is not counted to its beginning; what was said before then is free.
+    /// Returns what each ID has added on the day of the newest entry. Counts backwards until the
+    /// day began or the time is over: of a large day, the lines before that are not counted.
     async fn count_day(
         &mut self,
         newest: Timestamp,
@@ -84,7 +84,7 @@ impl Database {
                 .await
                 .map_err(|source| self.error(source))?;
             let number = |row: &SqliteRow, name| row.get::<i64, _>(name).unsigned_abs();
-            // Nobody can come under a name that is none.
+            // Nobody can connect with an invalid name.
             let id = |row: &SqliteRow| ClientId::parse(row.get("id")).ok();
             for (id, row) in rows.iter().filter_map(|row| Some((id(row)?, row))) {
                 let used = used.entry(id).or_default();
@@ -101,7 +101,7 @@ impl Database {
             if began.elapsed() > timeout {
                 warn!(
                     ?timeout,
-                    "too much was said today to be counted at the start; --daily-bytes and --daily-runs count from entry {before} on"
+                    "too much was written today to count it all at the start; --daily-bytes and --daily-runs count only from entry {before} on"
                 );
                 break;
             }
@@ -150,7 +150,7 @@ pub(super) const FIND_HERE: &str = "
     where leave_seq is null
     group by id";
 
-/// Every ID once, by as many steps through the index as there are IDs.
+/// Selects every ID once, in as many steps through the index as there are IDs.
 pub(super) const FIND_IDS: &str = "
     with recursive ids (id) as (
         select min(id) from joins
@@ -160,8 +160,8 @@ pub(super) const FIND_IDS: &str = "
     )
     select id from ids where id is not null";
 
-/// What each ID has said with some entries, from one back, as far as they are of a day; and the first and
-/// the oldest of these entries.
+/// Sums up what each ID has said in some entries, from one backwards, as far as they are of one
+/// day; also returns the first and the oldest of these entries.
 pub(super) const COUNT_LINES: &str = "
     with some (seq, at, id, length) as (
         select seq, at, id, iif(kind = 'message' and at >= ?3, octet_length(text), null)
@@ -179,7 +179,7 @@ pub(super) const COUNT_LINES: &str = "
     from some
     group by id";
 
-/// The runs that each ID began with these entries, as far as they are of a day.
+/// Counts the runs that each ID began with these entries, as far as they are of one day.
 pub(super) const COUNT_RUNS: &str = "
     select senders.id as id, count(*) as runs
     from senders cross join history on history.seq = senders.first

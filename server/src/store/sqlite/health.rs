@@ -1,4 +1,4 @@
-//! Whether SQLite does what it was asked for, and whether the file is damaged.
+//! Checks that SQLite took our settings, and that the file is not damaged.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,17 +8,17 @@ use tracing::warn;
 
 use crate::transcript::fault::DatabaseError;
 
-/// How many of SQLite's steps pass between two looks at the clock while it looks for damage.
+/// How many of SQLite's steps pass between two looks at the clock during the check for damage.
 const CHECK_STEPS: i32 = 1_000;
 
-/// What was asked of SQLite is read back, because a setting that was not taken says nothing.
+/// Reads our settings back from SQLite, which does not report a setting that it did not take.
 pub(super) async fn check_pragmas(
     connection: &mut SqliteConnection,
     path: &Path,
 ) -> Result<(), DatabaseError> {
     let sqlite = |source| DatabaseError::Sqlite {
         path: path.to_owned(),
-        source,
+        cause: source,
     };
     let journal: String = sqlx::query_scalar("pragma journal_mode")
         .fetch_one(&mut *connection)
@@ -46,8 +46,8 @@ pub(super) async fn check_pragmas(
     Ok(())
 }
 
-/// Damage that SQLite can tell is found before anybody relies on the record. A large one takes
-/// longer than a start may; what was not looked at then is found when it is read.
+/// Looks for damage that SQLite can detect, before anybody relies on the record. A large one takes
+/// longer than a start may; damage in the unchecked part is found when it is read.
 pub(super) async fn look_for_damage(
     connection: &mut SqliteConnection,
     path: &Path,
@@ -55,7 +55,7 @@ pub(super) async fn look_for_damage(
 ) -> Result<(), DatabaseError> {
     let sqlite = |source| DatabaseError::Sqlite {
         path: path.to_owned(),
-        source,
+        cause: source,
     };
     let began = Instant::now();
     let mut handle = connection.lock_handle().await.map_err(sqlite)?;
@@ -72,13 +72,13 @@ pub(super) async fn look_for_damage(
         Ok(told) if told == "ok" => Ok(()),
         Ok(what) => Err(DatabaseError::Damaged {
             path: path.to_owned(),
-            // SQLite puts a heading on a line of its own before it.
+            // SQLite puts a heading on a separate line before it.
             what: what.replace('\n', " "),
         }),
         Err(failure) if failure.is_interruption() => {
             warn!(
                 ?timeout,
-                "the database is too large to be looked through for damage at the start; some of it was"
+                "the database is too large to be checked for damage completely at the start; only a part was checked"
             );
             Ok(())
         }

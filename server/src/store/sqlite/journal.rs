@@ -1,15 +1,15 @@
-//! How large the write-ahead log is. A reader that keeps a transaction open keeps the log from
-//! being emptied, and nothing else would tell.
+//! Watches the size of the write-ahead log. A reader that keeps a transaction open keeps the log
+//! from being emptied, and nothing else would show it.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
-/// How often the size is looked at.
+/// How often the size is checked.
 const JOURNAL_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The size of the log, looked at now and then.
+/// The size of the log, checked now and then.
 #[derive(Debug)]
 pub(crate) struct Journal {
     path: PathBuf,
@@ -18,7 +18,7 @@ pub(crate) struct Journal {
     is_large: bool,
 }
 
-/// What there is to tell.
+/// A change that is logged.
 #[derive(Debug, PartialEq, Eq)]
 enum Change {
     Grown,
@@ -35,12 +35,12 @@ impl Journal {
         }
     }
 
-    /// Where it is.
+    /// Returns the path of the log.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Looks at the size, and tells once that it is too large and once that it is not any more.
+    /// Checks the size. Logs once when it has become too large, and once when it is small again.
     pub(crate) fn look(&mut self) {
         if self
             .checked_at
@@ -64,7 +64,7 @@ impl Journal {
 
     fn judge(&mut self, bytes: u64) -> Option<Change> {
         let was_large = self.is_large;
-        // SQLite leaves it as large as it may be; only what is beyond was kept by somebody.
+        // SQLite leaves the file at its maximum size; only a reader makes it larger.
         self.is_large = bytes > self.bytes_max;
         match (was_large, self.is_large) {
             (false, true) => Some(Change::Grown),

@@ -1,16 +1,16 @@
-//! Rows as SQLite's own binary JSON takes them, so that SQLite parses nothing and we escape nothing.
-//! The format is SQLite's public one, <https://sqlite.org/jsonb.html>; only what rows need is here.
+//! Writes rows as SQLite's binary JSON, so that SQLite parses nothing and we escape nothing. The
+//! format is public, <https://sqlite.org/jsonb.html>; only the part that rows need is here.
 
 use std::fmt::Display;
 use std::io::Write as _;
 
 const NULL: u8 = 0;
 const INTEGER: u8 = 3;
-/// A text as it is, with whatever characters.
+/// A text as it is, with any characters.
 const TEXT: u8 = 10;
 const ARRAY: u8 = 11;
 
-/// How the upper half of an element's first byte says in how many bytes its length follows.
+/// The upper half of an element's first byte says how many bytes its length has.
 const LENGTH_IN_1: u8 = 12 << 4;
 const LENGTH_IN_4: u8 = 14 << 4;
 
@@ -18,7 +18,7 @@ const LENGTH_IN_4: u8 = 14 << 4;
 #[derive(Debug)]
 pub(crate) struct Rows(Vec<u8>);
 
-/// A row, as far as it is written.
+/// A row that is being written.
 #[derive(Debug)]
 pub(crate) struct Row<'a>(&'a mut Vec<u8>);
 
@@ -36,7 +36,7 @@ impl Rows {
         close(&mut self.0, start);
     }
 
-    /// The rows; `None` when there are none.
+    /// Returns the rows; `None` when there are none.
     pub(crate) fn close(mut self) -> Option<Vec<u8>> {
         let is_empty = self.0.len() == HEADER_BYTES;
         close(&mut self.0, 0);
@@ -44,7 +44,7 @@ impl Rows {
     }
 }
 
-/// Of an element whose length is not known before it is written.
+/// Header size of an element whose length is not known in advance.
 const HEADER_BYTES: usize = 5;
 
 fn open(bytes: &mut Vec<u8>, first: u8) {
@@ -71,7 +71,7 @@ impl Row<'_> {
         self
     }
 
-    /// A text that is made as it is written, of at most 255 bytes.
+    /// Writes a text of at most 255 bytes that is formatted on the way.
     pub(crate) fn shown(&mut self, what: impl Display) -> &mut Self {
         self.short(TEXT, what)
     }

@@ -1,12 +1,12 @@
-//! The tables, version by version, as SQL that the program carries within it.
+//! The tables, version by version, as SQL that is built into the program.
 
 use std::sync::LazyLock;
 
 use sqlx::SqlStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-/// The files in `migrations/`. sqlx's macro would list them, at the price of a second SQLite for the
-/// compiler; a test compares this list with the folder.
+/// The files in `migrations/`. sqlx's macro would list them, but the compiler would have to build a
+/// second SQLite; a test compares this list with the folder.
 pub(super) static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
     let migration = |version, name: &'static str, sql| {
         let sql = SqlStr::from_static(sql);

@@ -1,11 +1,12 @@
-//! The record in SQLite: opening its file, one commit for a batch, and whether the file is still there.
+//! The record in SQLite: opens its file, commits a batch at a time, and checks that the file is
+//! still there.
 //!
 //! `run` opens the `Database`; the recorder commits through the port `Record`, and readers ask through
 //! `Pages`. Not here: any other statement that writes.
 
 mod commit;
 mod disk;
-mod files;
+pub(super) mod files;
 mod find;
 mod health;
 mod journal;
@@ -43,7 +44,7 @@ use pages::Readers;
 /// How long one attempt to commit waits for another program that holds the database.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// The recorder's connection: the only one that writes.
+/// The recorder's connection, the only one that writes.
 #[derive(Debug)]
 pub(crate) struct Database {
     connection: SqliteConnection,
@@ -53,20 +54,21 @@ pub(crate) struct Database {
     journal: Journal,
     /// The files that were opened: the database and its write-ahead log.
     files: [Option<u64>; 2],
-    /// What a reader was told when it found damage.
+    /// The message of a reader that found damage.
     damage: Arc<OnceLock<String>>,
     disk: Disk,
-    /// The newest entry, as `meta` has it since the last commit.
+    /// The newest entry as `meta` has it since the last commit.
     head: String,
 }
 
 impl Database {
-    /// Opens or makes the database, closes what a crash left open, and says what is in it.
+    /// Opens or creates the database, closes the sessions that a crash left open, and reads the
+    /// state that it holds.
     ///
     /// # Errors
     ///
-    /// When another server has it, when it cannot be opened, when it is damaged, or when it would
-    /// not keep its word.
+    /// When another server uses it, when it cannot be opened, when it is damaged, or when it would
+    /// not keep commits safe.
     pub(crate) async fn open(
         path: &Path,
         limits: &Limits,
@@ -76,8 +78,14 @@ impl Database {
             source,
         };
         os::refuse_planted_link(path).map_err(open)?;
+        // SQLite reports a folder or a pipe as an I/O error, as if the disk had failed.
+        if path.exists() && !path.is_file() {
+            return Err(DatabaseError::NotAFile {
+                path: path.to_owned(),
+            });
+        }
         create(path)?;
-        // By its own name: a second server must not find it free under another one.
+        // The canonical name: a second server must not find the database free under another one.
         let path = &path.canonicalize().map_err(open)?;
         let lock = lock(path)?;
         check_writable(path)?;
@@ -91,7 +99,7 @@ impl Database {
         }
         let sqlite = |source| DatabaseError::Sqlite {
             path: path.to_owned(),
-            source,
+            cause: source,
         };
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -100,13 +108,13 @@ impl Database {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5))
             .pragma("journal_size_limit", limits.journal_bytes_max.to_string())
-            // The view that takes commits is no reason for a file, which a full disk would refuse.
+            // The view that takes commits needs no file, which a full disk would refuse.
             .pragma("temp_store", "memory");
         let mut connection = options.connect().await.map_err(sqlite)?;
         check_pragmas(&mut connection, path).await?;
         look_for_damage(&mut connection, path, limits.check_at_start_timeout).await?;
-        // `run` cannot be awaited in a task that may change threads: its bound on the connection
-        // is too narrow for the compiler. This is what it calls.
+        // `run` cannot be awaited in a task that may change threads: its bound on the connection is
+        // too narrow for the compiler. It calls this function.
         MIGRATIONS
             .run_direct(None, &mut connection, false)
             .await
@@ -146,7 +154,7 @@ impl Database {
     fn error(&self, source: sqlx::Error) -> DatabaseError {
         DatabaseError::Sqlite {
             path: self.path.clone(),
-            source,
+            cause: source,
         }
     }
 
@@ -216,9 +224,9 @@ impl Record for Database {
         ))
     }
 
-    /// Whether the files that are open are still the ones under their names: SQLite goes on writing
-    /// to a file that was deleted, and everything in it would be gone with the server. And whether
-    /// a reader found damage. How large the log is does not stop anybody, and is told.
+    /// Checks that the open files are still the ones under their names, and that no reader found
+    /// damage. SQLite goes on writing to a file that was deleted, and everything in it would be
+    /// gone with the server. A large log stops nobody, but is logged.
     fn check(&mut self) -> Result<(), DatabaseError> {
         self.journal.look();
         let names = [self.path.as_path(), self.journal.path()];
@@ -242,7 +250,7 @@ impl Record for Database {
         self.disk.space()
     }
 
-    /// Moves what the log holds into the file, as far as readers let it, and closes both.
+    /// Moves the contents of the log into the file, as far as readers allow, and closes both.
     async fn close(mut self) -> Result<(), DatabaseError> {
         let checkpoint = self
             .connection
@@ -252,7 +260,7 @@ impl Record for Database {
         match checkpoint {
             // All of it is safe in the log, and the next start finds it there.
             Err(failure) if failure.fault() != Fault::Fatal => {
-                warn!(error = %failure, "the log could not be moved into the database");
+                warn!(error = %failure, "the write-ahead log could not be moved into the database");
             }
             Err(failure) => return Err(failure),
             Ok(_) => {}
@@ -261,7 +269,10 @@ impl Record for Database {
         self.connection
             .close()
             .await
-            .map_err(|source| DatabaseError::Sqlite { path, source })
+            .map_err(|source| DatabaseError::Sqlite {
+                path,
+                cause: source,
+            })
     }
 }
 

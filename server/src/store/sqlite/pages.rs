@@ -1,4 +1,4 @@
-//! The record as it is read: pages of history, put together by SQLite.
+//! Reads the record: pages of history, assembled by SQLite.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -11,11 +11,11 @@ use wire::ClientId;
 use crate::transcript::fault::DatabaseError;
 use crate::transcript::record::{Answer, LastSession, Pages};
 
-/// Readers of history at once; the others wait their turn.
+/// Readers of history at once; others wait for their turn.
 const READERS_MAX: u32 = 4;
 
-/// How long somebody waits for a reader. A page takes about a millisecond, so whoever waits longer
-/// waits for a disk that does not answer.
+/// How long a request waits for a reader. A page takes about a millisecond, so a longer wait means
+/// that the disk does not answer.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Connections that only read.
@@ -23,13 +23,13 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) struct Readers {
     pool: SqlitePool,
     path: PathBuf,
-    /// What SQLite said when it found damage, for the recorder, which ends the server.
+    /// SQLite's message when it found damage, for the recorder, which ends the server.
     damage: Arc<OnceLock<String>>,
 }
 
 impl Readers {
-    /// Connects the readers, all of them now and for good: when files or memory run out later, those
-    /// who need history can still be served.
+    /// Connects all readers now and keeps them: when files or memory run out later, history can
+    /// still be read.
     pub(crate) async fn open(
         path: &Path,
         damage: Arc<OnceLock<String>>,
@@ -45,21 +45,24 @@ impl Readers {
         Ok(Self {
             pool: pool.map_err(|source| DatabaseError::Sqlite {
                 path: path.to_owned(),
-                source,
+                cause: source,
             })?,
             path: path.to_owned(),
             damage,
         })
     }
 
-    /// Who asked gets the error, and no answer that would be wrong. Nobody else should be answered
-    /// from a file that is damaged, so the recorder is told too.
+    /// Returns the error for the session that asked, which gets no wrong answer. Nobody else should
+    /// be answered from a damaged file, so the recorder learns of it too.
     fn error(&self, source: sqlx::Error) -> DatabaseError {
         let why = source.to_string();
         let path = self.path.clone();
-        let failure = DatabaseError::Sqlite { path, source };
+        let failure = DatabaseError::Sqlite {
+            path,
+            cause: source,
+        };
         if failure.is_io_or_corruption() {
-            // Once is enough, and the first one tells most.
+            // The first message is kept, because it says most.
             let _was_told = self.damage.set(why);
         }
         failure
@@ -122,7 +125,7 @@ impl Pages for Readers {
     }
 }
 
-/// A page is put together by SQLite, one row a page: four times as fast as row by row.
+/// A page is assembled by SQLite into one row: four times as fast as row by row.
 pub(crate) const PAGE: &str = "
     select group_concat(seq || ' ' || at || ' ' || line, char(10)) || char(10), max(seq)
     from (select seq, at, line from transcript where seq > ? and seq <= ? order by seq limit ?)";

@@ -1,4 +1,4 @@
-//! A batch as the rows that SQLite takes, each table's in one value.
+//! A batch as rows for SQLite, with all rows of a table in one value.
 
 use wire::{Entry, Kind};
 

@@ -39,7 +39,7 @@ fn entry(seq: u64, kind: Kind) -> Recorded {
     }
 }
 
-/// Entries of every kind, with texts that JSON and SQL must leave alone.
+/// Entries of every kind, with texts that JSON and SQL must not change.
 fn entries() -> Vec<Recorded> {
     let texts = [
         "hello",
@@ -55,7 +55,7 @@ fn entries() -> Vec<Recorded> {
     kinds.zip(1..).map(|(kind, seq)| entry(seq, kind)).collect()
 }
 
-/// A database that holds them.
+/// Returns a database that holds these entries.
 async fn filled(folder: &tempfile::TempDir) -> (Database, Readers) {
     let (mut database, pages, _) = open(folder).await;
     let batch = Batch {
@@ -74,7 +74,7 @@ async fn every_statement_fits_the_tables() {
     let folder = folder();
     let (mut database, _, _) = open(&folder).await;
     for sql in [
-        // With it everything that the triggers do.
+        // Along with it, everything that the triggers do.
         COMMIT,
         CLOSE_CRASHED,
         FIND,
@@ -177,7 +177,7 @@ async fn a_batch_that_fails_leaves_nothing_behind_and_can_be_tried_again() {
         .await
         .expect("a commit");
 
-    // A seq that is there already is no passing fault, and nothing of its batch is stored.
+    // A seq that exists already is not a passing fault, and nothing of its batch is stored.
     let mut twice = entries();
     twice.push(entry(8, Kind::Enter));
     twice.reverse();
@@ -234,7 +234,7 @@ fn alice(run: &str) -> Sender {
     (id, wire::Run::parse(run).expect("a run"))
 }
 
-/// What is known of a run, each line as its N and its seq.
+/// Returns what is known of a run, each line as its N and its seq.
 async fn lines_of(database: &mut Database, run: &str) -> (Known, Vec<(u64, u64)>) {
     let known = database.stored(&alice(run)).await.expect("a run");
     let lines = known.lines.iter().map(|line| (line.n, line.seq)).collect();
@@ -243,7 +243,8 @@ async fn lines_of(database: &mut Database, run: &str) -> (Known, Vec<(u64, u64)>
 
 #[test]
 fn every_migration_is_built_in_and_none_that_was_released_has_changed() {
-    // sqlx keeps the checksum of each in the database, and opens none where it differs.
+    // sqlx stores the checksum of each migration in the database, and refuses to open it if one
+    // differs.
     const RELEASED: [(&str, [u8; 8]); 2] = [
         ("0001_room.sql", 0x8ee8_31c1_fff1_cb12_u64.to_be_bytes()),
         ("0002_senders.sql", 0xc550_10c0_6cf5_da02_u64.to_be_bytes()),
@@ -289,7 +290,7 @@ async fn a_database_of_the_first_version_keeps_the_last_lines_of_each_run() {
         .run_direct(None, &mut old, false)
         .await
         .expect("the tables of the first version");
-    // Two runs take turns; the second one's N jumps. Their slots go round, as they did then.
+    // Two runs take turns; the second one's N jumps. Their slots wrap around, as they did then.
     old.execute(
         "with recursive n (n) as (select 1 union all select n + 1 from n where n < 200)
         insert into history (seq, at, kind, id, ip, text, session, nonce)
@@ -370,7 +371,8 @@ async fn the_lines_before_a_deleted_one_are_not_known_and_the_newest_n_is() {
     }
 }
 
-/// A record in which bob writes one line a second, and alice begins a run with each of hers.
+/// Returns a record in which bob writes one line a second, and alice begins a run with each of
+/// hers.
 async fn two_days(folder: &tempfile::TempDir, entries: u64) {
     let (mut database, _, _) = open(folder).await;
     let fill = format!(
@@ -392,11 +394,12 @@ async fn two_days(folder: &tempfile::TempDir, entries: u64) {
 #[tokio::test]
 async fn what_was_said_on_the_newest_day_is_counted_at_the_start_and_nothing_before() {
     let folder = folder();
-    // Ten thousand entries, so that it takes several looks; the first nine are of the day before.
+    // Ten thousand entries, so that counting takes several steps; the first nine are of the day
+    // before.
     two_days(&folder, 10_009).await;
     let (_, _, found) = open(&folder).await;
     let bob = 5_000;
-    // Of alice's 5,000, every fifth is an enter.
+    // Of alice's 5,000 entries, every fifth is an enter.
     let alice = 4_000;
     let used = |lines, runs| Used {
         bytes: lines * (2 + ROW_BYTES),
@@ -451,7 +454,7 @@ async fn a_database_that_would_not_keep_its_word_is_refused() {
 async fn another_record_in_the_same_file_is_not_gone_on_with() {
     let folder = folder();
     let (mut database, _) = filled(&folder).await;
-    // As after `.restore`: older entries, and a head that goes with them.
+    // As after `.restore`: older entries, and a head that matches them.
     let mut other = SqliteConnectOptions::new()
         .filename(folder.path().join("chat.db"))
         .connect()

@@ -28,10 +28,10 @@ use crate::mint::*;
 const ACCEPTS: &str = "accepts";
 
 const NO_PURPOSE: &str =
-    "the certificate is not one for a person: its extended key usage does not name this purpose";
+    "the certificate is not for a person: its extended key usage does not name this purpose";
 const NO_KEY_USAGE: &str =
-    "the certificate is not one for a person: its key usage does not allow this use";
-const IS_CA: &str = "the certificate is not one for a person: \
+    "the certificate is not for a person: its key usage does not allow this use";
+const IS_CA: &str = "the certificate is not for a person: \
     it is a CA certificate where a person's or a server's is needed, or the reverse";
 
 #[tokio::test]
@@ -221,8 +221,8 @@ async fn whoever_else_signs_is_not_our_ca() {
         issuer: common_name("alice"),
         ..m.leaf("alice")
     };
-    let changed = "the signature of \"alice\"'s certificate does not hold: \
-        it was changed, or is by another CA of this name";
+    let changed = "the signature of \"alice\"'s certificate is invalid: \
+        it was changed, or signed by another CA with this name";
     let by =
         |issuer: &str| format!("the certificate was issued by \"{issuer}\", not by this room's CA");
     #[rustfmt::skip]
@@ -248,32 +248,35 @@ async fn what_no_honest_issuer_makes_is_refused_early() {
     let alice = || m.leaf("alice");
     let others = |others| m.sign(&Leaf { others, ..alice() });
     let large = m.sign(&m.leaf(&"x".repeat(60_000)));
-    let too_large = format!("a certificate of {} bytes, more than 8192", large[0].len());
+    let too_large = format!(
+        "the certificate has {} bytes, more than 8192",
+        large[0].len()
+    );
     let critical = extension(&[0x2a, 3, 4], true, &der(OCTETS, b"?"));
     let unreadable = "the certificate cannot be read";
     #[rustfmt::skip]
     let rows = vec![
         row("a name of 60,000 bytes", large, ACCEPTS, &too_large, Alert::BadCertificate),
         row("one byte more than 8 KiB", m.sized(8193), ACCEPTS,
-            "a certificate of 8193 bytes, more than 8192", Alert::BadCertificate),
+            "the certificate has 8193 bytes, more than 8192", Alert::BadCertificate),
         row("twenty CAs of one name, which keep webpki busy", m.maze(20), "MaximumPathBuildCallsExceeded",
             "the certificate was issued by \"Maze\", not by this room's CA", Alert::UnknownCA),
         row("an extension that we do not know and must not ignore",
             others(vec![critical]), "UnsupportedCriticalExtension",
-            "the certificate does not hold: UnsupportedCriticalExtension", Alert::BadCertificate),
+            "the certificate is invalid: UnsupportedCriticalExtension", Alert::BadCertificate),
         row("two extended key usages, one for servers and one for clients",
             m.sign(&Leaf { purposes: vec![&[SERVER_AUTH], &[CLIENT_AUTH]], ..alice() }),
-            "ExtensionValueInvalid", "the certificate does not hold: ExtensionValueInvalid", Alert::BadCertificate),
+            "ExtensionValueInvalid", "the certificate is invalid: ExtensionValueInvalid", Alert::BadCertificate),
         row("a byte after the certificate", m.altered(|der| der.push(0)), "BadEncoding", unreadable, Alert::BadCertificate),
         row("a certificate that ends in the middle", m.altered(|der| der.truncate(200)), "BadEncoding", unreadable, Alert::BadCertificate),
         row("no certificate, but something of that length", vec![CertificateDer::from(vec![7; 600])], "BadEncoding", unreadable, Alert::BadCertificate),
         row("a name that was changed after it was signed",
             m.altered(|der| rename(der)), "BadSignature",
-            "the signature of \"alicf\"'s certificate does not hold: it was changed, or is by another CA of this name",
+            "the signature of \"alicf\"'s certificate is invalid: it was changed, or signed by another CA with this name",
             Alert::DecryptError),
         row("version 1, which has no extensions",
             m.sign(&Leaf { is_version_3: false, ..alice() }), "UnsupportedCertVersion",
-            "the certificate does not hold: UnsupportedCertVersion", Alert::BadCertificate),
+            "the certificate is invalid: UnsupportedCertVersion", Alert::BadCertificate),
     ];
     m.nobody_gets_in(rows).await;
 }

@@ -110,12 +110,16 @@ async fn a_bundle_that_is_worse_than_the_last_one_is_refused_loudly() {
         (revoked, "the certificate in ca/server.pem is revoked"),
     ] {
         replace(&cert, &bad);
-        let line = served.program.expect_err("the last good certificate stays");
+        let line = served
+            .program
+            .expect_err("the last good certificate stays in use");
         assert!(line.contains(" ERROR ") && line.contains(cause), "{line}");
         assert_eq!(shown(served.address, &alice).await, first, "{cause}");
     }
     fs::remove_file(&cert).expect("removed");
-    let line = served.program.expect_err("the last good certificate stays");
+    let line = served
+        .program
+        .expect_err("the last good certificate stays in use");
     assert!(line.contains("cannot read ca/server.pem"), "{line}");
     assert_eq!(shown(served.address, &alice).await, first);
 
@@ -212,7 +216,7 @@ async fn instructors_are_told_of_a_list_that_is_out_of_date_and_nobody_else_is()
     within("a note", async { while note(&mut ivy).await.is_none() {} }).await;
     let told = note(&mut ivy).await.expect("a note");
     assert!(
-        told.starts_with("= note stale-list the revocation list was to be renewed by 20"),
+        told.starts_with("= note stale-list the revocation list should have been renewed by 20"),
         "{told}"
     );
     assert_eq!(note(&mut alice).await, None);

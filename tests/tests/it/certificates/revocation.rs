@@ -47,7 +47,7 @@ fn a_revocation_list_that_is_worse_than_the_last_one_is_refused_loudly() {
         (&first, "is lower than"),
     ] {
         put(bad);
-        let line = served.program.expect_err("the last good list stays");
+        let line = served.program.expect_err("the last good list stays in use");
         assert!(line.contains(" ERROR ") && line.contains(cause), "{line}");
         run_client(&site, &address, "bob", "").failed(62, "revoked", "");
         let said = run_at(&site, &address, &alice, "hello\n");

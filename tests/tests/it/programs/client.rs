@@ -163,7 +163,7 @@ fn a_second_session_replaces_the_first_is_refused_or_both_stay() {
     let since = site.query("select joined_at from joins order by session desc limit 1");
     run_client(&site, &served.address.to_string(), "alice", "hello\n").failed(
         61,
-        &format!("already here since {} from 127.0.0.1", since[0]),
+        &format!("already here, since {} from 127.0.0.1", since[0]),
         "leave there first",
     );
     first.send("it is still me\n");

@@ -9,7 +9,11 @@ fn a_record_has_one_server() {
     let site = site();
     let served = site.serve(&[]);
     let second = Ended::from(site.run("server", &["--listen", "127.0.0.1:0"]));
-    second.failed(1, "chat.db is in use by another server", "use --db");
+    second.failed(
+        1,
+        "chat.db is in use by another server",
+        "name another with --db",
+    );
     let other = site.serve(&["--db", "other.db"]);
     assert_ne!(other.address, served.address);
 }
@@ -29,8 +33,43 @@ fn a_file_that_is_no_record_is_left_as_it_is() {
     let line = line.unwrap_or_else(|| panic!("no error: {}", refused.err));
     assert!(line.contains("notes.txt"), "{line}");
     assert_eq!(line.matches("file is not a database").count(), 1, "{line}");
+    let hint = "server: hint: does --db name another kind of file?";
+    assert!(refused.err.contains(hint), "{}", refused.err);
     let now = fs::read_to_string(site.path("notes.txt"));
     assert_eq!(now.expect("notes"), text);
+    let asked = Ended::from(site.run("server", &["query", "--db", "notes.txt", "select 1"]));
+    asked.failed(
+        1,
+        "cannot open notes.txt: file is not a database",
+        "another kind of file",
+    );
+    assert_eq!(asked.err.matches("file is not a database").count(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_or_a_named_pipe_is_refused_as_a_database_and_as_a_log() {
+    let site = site();
+    fs::create_dir(site.path("folder")).expect("a folder");
+    let made = std::process::Command::new("mkfifo")
+        .arg(site.path("pipe"))
+        .status();
+    assert!(made.expect("mkfifo").success());
+    for (name, kind) in [("folder", "folder"), ("pipe", "named pipe")] {
+        let error = format!("{name} is not a regular file");
+        let served = site.run("server", &["--listen", "127.0.0.1:0", "--db", name]);
+        Ended::from(served).failed(1, &error, "--db takes the name of a file");
+        let asked = site.run("server", &["query", "--db", name, "select 1"]);
+        Ended::from(asked).failed(1, &error, "--db takes the name of a file");
+        let error = format!("cannot open the log {name}: it is a {kind}; ");
+        let logged = site.run("server", &["--listen", "127.0.0.1:0", "--log-file", name]);
+        let logged = Ended::from(logged);
+        assert_eq!(logged.code, Some(1), "{}", logged.err);
+        assert!(logged.err.contains(&error), "{}", logged.err);
+        assert!(!site.path(&format!("{name}.lock")).exists());
+    }
+    let served = site.run("server", &["--listen", "127.0.0.1:0", "--db", "no/chat.db"]);
+    Ended::from(served).failed(1, "cannot open no/chat.db: ", "create its folder first");
 }
 
 #[test]
@@ -42,7 +81,7 @@ fn a_server_takes_a_port_alone_and_says_how_to_write_what_it_does_not_understand
     Ended::from(site.run("server", &["--listen", &port])).failed(
         1,
         &format!(":{port}: "),
-        "another program has this port",
+        "another program uses this port",
     );
     for (arguments, error) in [
         (
@@ -74,7 +113,7 @@ fn what_a_server_needs_and_does_not_find_is_named_with_what_to_do() {
         (
             ["--listen", &taken],
             format!("cannot listen on {taken}: "),
-            "another program has this port",
+            "another program uses this port",
         ),
         (
             ["--cert", "no/server.pem"],

@@ -154,7 +154,7 @@ async fn silent_connections_of_an_address_make_room_for_one_that_speaks() {
     let oldest = everything(idle.next().expect("four of them")).await;
     assert_eq!(
         oldest,
-        "! try-later - nothing was said, and another connection needs this place; try again later\n"
+        "! try-later - this connection said nothing, and another one needs its place; try again later\n"
     );
     let _bob = w.enter("bob").await;
     for kept in idle {

@@ -50,7 +50,7 @@ async fn whoever_has_used_up_the_day_is_refused_in_words_and_others_are_not() {
         assert!(taken.starts_with("= ok "), "{taken}");
     }
     let refused = say(&mut alice, "k3v9q2a7-3", "and more").await;
-    let words = "! quota k3v9q2a7-3 one person may write 2256 bytes a day, and you did; you can go on after ";
+    let words = "! quota k3v9q2a7-3 one person may write 2256 bytes a day, and this line would exceed that; you can go on after ";
     assert!(refused.starts_with(words), "{refused}");
     assert!(refused.ends_with("T00:00:00.000Z"), "{refused}");
     // Its number is spent, and what is stored is known all the same.

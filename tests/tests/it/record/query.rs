@@ -76,8 +76,11 @@ fn a_query_cannot_change_anything_and_says_what_it_did_not_understand() {
     }
     assert_eq!(site.query(what_was_said), before);
     let missing = Ended::from(site.run("server", &["query", "--db", "no.db", "select 1"]));
-    assert_eq!(missing.code, Some(1));
-    assert!(missing.err.contains("no.db"), "{}", missing.err);
+    missing.failed(
+        1,
+        "there is no database no.db",
+        "name the file with --db FILE",
+    );
     assert!(!site.path("no.db").exists());
     assert!(!site.path("copy.db").exists());
 }

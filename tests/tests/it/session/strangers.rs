@@ -173,14 +173,14 @@ async fn too_few_files_lower_the_connections_or_are_refused() {
         tests::Running::spawn(command)
     };
     let mut lowered = serve(100);
-    lowered.expect_err("the limit on open files lowers --connections; raise it with ulimit -n files=100 connections=52");
+    lowered.expect_err("the hard limit on open files lowers --connections; only root can raise it files=100 connections=52");
     lowered.expect_err("listening on");
     lowered.signal("-TERM");
     assert!(lowered.wait().success());
 
     let mut refused = serve(40);
     refused.expect_err("error: the system allows this program 40 open files, and it needs 52");
-    refused.expect_err("hint: raise the limit with `ulimit -n 1024`");
+    refused.expect_err("hint: this is the hard limit, which only root can raise: ");
     assert_eq!(refused.wait().code(), Some(1));
 }
 
