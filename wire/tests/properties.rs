@@ -189,7 +189,7 @@ proptest! {
     }
 
     #[test]
-    fn no_terminal_begins_a_row_with_what_somebody_said(
+    fn no_terminal_begins_a_row_with_the_text_of_a_person(
         ghost in any_ghost(),
         columns in prop_oneof![Just(80), Just(100), COLUMNS_MIN..200],
     ) {

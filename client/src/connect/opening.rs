@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_else_is_there_is_not_taken_for_it() {
+    async fn other_words_are_not_taken_for_it() {
         assert_eq!(said(b"", 0).await, FirstWords::Nothing);
         for other in [
             &b"SSH-2.0-OpenSSH_9.2\r\n"[..],

@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_will_not_change_ends_it() {
+    async fn a_failure_that_time_cannot_fix_ends_it() {
         let mut world = World::start(&[Err(true), Err(false), Ok(())], None);
         world.lose();
         while world.pause().await.is_some() {}

@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn json_escapes_whatever_does_not_print_and_reads_back_as_it_was() {
+    fn json_escapes_characters_that_do_not_print_and_reads_back_as_it_was() {
         let welcome = evil();
         let mut printer = Printer {
             out: Vec::new(),

@@ -18,7 +18,7 @@ mod tests {
     use wire::terminal::MARKS_MAX;
 
     #[test]
-    fn what_could_deceive_is_replaced_and_marks_are_counted() {
+    fn deceptive_characters_are_replaced_and_marks_are_counted() {
         assert_eq!(
             drawable("a\u{1b}[2J\tb\u{202e}"),
             "a\u{fffd}[2J    b\u{fffd}"

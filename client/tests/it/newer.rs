@@ -35,7 +35,7 @@ async fn asks_who(alice: &mut Person, session: &mut Session) {
 }
 
 #[tokio::test]
-async fn what_a_newer_server_says_is_shown_or_ignored_in_every_form() {
+async fn lines_of_a_newer_server_are_shown_or_ignored_in_every_form() {
     for (form, expected) in [
         (
             "--plain",

@@ -203,7 +203,7 @@ async fn a_refusal_in_the_rooms_own_words_is_told() {
 }
 
 #[tokio::test]
-async fn what_is_no_room_is_told_so() {
+async fn a_server_that_is_no_room_is_named_as_such() {
     let room = Room::open().await;
     let alice = room.alice(&[]);
     let mut tcp = room.accept_tcp().await;
@@ -394,7 +394,7 @@ async fn the_command_line_and_its_files_are_checked_first() {
 }
 
 #[tokio::test]
-async fn what_a_newcomer_gives_by_mistake_is_told_plainly() {
+async fn the_mistakes_of_a_newcomer_are_told_plainly() {
     let room = Room::open().await;
     let bundle = room
         .authority

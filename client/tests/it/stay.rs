@@ -29,7 +29,7 @@ async fn enter_after(room: &Room, seq: u64) -> Session {
 }
 
 #[tokio::test]
-async fn after_a_loss_it_follows_on_and_says_again_what_was_not_acknowledged() {
+async fn after_a_loss_it_follows_on_and_says_unacknowledged_lines_again() {
     let room = Room::open().await;
     let mut alice = room.alice(&["--bare"]);
     alice.types("one\ntwo\nthree\n").await;
@@ -63,7 +63,7 @@ async fn after_a_loss_it_follows_on_and_says_again_what_was_not_acknowledged() {
 }
 
 #[tokio::test]
-async fn what_was_missed_in_a_quiet_room_is_asked_for() {
+async fn entries_missed_in_a_quiet_room_are_asked_for() {
     let room = Room::open().await;
     let mut alice = room.alice(&["--bare"]);
     let mut session = room.enter().await;
@@ -121,7 +121,7 @@ async fn a_line_that_was_stored_before_anything_came_is_shown_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_shorter_record_is_another_one_also_for_who_has_seen_nothing() {
+async fn a_shorter_record_is_another_one_also_for_a_person_who_has_seen_nothing() {
     let room = Room::open().await;
     let mut alice = room.alice(&["--bare"]);
     let mut session = room.greet().await;
@@ -222,7 +222,7 @@ async fn a_restored_record_gets_the_lines_and_another_database_does_not() {
 }
 
 #[tokio::test]
-async fn what_will_not_change_is_not_tried_again() {
+async fn a_failure_that_time_cannot_fix_is_not_tried_again() {
     for (bye, is_tried) in [
         ("replaced from 192.0.2.9", false),
         ("revoked", false),
@@ -306,7 +306,7 @@ async fn a_signal_ends_it_at_once_while_there_is_no_connection() {
 }
 
 #[tokio::test]
-async fn whoever_is_to_give_up_does_and_says_what_is_not_known() {
+async fn giving_up_says_which_lines_are_in_doubt() {
     let room = Room::open().await;
     let mut alice = room.alice(&["--give-up-after", "1"]);
     alice.types("one\n").await;

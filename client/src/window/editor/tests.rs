@@ -86,7 +86,7 @@ fn check(rows: &[(&str, &str)]) {
 }
 
 #[test]
-fn what_is_typed_stands_where_the_cursor_is() {
+fn typed_text_stands_at_the_cursor() {
     check(&[
         ("", "|"),
         ("hello", "hello|"),
@@ -100,7 +100,7 @@ fn what_is_typed_stands_where_the_cursor_is() {
 }
 
 #[test]
-fn one_character_is_what_a_person_sees_as_one() {
+fn a_character_is_a_grapheme() {
     check(&[
         ("a👨‍👩‍👧<Backspace>", "a|"),
         ("👨‍👩‍👧b<Left><Left>", "|👨‍👩‍👧b"),
@@ -114,7 +114,7 @@ fn one_character_is_what_a_person_sees_as_one() {
 }
 
 #[test]
-fn when_two_characters_become_one_the_cursor_stands_behind_it() {
+fn when_two_characters_become_one_the_cursor_stands_after_it() {
     check(&[
         // An accent that comes late, and half a flag before another.
         ("ex<Left>\u{301}", "e\u{301}|x"),
@@ -124,7 +124,7 @@ fn when_two_characters_become_one_the_cursor_stands_behind_it() {
 }
 
 #[test]
-fn what_is_cut_out_comes_back() {
+fn cut_text_comes_back() {
     check(&[
         ("one two<C-w>", "one |"),
         ("one two  <C-w><C-w>", "|"),
@@ -145,7 +145,7 @@ fn what_is_cut_out_comes_back() {
 }
 
 #[test]
-fn words_are_letters_and_digits_or_what_stands_between_blanks() {
+fn words_are_letters_and_digits_or_stand_between_blanks() {
     check(&[
         ("one two.three<M-b>", "one two.|three"),
         ("one two.three<C-w>", "one |"),
@@ -163,7 +163,7 @@ fn words_are_letters_and_digits_or_what_stands_between_blanks() {
 }
 
 #[test]
-fn enter_sends_what_there_is_and_never_nothing() {
+fn enter_sends_the_line_and_never_an_empty_one() {
     let mut editor = after("hello");
     assert_eq!(
         press(&mut editor, "<Enter>"),
@@ -175,7 +175,7 @@ fn enter_sends_what_there_is_and_never_nothing() {
 }
 
 #[test]
-fn what_is_not_for_the_line_is_left_to_others() {
+fn keys_that_are_not_for_the_line_are_left_to_others() {
     let mut editor = after("x<Home>");
     for key in [
         "<C-f>", "<C-c>", "<C-z>", "<C-g>", "<Esc>", "<F8>", "<M-x>", "<CM-x>",
@@ -194,17 +194,17 @@ fn what_is_not_for_the_line_is_left_to_others() {
 }
 
 #[test]
-fn alt_gr_types_what_it_makes() {
+fn alt_gr_types_the_character_that_it_makes() {
     check(&[("a<CM-@>b<CM-ą>", "a@bą|")]);
 }
 
 #[test]
-fn what_may_not_be_said_cannot_be_typed() {
+fn text_that_may_not_be_said_cannot_be_typed() {
     check(&[("a\u{1b}\u{202e}\u{7}\u{200e}\u{feff}b\tc", "ab\tc|")]);
 }
 
 #[test]
-fn what_does_not_fit_is_refused_and_nothing_is_changed() {
+fn text_that_does_not_fit_is_refused_and_nothing_changes() {
     let mut editor = Editor::new();
     editor.set(&"x".repeat(4094));
     assert_eq!(editor.bytes_left(), 2);
@@ -223,7 +223,7 @@ fn what_does_not_fit_is_refused_and_nothing_is_changed() {
 }
 
 #[test]
-fn up_and_down_go_through_what_was_sent_and_lose_nothing() {
+fn up_and_down_go_through_the_sent_lines_and_lose_nothing() {
     let sent = "one<Enter>two<Enter>two<Enter>three<Enter>";
     for (keys, expected) in [
         ("<Up>", "three|"),
@@ -289,7 +289,7 @@ fn a_line_that_was_sent_is_found_by_a_part_of_it() {
 }
 
 #[test]
-fn what_was_found_is_sent_or_taken_or_left() {
+fn a_found_line_is_sent_or_taken_or_left() {
     let sent = "make tea<Enter>make cake<Enter>";
     for (keys, expected) in [
         ("new<C-r>tea<C-g>", "new|"),
@@ -401,7 +401,7 @@ fn a_paste_of_several_lines_waits_for_a_decision() {
 }
 
 #[test]
-fn a_paste_ends_what_goes_on() {
+fn a_paste_ends_a_search_and_a_completion() {
     for (before, pasted, then, expected) in [
         ("make tea<Enter><C-r>tea", "!", "", "make tea!|"),
         ("al<Tab>", "x", "<Tab>", "alice: x|"),
@@ -498,7 +498,7 @@ fn act(editor: &mut Editor, did: &Did) -> Vec<String> {
 
 proptest! {
     #[test]
-    fn whatever_is_pressed_what_is_sent_may_be_said_and_no_character_is_broken(
+    fn after_any_keys_a_sent_line_may_be_said_and_no_character_is_broken(
         all in vec(did(), 0..60),
         columns in 0..20_usize,
     ) {

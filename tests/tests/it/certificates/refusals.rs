@@ -12,7 +12,7 @@
 //! | alert `unknown_ca`, with both CAs' names | `a_certificate_of_another_ca_is_told_so` |
 //! | the own certificate expired or not valid yet | `own_dates_are_told_before_connecting` |
 //! | a server's certificate of another name, without a name, of another CA, for clients, expired | `a_server_that_cannot_prove_itself_is_not_trusted` |
-//! | no TLS, no answer | `what_is_no_room_is_told_so` |
+//! | no TLS, no answer | `a_server_that_is_no_room_is_named_as_such` |
 //! | another protocol by ALPN | `a_server_of_another_kind_is_told_so` |
 
 use std::sync::Arc;
