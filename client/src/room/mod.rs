@@ -10,6 +10,8 @@ mod here;
 mod mention;
 mod model;
 mod own;
+#[cfg(test)]
+mod tests;
 mod timeline;
 
 pub(crate) use asking::Outgoing;
