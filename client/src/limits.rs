@@ -24,11 +24,11 @@ pub const FAREWELL_TIMEOUT: Duration = Duration::from_secs(10);
 /// does not answer.
 pub const LEAVE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// From the end of the last connection to the end of what is printed, after a signal: the program
-/// that reads our output may have stopped.
+/// From the end of the last connection to the end of the output, after a signal: the program that
+/// reads it may have stopped.
 pub const LEAVE_PRINT_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// From a signal to the end of the program, whatever else blocks it.
+/// From a signal to the end of the program, even if something blocks it.
 pub const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// To send our close_notify once everything is said.

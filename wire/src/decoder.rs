@@ -104,7 +104,8 @@ mod tests {
 
     const MAX: usize = 8;
 
-    /// Returns what a decoder finds in `reads`, in short: a line as it is, "!" + prefix, or "!!".
+    /// Returns the findings of a decoder in `reads`, in short: a line as it is, "!" + prefix, or
+    /// "!!".
     fn decode(reads: &[&[u8]]) -> Vec<String> {
         let mut decoder = LineDecoder::new(MAX);
         let mut buffer = BytesMut::new();

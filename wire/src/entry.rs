@@ -38,8 +38,7 @@ pub enum Kind {
 
 /// An entry that only a newer server writes. Its seq and time keep the order of the transcript, and
 /// a client shows the rest as it came.
-// Apart from `Entry`: a server makes entries of that type alone, so it cannot write what it does
-// not know.
+// Apart from `Entry`: a server makes entries of that type alone, so it cannot write an unknown one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewerEntry {
     /// Its place, as [`Entry::seq`].

@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_deceive_is_not_a_name() {
+    fn deceptive_text_is_not_a_name() {
         use IdError::*;
         for (name, why) in [
             ("", Empty),

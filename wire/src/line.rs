@@ -262,7 +262,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_message_shows_is_what_was_written_but_for_what_no_line_may_hold() {
+    fn a_message_shows_a_text_as_written_except_forbidden_characters() {
         for text in ["O'Connor", "น้อง", "Zoe\u{308}", "\"a\\b\"", "👨‍👩‍👧", "张三"]
         {
             assert_eq!(escape(text), text);
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_write_may_be_said() {
+    fn texts_of_people_may_be_said() {
         for text in [
             "hello",
             "你好",
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_sees_may_not_be_said_but_where_text_needs_it() {
+    fn invisible_text_may_be_said_only_where_it_has_a_use() {
         for c in '\0'..=char::MAX {
             if !is_invisible(c) || is_forbidden(c) {
                 continue;
@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_deceive_or_disturb_may_not() {
+    fn deceptive_and_disturbing_text_may_not_be_said() {
         use LineError::*;
         assert_eq!(Line::parse(b""), Err(Empty));
         assert_eq!(Line::parse("x".repeat(4097).as_bytes()), Err(TooLong));

@@ -58,7 +58,7 @@ codes! {
     Waiting = "waiting",
     /// The disk is nearly full: the line was not taken.
     DiskLow = "disk-low",
-    /// The ID has used up what it may add to the record in a day: the line was not taken.
+    /// The ID has used up its share of the record for a day: the line was not taken.
     Quota = "quota",
     /// The ID is here already, and the server keeps the older session.
     AlreadyHere = "already-here",

@@ -534,7 +534,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_ignored() {
+    fn unknown_lines_and_words_are_ignored() {
         assert_eq!(check("~ something new"), ServerLine::Unknown);
         assert_eq!(
             check("= rooms 4"),
@@ -586,7 +586,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_newer_server_adds_to_a_known_reply_is_ignored() {
+    fn the_additions_of_a_newer_server_to_a_known_reply_are_ignored() {
         for (newer, known) in [
             ("= at 44 of 50", "= at 44"),
             ("= ok k3v9q2a7-12 44 stored=2", "= ok k3v9q2a7-12 44"),

@@ -207,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_deceive_a_terminal_is_replaced() {
+    fn deceptive_text_is_replaced_for_a_terminal() {
         assert_eq!(
             inert("a\u{1b}[2J\u{7}\u{202e}b\u{9b}c\u{2028}"),
             "a\u{fffd}[2J\u{fffd}\u{fffd}b\u{fffd}c\u{fffd}"

@@ -1,4 +1,4 @@
-//! What holds for every input, not only for the examples beside the code.
+//! Properties that hold for every input, not only for the examples beside the code.
 
 use std::net::IpAddr;
 
@@ -47,7 +47,7 @@ fn any_entry() -> impl Strategy<Value = Entry> {
     )
 }
 
-/// Pieces of a stream: what people type, what attackers type, and very long runs.
+/// Pieces of a stream: the texts of people and of attackers, and very long runs.
 fn any_stream() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         8 => "\\PC{0,40}".prop_map(String::into_bytes),
@@ -60,7 +60,8 @@ fn any_stream() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(piece, 0..30).prop_map(|pieces| pieces.concat())
 }
 
-/// What a decoder must find, said in the plainest way: split at LF, drop one CR, judge by length.
+/// Returns the lines that a decoder must find, in the plainest way: split at LF, drop one CR, judge
+/// by length.
 fn expected(stream: &[u8]) -> Vec<Result<Vec<u8>, bool>> {
     let mut found = Vec::new();
     let mut lines: Vec<&[u8]> = stream.split(|b| *b == b'\n').collect();
@@ -87,8 +88,9 @@ fn expected(stream: &[u8]) -> Vec<Result<Vec<u8>, bool>> {
     found
 }
 
-/// What terminals think of a character's columns: unicode-width in its two moods, the Linux console,
-/// which shows a mark in a cell of its own, a font of double width, and one that knows no emoji.
+/// The columns of a character as terminals count them: unicode-width in its two moods, the Linux
+/// console, which shows a mark in a cell of its own, a font of double width, and one that knows no
+/// emoji.
 const TABLES: [fn(char) -> usize; 5] = [
     |c| c.width().unwrap_or(1),
     |c| c.width_cjk().unwrap_or(1),
@@ -121,7 +123,7 @@ fn rows(text: &str, columns: usize, table: fn(char) -> usize, pends: bool) -> Ve
     rows
 }
 
-/// What somebody says who wants a row to begin with another's stamp.
+/// A text that tries to begin a row with the stamp of somebody else.
 fn any_ghost() -> impl Strategy<Value = String> {
     // Tables disagree about each of the first.
     let piece = prop_oneof![
@@ -187,7 +189,7 @@ proptest! {
     }
 
     #[test]
-    fn no_terminal_begins_a_row_with_what_somebody_said(
+    fn no_terminal_begins_a_row_with_the_text_of_a_person(
         ghost in any_ghost(),
         columns in prop_oneof![Just(80), Just(100), COLUMNS_MIN..200],
     ) {

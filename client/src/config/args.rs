@@ -101,7 +101,7 @@ pub struct Config {
 }
 
 impl Args {
-    /// Returns what the person probably meant by a word without a flag.
+    /// Returns a guess at the meaning of a word without a flag.
     pub fn hint(refused: &clap::Error) -> Option<String> {
         if refused.kind() != ErrorKind::UnknownArgument {
             return None;

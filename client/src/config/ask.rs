@@ -12,7 +12,7 @@ use crate::words::{Exit, Failure, tell};
 ///
 /// # Errors
 ///
-/// When the name is not that of a server, or nothing and nobody names one.
+/// When the name is not that of a server, or there is none.
 pub(super) fn target(
     server: Option<&str>,
     bundle: &Bundle,
@@ -49,7 +49,7 @@ fn ask_for_target(cert: &Path) -> Result<Target, Failure> {
         return Err(nobody_knows());
     }
     let target = ask(io::stdin().lock(), io::stderr()).ok_or_else(nobody_knows)?;
-    // Not remembered here: the issuer decides what a person's file says.
+    // Not remembered here: the issuer decides about a person's file.
     tell(&format!(
         "note: to skip this question, pass --server {target}, or make the file with `ca-tool issue --server {target}`"
     ));

@@ -20,7 +20,7 @@ pub struct Opening<S> {
     heard: Option<Vec<u8>>,
 }
 
-/// What a server said instead of beginning with TLS.
+/// The first words of a server that does not begin with TLS.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum FirstWords {
     /// Nothing: the connection ended.
@@ -49,8 +49,8 @@ impl<S> Opening<S> {
 }
 
 impl<S: AsyncRead + Unpin> Opening<S> {
-    /// Returns what the server said, after the handshake failed. Reads the rest of the one line
-    /// that means something.
+    /// Returns the server's words, after the handshake failed. Reads the rest of the one line that
+    /// means something.
     // Nobody has proved anything here: anybody who can reach the connection can say this. So the
     // only consequence is another try, and little of it is shown.
     pub(crate) async fn first_words(mut self) -> FirstWords {
@@ -136,7 +136,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns what is made of these bytes and the end after them, of which TLS has read so many.
+    /// Returns the words in these bytes and the end after them, of which TLS has read so many.
     async fn said(bytes: &[u8], read_by_tls: usize) -> FirstWords {
         let (ours, mut theirs) = duplex(64 * 1024);
         theirs.write_all(bytes).await.expect("there is room");
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_else_is_there_is_not_taken_for_it() {
+    async fn other_words_are_not_taken_for_it() {
         assert_eq!(said(b"", 0).await, FirstWords::Nothing);
         for other in [
             &b"SSH-2.0-OpenSSH_9.2\r\n"[..],

@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_asked_is_taken_once_and_in_its_order() {
+    fn an_answer_is_taken_once_and_in_its_order() {
         let mut awaited = awaiting(&["/who", "/help", "/history 1", "/whois bob", "/ping"]);
         check(
             &mut awaited,
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_asked_is_not_taken() {
+    fn an_answer_that_nobody_asked_for_is_not_taken() {
         let all = [
             "= at 1",
             "= who 1 count=1",

@@ -60,7 +60,7 @@ impl<S: AsyncRead + AsyncWrite> Link<S> {
         }
     }
 
-    /// Runs until the session ends. Returns what the next connection needs.
+    /// Runs until the session ends. Returns how, and the outbox for the next connection.
     pub async fn run(self) -> (End, Outbox) {
         let (mut reader, mut writer) = tokio::io::split(self.stream);
         let mut incoming = self.incoming;

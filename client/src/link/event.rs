@@ -50,7 +50,7 @@ pub enum Event {
         /// A description: [`Connected::describe`](crate::Connected::describe).
         words: String,
     },
-    /// A sentence about a faulty line of the server and what became of it. A server that sends many
-    /// such lines causes a few of these per minute.
+    /// A sentence about a faulty line of the server and its fate. A server that sends many such
+    /// lines causes a few of these per minute.
     Garbled(String),
 }

@@ -1,4 +1,4 @@
-//! The handle with which the rest of the program tells a link what to say.
+//! The handle with which the rest of the program gives orders to a link.
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;

@@ -3,7 +3,8 @@
 //!
 //! A [`Link`] owns one connection, a [`Stay`] takes the [`Outbox`] from one to the next. The rest
 //! of the program holds a [`Handle`] to say things and takes [`Event`]s; it does not touch sockets
-//! or write lines of the wire. Nothing here shows anything to anybody or knows who is in the room.
+//! or write lines of the wire. Nothing here shows anything, or keeps the people and the lines of a
+//! room.
 
 mod awaited;
 mod connection;

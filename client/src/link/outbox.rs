@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_said_to_another_room_and_never_went_out_is_set_aside_too() {
+    async fn lines_for_another_room_that_never_went_out_are_set_aside_too() {
         let (mut handle, mut outbox, _heard) = open(Since::Head, false).expect("random numbers");
         let hello = Line::parse(b"hello").expect("a line");
         let first = handle.say(hello.clone()).await.expect("a link");

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_a_server_owes_puts_off_the_end() {
+    fn only_an_owed_answer_puts_off_the_end() {
         let mut watch = Silence::new();
         watch.expect_farewell();
         let by = watch.farewell_by.expect("a farewell is waited for");

@@ -118,7 +118,8 @@ impl<D: Dial> Stay<D> {
             let now = Instant::now();
             let left = give_up_at.map(|by| by.saturating_duration_since(now));
             if left == Some(Duration::ZERO) {
-                // Whatever the last try met: during all that time there was no connection.
+                // Even if the last try met something else: during all that time there was no
+                // connection.
                 if is_tried {
                     failure.exit = Exit::Network;
                 }
@@ -214,7 +215,7 @@ mod tests {
     use crate::settings::Since;
     use crate::words::Scene;
 
-    /// What each try to connect meets; after that, always the same.
+    /// The result of each try to connect; after those, always the same.
     struct Script(VecDeque<Result<DuplexStream, Failure>>, fn() -> Failure);
 
     impl Dial for Script {
@@ -426,7 +427,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_will_not_change_ends_it() {
+    async fn a_failure_that_time_cannot_fix_ends_it() {
         let mut world = World::start(&[Err(true), Err(false), Ok(())], None);
         world.lose();
         while world.pause().await.is_some() {}

@@ -138,7 +138,7 @@ mod tests {
     use super::*;
     use wire::ServerLine;
 
-    /// Returns what a printer of this form makes of lines of the wire.
+    /// Returns lines of the wire as a printer of this form prints them.
     fn printed(form: Form, columns: fn() -> Option<usize>, lines: &[&str]) -> String {
         let mut printer = Printer {
             out: Vec::new(),
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn json_escapes_whatever_does_not_print_and_reads_back_as_it_was() {
+    fn json_escapes_characters_that_do_not_print_and_reads_back_as_it_was() {
         let welcome = evil();
         let mut printer = Printer {
             out: Vec::new(),

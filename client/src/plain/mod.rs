@@ -1,7 +1,7 @@
 //! The plain mode: lines in on standard input, lines out on standard output, everything else on standard error.
 //!
-//! [`run()`] is all that the program needs of it. It is built on nothing but what the library gives
-//! to everybody, and holds no model of the room: its readers build their own from the lines.
+//! [`run()`] is all that the program needs of it. It is built on the public parts of the library
+//! alone, and holds no model of the room: its readers build their own from the lines.
 
 mod form;
 mod json;
@@ -117,8 +117,8 @@ fn print(mut talk: Talk, handle: Handle, events: mpsc::Receiver<Event>) -> onesh
     printed
 }
 
-/// Ends after a signal while standard output accepts nothing: reports what is known, and does not
-/// wait for the rest.
+/// Ends after a signal while standard output accepts nothing: reports the facts, and does not wait
+/// for the rest.
 fn conclude_unprinted(left: &Outcome) -> Exit {
     tell("warning: standard output takes no more, so the newest lines are not in it");
     tell_unacknowledged(left);

@@ -1,5 +1,5 @@
-//! One conversation in lines: what each event prints, what each typed line does, and when it is
-//! time to go.
+//! One conversation in lines: the output of each event, the effect of each typed line, and the time
+//! to go.
 
 use std::io::{self, BufWriter, Stdout};
 

@@ -148,7 +148,7 @@ fn utf16(first_line: &[u8]) -> Option<Typed> {
 mod tests {
     use super::*;
 
-    /// Returns what is understood of an input, in short.
+    /// Returns the meaning of an input, in short.
     fn typed(input: &[u8]) -> Vec<String> {
         let mut all = Vec::new();
         read(input, |typed| {
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_not_be_said_is_refused_and_the_next_line_is_fine() {
+    fn a_line_that_may_not_be_said_is_refused_and_the_next_is_fine() {
         let long = format!("{}\nok\n", "x".repeat(4097));
         let endless = format!("{}\nok\n", "x".repeat(1_000_000));
         for input in [long, endless] {

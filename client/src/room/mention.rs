@@ -18,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_is_mentioned_by_the_whole_name_only() {
+    fn a_mention_is_the_whole_name_of_a_person() {
         let me = ClientId::parse("ann").expect("a name");
         for text in ["ann: hi", "hi Ann!", "@ann", "hi ann", "ann"] {
             assert!(mentions(text, &me), "{text}");

@@ -1,4 +1,5 @@
-//! The room as a member sees it: the timeline, who is here, our own lines on their way, and the questions that are open.
+//! The room as a member sees it: the timeline, the people here, our own lines on their way, and the
+//! open questions.
 //!
 //! [`Room`] is pure data behind a few verbs: events and wishes go in, outgoing lines come out, and
 //! it never waits. It knows no terminal, no rows and no keys, so a web page could be a second view
@@ -9,6 +10,8 @@ mod here;
 mod mention;
 mod model;
 mod own;
+#[cfg(test)]
+mod tests;
 mod timeline;
 
 pub(crate) use asking::Outgoing;

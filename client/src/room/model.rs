@@ -23,7 +23,7 @@ pub(crate) const PAGE_ENTRIES: u64 = 200;
 /// The time between two measurements of how long an answer takes.
 const PING_INTERVAL: Duration = Duration::from_secs(15);
 
-/// The time between two questions of who is here, however many people come and go.
+/// The time between two questions for the people here, however many come and go.
 const WHO_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Everything that a member knows of a room.
@@ -164,8 +164,8 @@ impl Room {
         self.asking.unsent()
     }
 
-    /// Returns how many things are kept because of what a server says: people here, people in the
-    /// answer that is coming, entries, questions.
+    /// Returns how many things a server made us keep: people here, people in the answer that is
+    /// coming, entries, questions.
     #[cfg(test)]
     pub(crate) fn kept(&self) -> [usize; 4] {
         let [here, counted] = self.people.kept();
@@ -470,7 +470,7 @@ impl Room {
         }
     }
 
-    /// Asks the questions that are due: who is here, and how long an answer takes.
+    /// Asks the questions that are due: for the people here, and for the time that an answer takes.
     pub(crate) fn ask_what_is_due(&mut self) {
         let due = self
             .asked_who_at

@@ -457,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_loaded_is_bounded_and_without_gaps_wherever_one_looks() {
+    fn the_loaded_part_is_bounded_and_without_gaps_at_every_place() {
         let mut timeline = Timeline::default();
         let long = "x".repeat(4000);
         let count = 5000;

@@ -1,7 +1,7 @@
 //! The values that a person may choose: which server, which entries, and how to show them.
 //!
 //! Every layer above may use them. `config` reads them from the command line; nothing here knows
-//! where a value came from or what follows from it.
+//! the source of a value or its consequences.
 
 mod choices;
 mod target;

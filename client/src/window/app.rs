@@ -125,7 +125,7 @@ impl App {
         app
     }
 
-    /// Reacts to something that happened. Returns what the loop has to do.
+    /// Reacts to something that happened. Returns the effects that the loop has to carry out.
     pub(crate) fn update(&mut self, happened: Happened, now: Instant) -> Vec<Effect> {
         self.room.now = now;
         let effects = match happened {
@@ -287,7 +287,7 @@ impl App {
         self.editor.complete(ids.into_iter().filter(|id| *id != me));
     }
 
-    /// Says a written line, or does what it commands.
+    /// Says a written line, or obeys it if it is a command.
     fn enter(&mut self, text: &str) -> Vec<Effect> {
         self.room.timeline.look_at_newest();
         match Request::parse(text.as_bytes()) {

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_ends_with_an_ellipsis() {
+    fn a_text_that_does_not_fit_ends_with_an_ellipsis() {
         assert_eq!(fit("hello", 5), "hello");
         assert_eq!(fit("hello", 4), "hel…");
         assert_eq!(fit("张三张三", 4), "张…");

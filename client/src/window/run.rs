@@ -1,5 +1,5 @@
-//! One thin loop around a pure [`App`]: it takes whatever happens (keys, events of the link, time),
-//! lets the app decide, acts on the decision, and draws at most sixty times a second.
+//! One thin loop around a pure [`App`]: it takes everything that happens (keys, events of the link,
+//! time), lets the app decide, acts on the decision, and draws at most sixty times a second.
 
 use std::io;
 use std::time::{Duration, Instant, SystemTime};
@@ -23,7 +23,8 @@ const FRAME_INTERVAL: Duration = Duration::from_micros(16_667);
 /// The time between two frames while something counts down.
 const TICK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Keys that wait for the app; a paste is one event, so these are what a person can type ahead.
+/// The keys that may wait for the app; a paste is one event, so they are all that a person can type
+/// ahead.
 const KEYS_MAX: usize = 256;
 
 /// The events of the link that are taken between two looks at the keys.
@@ -227,7 +228,7 @@ impl EventLoop {
     }
 }
 
-/// Does what the app decided. Returns whether the window closes.
+/// Carries out a decision of the app. Returns whether the window closes.
 fn apply(effect: Effect, screen: &mut Screen, at_once: &CancellationToken) -> io::Result<bool> {
     match effect {
         Effect::Bell => screen.ring()?,

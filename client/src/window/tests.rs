@@ -1,4 +1,4 @@
-//! The window as a person sees it: what is typed and heard goes in, drawn screens come out.
+//! The window as a person sees it: keys and events go in, drawn screens come out.
 
 use std::time::{Duration, Instant};
 
@@ -24,13 +24,13 @@ const EVENING: i64 = 1_795_287_600_000;
 const GREETING: &str = "= welcome id=alice role=student ip=192.0.2.7 room=\"Networks 101\" head=0 \
                         epoch=9f86 clock=2026-11-21T19:00:00.000Z version=0.1.0";
 
-/// A window in the room, and everything that it wants.
+/// A window in the room, and everything that it sends.
 struct Window {
     app: App,
     now: Instant,
     seq: u64,
     minute: i64,
-    /// What went out.
+    /// The lines that went out.
     out: Vec<String>,
     effects: Vec<Effect>,
     said: u64,
@@ -179,7 +179,7 @@ impl Window {
         terminal.backend().buffer().clone()
     }
 
-    /// The screen as text, without what is empty at the ends of rows and above the first row.
+    /// Returns the screen as text, without the empty ends of rows and the empty rows at the top.
     fn screen(&self) -> Vec<String> {
         let buffer = self.buffer();
         let rows = (0..buffer.area.height).map(|y| {
@@ -228,7 +228,7 @@ impl Window {
     }
 }
 
-/// A certificate with so many days left.
+/// Returns the end of a certificate in so many days.
 fn expiry(days: i64) -> Expiry {
     let end = EVENING + days * 24 * 60 * 60 * 1000;
     Expiry::new(
@@ -251,7 +251,7 @@ fn entry_line(seq: u64, minute: i64, rest: &str) -> String {
 }
 
 #[test]
-fn who_spoke_stands_left_and_what_one_says_oneself_on_the_right() {
+fn lines_of_others_stand_on_the_left_and_our_own_on_the_right() {
     let mut w = Window::open();
     w.size(80, 12);
     w.says("bob", "hello there");
@@ -426,7 +426,7 @@ fn nothing_breaks_on_a_terminal_of_any_size() {
 fn no_continuation_begins_where_a_stamp_begins() {
     let mut w = Window::open();
     let forged = "[carol@192.0.2.8] I did it";
-    // Whatever the width, one of these would wrap so that the forged stamp begins a row.
+    // At some widths, one of these would wrap so that the forged stamp begins a row.
     for pad in 0..80 {
         w.says("eve", &format!("{} {forged}", "x".repeat(pad)));
     }
@@ -461,7 +461,7 @@ fn enters_and_leaves_take_one_dim_line() {
         ┃>",
     );
     assert!(w.style_of("* carol").add_modifier.contains(Modifier::DIM));
-    // Who is here is asked for, but not for each of them.
+    // The people here are asked for, but not for each arrival.
     assert_eq!(w.out, [""; 0]);
     w.passes(Duration::from_secs(1));
     w.happens(Happened::Tick);
@@ -469,14 +469,14 @@ fn enters_and_leaves_take_one_dim_line() {
 }
 
 #[test]
-fn what_a_newer_server_records_keeps_its_place_and_is_shown_plainly() {
+fn an_entry_of_a_newer_server_keeps_its_place_and_is_shown_plainly() {
     let mut w = Window::open();
     w.size(60, 8);
     w.says("bob", "hello");
     w.out.clear();
     w.passes(Duration::from_secs(2));
     w.newer("* bob@192.0.2.9 left (kicked)");
-    // It counts as a leave: who is here is asked again.
+    // It counts as a leave: the people here are asked for again.
     assert_eq!(w.out, ["/who"]);
     w.answers("= who 2 count=1 away=1");
     w.answers("= here alice mood=good role=student ip=192.0.2.7 since=2026-11-21T19:00:00.000Z sessions=1");
@@ -518,7 +518,7 @@ fn what_a_newer_server_records_keeps_its_place_and_is_shown_plainly() {
 }
 
 #[test]
-fn what_a_newer_server_recorded_before_is_loaded_without_a_gap() {
+fn older_entries_of_a_newer_server_are_loaded_without_a_gap() {
     let mut w = Window::open();
     w.size(60, 8);
     w.seq = 4;
@@ -606,7 +606,7 @@ fn a_refused_line_is_told_with_the_reason() {
 }
 
 #[test]
-fn what_may_not_be_said_is_not_sent_and_slashes_are_commands() {
+fn text_that_may_not_be_said_is_not_sent_and_slashes_are_commands() {
     let mut w = Window::open();
     w.enters("/hsitory");
     w.enters("/say k3v9q2a7-1 hi");
@@ -725,7 +725,7 @@ fn a_mention_rings_and_is_marked_unless_it_is_old_or_the_bell_is_off() {
 }
 
 #[test]
-fn looking_back_keeps_its_place_counts_what_is_new_and_asks_for_more() {
+fn looking_back_keeps_its_place_counts_new_lines_and_asks_for_more() {
     let mut w = Window::open();
     w.size(60, 8);
     w.seq = 100;
@@ -756,7 +756,7 @@ fn looking_back_keeps_its_place_counts_what_is_new_and_asks_for_more() {
         ));
     }
     w.answers("= end history");
-    // What was looked at stays where it was, but for the day, which stands above its first line.
+    // The visible lines stay in place, except the day, which stands above its first line.
     assert_eq!(w.screen()[2..], before[2..]);
     w.wheel(MouseEventKind::ScrollUp, 0, 0);
     assert!(w.screen().join("\n").contains("older 98"));
@@ -790,7 +790,7 @@ fn the_beginning_is_not_asked_for_twice() {
 }
 
 #[test]
-fn what_is_new_since_one_looked_away_is_below_a_rule() {
+fn lines_since_the_person_looked_away_are_below_a_rule() {
     let mut w = Window::open();
     w.size(40, 8);
     w.says("bob", "seen");
@@ -838,7 +838,7 @@ fn without_addresses_the_selected_line_still_has_its_whole_stamp() {
 }
 
 #[test]
-fn who_is_here_is_listed_with_roles_oneself_first() {
+fn the_people_here_are_listed_with_roles_ourselves_first() {
     let mut w = Window::open();
     w.size(80, 8);
     w.passes(Duration::from_secs(2));
@@ -876,7 +876,7 @@ fn who_is_here_is_listed_with_roles_oneself_first() {
 }
 
 #[test]
-fn a_lost_connection_counts_down_and_what_is_typed_waits() {
+fn a_lost_connection_counts_down_and_typed_lines_wait() {
     let mut w = Window::open();
     w.size(60, 8);
     w.says("bob", "hello");
@@ -921,7 +921,7 @@ fn a_lost_connection_counts_down_and_what_is_typed_waits() {
 }
 
 #[test]
-fn an_end_for_good_is_told_and_the_window_stays_until_one_leaves() {
+fn a_final_end_is_shown_and_the_window_stays_until_the_person_leaves() {
     let mut w = Window::open();
     let failure = Failure::new(
         Exit::Ended,
@@ -946,7 +946,7 @@ fn an_end_for_good_is_told_and_the_window_stays_until_one_leaves() {
 }
 
 #[test]
-fn one_leaves_when_everything_is_acknowledged_or_when_one_insists() {
+fn a_person_leaves_when_everything_is_acknowledged_or_by_asking_again() {
     let mut w = Window::open();
     w.control('d');
     assert_eq!(w.out, ["(quit)"]);
@@ -1011,7 +1011,7 @@ fn a_box_has_its_edge_also_where_it_cuts_a_wide_character() {
 }
 
 #[test]
-fn what_is_loaded_can_be_searched() {
+fn the_loaded_lines_can_be_searched() {
     let mut w = Window::open();
     w.size(60, 8);
     for n in 1..=30 {
@@ -1063,7 +1063,7 @@ fn the_input_grows_and_tells_how_much_is_left() {
 }
 
 #[test]
-fn a_tab_completes_who_is_here_and_who_spoke() {
+fn a_tab_completes_people_here_and_people_who_spoke() {
     let mut w = Window::open();
     w.says("barbara", "hi");
     w.types("ba");
@@ -1082,7 +1082,7 @@ fn a_key_counts_when_it_goes_down_and_not_when_it_comes_up() {
 }
 
 #[test]
-fn the_end_of_ones_certificate_is_told_when_it_is_near() {
+fn the_end_of_our_certificate_is_shown_when_it_is_near() {
     let w = Window::with(|_, facts| facts.expiry = expiry(3));
     let screen = w.screen().join("\n");
     assert!(
@@ -1127,7 +1127,7 @@ fn the_way_is_timed_now_and_then() {
 }
 
 #[test]
-fn what_comes_from_others_moves_no_cursor() {
+fn the_text_of_others_moves_no_cursor() {
     let mut w = Window::open();
     let evil = "whois \u{1b}]52;c;aGk=\u{7} \u{1b}[2J \u{202e}evil";
     // The parser refuses it, and the window does not rely on that.
@@ -1180,7 +1180,7 @@ fn a_panic_is_told_on_a_terminal_that_is_as_it_was() {
 }
 
 #[test]
-fn no_list_of_the_window_grows_with_what_a_server_says() {
+fn no_server_makes_a_list_of_the_window_grow_without_end() {
     use crate::limits::HERE_MAX;
     use crate::room::{PAGE_ENTRIES, QUESTIONS_MAX};
     let mut w = Window::open();
@@ -1220,7 +1220,7 @@ fn no_list_of_the_window_grows_with_what_a_server_says() {
     assert_eq!(w.app.room.kept()[3], QUESTIONS_MAX);
     let words = "not asked (64 questions wait already): /who";
     assert!(w.screen().join("\n").contains(words));
-    // What the program has to tell is bounded as what is said is.
+    // The notes of the program are bounded as the lines of people are.
     let long = "x".repeat(4000);
     for _ in 0..2100 {
         w.hears(Event::Garbled(long.clone()));

@@ -1,4 +1,4 @@
-//! What somebody else wrote, fit to be drawn into the cells of a screen.
+//! Texts that somebody else wrote, made fit to be drawn into the cells of a screen.
 
 use wire::terminal::{inert, is_contested, with_few_marks};
 
@@ -18,7 +18,7 @@ mod tests {
     use wire::terminal::MARKS_MAX;
 
     #[test]
-    fn what_could_deceive_is_replaced_and_marks_are_counted() {
+    fn deceptive_characters_are_replaced_and_marks_are_counted() {
         assert_eq!(
             drawable("a\u{1b}[2J\tb\u{202e}"),
             "a\u{fffd}[2J    b\u{fffd}"

@@ -38,7 +38,7 @@ impl Expiry {
         }
     }
 
-    /// Returns what the person should know and do.
+    /// Returns the notice for the person.
     pub(crate) fn notice(&self, clock: &Clock) -> String {
         let end = match self.days_left {
             0 => clock.show(self.end),

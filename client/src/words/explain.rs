@@ -506,7 +506,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_wrong_with_the_server_is_told() {
+    fn every_fault_of_a_servers_certificate_has_its_sentence() {
         let now = rustls::pki_types::UnixTime::since_unix_epoch(Duration::from_secs(1_795_219_200));
         let name = rustls::pki_types::ServerName::try_from("chat.example").expect("a name");
         for (judged, words, hint) in [

@@ -238,7 +238,7 @@ mod tests {
     use rustls::CertificateError as Judged;
 
     #[test]
-    fn only_what_waiting_may_change_is_tried_again() {
+    fn only_failures_that_time_may_fix_are_tried_again() {
         let bye = |reason: &str| Cause::Bye {
             reason: reason.to_owned(),
             words: String::new(),

@@ -1,7 +1,8 @@
-//! What people are told, in words: failures, times, lists of names, and the standard error on which they read them.
+//! The words for people: failures, times, lists of names, and the standard error on which they
+//! appear.
 //!
-//! Everything above may use what this file names. Nothing here connects, reads a file, or knows what a room is; the
-//! sentences of a view (a list of people, a row of a screen) are the view's own.
+//! Everything above may use the names in this file. Nothing here connects, reads a file, or knows
+//! the room; the sentences of a view (a list of people, a row of a screen) belong to the view.
 
 mod clock;
 mod drawable;

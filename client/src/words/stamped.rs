@@ -9,7 +9,8 @@ pub(crate) fn stamped(entry: &Entry, clock: &Clock) -> String {
     format!("{} {}", clock.show(entry.at), entry.body())
 }
 
-/// Returns the same for an entry of a newer server. Words of which nobody here knows the meaning stand behind a `?`.
+/// Returns the same for an entry of a newer server. Words with a meaning that nobody here knows
+/// stand after a `?`.
 pub(crate) fn stamped_newer(entry: &NewerEntry, clock: &Clock) -> String {
     let at = clock.show(entry.at);
     match &entry.kind {
@@ -18,7 +19,7 @@ pub(crate) fn stamped_newer(entry: &NewerEntry, clock: &Clock) -> String {
     }
 }
 
-/// Marks words of which nobody here knows the meaning.
+/// Marks words with a meaning that nobody here knows.
 pub(crate) fn unknown(words: &str) -> String {
     format!("? {words}")
 }

@@ -144,7 +144,7 @@ async fn nothing_that_no_text_may_have_reaches_a_pipe_but_as_raw() {
 }
 
 #[tokio::test]
-async fn what_nobody_asked_for_is_shown_to_nobody() {
+async fn an_answer_that_nobody_asked_for_is_shown_to_nobody() {
     for form in ["--plain", "--json"] {
         let room = Room::open().await;
         let mut alice = room.alice(&[form]);

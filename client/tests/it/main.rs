@@ -1,6 +1,7 @@
 //! The program `client` against a scripted server.
 
 mod hostile;
+mod model;
 mod newer;
 mod refusals;
 mod room;

@@ -1,4 +1,5 @@
-//! What a newer server may say: this program shows it plainly or ignores it, and nothing is taken for damage.
+//! The words of a newer server: this program shows them plainly or ignores them, and takes none for
+//! damage.
 
 use crate::room::{GREETING, Person, Room, Session, entry};
 
@@ -21,7 +22,7 @@ async fn say_newer(session: &mut Session) {
     session.send(&entry(47, "fine")).await;
 }
 
-/// Asks who is here, and hears more about it than this version knows.
+/// Asks for the people here, and hears more about them than this version knows.
 async fn asks_who(alice: &mut Person, session: &mut Session) {
     alice.types("/who\n").await;
     assert_eq!(session.next().await, "/who");
@@ -34,7 +35,7 @@ async fn asks_who(alice: &mut Person, session: &mut Session) {
 }
 
 #[tokio::test]
-async fn what_a_newer_server_says_is_shown_or_ignored_in_every_form() {
+async fn lines_of_a_newer_server_are_shown_or_ignored_in_every_form() {
     for (form, expected) in [
         (
             "--plain",

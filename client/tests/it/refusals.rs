@@ -394,7 +394,7 @@ async fn the_command_line_and_its_files_are_checked_first() {
 }
 
 #[tokio::test]
-async fn what_a_newcomer_gives_by_mistake_is_told_plainly() {
+async fn the_mistakes_of_a_newcomer_are_told_plainly() {
     let room = Room::open().await;
     let bundle = room
         .authority

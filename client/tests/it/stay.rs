@@ -30,7 +30,7 @@ async fn enter_after(room: &Room, seq: u64) -> Session {
 }
 
 #[tokio::test]
-async fn after_a_loss_it_follows_on_and_says_again_what_was_not_acknowledged() {
+async fn after_a_loss_it_follows_on_and_says_unacknowledged_lines_again() {
     let room = Room::open().await;
     let mut alice = room.alice(&["--bare"]);
     alice.types("one\ntwo\nthree\n").await;
@@ -64,7 +64,7 @@ async fn after_a_loss_it_follows_on_and_says_again_what_was_not_acknowledged() {
 }
 
 #[tokio::test]
-async fn what_was_missed_in_a_quiet_room_is_asked_for() {
+async fn entries_missed_in_a_quiet_room_are_asked_for() {
     let room = Room::open().await;
     let mut alice = room.alice(&["--bare"]);
     let mut session = room.enter().await;
@@ -307,7 +307,7 @@ async fn a_signal_ends_it_at_once_while_there_is_no_connection() {
 }
 
 #[tokio::test]
-async fn whoever_is_to_give_up_does_and_says_what_is_not_known() {
+async fn giving_up_says_which_lines_are_in_doubt() {
     let room = Room::open().await;
     let mut alice = room.alice(&["--give-up-after", "1"]);
     alice.types("one\n").await;

@@ -342,7 +342,7 @@ async fn each_form_shows_what_it_should() {
 }
 
 #[tokio::test]
-async fn what_is_heard_is_shown_at_once() {
+async fn each_entry_is_shown_at_once() {
     let room = Room::open().await;
     let mut alice = room.alice(&["--bare"]);
     let mut session = room.enter().await;

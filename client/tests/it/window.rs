@@ -61,7 +61,7 @@ async fn say_evil(session: &mut Session) {
 }
 
 #[tokio::test]
-async fn a_greeting_that_holds_what_no_text_may_have_is_none() {
+async fn a_greeting_with_a_forbidden_character_is_none() {
     for arguments in [&[][..], &["--plain"], &["--plain", "--raw"]] {
         let room = Room::open().await;
         let (mut terminal, mut session) = alice(&room, arguments).await;
@@ -154,7 +154,7 @@ async fn a_server_that_counts_people_without_end_does_not_fill_the_windows_memor
 }
 
 #[tokio::test]
-async fn whatever_a_server_sends_fills_cells_of_the_window_and_does_nothing_else() {
+async fn everything_that_a_server_sends_fills_cells_of_the_window_and_does_nothing_else() {
     let room = Room::open().await;
     let (mut terminal, mut session) = alice(&room, &[]).await;
     session.send(GREETING).await;
@@ -219,7 +219,7 @@ async fn whatever_a_server_sends_fills_cells_of_the_window_and_does_nothing_else
 }
 
 #[tokio::test]
-async fn whatever_a_server_sends_fills_cells_of_plain_lines_and_does_nothing_else() {
+async fn everything_that_a_server_sends_fills_cells_of_plain_lines_and_does_nothing_else() {
     let room = Room::open().await;
     let (mut terminal, mut session) = alice(&room, &["--plain", "--give-up-after", "0"]).await;
     terminal.resize(COLUMNS, 60);
@@ -280,7 +280,7 @@ async fn whatever_a_server_sends_fills_cells_of_plain_lines_and_does_nothing_els
 }
 
 #[tokio::test]
-async fn what_a_newer_server_says_is_shown_plainly_in_the_window() {
+async fn lines_of_a_newer_server_are_shown_plainly_in_the_window() {
     let at = "2026-11-21T10:00:00.123Z";
     let room = Room::open().await;
     let (mut terminal, mut session) = alice(&room, &[]).await;

@@ -84,7 +84,7 @@ async fn silence_is_asked_about_and_then_taken_for_a_loss() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_listens_to_a_busy_room_still_tells_the_server_that_they_are_there() {
+async fn a_listener_in_a_busy_room_still_pings_the_server() {
     let mut world = World::start(Since::Head);
     assert_eq!(world.next().await, "/follow head");
     world.send("= at 0").await;
@@ -280,7 +280,7 @@ async fn while_nobody_listens_the_server_is_not_blamed_for_silence() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_listens_again_gives_the_server_time_to_speak() {
+async fn a_person_who_listens_again_gives_the_server_time_to_speak() {
     let mut world = World::start(Since::Head);
     assert_eq!(world.next().await, "/follow head");
     world.send("= at 0").await;
@@ -299,7 +299,7 @@ async fn whoever_listens_again_gives_the_server_time_to_speak() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_leaves_at_once_does_not_hear_everything() {
+async fn a_person_who_leaves_at_once_does_not_hear_everything() {
     let mut world = World::start(Since::Head);
     assert_eq!(world.next().await, "/follow head");
     let begin = Instant::now();
@@ -328,7 +328,7 @@ async fn an_empty_history_is_followed_from_its_beginning() {
 }
 
 #[tokio::test]
-async fn what_was_not_acknowledged_is_said_again_after_a_loss() {
+async fn unacknowledged_lines_are_said_again_after_a_loss() {
     let mut world = World::start(Since::Head);
     assert_eq!(world.next().await, "/follow head");
     let first = world.handle.say(line("one")).await.expect("a link");

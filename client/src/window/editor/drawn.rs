@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_columns_is_seen_all_the_same() {
+    fn characters_without_columns_are_visible_too() {
         assert_eq!(drawn("a\u{200b}b|", 6), ["a\u{fffd}b|"]);
         assert_eq!(drawn("\u{301}|", 6), ["\u{fffd}|"]);
     }

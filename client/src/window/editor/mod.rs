@@ -109,7 +109,7 @@ impl Editor {
         })
     }
 
-    /// Does what a key asks for.
+    /// Obeys a key.
     pub(crate) fn press(&mut self, key: KeyEvent) -> Pressed {
         let Some(act) = Act::of(key) else {
             return Pressed::Ignored;

@@ -54,7 +54,7 @@ fn bare(code: KeyCode) -> KeyEvent {
 
 const HERE: [&str; 5] = ["alice", "bob", "Alina", "张三", "प्रिया"];
 
-/// Presses keys, and says what the last of them did.
+/// Presses keys. Returns the effect of the last of them.
 fn press(editor: &mut Editor, text: &str) -> Pressed {
     let mut last = Pressed::Ignored;
     for key in keys(text) {
@@ -86,7 +86,7 @@ fn check(rows: &[(&str, &str)]) {
 }
 
 #[test]
-fn what_is_typed_stands_where_the_cursor_is() {
+fn typed_text_stands_at_the_cursor() {
     check(&[
         ("", "|"),
         ("hello", "hello|"),
@@ -100,7 +100,7 @@ fn what_is_typed_stands_where_the_cursor_is() {
 }
 
 #[test]
-fn one_character_is_what_a_person_sees_as_one() {
+fn a_character_is_a_grapheme() {
     check(&[
         ("a👨‍👩‍👧<Backspace>", "a|"),
         ("👨‍👩‍👧b<Left><Left>", "|👨‍👩‍👧b"),
@@ -114,7 +114,7 @@ fn one_character_is_what_a_person_sees_as_one() {
 }
 
 #[test]
-fn when_two_characters_become_one_the_cursor_stands_behind_it() {
+fn when_two_characters_become_one_the_cursor_stands_after_it() {
     check(&[
         // An accent that comes late, and half a flag before another.
         ("ex<Left>\u{301}", "e\u{301}|x"),
@@ -124,7 +124,7 @@ fn when_two_characters_become_one_the_cursor_stands_behind_it() {
 }
 
 #[test]
-fn what_is_cut_out_comes_back() {
+fn cut_text_comes_back() {
     check(&[
         ("one two<C-w>", "one |"),
         ("one two  <C-w><C-w>", "|"),
@@ -145,7 +145,7 @@ fn what_is_cut_out_comes_back() {
 }
 
 #[test]
-fn words_are_letters_and_digits_or_what_stands_between_blanks() {
+fn words_are_letters_and_digits_or_stand_between_blanks() {
     check(&[
         ("one two.three<M-b>", "one two.|three"),
         ("one two.three<C-w>", "one |"),
@@ -163,7 +163,7 @@ fn words_are_letters_and_digits_or_what_stands_between_blanks() {
 }
 
 #[test]
-fn enter_sends_what_there_is_and_never_nothing() {
+fn enter_sends_the_line_and_never_an_empty_one() {
     let mut editor = after("hello");
     assert_eq!(
         press(&mut editor, "<Enter>"),
@@ -175,7 +175,7 @@ fn enter_sends_what_there_is_and_never_nothing() {
 }
 
 #[test]
-fn what_is_not_for_the_line_is_left_to_others() {
+fn keys_that_are_not_for_the_line_are_left_to_others() {
     let mut editor = after("x<Home>");
     for key in [
         "<C-f>", "<C-c>", "<C-z>", "<C-g>", "<Esc>", "<F8>", "<M-x>", "<CM-x>",
@@ -194,17 +194,17 @@ fn what_is_not_for_the_line_is_left_to_others() {
 }
 
 #[test]
-fn alt_gr_types_what_it_makes() {
+fn alt_gr_types_the_character_that_it_makes() {
     check(&[("a<CM-@>b<CM-ą>", "a@bą|")]);
 }
 
 #[test]
-fn what_may_not_be_said_cannot_be_typed() {
+fn text_that_may_not_be_said_cannot_be_typed() {
     check(&[("a\u{1b}\u{202e}\u{7}\u{200e}\u{feff}b\tc", "ab\tc|")]);
 }
 
 #[test]
-fn what_does_not_fit_is_refused_and_nothing_is_changed() {
+fn text_that_does_not_fit_is_refused_and_nothing_changes() {
     let mut editor = Editor::new();
     editor.set(&"x".repeat(4094));
     assert_eq!(editor.bytes_left(), 2);
@@ -223,7 +223,7 @@ fn what_does_not_fit_is_refused_and_nothing_is_changed() {
 }
 
 #[test]
-fn up_and_down_go_through_what_was_sent_and_lose_nothing() {
+fn up_and_down_go_through_the_sent_lines_and_lose_nothing() {
     let sent = "one<Enter>two<Enter>two<Enter>three<Enter>";
     for (keys, expected) in [
         ("<Up>", "three|"),
@@ -234,7 +234,7 @@ fn up_and_down_go_through_what_was_sent_and_lose_nothing() {
         ("new<Up><Down><Down>", "new|"),
         ("<Down>", "|"),
         ("<C-p><C-p><C-n>", "three|"),
-        // What was changed is still there, until something is sent.
+        // The changed line is still there, until something is sent.
         ("<Up>!<Up>?<Down>", "three!|"),
         ("<Up>!<Up>?<Down><Up>", "two?|"),
         ("<Up>!<Up><Down><Backspace><Up><Down>", "three|"),
@@ -269,7 +269,7 @@ fn a_line_that_was_sent_is_found_by_a_part_of_it() {
         ("<C-r>cakx<Backspace>", "cak", Some("make cake")),
         ("<C-r>c<Backspace><Backspace>", "", None),
         ("<C-r>c<C-f>", "c", Some("make cake")),
-        // What reads the same is shown once.
+        // Equal lines are shown once.
         (
             "x<Enter>take a seat<Enter><C-r>ta<C-r>",
             "ta",
@@ -289,7 +289,7 @@ fn a_line_that_was_sent_is_found_by_a_part_of_it() {
 }
 
 #[test]
-fn what_was_found_is_sent_or_taken_or_left() {
+fn a_found_line_is_sent_or_taken_or_left() {
     let sent = "make tea<Enter>make cake<Enter>";
     for (keys, expected) in [
         ("new<C-r>tea<C-g>", "new|"),
@@ -298,7 +298,7 @@ fn what_was_found_is_sent_or_taken_or_left() {
         ("new<C-r>tea<Home>", "|make tea"),
         ("new<C-r>tea<Esc><Down><Down>", "new|"),
         ("new<C-r>xyz<Esc>", "new|"),
-        // What is not seen is not sent.
+        // Invisible text is not sent.
         ("new<C-r>xyz<Enter>", "new|"),
         ("new<C-r>tea<Enter>", "|"),
     ] {
@@ -328,7 +328,7 @@ fn tab_completes_names() {
         ("hi<Home>b<Tab>", "bob: |hi"),
         ("/whois b<Tab>", "/whois bob |"),
         ("<Tab><Tab>", "bob: |"),
-        // Another key ends it, and what stands there now is completed next.
+        // Another key ends it, and the next Tab completes the word that stands there now.
         ("al<Tab><Tab><Backspace><Backspace><Tab>", "Alina: |"),
         ("x<Tab>", "x|"),
     ]);
@@ -358,7 +358,7 @@ fn a_completion_that_does_not_fit_is_refused() {
     assert_eq!(press(&mut editor, "<Tab>"), Pressed::Full);
     assert_eq!(press(&mut editor, "<Tab>"), Pressed::Full);
     assert_eq!(editor.text(), text);
-    // What it takes the place of makes room for it.
+    // The text that it replaces makes room for it.
     editor.set(&text[1..]);
     assert_eq!(press(&mut editor, "<Tab>"), Pressed::Changed);
     assert_eq!(editor.bytes_left(), 0);
@@ -401,7 +401,7 @@ fn a_paste_of_several_lines_waits_for_a_decision() {
 }
 
 #[test]
-fn a_paste_ends_what_goes_on() {
+fn a_paste_ends_a_search_and_a_completion() {
     for (before, pasted, then, expected) in [
         ("make tea<Enter><C-r>tea", "!", "", "make tea!|"),
         ("al<Tab>", "x", "<Tab>", "alice: x|"),
@@ -429,7 +429,7 @@ fn another_text_can_be_put_in_place_of_the_line() {
     assert_eq!(editor.text().len(), 4095, "nothing is not remembered");
 }
 
-/// What a person may do, and what a terminal may make of it.
+/// The acts of a person, and the forms that a terminal may give them.
 #[derive(Debug, Clone)]
 enum Did {
     Press(KeyEvent),
@@ -498,7 +498,7 @@ fn act(editor: &mut Editor, did: &Did) -> Vec<String> {
 
 proptest! {
     #[test]
-    fn whatever_is_pressed_what_is_sent_may_be_said_and_no_character_is_broken(
+    fn after_any_keys_a_sent_line_may_be_said_and_no_character_is_broken(
         all in vec(did(), 0..60),
         columns in 0..20_usize,
     ) {
@@ -508,7 +508,7 @@ proptest! {
                 prop_assert!(Line::parse(line.as_bytes()).is_ok(), "{line:?}");
             }
             let text = editor.text();
-            // What only a new text may not have is left out when it is sent.
+            // Characters that only old texts may have are left out when the line is sent.
             prop_assert!(!text.chars().any(wire::is_forbidden));
             let mut starts = text.grapheme_indices(true).map(|(at, _)| at);
             let is_between = editor.cursor() == text.len() || starts.any(|at| at == editor.cursor());
