@@ -40,7 +40,7 @@ async fn a_damaged_record_is_refused_at_the_start_and_left_as_it_is() {
         fs::write(&db, &whole).expect("the record is written");
         overwrite(&db, at, bytes);
         let damaged = fs::read(&db).expect("a database");
-        refused(&site, &[], 74, "chat.db", "bring back the last backup");
+        refused(&site, &[], 74, "chat.db", "restore the last backup");
         let same = fs::read(&db).expect("a database") == damaged;
         assert!(same, "{what}: the file was changed");
     }
@@ -119,7 +119,7 @@ fn a_file_or_folder_that_cannot_be_written_is_named_at_the_start() {
     let mode = |path: &Path, mode| {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
     };
-    let hint = "the server writes to the database and makes files beside it";
+    let hint = "must be allowed to write to the database and to create files beside it";
     let db = folder.join("chat.db");
     mode(&folder, 0o555);
     refused_by(
@@ -186,7 +186,7 @@ fn a_disk_that_cannot_be_written_is_named_at_the_start() {
         &arguments,
         1,
         "chat.db.lock: Read-only file system",
-        "needs to be allowed",
+        "must be allowed",
     );
     let arguments = ["--db", "room/new.db"];
     refused(
@@ -194,7 +194,7 @@ fn a_disk_that_cannot_be_written_is_named_at_the_start() {
         &arguments,
         1,
         "new.db: Read-only file system",
-        "needs to be allowed",
+        "must be allowed",
     );
 }
 
@@ -327,6 +327,32 @@ fn as_anybody() -> Command {
         .arg(program("server"))
         .args(["--db", "room/chat.db"]);
     command
+}
+
+#[test]
+#[ignore = "needs root, to ask as another user: run with --include-ignored"]
+fn a_query_by_another_user_leaves_no_files_beside_the_database() {
+    let site = Site::new("Networks 101");
+    let mut served = site.serve(&[]);
+    served.program.signal("-TERM");
+    served.program.wait();
+    let db = site.path("chat.db");
+    for (path, mode) in [(site.folder(), 0o777), (&db, 0o644)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
+    }
+    let mut query = Command::new("setpriv");
+    query
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(program("server"))
+        .args(["query", "--csv", "select count(*) as n from joins"])
+        .current_dir(site.folder());
+    let asked = query.output().expect("setpriv");
+    let told = String::from_utf8_lossy(&asked.stderr);
+    assert!(asked.status.success(), "{told}");
+    assert_eq!(String::from_utf8_lossy(&asked.stdout), "n\n0\n");
+    for left in ["chat.db-wal", "chat.db-shm"] {
+        assert!(!site.path(left).exists(), "{left}");
+    }
 }
 
 /// A record of so many lines that alice said long ago.

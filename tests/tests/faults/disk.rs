@@ -199,7 +199,9 @@ async fn while_the_disk_fills_those_who_wrote_much_are_refused_before_others() {
         // The disk is looked at every second.
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    served.program.expect_err("the disk fills; lines of those");
+    served
+        .program
+        .expect_err("the disk is filling up; lines of people");
     bob.say("/say bobsrun1-1 there is room for me").await;
     bob.expect("= ok bobsrun1-1 ").await;
     drop(filler);
