@@ -39,7 +39,7 @@ async fn a_damaged_record_is_refused_at_the_start_and_left_as_it_is() {
         fs::write(&db, &whole).expect("the record is written");
         overwrite(&db, at, bytes);
         let damaged = fs::read(&db).expect("a database");
-        refused(&site, &[], 74, "chat.db", "bring back the last backup");
+        refused(&site, &[], 74, "chat.db", "restore the last backup");
         let same = fs::read(&db).expect("a database") == damaged;
         assert!(same, "{what}: the file was changed");
     }
@@ -117,7 +117,7 @@ fn a_file_or_folder_that_cannot_be_written_is_named_at_the_start() {
     let mode = |path: &Path, mode| {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
     };
-    let hint = "the server writes to the database and makes files beside it";
+    let hint = "must be allowed to write to the database and to create files beside it";
     let db = folder.join("chat.db");
     mode(&folder, 0o555);
     refused_by(
@@ -183,7 +183,7 @@ fn a_disk_that_cannot_be_written_is_named_at_the_start() {
         &arguments,
         1,
         "chat.db.lock: Read-only file system",
-        "needs to be allowed",
+        "must be allowed",
     );
     let arguments = ["--db", "room/new.db"];
     refused(
@@ -191,7 +191,7 @@ fn a_disk_that_cannot_be_written_is_named_at_the_start() {
         &arguments,
         1,
         "new.db: Read-only file system",
-        "needs to be allowed",
+        "must be allowed",
     );
 }
 

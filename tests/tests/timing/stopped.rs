@@ -57,7 +57,9 @@ async fn a_client_that_does_not_read_holds_up_the_end_for_ten_seconds_at_most() 
     let _bob = sit_unread(&site, &served).await;
     let since = Instant::now();
     served.program.signal("-TERM");
-    served.program.expect_err("they are given up");
+    served
+        .program
+        .expect_err("did not end in time and are abandoned");
     let server = end(served.program);
     assert_eq!(server.code, Some(0), "{}", server.err);
     assert!(since.elapsed() < AT_MOST, "{:?}", since.elapsed());

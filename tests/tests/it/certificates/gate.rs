@@ -28,10 +28,10 @@ use crate::mint::*;
 const ACCEPTS: &str = "accepts";
 
 const NO_PURPOSE: &str =
-    "the certificate is not for a person: its extended key usage does not name this purpose";
+    "the certificate is not one for a person: its extended key usage does not name this purpose";
 const NO_KEY_USAGE: &str =
-    "the certificate is not for a person: its key usage does not allow this use";
-const IS_CA: &str = "the certificate is not for a person: \
+    "the certificate is not one for a person: its key usage does not allow this use";
+const IS_CA: &str = "the certificate is not one for a person: \
     it is a CA certificate where a person's or a server's is needed, or the reverse";
 
 #[tokio::test]
