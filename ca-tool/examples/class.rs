@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use ca_tool::{Ca, InitOptions, IssueOptions, Roster};
 
-/// What a thousand people may take.
+/// The time limit for a thousand people.
 const LIMIT: Duration = Duration::from_secs(5);
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -23,7 +23,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         Some(number) => number.parse()?,
         None => 1000,
     };
-    // Here and not in the system's temporary folder, which is often no disk.
+    // Here, because the temporary folder of the system is often in memory.
     let folder = tempfile::tempdir_in(".")?;
     let ca = Ca::init(
         &folder.path().join("ca"),

@@ -9,15 +9,15 @@
 //! in this order (a test looks): `os <- words <- error <- notice <- keys <- disk <- sign <- ledger <-
 //! people <- {ca, holder} <- commands <- cli <- lib`.
 //!
-//! - `os`: what differs between operating systems
+//! - `os`: differences between operating systems
 //! - `words`, `error`, `notice`: texts, errors, and events for whoever watches
 //! - `keys`: private keys and passphrases
 //! - `disk`: files that survive a crash
 //! - `sign`: certificates and lists, signed in memory
-//! - `ledger`: what was issued and revoked
+//! - `ledger`: the record of everything that was issued and revoked
 //! - `people`: rosters, and who may have a certificate
-//! - `ca` and `holder`: what a CA does, and what people do with their own keys
-//! - `commands`: one file for each command, which returns what happened
+//! - `ca` and `holder`: a CA at work, and people with their own keys
+//! - `commands`: one file for each command, which returns a reply
 //! - `cli`: the command line, and everything that is printed
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]

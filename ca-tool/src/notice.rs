@@ -1,8 +1,8 @@
-//! What happens while an operation runs, for whoever watches: notices and progress.
+//! Events while an operation runs, for whoever watches it: notices and progress.
 //!
 //! The library never prints. It hands each event, as a value, to a [`Listener`] at the moment it
 //! happens: a notice outlives the failure of the operation that gave it, and somebody who waits for a
-//! lock learns that at once. What an operation did is not an event: it is what the operation returns.
+//! lock learns that at once. The outcome of an operation is not an event: the operation returns it.
 
 use std::fmt;
 use std::io;
@@ -39,7 +39,7 @@ pub struct Progress {
     pub of: usize,
 }
 
-/// Something worth knowing that is no error.
+/// Something worth knowing that is not an error.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Notice {

@@ -1,5 +1,5 @@
-//! Small pieces of text that every layer needs: counts, short lists, days. Nothing here knows what a
-//! certificate is.
+//! Small pieces of text that every layer needs: counts, short lists, days. Nothing here knows about
+//! certificates.
 
 use time::{Date, OffsetDateTime};
 

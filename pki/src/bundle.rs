@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_bundle_is_told_what_is_missing() {
+    fn an_error_about_a_bundle_names_the_missing_part() {
         let Parts { leaf, anchor, key } = parts();
         let other = parts();
         let encrypted =

@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_certificate_says_is_safe_to_print() {
+    fn a_certificates_name_is_safe_to_print() {
         let named = |name: &str| Name {
             common_names: vec![name.to_owned()],
             ..Name::default()

@@ -57,7 +57,7 @@ pub enum Refusal {
     #[error("the certificate is invalid: {0}")]
     Chain(String),
     /// It is not for a person.
-    #[error("the certificate is not for a person: {0}")]
+    #[error("the certificate is not one for a person: {0}")]
     Profile(ProfileError),
     /// Its key is too weak, or of a kind that is not accepted.
     #[error("a key of the kind {0} is not accepted")]

@@ -1,4 +1,4 @@
-//! The checker: judges what clients did and saw by what is stored, in the manner of
+//! The checker compares what clients did and saw with the stored record, in the manner of
 //! `jepsen.tests.kafka` for one partition. It knows promises, not code.
 
 use std::collections::{BTreeMap, HashMap};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Row as _};
 
-/// What everybody did and saw, in the order in which it happened.
+/// Everything that the clients did and saw, in the order in which it happened.
 #[derive(Debug, Clone, Default)]
 pub struct History {
     log: Arc<Mutex<Vec<Logged>>>,
@@ -22,19 +22,19 @@ pub struct Journal {
     id: String,
 }
 
-/// Something that happened, and to whom.
+/// An event, and the client that it happened to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logged {
     /// The client's ID.
     pub id: String,
-    /// What happened.
+    /// The event.
     pub event: Happened,
 }
 
-/// What can happen to a client.
+/// The events that can happen to a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Happened {
-    /// It begins to read after this entry; `None` when it takes what comes.
+    /// It begins to read after this entry; `None` if it begins with whatever comes first.
     Began(Option<u64>),
     /// It was told that this is another history, and begins at its newest entry.
     Afresh,
@@ -42,14 +42,14 @@ pub enum Happened {
     Invoked {
         /// The line's RUN-N.
         nonce: String,
-        /// What it says.
+        /// The text.
         text: String,
     },
     /// The line was acknowledged.
     Stored {
         /// The line's RUN-N.
         nonce: String,
-        /// Its place.
+        /// Its sequence number.
         seq: u64,
     },
     /// The line was refused: it is not stored and never will be.
@@ -59,20 +59,20 @@ pub enum Happened {
         /// The code of the refusal.
         code: String,
     },
-    /// Nobody will ever tell the client what became of the line.
+    /// The connection broke before an answer, so the client will never know whether the line is stored.
     Unknown {
         /// The line's RUN-N.
         nonce: String,
     },
     /// An entry came.
     Received {
-        /// Its place.
+        /// Its sequence number.
         seq: u64,
-        /// Whose it is.
+        /// Its author.
         id: String,
-        /// From where.
+        /// The author's address.
         ip: String,
-        /// All of it, see [`hash`].
+        /// The [`hash`] of all of it.
         hash: u64,
     },
 }
@@ -80,17 +80,17 @@ pub enum Happened {
 /// An entry as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// Its place.
+    /// Its sequence number.
     pub seq: u64,
-    /// Whose it is.
+    /// Its author.
     pub id: String,
-    /// From where.
+    /// The author's address.
     pub ip: String,
-    /// What was said.
+    /// The text.
     pub text: String,
     /// The line's RUN-N.
     pub nonce: Option<String>,
-    /// All of it, see [`hash`].
+    /// The [`hash`] of all of it.
     pub hash: u64,
 }
 
@@ -99,7 +99,7 @@ pub struct Row {
 pub enum Violation {
     /// An acknowledged line is not stored, or not there.
     Lost {
-        /// Whose line.
+        /// The author.
         id: String,
         /// Its RUN-N.
         nonce: String,
@@ -108,16 +108,16 @@ pub enum Violation {
         /// Where it is.
         found: Option<u64>,
     },
-    /// What is stored of a line is not what was said.
+    /// The stored text is not the text that was said.
     Changed {
-        /// Whose line.
+        /// The author.
         id: String,
         /// Its RUN-N.
         nonce: String,
     },
     /// A refused line is stored.
     RefusedYetStored {
-        /// Whose line.
+        /// The author.
         id: String,
         /// Its RUN-N.
         nonce: String,
@@ -131,7 +131,7 @@ pub enum Violation {
     },
     /// One RUN-N is stored more than once.
     Twice {
-        /// Whose line.
+        /// The author.
         id: String,
         /// Its RUN-N.
         nonce: String,
@@ -140,21 +140,21 @@ pub enum Violation {
     },
     /// A line was acknowledged with two places, or acknowledged and refused.
     TwoAnswers {
-        /// Whose line.
+        /// The author.
         id: String,
         /// Its RUN-N.
         nonce: String,
     },
     /// An entry was received that is not stored so.
     Phantom {
-        /// Who received it.
+        /// The client that received it.
         by: String,
-        /// Its place.
+        /// Its sequence number.
         seq: u64,
     },
-    /// What a client received did not go on by one.
+    /// A client received an entry that does not follow the one before it.
     Step {
-        /// Whose client.
+        /// The client.
         by: String,
         /// The entry before, or where it began.
         after: u64,
@@ -163,18 +163,18 @@ pub enum Violation {
     },
     /// A line that was said after another one's acknowledgement stands before it.
     Reordered {
-        /// Whose line.
+        /// The author.
         id: String,
         /// Its RUN-N.
         nonce: String,
         /// Where it stands.
         seq: u64,
-        /// Which place had been acknowledged before it was said.
+        /// The place that had been acknowledged before it was said.
         after: u64,
     },
     /// A client was told that its history is another one.
     Afresh {
-        /// Whose client.
+        /// The client.
         by: String,
     },
     /// The stored places are not 1, 2, 3, ...
@@ -184,11 +184,11 @@ pub enum Violation {
         /// The next that is there.
         found: u64,
     },
-    /// After the faults stopped, something did not come to its end in time.
+    /// After the faults stopped, something did not finish in time.
     Undrained {
-        /// Whose client.
+        /// The client.
         by: String,
-        /// What it still waits for.
+        /// The thing that it still waits for.
         what: String,
     },
 }
@@ -199,7 +199,7 @@ impl History {
         Self::default()
     }
 
-    /// The part of one client, by its ID.
+    /// Returns the part of one client, by its ID.
     pub fn journal(&self, id: &str) -> Journal {
         Journal {
             history: self.clone(),
@@ -207,7 +207,7 @@ impl History {
         }
     }
 
-    /// Everything so far.
+    /// Returns everything that has happened so far.
     pub fn so_far(&self) -> Vec<Logged> {
         self.log().clone()
     }
@@ -218,12 +218,12 @@ impl History {
 }
 
 impl Journal {
-    /// Whose it is.
+    /// Its author.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Notes what has happened.
+    /// Notes an event.
     pub fn note(&self, event: Happened) {
         let id = self.id.clone();
         self.history.log().push(Logged { id, event });
@@ -254,14 +254,14 @@ impl Journal {
     }
 }
 
-/// Stands for the whole of an entry as it goes out: seq, time, author, address and text.
+/// Returns a hash of a whole entry as it is sent: seq, time, author, address and text.
 pub fn hash(entry: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     entry.hash(&mut hasher);
     hasher.finish()
 }
 
-/// Every entry of a database.
+/// Returns every entry of a database.
 pub async fn rows(db: &Path) -> Vec<Row> {
     let options = SqliteConnectOptions::new().filename(db);
     let mut connection = options.connect().await.expect("the database opens");
@@ -285,7 +285,7 @@ const ROWS: &str = "
     from history join transcript using (seq)
     order by seq";
 
-/// Judges a history by what is stored.
+/// Returns every promise that was broken, given a history and the stored record.
 pub fn check(history: &[Logged], rows: &[Row]) -> Vec<Violation> {
     let mut violations = Vec::new();
     check_places(rows, &mut violations);
@@ -294,8 +294,8 @@ pub fn check(history: &[Logged], rows: &[Row]) -> Vec<Violation> {
     violations
 }
 
-/// The same, and it must be clean. Says first what came of it, so that a test is seen to have had
-/// something to judge.
+/// Fails the test if a promise was broken. First prints how much was compared, so that a test is seen to
+/// have had something to compare.
 pub fn assert_clean(what: &str, history: &[Logged], rows: &[Row]) {
     let count = |is: fn(&Happened) -> bool| history.iter().filter(|l| is(&l.event)).count();
     println!(
@@ -328,7 +328,7 @@ fn check_places(rows: &[Row], violations: &mut Vec<Violation>) {
     }
 }
 
-/// What is known of one line.
+/// Everything known about one line.
 #[derive(Debug, Default)]
 struct Line<'a> {
     text: Option<&'a str>,
@@ -432,7 +432,7 @@ fn check_line((id, nonce): Name<'_>, line: &Line<'_>, violations: &mut Vec<Viola
     }
 }
 
-/// Each client reads on by one, and what it reads is what is stored.
+/// Checks that each client reads on by one, and that each entry it reads is stored.
 fn check_received(history: &[Logged], rows: &[Row], violations: &mut Vec<Violation>) {
     let stored: HashMap<u64, &Row> = rows.iter().map(|row| (row.seq, row)).collect();
     let mut last: HashMap<&str, Option<u64>> = HashMap::new();
@@ -537,7 +537,7 @@ mod tests {
             alice(Happened::Unknown { nonce: nonce(4) }),
             received(2, 2),
             received(3, 4),
-            // Nor is this one's, and it is not.
+            // The fate of this one is not known either, and it is not stored.
             invoked(5),
         ];
         assert_eq!(check(&history, &rows), []);

@@ -1,5 +1,5 @@
-//! A crowd: real clients of the client library, on real connections, who talk, listen, come back
-//! after every fault, and write down what they do and see for the checker.
+//! A crowd: real clients of the client library, on real connections. They talk, listen, come back after
+//! every fault, and write down for the checker what they do and see.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -18,17 +18,17 @@ use wire::{Line, Reply, ServerLine};
 use crate::checker::{Happened, History, Journal, Logged, Violation};
 use crate::{Peer, Site, within};
 
-/// How long a crowd may take to come to its end once the faults have stopped.
+/// How long a crowd may take to finish once the faults have stopped.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Who is in a crowd, and how they talk.
+/// The people in a crowd, and how they talk.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// They say lines one after the other, and listen.
+    /// People who say lines one after the other, and listen.
     pub speakers: usize,
-    /// They only listen.
+    /// People who only listen.
     pub listeners: usize,
-    /// They also say what must be refused, on connections that they do not keep.
+    /// People who also say lines that must be refused, on connections that they do not keep.
     pub rude: usize,
     /// From one line of a speaker to the next.
     pub pace: Duration,
@@ -71,18 +71,18 @@ struct Person {
     staying: JoinHandle<Outcome>,
 }
 
-/// How far somebody is.
+/// How far one person has got.
 #[derive(Debug, Clone, Copy, Default)]
 struct Progress {
     unanswered: usize,
-    /// The highest place of an own line.
+    /// The highest sequence number of their own lines.
     own: u64,
     /// The last entry that came.
     seen: u64,
     is_quiet: bool,
 }
 
-/// What a crowd needs to know of a room.
+/// Everything that a crowd needs to know about a room.
 #[derive(Debug, Clone)]
 pub struct Room {
     /// Where it is.
@@ -92,7 +92,7 @@ pub struct Room {
 }
 
 impl Room {
-    /// The room of a site that is served there; bundles are issued for everybody in the plan.
+    /// Returns the room of a site that is served there, and issues bundles for everybody in the plan.
     pub fn of(site: &Site, address: SocketAddr, plan: &Plan) -> Self {
         for name in plan.names() {
             site.bundle(&name);
@@ -111,7 +111,7 @@ fn bundle(folder: &Path, name: &str) -> Bundle {
 }
 
 impl Plan {
-    /// Everybody's names.
+    /// Returns everybody's names.
     pub fn names(&self) -> Vec<String> {
         let named = |kind: &'static str, count| (1..=count).map(move |n| format!("{kind}{n}"));
         named("speaker", self.speakers)
@@ -161,12 +161,12 @@ impl Crowd {
         crowd
     }
 
-    /// What everybody did and saw so far.
+    /// Returns everything that the clients did and saw so far.
     pub fn history(&self) -> Vec<Logged> {
         self.history.so_far()
     }
 
-    /// Waits until so many more lines were acknowledged.
+    /// Waits until this many more lines were acknowledged.
     pub async fn stored(&mut self, more: u64) {
         let target = *self.stored.borrow() + more;
         let reached = self.stored.wait_for(|stored| *stored >= target);
@@ -175,7 +175,7 @@ impl Crowd {
             .expect("the crowd is there");
     }
 
-    /// Waits until so many lines were acknowledged in all.
+    /// Waits until this many lines were acknowledged in all.
     pub async fn acknowledged(&mut self, lines: u64) {
         let reached = self.stored.wait_for(|stored| *stored >= lines);
         within(&format!("{lines} lines are acknowledged"), reached)
@@ -184,8 +184,9 @@ impl Crowd {
         assert_eq!(*self.stored.borrow(), lines);
     }
 
-    /// The faults have stopped: no new lines; everything that was said is answered and seen by
-    /// everybody within [`DRAIN_TIMEOUT`], and everybody leaves. Gives what did not.
+    /// Ends the crowd once the faults have stopped: nobody begins a new line, everything that was said is
+    /// answered and seen by everybody within [`DRAIN_TIMEOUT`], and everybody leaves. Returns the history
+    /// and whatever did not finish.
     pub async fn drain(self) -> (Vec<Logged>, Vec<Violation>) {
         let deadline = Instant::now() + DRAIN_TIMEOUT;
         let mut violations = Vec::new();
@@ -226,7 +227,7 @@ impl Crowd {
         (self.history.so_far(), violations)
     }
 
-    /// The same, where everything must have come to its end.
+    /// Ends the crowd like [`Crowd::drain`], and fails the test if anything did not finish.
     pub async fn drain_all(self) -> Vec<Logged> {
         let (history, undrained) = self.drain().await;
         assert_eq!(undrained, []);
@@ -234,7 +235,7 @@ impl Crowd {
     }
 }
 
-/// The way in, over the network, for one person.
+/// Returns what one person needs to connect over the network.
 pub fn door(bundle: Bundle, address: SocketAddr) -> Door {
     Door {
         bundle,
@@ -243,7 +244,7 @@ pub fn door(bundle: Bundle, address: SocketAddr) -> Door {
     }
 }
 
-/// Pauses that a test need not wait for.
+/// Returns pauses between attempts that are short enough for a test.
 pub fn short_pauses() -> Pauses {
     let random = || getrandom::u64().ok();
     Pauses::new(
@@ -314,7 +315,7 @@ struct Listening {
 impl Listening {
     async fn run(mut self, mut handle: Handle, mut events: mpsc::Receiver<Event>) {
         let pace = self.speaks.as_ref().map_or(Duration::MAX, |plan| plan.pace);
-        // The first tick comes at once; who only listens has no other.
+        // The first tick comes at once; a person who only listens has no other.
         let mut tick = tokio::time::interval(pace.clamp(Duration::from_micros(1), DRAIN_TIMEOUT));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -434,7 +435,7 @@ async fn rude(
     }
 }
 
-/// What becomes of a line, as the server tells it.
+/// Returns what the server answers to a line; `None` if the connection ended first.
 async fn answer(peer: &mut Peer, said: &str) -> Option<Happened> {
     loop {
         let line = peer.read_line().await.ok().flatten()?;

@@ -55,17 +55,17 @@ impl Mount {
         };
         let mut file = File::create(&filler.path).expect("a file");
         let block = vec![0; 64 * 1024];
-        // Until there is no room at all, and then a little is given back.
+        // It writes until there is no room at all, and then gives a little back.
         while file.write_all(&block).is_ok() {}
         let length = file.metadata().expect("a file").len();
         file.set_len(length.saturating_sub(bytes)).expect("shorter");
         filler
     }
 
-    /// Fills it up under a server in whose room many talk, until nothing can be written.
+    /// Fills the disk of a busy server until the server says that it cannot write.
     pub async fn fill_up(&self, served: &mut Served) -> Filler {
         loop {
-            // What the log has of the disk already would last for a while.
+            // The space that the log already has would last for a while.
             let options = SqliteConnectOptions::new().filename(self.path.join("chat.db"));
             let mut other = options.connect().await.expect("the database opens");
             let emptied = other.execute("pragma wal_checkpoint(truncate)").await;

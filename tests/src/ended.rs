@@ -1,4 +1,4 @@
-//! How a program ended, to be compared with how it should have.
+//! How a program ended, in a form that tests compare.
 
 use std::process::Output;
 
@@ -41,23 +41,23 @@ impl Ended {
     }
 }
 
-/// Closes a program's input, as the end of a pipe does, and waits for its end.
+/// Closes a program's input, as the end of a pipe does, waits for its end, and returns how it ended.
 pub fn finish(running: Running) -> Ended {
     running.finish().into()
 }
 
-/// Waits until a program ends by itself; its input stays open.
+/// Waits until a program ends by itself, while its input stays open, and returns how it ended.
 pub fn end(mut running: Running) -> Ended {
     running.wait();
     running.finish().into()
 }
 
-/// Runs `client` with somebody's bundle to its end, with `input` on its standard input.
+/// Runs `client` to its end with a person's bundle and with `input` on its standard input.
 pub fn run_client(site: &Site, server: &str, name: &str, input: &str) -> Ended {
     run_at(site, server, &site.bundle(name), input)
 }
 
-/// Runs `client` with a bundle of any kind to its end.
+/// Runs `client` to its end with any bundle.
 pub fn run_at(site: &Site, server: &str, cert: &str, input: &str) -> Ended {
     let arguments = ["--cert", cert, "--server", server, "--bare"];
     run(site.folder(), "client", &arguments, input).into()

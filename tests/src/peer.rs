@@ -1,4 +1,4 @@
-//! A TLS connection below the client crate, for what a real client would not do.
+//! A TLS connection below the client crate, for tests that do what a real client would not.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub struct Peer {
     buffer: BytesMut,
 }
 
-/// Who said what.
+/// A text and its author.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
     /// The author.
@@ -32,7 +32,7 @@ pub struct Said {
     pub text: String,
 }
 
-/// An author and a text, to compare with.
+/// Returns an author and a text, to compare with.
 pub fn said(id: &str, text: &str) -> Said {
     Said {
         id: id.to_owned(),
@@ -98,12 +98,12 @@ impl Peer {
         self.send(format!("{text}\n")).await;
     }
 
-    /// The next line; `None` at the end of the connection, however it ended.
+    /// Returns the next line; `None` at the end of the connection, however it ended.
     pub async fn next_line(&mut self) -> Option<String> {
         within("reading", self.read_line()).await.unwrap_or(None)
     }
 
-    /// The next line, or why there is none.
+    /// Returns the next line; `None` if the server ended the connection cleanly.
     ///
     /// # Errors
     ///
@@ -122,13 +122,13 @@ impl Peer {
         }
     }
 
-    /// The next line, understood.
+    /// Returns the next line, parsed.
     pub async fn next(&mut self) -> Option<ServerLine> {
         let line = self.next_line().await?;
         Some(ServerLine::parse(&line).unwrap_or_else(|error| panic!("{line}: {error}")))
     }
 
-    /// The greeting, which is the first line.
+    /// Returns the greeting, which is the first line.
     pub async fn welcome(&mut self) -> Welcome {
         match self.next().await {
             Some(ServerLine::Reply(Reply::Welcome(welcome))) => welcome,
@@ -136,7 +136,7 @@ impl Peer {
         }
     }
 
-    /// The next line that contains `part`; what comes before it is passed over.
+    /// Returns the next line that contains `part`, and skips the lines before it.
     pub async fn expect(&mut self, part: &str) -> String {
         loop {
             match self.next_line().await {
@@ -147,7 +147,7 @@ impl Peer {
         }
     }
 
-    /// The next entry; replies and refusals before it are passed over.
+    /// Returns the next entry, and skips replies and refusals before it.
     pub async fn next_entry(&mut self) -> Option<Entry> {
         loop {
             match self.next().await? {
@@ -157,7 +157,7 @@ impl Peer {
         }
     }
 
-    /// The next thing that somebody said; enters and leaves before it are passed over.
+    /// Returns the next line that somebody said, and skips enters and leaves before it.
     pub async fn next_said(&mut self) -> Said {
         loop {
             let entry = self.next_entry().await.expect("something is said");
@@ -167,8 +167,8 @@ impl Peer {
         }
     }
 
-    /// Says so many lines of 4096 bytes and sees each of them: with some thousands, more than the
-    /// system holds for a peer who does not read.
+    /// Says this many lines of 4096 bytes and sees each of them. Some thousands are more than the system
+    /// holds for a peer that does not read.
     pub async fn say_much(&mut self, lines: usize) {
         let line = format!("{}\n", "x".repeat(4096));
         // No more at once than a session may have under way, or both ends would wait.
@@ -180,7 +180,7 @@ impl Peer {
         }
     }
 
-    /// Every line up to the end of the connection.
+    /// Returns every line up to the end of the connection.
     pub async fn rest(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
         while let Some(line) = self.next_line().await {
@@ -189,7 +189,7 @@ impl Peer {
         lines
     }
 
-    /// Says goodbye as TLS does it, and waits for the server to do the same.
+    /// Says goodbye as TLS does it, waits for the server to do the same, and returns the lines that came.
     pub async fn close(mut self) -> Vec<String> {
         self.stream
             .shutdown()
@@ -199,7 +199,7 @@ impl Peer {
     }
 }
 
-/// Bob, in a session that asks for far more than a connection holds, and reads nothing of it.
+/// Returns bob's session, which has asked for far more than a connection holds and reads none of it.
 pub async fn sit_unread(site: &Site, served: &Served) -> Peer {
     let mut alice = site.enter(served, "alice", &["--bare"]);
     let long = format!("{}\n", "x".repeat(4000));

@@ -24,8 +24,8 @@ pub const UNLIMITED: [&str; 10] = [
     "0",
 ];
 
-/// Where a program is. Cargo does not build another package's programs for a test, so the first
-/// call builds them; with nothing changed that takes no time.
+/// Returns the path of a program. Cargo does not build another package's programs for a test, so the
+/// first call builds them, which takes no time if nothing changed.
 pub fn program(name: &str) -> PathBuf {
     static FOLDER: LazyLock<PathBuf> = LazyLock::new(build);
     FOLDER
@@ -55,7 +55,7 @@ fn build() -> PathBuf {
     folder
 }
 
-/// Runs a program of ours to its end, with `input` on its standard input.
+/// Runs one of our programs to its end, with `input` on its standard input.
 pub fn run(folder: &Path, name: &str, arguments: &[&str], input: &str) -> Output {
     let mut running = Running::start(folder, &program(name), arguments);
     running.send(input);
@@ -106,7 +106,7 @@ impl Site {
         &self.ca
     }
 
-    /// Somebody's bundle, as it is named within the folder; it is issued if there is none.
+    /// Returns the path of a person's bundle within the folder, and issues it if there is none.
     pub fn bundle(&self, name: &str) -> String {
         let bundle = format!("ca/people/{name}.pem");
         if !self.path(&bundle).exists() {
@@ -130,7 +130,7 @@ impl Site {
         self.serve_by(command)
     }
 
-    /// The same, with the command that starts `server` in the caller's hands.
+    /// The same, with a command of the caller's that starts `server`.
     pub fn serve_by(&self, mut command: Command) -> Served {
         command.args(["--listen", "127.0.0.1:0"]);
         self.listen(command)
@@ -143,7 +143,7 @@ impl Site {
         self.serve_again_by(address, command)
     }
 
-    /// The same, with the command that starts `server` in the caller's hands.
+    /// The same, with a command of the caller's that starts `server`.
     pub fn serve_again_by(&self, address: SocketAddr, mut command: Command) -> Served {
         command.args(["--listen", &address.to_string()]);
         self.listen(command)
@@ -165,7 +165,7 @@ impl Site {
         }
     }
 
-    /// Starts `client` as somebody; nothing is waited for.
+    /// Starts `client` as a person, and waits for nothing.
     pub fn client(&self, served: &Served, name: &str, arguments: &[&str]) -> Running {
         let (bundle, server) = (self.bundle(name), served.address.to_string());
         let mut all = vec!["--cert", &bundle, "--server", &server];
@@ -173,14 +173,14 @@ impl Site {
         Running::start(self.folder(), &program("client"), &all)
     }
 
-    /// Starts `client` as somebody and waits until the server has let it in.
+    /// Starts `client` as a person, and waits until the server has admitted it.
     pub fn enter(&self, served: &Served, name: &str, arguments: &[&str]) -> Running {
         let mut client = self.client(served, name, arguments);
         client.expect_err("connected as ");
         client
     }
 
-    /// What `server query` answers, one text for each row.
+    /// Returns what `server query` answers: one text for each row.
     pub fn query(&self, sql: &str) -> Vec<String> {
         let output = self.run("server", &["query", "--csv", sql]);
         let answer = String::from_utf8(output.stdout).expect("UTF-8");

@@ -1,4 +1,4 @@
-//! A TCP proxy between a client and a server, which cuts a connection after exactly so many bytes.
+//! A TCP proxy between a client and a server, which cuts a connection after an exact number of bytes.
 //!
 //! It counts from where the handshake is over: before that the numbers differ from run to run,
 //! because signatures do.
@@ -43,9 +43,9 @@ pub struct Cut {
 /// Whose bytes are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// What the client sends, after the greeting has come.
+    /// The client's bytes, after the greeting has come.
     Client,
-    /// What the server sends, after the client's certificate has come.
+    /// The server's bytes, after the client's certificate has come.
     Server,
 }
 
@@ -74,7 +74,7 @@ impl Proxy {
         let passing = tokio::spawn(async move {
             let mut order: Option<Order> = None;
             while let Ok((client, _)) = listener.accept().await {
-                // A newer order takes the place of what is left of an older one.
+                // A newer order replaces the rest of an older one.
                 while let Ok(newer) = ordered.try_recv() {
                     order = Some(newer);
                 }
@@ -105,7 +105,7 @@ impl Proxy {
 }
 
 impl Order {
-    /// What is to be done with the next connection.
+    /// The order for the next connection.
     fn next(&mut self) -> Option<Self> {
         self.cut.connections = self.cut.connections.checked_sub(1)?;
         let done = self.done.take();
@@ -140,7 +140,7 @@ async fn pass(mut client: TcpStream, server: SocketAddr, order: Option<Order>) {
             stream.set_zero_linger().expect("a socket");
         }
     } else {
-        // A socket that is closed with unread bytes is a reset, and takes back what was sent.
+        // Closing a socket with unread bytes is a reset, and takes back bytes that were sent.
         let (mut scrap, mut scraps) = (tokio::io::sink(), tokio::io::sink());
         let _gone = (client.shutdown().await, server.shutdown().await);
         let _drained = timeout(PATIENCE, async {
@@ -153,7 +153,7 @@ async fn pass(mut client: TcpStream, server: SocketAddr, order: Option<Order>) {
     }
     drop((client, server));
     if let Some(done) = done {
-        // Who ordered the cut may not want to know.
+        // The test that ordered the cut may not wait for it.
         let _unheard = done.send(is_cut);
     }
 }

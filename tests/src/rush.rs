@@ -1,5 +1,5 @@
-//! A person who types while thousands of lines a second arrive: what the full-screen client does
-//! then, measured from outside.
+//! A person types while thousands of lines a second arrive, and the full-screen client is measured from
+//! outside.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,16 +12,16 @@ use pty_process::blocking::Command;
 
 use crate::{Peer, Served, Site, UNLIMITED, program};
 
-/// What a frame ends with: the cursor is where one writes.
+/// The end of a frame: the cursor is shown in the input line again.
 const FRAME_END: &[u8] = b"\x1b[?25h";
 
 /// From one key to the next.
 const KEY_INTERVAL: Duration = Duration::from_millis(40);
 
-/// Lines that the speaker says at once; what is due is looked at so often.
+/// How often the speaker says the lines that are due.
 const SPEAK_INTERVAL: Duration = Duration::from_millis(2);
 
-/// What was seen.
+/// The measurements.
 #[derive(Debug)]
 pub struct Rush {
     /// How long each key took to its echo on the screen, shortest first.
@@ -89,23 +89,23 @@ impl Rush {
         }
     }
 
-    /// What 99 of 100 keys took at most.
+    /// Returns the time within which 99 of 100 keys were shown.
     pub fn p99(&self) -> Duration {
         self.keys[(self.keys.len() - 1) * 99 / 100]
     }
 
-    /// The median.
+    /// Returns the median of the keys' times.
     pub fn p50(&self) -> Duration {
         self.keys[(self.keys.len() - 1) / 2]
     }
 
-    /// Frames a second.
+    /// Returns how many frames were drawn a second.
     pub fn frames_per_second(&self) -> f64 {
         self.frames as f64 / self.took.as_secs_f64()
     }
 }
 
-/// The full-screen client as somebody on a terminal of its own, connected.
+/// Returns the full-screen client on a terminal of its own, connected as this person.
 pub fn open_window(site: &Site, served: &Served, name: &str, columns: u16, rows: u16) -> Terminal {
     let (bundle, server) = (site.bundle(name), served.address.to_string());
     let command = Command::new(program("client"))
@@ -116,7 +116,7 @@ pub fn open_window(site: &Site, served: &Served, name: &str, columns: u16, rows:
     window
 }
 
-/// Waits until this stands in the input; tells when it was drawn.
+/// Waits until this text stands in the input, and returns when it was drawn.
 fn shows_input(window: &mut Terminal, typed: &str) -> Instant {
     let deadline = Instant::now() + PATIENCE;
     let input = format!("> {typed}");
@@ -169,7 +169,7 @@ impl Speaker {
                     }
                     peer.send(text).await;
                 }
-                // A session that follows nothing is told nothing else.
+                // A session that follows nothing is sent nothing else.
                 peer.say("/ping").await;
                 peer.expect("= at ").await;
                 said
@@ -178,7 +178,7 @@ impl Speaker {
         Self { is_over, thread }
     }
 
-    /// Stops it, and tells how many lines it said.
+    /// Stops it, and returns how many lines it said.
     fn stop(self) -> u64 {
         self.is_over.store(true, Ordering::Relaxed);
         self.thread.join().expect("a speaker that speaks")

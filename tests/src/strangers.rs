@@ -1,5 +1,5 @@
-//! People without a certificate who take room: many connections, from many addresses of this machine,
-//! that say a little and then nothing.
+//! People without a certificate who take up room: many connections, from many addresses of this machine,
+//! that say a little and then fall silent.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -80,7 +80,7 @@ impl Strangers {
         within("strangers", all).await.expect("they go on");
     }
 
-    /// Waits until the server has answered so many of them.
+    /// Waits until the server has answered this many of them.
     pub async fn have_heard(&mut self, answers: usize) {
         let all = self.heard.wait_for(|heard| *heard >= answers);
         within("answers to strangers", all)
@@ -89,11 +89,11 @@ impl Strangers {
     }
 }
 
-/// A connection from one of this machine's many addresses.
+/// Returns a connection from one of this machine's many addresses.
 ///
 /// # Errors
 ///
-/// When there is none to be had.
+/// When the connection cannot be made.
 pub async fn connect_from(address: u16, server: SocketAddr) -> std::io::Result<TcpStream> {
     let (group, host) = (address % 100, address / 100);
     let octet = |number: u16| u8::try_from(number).expect("at most 25,000 addresses");
@@ -107,7 +107,7 @@ pub async fn connect_from(address: u16, server: SocketAddr) -> std::io::Result<T
     tokio::time::timeout(Duration::from_secs(10), socket.connect(server)).await?
 }
 
-/// A ClientHello as a client of ours sends it.
+/// Returns a ClientHello as our client sends it.
 pub fn client_hello(bundle: &Bundle) -> Vec<u8> {
     let config = pki::client_config(bundle, &[]).expect("a client's TLS");
     let name = "localhost".try_into().expect("a name");
@@ -119,7 +119,7 @@ pub fn client_hello(bundle: &Bundle) -> Vec<u8> {
     hello
 }
 
-/// The first bytes of a ClientHello of 16 KiB that never comes whole.
+/// Returns the first bytes of a ClientHello of 16 KiB, the rest of which never comes.
 pub fn large_hello(bytes: usize) -> Vec<u8> {
     // A handshake record (22) of 16,000 bytes, and in it the beginning of a ClientHello (1) of 15,996.
     let mut hello = vec![22, 3, 1, 0x3e, 0x80, 1, 0, 0x3e, 0x7c, 3, 3];

@@ -21,7 +21,7 @@ use crate::{Peer, within};
 /// How a room differs from one with every default.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// What an ID may have at once.
+    /// The number of sessions that an ID may have at once.
     pub same_id: SameId,
     /// Whether the server names its CA.
     pub ca_hints: CaHints,
@@ -32,7 +32,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Everybody says as much as they can, as fast as they can.
+    /// Takes away every limit on how much people say and how fast.
     pub fn without_pace(&mut self) {
         self.limits.line_rate = 0;
         self.limits.byte_rate = 0;
@@ -41,7 +41,7 @@ impl Options {
     }
 }
 
-/// Options for a certificate that ends so long from now.
+/// Returns options for a certificate that ends this long from now.
 pub fn lasting(left: Duration) -> IssueOptions {
     IssueOptions {
         until: Some(OffsetDateTime::now_utc() + left),
@@ -49,7 +49,7 @@ pub fn lasting(left: Duration) -> IssueOptions {
     }
 }
 
-/// Options for an instructor's certificate.
+/// Returns options for an instructor's certificate.
 pub fn instructors() -> IssueOptions {
     IssueOptions {
         role: Role::Instructor,
@@ -137,13 +137,13 @@ impl World {
     ///
     /// # Errors
     ///
-    /// What the server ended with.
+    /// When the server failed.
     pub async fn stop(&mut self) -> Result<(), Failure> {
         self.stop = None;
         self.ended().await
     }
 
-    /// Tells the server to stop, and does not wait.
+    /// Tells the server to stop, without waiting for its end.
     pub fn begin_to_stop(&mut self) {
         self.stop = None;
     }
@@ -152,7 +152,7 @@ impl World {
     ///
     /// # Errors
     ///
-    /// What the server ended with.
+    /// When the server failed.
     pub async fn ended(&mut self) -> Result<(), Failure> {
         let serving = self.serving.take().expect("the server was started");
         within("the server's end", serving)
@@ -180,7 +180,7 @@ impl World {
         self.folder.path().join("chat.db")
     }
 
-    /// Where somebody's bundle is; it is issued if there is none.
+    /// Returns the path of a person's bundle, and issues it if there is none.
     pub fn bundle_path(&self, name: &str) -> PathBuf {
         let path = self.ca.people().join(format!("{name}.pem"));
         if !path.exists() {
@@ -192,18 +192,18 @@ impl World {
         path
     }
 
-    /// Somebody's bundle; it is issued if there is none.
+    /// Returns a person's bundle, and issues it if there is none.
     pub fn bundle(&self, name: &str) -> Bundle {
         Bundle::read(&self.bundle_path(name)).expect("a bundle")
     }
 
-    /// Issues a certificate that is not like everybody's.
+    /// Issues a certificate with options of its own.
     pub fn issue(&self, name: &str, options: &IssueOptions) {
         let issued = self.ca.issue(&Candidate::named([name]), options);
         issued.expect("a certificate");
     }
 
-    /// Revokes somebody's certificates, as `ca-tool revoke` does.
+    /// Revokes a person's certificates, as `ca-tool revoke` does.
     pub fn revoke(&self, name: &str) {
         self.ca
             .revoke(&[name.to_owned()], Reason::Unspecified)
@@ -215,20 +215,20 @@ impl World {
         self.reload.send_replace(());
     }
 
-    /// Connects as somebody in the plain dialect; nothing is read yet.
+    /// Connects as a person in the plain dialect, and reads nothing yet.
     pub async fn connect(&self, name: &str) -> Peer {
         Peer::connect(self.address, &self.bundle(name), &[])
             .await
             .expect("a connection")
     }
 
-    /// Connects as somebody in our dialect; nothing is read yet.
+    /// Connects as a person in our dialect, and reads nothing yet.
     pub async fn connect_ours(&self, name: &str) -> Peer {
         let connected = Peer::connect(self.address, &self.bundle(name), &[wire::ALPN]).await;
         connected.expect("a connection")
     }
 
-    /// Somebody in the room in the plain dialect, greeted and caught up.
+    /// Returns a person in the room in the plain dialect, greeted and caught up.
     pub async fn enter(&self, name: &str) -> Peer {
         let mut peer = self.connect(name).await;
         assert_eq!(peer.welcome().await.id.as_str(), name);
@@ -236,7 +236,7 @@ impl World {
         peer
     }
 
-    /// Somebody in the room in our dialect, greeted, following from the head.
+    /// Returns a person in the room in our dialect, greeted, following from the head.
     pub async fn enter_ours(&self, name: &str) -> Peer {
         let mut peer = self.connect_ours(name).await;
         assert_eq!(peer.welcome().await.id.as_str(), name);
@@ -245,7 +245,7 @@ impl World {
         peer
     }
 
-    /// Two people in the room who have both seen both of them enter.
+    /// Returns two people in the room who have both seen both of them enter.
     pub async fn pair(&self, one: &str, other: &str) -> (Peer, Peer) {
         let mut first = self.enter(one).await;
         let second = self.enter(other).await;
@@ -253,7 +253,7 @@ impl World {
         (first, second)
     }
 
-    /// Asks the database.
+    /// Returns what the database answers.
     pub async fn rows(&self, sql: &str) -> Vec<SqliteRow> {
         let mut connection = self.sqlite().await;
         sqlx::query(AssertSqlSafe(sql.to_owned()))
@@ -262,7 +262,7 @@ impl World {
             .unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
-    /// Asks the database for one column of text.
+    /// Returns what the database answers: one column of text.
     pub async fn column(&self, sql: &str) -> Vec<String> {
         let mut connection = self.sqlite().await;
         sqlx::query_scalar(AssertSqlSafe(sql.to_owned()))
@@ -289,7 +289,7 @@ impl World {
         within(sql, asking).await;
     }
 
-    /// A connection of one's own to the database.
+    /// Returns another connection to the database.
     pub async fn sqlite(&self) -> SqliteConnection {
         let options = SqliteConnectOptions::new().filename(self.db());
         options.connect().await.expect("the database opens")

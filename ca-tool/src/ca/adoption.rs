@@ -1,4 +1,4 @@
-//! Adopts a CA that another program made, if everybody can verify what it signs.
+//! Adopts a CA that another program made, if everybody can verify its signatures.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ pub struct AdoptOptions {
     pub key: PathBuf,
     /// Its revocation list so far, PEM or DER.
     pub list: Option<PathBuf>,
-    /// Where people reach the server, the best first, as in [`InitOptions`](crate::InitOptions).
+    /// The names and addresses of the server, as in [`InitOptions`](crate::InitOptions).
     pub hosts: Vec<Host>,
     /// The server's port, for people's bundles.
     pub port: u16,

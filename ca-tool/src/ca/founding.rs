@@ -24,8 +24,8 @@ use crate::sign::issuer::Issuer;
 pub struct InitOptions {
     /// Its name, which is the room's: 1 to 64 characters.
     pub name: String,
-    /// Where people reach the server, the best first. `localhost` and this machine's own names are
-    /// added.
+    /// The names and addresses of the server, the best first. `localhost` and this machine's own names
+    /// are added.
     pub hosts: Vec<Host>,
     /// The server's port, for people's bundles.
     pub port: u16,
@@ -33,7 +33,7 @@ pub struct InitOptions {
     pub passphrase: Option<Passphrase>,
 }
 
-/// What a CA's folder needs beside the CA.
+/// The contents of a CA's folder beside the CA.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Founding<'a> {
     pub(super) hosts: &'a [Host],
@@ -101,7 +101,7 @@ impl Ca {
     }
 
     /// Makes the folder of a CA. `issuer` makes the CA itself, once the folder can be made, and returns
-    /// what the CA has revoked before.
+    /// the CA's revocations so far.
     pub(super) fn found(
         path: &Path,
         founding: &Founding<'_>,

@@ -25,11 +25,11 @@ pub struct IssueOptions {
     pub until: Option<OffsetDateTime>,
     /// The role of people whose row in a roster names none.
     pub role: Role,
-    /// Where the bundles go; a folder within the CA's by default.
+    /// The folder for the bundles; `people` in the CA's folder by default.
     pub out: Option<PathBuf>,
     /// Whether names that look alike are allowed.
     pub allow_lookalike: bool,
-    /// Where the bundles say that the server is; as `init` was told by default.
+    /// The server's address in the bundles; the one from `init` by default.
     pub server: Option<Reach>,
     /// The file that each person gets.
     pub parcel: Parcel,
@@ -74,6 +74,11 @@ impl Ca {
         let (until, clamped) = self.end_for(options.until, now)?;
         let server = self.server_for(options.server.as_ref())?;
 
+        // The time to wait for another run counts too.
+        self.listener.progress(Progress {
+            done: 0,
+            of: steps(candidates.len()),
+        });
         let (_lock, mut index) = self.lock()?;
         let rules = Rules {
             role: options.role,

@@ -55,7 +55,7 @@ impl Ca {
     }
 
     /// Returns the entry of a certificate that the index does not know. If only the index was restored,
-    /// the certificate is still there and says whose it is.
+    /// the certificate is still there and names its owner.
     pub(super) fn entry_of(&self, serial: &Serial) -> Result<IndexEntry, Error> {
         let pem = self.register.issued(serial)?;
         let der = pem.and_then(|pem| certificate::first_in(&pem));

@@ -1,6 +1,6 @@
 //! A CA at work: it is made, it issues, it revokes, and it keeps its revocation list fresh.
 //!
-//! Use `Ca` from outside, and nothing else but its options and what it returns. Every change holds the
+//! Use `Ca` from outside, with its options and results, and nothing else. Every change holds the
 //! folder's lock, and happens at the moment when the index is written: `settling` finishes what an
 //! interrupted run had recorded in the index, and undoes what it had not. Nothing here prints or reads
 //! the command line, and reports are not here: they need no key.

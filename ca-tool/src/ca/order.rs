@@ -36,7 +36,7 @@ pub struct Issued {
     pub serial: Serial,
     /// The last moment at which it is valid.
     pub not_after: OffsetDateTime,
-    /// Where the older bundle went that had this place.
+    /// The new path of the older bundle that had this place.
     pub moved: Option<PathBuf>,
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Order {
     pub(super) place: BundlePlace,
 }
 
-/// Where a bundle goes, and where older bundles go that are in the way.
+/// The place for a bundle, and the new places of older bundles that are in the way.
 pub(super) struct BundlePlace {
     bundle: PathBuf,
     old: Vec<(PathBuf, PathBuf)>,

@@ -80,7 +80,7 @@ fn fill(draft: &Draft, path: &Path) -> Result<(), Error> {
     let mut moved = Vec::new();
     let done = move_all(draft.folder(), path, &mut moved);
     if done.is_err() {
-        // The next run reports what cannot be moved back.
+        // If a file cannot be moved back, the next run reports it.
         for (from, to) in moved.iter().rev() {
             let _ = fs::rename(to, from);
         }

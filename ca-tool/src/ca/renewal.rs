@@ -20,7 +20,7 @@ use crate::people::plan::{Person, Skipped};
 use crate::sign::certificate::{self, key_hash};
 use crate::sign::reason::Reason;
 
-/// Whose certificates are renewed.
+/// The people whose certificates are renewed.
 #[derive(Debug, Clone)]
 pub enum Whose {
     /// Those of these people, even if they have expired.
@@ -204,7 +204,7 @@ impl Ca {
         }
     }
 
-    /// Reads what a new certificate has in common with the old one.
+    /// Reads everything that the new certificate has in common with the old one.
     fn read(&self, old: &IndexEntry, id: &ClientId, location: Location) -> Result<Renewed, String> {
         let path = self.folder().issued(&old.serial);
         let unreadable = || format!("{} is missing or damaged", path.display());

@@ -13,7 +13,7 @@ use crate::ledger::index::{Index, IndexEntry};
 use crate::people::suggestion::never_issued;
 use crate::sign::reason::Reason;
 
-/// Which certificates to revoke or to take off hold.
+/// A selection of certificates to revoke, or to take off hold.
 #[derive(Debug, Clone, Default)]
 pub struct Which {
     /// Those of these people.

@@ -56,7 +56,7 @@ pub(super) struct Globals {
 }
 
 impl Globals {
-    /// Returns where the passphrase comes from.
+    /// Returns the source of the passphrase.
     pub(super) fn passphrase_source(&self) -> Source {
         match (&self.passphrase_file, self.passphrase_fd) {
             (Some(path), _) => Source::File(path.clone()),
@@ -69,7 +69,7 @@ impl Globals {
 /// The certificates that a command is about.
 #[derive(Debug, clap::Args)]
 pub(super) struct Selection {
-    /// The people whose certificates you mean, all of them
+    /// People, for all of their certificates
     #[arg(required_unless_present = "serial", value_name = "NAME")]
     names: Vec<String>,
     /// Only the certificate with this number, as `ca-tool list` shows it
@@ -128,8 +128,8 @@ pub(super) enum Command {
         ca-tool issue --roster class.csv --zip --out handouts --server chat.example.org\n\n\
         A roster is CSV in UTF-8 whose first line names the columns: id, and optionally name,\n\
         email and role; or it has one id per line. People who have a certificate are skipped, so\n\
-        the same roster with three late enrolments issues three. People on hold and people whose\n\
-        certificate was revoked are skipped too: `issue NAME` gives them another.")]
+        the same roster with three late enrolments issues three. People on hold are skipped too,\n\
+        and so are people whose certificate was revoked: `issue NAME` gives those another.")]
     Issue {
         /// People's names, as they appear in the room
         #[arg(value_name = "NAME")]
@@ -146,7 +146,7 @@ pub(super) enum Command {
         /// The role of people whose row names none: student, assistant, instructor or bot
         #[arg(long, default_value_t = Role::Student, value_parser = parse_role)]
         role: Role,
-        /// Where the bundles go [default: people/ in the CA's folder]
+        /// The folder for the bundles [default: people/ in the CA's folder]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
         /// Make one zip per person, with the bundle and a page that explains it
@@ -155,7 +155,7 @@ pub(super) enum Command {
         /// Allow names that look like others, such as barnes and bames
         #[arg(long)]
         allow_lookalike: bool,
-        /// Where the server is [default: as told to init]
+        /// The server's address in the bundles [default: the one from init]
         #[arg(long, value_name = "HOST[:PORT]", value_parser = Reach::parse)]
         server: Option<Reach>,
     },
@@ -170,7 +170,7 @@ pub(super) enum Command {
         /// ca/server.pem, and this machine's own]
         #[arg(value_name = "HOST", value_parser = Host::parse)]
         hosts: Vec<Host>,
-        /// Where the bundle goes [default: the CA's folder]
+        /// The folder for the bundle [default: the CA's folder]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
@@ -184,7 +184,7 @@ pub(super) enum Command {
         /// The people whose certificates to renew
         #[arg(required_unless_present = "all", value_name = "NAME")]
         names: Vec<String>,
-        /// Renew everybody's who has a valid one and is not on hold
+        /// Renew the certificates of everybody who has a valid one and is not on hold
         #[arg(long, conflicts_with = "names")]
         all: bool,
         /// The last day on which the new certificates are valid [default: 180 days]
@@ -194,13 +194,13 @@ pub(super) enum Command {
         #[arg(long, value_name = "DAYS", default_value_t = 0,
               value_parser = clap::value_parser!(u16).range(0..=365))]
         overlap: u16,
-        /// Where the bundles go [default: people/ in the CA's folder]
+        /// The folder for the bundles [default: people/ in the CA's folder]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
         /// Make one zip per person, with the bundle and a page that explains it
         #[arg(long)]
         zip: bool,
-        /// Where the server is [default: as told to init]
+        /// The server's address in the bundles [default: the one from init]
         #[arg(long, value_name = "HOST[:PORT]", value_parser = Reach::parse)]
         server: Option<Reach>,
     },
@@ -218,7 +218,7 @@ pub(super) enum Command {
         /// Use triple DES and SHA-1, which older Windows and macOS require
         #[arg(long)]
         legacy: bool,
-        /// Where the file goes [default: beside the bundle]
+        /// The folder for the file [default: the bundle's]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
@@ -227,8 +227,9 @@ pub(super) enum Command {
         ca-tool revoke alice --reason keyCompromise --note \"laptop stolen\"\n  \
         ca-tool revoke bob --reason certificateHold      until `ca-tool unhold bob`\n  \
         ca-tool revoke --serial 67f4f6740fe63f3068f5b7fc60941b79\n\n\
-        A revocation is final, and keeps its first reason. Only a key that turns out to be compromised\n\
-        overrides that reason, and takes every certificate for the same key with it.\n\
+        Apart from a hold, a revocation is final, and keeps its first reason. Only a key that turns\n\
+        out to be compromised overrides that reason, and takes every certificate for the same key\n\
+        with it.\n\
         --serial also accepts a number that `ca-tool list` does not show: of a certificate that this CA\n\
         signed elsewhere, or that is newer than the copy from which its folder was restored.")]
     Revoke {
@@ -257,7 +258,7 @@ pub(super) enum Command {
         /// Your name in the room
         #[arg(value_name = "NAME")]
         name: String,
-        /// Where the two files go
+        /// The folder for the two files
         #[arg(long, value_name = "DIR", default_value = ".")]
         out: PathBuf,
     },
@@ -281,13 +282,13 @@ pub(super) enum Command {
         /// The person's role: student, assistant, instructor or bot
         #[arg(long, default_value_t = Role::Student, value_parser = parse_role)]
         role: Role,
-        /// Where the answer goes [default: people/ in the CA's folder]
+        /// The folder for the answer [default: people/ in the CA's folder]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
         /// Allow a name that looks like another, such as bames and barnes
         #[arg(long)]
         allow_lookalike: bool,
-        /// Where the server is [default: as told to init]
+        /// The server's address in the bundles [default: the one from init]
         #[arg(long, value_name = "HOST[:PORT]", value_parser = Reach::parse)]
         server: Option<Reach>,
     },
@@ -303,7 +304,7 @@ pub(super) enum Command {
         /// The key that was made with the request
         #[arg(long, value_name = "FILE")]
         key: PathBuf,
-        /// Where the bundle goes [default: beside the answer]
+        /// The folder for the bundle [default: the answer's]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },

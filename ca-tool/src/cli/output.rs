@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::notice::{Listener, Notice, Progress};
 use crate::os;
 
-/// Where results go, and in which form.
+/// Standard output, and the form of results on it.
 pub(super) struct Output<'a> {
     results: &'a mut dyn Write,
     json: bool,
@@ -74,7 +74,7 @@ pub(super) fn error(error: &Error) {
     }
 }
 
-/// Prints what is wrong with the command line.
+/// Prints an error in the command line.
 pub(super) fn usage(error: &clap::Error) {
     let _ = write!(io::stderr(), "ca-tool: {error}");
 }

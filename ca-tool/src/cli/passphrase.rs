@@ -1,5 +1,5 @@
-//! Where a passphrase comes from: the terminal, a file or a descriptor. Never the command line, which
-//! other users of the machine can read.
+//! Gets a passphrase from the terminal, a file or a descriptor. Never from the command line, which other
+//! users of the machine can read.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read};
@@ -12,7 +12,7 @@ use crate::error::{Error, Origin, io_error};
 use crate::keys::passphrase::{PASSPHRASE_BYTES_MAX, Passphrase};
 use crate::os;
 
-/// Where a passphrase comes from.
+/// The source of a passphrase.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum Source {
     /// Somebody types it.

@@ -8,7 +8,8 @@ use crate::notice::Progress;
 /// A progress bar that may never appear.
 #[derive(Debug)]
 pub(super) struct Bar {
-    began: Instant,
+    /// When the first progress was reported: the time to type a passphrase does not count.
+    began: Option<Instant>,
     /// The tenths of a percent on the screen, if the bar is there.
     shown: Option<usize>,
     is_terminal: bool,
@@ -22,7 +23,7 @@ const COLUMNS: usize = 40;
 impl Bar {
     pub(super) fn new(is_terminal: bool) -> Self {
         Self {
-            began: Instant::now(),
+            began: None,
             shown: None,
             is_terminal,
         }
@@ -30,8 +31,9 @@ impl Bar {
 
     /// Shows how far it is. If the terminal cannot be written to, the command goes on.
     pub(super) fn show(&mut self, progress: Progress, out: &mut dyn Write) {
+        let began = *self.began.get_or_insert_with(Instant::now);
         let permille = progress.done * 1000 / progress.of.max(1);
-        if !self.is_terminal || self.shown == Some(permille) || self.began.elapsed() < PATIENCE {
+        if !self.is_terminal || self.shown == Some(permille) || began.elapsed() < PATIENCE {
             return;
         }
         self.shown = Some(permille);
@@ -54,9 +56,8 @@ mod tests {
 
     fn said(is_terminal: bool, seconds: u64) -> String {
         let mut bar = Bar::new(is_terminal);
-        bar.began = Instant::now()
-            .checked_sub(Duration::from_secs(seconds))
-            .expect("a clock that has run for a while");
+        let began = Instant::now().checked_sub(Duration::from_secs(seconds));
+        bar.began = Some(began.expect("a clock that has run for a while"));
         let mut out = Vec::new();
         for done in [1, 1, 2, 4] {
             bar.show(Progress { done, of: 4 }, &mut out);

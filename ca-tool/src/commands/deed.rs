@@ -1,5 +1,5 @@
-//! What a command did. All commands that change something share one form of JSON, so a program that
-//! reads one of them can read all.
+//! The result of a command that changes something. All of these commands share one form of JSON, so a
+//! program that reads one of them can read all.
 
 use std::fmt;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::people::plan::{ShutOut, Skipped};
 use crate::sign::reason::Reason;
 use crate::words::moment;
 
-/// What a command did. The documentation lists the keys of the JSON; they must not be renamed.
+/// The result of a command. The documentation lists the keys of the JSON; they must not be renamed.
 #[derive(Debug, Serialize)]
 pub(super) struct Deed {
     command: &'static str,
@@ -56,13 +56,13 @@ impl Deed {
         }
     }
 
-    /// Adds what was done.
+    /// Adds things that were done.
     pub(super) fn done(mut self, items: impl IntoIterator<Item = Item>) -> Self {
         self.done.extend(items);
         self
     }
 
-    /// Adds what was skipped.
+    /// Adds things that were skipped.
     pub(super) fn skipped(mut self, items: impl IntoIterator<Item = Item>) -> Self {
         self.skipped.extend(items);
         self
@@ -120,7 +120,7 @@ impl Item {
         Self::certificate(name, serial, issued.not_after, &issued.bundle)
     }
 
-    /// Returns the item for somebody who was skipped, and why.
+    /// Returns the item for somebody who was skipped, with the reason.
     pub(super) fn because(name: impl Into<String>, why: impl Into<String>) -> Self {
         Self {
             name: name.into(),

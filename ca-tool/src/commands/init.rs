@@ -11,7 +11,7 @@ use crate::ca::{AdoptOptions, Ca, InitOptions};
 use crate::error::Error;
 use crate::keys::passphrase::Passphrase;
 
-/// Where the CA comes from.
+/// The CA to make a folder for.
 pub(crate) enum NewCa {
     Made(InitOptions),
     Adopted(AdoptOptions),
@@ -103,7 +103,7 @@ fn deed(ca: &Ca) -> Deed {
         .line(&format!("  valid for        {}", names.join(", ")))
 }
 
-/// Returns what it means that the CA was used elsewhere.
+/// Returns notes for a CA that was used elsewhere.
 fn notes_on_adoption(ca: &Ca, has_list: bool) -> Result<[String; 2], Error> {
     let revoked = ca.list()?.iter().filter(|r| r.revoked.is_some()).count();
     let otherwise = match (has_list, revoked) {

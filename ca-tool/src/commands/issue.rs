@@ -1,4 +1,4 @@
-//! `issue`: issues certificates to people, and says who was skipped and why.
+//! `issue`: issues certificates to people, and notes everybody who was skipped.
 
 use std::path::PathBuf;
 
@@ -81,7 +81,7 @@ fn notes(ca: &Ca, issuance: &Issuance, options: &IssueOptions) -> Vec<String> {
     notes
 }
 
-/// What to keep in mind about new bundles.
+/// The note about new bundles.
 pub(super) const NOTE_ON_BUNDLES: &str =
     "a bundle contains its owner's private key: give each one only to its owner";
 

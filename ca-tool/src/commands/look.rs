@@ -1,8 +1,8 @@
 //! `list`, `show`, `verify`, `status` and `doctor`: opens the CA's folder for a report.
 //!
 //! This is the only step around a report that may touch the key: if the revocation list is due and no
-//! passphrase has to be typed, it is signed again first. If that fails, the report is made all the same:
-//! it gets a [`Register`], which has no key.
+//! passphrase has to be typed, it is signed again first. If that fails, the report is made anyway: it
+//! gets a [`Register`], which has no key.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! One file for each command: it asks the CA, and returns what happened as a [`Reply`].
+//! One file for each command: it asks the CA, and returns a [`Reply`].
 //!
 //! A command gets its options as plain values and everything else from a [`Context`]. It does not print,
 //! read the command line or ask a person: `cli/` does that, and calls these functions. Reports are in
@@ -40,7 +40,7 @@ pub(crate) struct Context<'a> {
     pub(crate) listener: Arc<dyn Listener>,
 }
 
-/// Answers what a command has to know from the person who runs it.
+/// Answers a command's questions, for the person who runs it.
 pub(crate) trait Ask {
     /// Returns the passphrase of an encrypted key.
     fn passphrase(&self, key: &Path) -> Result<Passphrase, Error>;
@@ -56,13 +56,13 @@ pub(crate) trait Ask {
     fn confirm(&self, warning: &str) -> Result<(), Error>;
 }
 
-/// What a command has to say when it is done.
+/// The answer of a command that is done.
 pub(crate) struct Reply {
     /// The result, for standard output.
     pub(crate) result: Box<dyn Printable>,
     /// Notes about it, one line each.
     pub(crate) notes: Vec<String>,
-    /// What to do next, if there is something to do.
+    /// Advice, if there is any.
     pub(crate) hint: Option<String>,
     /// The program's exit code.
     pub(crate) code: u8,

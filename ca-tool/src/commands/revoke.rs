@@ -16,7 +16,11 @@ pub(crate) fn revoke(
     let on_hold = reason == Reason::CertificateHold;
     let words = Words {
         command: "revoke",
-        did: if on_hold { "put on hold" } else { "revoked" },
+        did: if on_hold {
+            ("put", " on hold")
+        } else {
+            ("revoked", "")
+        },
         otherwise: "is revoked already, or has no certificate",
     };
     let is_new = done.people.iter().any(|(_, count)| *count > 0);
@@ -44,7 +48,7 @@ pub(crate) fn unhold(context: &Context<'_>, which: &Which) -> Result<Reply, Erro
     let done = context.open()?.unhold(which)?;
     let words = Words {
         command: "unhold",
-        did: "took off hold",
+        did: ("took", " off hold"),
         otherwise: "is not on hold",
     };
     Ok(Reply::new(words.deed(&done)).noting(words.notes(&done)))
@@ -52,9 +56,9 @@ pub(crate) fn unhold(context: &Context<'_>, which: &Which) -> Result<Reply, Erro
 
 struct Words {
     command: &'static str,
-    /// What happened to a certificate.
-    did: &'static str,
-    /// Why nothing happened to any of a person's.
+    /// The words before and after a certificate that changed.
+    did: (&'static str, &'static str),
+    /// The reason why none of a person's changed.
     otherwise: &'static str,
 }
 
@@ -71,13 +75,13 @@ impl Words {
             .done(certificates)
             .skipped(untouched)
             .list(any.then_some(&done.list));
-        let did = self.did;
+        let (before, after) = self.did;
         done.people.iter().fold(deed, |deed, (name, count)| {
             let name = wire::escape(name);
             match count {
                 0 => deed,
-                1 => deed.line(&format!("{did} the certificate of {name}")),
-                _ => deed.line(&format!("{did} {count} certificates of {name}")),
+                1 => deed.line(&format!("{before} the certificate of {name}{after}")),
+                _ => deed.line(&format!("{before} {count} certificates of {name}{after}")),
             }
         })
     }
@@ -91,7 +95,7 @@ impl Words {
         if !done.certificates.is_empty() {
             let list = done.list.display();
             notes.push(format!(
-                "{list} says so now; a server on another machine needs the new file"
+                "updated {list}; a server on another machine needs the new file"
             ));
         }
         notes

@@ -1,4 +1,4 @@
-//! `sign`: answers a request for a certificate, and says what it did not take from it.
+//! `sign`: answers a request for a certificate, and notes everything in it that was ignored.
 
 use std::path::Path;
 

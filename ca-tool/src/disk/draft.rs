@@ -18,7 +18,7 @@ use crate::os::Access;
 #[derive(Debug)]
 pub(crate) struct Draft {
     folder: PathBuf,
-    /// Where the files go.
+    /// The folder to which the files go.
     place: PathBuf,
     /// While a run holds it, no other run takes the folder for a leftover.
     lock: Option<Lock>,

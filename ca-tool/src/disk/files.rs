@@ -110,9 +110,9 @@ pub(crate) fn read_if_there(path: &Path, bytes_max: u64) -> Result<Option<Vec<u8
         Err(error) => return Err(io_error("read", path)(error)),
     };
     // Allocated for the whole file: growing would leave a copy behind, and it may be a key.
-    let room = file.metadata().map_or(0, |there| there.len());
-    let room = usize::try_from(room.min(bytes_max) + 1).unwrap_or(0);
-    let mut bytes = Vec::with_capacity(room);
+    let length = file.metadata().map_or(0, |there| there.len());
+    let capacity = usize::try_from(length.min(bytes_max) + 1).unwrap_or(0);
+    let mut bytes = Vec::with_capacity(capacity);
     file.take(bytes_max + 1)
         .read_to_end(&mut bytes)
         .map_err(io_error("read", path))?;

@@ -3,7 +3,7 @@
 //!
 //! `files` writes and reads, `folder` knows the names in a CA's folder, `lock` keeps other runs away,
 //! `draft` collects files until they get their names together, and `leftovers` removes what runs left
-//! that were killed. Nothing here knows what the files say: certificates, the index and the list are
+//! that were killed. Nothing here understands the files: certificates, the index and the list are only
 //! bytes.
 
 pub(crate) mod draft;

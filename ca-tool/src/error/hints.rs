@@ -1,11 +1,11 @@
-//! What to do about each error: one sentence, which the program prints below it as `hint:`.
+//! Advice for each error: one sentence, which the program prints below it as `hint:`.
 
 use std::io;
 
 use super::{Error, Origin};
 
 impl Error {
-    /// Returns what to do about the error, if there is something to do.
+    /// Returns advice about the error, if there is any.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Error::NoPassphrase => {

@@ -88,7 +88,7 @@ pub enum Error {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         fault: String,
     },
     /// The CA's key is encrypted, and there is nobody to ask for its passphrase.
@@ -107,7 +107,7 @@ pub enum Error {
     NotCa {
         /// The certificate.
         path: PathBuf,
-        /// What it lacks.
+        /// The rule that it breaks.
         fault: ProfileError,
     },
     /// A CA from elsewhere cannot be used here.
@@ -115,7 +115,7 @@ pub enum Error {
     NotAdoptable {
         /// Its certificate.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         fault: String,
     },
     /// `--no-passphrase` was given for a key that is encrypted.
@@ -144,7 +144,7 @@ pub enum Error {
     Roster {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         fault: String,
     },
     /// Neither a name nor a roster was given.
@@ -158,7 +158,7 @@ pub enum Error {
     NoName {
         /// The text.
         name: String,
-        /// Why not.
+        /// The reason.
         fault: String,
     },
     /// A file is not a request for a certificate, or one that cannot be signed.
@@ -166,7 +166,7 @@ pub enum Error {
     Request {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         fault: String,
     },
     /// A file is not the answer to a request, or one that cannot be used.
@@ -174,7 +174,7 @@ pub enum Error {
     NotAnAnswer {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         fault: String,
     },
     /// The answer was made for another key.
@@ -231,7 +231,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The command needs a confirmation, and there is nobody to ask.
-    #[error("{0}, and there is no terminal to ask whether you mean that")]
+    #[error("{0}; there is no terminal to ask whether you mean that")]
     NotConfirmed(String),
     /// The answer to a question was not yes.
     #[error("nothing was done")]
@@ -260,7 +260,7 @@ pub enum Error {
         name: String,
         /// How many others wait.
         others: usize,
-        /// What went wrong.
+        /// The cause.
         fault: Box<Error>,
     },
     /// `status` cannot tell how the CA is.
@@ -271,7 +271,7 @@ pub enum Error {
     Database {
         /// The database.
         path: PathBuf,
-        /// What went wrong.
+        /// The cause.
         fault: String,
     },
     /// The folder's name cannot be recorded, so a later run could not find it.

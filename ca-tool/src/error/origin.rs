@@ -1,8 +1,8 @@
-//! Where a passphrase came from. An error says so, because that is the place to look.
+//! The origin of a passphrase. An error names it, because that is the place to look.
 
 use std::path::PathBuf;
 
-/// Where a passphrase came from.
+/// The origin of a passphrase.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// A program passed it to this library.

@@ -5,12 +5,12 @@ use std::fmt;
 
 use super::Error;
 
-/// One fault in what you asked for, and where it is.
+/// One fault in a roster or a command line, and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where it is, such as `class.csv:14` or `argument 2`.
+    /// The place, such as `class.csv:14` or `argument 2`.
     pub location: String,
-    /// What is wrong.
+    /// The fault.
     pub what: String,
 }
 

@@ -34,7 +34,7 @@ pub(crate) enum Strength {
 /// A PKCS#12 file, just before it gets its name.
 #[derive(Debug)]
 pub(crate) struct Exported {
-    /// Where it will be.
+    /// Its path.
     pub path: PathBuf,
     /// The name in the certificate.
     pub name: String,

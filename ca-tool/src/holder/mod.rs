@@ -1,4 +1,4 @@
-//! What people do with their own keys and bundles, on a machine that has no CA.
+//! Work with your own key or bundle, on a machine that has no CA.
 //!
 //! `own_key` makes a key with its request and combines the answer with it; `export` turns a bundle into a
 //! file for browsers. Nothing here opens a CA's folder or its index.

@@ -1,5 +1,5 @@
-//! What you do on your own machine, without a CA: make a key that never leaves it, request a
-//! certificate for it, and combine the answer with the key.
+//! Keys that people make on their own machines, without a CA: a key never leaves its machine; a request
+//! asks for its certificate; the answer is combined with the key.
 
 use std::fs;
 use std::path::{Path, PathBuf};

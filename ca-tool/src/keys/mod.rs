@@ -1,6 +1,6 @@
-//! Private keys, what encrypts them, and the random numbers that they are made of.
+//! Private keys, the passphrases that protect them, and random numbers.
 //!
-//! Use `PrivateKey` and `Passphrase` from outside. Where a passphrase comes from is not here (that is
+//! Use `PrivateKey` and `Passphrase` from outside. Asking for a passphrase is not here (that is
 //! `cli/`), and neither is the CA's key file: this folder opens no file.
 
 pub(crate) mod passphrase;

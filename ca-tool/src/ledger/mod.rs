@@ -1,6 +1,6 @@
-//! What a CA has issued and revoked, as its folder records it.
+//! The record of everything that a CA has issued and revoked.
 //!
-//! `index` is OpenSSL's database: what it says is true, and everything else in the folder follows.
+//! `index` is OpenSSL's database: it decides, and everything else in the folder follows.
 //! `register` is the whole folder for reading, and `revoked` reads the entries of a revocation list.
 //! There is no key here, so nothing can sign: reports need only this.
 

@@ -19,7 +19,7 @@ use crate::sign::reason::{Reason, Revoked};
 pub(crate) struct GivenList {
     /// The number that the next list has to exceed.
     pub(crate) number: u64,
-    /// What it revokes.
+    /// Its entries.
     pub(crate) entries: Vec<Revoked>,
 }
 

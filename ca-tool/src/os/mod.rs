@@ -3,7 +3,7 @@
 //! branch for a system.
 //!
 //! A file gets its mode when it is opened: a `chmod` afterwards would leave a moment in which others
-//! could read a key. Nothing here knows what the files are for.
+//! could read a key. Nothing here knows the purpose of a file.
 
 #[cfg(unix)]
 mod unix;
@@ -21,7 +21,7 @@ use unix as system;
 #[cfg(windows)]
 use windows as system;
 
-/// Who may read a file.
+/// The users who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
     /// Only its owner: it holds a key.

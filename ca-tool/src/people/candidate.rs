@@ -15,13 +15,13 @@ pub struct Candidate {
     pub email: Option<String>,
     /// The role, if it differs from the default.
     pub role: Option<String>,
-    /// Where it was written.
+    /// The place where it was written.
     pub location: Location,
-    /// What was wrong when it was read. It is reported together with all other problems.
+    /// The fault found while reading it. It is reported together with all other problems.
     pub fault: Option<String>,
 }
 
-/// Where a candidate was written.
+/// The place where a candidate was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
     /// The number of the argument, from 1.

@@ -1,4 +1,4 @@
-//! Which names are taken, and which names look like them.
+//! The names that are taken, and the names that look like them.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ pub(super) struct KnownNames {
     by_skeleton: HashMap<String, Vec<ClientId>>,
 }
 
-/// What is known about a name.
+/// The history of a name.
 pub(super) enum Standing {
     /// It has a certificate, valid until this moment and for this role.
     Live(OffsetDateTime, Role),
@@ -31,11 +31,11 @@ pub(super) enum Standing {
     Requested(Location),
 }
 
-/// Whether a name can have a certificate.
+/// The decision whether a name can have a certificate.
 pub(super) enum Decision {
     /// It can.
     Free,
-    /// It can, if somebody asks for this person by name.
+    /// Its certificate was revoked for this reason. Naming the person issues another, unless it is on hold.
     Revoked(Reason),
     /// It has one already.
     Has(OffsetDateTime, Role),

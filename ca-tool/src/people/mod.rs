@@ -1,4 +1,4 @@
-//! Who should get a certificate, whether they may have one, and which file they get.
+//! The people who should get a certificate: whether they may have one, and which file they get.
 //!
 //! `roster` and `candidate` read what somebody wrote, `plan` decides about it with the help of
 //! `known_names`, and `parcel` packs the file. Nothing here signs or writes: a plan is only a decision.

@@ -75,8 +75,8 @@ fn page(id: &str, room: &str) -> String {
 fn zip_of(files: &[(&str, &str)]) -> zip::result::ZipResult<Zeroizing<Vec<u8>>> {
     let bytes = files.iter().map(|(name, text)| name.len() + text.len());
     // Allocated for the whole zip: growing would leave a copy of the key behind.
-    let room = Vec::with_capacity(bytes.sum::<usize>() + ZIP_OVERHEAD_BYTES);
-    let mut zip = ZipWriter::new(Cursor::new(room));
+    let buffer = Vec::with_capacity(bytes.sum::<usize>() + ZIP_OVERHEAD_BYTES);
+    let mut zip = ZipWriter::new(Cursor::new(buffer));
     // Keys do not compress.
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Stored)

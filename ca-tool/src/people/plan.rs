@@ -176,11 +176,11 @@ fn role(candidate: &Candidate, otherwise: Role) -> Result<Role, String> {
     };
     Role::parse(word).ok_or_else(|| {
         let roles = Role::ALL.map(Role::as_str).join(", ");
-        format!("\"{}\" is not a role; there are {roles}", excerpt(word))
+        format!("\"{}\" is not a role; the roles are {roles}", excerpt(word))
     })
 }
 
-/// Returns what is wrong with a full name. It has to fit on one line, like a message.
+/// Returns the fault of a full name. It has to fit on one line, like a message.
 fn full_name_fault(name: &str) -> Option<String> {
     let is_good =
         name.chars().count() <= FULL_NAME_CHARS_MAX && wire::Line::parse(name.as_bytes()).is_ok();
@@ -197,7 +197,7 @@ fn excerpt(text: &str) -> String {
     wire::excerpt(text, EXCERPT_CHARS_MAX)
 }
 
-/// Returns what is wrong with a mail address. Certificates allow only ASCII (RFC 5280, section 4.2.1.6).
+/// Returns the fault of a mail address. Certificates allow only ASCII (RFC 5280, section 4.2.1.6).
 fn email_fault(email: &str) -> Option<String> {
     let shown = excerpt(email);
     if !email.is_ascii() {
@@ -303,7 +303,7 @@ mod tests {
                 "argument 1: \"Alice\" differs from \"alice\" (who has a certificate) only in upper and lower case",
                 "argument 2: \"a b\": a name cannot contain a space",
                 "argument 3: \"BOB\" differs from \"bob\" (who had a certificate) only in upper and lower case",
-                "argument 4: \"boss\" is not a role; there are student, assistant, instructor, bot",
+                "argument 4: \"boss\" is not a role; the roles are student, assistant, instructor, bot",
                 "argument 4: \"dave\" is not a mail address",
                 "argument 5: \"dave\" is already named at argument 4",
                 "argument 6: \"a1ice\" looks like \"alice\" (who has a certificate); --allow-lookalike issues it anyway",

@@ -19,7 +19,7 @@ pub struct Roster {
 
 /// A roster, in bytes.
 const ROSTER_BYTES_MAX: u64 = 16 << 20;
-/// A roster, in people; no university has so many.
+/// A roster, in people; more than any university has.
 const ROSTER_PEOPLE_MAX: usize = 100_000;
 
 impl Roster {
@@ -181,7 +181,7 @@ fn check_quotes(bytes: &[u8], delimiter: u8) -> Result<(), String> {
     }
 }
 
-/// Where a byte of a roster is.
+/// The state of a scan for quotes.
 enum Quoting {
     /// At the beginning of a column.
     Before,
@@ -195,7 +195,7 @@ enum Quoting {
     Behind,
 }
 
-/// Returns a text without the space around it, and what is wrong with it.
+/// Returns a text without the space around it, and its fault if it has one.
 fn read_text(bytes: &[u8]) -> (String, Option<String>) {
     match std::str::from_utf8(bytes) {
         Ok(text) => (text.trim().to_owned(), None),
@@ -271,10 +271,10 @@ const COLUMNS_SHOWN_MAX: usize = 12;
 const COLUMN_CHARS_SHOWN_MAX: usize = 40;
 /// The columns that are used.
 const COLUMNS: [&str; 4] = ["id", "name", "email", "role"];
-/// What can separate columns.
+/// The characters that can separate columns.
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 
-/// Returns what separates the columns: spreadsheets in many countries write semicolons.
+/// Returns the character that separates the columns: spreadsheets in many countries write semicolons.
 fn delimiter(bytes: &[u8]) -> u8 {
     let first = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
     let has = |delimiter| first.contains(&delimiter);

@@ -1,5 +1,5 @@
-//! Where a server can be reached: the names and addresses in its certificate, and the one that
-//! people's bundles contain.
+//! The names and addresses of a server: all of them in its certificate, and the one in people's
+//! bundles.
 
 use std::fmt;
 use std::net::IpAddr;

@@ -2,8 +2,8 @@
 //! and writes no file.
 //!
 //! `issuer` holds a CA's certificate and key: everything that is signed comes from it, and has passed
-//! the check that a server makes. The other files say what it signs: a `subject`, a `request`, the
-//! `reason` of a revocation, the `host` of a server. Nothing here knows what was signed before.
+//! the check that a server makes. The other files are its material: a `subject`, a `request`, the
+//! `reason` of a revocation, the `host` of a server. Nothing here remembers earlier signatures.
 
 pub(crate) mod certificate;
 pub(crate) mod host;

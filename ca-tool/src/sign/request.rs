@@ -84,7 +84,7 @@ impl Request {
         })
     }
 
-    /// Returns what it asks for and does not get, when a certificate is made for `id`.
+    /// Returns everything that it asks for and does not get, if the certificate is for `id`.
     pub(crate) fn ignored(&self, id: &str) -> Vec<String> {
         let excerpt = |text| wire::excerpt(text, SHOWN_CHARS_MAX);
         let subject = (self.common_name.as_deref() != Some(id) && !self.subject.is_empty())
@@ -161,7 +161,8 @@ pub(crate) fn is_in_another_form(key: &ParsedKey<'_>) -> bool {
     matches!(key.parsed(), Ok(PublicKey::EC(_))) && key.subject_public_key.data.first() != Some(&4)
 }
 
-/// Returns what a request asks for beside its subject that no certificate from here contains anyway.
+/// Returns everything that a request asks for beside its subject, except for the things that every
+/// certificate from here has anyway.
 pub(crate) fn wishes(request: &X509CertificationRequest<'_>) -> Vec<String> {
     let mut wishes = Vec::new();
     for extension in request.requested_extensions().into_iter().flatten() {

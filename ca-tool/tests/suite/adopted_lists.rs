@@ -1,4 +1,4 @@
-//! An adopted CA was at work before: whoever it let in or kept out is so here too.
+//! An adopted CA was used before: people it admitted or revoked there are admitted or revoked here.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::{World, shell, succeed};
 const ADOPT: &str =
     "ca-tool init --ca-cert school.pem --ca-key school.key --host chat.example --no-passphrase";
 
-/// A CA that `openssl ca` kept, which certified eve and mallory, and revoked mallory.
+/// A CA that `openssl ca` ran. It certified eve and mallory, and revoked mallory.
 fn school() -> TempDir {
     let above = tempfile::tempdir().expect("a folder");
     let write = |name: &str, text: &str| fs::write(above.path().join(name), text).expect("written");
@@ -23,7 +23,7 @@ fn school() -> TempDir {
          [person]\nkeyUsage = critical,digitalSignature\nextendedKeyUsage = clientAuth\n\
          basicConstraints = critical,CA:FALSE\n",
     );
-    // Far above what a clock would count.
+    // Far above a number from the clock.
     write("number", "0100000000000000\n");
     write("index", "");
     let key = "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out";
@@ -99,7 +99,7 @@ fn what_an_adopted_ca_had_revoked_stays_revoked_and_its_numbers_go_on() {
         code != Some(0) && err.contains("certificate revoked"),
         "{err}"
     );
-    // Who was good elsewhere is kept out by their number.
+    // A certificate of the old CA can be revoked here by its number.
     let before = number(above);
     succeed(above, "ca-tool revoke --serial 1001");
     w.admit(&w.path("eve.pem")).expect_err("revoked");
@@ -198,12 +198,12 @@ fn a_ca_that_is_weak_or_bound_is_not_adopted_and_it_is_said_why() {
             "-addext extendedKeyUsage=anyExtendedKeyUsage",
             "its extended key usage does not name both clientAuth and serverAuth",
         ),
-        // And what binds nothing.
+        // And an extension that restricts nothing.
         (p256.clone(), "-addext 1.2.3.4=ASN1:UTF8String:x", ""),
         (p256, "-addext extendedKeyUsage=serverAuth,clientAuth", ""),
     ] {
         let above = tempfile::tempdir().expect("a folder");
-        // Some distributions do not make such weak keys certificates unless told to.
+        // Some distributions make certificates for such weak keys only when told to.
         let weak = "OPENSSL_CONF=weak.cnf";
         let conf = "openssl_conf = o\n[o]\nssl_conf = s\n[s]\nsystem_default = d\n[d]\n\
                     CipherString = DEFAULT@SECLEVEL=0\n[req]\ndistinguished_name = n\n\

@@ -1,4 +1,4 @@
-//! A CA that another program made is used as it is, if what it signs leads to it.
+//! A CA that another program made is used as it is, if its certificates lead to it.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ fn empty() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
-/// Issues a certificate with an adopted CA, and asks OpenSSL, GnuTLS and the gate about it.
+/// Issues a certificate with an adopted CA, and checks it with OpenSSL, GnuTLS and the gate.
 fn check_what_it_signs(above: TempDir, passphrase: &str) {
     let issued = format!(
         "ca-tool issue alice bob {passphrase} && ca-tool revoke bob --reason keyCompromise {passphrase}"
@@ -141,7 +141,7 @@ fn an_adopted_key_is_encrypted_too_and_keeps_the_passphrase_that_it_had() {
     );
     check_what_it_signs(above, "--passphrase-file sesame");
 
-    // One that had none is given one.
+    // A key without a passphrase gets one.
     let above = empty();
     succeed(
         above.path(),
@@ -220,7 +220,7 @@ fn a_ca_whose_certificates_would_not_lead_to_it_is_not_adopted() {
     }
 }
 
-/// What is wrong with a CA, by its parameters.
+/// Adopts a CA with these parameters, and returns the CA or what is wrong with it.
 fn adopt(params: CertificateParams, signed_by_another: Option<&str>) -> Result<Ca, Error> {
     let above = empty();
     let key = KeyPair::generate().expect("a key");
@@ -250,13 +250,8 @@ fn adopt(params: CertificateParams, signed_by_another: Option<&str>) -> Result<C
 }
 
 fn school() -> CertificateParams {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = rcgen::DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, "School");
+    let mut params = kit::mint::authority("School");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params.not_before = OffsetDateTime::now_utc() - Duration::days(30);
-    params.not_after = OffsetDateTime::now_utc() + Duration::days(30);
     params
 }
 

@@ -1,10 +1,11 @@
-//! Every field of what is signed, read again, and the gate's word on it.
+//! Every field of certificates and lists is read again, and the gate judges them.
 
 use std::fs;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use ca_tool::{Candidate, Host, InitOptions, IssueOptions, Reason};
+use kit::mint::Leaf;
 use pki::{Bundle, Certificate, Profile, Refusal};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
@@ -16,7 +17,7 @@ use crate::{World, shell, succeed};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What holds for every certificate: its profile, and nothing that is not in it.
+/// Checks what holds for every certificate: its profile, and nothing that is not in it.
 fn check(der: &[u8], anchor: &[u8], profile: &Profile, not_after: SystemTime) {
     let (rest, certificate) = X509Certificate::from_der(der).expect("a certificate");
     let (_, anchor) = X509Certificate::from_der(anchor).expect("a certificate");
@@ -105,7 +106,7 @@ fn key_id(certificate: &X509Certificate<'_>) -> Vec<u8> {
     ids.next().expect("a subject key identifier")
 }
 
-/// The tags of the strings in a subject, in order: 12 is UTF8String.
+/// Returns the tags of the strings in a subject, in order: 12 is UTF8String.
 fn tags(certificate: &X509Certificate<'_>) -> Vec<u32> {
     let attributes = certificate.subject().iter_attributes();
     attributes.map(|a| a.attr_value().header.tag().0).collect()
@@ -184,7 +185,7 @@ fn a_bundle_says_whose_it_is_and_where_the_server_is() {
     ] {
         assert_eq!(alice.note(key), Some(value), "{key}");
     }
-    // The database holds the same name, slashes and all.
+    // The index has the same name, slashes included.
     let again = ca_tool::Ca::open(ca.path()).expect("opens again");
     assert_eq!(again.list().expect("a database").len(), 2);
 
@@ -280,12 +281,12 @@ fn a_newer_bundle_for_the_same_server_has_its_names_and_this_machines() {
     let (new, new_serial) = names("ca/server-chat.example.pem");
     assert_eq!(new, old);
     assert_ne!(new_serial, old_serial);
-    // What it says to type is what puts it there.
+    // The command in the note puts it in place.
     let rename = said.split('`').find(|part| part.starts_with("mv "));
     succeed(above, rename.expect("a command"));
     assert_eq!(names("ca/server.pem").1, new_serial);
 
-    // Where a bundle lies already, the hint is one that works.
+    // If a bundle is there already, the hint works.
     succeed(above, "ca-tool issue-server chat.example");
     let again = "ca-tool issue-server chat.example";
     let (code, _, err) = shell(above, again);
@@ -296,7 +297,7 @@ fn a_newer_bundle_for_the_same_server_has_its_names_and_this_machines() {
         names("elsewhere/server-chat.example.pem").0,
         ["chat.example"]
     );
-    // And without the old one, it is what people's files say.
+    // Without the old one, the address in people's files remains.
     fs::remove_file(above.join("ca/server.pem")).expect("removed");
     succeed(above, "ca-tool issue-server --out anew");
     let (names, _) = names("anew/server-chat.example.pem");
@@ -346,20 +347,20 @@ fn a_revoked_person_is_refused_and_the_list_says_why() {
             (serial, entry.reason_code().map(|(_, reason)| reason.0))
         })
         .collect();
-    // RFC 5280, section 5.3.1: "unspecified" is said by saying nothing.
+    // RFC 5280, section 5.3.1: "unspecified" is expressed by its absence.
     assert_eq!(entries, [(alice.serial, Some(1)), (bob.serial, None)]);
 }
 
 #[test]
 fn whoever_has_the_issuer_can_sign_what_the_gate_refuses() {
     let w = World::new();
-    let key = rcgen::KeyPair::generate().expect("a key");
-    let hostile = rcgen::CertificateParams::default()
-        .signed_by(&key, w.ca.issuer())
-        .expect("signed");
     let path = w.path("hostile.pem");
     let anchor = fs::read_to_string(w.ca.certificate()).expect("ca.pem");
-    let text = Bundle::compose(&[], &hostile.pem(), &anchor, &key.serialize_pem());
+    let leaf = Leaf {
+        purpose: None,
+        ..Leaf::person("hostile")
+    };
+    let text = kit::mint::bundle(&leaf, w.ca.issuer(), &anchor, &[]);
     fs::write(&path, text).expect("written");
     w.admit(&path).expect_err("no profile");
 }

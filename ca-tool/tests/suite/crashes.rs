@@ -1,4 +1,4 @@
-//! Whenever a run is killed, what it was doing is done or was never begun. Every system call of a
+//! Whenever a run is killed, its work is done or was never begun. Every system call of a
 //! command by which anything changes is the last one of some run here: `strace` kills it on the way
 //! in. At a call that only looks, a run leaves what it leaves at the next one that changes something.
 
@@ -53,7 +53,7 @@ fn issue_killed_while_many_files_are_written_at_once_has_issued_to_all_or_to_nob
     let w = World::new();
     let people = ["s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8"];
     let issue = [&["issue"][..], &people].concat();
-    // So many are written by several threads.
+    // Enough people for several threads to write.
     assert!(calls(&w, &issue).iter().any(|call| call.name == "clone3"));
     kill_at_every_call(&w, &issue, |folder, died| {
         let recorded = names(folder).len() - 1;
@@ -74,8 +74,8 @@ fn issue_killed_while_many_files_are_written_at_once_has_issued_to_all_or_to_nob
 fn a_run_that_finishes_what_another_left_can_be_killed_too() {
     require("strace");
     let w = World::new();
-    // Killed when the index knew bob, and his bundle had not its name yet. It waits in the CA's folder:
-    // another one is named by its whole path, which is not that of its copies.
+    // Killed when the index had bob, and his bundle did not have its name yet. It waits in the CA's folder:
+    // a folder elsewhere is recorded with its whole path, which would not be that of the copies.
     let issue = ["issue", "bob"];
     let links = calls(&w, &issue).into_iter();
     let links = links.filter(|call| call.name == "linkat").count();
@@ -113,7 +113,7 @@ fn revoke_killed_at_any_system_call_has_revoked_or_has_not() {
     let before = number(w.above.path());
     let revoke = ["revoke", "alice", "--reason", "keyCompromise"];
     kill_at_every_call(&w, &revoke, |folder, died| {
-        // There is always a list that servers take, and its number never falls.
+        // There is always a list that servers accept, and its number never falls.
         assert!(number(folder) >= before, "{died}");
         let register = Register::open(&folder.join("ca")).expect("a CA");
         let records = register
@@ -123,7 +123,7 @@ fn revoke_killed_at_any_system_call_has_revoked_or_has_not() {
         let is_out = admit(folder, "ca/people/alice.pem").is_err();
         assert!(is_recorded || !is_out, "{died}: out, and nobody knows why");
 
-        // Any next run makes the list what the index says.
+        // The next run makes the list agree with the index.
         let looked = run(folder, &["list"]);
         assert!(looked.status.success(), "{died}: {}", stderr(&looked));
         let is_out = admit(folder, "ca/people/alice.pem").is_err();
@@ -179,7 +179,7 @@ fn unhold_killed_at_any_system_call_has_let_somebody_in_or_has_not() {
     );
     assert!(hold.status.success(), "{}", stderr(&hold));
     kill_at_every_call(&w, &["unhold", "alice"], |folder, died| {
-        // Any next run makes the list what the index says.
+        // The next run makes the list agree with the index.
         let looked = run(folder, &["list"]);
         assert!(looked.status.success(), "{died}: {}", stderr(&looked));
         let register = Register::open(&folder.join("ca")).expect("a CA");
@@ -217,7 +217,7 @@ fn init_killed_at_any_system_call_leaves_a_ca_or_none() {
         admit(folder, "ca/people/alice.pem").unwrap_or_else(|error| panic!("{died}: {error}"));
         Bundle::read(&ca.join("server.pem")).unwrap_or_else(|error| panic!("{died}: {error}"));
         assert_tidy(&ca, died);
-        // The next run swept what the killed one left beside it.
+        // The next run removed what the killed one left.
         let beside: Vec<_> = names_in(folder).into_iter().filter(|n| n != "ca").collect();
         assert!(beside.is_empty(), "{died}: {beside:?}");
     });
@@ -235,7 +235,7 @@ fn init_of_the_folder_where_one_is_killed_at_any_system_call_leaves_a_ca_or_none
         let again = run(folder, &init);
         let said = stderr(&again);
         if said.contains("that an interrupted `ca-tool init` left") {
-            // Between two renames nothing can tell what belongs to whom.
+            // Between two renames, nothing shows what belongs to whom.
             assert!(!is_there && !again.status.success(), "{died}: {said}");
             return;
         }
@@ -277,7 +277,7 @@ fn request_killed_at_any_system_call_can_be_made_again_and_leaves_no_other_key()
         let joined = run(folder, &adopt);
         assert!(joined.status.success(), "{died}: {}", stderr(&joined));
         admit(folder, "alice.pem").unwrap_or_else(|error| panic!("{died}: {error}"));
-        // What had just been made holds no key yet.
+        // A file that was just created contains no key yet.
         for path in walk(&home) {
             let name = path.file_name().expect("a name");
             let is_known = name == "alice.key" || name == "alice.csr";
@@ -376,7 +376,7 @@ fn renew_on_a_disk_that_fails_once_leaves_one_good_certificate() {
     w.issue("alice");
     let renew = ["renew", "alice"];
     fail_at_every_write(&w, &renew, |folder, failed, _| {
-        // Whatever failed, whoever renews again gets there.
+        // Whatever failed, renewing again succeeds.
         let again = run(folder, &renew);
         assert!(again.status.success(), "{failed}: {}", stderr(&again));
         let register = Register::open(&folder.join("ca")).expect("a CA");
@@ -388,8 +388,8 @@ fn renew_on_a_disk_that_fails_once_leaves_one_good_certificate() {
     });
 }
 
-/// Runs a command once for each of its system calls that write, each time in a copy of the folder
-/// and with a disk that fails at that call, and has each copy judged.
+/// Runs a command once for each of its system calls that write, each time in a copy of the folder and
+/// with a disk that fails at that call, and has each copy checked.
 fn fail_at_every_write(w: &World, arguments: &[&str], judge: impl Fn(&Path, &str, &Output) + Sync) {
     let writes = [
         "fsync", "linkat", "mkdir", "rename", "rmdir", "unlink", "write",
@@ -400,20 +400,20 @@ fn fail_at_every_write(w: &World, arguments: &[&str], judge: impl Fn(&Path, &str
         let failed = format!("{arguments:?}: {call} number {nth} fails");
         let injection = format!("{call}:error=EIO:when={nth}");
         judge(folder, &failed, &strace(folder, &injection, arguments));
-        // Somebody who has a certificate needs no writing run, so what is left waits for one.
+        // A person who has a certificate needs no run that writes, so the leftovers wait for one.
         let carol = run(folder, &["issue", "carol"]);
         assert!(carol.status.success(), "{failed}: {}", stderr(&carol));
         assert_tidy(folder, &failed);
     });
 }
 
-/// Runs a command once for each of its system calls by which anything may change, each time in a
-/// copy of the folder and killed at that call, and has each copy judged.
+/// Runs a command once for each of its system calls that may change something, each time in a copy of the
+/// folder and killed at that call, and has each copy checked.
 fn kill_at_every_call(w: &World, arguments: &[&str], judge: impl Fn(&Path, &str) + Sync) {
     kill_at_every_call_and_tell(w, arguments, |folder, died, _| judge(folder, died));
 }
 
-/// The same, and tells what each run had said by then.
+/// The same, and passes on what each run had printed.
 fn kill_at_every_call_and_tell(
     w: &World,
     arguments: &[&str],
@@ -434,7 +434,7 @@ fn kill_at_every_call_and_tell(
         }
         judge(folder, &died, &stdout(&killed));
     });
-    // Chance has a few runs end one call earlier than the one that was counted.
+    // By chance a few runs end one call earlier than the one that was counted.
     let killed_at = killed_at.into_inner();
     assert!(
         killed_at * 10 > jobs.len() * 9,
@@ -466,14 +466,14 @@ fn at_every_call(w: &World, jobs: &[Call], act: impl Fn(&Path, &str, usize) + Sy
 #[derive(Debug)]
 struct Call {
     name: String,
-    /// The how manieth of its name it is.
+    /// Its number among the calls of the same name.
     nth: usize,
     may_change_anything: bool,
 }
 
-/// Calls that only look, and those that nobody but the process itself can tell from none. Syncing is
-/// among them, because a process that is killed takes nothing with it that it wrote. What stands
-/// in none of these places is killed at.
+/// Calls that only read, and calls that only the process itself could notice. Syncing is among them,
+/// because a killed process takes nothing with it that it wrote. A run is killed at every call that is
+/// not in this list.
 const CHANGES_NOTHING: [&str; 40] = [
     "access",
     "arch_prctl",
@@ -517,10 +517,10 @@ const CHANGES_NOTHING: [&str; 40] = [
     "uname",
 ];
 
-/// How many copies are at work at once.
+/// How many copies are in use at once.
 const WORKERS: usize = 4;
 
-/// The system calls of a command, in their order.
+/// Returns the system calls of a command, in their order.
 fn calls(w: &World, arguments: &[&str]) -> Vec<Call> {
     let folder = tempfile::tempdir().expect("a folder");
     copy(w.above.path(), folder.path());
@@ -536,18 +536,18 @@ fn calls(w: &World, arguments: &[&str]) -> Vec<Call> {
     let mut seen = HashSet::new();
     let mut calls = Vec::new();
     for line in text.lines() {
-        // Each thread has its number before its calls, and they are counted for each.
+        // Each thread's number comes before its calls, which are counted for each thread.
         let (thread, line) = line.split_once(' ').expect("a thread's number");
         if let Some((name, given)) = line.trim_start().split_once('(')
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
         {
             let nth = counts.entry((thread, name)).or_default();
             *nth += 1;
-            // What another thread has done as often is the same to whoever injects something.
+            // An injection does not distinguish between the same call of two threads.
             if !seen.insert((name, *nth)) {
                 continue;
             }
-            // A file that is opened to be read stays as it is.
+            // A file that is opened for reading does not change.
             let only_looks =
                 name == "openat" && given.contains("O_RDONLY") && !given.contains("O_CREAT");
             calls.push(Call {
@@ -581,7 +581,7 @@ fn run(folder: &Path, arguments: &[&str]) -> Output {
     output.expect("the program runs")
 }
 
-/// What lies in a folder.
+/// Returns the names of the files in a folder.
 fn names_in(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a folder").flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
@@ -609,7 +609,7 @@ fn admit(folder: &Path, bundle: &str) -> Result<Identity, Refusal> {
     gate.admit(bundle.leaf(), &revocations, now)
 }
 
-/// Nothing is left over, and `certs/` holds what the index names and nothing else.
+/// Checks that nothing is left over, and that `certs/` contains exactly what the index names.
 fn assert_tidy(folder: &Path, died: &str) {
     let mut indexes = 0;
     for path in walk(folder) {

@@ -1,4 +1,4 @@
-//! Many runs at once: none of them undoes what another did.
+//! Many runs at once: none of them undoes the work of another.
 
 use std::collections::HashSet;
 use std::fs;
@@ -26,7 +26,7 @@ fn twenty_runs_that_issue_and_twenty_that_revoke_lose_nothing() {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().expect("it runs")
     };
-    // Each issues one of its own and one that all want; each revokes one, and asks for a list.
+    // Each issues one name of its own and one that all want; each revokes one, and asks for a list.
     let mut running = Vec::new();
     for (number, goner) in goners.iter().enumerate() {
         let own = format!("s{number:02}");
@@ -34,7 +34,7 @@ fn twenty_runs_that_issue_and_twenty_that_revoke_lose_nothing() {
         running.push(start(&["revoke", goner]));
         running.push(start(&["crl", "--json"]));
     }
-    // Whoever looks again and again sees its number grow, and never a list that is none.
+    // A reader always sees a valid list, and its number only grows.
     let is_over = AtomicBool::new(false);
     let (outputs, seen) = thread::scope(|scope| {
         let watching = scope.spawn(|| {

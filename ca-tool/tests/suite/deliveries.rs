@@ -1,4 +1,4 @@
-//! Bundles reach the place where they are wanted, also after a run that was killed on the way.
+//! Bundles reach their places, even after a run that was killed on the way.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,20 +42,20 @@ fn what_a_killed_run_left_in_another_folder_is_removed_by_the_next_and_nothing_e
     let out = w.path("out");
     let class: String = (0..30).map(|n| format!("s{n:03}\n")).collect();
     fs::write(w.path("class.txt"), class).expect("written");
-    // Killed where the index would have got its name; `.pending` has had its own.
+    // Killed before the index gets its name, and after `.pending` has got its own.
     let issue = ["issue", "--roster", "class.txt", "--out", "out"];
     let killed = strace(w.above.path(), "rename:signal=SIGKILL:when=2", &issue);
     assert!(!killed.status.success());
     let room = room_in(&out).expect("what it left");
     assert_eq!(fs::read_dir(&room).expect("a folder").count(), 30);
     assert_eq!(w.ca.list().expect("a database").len(), 1, "the server's");
-    // It can be told from what may lie there when this device is gone.
+    // The device's number tells this folder from another with its path, once the device is gone.
     let pending = fs::read_to_string(w.ca.path().join(".pending")).expect("lines");
     let device = fs::metadata(&out).expect("a folder").dev();
     let line = format!("device={device} {}\n", room.display());
     assert!(pending.contains(&line), "{pending}");
 
-    // Somebody else's, of another run's name and of none.
+    // Two folders that are not ours: one with a name like ours, one without.
     let others = [".0123456789abcdef01234567.tmp", ".notes.tmp"];
     for other in others {
         fs::create_dir(out.join(other)).expect("made");
@@ -77,8 +77,8 @@ fn what_a_killed_run_left_in_another_folder_is_removed_by_the_next_and_nothing_e
     );
 }
 
-/// What a run leaves that is killed after it wrote the index and before its bundles have their
-/// names: the place of one is taken for a moment.
+/// Leaves what a run leaves that is killed after it wrote the index and before its bundles have their
+/// names. To get there, the place of one bundle is taken for a moment.
 fn cut_short(w: &World, name: &str) -> PathBuf {
     let place = w.path("out").join(format!("{name}.pem"));
     fs::create_dir_all(w.path("out")).expect("made");
@@ -157,7 +157,7 @@ fn a_bundle_that_waits_and_is_revoked_is_removed() {
 #[test]
 fn half_of_a_rename_is_made_a_whole_one() {
     let w = World::new();
-    // Both names are there, as between the two halves of a rename.
+    // Both names exist, as between the two halves of a rename.
     let waiting = cut_short(&w, "alice");
     let place = w.path("out/alice.pem");
     fs::hard_link(&waiting, &place).expect("linked");
@@ -213,12 +213,12 @@ fn what_a_stick_holds_is_not_forgotten_where_an_empty_folder_stays_in_its_place(
         let said = stderr(&output);
         assert!(said.contains("cannot reach "), "{said}");
     }
-    // On a device that is here it is gone for good.
+    // If the device is here, the file is gone for good.
     pending(device);
     let output = w.run(&["issue", "dave"]);
     assert_eq!(stderr(&output).matches("interrupted").count(), 0);
     assert!(!w.ca.path().join(".pending").exists());
-    // And where it is, it is delivered, whatever number its device has by now.
+    // If the file is here, it is delivered, whatever number its device has now.
     pending(device + 1);
     fs::remove_dir(w.path("out")).expect("empty");
     fs::rename(w.path("unplugged"), w.path("out")).expect("moved");
@@ -227,11 +227,11 @@ fn what_a_stick_holds_is_not_forgotten_where_an_empty_folder_stays_in_its_place(
 }
 
 #[test]
-fn what_waits_and_cannot_be_put_right_holds_up_nobody() {
+fn a_waiting_file_that_cannot_be_removed_holds_up_nobody() {
     let w = World::new();
     let eve = w.issue("eve").bundle;
     let waiting = cut_short(&w, "alice");
-    // No file, so it cannot be removed like one.
+    // A folder, so it cannot be removed like a file.
     let stuck = waiting.with_file_name("4A01-mallory.pem");
     fs::create_dir(&stuck).expect("made");
     for arguments in [&["revoke", "eve"][..], &["issue", "bob"]] {
@@ -326,7 +326,7 @@ fn make_zips(asked: Asked) {
         assert!(page.contains("client --cert 张三.pem"), "{page}");
     }
 
-    // Who was revoked gets a new one, and the old one is put away; so is one of the other kind.
+    // A revoked person gets a new bundle, and the old one is put away; so is one of the other kind.
     w.ca.revoke(&["alice".to_owned()], Reason::Superseded)
         .expect("revoked");
     let bundles = ["issue", "alice", "--out", "out"];
@@ -338,7 +338,7 @@ fn make_zips(asked: Asked) {
     assert!(again.status.success(), "{}", stderr(&again));
     assert_eq!(names(&w.path("out")), ["alice.zip", "old", "张三.zip"]);
     assert_eq!(names(&w.path("out/old")).len(), 2);
-    // What is no zip of hers is not moved.
+    // A file that is no zip of hers is not moved.
     w.ca.revoke(&["alice".to_owned()], Reason::Superseded)
         .expect("revoked");
     fs::write(w.path("out/alice.zip"), "mine").expect("written");
@@ -347,7 +347,7 @@ fn make_zips(asked: Asked) {
     assert_eq!(snapshot(w.above.path()), before);
 }
 
-/// Keeps every progress.
+/// Keeps every report of progress.
 #[derive(Debug, Default)]
 struct Heard(Mutex<Vec<Progress>>);
 
@@ -382,7 +382,7 @@ fn how_far_it_is_is_told_from_the_first_to_the_last() {
 }
 
 #[test]
-fn who_has_a_file_of_another_kind_is_not_told_to_have_lost_it() {
+fn a_person_who_has_a_file_of_another_kind_is_not_told_to_have_lost_it() {
     let w = World::new();
     let class: Vec<String> = (10..20).map(|number| format!("s{number}")).collect();
     fs::write(w.path("class.csv"), class.join("\n")).expect("written");
@@ -404,7 +404,7 @@ fn who_has_a_file_of_another_kind_is_not_told_to_have_lost_it() {
         "ca-tool: note: 10 people have a certificate; skipped\n"
     );
 
-    // What is gone is told of, but a whole class does not fill the screen.
+    // Missing files are reported, but a whole class does not fill the screen.
     for name in &class[1..] {
         fs::remove_file(w.path(&format!("ca/people/{name}.pem"))).expect("removed");
     }

@@ -7,7 +7,7 @@ use kit::{python_with, require};
 
 use crate::{World, shell, snapshot, stderr, stdout, succeed};
 
-/// The password that `export` printed, into the file `password`.
+/// Writes the password that `export` printed into the file `password`.
 fn keep_password(w: &World, said: &str) -> String {
     let line = said.lines().find(|line| line.starts_with("password"));
     let password = line.and_then(|line| line.split_whitespace().nth(1));
@@ -183,7 +183,7 @@ fn a_p12_whose_password_nobody_was_told_is_not_made() {
     w.issue("alice");
     let before = snapshot(above);
     let full = fs::File::options().write(true).open("/dev/full");
-    // Who reads no further does not know it either.
+    // A reader that has gone does not learn it either.
     let (reader, pipe) = std::io::pipe().expect("a pipe");
     drop(reader);
     for place in [Stdio::from(full.expect("a device")), Stdio::from(pipe)] {
@@ -212,7 +212,7 @@ fn a_p12_whose_password_nobody_was_told_is_not_made() {
     );
 }
 
-/// The first of two runs is held up between the password and the file.
+/// The first of two runs is delayed between the password and the file.
 #[cfg(target_os = "linux")]
 #[test]
 #[ignore = "needs strace: run with --include-ignored"]

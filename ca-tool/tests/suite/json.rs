@@ -1,4 +1,4 @@
-//! What each command did, as programs read it: the same as in words, in one shape.
+//! Results as programs read them: the same facts as in words, in one shape.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use pki::Bundle;
 
 use crate::{Asked, World, shell, snapshot, succeed};
 
-/// A command, and how many things it does and passes over.
+/// A command, and how many things it does and skips.
 const COMMANDS: [(&str, usize, usize); 15] = [
     (
         "--dir two init --name Two --host chat.example --no-passphrase",
@@ -34,7 +34,7 @@ const KEYS: [&str; 7] = ["name", "serial", "until", "file", "key", "password", "
 
 #[test]
 fn what_each_command_did_is_said_to_programs_as_it_is_in_words() {
-    // Two alike: what one says in words, the other says to a program.
+    // Two equal folders: one for words, one for JSON.
     let (spoken, read) = (World::new(), World::new());
     for w in [&spoken, &read] {
         std::fs::write(w.path("nobody.csv"), "id\n").expect("written");
@@ -59,7 +59,7 @@ fn what_each_command_did_is_said_to_programs_as_it_is_in_words() {
                 assert!(KEYS.contains(&key.as_str()), "{line}: {key}");
                 let value = value.as_str().expect("a text");
                 let in_words = match key.as_str() {
-                    // Each has its own, and a server's name is in its file's.
+                    // Each folder has its own numbers, and a server's file has the server's name.
                     "serial" | "password" => continue,
                     "name"
                         if item["file"]
@@ -71,13 +71,13 @@ fn what_each_command_did_is_said_to_programs_as_it_is_in_words() {
                     "until" => value.split('T').next().expect("a day"),
                     _ => value,
                 };
-                // What a p12 or a request holds is not said again.
+                // The contents of a p12 or a request are not repeated.
                 let is_said =
                     words.contains(in_words) || command == Some("export") && key == "until";
                 assert!(is_said, "{line}: {key} {in_words}: {words}");
             }
         }
-        // Whatever wrote the list says where it is.
+        // A command that wrote the list says where it is.
         let list = said["list"].as_str();
         let is_listed = matches!(command, Some("init" | "renew" | "revoke" | "unhold"));
         assert_eq!(list.is_some(), is_listed, "{line}: {said}");
@@ -153,7 +153,7 @@ fn learn_numbers_and_files(asked: Asked) {
         "is revoked already, or has no certificate"
     );
 
-    // A password is said where it is the purpose, and opens the file.
+    // A password is included only where printing it is the purpose, and it opens the file.
     let exported = run("ca-tool issue bob --json >issued && ca-tool export bob --p12 --json");
     let issued = std::fs::read_to_string(w.path("issued")).expect("a file");
     assert!(

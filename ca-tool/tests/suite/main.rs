@@ -1,4 +1,4 @@
-//! What `ca-tool` promises, asked of its library and of the program.
+//! The promises of `ca-tool`, tried on its library and on the program.
 
 mod adopted_lists;
 mod adoption;
@@ -9,6 +9,7 @@ mod crowds;
 mod deliveries;
 mod exports;
 mod json;
+mod layers;
 #[cfg(target_os = "linux")]
 mod memory;
 mod openssl;
@@ -62,7 +63,7 @@ impl World {
         issuance.issued.pop().expect("a new certificate")
     }
 
-    /// What a server with the list of this moment says to a bundle's holder.
+    /// Returns what a server with the list of this moment says to a bundle's holder.
     fn admit(&self, bundle: &Path) -> Result<Identity, Refusal> {
         let now = SystemTime::now();
         let gate = Gate::new(self.ca.anchor().clone(), true).expect("a trust anchor");
@@ -85,7 +86,7 @@ impl World {
     }
 }
 
-/// Runs a line of shell, with nothing on its standard input: its exit code and what it said.
+/// Runs a line of shell with nothing on its standard input. Returns its exit code, output and errors.
 fn shell(folder: &Path, line: &str) -> (Option<i32>, String, String) {
     let program = Path::new(PROGRAM).parent().expect("a folder");
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -101,7 +102,7 @@ fn shell(folder: &Path, line: &str) -> (Option<i32>, String, String) {
     (output.status.code(), out, err)
 }
 
-/// The same, which must succeed: all that it said.
+/// Runs a line of shell that must succeed. Returns everything that it printed.
 #[track_caller]
 fn succeed(folder: &Path, line: &str) -> String {
     let (code, out, err) = shell(folder, line);
@@ -109,7 +110,7 @@ fn succeed(folder: &Path, line: &str) -> String {
     out + &err
 }
 
-/// The tools of others that a story asks about what was made. Each story is told twice: once with
+/// Other people's tools that a story asks about the files that it made. Each story is told twice: once with
 /// [`Asked::NOBODY`], which every machine can do, and once, if asked for, with the tools.
 #[derive(Clone, Copy)]
 struct Asked(&'static [&'static str]);
@@ -141,7 +142,7 @@ fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("UTF-8")
 }
 
-/// Every file below a folder with its bytes, to see that nothing was written.
+/// Returns every file below a folder with its bytes, to check that nothing was written.
 fn snapshot(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder") {

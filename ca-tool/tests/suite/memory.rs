@@ -1,4 +1,4 @@
-//! What a run has done with is not in its memory any more.
+//! A run keeps no key in its memory after it has written it.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -32,7 +32,7 @@ fn nobody_s_key_is_in_memory_when_it_lies_in_its_place() {
                 (!run.remembers(&piece)).then_some(())
             });
         }
-        // It can be found where it is.
+        // The search does find what is still there.
         let name = file.rsplit('/').next().expect("a name").as_bytes();
         assert!(run.remembers(name), "{file}");
         run.0.kill().expect("killed");
@@ -40,7 +40,7 @@ fn nobody_s_key_is_in_memory_when_it_lies_in_its_place() {
     }
 }
 
-/// A run that has done everything but say so: nobody reads its results.
+/// A run that has finished but not printed its results, because nobody reads them.
 struct Blocked(
     Child,
     #[expect(dead_code, reason = "it is never read from")] UnixStream,
@@ -57,7 +57,7 @@ impl Blocked {
         Self(command.spawn().expect("it runs"), nobody)
     }
 
-    /// Whether these bytes are anywhere in the memory that it can write to.
+    /// Returns whether these bytes are anywhere in the memory that it can write to.
     fn remembers(&self, wanted: &[u8]) -> bool {
         let process = format!("/proc/{}", self.0.id());
         let maps = fs::read_to_string(format!("{process}/maps")).expect("its memory");
@@ -69,7 +69,7 @@ impl Blocked {
                 let (begin, end) = range.split_once('-').expect("a range");
                 let at = |text| u64::from_str_radix(text, 16).expect("hexadecimal");
                 let mut bytes = vec![0; usize::try_from(at(end) - at(begin)).expect("it fits")];
-                // What was given back meanwhile holds nothing.
+                // Memory that was given back meanwhile holds nothing.
                 let read = memory.read_at(&mut bytes, at(begin)).unwrap_or(0);
                 bytes[..read]
                     .windows(wanted.len())
@@ -78,12 +78,12 @@ impl Blocked {
     }
 }
 
-/// Pieces of the key in a person's file, as it stands there and as it is used, once it is there.
+/// Pieces of the key in a person's file, as in the file and as in use, once the file is there.
 fn key_in(path: &Path) -> Option<[Vec<u8>; 2]> {
     let bytes = fs::read(path).ok()?;
     let text = String::from_utf8_lossy(&bytes);
     let begin = text.find("-----BEGIN PRIVATE KEY-----\n")?;
-    // The first line says what kind of key it is; what stands in the second one is chance.
+    // The first line names the kind of key; the second one is random.
     let line = text[begin..].lines().nth(2)?.as_bytes().to_vec();
     let key = PrivatePkcs8KeyDer::from_pem_slice(&text.as_bytes()[begin..]).ok()?;
     Some([line, key.secret_pkcs8_der()[48..68].to_vec()])

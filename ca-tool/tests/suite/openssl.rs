@@ -1,4 +1,4 @@
-//! What OpenSSL says of the certificates and lists that are made.
+//! OpenSSL checks the certificates and lists that ca-tool makes.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -9,7 +9,7 @@ use kit::require;
 
 use crate::{World, succeed};
 
-/// Runs `openssl` in the folder above the CA: whether it was content, and all that it said.
+/// Runs `openssl` in the folder above the CA: whether it succeeded, and all that it printed.
 fn openssl(w: &World, arguments: &[&str]) -> (bool, String) {
     let output = Command::new("openssl")
         .current_dir(w.above.path())
@@ -137,7 +137,7 @@ fn openssl_ca_can_take_over() {
                   unique_subject = no\n";
     fs::write(w.path("openssl.cnf"), config).expect("written");
     let serial = alice.serial.to_string().to_uppercase();
-    // It tells the status and then fails, whatever the status is.
+    // It prints the status and then fails, whatever the status is.
     let (_, said) = openssl(&w, &["ca", "-config", "openssl.cnf", "-status", &serial]);
     assert!(said.contains(&format!("{serial}=Valid (V)")), "{said}");
     content(
@@ -154,7 +154,7 @@ fn openssl_ca_can_take_over() {
     let said = content(&w, &["crl", "-in", "theirs.pem", "-noout", "-text"]);
     assert_eq!(said.matches("Serial Number").count(), reasons.len());
 
-    // And back again: what it revoked is on our next list, and its number was counted on.
+    // And back again: its revocations are on our next list, and the numbers continue from its own.
     let certificate = format!("ca/certs/{serial}.pem");
     content(
         &w,
@@ -224,7 +224,7 @@ fn openssl_logs_in_with_a_bundle_as_it_is() {
         .stdin(Stdio::null())
         .output()
         .expect("openssl runs");
-    // Its input ends, so the server does too, whatever became of the handshake.
+    // Its input ends, so the server ends too, however the handshake went.
     drop(server.stdin.take());
     let mut rest = String::new();
     said.read_to_string(&mut rest).expect("UTF-8");
@@ -250,7 +250,7 @@ fn openssl_answers_ocsp_from_the_index() {
     assert!(w.run(&revoke).status.success());
     let withdrawn = ["revoke", "张三", "--reason", "privilegeWithdrawn"];
     assert!(w.run(&withdrawn).status.success());
-    // Somebody else's index, in which none of them stands.
+    // Another CA's index, which contains none of them.
     let other = World::new();
     other.issue("alice");
     fs::copy(other.ca.path().join("index.txt"), w.path("other.txt")).expect("copied");

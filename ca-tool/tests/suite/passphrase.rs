@@ -1,4 +1,4 @@
-//! The CA's key under a passphrase: how it is kept, who is asked, and what opens nothing.
+//! The CA's key under a passphrase: how it is kept, when somebody is asked, and which passphrases fail.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::{Asked, PROGRAM, shell, snapshot, stderr, stdout, succeed};
 
 const SESAME: &str = "open sesame, 张三";
-/// What a program says that found no passphrase, or not the right one.
+/// The message of a program that found no passphrase, or not the right one.
 const NOT_OPENED: Option<i32> = Some(77);
 
 /// A folder with an encrypted CA in it, and its passphrase in the file `sesame`.
@@ -70,7 +70,7 @@ fn a_passphrase_comes_from_a_file_or_a_descriptor_and_looking_needs_none() {
         "ca-tool issue carol --passphrase-fd 3 3<sesame",
         "ca-tool issue dave --passphrase-fd 0 <sesame",
         "cat sesame | ca-tool issue erin --passphrase-fd 0",
-        // Whoever writes into a pipe may keep it open: the line's end is enough.
+        // The program that writes into a pipe may keep it open: the end of the line is enough.
         "mkfifo pipe; { cat sesame; cat sesame >&2; } 2>rest >pipe & exec 4<>pipe; \
          ca-tool issue frank --passphrase-fd 4",
         "ca-tool issue-server chat2.example --passphrase-file sesame",
@@ -147,7 +147,7 @@ fn a_passphrase_that_is_wrong_empty_or_missing_opens_nothing() {
         assert!(err.contains("\nca-tool: hint: "), "{line}: {err}");
         assert_eq!(snapshot(path), before, "{line}");
     }
-    // Where to look is told, and that nothing gets round a passphrase that is lost.
+    // The hint says where to look, and that a lost passphrase cannot be replaced.
     for (line, hint) in [
         (
             "ca-tool crl --passphrase-file wrong",
@@ -169,7 +169,7 @@ fn a_passphrase_that_is_wrong_empty_or_missing_opens_nothing() {
         let err = shell(above.path(), line).2;
         assert!(err.contains(hint), "{line}: {err}");
     }
-    // What is typed on a command line is seen by everybody on the machine.
+    // Everybody on the machine can see a command line.
     for line in [
         "ca-tool issue alice --passphrase sesame",
         "ca-tool --dir new init --name N --no-passphrase --passphrase-file sesame",
@@ -253,8 +253,8 @@ fn the_library_asks_for_a_passphrase_only_where_one_is_needed() {
     opened.expect("opened");
 }
 
-/// Types answers at a terminal: each when its prompt is there, and after a colon only when nothing
-/// that is typed is shown any more.
+/// Types answers at a terminal: each when its prompt is there, and after a colon only once the terminal
+/// hides input.
 const AT_A_TERMINAL: &str = r#"
 import os, pty, sys, termios, time
 answers, command = sys.argv[1].split("|"), sys.argv[2:]
@@ -343,7 +343,7 @@ fn at_a_terminal_a_passphrase_is_asked_for_twice_then_once_and_never_shown() {
     assert!(said.contains("the passphrase is wrong"), "{said}");
     assert!(said.contains("hint: check Caps Lock"), "{said}");
 
-    // An arrow key is seen by nobody.
+    // Nobody sees an arrow key.
     let (code, said) = type_in(path, &["open\x1b[D sesame"], &["crl"]);
     assert_eq!(code, NOT_OPENED, "{said}");
     assert!(said.contains("such as an arrow key"), "{said}");

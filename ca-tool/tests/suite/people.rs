@@ -1,4 +1,4 @@
-//! Who is issued a certificate, who is not, and what is never written.
+//! People who are issued a certificate and people who are not, and files that are never written.
 
 use std::fs;
 use std::path::Path;
@@ -30,7 +30,7 @@ fn one_bad_name_stops_them_all_and_nothing_is_written() {
 }
 
 #[test]
-fn who_has_another_role_than_is_asked_for_keeps_it_and_that_is_told() {
+fn a_person_who_has_another_role_than_is_asked_for_keeps_it_and_a_note_says_so() {
     let w = World::new();
     w.issue("bob");
     let output = w.run(&["issue", "bob", "--role", "instructor"]);
@@ -42,7 +42,7 @@ fn who_has_another_role_than_is_asked_for_keeps_it_and_that_is_told() {
     let did = stdout(&output);
     assert!(did.contains("has a certificate as student"), "{did}");
 
-    // Whose role it is, and of whom none was asked for, are not told of.
+    // Nothing is said of people who have that role, or for whom no role was asked.
     fs::write(w.path("class.csv"), "id,role\nbob,student\n").expect("written");
     for arguments in [&["issue", "bob"][..], &["issue", "--roster", "class.csv"]] {
         let said = stderr(&w.run(arguments));
@@ -64,7 +64,7 @@ fn issuing_again_changes_nothing() {
 }
 
 #[test]
-fn who_was_revoked_can_be_issued_again() {
+fn a_person_who_was_revoked_can_be_issued_another_certificate() {
     let w = World::new();
     let first = w.issue("alice");
     let names = ["alice".to_owned()];
@@ -109,7 +109,7 @@ fn what_lies_where_a_bundle_would_go_stays() {
     let w = World::new();
     let (people, bystander) = (w.ca.people(), w.path("bystander"));
     fs::write(people.join("alice.pem"), "mine").expect("written");
-    // Somebody else's bundle, in date: moving it would take it from its owner.
+    // Somebody else's valid bundle: moving it would take it from its owner.
     let bob = w.issue("bob");
     fs::copy(&bob.bundle, people.join("carol.pem")).expect("copied");
     // And one that was revoked, but was never hers.
@@ -230,7 +230,7 @@ fn many_at_once_lose_nobody_and_share_no_serial() {
     thread::scope(|scope| {
         for number in 0..THREADS {
             let ca = &w.ca;
-            // Everybody asks for one name of their own and for one that all want.
+            // Everybody asks for a name of their own and for one that all want.
             scope.spawn(move || {
                 let names = [format!("s{number:02}"), "everyones".to_owned()];
                 ca.issue(&Candidate::named(names), &IssueOptions::default())

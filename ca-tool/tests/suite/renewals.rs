@@ -10,7 +10,7 @@ use time::Duration;
 use crate::passphrase::type_in;
 use crate::{Asked, World, shell, snapshot, stdout, succeed};
 
-/// The bundle of an earlier certificate, which was moved aside.
+/// Returns the bundle of an earlier certificate, which was moved aside.
 fn old_bundle(w: &World, name: &str) -> std::path::PathBuf {
     let mut entries = fs::read_dir(w.path("ca/people/old")).expect("a folder");
     let mut paths = entries
@@ -84,7 +84,7 @@ fn renew_a_person(asked: Asked) {
              certtool --verify --load-ca-certificate ca/ca.pem --load-crl ca/crl.pem --infile leaf",
         );
     }
-    // And once more, from the newest one on.
+    // And once more, starting from the newest one.
     succeed(above, "ca-tool renew 张三 --out elsewhere");
     w.admit(&w.path("elsewhere/张三.pem")).expect("admitted");
     w.admit(&w.path("ca/people/张三.pem"))
@@ -112,13 +112,13 @@ fn an_old_certificate_may_stay_good_for_some_days() {
         .iter()
         .filter_map(ca_tool::IndexEntry::superseded_at);
     assert_eq!(ends.count(), 2);
-    // Who is revoked meanwhile is so with both.
+    // A revocation meanwhile revokes both certificates.
     succeed(above, "ca-tool revoke alice");
     w.admit(&w.path("ca/people/alice.pem"))
         .expect_err("revoked");
     w.admit(&old_bundle(&w, "alice")).expect_err("revoked");
     w.admit(&old_bundle(&w, "bob")).expect("not meant");
-    // Who is on hold has the time that was left.
+    // A person taken off hold again has the time that was left before.
     let bob = Which::people(["bob"]);
     w.ca.revoke_which(&bob, Reason::CertificateHold, None)
         .expect("on hold");
@@ -149,7 +149,7 @@ fn whoever_made_their_own_key_keeps_it() {
         said.contains("ca/people/dave.crt") && said.contains("ca/people/erin.zip"),
         "{said}"
     );
-    // Each is told how to go on, and nobody of a key that is not there.
+    // Each note says how to go on, and none mentions a key that does not exist.
     let (adopt, hand_out) = (
         "`ca-tool adopt dave.crt --key dave.key`",
         "contains its owner's private key",
@@ -170,7 +170,7 @@ fn whoever_made_their_own_key_keeps_it() {
     );
     w.admit(&w.path("dave.pem")).expect("admitted");
     w.admit(&w.path("first.pem")).expect_err("superseded");
-    // From one renewal to the next it is known whose key it is.
+    // The owner of the key stays known from one renewal to the next.
     succeed(
         above,
         "ca-tool renew dave && ca-tool adopt ca/people/dave.crt --key dave.key --out third",
@@ -226,12 +226,12 @@ fn everybody_is_renewed_once_and_nobody_who_was_revoked() {
         "{said}"
     );
     assert_eq!(snapshot(above), before);
-    // With an overlap nobody is kept out, so nobody is asked.
+    // With an overlap nobody is shut out, so nobody is asked.
     succeed(above, "ca-tool renew --all --until 2032-12-31 --overlap 7");
 }
 
 #[test]
-fn who_is_on_hold_is_named_and_holds_up_nobody_else() {
+fn people_on_hold_are_named_and_hold_up_nobody_else() {
     let w = World::new();
     let above = w.above.path();
     // Bob has two certificates, of which one is on hold, and dave one.
@@ -256,7 +256,7 @@ fn who_is_on_hold_is_named_and_holds_up_nobody_else() {
         let line = format!("{name}  ca/people/{name}.pem");
         assert_eq!(said.matches(&line).count(), renewed, "{name}: {said}");
     }
-    // By name they are refused, as before, and off hold renewed.
+    // By name they are refused, as before; off hold they are renewed.
     let (code, _, err) = shell(above, "ca-tool renew bob");
     assert_eq!(code, Some(1), "{err}");
     let said = succeed(
@@ -291,7 +291,7 @@ fn whoever_renews_everybody_at_a_terminal_is_asked_whether_that_is_meant() {
 }
 
 #[test]
-fn who_cannot_be_renewed_is_named_and_then_nobody_is() {
+fn people_who_cannot_be_renewed_are_named_and_then_nobody_is_renewed() {
     let w = World::new();
     let above = w.above.path();
     succeed(
@@ -373,7 +373,7 @@ fn an_overlap_that_is_over_and_could_not_be_ended_is_told_of() {
     let over = "the overlap of a renewal is over";
     let (code, said, _) = shell(above, "faketime -f +2d ca-tool --dir two status");
     assert!(code == Some(0) && !said.contains(over), "{said}");
-    // Who asks every night has no passphrase at hand.
+    // A job that asks every night has no passphrase at hand.
     let (code, said, _) = shell(above, "faketime -f +5d ca-tool --dir two status");
     assert!(code == Some(3) && said.contains(over), "{said}");
     let (code, said, _) = shell(above, "faketime -f +5d ca-tool --dir two doctor");

@@ -1,4 +1,4 @@
-//! What the commands that report say, and their exit codes.
+//! The output and the exit codes of the commands that report.
 
 use std::fs;
 use std::process::Command;
@@ -57,7 +57,7 @@ fn every_report_works_without_the_key_and_reads_it_from_nowhere() {
         }
     };
     reports(0, 0);
-    // A folder in its place can be read by nobody, whoever runs this.
+    // Nobody can read a folder like a file, not even root.
     fs::rename(&key, w.path("kept.key")).expect("moved");
     fs::create_dir(&key).expect("made");
     reports(0, 1);
@@ -65,7 +65,7 @@ fn every_report_works_without_the_key_and_reads_it_from_nowhere() {
     fs::remove_dir(&key).expect("removed");
     reports(3, 1);
 
-    // Nor is the key needed where the list is due: the report says what it found.
+    // If the list is due, the key is missed, and the report is made anyway.
     fs::remove_file(w.ca.revocation_list()).expect("removed");
     let listed = w.run(&["list"]);
     assert!(listed.status.success(), "{}", stderr(&listed));
@@ -84,7 +84,7 @@ fn verify_says_what_the_gate_would() {
         .expect("revoked");
     let stranger = other.issue("alice");
     fs::copy(stranger.bundle, w.path("stranger.pem")).expect("copied");
-    // Two people's files in one, as by a wrong paste.
+    // Two people's files in one, as after a wrong paste.
     let (alice, carol) = (
         w.ca.people().join("alice.pem"),
         w.ca.people().join("carol.pem"),
@@ -137,7 +137,7 @@ fn verify_says_what_the_gate_would() {
         assert!(said.contains(expected), "{arguments:?}: {said}");
         assert_eq!(said.is_empty(), expected.is_empty(), "{said}");
         assert_eq!(said.is_empty(), notes.contains("error: "), "{notes}");
-        // The library's own gate is of the same mind.
+        // The library's own gate agrees.
         if let [bundle] = arguments
             && said.contains("admitted as")
             && bundle.starts_with("ca/")
@@ -215,7 +215,7 @@ fn a_request_and_an_encrypted_key_are_shown_in_words() {
     ] {
         assert!(said.contains(expected), "{expected}: {said}");
     }
-    // One bit of the signature, and nobody knows who made it.
+    // With one bit of the signature changed, nothing proves who made it.
     let mut der = pem_body(&fs::read_to_string(w.path("eve.csr")).expect("a request"));
     *der.last_mut().expect("a byte") ^= 1;
     fs::write(w.path("bad.csr"), der).expect("written");
@@ -234,7 +234,7 @@ fn pem_body(text: &str) -> Vec<u8> {
         .to_vec()
 }
 
-/// Gives a person's certificate another end in the index.
+/// Changes the end of a person's certificate in the index.
 fn ends(w: &World, name: &str, end: &str) {
     let path = w.ca.path().join("index.txt");
     let index = fs::read_to_string(&path).expect("an index");
@@ -297,7 +297,7 @@ fn status_ends_with_the_worst_of_what_it_found() {
     ] {
         assert!(text.contains(expected), "{expected}: {text}");
     }
-    // Who was revoked, or has a new one, is nobody's worry.
+    // People who were revoked, or have a new certificate, are nobody's worry.
     let carol = said["expired"][0]["serial"].as_str().expect("a number");
     let over = [
         "revoke",
@@ -442,7 +442,7 @@ fn a_clock_that_is_wrong_is_told_as_the_time_that_it_says() {
     assert!(today.into_iter().any(at_work), "{doctor}");
     assert!(clock[1].contains("fix: set the clock"), "{doctor}");
 
-    // Nobody can tell a clock that is ahead from a CA that is old.
+    // Nothing distinguishes a clock that is fast from a CA that is old.
     let ahead = day(4000);
     let (code, doctor, _) = shell(above, "faketime -f +4000d ca-tool doctor");
     assert_eq!(code, Some(1), "{doctor}");
@@ -485,7 +485,7 @@ fn doctor_does_not_call_a_server_good_whose_certificate_is_revoked() {
         doctor.contains("fix: make another with `ca-tool issue-server`"),
         "{doctor}"
     );
-    // The fix is one.
+    // The fix works.
     let said = succeed(above, "ca-tool issue-server");
     let mv = said.split('`').nth(1).expect("a command");
     succeed(above, &format!("{mv} && ca-tool doctor"));

@@ -107,7 +107,7 @@ fn request_and_join(asked: Asked) {
     let read = Bundle::read(&bundle).expect("a bundle");
     assert_eq!(read.note("server"), Some("chat.example:99"));
 
-    // Again, and nothing changes.
+    // A second time changes nothing.
     let before = snapshot(above);
     for (line, code, why) in [
         ("ca-tool sign sent.csr --as 张三", 0, "for this key until"),
@@ -153,7 +153,7 @@ fn a_renewed_answer_takes_the_place_of_the_bundle_with_the_same_key_and_of_nothi
     let mode = succeed(above, "stat -c %a dave.pem");
     assert_eq!(mode, "600\n");
 
-    // Everything else stays where it is.
+    // Nothing else is replaced.
     let first = "ca-tool adopt first.crt --key dave.key --out .";
     let (code, _, err) = shell(above, first);
     assert_eq!(code, Some(1), "{err}");
@@ -233,7 +233,7 @@ fn request_with_a_key_that_is_there(asked: Asked) {
     succeed(above, "ca-tool sign dave.csr --as dave");
     check_joined(&w, "dave", asked);
 
-    // What others can read or have put there, what is no key, and what is encrypted is not one's own.
+    // A file that others can read or have put there, that is no key, or that is encrypted is not used.
     for (setting, why) in [
         ("chmod 640 dave.key", "dave.key already exists"),
         ("ln -sf key dave.key", "dave.key already exists"),
@@ -263,7 +263,7 @@ fn request_with_a_key_that_is_there(asked: Asked) {
     }
 }
 
-/// Between the names of the two files another run finds the key, and asks with it.
+/// Another run finds the key before the request has its name, and makes a request for it.
 #[cfg(target_os = "linux")]
 #[test]
 #[ignore = "needs strace: run with --include-ignored"]
@@ -438,7 +438,7 @@ fn a_request_that_is_weak_forged_or_none_is_refused_before_anything_is_written()
         ("good", "ec -pkeyopt ec_paramgen_curve:P-256", ""),
     ] {
         if key == "dummy" {
-            // It takes a minute to find one; this one was found before.
+            // Finding one takes a minute; this one was found before.
             fs::write(w.path("rsa8192.csr"), include_str!("rsa8192.csr")).expect("written");
         } else {
             openssl_request(&w, who, key, more);
@@ -568,7 +568,7 @@ fn a_key_is_one_persons_and_a_person_has_one_key_at_a_time() {
         assert!(err.contains(why), "{line}: {err}");
         assert_eq!(snapshot(&w.path("ca")), before, "{line}");
     }
-    // A key that somebody else may have is not signed again; one that was replaced may be.
+    // A key that somebody else may have is not signed again; a replaced one may be.
     succeed(
         above,
         "ca-tool revoke alice --reason keyCompromise && ca-tool revoke dave --reason superseded",

@@ -1,4 +1,4 @@
-//! A folder that was put back from an old copy lets nobody in again who was revoked later.
+//! A folder that was restored from an old copy does not readmit people who were revoked later.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use kit::require;
 
 use crate::{Asked, World, shell, snapshot, stdout, succeed};
 
-/// Takes a copy of the CA's folder, whose CA goes on to be at work.
+/// Copies the CA's folder, while the CA stays in use.
 fn copy(w: &World) {
     succeed(w.above.path(), "cp -a ca copy");
 }
@@ -28,7 +28,7 @@ fn number(folder: &Path, file: &str) -> u128 {
     u128::from_str_radix(number, 16).expect("hexadecimal")
 }
 #[test]
-fn who_was_revoked_after_a_copy_stays_out_once_the_server_s_list_is_merged() {
+fn people_revoked_after_a_copy_stay_out_once_the_servers_list_is_merged() {
     merge_the_servers_list(Asked::NOBODY);
 }
 
@@ -75,7 +75,7 @@ fn merge_the_servers_list(asked: Asked) {
     for (name, reason) in [
         ("alice", "superseded"),
         ("carol", "keyCompromise"),
-        // Nothing in the copy says whose it was.
+        // Nothing in the copy names its owner.
         ("unknown", "unspecified"),
     ] {
         let line = listed.lines().find(|line| line.starts_with(name));
@@ -97,7 +97,7 @@ fn merge_the_servers_list(asked: Asked) {
             assert!(said.contains(word), "{word}: {said}");
         }
     }
-    // Once is enough, and then all is well.
+    // Once is enough, and then everything is well.
     let index = fs::read(w.path("ca/index.txt")).expect("an index");
     let said = succeed(
         above,
@@ -172,12 +172,12 @@ fn an_index_that_was_put_back_alone_learns_from_the_list_beside_it() {
         said.contains("ca/index.txt lacked 2 revocations from ca/crl.pem"),
         "{said}"
     );
-    // The certificates are all there, and say whose they are.
+    // All certificates are there, and name their owners.
     assert!(said.contains("dave") && !said.contains("unknown"), "{said}");
     w.admit(&w.path("ca/people/dave.pem")).expect_err("revoked");
     w.admit(&w.path("ca/people/alice.pem"))
         .expect_err("on hold");
-    // Whoever was issued a certificate meanwhile is in the room, and not in the index.
+    // A person who got a certificate meanwhile is in the room, and not in the index.
     let (code, said, _) = shell(above, "ca-tool doctor");
     assert_eq!(code, Some(1), "{said}");
     assert!(
@@ -309,7 +309,7 @@ fn revoke_an_unknown_number(asked: Asked) {
         "ca-tool list --revoked && ca-tool doctor && ca-tool status",
     );
     assert!(said.contains("(keyCompromise)"), "{said}");
-    // Who is revoked by name may have another certificate of which nothing is known here.
+    // A person revoked by name may have another certificate, of which nothing is known here.
     w.issue("bob");
     let said = succeed(above, "ca-tool revoke bob");
     assert!(
@@ -358,7 +358,7 @@ fn an_old_list_puts_nobody_back_on_hold_who_was_taken_off_it() {
     );
     w.admit(&bob).expect("still off hold");
 
-    // The same list in the place of the folder's own lasts until the next run.
+    // The same list in place of the folder's own lasts until the next run.
     succeed(above, "cp held.pem ca/crl.pem");
     w.admit(&bob).expect_err("on that list");
     let said = succeed(above, "ca-tool list");

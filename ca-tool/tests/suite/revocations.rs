@@ -1,10 +1,10 @@
-//! Revoking: whose certificates, which of them, why, and for the time being.
+//! Revoking: by person, by number, for each reason, and as a hold.
 
 use ca_tool::{Candidate, IssueOptions, Reason, Which};
 
 use crate::{Asked, World, shell, snapshot, stdout, succeed};
 
-/// The numbers of somebody's certificates, oldest first.
+/// Returns the numbers of somebody's certificates, oldest first.
 fn serials(w: &World, name: &str) -> Vec<String> {
     let records = w.ca.list().expect("readable");
     let theirs = records.iter().filter(|record| record.name() == name);
@@ -32,7 +32,7 @@ fn hold_and_let_go(asked: Asked) {
         "ca-tool revoke alice --reason certificateHold --note 'exam, room 3'",
     );
     assert!(
-        said.contains("put on hold the certificate of alice"),
+        said.contains("put the certificate of alice on hold"),
         "{said}"
     );
     let held = w.admit(&alice).expect_err("on hold").to_string();
@@ -67,7 +67,7 @@ fn hold_and_let_go(asked: Asked) {
             "{said}"
         );
     }
-    // No other certificate is a way around it.
+    // Another certificate is no way around it.
     let (code, _, err) = shell(above, "ca-tool issue alice");
     assert_eq!(code, Some(1), "{err}");
     assert!(
@@ -77,7 +77,7 @@ fn hold_and_let_go(asked: Asked) {
 
     let said = succeed(above, "ca-tool unhold alice bob");
     assert!(
-        said.contains("took off hold the certificate of alice"),
+        said.contains("took the certificate of alice off hold"),
         "{said}"
     );
     assert!(
@@ -91,7 +91,7 @@ fn hold_and_let_go(asked: Asked) {
     assert!(said.contains("alice is not on hold"), "{said}");
     assert_eq!(snapshot(above), before);
 
-    // What was on hold can be ended for good; then there is no way back.
+    // A certificate on hold can be revoked for good; then there is no way back.
     succeed(above, "ca-tool revoke alice --reason certificateHold");
     succeed(above, "ca-tool revoke alice --reason keyCompromise");
     let said = succeed(above, "ca-tool unhold alice; ca-tool list");
@@ -216,7 +216,7 @@ fn steal_a_key(asked: Asked) {
     let (code, _, err) = shell(above, "ca-tool sign eva.csr --as eva");
     assert_eq!(code, Some(1), "{err}");
     assert!(err.contains("it was revoked as compromised"), "{err}");
-    // It is said once, and no other reason takes its place.
+    // It happens once, and no other reason replaces it.
     let before = snapshot(above);
     for reason in ["keyCompromise", "superseded", "certificateHold"] {
         let said = succeed(above, &format!("ca-tool revoke eva --reason {reason}"));
@@ -244,7 +244,7 @@ fn with_a_stolen_key_every_certificate_for_it_is_revoked_and_no_other() {
         let (code, _, err) = shell(above, line);
         assert_eq!(code, Some(1), "{line}: {err}");
     }
-    // Keys that are made here are new each time: the one before is not at stake.
+    // Keys that are made here are new each time, so the one before is not in question.
     let said = succeed(above, "ca-tool revoke bob --reason keyCompromise");
     assert!(said.contains("revoked the certificate of bob"), "{said}");
     let said = succeed(above, "ca-tool list --revoked");
@@ -281,7 +281,7 @@ fn a_stolen_key_is_known_again_when_its_certificates_are_lost() {
 fn where_a_key_cannot_be_told_nothing_is_certified_and_all_that_may_have_it_is_revoked() {
     let w = World::new();
     let above = w.above.path();
-    // As earlier versions wrote it, which looked for keys in certs/ alone.
+    // As earlier versions wrote it, which looked for keys only in certs/.
     let forget = "sed -i 's/keyhash=[0-9a-f]*;key/key/; s/keyhash=[0-9a-f]*/unknown/' ca/index.txt";
     succeed(
         above,
@@ -351,7 +351,7 @@ fn why_somebody_was_revoked_is_kept_beside_it() {
     };
     assert_eq!(noted("alice").as_deref(), Some(note));
     assert_eq!(noted("bob"), None);
-    // The first note stands.
+    // The first note stays.
     w.ca.revoke_which(&which, Reason::Superseded, Some("again"))
         .expect("no error");
     assert_eq!(noted("alice").as_deref(), Some(note));

@@ -1,4 +1,4 @@
-//! A class is issued from a roster, as spreadsheets and learning platforms write them.
+//! Classes are issued from rosters as spreadsheets and learning platforms write them.
 
 use std::fs;
 
@@ -60,7 +60,7 @@ fn what_a_learning_platform_exports_is_issued_and_full_names_are_kept() {
     let rows: serde_json::Value =
         serde_json::from_str(&stdout(&w.run(&["list", "--json"]))).expect("JSON");
     assert_eq!(rows[2]["full_name"], "张三丰");
-    // They are still known when the certificates are revoked.
+    // The names are still known after the certificates are revoked.
     w.run(&["revoke", "alice", "--reason", "privilegeWithdrawn"]);
     let revoked = stdout(&w.run(&["list", "--revoked"]));
     assert!(revoked.contains("Liddell, Alice"), "{revoked}");
@@ -101,7 +101,7 @@ fn every_fault_of_a_long_roster_is_named_at_once() {
     let refused = w.run(&["issue", "--roster", "class.csv", "--out", "out"]);
     assert_eq!(refused.status.code(), Some(1));
     let said = stderr(&refused);
-    // A row of two lines moves what comes after it by one.
+    // A row of two lines moves every row after it by one.
     let lines = [
         10, 20, 30, 40, 50, 61, 71, 81, 91, 101, 111, 111, 121, 131, 141, 302,
     ];
@@ -121,7 +121,7 @@ fn every_fault_of_a_long_roster_is_named_at_once() {
 fn a_roster_of_a_gigabyte_is_refused_without_being_read() {
     let w = World::new();
     let file = fs::File::create(w.path("class.csv")).expect("made");
-    // It has holes, and takes no room on the disk.
+    // The file has holes, and takes no space on the disk.
     file.set_len(1 << 30).expect("a long file");
     let refused = w.run(&["issue", "--roster", "class.csv"]);
     assert_eq!(refused.status.code(), Some(1));
@@ -188,7 +188,7 @@ fn a_roster_brings_nobody_back_who_was_revoked_and_holds_up_nobody_else() {
     for expected in [
         "the certificate of erin was revoked (privilegeWithdrawn); skipped: `ca-tool issue erin`",
         "frank is on hold; skipped: `ca-tool unhold frank`",
-        // Whoever revokes a lost file as superseded means to issue another.
+        // Revoking a lost file as superseded means that another is to be issued.
         "gina  ca/people/gina.pem",
         "hal has a certificate until",
         "ida  ca/people/ida.pem",
@@ -204,7 +204,7 @@ fn a_roster_brings_nobody_back_who_was_revoked_and_holds_up_nobody_else() {
         assert!(said.contains(&format!("\"why\": \"{why}\"")), "{said}");
     }
 
-    // To name somebody is to mean it, and then the roster takes them as everybody else.
+    // Naming a person is deliberate; after that the roster treats them like everybody else.
     succeed(above, "ca-tool issue erin");
     assert!(admitted("erin"));
     let said = succeed(above, issue);

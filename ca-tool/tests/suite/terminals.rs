@@ -1,4 +1,4 @@
-//! A terminal that does not show what is typed shows it again, however the asking ends.
+//! A terminal that hides what is typed shows it again, however the question ends.
 
 use std::fs;
 use std::path::Path;
@@ -6,18 +6,17 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use kit::require;
+use kit::{look_until, require};
 use tempfile::TempDir;
 
 use crate::{PROGRAM, shell, stderr, stdout, succeed};
 
 const SESAME: &str = "open sesame, 张三";
 
-/// A shell on a terminal, with the program as its job: it says when the job was stopped or has
-/// ended and whether the terminal shows then what is typed, and lets the job go on when it is told
-/// `fg`, on the terminal as it was before the job. In the background it begins a job while it edits
-/// a line itself. What is said to it are pairs: what to wait for, and what to type, which signal to send or which
-/// file to make then.
+/// A shell on a terminal, with the program as its job. It reports when the job has stopped or ended, and
+/// whether the terminal then shows input. It continues the job on `fg`, with the terminal as it was before
+/// the job. In the background it begins a job while it edits a line itself. It is controlled by pairs: the
+/// text to wait for, and then the text to type, the signal to send or the file to make.
 const SHELL: &str = r#"
 import os, pty, select, signal, sys, termios, time
 steps = [step.split(">") for step in sys.argv[1].split("|") if step]
@@ -91,12 +90,12 @@ os.waitpid(child, 0)
 sys.stdout.buffer.write(seen)
 "#;
 
-/// What the terminal showed, when these steps were taken with `ca-tool` as a shell's job.
+/// Takes these steps with `ca-tool` as a shell's job, and returns everything that the terminal showed.
 fn take(folder: &Path, steps: &[(&str, &str)], arguments: &[&str]) -> String {
     take_in("foreground", folder, steps, arguments)
 }
 
-/// The same, where the job begins in the background or not.
+/// The same, with the job in the background or not.
 fn take_in(ground: &str, folder: &Path, steps: &[(&str, &str)], arguments: &[&str]) -> String {
     take_job(ground, folder, steps, &[&[PROGRAM], arguments].concat())
 }
@@ -116,7 +115,7 @@ fn take_job(ground: &str, folder: &Path, steps: &[(&str, &str)], job: &[&str]) -
     stdout(&output)
 }
 
-/// The passphrase as keys send it, with what Enter sends.
+/// The passphrase as keys send it, with Enter.
 fn with_enter() -> String {
     let bytes: String = SESAME.bytes().map(|byte| format!("{byte:02x}")).collect();
     format!("0x{bytes}0d")
@@ -149,7 +148,7 @@ fn a_terminal_shows_again_what_is_typed_however_the_asking_ends() {
         (CTRL_C, "ENDED -2 shown"),
         ("SIGTERM", "ENDED -15 shown"),
         ("SIGHUP", "ENDED -1 shown"),
-        // The input's end is an answer, and the program's own code says which.
+        // The end of input is an answer, and the program exits with its own code.
         (CTRL_D, "ENDED 77 shown"),
         (SESAME, "ENDED 0 shown"),
     ] {
@@ -157,14 +156,14 @@ fn a_terminal_shows_again_what_is_typed_however_the_asking_ends() {
         assert!(said.contains(end), "{how}: {said}");
         assert!(!said.contains("sesame"), "{said}");
     }
-    // What cannot be caught is what it is: this is how a test that sees nothing would be seen.
+    // Nobody can catch this signal, so the terminal stays hidden. This shows that the test can fail.
     let said = take(path, &[(ASKED, "SIGKILL")], &["crl"]);
     assert!(said.contains("ENDED -9 hidden"), "{said}");
 }
 
 #[test]
 #[ignore = "needs python3: run with --include-ignored"]
-fn who_stops_the_program_at_its_question_is_asked_again_when_it_goes_on() {
+fn a_program_stopped_at_its_question_asks_again_when_it_goes_on() {
     require("python3");
     let above = site();
     for stop in [CTRL_Z, "SIGTSTP"] {
@@ -201,7 +200,7 @@ fn what_is_typed_is_not_shown_after_a_stop_that_cannot_be_heard() {
 
 #[test]
 #[ignore = "needs python3: run with --include-ignored"]
-fn who_is_asked_by_a_job_from_the_background_ends_the_answer_as_ever_and_has_the_terminal_back() {
+fn a_person_whom_a_background_job_asks_ends_the_answer_as_ever_and_has_the_terminal_back() {
     require("python3");
     let above = site();
     let answer = with_enter();
@@ -269,7 +268,7 @@ fn a_bar_is_drawn_on_a_terminal_when_issuing_takes_more_than_a_second() {
     let above = tempfile::tempdir().expect("a folder");
     let path = above.path();
     succeed(path, "ca-tool init --name N --no-passphrase");
-    // A class waits for another run for as long as is needed here, and then is issued.
+    // The class waits for another run for as long as this test needs, and is then issued.
     let lock = || {
         let lock = fs::File::create(path.join("ca/.lock")).expect("a file");
         lock.lock().expect("locked");
@@ -285,10 +284,8 @@ fn a_bar_is_drawn_on_a_terminal_when_issuing_takes_more_than_a_second() {
     let held = lock();
     let said = thread::scope(|scope| {
         scope.spawn(move || {
-            let deadline = Instant::now() + Duration::from_secs(60);
-            while !path.join("waits").exists() && Instant::now() < deadline {
-                thread::sleep(Duration::from_millis(10));
-            }
+            let is_waiting = || path.join("waits").exists().then_some(());
+            look_until("a run that waits", is_waiting);
             // It is time itself that is looked at: a second after the start there is a bar, and
             // half of it is over when somebody who waits says so.
             thread::sleep(Duration::from_millis(600));
@@ -305,7 +302,7 @@ fn a_bar_is_drawn_on_a_terminal_when_issuing_takes_more_than_a_second() {
     assert!(said.contains("ENDED 0"), "{said}");
     let bar = format!("\r[{}] 100 %", "#".repeat(40));
     assert!(said.contains(&bar), "{said:?}");
-    // It is taken away again: what is said next begins on an empty line.
+    // It is taken away again: the next line begins on an empty one.
     let after = said.rsplit(&bar).next().expect("an end");
     let (blank, rest) = after
         .trim_start_matches('\r')
@@ -313,7 +310,7 @@ fn a_bar_is_drawn_on_a_terminal_when_issuing_takes_more_than_a_second() {
         .expect("a line");
     assert!(blank.trim().is_empty() && !rest.contains('#'), "{after:?}");
 
-    // What is quick has none.
+    // A quick run has no bar.
     let arguments = issue("soon");
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let began = Instant::now();
@@ -324,7 +321,7 @@ fn a_bar_is_drawn_on_a_terminal_when_issuing_takes_more_than_a_second() {
         "{said:?}"
     );
 
-    // Nor has what nobody watches.
+    // Nor has a run that nobody watches.
     let held = lock();
     let said = thread::scope(|scope| {
         scope.spawn(move || {

@@ -1,4 +1,4 @@
-//! What a hostile or broken server can do: nothing that the person does not see.
+//! A hostile or broken server can do nothing that the person does not see.
 
 use crate::room::{GREETING, Room, entry};
 
@@ -169,7 +169,7 @@ async fn an_answer_that_nobody_asked_for_is_shown_to_nobody() {
         }
         session.send(&entry(42, "fine")).await;
         while !alice.shows().await.contains("fine") {}
-        // And what is asked is shown once.
+        // And each answer is shown once.
         alice.types("/who\n").await;
         assert_eq!(session.next().await, "/who");
         session.send("= who 42 count=1").await;
@@ -207,7 +207,7 @@ async fn a_signal_ends_it_at_once_however_much_is_sent_and_whoever_reads() {
         let (nonce, _) = session.said().await;
         session.send(&format!("= ok {nonce} 43")).await;
         let server = tokio::spawn(flood(session));
-        // What is acknowledged is known before this is shown.
+        // The acknowledgement has been read before this is shown.
         assert!(alice.shows().await.ends_with('x'));
         let mut stdout = alice.child.stdout.take().expect("standard output is open");
         let unread = if is_read {
@@ -217,17 +217,14 @@ async fn a_signal_ends_it_at_once_however_much_is_sent_and_whoever_reads() {
             Some(stdout)
         };
         alice.signal("INT").await;
-        let begin = std::time::Instant::now();
         let outcome = alice.ends_by_itself().await;
-        let took = begin.elapsed();
-        // Were it ended by force, the code would be 130.
+        // Had it been ended by force, two seconds after the signal, the code would be 130.
         assert_eq!(
             outcome.code,
             Some(i32::from(!is_read)),
             "{}",
             outcome.stderr
         );
-        assert!(took.as_millis() < 1500, "{took:?}");
         let told = outcome.told().1;
         let doubt = told.iter().any(|line| line.contains("did not acknowledge"));
         assert!(!doubt, "{told:?}");

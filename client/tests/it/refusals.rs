@@ -49,7 +49,7 @@ async fn a_name_that_the_server_does_not_accept_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_servers_certificate_is_no_way_in() {
+async fn a_servers_certificate_is_refused_as_a_persons() {
     let room = Room::open().await;
     let alice = room.person(
         &Leaf {
@@ -203,7 +203,7 @@ async fn a_refusal_in_the_rooms_own_words_is_told() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_no_room_is_named_as_such() {
+async fn a_server_that_is_no_room_is_reported_as_none() {
     let room = Room::open().await;
     let alice = room.alice(&[]);
     let mut tcp = room.accept_tcp().await;
@@ -228,13 +228,13 @@ async fn a_server_that_is_no_room_is_named_as_such() {
     }
 }
 
-/// What a server without room does to a connection.
+/// Ends a connection as a server without room does.
 async fn turn_away(room: &Room, line: &str) {
     use tokio::io::AsyncReadExt as _;
     let mut tcp = room.accept_tcp().await;
     tcp.write_all(line.as_bytes()).await.expect("sent");
     tcp.shutdown().await.expect("closed");
-    // What the client sends is taken, so that nothing is lost to a reset.
+    // The client's bytes are read, so that nothing is lost to a reset.
     let mut hello = Vec::new();
     let _ = tcp.read_to_end(&mut hello).await;
 }
@@ -250,7 +250,7 @@ async fn a_server_without_room_is_tried_again() {
         for _ in 0..2 {
             turn_away(&room, line).await;
         }
-        // Not even what was sent to it is read.
+        // It does not even read the bytes that were sent to it.
         drop(room.accept_tcp().await);
         let mut session = room.enter().await;
         // Once it is in, it stays.

@@ -1,4 +1,4 @@
-//! A scripted server and the real program: what a test needs to tell a story in a few lines.
+//! A scripted server and the real program, so that a test tells its story in a few lines.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -17,7 +17,7 @@ use tokio_rustls::server::TlsStream;
 /// No test waits longer than this for anything.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
-/// A listening server that does what the test says, and a folder for files.
+/// A listening server that follows the test's script, and a folder for files.
 pub(crate) struct Room {
     pub(crate) authority: Authority,
     pub(crate) folder: tempfile::TempDir,
@@ -59,7 +59,7 @@ impl Room {
         }
     }
 
-    /// A server of another kind, which was never told of our dialect.
+    /// A server of another kind, which does not know our dialect.
     pub(crate) fn of_another_kind(self) -> Self {
         Self {
             knows_our_dialect: false,
@@ -336,7 +336,7 @@ impl Person {
 }
 
 impl Outcome {
-    /// The exit code, and what was told besides the connection.
+    /// Returns the exit code, and the messages that are not about the connection.
     pub(crate) fn told(&self) -> (Option<i32>, Vec<&str>) {
         let told = self
             .stderr

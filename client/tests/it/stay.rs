@@ -1,4 +1,5 @@
-//! Staying in the room through trouble: what is said and shown once, and what is not tried again.
+//! Staying in the room through trouble: each line is said and shown once, and failures that time cannot
+//! fix are not retried.
 
 use crate::room::{GREETING, Outcome, Room, Session, entry};
 
@@ -121,7 +122,7 @@ async fn a_line_that_was_stored_before_anything_came_is_shown_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_shorter_record_is_another_one_also_for_a_person_who_has_seen_nothing() {
+async fn a_shorter_record_is_another_one_also_for_a_client_that_has_seen_nothing() {
     let room = Room::open().await;
     let mut alice = room.alice(&["--bare"]);
     let mut session = room.greet().await;
@@ -222,7 +223,7 @@ async fn a_restored_record_gets_the_lines_and_another_database_does_not() {
 }
 
 #[tokio::test]
-async fn a_failure_that_time_cannot_fix_is_not_tried_again() {
+async fn a_failure_that_time_cannot_fix_is_not_retried() {
     for (bye, is_tried) in [
         ("replaced from 192.0.2.9", false),
         ("revoked", false),

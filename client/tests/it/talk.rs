@@ -1,4 +1,4 @@
-//! Saying and hearing: what stands on standard output, and when the program ends.
+//! Saying and hearing: the lines on standard output, and the end of the program.
 
 use crate::room::{Room, entry};
 

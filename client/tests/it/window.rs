@@ -1,5 +1,5 @@
-//! What a person's terminal shows, as an emulator that others wrote understands it: whatever a
-//! server sends fills cells, and does nothing else.
+//! A person's terminal, as an emulator that others wrote understands it: whatever a server sends fills
+//! cells, and does nothing else.
 
 use kit::Terminal;
 use pty_process::blocking::Command;
@@ -11,7 +11,7 @@ use crate::room::{GREETING, Leaf, Room, Session, entry};
 const COMMANDS: &str = "\x1b]2;owned\x07\x1b]52;c;b3duZWQ=\x07\x1b[6n\x1b[c\x1b[?1049l\x1b]8;;http://x\x1b\\\
      \u{9b}6n\u{9d}2;owned\u{9c}\u{90}q\u{9c}\x0b\x0c\x08\x7f\r\u{85}\u{2028}";
 
-/// What turns text around or hides in it.
+/// Characters that turn text around or hide in it.
 const HIDDEN: &str = "\u{202e}evil\u{2066}\u{200f}\u{feff}\u{fff9}\u{e0041}";
 
 const COLUMNS: u16 = 80;
@@ -97,7 +97,7 @@ async fn a_signal_closes_a_window_whose_session_has_ended_at_once() {
     assert!(terminal.text().contains("from 192.0.2.9 (replaced)"));
 }
 
-/// Sends so many lines.
+/// Sends this many lines.
 async fn flood(session: &mut Session, count: usize, line: impl Fn(usize) -> String) {
     let mut lines = String::new();
     for n in 0..count {
@@ -115,7 +115,7 @@ fn somebody(n: usize) -> String {
     format!("= here p{n} role=student ip=192.0.2.9 since=2026-11-21T10:00:00.123Z sessions=1")
 }
 
-/// What nobody asked for, of every kind.
+/// Returns a line that nobody asked for, of each kind in turn.
 fn unasked(n: usize) -> String {
     match n % 8 {
         0 => format!("= who {n} count=9007199254740992"),
@@ -140,7 +140,7 @@ async fn a_server_that_counts_people_without_end_does_not_fill_the_windows_memor
     assert_eq!(session.next().await, "/who");
     assert_eq!(session.next().await, "/ping");
     session.send("= who 41 count=9007199254740992").await;
-    // What may be kept is kept by now.
+    // Everything that may be kept is kept by now.
     flood(&mut session, 12_000, somebody).await;
     session.send(&entry(42, "the first flood is over")).await;
     terminal.shows("the first flood is over");
@@ -263,7 +263,7 @@ async fn everything_that_a_server_sends_fills_cells_of_plain_lines_and_does_noth
             || row.starts_with("2026-11-21 10:00:00 [bob@192.0.2.9]")
             || row.starts_with("    ")
             || row == "  alice@192.0.2.7 (bot) since 2026-11-21 10:00:00"
-            // What was typed, as the terminal echoes it.
+            // The line that was typed, as the terminal echoes it.
             || ["", "/who", "one person is here, as of entry 46:"].contains(&row.as_str());
         assert!(is_ours, "{row}");
     }

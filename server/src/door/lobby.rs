@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_has_spoken_ends_only_for_an_address_that_has_fewer() {
+    fn a_connection_that_has_spoken_ends_only_for_an_address_that_has_fewer() {
         let lobby = lobby(3, 100);
         let crowd = [(); 2].map(|()| enter(&lobby, "192.0.2.1"));
         let other = enter(&lobby, "192.0.2.2");
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn of_equals_the_oldest_silent_one_ends_whatever_its_address() {
+    fn among_equals_the_oldest_silent_connection_ends_whatever_its_address() {
         let lobby = lobby(3, 100);
         // The newest guest has the address that sorts last.
         let guests = ["192.0.2.9", "192.0.2.1", "2001:db8::1"].map(|ip| enter(&lobby, ip));
@@ -463,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_counted_is_given_back() {
+    fn a_lobby_without_guests_has_no_counts_left() {
         let lobby = lobby(10, 10);
         for round in 0..3 {
             let guests = [(); 5].map(|()| enter(&lobby, "192.0.2.1"));

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn one_event_is_one_line_whatever_is_in_it() {
+    fn an_event_is_logged_as_one_line_whatever_it_contains() {
         let line = line_of(&[
             "a\nb",
             "\n",

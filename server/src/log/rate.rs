@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_libraries_log_is_limited_together_and_the_rest_is_counted() {
+    fn log_lines_of_libraries_are_limited_together_and_the_rest_are_counted() {
         let log = logged(|| {
             for _ in 0..500 {
                 warn!(target: "rustls::msgs::handshake", "library");
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_its_own_limit_or_was_asked_for_is_all_logged() {
+    fn events_with_their_own_limit_or_below_info_are_all_logged() {
         let log = logged(|| {
             for _ in 0..1000 {
                 info!(target: BOUNDED, "entered");

@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_others_can_read_is_told_of_and_no_other() {
+    fn a_key_that_others_can_read_is_reported_and_no_other() {
         let folder = folder();
         for mode in [0o600, 0o400] {
             assert_eq!(warning_of_readers(&file(&folder, mode)), None);
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     #[ignore = "needs root, to give a file to somebody else: run with --include-ignored"]
-    fn a_key_that_is_ours_by_its_group_alone_is_told_of_when_it_is_everybodys() {
+    fn a_key_that_we_read_through_its_group_is_reported_when_everybody_can_read_it() {
         let folder = folder();
         for (mode, is_told) in [(0o640, false), (0o660, true), (0o644, true)] {
             let path = file(&folder, mode);
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_others_can_write_to_is_told_of_with_the_command_that_mends_it() {
+    fn a_file_that_others_can_write_to_is_reported_with_the_command_that_mends_it() {
         let folder = folder();
         assert_eq!(warnings_of_writers(&file(&folder, 0o644), "it"), [""; 0]);
         let path = file(&folder, 0o664);
@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     #[ignore = "needs root, to give a file to somebody else: run with --include-ignored"]
-    fn a_file_of_somebody_elses_is_told_of_with_the_command_that_mends_it() {
+    fn a_file_of_another_user_is_reported_with_the_command_that_mends_it() {
         let folder = folder();
         let path = file(&folder, 0o640);
         let shown = path.display();

@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_back_can_be_taken_again_and_a_full_bucket_stays_full() {
+    fn returned_bytes_can_be_taken_again_and_a_full_bucket_stays_full() {
         let pace = BytePace::new(4096, 4096);
         let start = pace.made_at;
         assert_eq!(pace.take(4096, start), Ok(()));
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_waits_goes_on_when_something_is_given_back() {
+    async fn a_waiting_line_continues_when_bytes_are_given_back() {
         let rules = PaceRules {
             byte_rate: 128,
             byte_burst: 4096,

@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_has_so_many_bytes_for_each_and_the_next_day_begins_anew() {
+    fn everybody_has_a_daily_number_of_bytes_and_starts_anew_the_next_day() {
         let mut quotas = quotas();
         assert_eq!(say(&mut quotas, "alice", 4096, false, 1), "");
         assert_eq!(say(&mut quotas, "alice", 4096, false, 1), "");
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_has_so_many_runs_for_each_and_those_that_are_begun_go_on() {
+    fn everybody_has_a_daily_number_of_runs_and_those_that_began_continue() {
         let mut quotas = quotas();
         for _ in 0..3 {
             assert_eq!(say(&mut quotas, "alice", 1, true, 0), "");
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn where_a_day_has_no_limit_only_room_that_is_short_stops_those_who_wrote_much() {
+    fn without_a_daily_limit_only_a_filling_disk_stops_people_who_wrote_much() {
         let quota = Quota { bytes: 0, runs: 0 };
         let used = Used {
             bytes: SHARE_BYTES,
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_found_counts_on_its_day_and_not_on_the_next() {
+    fn counts_found_in_the_record_hold_on_their_day_and_not_on_the_next() {
         let used = Used {
             bytes: 9_900,
             runs: 3,
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn who_said_nothing_today_takes_no_memory() {
+    fn people_who_said_nothing_today_take_no_memory() {
         let mut quotas = quotas();
         for n in 0..100 {
             say(&mut quotas, &format!("person{n}"), 1, false, 0);

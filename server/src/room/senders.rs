@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_deleted_is_never_said_a_second_time() {
+    fn a_deleted_line_is_never_stored_a_second_time() {
         let line = |n| {
             Some(Stored {
                 n,

@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_broke_a_connection_is_told_and_only_the_systems_patience_is_a_stall() {
+    fn the_cause_of_a_broken_connection_is_named_and_only_the_systems_timeout_is_a_stall() {
         let told = |failure: io::Error| {
             let End { reason, words } = broken(&failure);
             (reason, words)
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn all_that_a_client_may_have_under_way_is_drained_and_no_more_without_end() {
+    async fn everything_a_client_may_have_under_way_is_drained_and_an_endless_stream_is_not() {
         let under_way = vec![b'x'; UNACKNOWLEDGED_LINES_MAX * (LINE_BYTES_MAX + 1)];
         let mut reader = under_way.as_slice();
         drain(&mut reader).await;

@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn where_nobody_can_ask_any_more_nobody_is_waited_for() {
+    async fn a_closed_channel_ends_the_wait() {
         let mut story = Story::new();
         story.gather(1).await;
         story.ask(3);
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn those_that_come_while_the_last_are_on_their_way_share_a_commit() {
+    async fn lines_that_come_while_the_last_ones_are_sent_share_a_commit() {
         let mut story = Story::new();
         let (views, _) = watch::channel(View::default());
         let flusher = Flusher::new(views.subscribe(), story.batcher.progress());
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn those_who_hear_last_have_half_as_long_as_sending_took() {
+    async fn the_next_commit_waits_half_as_long_as_sending_took() {
         const TOOK: Duration = Duration::from_millis(20);
         let mut story = Story::new();
         let progress = story.batcher.progress();

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_before_a_gap_is_forgotten() {
+    fn entries_before_a_gap_are_forgotten() {
         let tail = tail(&[1..=5, 7..=8], usize::MAX);
         assert_eq!(tail.read(4, 8, 100), None);
         assert_eq!(read_all(&tail, 6, 100), Some(vec![7, 8]));

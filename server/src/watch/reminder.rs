@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_bad_is_told_at_once_and_then_every_hour() {
+    fn a_lasting_problem_is_reported_at_once_and_then_every_hour() {
         let mut reminder = Reminder::every(Duration::from_secs(60 * 60));
         let begun = Instant::now();
         let mut told = |is_bad, minutes: u64| {

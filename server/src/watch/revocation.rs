@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_forgets_many_is_told_of_in_one_short_line() {
+    fn a_list_that_omits_many_revocations_is_reported_in_one_short_line() {
         let [before, now] = lists([(204, 7), (0, 0)]);
         let before = Revocations::List(Arc::new(before));
         let forgotten = Forgotten::between(&before, &now);
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_forgets_nothing_is_not_told_of() {
+    fn a_list_that_omits_no_revocation_is_not_reported() {
         let [before, now] = lists([(9, 2), (10, 0)]);
         let before = Revocations::List(Arc::new(before));
         assert_eq!(Forgotten::between(&before, &now), Forgotten::default());

@@ -33,7 +33,7 @@ impl Running {
         Self::spawn(command)
     }
 
-    /// Starts a command; its three streams are taken over.
+    /// Starts a command, whose three streams belong to this.
     pub fn spawn(mut command: Command) -> Self {
         let name = command.get_program().to_string_lossy().into_owned();
         let spawned = command
@@ -73,18 +73,18 @@ impl Running {
         self.child.stdin = None;
     }
 
-    /// Waits for a line on standard output that contains `part`.
+    /// Waits for a line on standard output that contains `part`, and returns it.
     pub fn expect_out(&mut self, part: &str) -> String {
         let found = self.out.expect(part);
         found.unwrap_or_else(|| self.fail(&format!("no {part:?} on stdout")))
     }
 
-    /// Whether such a line comes on standard output before its end.
+    /// Returns whether such a line comes on standard output before its end.
     pub fn says(&mut self, part: &str) -> bool {
         self.out.expect(part).is_some()
     }
 
-    /// Waits for a line on standard error that contains `part`.
+    /// Waits for a line on standard error that contains `part`, and returns it.
     pub fn expect_err(&mut self, part: &str) -> String {
         let found = self.err.expect(part);
         found.unwrap_or_else(|| self.fail(&format!("no {part:?} on stderr")))
@@ -104,7 +104,7 @@ impl Running {
         );
     }
 
-    /// Closes its input, waits for its end and gives everything that it wrote.
+    /// Closes its input, waits for its end and returns everything that it wrote.
     pub fn finish(mut self) -> Output {
         self.close_input();
         let status = self.wait();
@@ -117,7 +117,7 @@ impl Running {
         }
     }
 
-    /// Waits for its end.
+    /// Waits for its end, and returns how it ended.
     pub fn wait(&mut self) -> ExitStatus {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -174,7 +174,7 @@ impl Stream {
         }
     }
 
-    /// Waits for the next line with `part` in it; lines before it have been seen then.
+    /// Waits for the next line with `part` in it, and keeps the lines before it as seen.
     fn expect(&mut self, part: &str) -> Option<String> {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -187,7 +187,7 @@ impl Stream {
         }
     }
 
-    /// Everything, now that the program has ended.
+    /// Returns everything, now that the program has ended.
     fn rest(&mut self) -> &[String] {
         while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
             self.seen.push(line);

@@ -1,8 +1,8 @@
-//! A terminal for a program: a pty, and behind it an emulator that others wrote. What a person sees
-//! is what that emulator shows, not what we meant to write.
+//! A terminal for a program: a pty, and behind it an emulator that others wrote. A person sees what that
+//! emulator shows, whatever we meant to write.
 //!
-//! A terminal tells nobody that it shows something else now; so what is waited for is looked for
-//! after each piece of output, within a bound.
+//! A terminal sends no event when its screen changes. So a test looks at the screen after each piece of
+//! output, within a bound.
 
 use std::io::{Read as _, Write as _};
 use std::process::{Child, ExitStatus};
@@ -19,13 +19,13 @@ use crate::PATIENCE;
 /// Pieces of output that wait to be looked at; a program that writes more waits too.
 const PIECES_MAX: usize = 1024;
 
-/// What is read at once, in bytes.
+/// The most that is read at once.
 const PIECE_BYTES_MAX: usize = 64 * 1024;
 
 /// U+FFFD.
 const REPLACEMENT: &[u8] = "\u{fffd}".as_bytes();
 
-/// What [`Terminal`] shows for it.
+/// The character that [`Terminal`] shows for it.
 const STAND_IN: &str = "¿";
 
 /// A program on a terminal of its own. It is ended when this is dropped.
@@ -39,7 +39,7 @@ pub struct Terminal {
     seen: usize,
 }
 
-/// What a program may not ask of a terminal: everything that is not the drawing of cells.
+/// Everything that a program asked of the terminal besides the drawing of cells.
 #[derive(Debug, Default)]
 pub struct Oddities {
     /// In the order in which they came.
@@ -64,7 +64,7 @@ impl Terminal {
         let output = Arc::clone(&pty);
         std::thread::spawn(move || {
             let mut piece = vec![0; PIECE_BYTES_MAX];
-            // The end of what is on the other side reads as an error.
+            // The end of the program reads as an error.
             while let Ok(count @ 1..) = (&*output).read(&mut piece) {
                 if send
                     .send((Instant::now(), piece[..count].to_vec()))
@@ -84,7 +84,7 @@ impl Terminal {
         }
     }
 
-    /// What a person types, as bytes.
+    /// Types these bytes.
     pub fn types(&self, keys: impl AsRef<[u8]>) {
         (&*self.pty)
             .write_all(keys.as_ref())
@@ -102,7 +102,7 @@ impl Terminal {
         self.child.id()
     }
 
-    /// Takes the next piece of output, and tells when it came; `None` when the program has ended.
+    /// Takes the next piece of output, and returns when it came; `None` when the program has ended.
     pub fn next(&mut self, deadline: Instant) -> Option<Instant> {
         let left = deadline.saturating_duration_since(Instant::now());
         match self.pieces.recv_timeout(left) {
@@ -115,11 +115,11 @@ impl Terminal {
         }
     }
 
-    /// Shows the emulator what it has not seen. It takes U+FFFD for bytes that were not UTF-8, and
-    /// shows nothing; every terminal shows one cell. So it is given something else of one cell.
+    /// Shows the emulator the output that it has not seen. It takes U+FFFD for bytes that were not UTF-8
+    /// and shows nothing, where every terminal shows one cell. So it is given another character of one cell.
     fn emulate(&mut self) {
         let unseen = &self.written[self.seen..];
-        // What is not all there yet is left for the next time.
+        // A character that has not come whole is left for the next time.
         let cut = (1..=2).find(|cut| unseen.ends_with(&REPLACEMENT[..*cut]));
         let unseen = &unseen[..unseen.len() - cut.unwrap_or(0)];
         self.seen += unseen.len();
@@ -147,13 +147,13 @@ impl Terminal {
         self.until(text, |screen| screen.contents().contains(text));
     }
 
-    /// Waits for the program's end.
+    /// Waits for the program's end, and returns how it ended.
     pub fn ends(&mut self) -> ExitStatus {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.child.try_wait() {
                 Ok(Some(status)) => break self.drain(status),
-                // What it writes must be taken, or it would never end.
+                // Its output must be taken, or it would never end.
                 Ok(None) if Instant::now() < deadline => {
                     self.next(Instant::now() + Duration::from_millis(5));
                 }
@@ -171,34 +171,34 @@ impl Terminal {
         status
     }
 
-    /// What is on the screen.
+    /// Returns the screen.
     pub fn screen(&self) -> &Screen {
         self.parser.screen()
     }
 
-    /// The rows of the screen as text, without what is empty at their ends.
+    /// Returns the rows of the screen as text, without the blanks at their ends.
     pub fn rows(&self) -> Vec<String> {
         let (_, columns) = self.screen().size();
         let rows = self.screen().rows(0, columns);
         rows.map(|row| row.trim_end().to_owned()).collect()
     }
 
-    /// The same as one text.
+    /// Returns the rows as one text.
     pub fn text(&self) -> String {
         self.rows().join("\n")
     }
 
-    /// What was asked of the terminal besides cells.
+    /// Returns what the program asked of the terminal besides the drawing of cells.
     pub fn oddities(&self) -> &Oddities {
         self.parser.callbacks()
     }
 
-    /// Every byte that was written to the terminal.
+    /// Returns every byte that was written to the terminal.
     pub fn written(&self) -> &[u8] {
         &self.written
     }
 
-    /// The terminal's settings, as `stty` tells them.
+    /// Returns the terminal's settings, as `stty` prints them.
     pub fn settings(&self) -> String {
         use std::os::fd::AsFd as _;
         let terminal = self.pty.as_fd().try_clone_to_owned().expect("a descriptor");

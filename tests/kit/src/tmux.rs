@@ -1,7 +1,6 @@
 //! A terminal as people have one, with a shell in it: panes of a tmux server of the test's own.
 //!
-//! tmux tells nobody that a pane shows something else now. So what a pane should show is looked for
-//! again and again, within a bound.
+//! tmux sends no event when a pane changes. So a test looks at the pane again and again, within a bound.
 
 use std::path::Path;
 use std::process::Command;
@@ -35,7 +34,7 @@ impl Tmux {
         }
     }
 
-    /// A terminal of this size, in which a shell waits for commands in a folder.
+    /// Opens a terminal of this size, in which a shell waits for commands in a folder.
     pub fn pane(&self, name: &'static str, columns: u16, rows: u16, folder: &Path) -> Pane<'_> {
         let (columns, rows) = (columns.to_string(), rows.to_string());
         let folder = folder.to_str().expect("a path in UTF-8");
@@ -50,7 +49,7 @@ impl Tmux {
             &rows,
             "-c",
             folder,
-            // A shell that does what it is told and has job control, and nobody's settings.
+            // An interactive shell with job control and with nobody's settings.
             "env",
             "-u",
             "NO_COLOR",
@@ -134,14 +133,14 @@ impl Pane<'_> {
             .run(&["resize-window", "-t", &target, "-x", &columns, "-y", &rows]);
     }
 
-    /// What the terminal shows, without what is empty at the ends of rows and of the screen.
+    /// Returns what the terminal shows, without the blanks at the ends of rows and of the screen.
     pub fn screen(&self) -> String {
         let screen = self.tmux.run(&["capture-pane", "-p", "-t", &self.target()]);
         let rows: Vec<&str> = screen.lines().map(str::trim_end).collect();
         rows.join("\n").trim_end().to_owned()
     }
 
-    /// What tmux knows of the pane: `cursor_flag`, `alternate_on`.
+    /// Returns what tmux knows about the pane, such as `cursor_flag` or `alternate_on`.
     pub fn knows(&self, format: &str) -> String {
         let format = format!("#{{{format}}}");
         let target = self.target();
@@ -151,7 +150,7 @@ impl Pane<'_> {
         told.trim_end().to_owned()
     }
 
-    /// Waits until the terminal shows this.
+    /// Waits until the screen is as it should be, and returns it.
     pub fn until(&self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -168,7 +167,7 @@ impl Pane<'_> {
         }
     }
 
-    /// Waits until a text is on the screen.
+    /// Waits until a text is on the screen, and returns the screen.
     pub fn shows(&self, text: &str) -> String {
         self.until(text, |screen| screen.contains(text))
     }

@@ -12,7 +12,7 @@ use tests::{Served, Site, require, within};
 use tokio::sync::mpsc;
 use wire::Kind;
 
-/// What lies in the database's place when the server is started again.
+/// The file that lies in the database's place when the server is started again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
     /// A copy from before the newest lines.
@@ -78,7 +78,7 @@ async fn whoever_followed_another_record_is_told_and_starts_afresh() {
                 assert_eq!(shown, ["before", "after 1", "after 2", "in flight", "anew"]);
                 assert_eq!(alice.status.code(), Some(0), "{told}");
             }
-            // Perhaps another room: nobody can tell what became of it, and it is not said there.
+            // Perhaps another room: nobody can tell whether the line was stored, and it is not said there.
             Found::Nothing => {
                 assert_eq!(texts, ["anew"]);
                 assert_eq!(shown, ["before", "after 1", "after 2", "anew"]);
@@ -183,7 +183,7 @@ fn shown_since_back(client: &Output) -> Vec<String> {
     entries.map(str::to_owned).collect()
 }
 
-/// What is shown is what is stored now, one after the other.
+/// Checks that the lines shown are stored, one after the other.
 fn assert_shown<'a>(shown: impl Iterator<Item = &'a str>, stored: &[Row]) {
     let shown: Vec<&str> = shown.collect();
     let hashes: Vec<u64> = shown.iter().map(|line| hash(line)).collect();

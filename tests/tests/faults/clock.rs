@@ -32,7 +32,7 @@ impl Clocked {
             .env("LD_PRELOAD", library())
             .env("FAKETIME_TIMESTAMP_FILE", site.path("clock"))
             .env("FAKETIME_NO_CACHE", "1")
-            // What time stands at is set; how fast it goes on is not.
+            // The time is set, but not how fast it goes on.
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
             .env("NO_FAKE_STAT", "1");
         let served = site.serve_by(command);
@@ -84,7 +84,7 @@ fn set(site: &Site, offset: &str) {
     std::fs::rename(site.path("clock.new"), site.path("clock")).expect("a file");
 }
 
-/// What `faketime` puts before a program that has threads.
+/// Returns the library that `faketime` loads into a program that has threads.
 fn library() -> PathBuf {
     let mut command = Command::new("faketime");
     command.args(["-m", "-f", "+0", "sh", "-c", "printf %s \"$LD_PRELOAD\""]);
@@ -142,7 +142,7 @@ async fn a_clock_that_is_set_back_changes_no_order_and_locks_nobody_out() {
     assert_eq!(clocked.one(&times), "1");
     assert_eq!(clocked.one(STEPS_BACK), "1");
     clocked.is_admitted("bob");
-    // What was made meanwhile comes from the future by that clock.
+    // By that clock, certificates issued meanwhile come from the future.
     done(&clocked.site.run("ca-tool", &["issue", "carol"]));
     clocked.is_refused("carol", 62, "one of the two clocks is wrong");
     let mut mallory = clocked.site.enter(&clocked.served, "mallory", &[]);

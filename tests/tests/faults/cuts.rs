@@ -25,7 +25,7 @@ enum Pace {
     AtOnce,
 }
 
-/// What came of cutting an exchange again and again.
+/// The results of cutting an exchange again and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Tally {
     /// After how many bytes the exchange was over before the cut came: every cut below was made.
@@ -109,7 +109,7 @@ struct Exchange {
     staying: tokio::task::JoinHandle<client::Outcome>,
     acknowledged: usize,
     shown: Vec<String>,
-    /// The newest entry when a lost connection was had again.
+    /// The newest entry when the client had reconnected.
     head_when_back: Option<u64>,
     stored_when_resent: usize,
 }

@@ -39,7 +39,7 @@ async fn a_damaged_record_is_refused_at_the_start_and_left_as_it_is() {
         fs::write(&db, &whole).expect("the record is written");
         overwrite(&db, at, bytes);
         let damaged = fs::read(&db).expect("a database");
-        refused(&site, &[], 74, "chat.db", "bring back the last backup");
+        refused(&site, &[], 74, "chat.db", "restore the last backup");
         let same = fs::read(&db).expect("a database") == damaged;
         assert!(same, "{what}: the file was changed");
     }
@@ -49,7 +49,7 @@ async fn a_damaged_record_is_refused_at_the_start_and_left_as_it_is() {
     assert!(served.program.finish().status.success());
 }
 
-/// Whoever reads gets what is true, or nothing.
+/// A reader gets the truth, or nothing.
 #[tokio::test]
 async fn damage_that_a_reader_meets_ends_the_server_and_is_never_an_answer() {
     let site = Site::new("Networks 101");
@@ -117,7 +117,7 @@ fn a_file_or_folder_that_cannot_be_written_is_named_at_the_start() {
     let mode = |path: &Path, mode| {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
     };
-    let hint = "the server writes to the database and makes files beside it";
+    let hint = "must be allowed to write to the database and to create files beside it";
     let db = folder.join("chat.db");
     mode(&folder, 0o555);
     refused_by(
@@ -183,7 +183,7 @@ fn a_disk_that_cannot_be_written_is_named_at_the_start() {
         &arguments,
         1,
         "chat.db.lock: Read-only file system",
-        "needs to be allowed",
+        "must be allowed",
     );
     let arguments = ["--db", "room/new.db"];
     refused(
@@ -191,7 +191,7 @@ fn a_disk_that_cannot_be_written_is_named_at_the_start() {
         &arguments,
         1,
         "new.db: Read-only file system",
-        "needs to be allowed",
+        "must be allowed",
     );
 }
 
@@ -231,7 +231,7 @@ async fn a_disk_that_becomes_read_only_ends_the_server_and_loses_nothing() {
     );
 }
 
-/// The promise: what is acknowledged was in the file of that name at that moment.
+/// The promise: an acknowledged line was in the file of that name at that moment.
 #[tokio::test]
 async fn nothing_is_acknowledged_once_the_database_or_its_log_is_gone() {
     for name in ["chat.db", "chat.db-wal"] {
@@ -290,7 +290,7 @@ async fn a_record_that_is_moved_away_under_load_and_back_has_everything_acknowle
     );
 }
 
-/// Starts a server that has to refuse, and to say what to do.
+/// Starts a server, and checks that it refuses and says what to do.
 fn refused(site: &Site, arguments: &[&str], code: i32, error: &str, hint: &str) {
     let mut command = Command::new(program("server"));
     command.args(arguments);
@@ -325,7 +325,7 @@ fn as_anybody() -> Command {
     command
 }
 
-/// A record of so many lines that alice said long ago.
+/// Writes a record of this many lines that alice said long ago, and returns its path.
 async fn fill(site: &Site, lines: u64) -> PathBuf {
     let db = site.path("chat.db");
     end(site.serve(&[]));

@@ -1,5 +1,4 @@
-//! The disk is full, the database is locked, or a reader never ends: everything waits that has to,
-//! and nothing is lost.
+//! The disk is full, the database is locked, or a reader never ends: lines wait, and nothing is lost.
 
 use std::fs;
 use std::process::Command;
@@ -33,7 +32,7 @@ async fn on_a_full_disk_everything_waits_and_goes_on_when_there_is_room() {
             .await;
         watcher_is_served(&mut watcher).await;
         turned_away(&site, &served).await;
-        // What anybody was told by now is on the disk by now.
+        // Everything that a client was told by now is on the disk by now.
         assert_clean("while full", &crowd.history(), &rows(&db).await);
         drop(filler);
         served
@@ -98,7 +97,7 @@ async fn on_a_disk_that_is_nearly_full_a_line_is_refused_and_never_said_again() 
     let mut watcher = enter(&site, &served, "watcher").await;
     let mut alice = site.enter(&served, "alice", &[]);
     watcher.expect("* alice@").await;
-    // A fiftieth of it is 1342 KB; what is left is enough until the server looks at the disk.
+    // A fiftieth of it is 1342 KB. The room that is left is enough until the server looks at the disk.
     let filler = mount.fill_but(1200 * 1024);
     served.program.expect_err("the disk is nearly full");
     let mut n = 0;
@@ -156,7 +155,7 @@ async fn while_the_disk_fills_those_who_wrote_much_are_refused_before_others() {
         alice.say(&format!("/say k3v9q2a7-{n} {text}")).await;
         alice.expect(&format!("= ok k3v9q2a7-{n} ")).await;
     }
-    // A fiftieth of the disk is 1342 KB, and twice that is more than what is left.
+    // A fiftieth of the disk is 1342 KB, and twice that is more than the room that is left.
     let filler = mount.fill_but(2000 * 1024);
     served.program.expect_err("the disk fills; lines of those");
     let mut n = 3;
@@ -238,7 +237,7 @@ async fn a_reader_that_keeps_a_transaction_is_warned_of_and_the_log_shrinks_afte
     require("sqlite3");
     let site = Site::new("Networks 101");
     let mut served = site.serve(&UNLIMITED);
-    // Few listeners and long lines: the log is what has to grow.
+    // Few listeners and long lines, so that the log grows quickly.
     let plan = Plan {
         speakers: 3,
         listeners: 1,
@@ -278,16 +277,17 @@ async fn a_reader_that_keeps_a_transaction_is_warned_of_and_the_log_shrinks_afte
     );
 }
 
-/// While nothing can be written a session is served, shown nothing new, and told so only once.
+/// Checks that a session is served while nothing can be written, is shown nothing new, and is told why only
+/// once.
 async fn watcher_is_served(watcher: &mut Peer) {
-    // What was stored before may still be on its way.
+    // Entries stored before may still be on their way.
     answers(watcher).await;
     for _ in 0..5 {
         assert_eq!(answers(watcher).await, [""; 0]);
     }
 }
 
-/// What a session is served while nothing can be written; gives what came unasked.
+/// Checks that a session is answered while nothing can be written, and returns the lines that came unasked.
 async fn answers(peer: &mut Peer) -> Vec<String> {
     let mut unasked = Vec::new();
     for (ask, end) in [
@@ -309,7 +309,7 @@ async fn answers(peer: &mut Peer) -> Vec<String> {
     unasked
 }
 
-/// Who comes while nothing can be written is told to try later.
+/// Checks that a newcomer is told to try later while nothing can be written.
 async fn turned_away(site: &Site, served: &Served) {
     let bundle = Bundle::read(&site.path(&site.bundle("newcomer"))).expect("a bundle");
     let connected = Peer::connect(served.address, &bundle, &[wire::ALPN]).await;
@@ -321,7 +321,7 @@ async fn turned_away(site: &Site, served: &Served) {
     );
 }
 
-/// A person in the room, below the client crate, who sees what is said from now on.
+/// Returns a person in the room, below the client crate, who sees everything said from now on.
 pub(crate) async fn enter(site: &Site, served: &Served, name: &str) -> Peer {
     let bundle = Bundle::read(&site.path(&site.bundle(name))).expect("a bundle");
     let connected = Peer::connect(served.address, &bundle, &[wire::ALPN]).await;
@@ -339,14 +339,14 @@ pub(crate) fn end(served: Served) {
     assert!(ended.status.success(), "{ended:?}");
 }
 
-/// The shell of SQLite on a room's database.
+/// Starts the shell of SQLite on a room's database.
 fn shell(site: &Site) -> Running {
     let mut command = Command::new("sqlite3");
     command.arg("chat.db").current_dir(site.folder());
     Running::spawn(command)
 }
 
-/// How many lines were acknowledged.
+/// Returns how many lines were acknowledged.
 fn acknowledged(history: &[Logged]) -> u64 {
     let is = |logged: &&Logged| matches!(logged.event, Happened::Stored { .. });
     history.iter().filter(is).count() as u64

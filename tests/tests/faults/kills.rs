@@ -33,15 +33,14 @@ fn kill(site: &Site, served: Served) -> Served {
     site.serve_again(address, &UNLIMITED)
 }
 
-/// Told to stop in the middle of a load, the server ends, and what it stored is
-/// exactly what it acknowledged.
+/// A server that is told to stop under load ends, and has stored exactly what it acknowledged.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn told_to_stop_under_load_the_server_stores_what_it_acknowledged_and_ends() {
     let site = Site::new("Networks 101");
     let mut served = site.serve(&UNLIMITED);
     let plan = Plan {
         pace: Duration::ZERO,
-        // Whose connection breaks before an answer never hears it, and what is said here is counted.
+        // A client whose connection breaks never hears the answer, and this test counts every answer.
         rude: 0,
         ..Plan::default()
     };

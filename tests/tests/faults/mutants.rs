@@ -1,6 +1,6 @@
-//! The checker can fail: a server with a fault in its source is caught, for what is wrong with it.
+//! The checker can fail: it catches servers with a fault in their source, each for its own fault.
 //!
-//! The fault is put into a copy of the project. What others wrote is not compiled again for it.
+//! The fault is put into a copy of the project. Dependencies are not compiled again for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -113,7 +113,7 @@ async fn a_server_whose_cursor_skips_what_is_not_in_memory_is_caught() {
     };
     let mut crowd = Crowd::enter_room(&room, &late, history.clone()).await;
     crowd.stored(1).await;
-    // Whoever has seen the own line has seen what the server sends of those before it.
+    // A client that has seen its own line has seen everything that the server sends of those before it.
     let (seen, _undrained) = crowd.drain().await;
     let violations = check(&seen, &rows(&db(&site)).await);
     let is_skipped = |violation: &Violation| matches!(violation, Violation::Step { .. });
@@ -153,7 +153,7 @@ async fn a_server_that_does_not_wait_for_the_disk_is_caught() {
     panic!("not caught when the power went {ROUNDS_MAX} times");
 }
 
-/// Kills a server under a crowd until the checker finds what it is expected to find.
+/// Kills a server under a crowd until the checker finds the violation that it is expected to find.
 async fn kill_until(server: &Path, is_expected: fn(&Violation) -> bool) {
     let mut chance = chance("mutants");
     let site = Site::new("Networks 101");
@@ -182,7 +182,7 @@ fn command(server: &Path) -> Command {
     command
 }
 
-/// The server with a fault in it.
+/// Builds the server with a fault in it, and returns its path.
 fn mutant(name: &str, edits: &[Edit]) -> PathBuf {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -381,8 +381,7 @@ impl<R> Recorder<R> {
     }
 }
 
-/// Takes over what is compiled already of everything that others wrote, as cargo recognises it: by
-/// name and time.
+/// Copies the dependencies that are compiled already, with the names and times by which cargo knows them.
 fn borrow_what_is_built(project: &Path, target: &Path) {
     let built = program("server")
         .parent()
@@ -429,7 +428,7 @@ fn borrow_what_is_built(project: &Path, target: &Path) {
     }
 }
 
-/// What was compiled, and the server.
+/// Returns the packages that were compiled, and the path of the server.
 fn build(source: &Path, target: &Path) -> (BTreeSet<String>, PathBuf) {
     let artifacts = cargo(source, Some(target));
     let server = artifacts.iter().find_map(|artifact| {
@@ -477,12 +476,12 @@ fn cargo(folder: &Path, target: Option<&Path>) -> Vec<Artifact> {
 
 const OURS: [&str; 7] = ["wire", "pki", "ca-tool", "server", "client", "kit", "tests"];
 
-/// Whether a package is of this project, by what cargo calls it.
+/// Returns whether a package is of this project, by the ID that cargo gives it.
 fn is_ours(id: &str) -> bool {
     id.starts_with("path+")
 }
 
-/// Whether a folder belongs to a package: its name, and a hash.
+/// Returns whether a folder belongs to a package: its name, and a hash.
 fn is_of(folder: &str, package: &str) -> bool {
     let hash = folder
         .strip_prefix(package)

@@ -1,4 +1,4 @@
-//! The power goes. What was acknowledged or shown before is on the disk, whatever else is.
+//! The power goes. Every line that was acknowledged or shown before is on the disk.
 //!
 //! No power is cut: `strace` records what the server does to its files, and the disk is put
 //! together as it would be had the power gone at some moment of that record.
@@ -72,7 +72,7 @@ pub(crate) struct Run {
     history: Vec<Logged>,
     /// Until when the server was starting.
     started: Nanos,
-    /// How much had happened for sure by when.
+    /// Moments, and how much of the history had certainly happened by then.
     seen: Vec<(Nanos, usize)>,
 }
 
@@ -127,7 +127,7 @@ impl Run {
         self.seen[chance.usize(1..self.seen.len())].0
     }
 
-    /// Starts the server on the disk that a moment would leave, and judges what it has then.
+    /// Starts the server on the disk that a power cut at this moment would leave, and checks its record.
     pub(crate) async fn judge(&self, at: Nanos, unsynced: Unsynced<'_>) -> Vec<Violation> {
         let site = Site::new("Networks 101");
         let db = db(&site);
@@ -139,7 +139,8 @@ impl Run {
         check(&self.until(at), &rows(&db).await)
     }
 
-    /// What had happened for sure; and what was said later, which may be stored or not.
+    /// Returns everything that had certainly happened, and the lines that were said later, which may be
+    /// stored or not.
     fn until(&self, at: Nanos) -> Vec<Logged> {
         let sure = self.seen.iter().rev().find(|(by, _)| *by <= at);
         let (before, after) = self
@@ -170,7 +171,8 @@ fn now() -> Nanos {
     u64::try_from(since.expect("it is after 1970").as_nanos()).expect("and before 2554")
 }
 
-/// What is stored while no server runs, read from a copy: to look at a database is to mend it.
+/// Returns the stored rows while no server runs. They are read from a copy, because opening a database
+/// repairs it.
 pub(crate) async fn stored(db: &Path) -> Vec<Row> {
     let folder = tempfile::tempdir().expect("a folder");
     let copy = folder.path().join("chat.db");

@@ -1,6 +1,6 @@
-//! What `strace` recorded of a folder, and what a disk would hold of it had the power gone.
+//! Replays what `strace` recorded of a folder: the disk as it would be if the power had gone.
 //!
-//! What is assumed of a file system: what `fsync` returned for is on the disk; anything else is
+//! The assumptions about a file system: data for which `fsync` returned is on the disk; other data is
 //! there or not, in pieces of a page or of a sector, whichever was written first; a file may have
 //! its new length without its data; and a folder's entries reach the disk in their order, at the
 //! latest when the folder is synced.
@@ -12,16 +12,16 @@ use std::process::Command;
 /// Nanoseconds since 1970, by which calls and acknowledgements are compared.
 pub(crate) type Nanos = u64;
 
-/// What a disk does not write in parts, and what the system does not.
+/// The units that a disk and the system write whole.
 const SECTOR_BYTES: usize = 512;
 const PAGE_BYTES: usize = 4096;
 
-/// Calls that change a folder or its files. What the model below does not know fails the test.
+/// Calls that change a folder or its files. A call that the model below does not know fails the test.
 const CALLS: &str = "open,openat,creat,close,write,pwrite64,pwritev,pwritev2,truncate,ftruncate,\
     fallocate,fsync,fdatasync,unlink,unlinkat,rename,renameat,renameat2,link,linkat,dup,dup2,dup3";
 
 /// `strace` around a program, which records into `file` what is done to the database `db`. The
-/// program is its own child, not that of `strace`, and is what a signal meets.
+/// program is the test's own child, not that of `strace`, so that signals reach it.
 pub(crate) fn recording(program: &Path, db: &Path, file: &Path) -> Command {
     let mut command = Command::new("strace");
     command
@@ -66,7 +66,7 @@ fn files(db: &Path) -> [PathBuf; 3] {
 /// The calls that a program made on a database's files, in the order of their beginning.
 #[derive(Debug)]
 pub(crate) struct Record {
-    /// What was there before the first call.
+    /// The files before the first call.
     before: Files,
     calls: Vec<Call>,
 }
@@ -95,7 +95,7 @@ enum What {
     SyncFolder,
 }
 
-/// How much of what was not synced is on the disk all the same.
+/// How much of the data that was not synced is on the disk all the same.
 pub(crate) enum Unsynced<'a> {
     /// Nothing.
     Gone,
@@ -173,7 +173,7 @@ impl Record {
         chance.u64(from..=to)
     }
 
-    /// What the disk holds when the power goes at that moment.
+    /// Returns the files that the disk holds if the power goes at that moment.
     pub(crate) fn cut(&self, at: Nanos, mut unsynced: Unsynced<'_>) -> Files {
         let mut disk = Disk::new(&self.before);
         for call in &self.calls {
@@ -186,12 +186,12 @@ impl Record {
     }
 }
 
-/// The state of a disk: what is on it, and what may be.
+/// The state of a disk: the data that is on it, and the data that may be.
 #[derive(Debug)]
 struct Disk {
     files: HashMap<Number, File>,
     names: BTreeMap<String, Number>,
-    /// What was done to the names since the folder was synced.
+    /// The changes to names since the folder was synced.
     renamed: Vec<Pending<Rename>>,
 }
 
@@ -297,7 +297,7 @@ impl Disk {
     }
 }
 
-/// What had ended before a sync began, which it therefore covers.
+/// Returns the writes that had ended before a sync began, which it therefore covers.
 fn take_before<T>(pending: &mut Vec<Pending<T>>, began: Nanos) -> Vec<T> {
     let (covered, rest) = std::mem::take(pending)
         .into_iter()
@@ -309,7 +309,7 @@ fn take_before<T>(pending: &mut Vec<Pending<T>>, began: Nanos) -> Vec<T> {
         .collect()
 }
 
-/// Any part of what was not synced: whole writes, pages or sectors, or only the length.
+/// Returns any part of the data that was not synced: whole writes, pages or sectors, or only the length.
 fn apply_some(bytes: &mut Vec<u8>, changed: Vec<Pending<Change>>, chance: &mut fastrand::Rng) {
     // Sometimes nearly everything had reached the disk, sometimes nearly nothing.
     let likely = chance.f64();
@@ -369,7 +369,7 @@ struct Line {
     began: Nanos,
     name: String,
     arguments: String,
-    /// When it ended, and what it gave; `None` when it never did.
+    /// When it ended, and its result; `None` if it never did.
     result: Option<(Nanos, i64)>,
 }
 
@@ -405,11 +405,11 @@ fn whole_calls(text: &str) -> Vec<Line> {
     whole
 }
 
-/// What `strace` writes where a program was killed within a call.
+/// The text that `strace` writes where a program was killed within a call.
 const KILLED: [&str; 3] = [" <unfinished ...>", " <detached ...>", ") = ?"];
 
 impl Line {
-    /// `last` is what stands behind the arguments in `first`: the others, and the result.
+    /// `last` follows the arguments in `first`: it holds the other arguments and the result.
     fn new(began: Nanos, name: &str, first: &str, last: &str) -> Option<Self> {
         let (last, result) = match KILLED.iter().find_map(|mark| last.strip_suffix(mark)) {
             Some(last) => (
@@ -442,7 +442,7 @@ fn nanos(text: &str) -> Option<Nanos> {
     Some(seconds.parse::<Nanos>().ok()? * 1_000_000_000 + fraction)
 }
 
-/// The start and the end of what may be very long.
+/// Returns the start and the end of a text that may be very long.
 fn in_short(line: &str) -> String {
     let start: String = line.chars().take(80).collect();
     let mut end: Vec<char> = line.chars().rev().take(80).collect();
@@ -457,7 +457,7 @@ struct Reader {
     names: Vec<String>,
     numbers: HashMap<String, Number>,
     next: Number,
-    /// What each descriptor stands for; `None` for the folder.
+    /// The file of each descriptor; `None` for the folder.
     open: HashMap<i64, Option<Number>>,
 }
 

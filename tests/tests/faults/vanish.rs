@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tests::{Running, World, program, require, require_root};
 
-/// Another machine: a network of its own, with one cable to this one. It is gone with its program.
+/// Another machine: a network of its own, with one cable to this one. It lasts as long as its program.
 struct Machine {
     program: Running,
     cable: String,
@@ -65,7 +65,7 @@ impl Machine {
         assert!(status.is_ok_and(|status| status.success()), "{arguments:?}");
     }
 
-    /// Nothing comes from there any more, and nobody is told.
+    /// Cuts it off without telling anybody.
     fn vanish(&self) {
         self.run(&[
             "ip",
@@ -79,7 +79,7 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        // It would be gone with the last connection of that machine, which nobody waits for.
+        // It would go with the last connection of that machine, but nobody waits for that.
         let _gone = Command::new("ip")
             .args(["link", "del", &self.cable])
             .status();
@@ -98,7 +98,7 @@ fn ip(arguments: &[&str]) {
 /// system does not answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs openssl, ip, nsenter, unshare and root: run with --include-ignored"]
-async fn who_vanishes_is_gone_in_either_dialect_and_their_session_says_so() {
+async fn a_client_that_vanishes_is_gone_in_either_dialect_and_its_session_says_so() {
     require("openssl");
     for tool in ["ip", "nsenter", "unshare"] {
         require(tool);

@@ -11,11 +11,11 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use tests::Site;
 
-/// A CA's folder, and its key in the hands of somebody who signs anything.
+/// A CA's folder, and its key, with which the test signs anything.
 pub(crate) struct Mint {
     pub(crate) site: Site,
     pub(crate) anchor: CertificateDer<'static>,
-    /// The key that people of this mint have, unless a test says otherwise.
+    /// The key of every certificate of this mint, unless a test says otherwise.
     pub(crate) key: KeyPair,
     /// The CA's name, in DER.
     issuer: Vec<u8>,
@@ -34,17 +34,17 @@ impl Mint {
         }
     }
 
-    /// Trust in this CA alone.
+    /// Returns trust in this CA alone.
     pub(crate) fn roots(&self) -> RootCertStore {
         roots(&self.anchor)
     }
 
-    /// What an honest issuer would sign for somebody.
+    /// Returns the content that an honest issuer would sign for this person.
     pub(crate) fn leaf(&self, id: &str) -> Leaf {
         self.leaf_of(common_name(id))
     }
 
-    /// The same, for somebody of any name.
+    /// The same, for a person of any name.
     pub(crate) fn leaf_of(&self, subject: Vec<u8>) -> Leaf {
         Leaf {
             subject,
@@ -59,12 +59,12 @@ impl Mint {
         }
     }
 
-    /// Signs with the CA's key: a chain of one.
+    /// Signs with the CA's key, and returns a chain of one.
     pub(crate) fn sign(&self, leaf: &Leaf) -> Vec<CertificateDer<'static>> {
         vec![sign(leaf, self.site.ca().issuer().key())]
     }
 
-    /// A good certificate for alice of exactly so many bytes.
+    /// Returns a good certificate for alice of exactly this many bytes.
     pub(crate) fn sized(&self, bytes: usize) -> Vec<CertificateDer<'static>> {
         let padded = |padding: usize| {
             let padding = extension(&[0x2a, 3, 4], false, &vec![0; padding]);
@@ -81,14 +81,14 @@ impl Mint {
             .expect("one has that length")
     }
 
-    /// A good certificate for alice, and others that have nothing to do with it.
+    /// Returns a good certificate for alice, and others that have nothing to do with it.
     pub(crate) fn beside(&self, others: usize) -> Vec<CertificateDer<'static>> {
         let mut chain = self.sign(&self.leaf("alice"));
         chain.extend((0..others).map(|_| self.anchor.clone()));
         chain
     }
 
-    /// A certificate for alice by one of many CAs which have all the same name.
+    /// Returns a certificate for alice from one of many CAs that all have the same name.
     pub(crate) fn maze(&self, cas: usize) -> Vec<CertificateDer<'static>> {
         let of_maze = |leaf: Leaf| Leaf {
             issuer: common_name("Maze"),
@@ -110,7 +110,7 @@ impl Mint {
         chain
     }
 
-    /// A good certificate for alice that somebody changed.
+    /// Returns a good certificate for alice with a change made to its bytes.
     pub(crate) fn altered(
         &self,
         change: impl FnOnce(&mut Vec<u8>),

@@ -1,4 +1,4 @@
-//! What must be absent: from the graph of dependencies, and from the source.
+//! Things that must be absent from the graph of dependencies and from the source.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,7 +8,7 @@ use std::process::Command;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Node, PackageId};
 
 const OURS: [&str; 7] = ["wire", "pki", "ca-tool", "server", "client", "kit", "tests"];
-/// Where they are; what is below one of them belongs to it.
+/// The folders in which they are.
 const FOLDERS: [&str; 6] = ["wire", "pki", "ca-tool", "server", "client", "tests"];
 const PROGRAMS: [&str; 3] = ["ca-tool", "server", "client"];
 
@@ -42,7 +42,7 @@ impl Graph {
         self.nodes().iter().find(named).expect("a member")
     }
 
-    /// What a package depends on itself, by these kinds of dependencies.
+    /// Returns the direct dependencies of a package, of these kinds.
     fn direct<'a>(&'a self, node: &'a Node, kinds: &[DependencyKind]) -> Vec<&'a PackageId> {
         node.deps
             .iter()
@@ -51,14 +51,14 @@ impl Graph {
             .collect()
     }
 
-    /// Which of our packages a package depends on itself.
+    /// Returns which of our packages are direct dependencies of a package.
     fn ours(&self, name: &str, kinds: &[DependencyKind]) -> BTreeSet<&str> {
         let direct = self.direct(self.node(name), kinds).into_iter();
         let names = direct.map(|id| self.name(id));
         names.filter(|name| OURS.contains(name)).collect()
     }
 
-    /// Everything that a package leads to, as `cargo tree -e KINDS` shows it.
+    /// Returns every dependency of a package, as `cargo tree -e KINDS` shows them.
     fn reach(&self, name: &str, kinds: &[DependencyKind]) -> BTreeSet<&str> {
         let nodes: BTreeMap<_, _> = self.nodes().iter().map(|node| (&node.id, node)).collect();
         let mut found = BTreeSet::new();
@@ -127,13 +127,13 @@ fn dependencies_run_one_way() {
         let ours = graph.ours(name, &BUILT);
         assert_eq!(Vec::from_iter(ours), expected, "{name}");
     }
-    // Not for their tests either: what concerns two programs is asked in this crate.
+    // Not for their tests either: a test that concerns two programs belongs in this crate.
     for name in PROGRAMS {
         let mut ours = graph.ours(name, &ANY);
         ours.retain(|name| PROGRAMS.contains(name));
         assert!(ours.is_empty(), "{name} depends on {ours:?}");
     }
-    // What their tests share can be used by each of them.
+    // The programs' own tests use the kit, so it depends on none of the programs.
     let kit = graph.ours("kit", &ANY);
     assert_eq!(Vec::from_iter(kit), ["pki"]);
     let tests = graph.ours("tests", &BUILT);
@@ -168,7 +168,7 @@ fn a_test_that_needs_a_tool_is_ignored_with_the_reason_and_never_skipped() {
     let mut ignored = 0;
     for (path, text) in sources() {
         let path = path.display();
-        // The lines that look for such words are not such words.
+        // This file names the words that it looks for.
         if path.to_string().ends_with("structure.rs") {
             continue;
         }
@@ -180,7 +180,9 @@ fn a_test_that_needs_a_tool_is_ignored_with_the_reason_and_never_skipped() {
             }) else {
                 continue;
             };
-            let reason = test.lines().find_map(|line| line.strip_prefix("#[ignore"));
+            let reason = test
+                .lines()
+                .find_map(|line| line.trim_start().strip_prefix("#[ignore"));
             if let Some(reason) = reason {
                 ignored += 1;
                 let is_told = reason.starts_with(" = \"needs ")
@@ -244,7 +246,7 @@ fn every_dependency_stands_under_the_reason_for_it() {
     assert!(dependencies > 20, "only {dependencies} were found");
 }
 
-/// Every file of Rust source, by its path within the project.
+/// Returns every file of Rust source, by its path within the project.
 fn sources() -> Vec<(PathBuf, String)> {
     let files = FOLDERS.iter().flat_map(|folder| files(folder, "rs"));
     let sources: Vec<_> = files.map(|path| (path.clone(), read(&path))).collect();

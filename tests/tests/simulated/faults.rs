@@ -1,4 +1,4 @@
-//! What happens to a simulated room, and when: drawn from the seed, and undone after a while.
+//! The faults of a simulated room, and their times: drawn from the seed, and undone after a while.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -16,9 +16,9 @@ use crate::store::Counts;
 pub(crate) enum Fault {
     /// Nothing passes between the server and somebody.
     Partition(usize),
-    /// What the server sends to somebody is lost.
+    /// Everything that the server sends to one person is lost.
     LossToClient(usize),
-    /// What somebody sends to the server is lost.
+    /// Everything that one person sends to the server is lost.
     LossToServer(usize),
     /// Everything between the server and somebody waits.
     Hold(usize),

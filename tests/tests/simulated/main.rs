@@ -1,7 +1,7 @@
 //! The room in a simulated network: partitions, delays, restarts and full disks from a seed, with the
 //! server's own sessions and recorder and the client's own links. A seed does the same every time.
 //!
-//! `COUNTERSIGN_SEEDS=N` tries so many seeds, `COUNTERSIGN_SEED=S` tries that one.
+//! `COUNTERSIGN_SEEDS=N` tries N seeds, `COUNTERSIGN_SEED=S` tries only S.
 
 mod faults;
 mod people;

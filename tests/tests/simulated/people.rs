@@ -46,7 +46,7 @@ pub(crate) struct Person {
     pub(crate) is_quiet: Cell<bool>,
     /// Whether nothing that came is taken.
     pub(crate) is_deaf: Cell<bool>,
-    /// How often a lost connection was had again.
+    /// How often the client reconnected.
     pub(crate) back: Cell<u64>,
     /// How the last stay ended, which it should not.
     pub(crate) left: RefCell<Option<String>>,
@@ -92,7 +92,7 @@ fn papers() -> &'static Papers {
     })
 }
 
-/// Who lets everybody in.
+/// A gate that admits everybody.
 pub(crate) fn gate() -> Arc<Gate> {
     papers().gate.clone()
 }
@@ -127,7 +127,7 @@ impl Person {
         let start = self.starts.get() + 1;
         self.starts.set(start);
         let mut chance = fastrand::Rng::with_seed(self.seed * 1000 + start);
-        // What the last run had not heard of, nobody will tell it any more.
+        // The lines of the last run that got no answer will never get one.
         for nonce in self.unanswered.take() {
             self.journal.note(Happened::Unknown { nonce });
         }

@@ -1,4 +1,4 @@
-//! One simulation: a server, people, faults, and what came of it.
+//! One simulation: a server, people, faults, and the outcome.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -30,13 +30,13 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(100);
 /// Another epoch would be another database, and nothing of one is kept here.
 const EPOCH: &str = "9f86d081884c7d65";
 
-/// What came of a simulation.
+/// The outcome of a simulation.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) violations: Vec<Violation>,
     history: Vec<Logged>,
     rows: Vec<Row>,
-    /// What happened, and how often.
+    /// The kinds of events that happened, and how often.
     pub(crate) met: BTreeMap<&'static str, u64>,
     /// Simulated.
     took: Duration,

@@ -24,7 +24,7 @@ pub(crate) enum Mutant {
 /// How far behind its answers a store is that answers early.
 const BEHIND: Duration = Duration::from_millis(50);
 
-/// What came of asking the record, and what it says of its room.
+/// Counts of what the record did, and the space that it reports.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     /// Pages that somebody needed who had fallen out of the tail.
@@ -37,7 +37,7 @@ pub(crate) struct Counts {
     pub(crate) is_low: AtomicBool,
 }
 
-/// What the recorder writes to.
+/// The store that the recorder writes to.
 #[derive(Debug)]
 pub(crate) struct Store {
     memory: Memory,
@@ -55,7 +55,7 @@ struct Underway<'a> {
     is_over: bool,
 }
 
-/// What readers read from.
+/// The store that readers read from.
 #[derive(Debug)]
 pub(crate) struct Shelf {
     memory: Memory,

@@ -1,4 +1,4 @@
-//! Whoever has a certificate is let in soon, whatever others do at the door.
+//! A person with a certificate is admitted soon, whatever others do at the door.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What one person says too fast waits, and nobody else does.
+//! Lines that one person says too fast have to wait, and nobody else's do.
 
 use std::time::{Duration, Instant};
 
@@ -58,12 +58,12 @@ async fn a_line_that_is_sent_again_is_not_paid_for_twice() {
     assert!(third.starts_with("= ok "), "{third}");
 }
 
-/// A text of so many bytes.
+/// Returns a text of this many bytes.
 fn text(bytes: usize) -> String {
     "x".repeat(bytes)
 }
 
-/// Says a line of a run and gives its answer.
+/// Says a line of a run and returns the answer to it.
 async fn say(peer: &mut Peer, nonce: &str, text: &str) -> String {
     peer.say(&format!("/say {nonce} {text}")).await;
     peer.expect(&format!(" {nonce}")).await

@@ -50,7 +50,7 @@ async fn a_revoked_person_who_reads_nothing_is_out_within_two_seconds_too() {
 }
 
 #[test]
-fn who_is_revoked_is_out_within_two_seconds_and_nobody_else_notices() {
+fn a_client_whose_certificate_is_revoked_is_out_within_two_seconds_and_nobody_else_notices() {
     let _alone = alone_blocking();
     let site = Site::new("Networks 101");
     let served = site.serve(&[]);

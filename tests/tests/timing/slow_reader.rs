@@ -13,11 +13,11 @@ use crate::alone;
 const LINES_PER_SECOND: u64 = 5000;
 
 /// How often the comparison may be made. A slow reader that costs the others anything does so each
-/// time; what else runs on this machine does not.
+/// time; other programs on this machine do not.
 const ATTEMPTS_MAX: usize = 3;
 
-/// One who stops reading for 20 seconds, while 100,000 lines are said, costs the others nothing
-/// and loses nothing.
+/// A client that stops reading for 20 seconds, while 100,000 lines are said, costs the others nothing and
+/// loses nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_reader_costs_the_others_nothing_and_loses_nothing() {
     let _alone = alone().await;
@@ -48,7 +48,7 @@ async fn a_slow_reader_costs_the_others_nothing_and_loses_nothing() {
     );
 }
 
-/// The others' p99 while everybody reads, and while one does not; whoever did not read then gets
+/// Returns the others' p99 while everybody reads, and while one client does not. That client then gets
 /// everything.
 async fn compare(speaker: &mut Peer, listener: &mut Peer, slow: &mut Peer) -> (Duration, Duration) {
     const QUIET: u64 = 25_000;
@@ -100,7 +100,7 @@ impl Room {
         Self { server, address }
     }
 
-    /// Resident memory, in KiB.
+    /// Returns the resident memory, in KiB.
     fn resident_kib(&self) -> u64 {
         tests::resident_kib(self.server.id())
     }
@@ -116,8 +116,8 @@ impl Room {
     }
 }
 
-/// Says so many lines at an even pace; gives, for each second, how long each line of it took to be
-/// seen by the listener.
+/// Says this many lines at an even pace. Returns, for each second, how long each of its lines took until
+/// the listener saw it.
 async fn measure(speaker: &mut Peer, listener: &mut Peer, lines: u64) -> Vec<Vec<Duration>> {
     let begun = Instant::now();
     let due = |n: u64| Duration::from_micros(n * 1_000_000 / LINES_PER_SECOND);
@@ -150,8 +150,8 @@ async fn measure(speaker: &mut Peer, listener: &mut Peer, lines: u64) -> Vec<Vec
     tokio::join!(speaking, listening).1
 }
 
-/// The p99 of the quieter seconds: the first quartile of each second's p99. What else runs on this
-/// machine disturbs some seconds; a slow reader that cost anything would disturb all twenty.
+/// Returns the p99 of the quieter seconds: the first quartile of each second's p99. Other programs on this
+/// machine disturb some seconds; a slow reader that cost anything would disturb all twenty.
 fn p99(seconds: Vec<Vec<Duration>>) -> Duration {
     let mut each: Vec<Duration> = seconds
         .into_iter()

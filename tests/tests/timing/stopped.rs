@@ -50,14 +50,16 @@ fn stop(mut served: Served) -> Option<i32> {
 }
 
 #[tokio::test]
-async fn who_does_not_read_holds_up_the_end_for_ten_seconds_at_most() {
+async fn a_client_that_does_not_read_holds_up_the_end_for_ten_seconds_at_most() {
     let _alone = alone().await;
     let site = Site::new("Networks 101");
     let mut served = site.serve(&UNLIMITED);
     let _bob = sit_unread(&site, &served).await;
     let since = Instant::now();
     served.program.signal("-TERM");
-    served.program.expect_err("they are given up");
+    served
+        .program
+        .expect_err("did not end in time and are abandoned");
     let server = end(served.program);
     assert_eq!(server.code, Some(0), "{}", server.err);
     assert!(since.elapsed() < AT_MOST, "{:?}", since.elapsed());

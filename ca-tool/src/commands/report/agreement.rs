@@ -55,7 +55,7 @@ pub(super) fn differences(
 }
 
 /// How a server's list compares with this folder.
-pub(super) enum Given {
+pub(super) enum Comparison {
     /// It has a revocation that the folder lacks, or it is newer.
     Beyond(String),
     /// It is older than the folder's list, and has nothing that the folder lacks.
@@ -65,26 +65,26 @@ pub(super) enum Given {
 }
 
 /// Compares a server's list with this folder.
-pub(super) fn given(
+pub(super) fn compare(
     register: &Register,
     index: &Index,
     path: &Path,
     now: OffsetDateTime,
-) -> Result<Given, Error> {
+) -> Result<Comparison, Error> {
     let given = GivenList::read(path, register.anchor(), u64::MAX)?;
     let missed = index.missed(&given.entries).len();
     let number = register.read_list(now)?.map(|list| list.number().to_u64());
     let shown = path.display();
     Ok(match number {
-        _ if missed > 0 => Given::Beyond(format!(
+        _ if missed > 0 => Comparison::Beyond(format!(
             "{shown} has {} that the index lacks: the folder was restored from an old copy",
             counted(missed, "revocation", "revocations")
         )),
         Some(Some(number)) if number < given.number => {
-            Given::Beyond(format!("{shown} is newer than the folder's list"))
+            Comparison::Beyond(format!("{shown} is newer than the folder's list"))
         }
-        Some(Some(number)) if number > given.number => Given::Old,
-        _ => Given::Known,
+        Some(Some(number)) if number > given.number => Comparison::Old,
+        _ => Comparison::Known,
     })
 }
 

@@ -1,4 +1,4 @@
-//! Lists who has a certificate, until when, and what was revoked.
+//! Lists the certificates: their owners, when they end, and whether they were revoked.
 
 use std::fmt;
 
@@ -60,7 +60,7 @@ impl Listed {
     }
 }
 
-/// Which certificates to list.
+/// A selection of certificates to list.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Filter {
     /// Only those that end within this time.

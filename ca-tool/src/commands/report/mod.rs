@@ -1,4 +1,4 @@
-//! What a CA's folder and the files from it contain, in words and as JSON.
+//! Describes a CA's folder and the files from it, in words and as JSON.
 //!
 //! Every report takes a `Register`, which has no key: nothing in this folder can sign, or ask for a
 //! passphrase. A report returns its result; `look.rs` makes a reply of it.

@@ -18,7 +18,7 @@ use crate::people::suggestion::never_issued;
 pub(crate) struct Contents(Vec<Shown>);
 
 /// Shows a file if there is one of this name, and a person's certificates otherwise. `register` knows
-/// what was revoked, and is needed for a person.
+/// the revocations, and is needed for a person.
 pub(crate) fn show(what: &str, register: Option<&Register>) -> Result<Contents, Error> {
     let now = OffsetDateTime::now_utc();
     let path = Path::new(what);

@@ -40,7 +40,7 @@ pub(crate) struct Status {
     revoked: Vec<DatedCertificate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     never_connected: Option<Vec<String>>,
-    /// What is wrong with the CA or its list.
+    /// Faults of the CA or its list.
     faults: Vec<String>,
 }
 

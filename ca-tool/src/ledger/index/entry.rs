@@ -1,4 +1,4 @@
-//! One certificate in the index, and what is known about it.
+//! One certificate in the index.
 
 use pki::Serial;
 use time::OffsetDateTime;
@@ -19,7 +19,7 @@ pub struct IndexEntry {
     pub revoked: Option<(OffsetDateTime, Reason)>,
     /// CN, OU and O, as in the certificate.
     pub(super) subject: Vec<(String, String)>,
-    /// What ca-tool keeps and OpenSSL does not.
+    /// Notes that OpenSSL does not keep.
     pub(super) notes: Notes,
     /// The line as it was read. An unchanged entry is written back unchanged, because `openssl ca`
     /// writes things in it that have no meaning here.
@@ -168,9 +168,9 @@ fn raised(
     }
 }
 
-/// Why a certificate was revoked, in the words of the person who did it.
+/// The reason for a revocation, in the words of the person who did it.
 pub(crate) const NOTE: &str = "note";
-/// Who made the key, if ca-tool did not.
+/// The maker of the key, if that was not ca-tool.
 pub(crate) const KEY: &str = "key";
 /// The hash of the public key, so that the key is recognized even when the certificate is lost.
 pub(crate) const KEY_HASH: &str = "keyhash";

@@ -1,5 +1,5 @@
-//! What an index has missed because an old copy of it was restored, or because its CA was used
-//! elsewhere. It learns that from a revocation list.
+//! Finds revocations that an index has missed, because an old copy of it was restored or because its CA
+//! was used elsewhere. It learns them from a revocation list.
 
 use std::collections::HashMap;
 

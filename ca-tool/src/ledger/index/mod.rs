@@ -1,4 +1,4 @@
-//! Which certificates were issued and which were revoked: OpenSSL's database, `index.txt`.
+//! The index of all certificates, issued and revoked: OpenSSL's database, `index.txt`.
 //!
 //! Each certificate has one line with six fields, separated by tabs: status, expiry, revocation, serial
 //! number, file, subject. `openssl ca` can read it and continue from here. ca-tool keeps its own notes

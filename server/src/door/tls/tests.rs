@@ -1,4 +1,4 @@
-//! Against a client of tokio-rustls, over connections that take a few bytes at a time.
+//! Tests against a client of tokio-rustls, over connections that take a few bytes at a time.
 
 use std::future::poll_fn;
 use std::sync::OnceLock;
@@ -23,7 +23,7 @@ type Narrow = Join<ReadHalf<SimplexStream>, WriteHalf<SimplexStream>>;
 type Client = tokio_rustls::client::TlsStream<DuplexStream>;
 type Server = TlsStream<DuplexStream>;
 
-/// What the two ends prove themselves with, by a CA of these tests alone.
+/// The certificates and keys of both ends, from a CA that only these tests use.
 struct Papers {
     roots: Arc<RootCertStore>,
     leaf: CertificateDer<'static>,
@@ -52,7 +52,7 @@ impl Papers {
         })
     }
 
-    /// A client whose chain has so many bytes more, in records of so many bytes.
+    /// Returns a client whose chain is longer by this many bytes, in records of this size.
     fn client_with(&self, more_bytes: usize, record_bytes: Option<usize>) -> ClientConfig {
         let more = CertificateDer::from(vec![0; more_bytes]);
         let chain = [self.leaf.clone(), more].into_iter();
@@ -79,7 +79,7 @@ impl Papers {
         Arc::new(config)
     }
 
-    /// A client that shows these certificates; without any, none.
+    /// Returns a client that shows these certificates, or none if there are none.
     fn client(&self, chain: Vec<CertificateDer<'static>>) -> ClientConfig {
         let config = ClientConfig::builder_with_provider(pki::provider())
             .with_protocol_versions(&[&rustls::version::TLS13])
@@ -95,7 +95,7 @@ impl Papers {
 }
 
 impl<S> TlsStream<S> {
-    /// What it holds room for.
+    /// Returns the size of its buffers.
     fn room_bytes(&self) -> usize {
         self.incoming.capacity() + self.plaintext.capacity() + self.outgoing.capacity()
     }
@@ -124,7 +124,8 @@ async fn connect<S: Socket>(
     connector.connect(name, socket).await
 }
 
-/// Two ends whose handshake is over, with so many bytes on the way in each direction at most.
+/// Returns two ends whose handshake is complete, with at most this many bytes on the way in each
+/// direction.
 async fn pair(bytes: usize) -> (Server, Client) {
     pair_over(duplex(bytes)).await
 }
@@ -139,7 +140,7 @@ async fn pair_over<S: Socket>(
     (server.expect("a handshake"), client.expect("a handshake"))
 }
 
-/// A connection with so many bytes on the way to the server at most, and to the client.
+/// Returns a connection with at most these many bytes on the way to the server, and to the client.
 fn narrow((to_server, to_client): (usize, usize)) -> (Narrow, Narrow) {
     let (server_reader, client_writer) = simplex(to_server);
     let (client_reader, server_writer) = simplex(to_client);
@@ -149,7 +150,7 @@ fn narrow((to_server, to_client): (usize, usize)) -> (Narrow, Narrow) {
     )
 }
 
-/// Bytes of which no two stretches are alike.
+/// Returns bytes in which no two stretches are alike.
 fn bytes(count: usize) -> Vec<u8> {
     let mut state = 7_u32;
     let next = |_| {
@@ -165,12 +166,12 @@ async fn read(stream: &mut (impl AsyncRead + Unpin), count: usize) -> Vec<u8> {
     read
 }
 
-/// As a flusher does it: without anybody who could be woken.
+/// Writes as a flusher does: without a task that could be woken.
 fn write_at_once(stream: &mut Server, bytes: &[u8]) -> Poll<io::Result<usize>> {
     Pin::new(stream).poll_write(&mut Context::from_waker(Waker::noop()), bytes)
 }
 
-/// What rustls has to say of a failure.
+/// Returns rustls's error.
 fn of_tls(failure: &io::Error) -> &rustls::Error {
     let inner = failure.get_ref().and_then(|inner| inner.downcast_ref());
     inner.expect("a failure of TLS")
@@ -181,9 +182,9 @@ fn is_alert(failure: &io::Error, alert: AlertDescription) -> bool {
 }
 
 #[tokio::test]
-async fn what_is_said_arrives_both_ways_at_once_however_narrow_the_connection() {
+async fn data_arrives_both_ways_at_once_however_narrow_the_connection() {
     const WIDE: usize = 1024 * 1024;
-    // In a handshake neither end reads while it has something to send: with a byte each way both
+    // In a handshake neither end reads while it has something to send: with one byte each way, both
     // would wait for ever.
     for width in [(1, WIDE), (WIDE, 1), (7, 7), (64, 64), (WIDE, WIDE)] {
         for count in [1, 16 * 1024, 300 * 1024] {
@@ -200,7 +201,7 @@ async fn what_is_said_arrives_both_ways_at_once_however_narrow_the_connection() 
                         server_writer.shutdown().await
                     },
                     async {
-                        // At most a record waits in it, or it makes one of each byte.
+                        // At most one record waits in it, or it makes a record of each byte.
                         for record in said.chunks(16 * 1024) {
                             client_writer.write_all(record).await?;
                             client_writer.flush().await?;
@@ -220,7 +221,7 @@ async fn what_is_said_arrives_both_ways_at_once_however_narrow_the_connection() 
 }
 
 #[tokio::test]
-async fn who_reads_little_gets_all_of_it_and_little_waits_for_them() {
+async fn a_reader_of_small_pieces_gets_everything_and_little_is_buffered() {
     let (mut server, mut client) = pair(1024 * 1024).await;
     let said = bytes(300 * 1000);
     client.write_all(&said).await.expect("room for it");
@@ -228,7 +229,7 @@ async fn who_reads_little_gets_all_of_it_and_little_waits_for_them() {
     let mut heard = Vec::new();
     while heard.len() < said.len() {
         heard.extend(read(&mut server, 100).await);
-        // A record, and the beginning of the next.
+        // One record, and the beginning of the next.
         let waiting = server.plaintext.len() + server.incoming.len();
         assert!(waiting <= 16 * 1024 + READ_BYTES, "{waiting}");
     }
@@ -237,7 +238,7 @@ async fn who_reads_little_gets_all_of_it_and_little_waits_for_them() {
 }
 
 #[tokio::test]
-async fn what_does_not_go_at_once_is_kept_and_goes_first() {
+async fn bytes_that_do_not_leave_at_once_are_kept_and_leave_first() {
     let (mut server, mut client) = pair(64).await;
     let said = bytes(1000);
     let taken = write_at_once(&mut server, &said);
@@ -258,7 +259,7 @@ async fn what_does_not_go_at_once_is_kept_and_goes_first() {
 }
 
 #[tokio::test]
-async fn what_a_socket_would_not_take_once_is_not_lost_nor_sealed_anew() {
+async fn bytes_that_a_socket_refused_once_are_neither_lost_nor_encrypted_again() {
     let (ours, theirs) = duplex(64 * 1024);
     let has_failed = Arc::new(AtomicBool::new(true));
     let ours = Moody(ours, has_failed.clone());
@@ -309,7 +310,7 @@ impl<S: Socket> AsyncWrite for Moody<S> {
 }
 
 #[tokio::test]
-async fn who_closes_says_all_of_it_first() {
+async fn pending_bytes_are_sent_before_the_connection_is_closed() {
     let (mut server, mut client) = pair(64).await;
     let said = bytes(1000);
     assert!(write_at_once(&mut server, &said).is_ready());
@@ -338,7 +339,7 @@ async fn no_more_is_sealed_at_once_than_may_be_kept() {
 async fn a_client_may_ask_for_new_keys_at_any_time() {
     let (mut server, mut client) = pair(256).await;
     for round in 0..100 {
-        // Some of it is still on its way with the old ones.
+        // Some of it is still on its way with the old keys.
         let said = bytes(500 + round);
         assert!(write_at_once(&mut server, &said).is_ready());
         let (_, tls) = client.get_mut();
@@ -387,14 +388,14 @@ async fn new_keys_may_not_be_asked_for_without_end() {
     }
     let failed = within(server.read(&mut [0; 9])).await;
     of_tls(&failed.expect_err("too often"));
-    // For this there is no alert, but it is over just as well.
+    // There is no alert for this, but the connection is over all the same.
     let late = server.write_all(b"more").await.expect_err("it is over");
     assert_eq!(late.kind(), io::ErrorKind::BrokenPipe);
     assert_eq!(server.room_bytes(), 0);
 }
 
 #[tokio::test]
-async fn who_is_done_may_still_be_told_something() {
+async fn a_client_that_closed_its_half_can_still_receive() {
     let (mut server, mut client) = pair(1024).await;
     client.write_all(b"bye").await.expect("room for it");
     client.shutdown().await.expect("room for it");
@@ -417,10 +418,10 @@ async fn who_is_done_may_still_be_told_something() {
 }
 
 #[tokio::test]
-async fn who_was_told_that_we_are_done_may_still_say_something() {
+async fn a_client_can_still_send_after_we_closed_our_half() {
     let (mut server, mut client) = pair(1024).await;
     server.shutdown().await.expect("room for it");
-    // The goodbye is said once.
+    // close_notify is sent once.
     server.shutdown().await.expect("nothing to send");
     let late = server.write_all(b"more").await.expect_err("it is closed");
     assert_eq!(late.kind(), io::ErrorKind::BrokenPipe);
@@ -443,7 +444,7 @@ async fn a_connection_that_ends_without_a_goodbye_is_torn() {
     client.write_all(b"hello").await.expect("room for it");
     client.flush().await.expect("room for it");
     let (mut raw, _) = client.into_inner();
-    // And in the middle of a record.
+    // In the middle of a record, too.
     raw.write_all(&[23, 3, 3, 0, 99, 1])
         .await
         .expect("room for it");
@@ -456,7 +457,7 @@ async fn a_connection_that_ends_without_a_goodbye_is_torn() {
 }
 
 #[tokio::test]
-async fn what_is_not_tls_ends_a_session_with_an_alert() {
+async fn bytes_that_are_not_tls_end_a_session_with_an_alert() {
     for (garbage, alert) in [
         (
             &b"GET / HTTP/1.1\r\n\r\n"[..],
@@ -476,7 +477,7 @@ async fn what_is_not_tls_ends_a_session_with_an_alert() {
         client.flush().await.expect("room for it");
         let (raw, _) = client.get_mut();
         raw.write_all(garbage).await.expect("room for it");
-        // What was said before counts.
+        // Bytes that were sent before it still count.
         assert_eq!(read(&mut server, 5).await, b"hello");
         for _ in 0..2 {
             let failed = within(server.read(&mut [0; 9])).await.expect_err("no TLS");
@@ -515,13 +516,14 @@ async fn an_alert_waits_for_its_place_behind_what_was_said() {
 }
 
 #[tokio::test]
-async fn what_is_no_client_hello_is_refused() {
+async fn bytes_that_are_not_a_client_hello_are_refused() {
     let decode_error = AlertDescription::DecodeError;
     for (hello, alert) in [
-        // A message that is none, and a record that is too large.
+        // A message that is not one, and a record that is too large.
         (&[22, 3, 1, 0, 5, 1, 0, 0, 1, 7][..], decode_error),
         (&[22, 3, 1, 0xff, 0xff], decode_error),
-        // A message that is too large, and no handshake at all: rustls itself has no alert for these.
+        // A message that is too large, and no handshake message at all: rustls itself has no alert
+        // for these.
         (&[22, 3, 1, 0, 4, 1, 0xff, 0xff, 0xff], decode_error),
         (&[23, 3, 1, 0, 1, 0], AlertDescription::UnexpectedMessage),
     ] {
@@ -538,7 +540,7 @@ async fn what_is_no_client_hello_is_refused() {
 
 #[tokio::test]
 async fn a_client_hello_is_not_waited_for_for_ever() {
-    // Records of a message that is to have 65,000 bytes, and never has.
+    // Records of a message that claims to have 65,000 bytes, and is never complete.
     let mut endless = vec![22, 3, 1, 0x3e, 0x80, 1, 0, 0xfd, 0xe8];
     endless.resize(5 + 16_000, 0);
     endless.extend([22, 3, 1, 0x3e, 0x80]);
@@ -556,7 +558,7 @@ async fn a_client_hello_is_not_waited_for_for_ever() {
 }
 
 #[tokio::test]
-async fn who_goes_before_the_client_hello_is_whole_is_told_nothing() {
+async fn a_client_that_leaves_before_its_hello_is_complete_is_told_nothing() {
     let (ours, mut theirs) = duplex(1024);
     theirs.write_all(&[22, 3, 1, 0]).await.expect("room for it");
     theirs.shutdown().await.expect("an end");
@@ -569,7 +571,7 @@ async fn who_goes_before_the_client_hello_is_whole_is_told_nothing() {
 }
 
 #[tokio::test]
-async fn who_goes_before_the_handshake_is_over_has_failed() {
+async fn a_client_that_leaves_before_the_handshake_is_complete_has_failed() {
     let (ours, mut theirs) = duplex(64 * 1024);
     theirs.write_all(&hello().await).await.expect("room for it");
     theirs.shutdown().await.expect("an end");
@@ -578,7 +580,7 @@ async fn who_goes_before_the_handshake_is_over_has_failed() {
 }
 
 #[tokio::test]
-async fn whoever_has_no_certificate_is_told_that_one_is_required() {
+async fn a_client_without_a_certificate_is_told_that_one_is_required() {
     for width in [(1024, 1), (1024, 1024)] {
         let (ours, theirs) = narrow(width);
         let heard = async {
@@ -598,7 +600,7 @@ async fn whoever_has_no_certificate_is_told_that_one_is_required() {
 }
 
 #[tokio::test]
-async fn whoever_speaks_an_older_tls_is_told_of_the_version() {
+async fn a_client_with_an_older_tls_gets_the_alert_about_the_version() {
     let mut hello = hello().await;
     // The extension by which a client offers TLS 1.3 becomes one that nobody knows.
     let offer = [0, 43, 0, 3, 2, 3, 4];
@@ -658,11 +660,11 @@ async fn a_chain_that_says_that_it_is_too_large_is_refused_at_once() {
     assert_eq!(end, io::ErrorKind::UnexpectedEof);
 }
 
-/// What a client says first.
+/// Returns a client's first message.
 async fn hello() -> Vec<u8> {
     let (mut ours, theirs) = duplex(64 * 1024);
     let mut connecting = Box::pin(connect(theirs, Papers::get().client(Vec::new())));
-    // Until it waits for the answer.
+    // It is complete when the client waits for the answer.
     poll_fn(|cx| {
         assert!(connecting.as_mut().poll(cx).is_pending());
         Poll::Ready(())

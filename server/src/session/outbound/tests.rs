@@ -159,7 +159,7 @@ async fn until(is_done: impl Fn() -> bool) {
 }
 
 #[tokio::test]
-async fn who_has_everything_is_sent_what_is_new_without_its_task() {
+async fn the_flusher_sends_new_entries_to_a_session_that_has_everything_without_its_task() {
     let room = room();
     let mut run = std::pin::pin!(room.outbound.run());
     // Up to the greeting, and no further.
@@ -210,7 +210,7 @@ async fn between_two_writes_of_a_long_history_others_have_their_turn() {
 }
 
 #[tokio::test]
-async fn what_does_not_go_at_once_is_sent_by_the_task_before_what_follows() {
+async fn the_task_sends_the_bytes_that_did_not_leave_at_once_before_any_others() {
     let room = room();
     let outbound = room.outbound.clone();
     let task = tokio::spawn(async move { outbound.run().await });
@@ -264,7 +264,7 @@ async fn entries_alone_go_out_as_they_lie_and_no_room_is_kept_for_them() {
 }
 
 #[tokio::test]
-async fn what_is_published_while_the_task_sends_is_not_forgotten() {
+async fn entries_published_while_the_task_sends_are_not_forgotten() {
     let room = room();
     room.wire.widen(1);
     let outbound = room.outbound.clone();

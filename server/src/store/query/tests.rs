@@ -224,7 +224,7 @@ fn a_query_may_read_and_nothing_else() {
 }
 
 #[test]
-fn whatever_reads_is_answered() {
+fn every_query_that_only_reads_is_answered() {
     let record = Record::new(SAID);
     for (sql, answer) in [
         ("select count(*) from said;", "2"),

@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_that_grows_is_told_of_once_and_so_is_its_end() {
+    fn a_log_that_grows_is_reported_once_and_so_is_its_end() {
         let mut journal = Journal::new("chat.db-wal".into(), 1000);
         let told = [0, 1000, 1001, 5000, 1001, 1000, 0, 1001].map(|bytes| journal.judge(bytes));
         let (grown, shrunk) = (Some(Change::Grown), Some(Change::Shrunk));

@@ -392,7 +392,7 @@ async fn two_days(folder: &tempfile::TempDir, entries: u64) {
 }
 
 #[tokio::test]
-async fn what_was_said_on_the_newest_day_is_counted_at_the_start_and_nothing_before() {
+async fn lines_of_the_newest_day_are_counted_at_the_start_and_none_before() {
     let folder = folder();
     // Ten thousand entries, so that counting takes several steps; the first nine are of the day
     // before.
@@ -542,7 +542,7 @@ async fn the_file_is_not_for_everyone() {
 }
 
 #[tokio::test]
-async fn what_is_no_database_is_said_to_be_damaged() {
+async fn a_file_that_is_not_a_database_is_reported() {
     let folder = folder();
     let path = folder.path().join("chat.db");
     std::fs::write(

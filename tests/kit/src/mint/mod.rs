@@ -19,7 +19,7 @@ pub struct Authority {
     pem: String,
 }
 
-/// What a certificate for a person or a server says.
+/// The content of a certificate for a person or a server.
 #[derive(Debug, Clone)]
 pub struct Leaf {
     /// The common name.
@@ -35,7 +35,7 @@ pub struct Leaf {
 }
 
 impl Leaf {
-    /// What a good certificate for a person says.
+    /// Returns the content of a good certificate for a person.
     pub fn person(name: &'static str) -> Self {
         Self {
             name,
@@ -46,7 +46,7 @@ impl Leaf {
         }
     }
 
-    /// What a good certificate for a server of these names says.
+    /// Returns the content of a good certificate for a server of these names.
     pub fn server(hosts: &[&'static str]) -> Self {
         Self {
             hosts: hosts.to_vec(),
@@ -58,7 +58,7 @@ impl Leaf {
 }
 
 impl Authority {
-    /// A CA of this name, with a new key.
+    /// Makes a CA of this name, with a new key.
     pub fn new(name: &str) -> Self {
         let params = authority(name);
         let key = KeyPair::generate().expect("a key");
@@ -81,7 +81,7 @@ impl Authority {
     }
 }
 
-/// Returns what the certificate of a CA of this name says.
+/// Returns the content of the certificate of a CA of this name.
 pub fn authority(name: &str) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = common_name(name);

@@ -10,7 +10,7 @@ use rcgen::{KeyPair, SigningKey};
 use rustls::pki_types::CertificateDer;
 use time::OffsetDateTime;
 
-/// What a certificate says before it is signed.
+/// The content of a certificate before it is signed.
 pub struct Leaf {
     /// The names, in DER.
     pub subject: Vec<u8>,
@@ -84,7 +84,7 @@ pub fn new_key() -> KeyPair {
     KeyPair::generate().expect("a key")
 }
 
-/// Signs with any P-256 key.
+/// Signs with any P-256 key, and returns the certificate.
 pub fn sign(leaf: &Leaf, issuer: &impl SigningKey) -> CertificateDer<'static> {
     let algorithm = sequence(&[&der(OID, ECDSA_WITH_SHA256)]);
     let validity = sequence(&[&utc_time(leaf.valid.0), &utc_time(leaf.valid.1)]);
@@ -134,30 +134,30 @@ pub fn extension(oid: &[u8], is_critical: bool, value: &[u8]) -> Vec<u8> {
     sequence(&[&der(OID, oid), critical, &der(OCTETS, value)])
 }
 
-/// A name of one CN.
+/// Returns a name of one CN.
 pub fn common_name(text: &str) -> Vec<u8> {
     name(&[&[&attribute(COMMON_NAME, UTF8, text.as_bytes())]])
 }
 
-/// A name of these RDNs, each a set of attributes.
+/// Returns a name of these RDNs, each of which is a set of attributes.
 pub fn name(rdns: &[&[&[u8]]]) -> Vec<u8> {
     let rdns: Vec<Vec<u8>> = rdns.iter().map(|rdn| der(SET, &rdn.concat())).collect();
     der(SEQUENCE, &rdns.concat())
 }
 
-/// An attribute of a name, its text in any of the string types.
+/// Returns an attribute of a name, with its text in any of the string types.
 pub fn attribute(oid: &[u8], tag: u8, text: &[u8]) -> Vec<u8> {
     sequence(&[&der(OID, oid), &der(tag, text)])
 }
 
-/// A point that is on no curve, which nobody looks at before the key is used.
+/// Returns a public key whose point is on no curve, which nobody checks before the key is used.
 pub fn ec_key(curve: &[u8], coordinate_bytes: usize) -> Vec<u8> {
     let algorithm = sequence(&[&der(OID, EC_PUBLIC_KEY), &der(OID, curve)]);
     let point = [vec![0, 4], vec![7; 2 * coordinate_bytes]].concat();
     sequence(&[&algorithm, &der(BITS, &point)])
 }
 
-/// A modulus of so many bits that is no product of two primes.
+/// Returns a public key whose modulus has this many bits and is no product of two primes.
 pub fn rsa_key(bits: usize) -> Vec<u8> {
     let algorithm = sequence(&[&der(OID, RSA_ENCRYPTION), &der(NULL, &[])]);
     let modulus = [vec![0], vec![0xc5; bits / 8]].concat();
@@ -179,7 +179,7 @@ pub fn sequence(parts: &[&[u8]]) -> Vec<u8> {
     der(SEQUENCE, &parts.concat())
 }
 
-/// A tag, the shortest length, and the content.
+/// Returns a tag, the shortest length, and the content.
 pub fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len().to_be_bytes();
     let first = length

@@ -1,5 +1,5 @@
-//! The identity gate, as tables: what is presented, what webpki alone says of it, what the gate
-//! says (which is also the cause in the server's log), and which alert the client gets.
+//! The identity gate, as tables: the certificate, the verdict of webpki alone, the verdict of the gate
+//! (which is also the cause in the server's log), and the alert that the client gets.
 //!
 //! Each row is judged three times: by webpki, by `Gate::admit`, and by the program `server` in a
 //! real handshake, while somebody else is in the room. Certificates that no honest issuer makes
@@ -28,14 +28,14 @@ use crate::mint::*;
 const ACCEPTS: &str = "accepts";
 
 const NO_PURPOSE: &str =
-    "the certificate is not for a person: its extended key usage does not name this purpose";
+    "the certificate is not one for a person: its extended key usage does not name this purpose";
 const NO_KEY_USAGE: &str =
-    "the certificate is not for a person: its key usage does not allow this use";
-const IS_CA: &str = "the certificate is not for a person: \
+    "the certificate is not one for a person: its key usage does not allow this use";
+const IS_CA: &str = "the certificate is not one for a person: \
     it is a CA certificate where a person's or a server's is needed, or the reverse";
 
 #[tokio::test]
-async fn what_is_not_for_people_is_no_way_in() {
+async fn a_certificate_that_is_not_for_a_person_is_refused() {
     let m = Mint::new();
     let alice = || m.leaf("alice");
     let usage = |bits| Leaf {
@@ -104,7 +104,7 @@ async fn a_name_that_could_deceive_is_no_name() {
     let long = "a name has at most 32 characters and 64 bytes";
     let dots = "'.', '_' and '-' stand alone, and only inside a name";
     let mixed = "a name cannot mix the letters of different scripts";
-    // What stands in the certificate, how the log shows it, and what is wrong with it.
+    // The name in the certificate, how the log shows it, and the fault in it.
     #[rustfmt::skip]
     let rows = [
         ("nothing", "", "", "a name cannot be empty"),
@@ -162,7 +162,7 @@ async fn a_name_has_one_encoding_or_the_other() {
 }
 
 #[tokio::test]
-async fn what_is_over_or_not_begun_or_revoked_is_no_way_in() {
+async fn a_certificate_that_is_expired_or_not_yet_valid_or_revoked_is_refused() {
     let m = Mint::new();
     let valid = |valid| {
         m.sign(&Leaf {
@@ -235,7 +235,7 @@ async fn whoever_else_signs_is_not_our_ca() {
             "UnknownIssuer", &by("alice"), Alert::UnknownCA),
         row("issued by a person", [vec![sign(&of_bob, &below)], m.sign(&bob)].concat(),
             "EndEntityUsedAsCa", &by("bob"), Alert::UnknownCA),
-        // Nobody could revoke what it signed: the list is our CA's, and so are the numbers on it.
+        // Nobody could revoke a certificate that it signed: the list is our CA's, and so are the numbers on it.
         row("issued by a CA below ours",
             [vec![sign(&of_sub, &below)], m.sign(&sub)].concat(), ACCEPTS, &by("Sub"), Alert::UnknownCA),
     ];
@@ -243,7 +243,7 @@ async fn whoever_else_signs_is_not_our_ca() {
 }
 
 #[tokio::test]
-async fn what_no_honest_issuer_makes_is_refused_early() {
+async fn a_certificate_that_no_honest_issuer_makes_is_refused_early() {
     let m = Mint::new();
     let alice = || m.leaf("alice");
     let others = |others| m.sign(&Leaf { others, ..alice() });
@@ -350,7 +350,7 @@ async fn a_list_past_its_next_update_admits_people_unless_the_operator_is_strict
 }
 
 #[tokio::test]
-async fn what_an_honest_issuer_makes_is_a_way_in() {
+async fn a_certificate_of_an_honest_issuer_is_admitted() {
     let m = Mint::new();
     let rsa = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).expect("a key");
     let p384 = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).expect("a key");
@@ -409,13 +409,13 @@ async fn what_an_honest_issuer_makes_is_a_way_in() {
     assert_eq!(refusals(&end(served)), [""; 0]);
 }
 
-/// A certificate that should not pass, and what becomes of it.
+/// A certificate that should not pass, and how it is refused.
 struct Row {
     presented: &'static str,
     chain: Vec<CertificateDer<'static>>,
-    /// What webpki alone says: [`ACCEPTS`], or the name of its error.
+    /// The verdict of webpki alone: [`ACCEPTS`], or the name of its error.
     webpki: &'static str,
-    /// What the gate says, which is the cause in the log.
+    /// The verdict of the gate, which is the cause in the log.
     says: String,
     alert: Alert,
 }
@@ -482,7 +482,7 @@ impl Mint {
         );
     }
 
-    /// What webpki says, and what the gate says, by today's list and clock.
+    /// Returns the verdicts of webpki and of the gate, by today's list and clock.
     fn judge(&self, chain: &[CertificateDer<'static>]) -> (String, Result<String, String>) {
         let gate = self.gate();
         let list = std::fs::read(self.site.ca().revocation_list()).expect("a list");
@@ -499,7 +499,7 @@ impl Mint {
         Gate::new(self.anchor.clone(), false).expect("a gate")
     }
 
-    /// What webpki says by itself: [`ACCEPTS`], or the name of its error.
+    /// Returns the verdict of webpki alone: [`ACCEPTS`], or the name of its error.
     fn webpki(&self, chain: &[CertificateDer<'static>]) -> String {
         let verifier =
             WebPkiClientVerifier::builder_with_provider(Arc::new(self.roots()), pki::provider())
@@ -575,7 +575,7 @@ impl Mint {
     }
 }
 
-/// The line in which the log tells of somebody who was not let in, after its time.
+/// Returns the log line about somebody who was not admitted, without its time.
 fn refused(port: u16, says: &str) -> String {
     format!("WARN refused ip=127.0.0.1 port={port} cause={says:?}")
 }

@@ -1,5 +1,5 @@
-//! Certificates: whom the gate admits, what a revocation does, what is replaced while a room is served,
-//! and what each side says when TLS ends before the greeting.
+//! Certificates: whom the gate admits, the effect of a revocation, files that are replaced while a room is
+//! served, and the words of each side when TLS ends before the greeting.
 
 mod gate;
 mod refusals;

@@ -4,15 +4,15 @@
 //! `client/tests/it/refusals.rs` holds those that a room's own gate or an honest mistake brings
 //! about, and they are not repeated here:
 //!
-//! | what | which test there |
+//! | refusal | test there |
 //! |---|---|
 //! | alert `certificate_revoked` | `a_revoked_certificate_is_told_so` |
 //! | alert `access_denied` | `a_name_that_the_server_does_not_accept_is_told_so` |
-//! | alert `unsupported_certificate` | `a_servers_certificate_is_no_way_in` |
+//! | alert `unsupported_certificate` | `a_servers_certificate_is_refused_as_a_persons` |
 //! | alert `unknown_ca`, with both CAs' names | `a_certificate_of_another_ca_is_told_so` |
 //! | the own certificate expired or not valid yet | `own_dates_are_told_before_connecting` |
 //! | a server's certificate of another name, without a name, of another CA, for clients, expired | `a_server_that_cannot_prove_itself_is_not_trusted` |
-//! | no TLS, no answer | `a_server_that_is_no_room_is_named_as_such` |
+//! | no TLS, no answer | `a_server_that_is_no_room_is_reported_as_none` |
 //! | another protocol by ALPN | `a_server_of_another_kind_is_told_so` |
 
 use std::sync::Arc;
@@ -36,7 +36,7 @@ use crate::mint::*;
 const ASK: &str = "ask whoever runs the room for a new certificate";
 
 #[tokio::test]
-async fn what_a_server_says_of_our_certificate_is_told() {
+async fn a_client_tells_what_a_server_says_of_its_certificate() {
     let m = Mint::new();
     let own = Bundle::read(&m.site.path(&m.site.bundle("alice"))).expect("a bundle");
     let own = own.certificate();
@@ -193,7 +193,7 @@ async fn a_server_that_cannot_prove_itself_is_not_trusted() {
     assert_eq!(m.client_of(&script).await, (62, said(revoked, &ask)));
 }
 
-/// What a server does with the one connection that it gets.
+/// The script of a server that gets one connection.
 enum Script {
     /// It reads the first message and answers with a fatal alert.
     Alert(u8),
@@ -237,8 +237,8 @@ impl Mint {
         Script::Tls(Arc::new(config))
     }
 
-    /// The exit code of the program `client` as alice, and what it tells her; the server's
-    /// address stands there as ROOM.
+    /// Returns the exit code of the program `client` as alice, and the lines that it prints for her, with
+    /// ROOM in place of the server's address.
     async fn client_of(&self, script: &Script) -> (i32, Vec<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
@@ -277,7 +277,7 @@ impl Script {
                 tcp = accepting.await.expect_err("a refusal").1;
             }
         }
-        // The client may have closed already; what it sent is read, so that it can read too.
+        // The client may have closed already; its bytes are read, so that it can read too.
         let _closed = tcp.shutdown().await;
         let _rest = tcp.read_to_end(&mut Vec::new()).await;
     }

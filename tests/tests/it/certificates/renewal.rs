@@ -1,5 +1,5 @@
-//! What is replaced on the disk while a room is served: who is revoked, and how the server proves
-//! itself.
+//! Files that are replaced while a room is served: the revocation list, and the bundle with which the
+//! server proves itself.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use wire::{Reply, ServerLine};
 use crate::mint::{publish_list, replace};
 
 #[tokio::test]
-async fn a_new_bundle_is_shown_to_who_comes_next_and_disturbs_nobody() {
+async fn a_new_bundle_is_shown_to_the_next_client_and_disturbs_nobody() {
     let w = World::with(|o| o.limits.sessions_per_minute_max = 0).await;
     let (mut alice, mut bob) = w.pair("alice", "bob").await;
     let carols = w.bundle("carol");
@@ -141,7 +141,7 @@ async fn a_bundle_that_is_worse_than_the_last_one_is_refused_loudly() {
         "{line}"
     );
     assert_eq!(shown(served.address, &alice).await, serial(&cert));
-    // One in use that is found out is told of, for clients go on believing it.
+    // If the certificate in use is revoked, the server says so, because clients go on believing it.
     let found_out = Which {
         names: Vec::new(),
         serial: Serial::parse(&serial(&cert)),
@@ -225,7 +225,7 @@ async fn instructors_are_told_of_a_list_that_is_out_of_date_and_nobody_else_is()
     within("no note", async { while note(&mut ivy).await.is_some() {} }).await;
 }
 
-/// What stands before the count in the answer to `/who`, all of which is read.
+/// Reads the whole answer to `/who`, and returns the note that stands before the count, if there is one.
 async fn note(peer: &mut Peer) -> Option<String> {
     peer.say("/who").await;
     let mut note = None;
@@ -241,7 +241,7 @@ async fn note(peer: &mut Peer) -> Option<String> {
     note
 }
 
-/// The serial of the certificate that the server shows to who comes now.
+/// Returns the serial number of the certificate that the server shows to a new client.
 async fn shown(address: SocketAddr, bundle: &Bundle) -> String {
     let connected = Peer::connect(address, bundle, &[]).await;
     let mut peer = connected.expect("a connection");
@@ -253,7 +253,7 @@ async fn shown(address: SocketAddr, bundle: &Bundle) -> String {
     serial.to_string()
 }
 
-/// Puts another certificate for this server in the place of the last one.
+/// Replaces the server's certificate by another one, and returns its path.
 fn renew(ca: &Ca) -> PathBuf {
     let host = Host::parse("localhost").expect("a host");
     let issued = ca.issue_server(&[host], None).expect("a bundle");
@@ -262,7 +262,7 @@ fn renew(ca: &Ca) -> PathBuf {
     cert
 }
 
-/// The serial of a bundle's certificate.
+/// Returns the serial number of a bundle's certificate.
 fn serial(bundle: &std::path::Path) -> String {
     let bundle = Bundle::read(bundle).expect("a bundle");
     bundle.certificate().serial.to_string()
@@ -272,7 +272,7 @@ fn bundle_of(site: &Site, name: &str) -> Bundle {
     Bundle::read(&site.path(&site.bundle(name))).expect("a bundle")
 }
 
-/// A bundle for a server, valid between these days from now.
+/// Returns a bundle for a server, valid between these days from now.
 fn minted(ca: &Ca, valid: (i64, i64)) -> String {
     let anchor = fs::read_to_string(ca.certificate()).expect("a certificate");
     let leaf = Leaf {
@@ -282,7 +282,7 @@ fn minted(ca: &Ca, valid: (i64, i64)) -> String {
     kit::mint::bundle(&leaf, ca.issuer(), &anchor, &[])
 }
 
-/// The PEM sections of a bundle: certificate, CA certificate, key.
+/// Returns the PEM sections of a bundle: certificate, CA certificate, key.
 fn sections(bundle: &str) -> Vec<String> {
     let sections = bundle.split("-----BEGIN ").skip(1);
     sections.map(|rest| format!("-----BEGIN {rest}")).collect()

@@ -67,7 +67,8 @@ fn a_revocation_list_that_is_worse_than_the_last_one_is_refused_loudly() {
 
 #[cfg(unix)]
 #[test]
-fn who_is_no_longer_on_hold_is_told_of_and_who_was_forgotten_is_complained_of() {
+fn a_list_that_takes_people_off_hold_is_noted_and_one_that_forgets_revocations_is_complained_about()
+{
     let site = site();
     let list = site.ca().revocation_list();
     let [alice, bob, carol] = ["alice", "bob", "carol"].map(str::to_owned);
@@ -78,7 +79,7 @@ fn who_is_no_longer_on_hold_is_told_of_and_who_was_forgotten_is_complained_of() 
         let revoked = ca.revoke(std::slice::from_ref(name), reason);
         revoked.expect("a revocation");
     };
-    // What somebody would put back one day.
+    // An old copy, which somebody would put back one day.
     let copy = site.path("copy");
     let folder = list.parent().expect("the CA's folder");
     let copied = Command::new("cp").arg("-a").arg(folder).arg(&copy).status();

@@ -46,7 +46,7 @@ fn the_way_by_hand_works_in_an_empty_folder() {
     let (stamp, text) = line.split_at("2026-11-21 10:00:00".len());
     assert_eq!(text, " [张三@127.0.0.1] 我在");
     assert!(stamp.starts_with("20"), "{line}");
-    // What was said in a pipe is shown to who said it, before the end.
+    // A person who speaks through a pipe sees their own line before the client ends.
     alice.send("bye");
     let (alice, zhang) = (finish(alice), finish(zhang));
     assert_eq!((alice.code, zhang.code), (Some(0), Some(0)));

@@ -1,4 +1,4 @@
-//! The program `client` as people run it: what it shows, and how it fails.
+//! The program `client` as people run it: how it shows what is said, and how it fails.
 
 use std::fs;
 use std::process::Command;
@@ -25,7 +25,7 @@ fn a_person_whose_certificate_ends_soon_is_told_so_once_and_what_to_do() {
         told.starts_with(TOLD) && told.ends_with("): ask for another"),
         "{told}"
     );
-    // Nor is it said again whenever a connection is had again.
+    // It is not said again after each reconnection.
     served.program.signal("-TERM");
     assert_eq!(end(served.program).code, Some(0));
     let served = site.serve_again(served.address, &[]);
@@ -76,7 +76,7 @@ fn a_client_shows_what_programs_want_to_read() {
 
 #[cfg(unix)]
 #[test]
-fn a_client_shows_times_in_the_zone_of_who_reads_or_in_utc() {
+fn a_client_shows_times_in_the_readers_zone_or_in_utc() {
     let site = site();
     let served = site.serve(&[]);
     let (cert, server) = (site.bundle("alice"), served.address.to_string());
@@ -214,7 +214,7 @@ fn what_is_piped_while_the_server_is_killed_and_started_again_is_stored_once_and
     );
     let stored = site.query("select text from history where kind = 'message' order by seq");
     assert_eq!(stored, lines);
-    // Who said them and who only listened saw each of them once.
+    // The person who said them and the person who only listened saw each of them once.
     bob.expect_out("line 4999");
     let bob = finish(bob);
     assert_eq!(bob.code, Some(0), "{}", bob.err);

@@ -1,12 +1,12 @@
-//! What other people's programs make of a room: OpenSSL, GnuTLS, Python, Node and SQLite's own
-//! shell. Each test needs the program that it is about, so it runs only when asked for.
+//! Other people's programs use a room: OpenSSL, GnuTLS, Python, Node and SQLite's own shell. Each test
+//! needs the program that it is about, so it runs only when you ask for it.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use tests::{Running, World, require, said};
 
-/// The flags of the README for `openssl s_client`, as somebody or as nobody.
+/// Returns `openssl s_client` with the README's flags, as a person or without a certificate.
 fn s_client(w: &World, name: Option<&str>, more: &[&str]) -> Command {
     let mut command = Command::new("openssl");
     command
@@ -74,7 +74,7 @@ async fn gnutls_is_a_client() {
     talks_with_alice(&w, "bob", command).await;
 }
 
-/// Says what it reads, shows what is said.
+/// Says each line that it reads, and shows each line that is said.
 const PYTHON: &str = r#"
 import socket, ssl, sys, threading
 
@@ -107,7 +107,7 @@ async fn python_is_a_client() {
     talks_with_alice(&w, "bob", command).await;
 }
 
-/// Says what it reads, shows what is said.
+/// Says each line that it reads, and shows each line that is said.
 const NODE: &str = r#"
 const [cert, port] = process.argv.slice(1);
 const pem = require("fs").readFileSync(cert);
@@ -156,7 +156,7 @@ async fn a_server_gives_no_ticket_to_come_back_with() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs openssl: run with --include-ignored"]
-async fn a_server_speaks_tls_1_3_only_and_only_to_who_has_a_certificate() {
+async fn a_server_speaks_only_tls_1_3_and_only_to_clients_with_a_certificate() {
     require("openssl");
     let w = World::start().await;
     for (name, more, alert) in [

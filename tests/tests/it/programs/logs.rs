@@ -1,5 +1,5 @@
-//! What strangers can write into the log: little, whatever they send, and whether or not somebody
-//! reads it. Each kind of bad input that can reach a log line floods the real program.
+//! Strangers can write only a little into the log, whatever they send, and whether or not somebody reads
+//! it. Each kind of bad input that can reach a log line floods the real program.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, Read as _, Write as _};
@@ -15,13 +15,13 @@ use tokio::io::AsyncWriteExt as _;
 
 use crate::mint::*;
 
-/// What a flood may write into each place of the log within a second.
+/// The most that a flood may write into each place of the log within a second.
 const LOG_BYTES_PER_SECOND_MAX: u64 = 20_000;
 
 /// No line is longer, its end included.
 const LINE_BYTES_MAX: usize = 512;
 
-/// What a flood may add to the server's memory, in KiB.
+/// The most that a flood may add to the server's memory.
 const MEMORY_KIB_MAX: u64 = 64 * 1024;
 
 /// A record of TLS with these bytes in it (RFC 8446, section 5.1).
@@ -154,7 +154,7 @@ fn check_lines(log: &[u8]) {
     }
 }
 
-/// Bytes that each place of the log may have after so long.
+/// Returns how many bytes each place of the log may have grown by since this moment.
 fn allowed(since: Instant) -> u64 {
     let seconds = u64::try_from(since.elapsed().as_millis()).expect("it ends") + 1000;
     seconds * LOG_BYTES_PER_SECOND_MAX / 1000
@@ -276,7 +276,7 @@ async fn a_log_that_nobody_reads_holds_up_nobody_and_keeps_little() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_broke_a_connection_is_in_the_line_about_its_end() {
+async fn the_log_line_about_a_sessions_end_says_what_broke_the_connection() {
     let m = Mint::new();
     let mut served = m.site.serve(&[]);
     let alice = pki::Bundle::read(&m.site.path(&m.site.bundle("alice"))).expect("a bundle");

@@ -1,4 +1,4 @@
-//! What ca-tool tells of a room that was used.
+//! Reports of ca-tool about a room that was used.
 
 use std::process::Output;
 

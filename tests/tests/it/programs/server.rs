@@ -1,4 +1,4 @@
-//! What the program `server` says and logs while it runs.
+//! The output and the log of the program `server` while it runs.
 
 use std::fs;
 
@@ -114,7 +114,7 @@ fn show_prints_each_entry_and_the_log_file_tells_thread_and_line_but_never_what_
 }
 
 #[test]
-fn who_is_refused_is_logged_with_the_cause_escaped_and_leaves_no_row() {
+fn a_refusal_is_logged_with_its_cause_escaped_and_leaves_no_row() {
     let site = site();
     let mut served = site.serve(&[]);
     let evil = "ev\u{1b}[2Jil\n2026-11-21 INFO entered id=alice";
@@ -180,7 +180,7 @@ fn files_that_others_can_read_or_change_are_told_of_at_the_start_and_when_they_a
     served
         .program
         .expect_err("ca/server.pem (mode 0644) and pose as this server; run `chmod go= ");
-    // What was told before somebody could listen is in the log.
+    // Warnings from before the server listened are in the log.
     let log = fs::read_to_string(site.path("room.log")).expect("a log");
     for told in [
         "others can write to room.log (mode 0662) and change the log; run `chmod go-w room.log`",

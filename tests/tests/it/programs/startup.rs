@@ -103,7 +103,7 @@ fn a_server_takes_a_port_alone_and_says_how_to_write_what_it_does_not_understand
 }
 
 #[test]
-fn what_a_server_needs_and_does_not_find_is_named_with_what_to_do() {
+fn a_server_names_each_file_that_it_needs_and_does_not_find_and_says_what_to_do() {
     let site = site();
     let served = site.serve(&[]);
     site.bundle("alice");

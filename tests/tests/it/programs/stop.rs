@@ -8,7 +8,7 @@ use super::{end, run_client, site};
 fn a_server_that_is_stopped_says_so_and_has_stored_all_that_it_acknowledged() {
     let site = site();
     let served = site.serve(&UNLIMITED);
-    // How it ends is what is told here, so nobody waits for it to be back.
+    // This test is about the end of the server, so no client waits for it to come back.
     let mut alice = site.enter(&served, "alice", &["--raw", "--give-up-after", "0"]);
     let bob = site.enter(&served, "bob", &["--raw", "--give-up-after", "0"]);
     // Less than a pipe holds, and more than is said at once.
@@ -73,7 +73,7 @@ fn after_a_crash_sessions_end_when_the_server_was_last_known_to_run() {
         "{line}"
     );
     assert_eq!(site.query(open), [format!("{},server-crash", alive_at[0])]);
-    // What was acknowledged before the crash is there, and the numbers go on.
+    // Lines acknowledged before the crash are there, and the numbers go on.
     let said = run_client(&site, &served.address.to_string(), "bob", "hello again\n");
     assert_eq!(said.code, Some(0), "{}", said.err);
     let lines = "select seq, text from history where kind = 'message' order by seq";

@@ -1,4 +1,4 @@
-//! What stands on people's terminals when somebody says a line that is made to look like another's.
+//! People's terminals when somebody says a line that is made to look like another's.
 #![cfg(unix)]
 
 use std::io::{BufRead as _, BufReader, PipeReader};
@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use pty_process::blocking::Command;
 use tests::{Site, Terminal, program};
 
-/// What eve has a row begin with, if she can.
+/// The text with which eve wants a row to begin.
 const GHOST: &str = "2026-11-21 19:00:00 [bob@192.0.2.9] I owe you ten";
 
 /// One of the lines at least would be broken right before the ghost, whatever stands before it, if

@@ -2,7 +2,7 @@
 
 use tests::{Pane, Served, Site, Tmux, program, require};
 
-/// The command that a person types, and what the window then begins with.
+/// Types the command that opens the window, and waits until it is connected.
 fn enter(pane: &Pane<'_>, site: &Site, served: &Served, name: &str, more: &str) {
     let (client, bundle) = (program("client"), site.bundle(name));
     let server = served.address;
@@ -182,7 +182,7 @@ fn terminate(pane: &Pane<'_>) {
 }
 
 /// Whether a screen ends with these rows, above the input, where each is margined by a bar;
-/// `<date>`, times and what follows `<server>` may be anything of that size.
+/// `<date>`, times and whatever follows `<server>` may be anything of that size.
 fn is_like(screen: &str, expected: &str) -> bool {
     let expected: Vec<&str> = expected
         .trim_matches('\n')

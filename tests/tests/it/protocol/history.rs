@@ -1,4 +1,4 @@
-//! What was said before: `/history`, and following from where one left off.
+//! Lines that were said before: `/history`, and following from where a client left off.
 
 use tests::{Peer, World};
 use wire::{Reply, ServerLine};
@@ -85,7 +85,7 @@ async fn what_is_said_meanwhile_passes_between_the_lines_of_a_long_answer() {
 }
 
 #[tokio::test]
-async fn one_follows_on_from_the_last_entry_one_has() {
+async fn a_client_follows_on_from_the_last_entry_it_has() {
     let (w, mut alice) = room(3000).await;
     let at = w
         .column("select at from history where seq = 5")

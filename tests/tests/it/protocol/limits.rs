@@ -1,4 +1,4 @@
-//! Limits and deadlines: what happens to who wants more than there is.
+//! Limits and deadlines, and what happens to clients that want more than there is.
 
 use std::time::Duration;
 
@@ -6,8 +6,7 @@ use tests::{World, client_hello, said, within};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// A limit of the server's that runs out soon, and not while an honest client of a busy machine does
-/// what it has to do.
+/// A time limit that runs out soon, but not before an honest client on a busy machine has done its part.
 const SHORT: Duration = Duration::from_secs(2);
 
 /// Returns everything that the server sends until it closes.
@@ -19,7 +18,7 @@ async fn everything(mut stream: TcpStream) -> String {
 }
 
 #[tokio::test]
-async fn who_does_not_speak_tls_is_told_what_is_needed() {
+async fn a_client_that_does_not_speak_tls_is_told_what_is_needed() {
     let w = World::start().await;
     for opening in [
         "GET / HTTP/1.1\r\n\r\n",
@@ -54,7 +53,7 @@ async fn a_handshake_that_does_not_end_is_ended() {
 async fn connections_beyond_the_limit_are_told_and_the_others_stay() {
     let w = World::with(|o| {
         o.limits.connections_max = 2;
-        // Longer than any test waits, so that it is not this which closes the third.
+        // Longer than any test waits, so that this limit does not close the third connection.
         o.limits.handshake_timeout = Duration::from_secs(3600);
     })
     .await;
@@ -84,7 +83,7 @@ async fn connections_beyond_the_limit_are_told_and_the_others_stay() {
     within("a free place", entered).await;
 }
 
-/// A connection that has said hello as TLS wants it, and will say nothing more.
+/// Returns a connection that has sent a good ClientHello, and will send nothing more.
 async fn stalled_handshake(w: &World) -> TcpStream {
     let hello = client_hello(&w.bundle("mallory"));
     let mut stream = TcpStream::connect(w.address()).await.expect("a connection");
@@ -118,7 +117,7 @@ async fn a_class_behind_one_address_waits_its_turn_and_gets_in() {
 }
 
 #[tokio::test]
-async fn who_says_nothing_holds_up_nobody() {
+async fn a_connection_that_says_nothing_holds_up_nobody() {
     let w = World::with(|o| {
         o.limits.handshakes_max = 1;
         o.limits.handshakes_per_address_max = 1;
@@ -186,7 +185,7 @@ async fn silence_is_cut_short_where_others_need_the_room() {
 }
 
 #[tokio::test]
-async fn who_takes_nothing_for_too_long_is_cut() {
+async fn a_client_that_takes_nothing_for_too_long_is_cut() {
     let w = World::with(|o| {
         o.without_pace();
         o.limits.write_stall_timeout = SHORT;
@@ -230,7 +229,7 @@ async fn a_reader_that_never_reads_has_stalled_before_the_system_calls_it_lost()
 }
 
 #[tokio::test]
-async fn who_waits_for_their_turn_is_not_silent() {
+async fn a_client_that_waits_for_its_turn_is_not_silent() {
     let w = World::with(|o| {
         (o.limits.line_rate, o.limits.line_burst) = (1, 1);
         o.limits.silence_timeout = SHORT;
@@ -246,7 +245,7 @@ async fn who_waits_for_their_turn_is_not_silent() {
 }
 
 #[tokio::test]
-async fn who_is_silent_for_too_long_in_our_dialect_has_gone() {
+async fn a_client_of_our_dialect_that_is_silent_for_too_long_has_gone() {
     let w = World::with(|o| o.limits.silence_timeout = SHORT).await;
     let mut alice = w.enter_ours("alice").await;
     let bye = alice.expect("= bye ").await;

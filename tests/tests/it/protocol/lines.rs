@@ -1,20 +1,20 @@
-//! What may be said, and what becomes of the rest: raw bytes through TLS.
+//! Which lines may be said, and how the others are refused: raw bytes through TLS.
 
 use tests::{Options, Peer, World, said};
 use wire::{Kind, ServerLine};
 
-/// A room that takes lines as fast as they come.
+/// Returns a room that takes lines as fast as they come.
 async fn room() -> World {
     World::with(Options::without_pace).await
 }
 
-/// Everything that was said, as SQLite keeps it.
+/// Returns everything that was said, as SQLite keeps it.
 async fn stored(w: &World) -> Vec<String> {
     w.column("select text from history where kind = 'message' order by seq")
         .await
 }
 
-/// What becomes of these bytes: the texts that are said, and the refusals.
+/// Sends these bytes, and returns the texts that are said and the refusals.
 async fn becomes(peer: &mut Peer, pieces: &[&[u8]]) -> (Vec<String>, Vec<String>) {
     for piece in pieces {
         peer.send(piece).await;
@@ -215,7 +215,7 @@ async fn a_character_may_be_split_anywhere() {
     assert_eq!(stored(&w).await, vec![text; text.len() - 1]);
 }
 
-/// What nobody may say (U+0085 is among the controls, CR and LF have tests of their own).
+/// Characters that nobody may say (U+0085 is among the controls, CR and LF have tests of their own).
 fn forbidden() -> impl Iterator<Item = char> {
     let controls = ('\0'..='\u{1f}').chain('\u{7f}'..='\u{9f}');
     let controls = controls.filter(|c| !matches!(c, '\t' | '\n' | '\r'));
@@ -253,7 +253,7 @@ async fn each_character_that_moves_reorders_or_hides_is_refused() {
     }
     // 62 controls, 2 separators, 12 of bidi, 4 marks, 128 tags, 66 noncharacters.
     assert_eq!(lines.len(), 3 * 274);
-    // What terminals and screens would obey.
+    // Characters that terminals and screens would obey.
     for (text, code) in [
         ("\u{1b}[31mred", "001B"),
         ("\u{1b}]52;c;aGk=\u{7}", "001B"),
@@ -323,7 +323,7 @@ async fn what_people_write_is_said_and_stored_to_the_byte() {
         "{\"a\":[1], \"b\":\"\\u0000\\n\"}",
         "'; drop table history; --",
         "%00 %s {} $HOME `id` <b>&amp;</b>",
-        // Next to what is refused.
+        // Neighbours of characters that are refused.
         "~\u{a0}\u{ac}\u{ae}\u{34e}\u{350}\u{61b}\u{61d}\u{115e}\u{1161}\u{17b3}\u{17b6}\u{200a}\u{2010}\u{2027}",
         "\u{202f}\u{205f}\u{2070}\u{3163}\u{3165}\u{fdcf}\u{fdf0}\u{fefe}\u{ff00}\u{ff9f}\u{ffa1}\u{ffef}\u{fffc}",
         "\u{fffd}\u{1bc9f}\u{1bca4}\u{1d172}\u{1d17b}\u{e1000}\u{10fffd}葛\u{e0100}",
@@ -437,7 +437,7 @@ async fn a_command_is_said_only_when_it_is_meant_as_text() {
     }
     let before = stored(&w).await;
     assert_eq!(before.len(), 7);
-    // What begins with a slash and is no command is refused, and so is what is only nearly one.
+    // A line that begins with a slash and is no command, or is only nearly one, is refused.
     for (line, code) in [
         ("/", "unknown-command"),
         ("/ quit", "unknown-command"),
@@ -468,7 +468,7 @@ async fn a_command_is_said_only_when_it_is_meant_as_text() {
 }
 
 #[tokio::test]
-async fn where_nobody_can_follow_from_is_refused_and_shows_nothing() {
+async fn a_follow_from_an_impossible_place_is_refused_and_shows_nothing() {
     let w = room().await;
     let mut alice = w.enter("alice").await;
     alice.say("hello").await;

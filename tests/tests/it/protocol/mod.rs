@@ -1,4 +1,4 @@
-//! What is said on a connection: lines, commands and their limits, as PROTOCOL.md has them.
+//! The protocol on a connection: lines, commands and their limits, as PROTOCOL.md has them.
 
 mod history;
 mod limits;

@@ -1,15 +1,15 @@
-//! What one person may say in a while and in a day: more waits, and then it is refused in words.
+//! How much one person may say in a while and in a day: more has to wait, and then it is refused in words.
 
 use std::time::{Duration, Instant};
 
 use tests::{Peer, World, said, same_day};
 
-/// A text of so many bytes.
+/// Returns a text of this many bytes.
 fn text(bytes: usize) -> String {
     "x".repeat(bytes)
 }
 
-/// Says a line of a run and gives its answer.
+/// Says a line of a run and returns the answer to it.
 async fn say(peer: &mut Peer, nonce: &str, text: &str) -> String {
     peer.say(&format!("/say {nonce} {text}")).await;
     peer.expect(&format!(" {nonce}")).await
@@ -110,7 +110,7 @@ async fn nobody_gets_a_new_burst_by_coming_back() {
     })
     .await;
     let mut alice = w.enter_ours("alice").await;
-    // Before the first line, whose second it then cannot be.
+    // Taken before the first line is said, so that the measured time is never too short.
     let began = Instant::now();
     say(&mut alice, "k3v9q2a7-1", &text(4096)).await;
     alice.close().await;

@@ -8,7 +8,7 @@ async fn in_the_room(w: &World) -> Peer {
     alice
 }
 
-/// Sends a line and gives its answer.
+/// Sends a line and returns the answer to it.
 async fn answer(peer: &mut Peer, line: &str) -> String {
     peer.say(line).await;
     peer.next_line().await.expect("an answer")

@@ -9,7 +9,7 @@ use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteConnectOptions;
 use tests::{World, pages, program};
 
-/// A record with these sessions (session, id, joined, left) and lines (id, time).
+/// Returns a record with these sessions (session, id, joined, left) and lines (id, time).
 async fn record(sessions: &[(i64, &str, &str, Option<&str>)], lines: &[(&str, &str)]) -> World {
     let mut w = World::start().await;
     w.stop().await.expect("a good end");
@@ -47,7 +47,7 @@ async fn record(sessions: &[(i64, &str, &str, Option<&str>)], lines: &[(&str, &s
     w
 }
 
-/// What `server query --csv` answers on a machine in that time zone.
+/// Returns what `server query --csv` answers on a machine in that time zone.
 fn ask(db: &Path, zone: &str, sql: &str) -> Vec<String> {
     let output = Command::new(program("server"))
         .args(["query", "--csv", sql, "--db"])
@@ -122,7 +122,7 @@ async fn attendance_counts_overlapping_sessions_once() {
 }
 
 #[tokio::test]
-async fn attendance_goes_by_the_calendar_of_who_asks() {
+async fn attendance_goes_by_the_calendar_of_the_person_who_asks() {
     let w = record(
         &[(
             1,

@@ -82,7 +82,7 @@ async fn lines_that_were_read_and_wait_for_their_turn_are_recorded_when_the_serv
 }
 
 #[tokio::test]
-async fn a_server_that_stops_does_not_wait_for_who_reads_nothing() {
+async fn a_server_that_stops_does_not_wait_for_a_client_that_reads_nothing() {
     let mut w = World::with(|o| {
         o.without_pace();
         o.limits.stop_sessions_timeout = Duration::from_millis(500);

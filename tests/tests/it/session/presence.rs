@@ -123,7 +123,7 @@ async fn whoever_had_several_sessions_has_left_with_all_of_them() {
 }
 
 #[tokio::test]
-async fn who_says_goodbye_has_left_at_once() {
+async fn a_person_who_says_goodbye_has_left_at_once() {
     let w = World::start().await;
     let (alice, mut bob) = w.pair("alice", "bob").await;
     alice.close().await;
@@ -149,7 +149,7 @@ async fn a_connection_that_breaks_and_comes_back_is_no_event() {
 }
 
 #[tokio::test]
-async fn who_does_not_come_back_has_left() {
+async fn a_person_who_does_not_come_back_has_left() {
     let w = World::with(|o| o.limits.absence_max = Duration::from_millis(50)).await;
     let (alice, mut bob) = w.pair("alice", "bob").await;
     drop(alice);
@@ -160,7 +160,7 @@ async fn who_does_not_come_back_has_left() {
 }
 
 #[tokio::test]
-async fn a_restart_of_the_server_is_no_event_for_who_comes_back() {
+async fn a_restart_of_the_server_is_no_event_for_people_who_come_back() {
     let mut w = World::start().await;
     let (mut alice, _bob) = w.pair("alice", "bob").await;
     w.begin_to_stop();
@@ -175,7 +175,7 @@ async fn a_restart_of_the_server_is_no_event_for_who_comes_back() {
 }
 
 #[tokio::test]
-async fn who_does_not_come_back_after_a_restart_has_left() {
+async fn people_who_do_not_come_back_after_a_restart_have_left() {
     let mut w = World::with(|o| o.limits.absence_after_start_max = Duration::from_millis(50)).await;
     let (_alice, _bob) = w.pair("alice", "bob").await;
     w.stop().await.expect("a good end");

@@ -1,4 +1,4 @@
-//! The main path: who enters, what is said, what everyone sees, what is answered.
+//! The main path: people enter and talk, everybody sees it, and commands are answered.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tests::{Options, PATIENCE, World, lasting, said};
 use wire::{Kind, Reply, Role, ServerLine, Timestamp};
 
 #[tokio::test]
-async fn what_one_says_the_other_sees_with_the_name_in_the_certificate() {
+async fn what_alice_says_bob_sees_with_the_name_in_her_certificate() {
     let w = World::start().await;
     let (mut alice, mut bob) = w.pair("alice", "张三").await;
     alice.say("hello").await;
@@ -118,7 +118,7 @@ async fn a_line_in_our_dialect_is_acknowledged_with_its_place() {
 }
 
 #[tokio::test]
-async fn more_lines_than_may_be_under_way_are_all_taken_even_by_who_follows_nothing() {
+async fn more_lines_than_may_be_under_way_are_all_taken_even_from_a_client_that_follows_nothing() {
     let w = World::with(Options::without_pace).await;
     let mut alice = w.connect_ours("alice").await;
     alice.welcome().await;

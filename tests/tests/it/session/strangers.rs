@@ -1,4 +1,4 @@
-//! What strangers can do to members: take room, and nothing else. They come from many addresses of
+//! Strangers can take up room, and do nothing else to members. They come from many addresses of
 //! 127.0.0.0/8, say a little, and come again as soon as they are ended.
 
 use std::process::Command;
@@ -14,7 +14,7 @@ use tests::{
     Peer, Siege, Site, Strangers, World, client_hello, large_hello, peak_kib, program, within,
 };
 
-/// No deadline ends anybody; only what makes room does.
+/// Takes away every deadline, so that a connection ends only to make room.
 fn without_deadlines(options: &mut tests::Options) {
     const NEVER: Duration = Duration::from_secs(3600);
     options.limits.handshake_timeout = NEVER;
@@ -114,7 +114,7 @@ async fn connections_that_wait_for_their_turn_make_room_for_an_address_that_has_
     let _pair = w.pair("alice", "bob").await;
 }
 
-/// The files that a process has open.
+/// Returns how many files a process has open.
 fn open_files(id: u32) -> usize {
     let listed = std::fs::read_dir(format!("/proc/{id}/fd"));
     listed.expect("the server runs").count()
@@ -215,7 +215,7 @@ async fn a_stranger_is_told_the_ca_only_if_the_server_is_to_name_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_strangers_send_takes_little_memory() {
+async fn bytes_that_strangers_send_take_little_memory() {
     const GROWTH_KIB_MAX: u64 = 64 * 1024;
     tests::raise_file_limit().expect("a limit");
     let site = Site::new("Networks 101");
