@@ -48,8 +48,8 @@ pub(crate) fn begin(
     })
 }
 
-/// Waits only for a server that asks for it, and for a while for one
-/// that may have no room: a person who mistyped the host wants to know at once.
+/// Connects, and tries again only if the server asks for it, or for a while if it may have no room:
+/// a person who mistyped the host wants to know at once.
 async fn connect_at_last(
     door: &mut Door,
     give_up_after: Option<Duration>,
