@@ -224,39 +224,19 @@ impl Forgotten {
 
 #[cfg(test)]
 mod tests {
-    use rcgen::{
-        BasicConstraints, CertificateParams, CertificateRevocationListParams, IsCa, Issuer,
-        KeyIdMethod, KeyPair, RevocationReason, RevokedCertParams, SerialNumber,
-    };
+    use kit::mint::{Authority, Reason};
 
     use super::*;
 
     /// Returns lists of one CA with these numbers of certificates, numbered from 1, of which the
     /// first few are on hold.
     fn lists<const N: usize>(counts: [(u64, u64); N]) -> [RevocationList; N] {
-        let key = KeyPair::generate().expect("a key");
-        let mut ca = CertificateParams::default();
-        ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        let anchor = ca.self_signed(&key).expect("a certificate");
-        let issuer = Issuer::new(ca, key);
+        let ca = Authority::new("Networks 101");
         let now = SystemTime::now();
         counts.map(|(revoked, on_hold)| {
-            let revoked = (1..=revoked).map(|number| RevokedCertParams {
-                serial_number: SerialNumber::from(number),
-                revocation_time: now.into(),
-                reason_code: (number <= on_hold).then_some(RevocationReason::CertificateHold),
-                invalidity_date: None,
-            });
-            let list = CertificateRevocationListParams {
-                this_update: now.into(),
-                next_update: (now + std::time::Duration::from_secs(60)).into(),
-                crl_number: SerialNumber::from(1),
-                issuing_distribution_point: None,
-                revoked_certs: revoked.collect(),
-                key_identifier_method: KeyIdMethod::Sha256,
-            };
-            let list = list.signed_by(&issuer).expect("a list");
-            RevocationList::parse(list.der(), anchor.der(), now).expect("a list")
+            let hold = |number| (number <= on_hold).then_some(Reason::CertificateHold);
+            let list = ca.revocation_list_of((1..=revoked).map(|number| (number, hold(number))));
+            RevocationList::parse(&list, ca.certificate(), now).expect("a list")
         })
     }
 

@@ -130,7 +130,7 @@ pub(crate) fn publish_list(ca: &Ca, from: i64, until: i64) {
         .expect("a clock")
         .as_millis();
     let number = u64::try_from(number).expect("not so late");
-    let list = kit::mint::revocation_list(ca.issuer(), number, (from, until), &[]);
+    let list = kit::mint::revocation_list(ca.issuer(), number, (from, until), []);
     replace(&ca.revocation_list(), list.pem().expect("PEM").as_bytes());
 }
 

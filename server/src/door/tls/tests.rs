@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use kit::mint::{Authority, Leaf};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{AlertDescription, ClientConfig, RootCertStore};
@@ -34,16 +34,14 @@ impl Papers {
     fn get() -> &'static Self {
         static PAPERS: OnceLock<Papers> = OnceLock::new();
         PAPERS.get_or_init(|| {
-            let mut ca = CertificateParams::default();
-            ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-            let ca_key = KeyPair::generate().expect("a key");
-            let anchor = ca.self_signed(&ca_key).expect("a CA");
-            let issuer = Issuer::new(ca, ca_key);
-            let key = KeyPair::generate().expect("a key");
-            let leaf = CertificateParams::new(["localhost".to_owned()]).expect("a name");
-            let leaf = leaf.signed_by(&key, &issuer).expect("a leaf");
+            let ca = Authority::new("Networks 101");
+            // Of no purpose, so that both ends can use it.
+            let (leaf, key) = ca.sign(&Leaf {
+                purpose: None,
+                ..Leaf::server(&["localhost"])
+            });
             let mut roots = RootCertStore::empty();
-            roots.add(anchor.der().clone()).expect("a trust anchor");
+            roots.add(ca.certificate().clone()).expect("a trust anchor");
             Papers {
                 roots: Arc::new(roots),
                 leaf: leaf.der().clone(),

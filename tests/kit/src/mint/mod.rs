@@ -4,19 +4,20 @@
 pub mod raw;
 
 use pki::Bundle;
-pub use rcgen::ExtendedKeyUsagePurpose as Purpose;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationList,
+    BasicConstraints, Certificate, CertificateParams, CertificateRevocationList,
     CertificateRevocationListParams, DistinguishedName, DnType, DnValue, IsCa, Issuer, KeyIdMethod,
     KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, SigningKey,
 };
+pub use rcgen::{ExtendedKeyUsagePurpose as Purpose, RevocationReason as Reason};
+use rustls::pki_types::CertificateDer;
 use time::OffsetDateTime;
 
 /// A CA that signs whatever a test wants.
 #[derive(Debug)]
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    pem: String,
+    certificate: Certificate,
 }
 
 /// The content of a certificate for a person or a server.
@@ -64,19 +65,37 @@ impl Authority {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.self_signed(&key).expect("a CA");
         Self {
-            pem: certificate.pem(),
+            certificate,
             issuer: Issuer::new(params, key),
         }
     }
 
     /// Returns a bundle, as text. Its holder may trust another authority than this one.
     pub fn bundle(&self, leaf: &Leaf, trusts: &Authority, notes: &[(&str, &str)]) -> String {
-        bundle(leaf, &self.issuer, &trusts.pem, notes)
+        bundle(leaf, &self.issuer, &trusts.certificate.pem(), notes)
+    }
+
+    /// Returns its own certificate.
+    pub fn certificate(&self) -> &CertificateDer<'static> {
+        self.certificate.der()
+    }
+
+    /// Signs a certificate for a new key, and returns both.
+    pub fn sign(&self, leaf: &Leaf) -> (Certificate, KeyPair) {
+        sign(leaf, &self.issuer)
     }
 
     /// Returns a list, in DER, on which this serial number stands.
     pub fn revocation_list(&self, serial: u64) -> Vec<u8> {
-        let list = revocation_list(&self.issuer, 1, (-1, 10), &[serial]);
+        self.revocation_list_of([(serial, None)])
+    }
+
+    /// Returns a list, in DER, of these serial numbers, each with the reason for its revocation.
+    pub fn revocation_list_of(
+        &self,
+        revoked: impl IntoIterator<Item = (u64, Option<Reason>)>,
+    ) -> Vec<u8> {
+        let list = revocation_list(&self.issuer, 1, (-1, 10), revoked);
         list.der().to_vec()
     }
 }
@@ -99,6 +118,11 @@ pub fn bundle(
     anchor_pem: &str,
     notes: &[(&str, &str)],
 ) -> String {
+    let (certificate, key) = sign(leaf, issuer);
+    Bundle::compose(notes, &certificate.pem(), anchor_pem, &key.serialize_pem())
+}
+
+fn sign(leaf: &Leaf, issuer: &Issuer<'_, impl SigningKey>) -> (Certificate, KeyPair) {
     let hosts: Vec<String> = leaf.hosts.iter().map(|host| (*host).to_owned()).collect();
     let mut params = CertificateParams::new(hosts).expect("names");
     params.distinguished_name = common_name(leaf.name);
@@ -110,20 +134,22 @@ pub fn bundle(
     (params.not_before, params.not_after) = (days(leaf.valid.0), days(leaf.valid.1));
     let key = KeyPair::generate().expect("a key");
     let certificate = params.signed_by(&key, issuer).expect("a certificate");
-    Bundle::compose(notes, &certificate.pem(), anchor_pem, &key.serialize_pem())
+    (certificate, key)
 }
 
-/// Signs a list of these serial numbers. `valid` is in days from now.
+/// Signs a list of these serial numbers, each with the reason for its revocation. `valid` is in days from
+/// now.
 pub fn revocation_list(
     issuer: &Issuer<'_, impl SigningKey>,
     number: u64,
     valid: (i64, i64),
-    revoked: &[u64],
+    revoked: impl IntoIterator<Item = (u64, Option<Reason>)>,
 ) -> CertificateRevocationList {
-    let revoked = revoked.iter().map(|serial| RevokedCertParams {
-        serial_number: SerialNumber::from(*serial),
+    let revoked = revoked.into_iter();
+    let revoked = revoked.map(|(serial, reason_code)| RevokedCertParams {
+        serial_number: SerialNumber::from(serial),
         revocation_time: days(-1),
-        reason_code: None,
+        reason_code,
         invalidity_date: None,
     });
     let list = CertificateRevocationListParams {
