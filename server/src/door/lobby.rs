@@ -239,8 +239,8 @@ impl Shared {
 }
 
 impl State {
-    /// Returns the connection that ends to make room for one more from this address, which has
-    /// `own`. No address loses a connection to one that would then have more.
+    /// Returns the connection that ends to make room for one more from an address that has `own`.
+    /// No connection ends for an address that would then have more than its own address has now.
     fn victim(&self, own: Option<&Crowd>) -> Option<u64> {
         let held = own.map_or(0, |own| own.guests.len());
         let (count, _, address) = *self.by_rank.last()?;
