@@ -157,7 +157,7 @@ async fn while_the_disk_fills_those_who_wrote_much_are_refused_before_others() {
     }
     // A fiftieth of the disk is 1342 KB, and twice that is more than the room that is left.
     let filler = mount.fill_but(2000 * 1024);
-    served.program.expect_err("the disk fills; lines of those");
+    served.program.expect_err("the disk is filling up; lines of people");
     let mut n = 3;
     loop {
         n += 1;
