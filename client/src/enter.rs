@@ -2,16 +2,55 @@
 
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use crate::connect::Connected;
 use crate::limits::CROWDED_TIMEOUT;
-use crate::link::{Dial as _, Door, Pauses};
-use crate::words::{Exit, Failure, seconds, tell};
+use crate::link::{Dial as _, Door, Event, Handle, Outbox, Pauses, open};
+use crate::settings::Since;
+use crate::words::{Exit, Failure, report, seconds, tell};
 
-/// Connects for the first time. Waits only for a server that asks for it, and for a while for one
-/// that may have no room: a person who mistyped the host wants to know at once.
+/// Connects for the first time, unless the person leaves before.
+///
+/// # Errors
+///
+/// Returns the exit code after the failure was reported.
 pub(crate) async fn enter(
+    door: &mut Door,
+    give_up_after: Option<Duration>,
+    leave: &CancellationToken,
+) -> Result<Connected, Exit> {
+    tokio::select! {
+        connected = connect_at_last(door, give_up_after) => {
+            connected.map_err(|failure| report(&failure))
+        }
+        // Nothing was said yet, so nothing is lost.
+        () = leave.cancelled() => Err(Exit::Done),
+    }
+}
+
+/// Names this run, and opens the ways to say and to hear things.
+///
+/// # Errors
+///
+/// Returns the exit code after the failure was reported.
+pub(crate) fn begin(
+    since: Since,
+    wire_too: bool,
+) -> Result<(Handle, Outbox, mpsc::Receiver<Event>), Exit> {
+    open(since, wire_too).map_err(|error| {
+        tell(&format!(
+            "error: this system has no random numbers: {error}"
+        ));
+        Exit::Other
+    })
+}
+
+/// Connects, and tries again only if the server asks for it, or for a while if it may have no room:
+/// a person who mistyped the host wants to know at once.
+async fn connect_at_last(
     door: &mut Door,
     give_up_after: Option<Duration>,
 ) -> Result<Connected, Failure> {

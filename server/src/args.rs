@@ -40,8 +40,7 @@ pub enum Command {
   server query \"select * from transcript\"
   server query --csv \"select * from attendance\" > attendance.csv")]
     Query {
-        /// The query: the tables are joins, history, senders and meta, the views transcript and
-        /// attendance.
+        /// The query in SQL. Tables: joins, history, senders, meta; views: transcript, attendance.
         sql: String,
         /// The database file.
         #[arg(long, default_value = "chat.db", value_name = "FILE")]

@@ -20,7 +20,7 @@ pub enum Failure {
     #[error("the recorder failed: {0}")]
     Panic(tokio::task::JoinError),
     /// The listener does not tell its address.
-    #[error("cannot tell where this server listens: {0}")]
+    #[error("cannot determine the address that this server listens on: {0}")]
     Listener(std::io::Error),
     /// The newest entries could not be read.
     #[error("cannot read the newest entries: {0}")]

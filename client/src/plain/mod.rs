@@ -15,14 +15,14 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::enter::enter;
+use crate::enter::{begin, enter};
 use crate::limits::{LEAVE_PRINT_TIMEOUT, READ_BYTES_MAX};
-use crate::link::{Door, End, Event, Handle, Outcome, Stay, open};
+use crate::link::{Door, End, Event, Handle, Outcome, Stay};
 use crate::settings::Form;
-use crate::words::{Exit, report, stdout_columns, tell};
+use crate::words::{Exit, report, stdout_columns, tell, tell_unacknowledged};
 
 use form::Printer;
-use talk::{Talk, tell_unacknowledged};
+use talk::{Talk, in_doubt};
 use typed::Typed;
 
 /// Runs until standard input ends, the session ends, or `leave` is cancelled.
@@ -35,23 +35,14 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
         target: config.target,
         clock: config.clock.clone(),
     };
-    let connected = tokio::select! {
-        connected = enter(&mut door, config.give_up_after) => match connected {
-            Ok(connected) => connected,
-            Err(failure) => return report(&failure),
-        },
-        // Nothing was said yet, so nothing is lost.
-        () = leave.cancelled() => return Exit::Done,
+    let connected = match enter(&mut door, config.give_up_after, &leave).await {
+        Ok(connected) => connected,
+        Err(exit) => return exit,
     };
     tell(&format!("connected {}", connected.describe()));
-    let (handle, outbox, events) = match open(config.since, config.form == Form::Raw) {
-        Ok(opened) => opened,
-        Err(error) => {
-            tell(&format!(
-                "error: this system has no random numbers: {error}"
-            ));
-            return Exit::Other;
-        }
+    let (handle, outbox, events) = match begin(config.since, config.form == Form::Raw) {
+        Ok(begun) => begun,
+        Err(exit) => return exit,
     };
     // The link hears of it directly: it must leave even while standard output blocks.
     let leaves = handle.leave();
@@ -121,7 +112,7 @@ fn print(mut talk: Talk, handle: Handle, events: mpsc::Receiver<Event>) -> onesh
 /// for the rest.
 fn conclude_unprinted(left: &Outcome) -> Exit {
     tell("warning: standard output takes no more, so the newest lines are not in it");
-    tell_unacknowledged(left);
+    tell_unacknowledged(in_doubt(left));
     if let End::Failed(failure) = &left.end {
         return report(failure);
     }

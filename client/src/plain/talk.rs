@@ -12,7 +12,9 @@ use super::typed::Typed;
 use crate::limits::{CATCH_UP_TIMEOUT, EVENTS_MAX};
 use crate::link::{End, Event, Gone, Handle, Outcome, Permit};
 use crate::settings::{Form, Since};
-use crate::words::{Exit, Expiry, report, seconds, tell};
+use crate::words::{
+    Exit, Expiry, OTHER_HISTORY, disorder, report, seconds, tell, tell_unacknowledged,
+};
 
 /// One conversation.
 pub(super) struct Talk {
@@ -196,9 +198,9 @@ impl Talk {
                 }
             }
             Event::Refused(refusal) => self.hear_refusal(&refusal),
-            Event::Disorder { after, came } => tell(&format!(
-                "warning: the server sent entry {came} after entry {after}; the lines shown here are incomplete or out of order"
-            )),
+            Event::Disorder { after, came } => {
+                tell(&format!("warning: {}", disorder(after, came)));
+            }
             Event::OtherHistory { set_aside } => self.hear_other_history(set_aside),
             Event::Lost { why, pause } => {
                 let state = if self.offline {
@@ -232,9 +234,7 @@ impl Talk {
         self.waits.until = 0;
         self.waits.shown = 0;
         self.waits.unanswered = self.waits.unanswered.saturating_sub(set_aside as u64);
-        tell(
-            "warning: this is a different history from the one that was followed before; starting afresh from its newest entry",
-        );
+        tell(&format!("warning: {OTHER_HISTORY}"));
         if set_aside > 0 {
             tell(&format!(
                 "warning: {set_aside} of the lines were not acknowledged before, and are not sent again into a different history"
@@ -299,12 +299,13 @@ impl Talk {
     pub(super) fn conclude(mut self, left: &Outcome) -> Exit {
         self.print(Printer::flush);
         // The link knows best: while a person leaves, not every event is waited for.
-        let known = left.answered + (left.unacknowledged + left.set_aside) as u64;
+        let known = left.answered + in_doubt(left);
         let unsent = self.waits.said.saturating_sub(known);
         if unsent > 0 {
             tell(&format!("warning: {unsent} of the lines were not sent"));
         }
-        let unacknowledged = tell_unacknowledged(left);
+        let unacknowledged = in_doubt(left);
+        tell_unacknowledged(unacknowledged);
         if let End::Failed(failure) = &left.end {
             return report(failure);
         }
@@ -344,12 +345,7 @@ async fn next_step<'a>(
     Ok((place, step))
 }
 
-pub(super) fn tell_unacknowledged(left: &Outcome) -> usize {
-    let unacknowledged = left.unacknowledged + left.set_aside;
-    if unacknowledged > 0 {
-        tell(&format!(
-            "warning: the server did not acknowledge {unacknowledged} of the lines; they may or may not be in the record"
-        ));
-    }
-    unacknowledged
+/// Returns the lines that may or may not be in the record.
+pub(super) fn in_doubt(left: &Outcome) -> u64 {
+    (left.unacknowledged + left.set_aside) as u64
 }

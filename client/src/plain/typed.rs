@@ -6,6 +6,8 @@ use std::io::{self, BufRead, Read as _};
 use wire::limits::LINE_BYTES_MAX;
 use wire::{Line, Refusal, Request};
 
+use crate::words::OUR_COMMANDS;
+
 /// One line of standard input, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Typed {
@@ -101,9 +103,8 @@ fn understand(text: &[u8], number: u64) -> Option<Typed> {
         | Request::Whois(_)
         | Request::Nick
         | Request::Help => Typed::Command(as_typed()),
-        // A second one of these from a person would replace the program's own.
         Request::SayOnce(..) | Request::Follow(_) => Typed::Refused {
-            words: format!("line {number} not sent: this program sends /say and /follow itself"),
+            words: format!("line {number} not sent: {OUR_COMMANDS}"),
             hint: Some("to say a line that begins with a slash, type two"),
         },
     })

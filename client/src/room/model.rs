@@ -15,7 +15,9 @@ use super::mention::mentions;
 use super::own::{OWN_LINES_MAX, OwnLines};
 use super::timeline::{Item, Timeline};
 use crate::link::Event;
-use crate::words::{Clock, Failure, drawable, stamped, stamped_newer};
+use crate::words::{
+    Clock, Failure, OTHER_HISTORY, OUR_COMMANDS, disorder, drawable, stamped, stamped_newer,
+};
 
 /// Entries that are asked for at once when the person looks further back.
 pub(crate) const PAGE_ENTRIES: u64 = 200;
@@ -182,9 +184,7 @@ impl Room {
             Event::Reply(reply) => self.hear_reply(reply),
             Event::CaughtUp(_) => self.is_caught_up = true,
             Event::Refused(refusal) => self.hear_refusal(&refusal),
-            Event::Disorder { after, came } => self.note(&format!(
-                "the server sent entry {came} after entry {after}: the lines shown here are incomplete or out of order"
-            )),
+            Event::Disorder { after, came } => self.note(&disorder(after, came)),
             Event::OtherHistory { set_aside } => self.hear_other_history(set_aside),
             Event::Lost { why, pause } => self.lose(&why, pause),
             Event::Back { welcome, .. } => {
@@ -333,9 +333,7 @@ impl Room {
     fn hear_other_history(&mut self, set_aside: usize) {
         self.timeline.begin_afresh();
         self.has_beginning = false;
-        self.note(
-            "this is a different history from the one that was followed before; starting afresh from its newest entry",
-        );
+        self.note(OTHER_HISTORY);
         // The lines that were set aside were the first to go out, so they are the first here.
         for (at, text) in self.own.give_up().into_iter().enumerate() {
             let why = if at < set_aside {
@@ -392,9 +390,8 @@ impl Room {
         };
         match request {
             Request::Say(line) => self.say(line),
-            // A second one of these from a person would replace the program's own.
             Request::SayOnce(..) | Request::Follow(_) => {
-                self.note("not sent: this program sends /say and /follow itself");
+                self.note(&format!("not sent: {OUR_COMMANDS}"));
             }
             _ if matches!(self.standing, Standing::Lost { .. }) => self.note(&format!(
                 "not asked, because there is no connection: {text}"

@@ -12,10 +12,10 @@ use super::app::{App, Choices, Effect, Facts, Happened};
 use super::screen::Screen;
 use crate::config::Config;
 use crate::connect::Connected;
-use crate::enter::enter;
-use crate::link::{Door, End, Event, Gone, Handle, Outcome, Permit, Stay, open};
+use crate::enter::{begin, enter};
+use crate::link::{Door, End, Event, Gone, Handle, Outcome, Permit, Stay};
 use crate::room::{Outgoing, Room};
-use crate::words::{Exit, Expiry, Failure, report, tell};
+use crate::words::{Exit, Expiry, Failure, report, tell, tell_unacknowledged};
 
 /// The shortest time from one frame to the next.
 const FRAME_INTERVAL: Duration = Duration::from_micros(16_667);
@@ -46,22 +46,13 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
         target: config.target,
         clock: config.clock,
     };
-    let connected = tokio::select! {
-        connected = enter(&mut door, config.give_up_after) => match connected {
-            Ok(connected) => connected,
-            Err(failure) => return report(&failure),
-        },
-        // Nothing was said yet, so nothing is lost.
-        () = leave.cancelled() => return Exit::Done,
+    let connected = match enter(&mut door, config.give_up_after, &leave).await {
+        Ok(connected) => connected,
+        Err(exit) => return exit,
     };
-    let (handle, outbox, events) = match open(config.since, false) {
-        Ok(opened) => opened,
-        Err(error) => {
-            tell(&format!(
-                "error: this system has no random numbers: {error}"
-            ));
-            return Exit::Other;
-        }
+    let (handle, outbox, events) = match begin(config.since, false) {
+        Ok(begun) => begun,
+        Err(exit) => return exit,
     };
     let facts = facts(&door, &connected);
     let room = Room::new(
@@ -78,14 +69,14 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
         }
     };
     let stay = tokio::spawn(Stay::new(door, outbox, config.give_up_after).run(connected));
-    let events = EventLoop {
+    let window = EventLoop {
         handle,
         events,
         keys: read_keys(),
         stay: Some(stay),
         leave,
     };
-    let ended = events.run(room, facts, choices, &mut screen).await;
+    let ended = window.run(room, facts, choices, &mut screen).await;
     drop(screen);
     match ended {
         Ok((left, app)) => conclude(left.as_ref(), &app),
@@ -289,11 +280,7 @@ fn conclude(left: Option<&Outcome>, app: &App) -> Exit {
         Some(left) => app.room.unsent() as u64 + app.room.said().saturating_sub(left.answered),
         None => app.room.unacknowledged() as u64,
     };
-    if unacknowledged > 0 {
-        tell(&format!(
-            "warning: the server did not acknowledge {unacknowledged} of the lines; they may or may not be in the record"
-        ));
-    }
+    tell_unacknowledged(unacknowledged);
     match left.map(|left| &left.end) {
         Some(End::Failed(failure)) => report(failure),
         _ if unacknowledged > 0 => Exit::Other,

@@ -10,6 +10,7 @@ mod expiry;
 mod explain;
 mod failure;
 mod few;
+mod sentences;
 mod stamped;
 mod terminal;
 
@@ -22,5 +23,6 @@ pub(crate) use clock::seconds;
 pub(crate) use drawable::drawable;
 pub(crate) use expiry::Expiry;
 pub(crate) use few::few;
+pub(crate) use sentences::{OTHER_HISTORY, OUR_COMMANDS, disorder};
 pub(crate) use stamped::{stamped, stamped_newer, unknown};
-pub(crate) use terminal::stdout_columns;
+pub(crate) use terminal::{stdout_columns, tell_unacknowledged};

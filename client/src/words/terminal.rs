@@ -45,3 +45,12 @@ pub fn report(failure: &Failure) -> Exit {
     }
     failure.exit
 }
+
+/// Warns of lines that may or may not be in the record, if there are any.
+pub(crate) fn tell_unacknowledged(lines: u64) {
+    if lines > 0 {
+        tell(&format!(
+            "warning: the server did not acknowledge {lines} of the lines; they may or may not be in the record"
+        ));
+    }
+}

@@ -81,8 +81,8 @@ struct State {
     next_number: u64,
     sessions: usize,
     /// Oldest first.
-    guests: BTreeMap<u64, Entry>,
-    addresses: HashMap<IpAddr, Address>,
+    guests: BTreeMap<u64, Signal>,
+    addresses: HashMap<IpAddr, Crowd>,
     /// The addresses by their number of guests, those with most last; among equals, the address
     /// whose silent guest is oldest comes last.
     by_rank: BTreeSet<(usize, Reverse<u64>, IpAddr)>,
@@ -90,14 +90,15 @@ struct State {
 
 /// The connections of one address, oldest first.
 #[derive(Debug, Default)]
-struct Address {
+struct Crowd {
     guests: BTreeSet<u64>,
     /// The connections that may be ended before all others.
     silent: BTreeSet<u64>,
 }
 
+/// Tells a connection, once, that it has to end.
 #[derive(Debug)]
-struct Entry {
+struct Signal {
     told: Arc<Notify>,
     is_told: bool,
 }
@@ -231,14 +232,16 @@ impl Drop for Guest {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nobody panics with it")
+        self.state
+            .lock()
+            .expect("nothing panics while it holds the lock")
     }
 }
 
 impl State {
-    /// Returns the connection that ends to make room for one more from this address, which has
-    /// `own`. No address loses a connection to one that would then have more.
-    fn victim(&self, own: Option<&Address>) -> Option<u64> {
+    /// Returns the connection that ends to make room for one more from an address that has `own`.
+    /// No connection ends for an address that would then have more than its own address has now.
+    fn victim(&self, own: Option<&Crowd>) -> Option<u64> {
         let held = own.map_or(0, |own| own.guests.len());
         let (count, _, address) = *self.by_rank.last()?;
         let crowd = self.addresses.get(&address)?;
@@ -249,22 +252,22 @@ impl State {
     }
 
     fn insert(&mut self, address: IpAddr, number: u64, told: Arc<Notify>) {
-        let entry = Entry {
+        let signal = Signal {
             told,
             is_told: false,
         };
-        self.guests.insert(number, entry);
+        self.guests.insert(number, signal);
         self.change(address, |own| {
             own.guests.insert(number);
         });
     }
 
     fn tell(&mut self, number: u64) {
-        let Some(entry) = self.guests.get_mut(&number) else {
+        let Some(signal) = self.guests.get_mut(&number) else {
             return;
         };
-        if !std::mem::replace(&mut entry.is_told, true) {
-            entry.told.notify_one();
+        if !std::mem::replace(&mut signal.is_told, true) {
+            signal.told.notify_one();
         }
     }
 
@@ -294,7 +297,7 @@ impl State {
     }
 
     /// Changes an address and keeps all addresses ordered by rank.
-    fn change(&mut self, address: IpAddr, change: impl FnOnce(&mut Address)) {
+    fn change(&mut self, address: IpAddr, change: impl FnOnce(&mut Crowd)) {
         let own = self.addresses.entry(address).or_default();
         let before = own.rank(address);
         change(own);
@@ -311,7 +314,7 @@ impl State {
     }
 }
 
-impl Address {
+impl Crowd {
     fn rank(&self, address: IpAddr) -> (usize, Reverse<u64>, IpAddr) {
         let oldest = self.silent.first().copied().unwrap_or(u64::MAX);
         (self.guests.len(), Reverse(oldest), address)

@@ -159,7 +159,10 @@ impl HandshakePermits {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().expect("nobody panics with it")
+        self.0
+            .state
+            .lock()
+            .expect("nothing panics while it holds the lock")
     }
 }
 

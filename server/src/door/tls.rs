@@ -285,7 +285,7 @@ impl<S> TlsStream<S> {
                 // Early data, which the configuration does not allow, and states that rustls may
                 // add.
                 Ok(other) => {
-                    let words = format!("not expected of TLS: {other:?}");
+                    let words = format!("unexpected state of TLS: {other:?}");
                     self.reading = Reading::Failed(rustls::Error::General(words));
                     return used;
                 }
@@ -316,7 +316,7 @@ impl<S> TlsStream<S> {
         // Every complete record was decrypted, but rustls may still need an incomplete message in
         // here.
         let UnbufferedStatus { discard, state } = self.tls.process_tls_records(&mut self.incoming);
-        debug_assert_eq!(discard, 0, "all that has come whole was taken");
+        debug_assert_eq!(discard, 0, "every complete record was taken");
         let Ok(ConnectionState::WriteTraffic(mut traffic)) = state else {
             return Err(io::ErrorKind::BrokenPipe.into());
         };

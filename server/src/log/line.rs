@@ -29,7 +29,7 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut line = Line::default();
+        let mut line = LogLine::default();
         // A full line ends its formatting with an error, so that a long value costs no more than a
         // short one. The text before an error is logged in any case.
         let _cut = self.0.format_event(context, Writer::new(&mut line), event);
@@ -40,7 +40,7 @@ where
 
 /// A line that is being written.
 #[derive(Debug, Default)]
-struct Line {
+struct LogLine {
     text: String,
     /// A cut here leaves room for the mark.
     cut_at: usize,
@@ -50,7 +50,7 @@ struct Line {
     has_line_end: bool,
 }
 
-impl Line {
+impl LogLine {
     fn push(&mut self, c: char) -> fmt::Result {
         if self.is_cut {
             return Err(fmt::Error);
@@ -79,7 +79,7 @@ impl Line {
     }
 }
 
-impl fmt::Write for Line {
+impl fmt::Write for LogLine {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for c in text.chars() {
             if std::mem::replace(&mut self.has_line_end, c == '\n') {
@@ -119,7 +119,7 @@ mod tests {
 
     /// Returns the logged line for an event that is formatted as these texts.
     fn line_of(texts: &[&str]) -> String {
-        let mut line = Line::default();
+        let mut line = LogLine::default();
         let _cut = texts.iter().try_for_each(|text| line.write_str(text));
         line.end();
         assert!(line.text.len() <= LINE_BYTES_MAX, "{}", line.text.len());

@@ -39,7 +39,7 @@ struct State {
 
 /// The next bytes to write: lines, then possibly a note that counts dropped lines.
 #[derive(Debug)]
-struct Batch {
+struct Chunk {
     bytes: Vec<u8>,
     note_at: usize,
     missed: u64,
@@ -69,17 +69,17 @@ impl Queue {
     /// Writes lines as they come, until the queue ends.
     pub(super) fn write_to(&self, mut place: impl Write) {
         let mut is_line_begun = false;
-        while let Some(mut batch) = self.next() {
+        while let Some(mut chunk) = self.next() {
             if is_line_begun {
-                batch.bytes.insert(0, b'\n');
-                batch.note_at += 1;
+                chunk.bytes.insert(0, b'\n');
+                chunk.note_at += 1;
             }
-            let written = self.write(&mut place, &batch.bytes);
+            let written = self.write(&mut place, &chunk.bytes);
             is_line_begun = match written {
                 0 => is_line_begun,
-                written => batch.bytes[written - 1] != b'\n',
+                written => chunk.bytes[written - 1] != b'\n',
             };
-            self.lock().account(&batch, written);
+            self.lock().account(&chunk, written);
         }
         self.lock().is_written = true;
         self.changed.notify_all();
@@ -104,7 +104,7 @@ impl Queue {
     }
 
     /// Returns the next lines once there are any; `None` at the end.
-    fn next(&self) -> Option<Batch> {
+    fn next(&self) -> Option<Chunk> {
         let mut state = self.lock();
         loop {
             let note_in = state.missed_since.map(|since| {
@@ -167,7 +167,7 @@ impl State {
         self.missed_since.get_or_insert_with(Instant::now);
     }
 
-    fn take(&mut self, with_note: bool) -> Batch {
+    fn take(&mut self, with_note: bool) -> Chunk {
         let mut bytes = std::mem::take(&mut self.waiting);
         let note_at = bytes.len();
         let mut missed = 0;
@@ -177,7 +177,7 @@ impl State {
             bytes.extend_from_slice(note(missed).as_bytes());
         }
         self.in_flight = bytes.len();
-        Batch {
+        Chunk {
             bytes,
             note_at,
             missed,
@@ -185,14 +185,14 @@ impl State {
     }
 
     /// Counts the lines that could not be written, for example because the disk is full.
-    fn account(&mut self, batch: &Batch, written: usize) {
+    fn account(&mut self, chunk: &Chunk, written: usize) {
         self.in_flight = 0;
-        if written == batch.bytes.len() || self.is_ending {
+        if written == chunk.bytes.len() || self.is_ending {
             return;
         }
-        let lines = &batch.bytes[written.min(batch.note_at)..batch.note_at];
+        let lines = &chunk.bytes[written.min(chunk.note_at)..chunk.note_at];
         let lost = lines.iter().filter(|byte| **byte == b'\n').count();
-        self.miss(batch.missed.saturating_add(lost as u64));
+        self.miss(chunk.missed.saturating_add(lost as u64));
     }
 }
 
@@ -226,7 +226,7 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(30);
 
-    /// A place that takes one batch whenever the test allows it.
+    /// A place that takes one chunk whenever the test allows it.
     struct Slow {
         turns: mpsc::Receiver<io::Result<()>>,
         written: mpsc::Sender<String>,

@@ -161,7 +161,9 @@ impl Mailbox {
     }
 
     fn post(&self) -> MutexGuard<'_, Post> {
-        self.post.lock().expect("nobody panics with it")
+        self.post
+            .lock()
+            .expect("nothing panics while it holds the lock")
     }
 }
 

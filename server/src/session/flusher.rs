@@ -151,7 +151,7 @@ impl Newcomers {
     }
 }
 
-const NOBODY_PANICS: &str = "nobody panics with it";
+const NOBODY_PANICS: &str = "nothing panics while it holds the lock";
 
 impl std::fmt::Debug for Newcomers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -183,7 +183,7 @@ fn open(path: &Path) -> Result<Connection, QueryError> {
     // Never a URI: a file name may begin with "file:".
     let file = std::path::absolute(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    // While no server runs and the log is empty, the file alone is the whole record.
+    // While no server runs and the write-ahead log is empty, the file alone is the whole record.
     let open_alone = || {
         let uri = format!("file:{}?immutable=1", percent_encoded(&file));
         Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI).and_then(probe)
@@ -203,7 +203,7 @@ fn open(path: &Path) -> Result<Connection, QueryError> {
         Err(failure) => failure,
     };
     // A reader who may not write to the folder cannot create these files at all.
-    if has_log(path) {
+    if has_journal(path) {
         return Err(unreadable(failure));
     }
     match open_alone() {
@@ -230,8 +230,8 @@ fn probe(connection: Connection) -> Result<Option<Connection>, rusqlite::Error> 
     Ok(is_utf8.then_some(connection))
 }
 
-fn has_log(path: &Path) -> bool {
-    std::fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0)
+fn has_journal(path: &Path) -> bool {
+    std::fs::metadata(beside(path, "-wal")).is_ok_and(|journal| journal.len() > 0)
 }
 
 /// Returns an absolute path as SQLite's URIs need it.

@@ -57,7 +57,7 @@ pub enum DatabaseError {
         wanted: &'static str,
     },
     /// The file has several names, so that a second server could open it under another one.
-    #[error("{} has another name in this file system: two servers could write to it, each with its own log", path.display())]
+    #[error("{} has another name in this file system: two servers could write to it, each with its own write-ahead log", path.display())]
     Linked {
         /// The database.
         path: PathBuf,
@@ -123,7 +123,7 @@ impl DatabaseError {
         const SQLITE_BUSY: i32 = 5;
         const SQLITE_LOCKED: i32 = 6;
         const SQLITE_FULL: i32 = 13;
-        // The index of the log cannot grow on a full disk, which SQLite reports as an I/O error.
+        // The index of the write-ahead log cannot grow on a full disk, which SQLite reports as an I/O error.
         // Nothing was written then.
         const SQLITE_IOERR_SHMSIZE: i32 = 4874;
         match self.code() {

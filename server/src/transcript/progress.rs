@@ -70,4 +70,4 @@ impl Progress {
     }
 }
 
-const NOBODY_PANICS: &str = "nobody panics with it";
+const NOBODY_PANICS: &str = "nothing panics while it holds the lock";

@@ -24,7 +24,10 @@ struct Taken {
 
 impl Narrow {
     fn widen(&self, room: usize) {
-        let mut taken = self.0.lock().expect("nobody panics with it");
+        let mut taken = self
+            .0
+            .lock()
+            .expect("nothing panics while it holds the lock");
         taken.room = room;
         if let Some(waiting) = taken.waiting.take() {
             waiting.wake();
@@ -32,7 +35,10 @@ impl Narrow {
     }
 
     fn taken(&self) -> String {
-        let taken = self.0.lock().expect("nobody panics with it");
+        let taken = self
+            .0
+            .lock()
+            .expect("nothing panics while it holds the lock");
         String::from_utf8(taken.bytes.clone()).expect("lines are UTF-8")
     }
 }
@@ -43,7 +49,10 @@ impl AsyncWrite for Narrow {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        let mut taken = self.0.lock().expect("nobody panics with it");
+        let mut taken = self
+            .0
+            .lock()
+            .expect("nothing panics while it holds the lock");
         let count = bytes.len().min(taken.room);
         if count == 0 {
             taken.waiting = Some(context.waker().clone());

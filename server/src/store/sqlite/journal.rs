@@ -9,7 +9,7 @@ use tracing::{info, warn};
 /// How often the size is checked.
 const JOURNAL_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The size of the log, checked now and then.
+/// The size of the write-ahead log, checked now and then.
 #[derive(Debug)]
 pub(crate) struct Journal {
     path: PathBuf,
@@ -35,7 +35,7 @@ impl Journal {
         }
     }
 
-    /// Returns the path of the log.
+    /// Returns the path of the write-ahead log.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

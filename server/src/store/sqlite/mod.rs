@@ -226,7 +226,7 @@ impl Record for Database {
 
     /// Checks that the open files are still the ones under their names, and that no reader found
     /// damage. SQLite goes on writing to a file that was deleted, and everything in it would be
-    /// gone with the server. A large log stops nobody, but is logged.
+    /// gone with the server. A large write-ahead log stops nobody, but is logged.
     fn check(&mut self) -> Result<(), DatabaseError> {
         self.journal.look();
         let names = [self.path.as_path(), self.journal.path()];
@@ -250,7 +250,7 @@ impl Record for Database {
         self.disk.space()
     }
 
-    /// Moves the contents of the log into the file, as far as readers allow, and closes both.
+    /// Moves the write-ahead log into the file, as far as readers allow, and closes both.
     async fn close(mut self) -> Result<(), DatabaseError> {
         let checkpoint = self
             .connection
@@ -258,7 +258,7 @@ impl Record for Database {
             .await;
         let checkpoint = checkpoint.map_err(|source| self.error(source));
         match checkpoint {
-            // All of it is safe in the log, and the next start finds it there.
+            // All of it is safe in the write-ahead log, and the next start finds it there.
             Err(failure) if failure.fault() != Fault::Fatal => {
                 warn!(error = %failure, "the write-ahead log could not be moved into the database");
             }
