@@ -99,32 +99,14 @@ async fn on_a_disk_that_is_nearly_full_a_line_is_refused_and_never_said_again() 
     watcher.expect("* alice@").await;
     // A fiftieth of it is 1342 KB. The room that is left is enough until the server looks at the disk.
     let filler = mount.fill_but(1200 * 1024);
+    let mut lines = Lines::of("k3v9q2a7", 1);
+    lines.say_until(&mut watcher, "! disk-low").await;
     served.program.expect_err("the disk is nearly full");
-    let mut n = 0;
-    loop {
-        n += 1;
-        watcher
-            .say(&format!("/say k3v9q2a7-{n} is there room?"))
-            .await;
-        let answer = watcher.expect(&format!("k3v9q2a7-{n} ")).await;
-        if answer.starts_with("! disk-low") {
-            break;
-        }
-    }
     alice.send("while there is no room\n");
     alice.expect_err("nearly full");
     drop(filler);
+    lines.say_until(&mut watcher, "= ok").await;
     served.program.expect_err("there is room on the disk again");
-    loop {
-        n += 1;
-        watcher
-            .say(&format!("/say k3v9q2a7-{n} is there room again?"))
-            .await;
-        let answer = watcher.expect(&format!("k3v9q2a7-{n} ")).await;
-        if answer.starts_with("= ok") {
-            break;
-        }
-    }
     alice.send("when there is room\n");
     watcher.expect("] when there is room").await;
     let ended = alice.finish();
@@ -157,32 +139,18 @@ async fn while_the_disk_fills_those_who_wrote_much_are_refused_before_others() {
     }
     // A fiftieth of the disk is 1342 KB, and twice that is more than the room that is left.
     let filler = mount.fill_but(2000 * 1024);
-    served.program.expect_err("the disk is filling up; lines of people");
-    let mut n = 3;
-    loop {
-        n += 1;
-        alice.say(&format!("/say k3v9q2a7-{n} and me?")).await;
-        let answer = alice.expect(&format!(" k3v9q2a7-{n} ")).await;
-        if answer.starts_with("! disk-low") {
-            assert!(
-                answer.contains("you wrote more than 10000 bytes today"),
-                "{answer}"
-            );
-            break;
-        }
-    }
+    let mut lines = Lines::of("k3v9q2a7", 4);
+    let refused = lines.say_until(&mut alice, "! disk-low").await;
+    assert!(
+        refused.contains("you wrote more than 10000 bytes today"),
+        "{refused}"
+    );
+    served.program.expect_err("the disk is filling up");
     bob.say("/say bobsrun1-1 there is room for me").await;
     bob.expect("= ok bobsrun1-1 ").await;
     drop(filler);
+    lines.say_until(&mut alice, "= ok").await;
     served.program.expect_err("there is room on the disk again");
-    loop {
-        n += 1;
-        alice.say(&format!("/say k3v9q2a7-{n} and now?")).await;
-        let answer = alice.expect(&format!(" k3v9q2a7-{n} ")).await;
-        if answer.starts_with("= ok") {
-            break;
-        }
-    }
     drop((alice, bob));
     end(served);
 }
@@ -275,6 +243,35 @@ async fn a_reader_that_keeps_a_transaction_is_warned_of_and_the_log_shrinks_afte
         &history,
         &rows(&site.path("chat.db")).await,
     );
+}
+
+/// Lines of one run, said until the server has noticed how full the disk is.
+struct Lines {
+    run: &'static str,
+    next: u64,
+}
+
+impl Lines {
+    fn of(run: &'static str, next: u64) -> Self {
+        Self { run, next }
+    }
+
+    /// Says a line after another until an answer begins like this, and returns that answer.
+    async fn say_until(&mut self, peer: &mut Peer, wanted: &str) -> String {
+        // The server looks at the disk once a second, and only when it stores something. At more than
+        // this pace the lines themselves would fill the disk.
+        let mut pace = tokio::time::interval(Duration::from_millis(50));
+        loop {
+            pace.tick().await;
+            let nonce = format!("{}-{}", self.run, self.next);
+            self.next += 1;
+            peer.say(&format!("/say {nonce} is there room?")).await;
+            let answer = peer.expect(&format!(" {nonce} ")).await;
+            if answer.starts_with(wanted) {
+                return answer;
+            }
+        }
+    }
 }
 
 /// Checks that a session is served while nothing can be written, is shown nothing new, and is told why only
