@@ -282,11 +282,17 @@ fn parse_bye(rest: &str) -> Option<Reply> {
     })
 }
 
+/// A newer server may know more roles.
+fn role(pairs: &Pairs) -> Option<Role> {
+    let word = pairs.value("role")?;
+    Some(Role::parse(word).unwrap_or(Role::Unknown))
+}
+
 fn parse_welcome(rest: &str) -> Option<Welcome> {
     let pairs = Pairs::parse(rest)?;
     Some(Welcome {
         id: ClientId::parse(pairs.value("id")?).ok()?,
-        role: Role::parse(pairs.value("role")?)?,
+        role: role(&pairs)?,
         ip: pairs.value("ip")?.parse().ok()?,
         room: pairs.value("room")?.to_owned(),
         head: parse_count(pairs.value("head")?)?,
@@ -322,7 +328,7 @@ fn parse_here(rest: &str) -> Option<Here> {
     let pairs = Pairs::parse(rest)?;
     Some(Here {
         id: ClientId::parse(id).ok()?,
-        role: Role::parse(pairs.value("role")?)?,
+        role: role(&pairs)?,
         ip: pairs.value("ip")?.parse().ok()?,
         since: Timestamp::parse(pairs.value("since")?).ok()?,
         sessions: parse_count(pairs.value("sessions")?)?,
@@ -350,7 +356,7 @@ fn parse_whois(rest: &str) -> Option<Whois> {
     };
     Some(Whois {
         id: ClientId::parse(id).ok()?,
-        role: Role::parse(pairs.value("role")?)?,
+        role: role(&pairs)?,
         ip: pairs.value("ip")?.parse().ok()?,
         seen,
     })
@@ -531,6 +537,22 @@ mod tests {
         ] {
             check(text);
         }
+    }
+
+    #[test]
+    fn a_role_that_is_not_known_is_unknown_and_its_line_is_still_read() {
+        let here = "= here carol role=guest ip=::1 since=2026-11-21T10:00:00.123Z sessions=1";
+        let Ok(ServerLine::Reply(Reply::Here(here))) = ServerLine::parse(here) else {
+            panic!("not read: {here}");
+        };
+        assert_eq!((here.id.as_str(), here.role), ("carol", Role::Unknown));
+        let welcome = "= welcome id=carol role=guest ip=::1 room=\"\" head=0 \
+            epoch=9f86d081884c7d65 clock=2026-11-21T10:00:00.123Z version=0.1.0";
+        let read = ServerLine::parse(welcome);
+        assert!(
+            matches!(&read, Ok(ServerLine::Reply(Reply::Welcome(w))) if w.role == Role::Unknown),
+            "{read:?}"
+        );
     }
 
     #[test]

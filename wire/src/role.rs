@@ -14,10 +14,12 @@ pub enum Role {
     Instructor,
     /// A program.
     Bot,
+    /// A role that this version does not know, from a newer server.
+    Unknown,
 }
 
 impl Role {
-    /// Every role.
+    /// Every role that a certificate may name.
     pub const ALL: [Role; 4] = [Role::Student, Role::Assistant, Role::Instructor, Role::Bot];
 
     /// Returns the word for it, in certificates, on the wire and in the record.
@@ -27,6 +29,7 @@ impl Role {
             Role::Assistant => "assistant",
             Role::Instructor => "instructor",
             Role::Bot => "bot",
+            Role::Unknown => "unknown",
         }
     }
 

@@ -69,6 +69,7 @@ fn draw_here(frame: &mut Frame<'_>, app: &App, area: Rect) {
             Role::Assistant => " assistant",
             Role::Instructor => " instructor",
             Role::Bot => " bot",
+            Role::Unknown => " other role",
         };
         let is_me = here.id == app.room.welcome.id;
         let mark = if is_me { " (you)" } else { mark };
