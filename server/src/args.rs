@@ -217,14 +217,22 @@ impl Serve {
                 .or_else(|_| std::path::absolute(path))
                 .ok()
         };
+        let beside = |ending: &str| {
+            let mut name = self.db.clone().into_os_string();
+            name.push(ending);
+            PathBuf::from(name)
+        };
         let others = [
-            ("database", &self.db),
-            ("bundle", &self.cert),
-            ("revocation list", &self.crl),
+            ("the database", self.db.clone()),
+            ("a file of the database", beside("-wal")),
+            ("a file of the database", beside("-shm")),
+            ("a file of the database", beside(".lock")),
+            ("the bundle", self.cert.clone()),
+            ("the revocation list", self.crl.clone()),
         ];
-        for (what, other) in others {
-            if place(log).is_some_and(|log| place(other) == Some(log)) {
-                let error = format!("the log {} is the {what}", log.display());
+        for (subject, other) in others {
+            if place(log).is_some_and(|log| place(&other) == Some(log)) {
+                let error = format!("the log {} is {subject}", log.display());
                 let hint = "--log-file needs a file that the server does not use".to_owned();
                 return Err(Hinted { error, hint }.into());
             }
