@@ -8,8 +8,8 @@ use wire::limits::{LINE_BYTES_MAX, UNACKNOWLEDGED_LINES_MAX};
 use wire::{Reason, Refusal};
 
 use crate::log::{CAUSE_BYTES_MAX, cut};
+use crate::room::facts::Dialect;
 use crate::room::mailbox::{End, Told};
-use crate::session::dialect::Dialect;
 
 /// How long a refused peer has to accept its refusal.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);

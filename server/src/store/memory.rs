@@ -1,4 +1,4 @@
-//! The transcript in memory, for simulated networks and clocks.
+//! The record in memory, for simulated networks and clocks.
 //!
 //! SQLite works on a separate thread, which a simulated clock cannot pause. This module keeps what
 //! SQLite would keep, and everything above it is the server's own code: the recorder, the room, the
@@ -268,7 +268,7 @@ impl Record for Opened {
         Ok(())
     }
 
-    async fn stored(&mut self, sender: &Sender) -> Result<Known, DatabaseError> {
+    async fn known_run(&mut self, sender: &Sender) -> Result<Known, DatabaseError> {
         let disk = self.memory.disk();
         let run = disk.senders.iter().find(|(_, run)| run.sender == *sender);
         let Some((first, run)) = run else {
@@ -312,19 +312,19 @@ impl Pages for Memory {
         answer(last.map(|last| (lines, last)))
     }
 
-    fn time_of(&self, seq: u64) -> Answer<'_, Option<String>> {
+    fn time_of(&self, seq: u64) -> Answer<'_, Option<Timestamp>> {
         let disk = self.disk();
-        answer(disk.history.get(&seq).map(|row| row.entry.at.to_string()))
+        answer(disk.history.get(&seq).map(|row| row.entry.at))
     }
 
     fn last_session<'a>(&'a self, id: &'a ClientId) -> Answer<'a, Option<LastSession>> {
         let disk = self.disk();
         let join = disk.joins.values().rev().find(|join| join.id == *id);
         answer(join.map(|join| LastSession {
-            role: join.role.as_str().to_owned(),
-            ip: join.ip.to_string(),
-            left_at: join.ended.map(|(at, _)| at.to_string()),
-            reason: join.ended.map(|(_, why)| why.as_str().to_owned()),
+            role: join.role,
+            ip: join.ip,
+            left_at: join.ended.map(|(at, _)| at),
+            reason: join.ended.map(|(_, why)| why),
         }))
     }
 
@@ -452,8 +452,8 @@ mod tests {
             (id, Run::parse(run).expect("a run"))
         };
         for sender in [sender("k3v9q2a7"), sender("another1")] {
-            let kept = sqlite.stored(&sender).await.expect("a run");
-            assert_eq!(opened.stored(&sender).await.expect("a run"), kept);
+            let kept = sqlite.known_run(&sender).await.expect("a run");
+            assert_eq!(opened.known_run(&sender).await.expect("a run"), kept);
         }
         sqlite.close().await.expect("a good end");
         drop(readers);

@@ -1,7 +1,7 @@
 //! Failures of the database, and their meaning for a writer.
 
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sqlx::migrate::MigrateError;
 
@@ -116,6 +116,12 @@ pub(crate) enum Fault {
 }
 
 impl DatabaseError {
+    /// Returns the failure of a database that SQLite reported.
+    pub(crate) fn sqlite(path: &Path, cause: sqlx::Error) -> Self {
+        let path = path.to_owned();
+        Self::Sqlite { path, cause }
+    }
+
     /// Returns whether waiting can help.
     // A file system that became read-only does not pass by itself: systems do that to a failing disk,
     // and it lasts until somebody mends it.

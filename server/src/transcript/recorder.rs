@@ -168,7 +168,7 @@ impl<R: Record> Recorder<R> {
         let (asks, mut waiters): (Vec<Ask>, Vec<Waiter>) =
             posted.map(|posted| (posted.ask, posted.waiter)).unzip();
         for sender in self.room.unknown_senders(&asks) {
-            let known = self.stored(&sender, &asks).await?;
+            let known = self.known_run(&sender, &asks).await?;
             self.room.learn(sender, known);
         }
         self.room.space = self.record.space();
@@ -195,9 +195,9 @@ impl<R: Record> Recorder<R> {
     }
 
     /// Returns what the database knows of a run. Waits while the database is locked.
-    async fn stored(&mut self, sender: &Sender, asks: &[Ask]) -> Result<Known, RecorderError> {
+    async fn known_run(&mut self, sender: &Sender, asks: &[Ask]) -> Result<Known, RecorderError> {
         loop {
-            let failure = match self.record.stored(sender).await {
+            let failure = match self.record.known_run(sender).await {
                 Ok(known) => return Ok(known),
                 Err(failure) => failure,
             };

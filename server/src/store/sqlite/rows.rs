@@ -26,7 +26,7 @@ pub(crate) fn joins(batch: &Batch) -> Option<Vec<u8>> {
                 .text(&facts.tls)
                 .text(&facts.cipher)
                 .or_null(facts.key_exchange.as_deref(), Row::text)
-                .or_null(facts.dialect.as_deref(), Row::text)
+                .or_null(facts.dialect.name(), Row::text)
                 .shown(at);
         });
     }

@@ -236,7 +236,7 @@ fn alice(run: &str) -> Sender {
 
 /// Returns what is known of a run, each line as its N and its seq.
 async fn lines_of(database: &mut Database, run: &str) -> (Known, Vec<(u64, u64)>) {
-    let known = database.stored(&alice(run)).await.expect("a run");
+    let known = database.known_run(&alice(run)).await.expect("a run");
     let lines = known.lines.iter().map(|line| (line.n, line.seq)).collect();
     (known, lines)
 }
