@@ -14,6 +14,7 @@ use pki::CrlNumber;
 use wire::{ClientId, Entry, Kind, Nonce, Reason, Role, Timestamp};
 
 use crate::room::batch::Recorded;
+use crate::room::found::WasHere;
 use crate::room::presence::Left;
 use crate::room::quota::{ROW_BYTES, Used, start_of_day};
 use crate::room::senders::{LINES_MAX, Stored};
@@ -146,7 +147,11 @@ impl Disk {
                 session,
                 reason,
             };
-            (left, join.at, join.role)
+            WasHere {
+                left,
+                since: join.at,
+                role: join.role,
+            }
         });
         let mut ids: Vec<String> = self
             .joins
@@ -231,15 +236,15 @@ impl Disk {
                 (run.last, run.n) = (last, n);
             }
         }
-        for (session, at, reason) in &batch.ends {
-            if let Some(join) = self.joins.get_mut(session) {
-                join.ended = Some((*at, *reason));
+        for end in &batch.ends {
+            if let Some(join) = self.joins.get_mut(&end.session) {
+                join.ended = Some((end.at, end.reason));
             }
         }
-        for (id, seq, newest) in &batch.leaves {
-            for join in self.joins.range_mut(..=newest).map(|(_, join)| join) {
-                if join.id == *id {
-                    join.leave_seq.get_or_insert(*seq);
+        for leave in &batch.leaves {
+            for (_, join) in self.joins.range_mut(..=leave.newest_session) {
+                if join.id == leave.id {
+                    join.leave_seq.get_or_insert(leave.seq);
                 }
             }
         }

@@ -13,7 +13,7 @@ use tracing::warn;
 use wire::{ClientId, Reason, Role, Timestamp};
 
 use super::Database;
-use crate::room::found::Found;
+use crate::room::found::{Found, WasHere};
 use crate::room::presence::Left;
 use crate::room::quota::{ROW_BYTES, Used, start_of_day};
 use crate::transcript::fault::DatabaseError;
@@ -120,18 +120,19 @@ impl Database {
     }
 }
 
-fn parse_here(row: &SqliteRow) -> Option<(Left, Timestamp, Role)> {
+/// Returns `None` for a row that no server wrote.
+fn parse_here(row: &SqliteRow) -> Option<WasHere> {
     let left = Left {
         id: ClientId::parse(row.get("id")).ok()?,
         ip: row.get::<&str, _>("ip").parse().ok()?,
         session: row.get::<i64, _>("session").unsigned_abs(),
         reason: Reason::parse(row.get("reason"))?,
     };
-    Some((
+    Some(WasHere {
         left,
-        Timestamp::parse(row.get("joined_at")).ok()?,
-        Role::parse(row.get("role"))?,
-    ))
+        since: Timestamp::parse(row.get("joined_at")).ok()?,
+        role: Role::parse(row.get("role"))?,
+    })
 }
 
 /// A session that was open when the server died ended when the server was last known to run.
