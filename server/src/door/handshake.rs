@@ -21,7 +21,7 @@ use crate::door::socket::send_at_once;
 use crate::door::tls::{ClientHello, TlsStream};
 use crate::room::facts::{ConnectionFacts, Dialect, LocalEnd, Member};
 use crate::session::admitted::{Admitted, Serving};
-use crate::session::closing::close;
+use crate::session::closing::{close, tls_error};
 use crate::session::metered::Metered;
 
 /// Everything that connections are served with.
@@ -323,10 +323,7 @@ pub(crate) async fn unless_told(guest: &Guest, closing: impl Future<Output = ()>
 
 /// Describes why a handshake failed when the gate did not judge the client.
 fn describe(failure: &std::io::Error) -> String {
-    let inner = failure
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match inner {
+    match tls_error(failure) {
         Some(rustls::Error::NoCertificatesPresented) => "no certificate was presented".to_owned(),
         Some(rustls::Error::AlertReceived(alert)) => {
             format!("the client refused this server: {alert:?}")

@@ -11,9 +11,9 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Notify;
-use wire::{Code, Refusal};
 
 use crate::door::prefix::neighbourhood;
+use crate::room::desk::try_later;
 
 /// The bounds on connections.
 #[derive(Debug, Clone, Copy)]
@@ -55,16 +55,10 @@ pub(crate) enum NoRoom {
 }
 
 impl NoRoom {
-    /// Returns the line that is sent to a connection before TLS has begun.
+    /// Returns the line that is sent to a connection before TLS has begun, in plain text.
     pub(crate) fn line(self) -> String {
-        try_later(&self.to_string())
+        format!("{}\n", try_later(self))
     }
-}
-
-/// Returns the line for a connection that is not kept. TLS has not begun, so it is plain text.
-pub(crate) fn try_later(cause: &str) -> String {
-    let words = format!("{cause}; try again later");
-    format!("{}\n", Refusal::new(Code::TryLater, words))
 }
 
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use wire::{Reason, Refusal, Timestamp, Welcome};
 use crate::config::Limits;
 use crate::log::BOUNDED;
 use crate::room::ask::Ask;
-use crate::room::desk::{Asks, Posted, Waiter, try_later};
+use crate::room::desk::{Asks, Posted, Waiter, cannot_record};
 use crate::room::facts::{ConnectionFacts, Dialect};
 use crate::room::mailbox::{Admission, Mailbox};
 use crate::session::closing::{close, drain, refuse};
@@ -215,7 +215,7 @@ async fn enter(
 ) -> Option<Result<Admission, Refusal>> {
     // While nothing can be written, the recorder's queue may be full and a newcomer would hang.
     if let Some(cause) = serving.transcript.clone().view().waiting {
-        return Some(Err(try_later(cause)));
+        return Some(Err(cannot_record(cause)));
     }
     let enter = Posted {
         ask: Ask::Enter(Box::new(facts.clone())),

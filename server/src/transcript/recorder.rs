@@ -17,7 +17,7 @@ use crate::config::Limits;
 use crate::room::ask::Ask;
 use crate::room::batch::{Batch, Recorded};
 use crate::room::decide::{Moment, Room, Work};
-use crate::room::desk::{Asks, Desk, Posted, Waiter, try_later};
+use crate::room::desk::{Asks, Desk, Posted, Waiter, cannot_record};
 use crate::room::presence::Rules;
 use crate::room::senders::{Known, Sender};
 use crate::transcript::batcher::Batcher;
@@ -266,7 +266,7 @@ impl<R: Record> Recorder<R> {
                 () = &mut moment => return,
                 ask = self.asks.recv(), if has_room => match ask {
                     Some(posted) if matches!(posted.ask, Ask::Enter(_)) => {
-                        posted.waiter.refuse(try_later(cause));
+                        posted.waiter.refuse(cannot_record(cause));
                     }
                     Some(posted) => self.waiting.push_back(posted),
                     None => {
