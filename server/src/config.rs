@@ -1,4 +1,7 @@
-//! The server's configuration after its files were read and checked. Every limit is here.
+//! The server's configuration after its files were read and checked.
+//!
+//! Every limit that a flag or a test changes is in `Limits`. The limits of the protocol are in
+//! `wire::limits`; a limit that nobody changes is beside the code that keeps it.
 
 use std::path::PathBuf;
 use std::sync::Arc;

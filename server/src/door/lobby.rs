@@ -1,5 +1,5 @@
-//! The connections that have no session yet, and the choice of the one that ends when there is no
-//! room for another.
+//! The places of all connections. Those that have no session yet are guests; when there is no room
+//! for another connection, one of them may end for it.
 //!
 //! Anybody can open a connection and stay silent. So when there is no room, the oldest silent
 //! connection of the address that has most makes room; the newest is refused only if none can be
@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::door::prefix::neighbourhood;
+use crate::lock::lock;
 use crate::room::desk::try_later;
 
 /// The bounds on connections.
@@ -24,11 +25,13 @@ pub(crate) struct LobbyBounds {
     pub(crate) guests_per_address_max: usize,
 }
 
-/// Every connection.
+/// The places of all connections.
 #[derive(Debug)]
 pub(crate) struct Lobby(Arc<Shared>);
 
-/// A connection's place, first without a session, later with one. Dropping it gives the place back.
+/// A connection's place in the lobby. Dropping it gives the place back.
+// Named for its first part: when its session begins, the connection is no longer a guest, and only
+// counts.
 #[derive(Debug)]
 pub(crate) struct Guest {
     lobby: Arc<Shared>,
@@ -226,9 +229,7 @@ impl Drop for Guest {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .expect("nothing panics while it holds the lock")
+        lock(&self.state)
     }
 }
 

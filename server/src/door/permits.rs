@@ -15,6 +15,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use crate::door::prefix::{neighbourhood, prefixes};
+use crate::lock::lock;
 
 /// The bounds on handshakes.
 #[derive(Debug, Clone, Copy)]
@@ -159,10 +160,7 @@ impl HandshakePermits {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0
-            .state
-            .lock()
-            .expect("nothing panics while it holds the lock")
+        lock(&self.0.state)
     }
 }
 

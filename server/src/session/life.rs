@@ -21,7 +21,7 @@ pub(crate) struct Session<R, W> {
     pub(crate) limits: Arc<Limits>,
 }
 
-/// How a session ended.
+/// The end of a session, as it is recorded and logged.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) reason: Reason,

@@ -154,7 +154,7 @@ const SOON_WARNING_INTERVAL: Duration = Duration::from_secs(DAY_SECONDS);
 /// How often the log repeats that the server's certificate has expired or is revoked.
 const OVER_ERROR_INTERVAL: Duration = Duration::from_secs(60 * 60);
 const DAY_SECONDS: u64 = 24 * 60 * 60;
-/// What the operator can do about both.
+/// The advice for both.
 const RENEW: &str = "make a newer bundle with `ca-tool issue-server` and rename it to this file";
 
 /// How close the end of the server's certificate is.
