@@ -26,7 +26,7 @@ pub struct Config {
     pub room: String,
     /// Whether each entry is printed to standard output once it is committed.
     pub show: bool,
-    /// What happens when an ID that is here connects again.
+    /// How to treat a second connection of an ID.
     pub same_id: SameId,
     /// Whether the server names its CA to every client that connects.
     pub ca_hints: CaHints,
@@ -34,7 +34,7 @@ pub struct Config {
     pub limits: Limits,
 }
 
-/// What happens when an ID that is here connects again.
+/// How to treat a second connection of an ID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum SameId {
     /// The newer session replaces the older one.

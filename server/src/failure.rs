@@ -40,7 +40,7 @@ impl Failure {
         }
     }
 
-    /// Returns what the operator can do about it, if anything.
+    /// Returns advice for the operator, if there is any.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Failure::Database(DatabaseError::InUse { .. }) => Some(

@@ -137,7 +137,7 @@ impl Room {
         work.outcomes.extend(forgotten);
     }
 
-    /// Takes what the database knows of a run.
+    /// Takes the database's knowledge of a run.
     pub(crate) fn learn(&mut self, sender: Sender, known: Known) {
         self.senders.learn(sender, known);
     }

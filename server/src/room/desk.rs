@@ -78,7 +78,7 @@ impl Waiter {
         Waiter::Entering(Entering(mailbox))
     }
 
-    /// Refuses what was asked.
+    /// Refuses the ask.
     pub(crate) fn refuse(self, refusal: Refusal) {
         match self {
             Waiter::Nobody => {}

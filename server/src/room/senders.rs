@@ -76,7 +76,7 @@ impl Senders {
         !self.runs.contains_key(sender)
     }
 
-    /// Takes what the database knows of a run.
+    /// Takes the database's knowledge of a run.
     pub(crate) fn learn(&mut self, sender: Sender, known: Known) {
         self.order.push_back(sender.clone());
         self.runs.insert(sender, known);

@@ -175,7 +175,7 @@ impl DatabaseError {
         }
     }
 
-    /// Returns whether SQLite was told to stop what it was doing.
+    /// Returns whether SQLite was told to stop its work.
     pub(crate) fn is_interruption(&self) -> bool {
         const SQLITE_INTERRUPT: i32 = 9;
         self.code() == Some(SQLITE_INTERRUPT)

@@ -71,7 +71,7 @@ pub enum ServerBundleError {
 }
 
 impl ServerBundleError {
-    /// Returns what the operator can do about it, if anything.
+    /// Returns advice for the operator, if there is any.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Bundle(error) if error.is_not_found() => {

@@ -202,7 +202,7 @@ impl Forgotten {
         }
     }
 
-    /// Logs what the newer list left out. A list may leave out certificates that have expired or
+    /// Logs the revocations that the newer list left out. A list may leave out certificates that have expired or
     /// were on hold, and no others: a restored old copy of the CA's folder signs lists with new
     /// numbers and old contents.
     fn tell(&self) {

@@ -72,7 +72,7 @@ fn ok() -> Told {
     Told::Reply(Reply::Ok { nonce, seq: 1 })
 }
 
-/// A session that follows from the beginning, and what may be published to it.
+/// A session that follows from the beginning, and the channel of the views that it reads.
 struct Stage {
     outbound: Arc<Outbound<Narrow>>,
     wire: Narrow,
@@ -141,7 +141,7 @@ impl Stage {
         self.outbound.flush(&view, &mut Vec::new());
     }
 
-    /// Returns what was said, in the order in which it arrived.
+    /// Returns the lines that were said, in the order in which it arrived.
     fn said(&self) -> Vec<String> {
         let taken = self.wire.taken();
         let texts = taken.lines().filter_map(|line| line.split("] ").nth(1));
