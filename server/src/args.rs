@@ -32,7 +32,7 @@ const EXAMPLES: &str = "Examples:
   server --db lab.db --listen 192.0.2.1:9000  a different database and address
   server query \"select * from transcript\"     everything said so far";
 
-/// What the program can do besides serving the room.
+/// The commands of the program besides serving the room.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Query the database with SQL, read-only.
@@ -86,7 +86,7 @@ pub struct Serve {
     /// what people say.
     #[arg(long, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
-    /// What happens when an ID that is here connects again.
+    /// How to treat a second connection of an ID.
     #[arg(long, value_enum, default_value_t)]
     same_id: SameId,
     /// Name the CA to everybody who connects. Browsers and other programs with several certificates
@@ -295,7 +295,7 @@ impl Serve {
 #[error("{error}")]
 pub struct Hinted {
     error: String,
-    /// What the user can do about it.
+    /// Advice for the user.
     pub hint: String,
 }
 
