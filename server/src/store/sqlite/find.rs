@@ -126,7 +126,8 @@ fn parse_here(row: &SqliteRow) -> Option<WasHere> {
         id: ClientId::parse(row.get("id")).ok()?,
         ip: row.get::<&str, _>("ip").parse().ok()?,
         session: row.get::<i64, _>("session").unsigned_abs(),
-        reason: Reason::parse(row.get("reason"))?,
+        // A later version may know more reasons. Whatever it was, nobody said goodbye.
+        reason: Reason::parse(row.get("reason")).unwrap_or(Reason::Lost),
     };
     Some(WasHere {
         left,

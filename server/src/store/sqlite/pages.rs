@@ -130,10 +130,8 @@ fn parse_last_session(row: &SqliteRow) -> Option<LastSession> {
         role: Role::parse(row.get("role"))?,
         ip: row.get::<&str, _>("ip").parse().ok()?,
         left_at: left_at.map(Timestamp::parse).transpose().ok()?,
-        reason: match reason {
-            Some(reason) => Some(Reason::parse(reason)?),
-            None => None,
-        },
+        // A later version may know more reasons, and is no damage.
+        reason: reason.and_then(Reason::parse),
     })
 }
 

@@ -590,3 +590,19 @@ async fn a_file_that_is_not_a_database_is_reported() {
         .expect_err("no database");
     assert!(failure.is_io_or_corruption(), "{failure}");
 }
+
+#[tokio::test]
+async fn a_reason_of_a_later_version_is_no_damage() {
+    let folder = folder();
+    let (mut database, _, _) = open(&folder).await;
+    let row = "insert into joins (session, id, role, ip, port, local_ip, serial, fingerprint, tls, cipher, joined_at, left_at, reason)
+        values (1, 'bob', 'student', '::1', 1, '::1', '01', '02', 'TLSv1.3', 'x',
+            '2026-11-21T10:00:00.000Z', '2026-11-21T10:00:01.000Z', 'kicked')";
+    database.connection.execute(row).await.expect("a row");
+    database.close().await.expect("a good end");
+    let (_database, pages, found) = open(&folder).await;
+    assert_eq!(found.here[0].left.reason, Reason::Lost);
+    let bob = ClientId::parse("bob").expect("a name");
+    let last = pages.last_session(&bob).await.expect("a row");
+    assert_eq!(last.expect("a session").reason, None);
+}
