@@ -1,7 +1,7 @@
 //! TLS for both ends: 1.3 only, mutual, never resumed.
 //!
 //! rustls does not check a client's certificate again on a resumed session, so a revoked or expired
-//! person could come back for ever. A full handshake costs well under a millisecond.
+//! person could come back forever. A full handshake costs well under a millisecond.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -83,7 +83,7 @@ impl ServerTls {
     ///
     /// # Errors
     ///
-    /// Never with the provider of this crate; rustls cannot know that.
+    /// When the provider lacks TLS 1.3; that of this crate has it.
     pub fn accept(
         &self,
         revocations: Revocations,

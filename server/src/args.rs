@@ -39,7 +39,7 @@ Exit codes:
   74  the disk failed, or the database is damaged
   75  it was stopped while lines could not be stored";
 
-/// What the program can do besides serving the room.
+/// The commands of the program besides serving the room.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Query the database with SQL, read-only.
@@ -93,7 +93,7 @@ pub struct Serve {
     /// what people say.
     #[arg(long, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
-    /// What happens when an ID that is here connects again.
+    /// How to treat a second connection of an ID.
     #[arg(long, value_enum, default_value_t)]
     same_id: SameId,
     /// Name the CA to everybody who connects. Browsers and other programs with several certificates
@@ -224,14 +224,22 @@ impl Serve {
                 .or_else(|_| std::path::absolute(path))
                 .ok()
         };
+        let beside = |ending: &str| {
+            let mut name = self.db.clone().into_os_string();
+            name.push(ending);
+            PathBuf::from(name)
+        };
         let others = [
-            ("database", &self.db),
-            ("bundle", &self.cert),
-            ("revocation list", &self.crl),
+            ("the database", self.db.clone()),
+            ("a file of the database", beside("-wal")),
+            ("a file of the database", beside("-shm")),
+            ("a file of the database", beside(".lock")),
+            ("the bundle", self.cert.clone()),
+            ("the revocation list", self.crl.clone()),
         ];
-        for (what, other) in others {
-            if place(log).is_some_and(|log| place(other) == Some(log)) {
-                let error = format!("the log {} is the {what}", log.display());
+        for (subject, other) in others {
+            if place(log).is_some_and(|log| place(&other) == Some(log)) {
+                let error = format!("the log {} is {subject}", log.display());
                 let hint = "--log-file needs a file that the server does not use".to_owned();
                 return Err(Hinted { error, hint }.into());
             }
@@ -294,7 +302,7 @@ impl Serve {
 #[error("{error}")]
 pub struct Hinted {
     error: String,
-    /// What the user can do about it.
+    /// Advice for the user.
     pub hint: String,
 }
 

@@ -1,4 +1,7 @@
-//! The server's configuration after its files were read and checked. Every limit is here.
+//! The server's configuration after its files were read and checked.
+//!
+//! Every limit that a flag or a test changes is in `Limits`. The limits of the protocol are in
+//! `wire::limits`; a limit that nobody changes is beside the code that keeps it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,7 +26,7 @@ pub struct Config {
     pub room: String,
     /// Whether each entry is printed to standard output once it is committed.
     pub show: bool,
-    /// What happens when an ID that is here connects again.
+    /// How to treat a second connection of an ID.
     pub same_id: SameId,
     /// Whether the server names its CA to every client that connects.
     pub ca_hints: CaHints,
@@ -31,7 +34,7 @@ pub struct Config {
     pub limits: Limits,
 }
 
-/// What happens when an ID that is here connects again.
+/// How to treat a second connection of an ID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum SameId {
     /// The newer session replaces the older one.

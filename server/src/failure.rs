@@ -40,7 +40,7 @@ impl Failure {
         }
     }
 
-    /// Returns what the operator can do about it, if anything.
+    /// Returns advice for the operator, if there is any.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Failure::Database(DatabaseError::InUse { .. }) => Some(
@@ -75,7 +75,12 @@ impl Failure {
             Failure::Recorder(RecorderError::Database(_)) => Some(
                 "start the server again: everything committed is safe, and clients resend the rest",
             ),
-            _ => None,
+            Failure::Recorder(RecorderError::NotStored { .. })
+            | Failure::Database(_)
+            | Failure::Tail(_)
+            | Failure::List(_)
+            | Failure::Panic(_)
+            | Failure::Listener(_) => None,
         }
     }
 }

@@ -4,13 +4,14 @@
 //! `ARCHITECTURE.md` at the top of the repository shows how the parts fit together.
 //!
 //! Each file and folder imports only from those to the left of it in this order (a test looks):
-//! `{few, os, terminal} <- {config, log} <- room <- {transcript, watch} <- {store, session} <- door
+//! `{few, lock, os, terminal} <- {config, log} <- room <- {transcript, watch} <- {store, session} <- door
 //! <- {args, failure, simulated} <- run <- lib`.
 
 mod config;
 mod door;
 mod failure;
 mod few;
+mod lock;
 mod os;
 mod room;
 mod run;

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Limits, SameId};
-use crate::room::facts::{ConnectionFacts, LocalEnd, Member};
+use crate::room::facts::{ConnectionFacts, Dialect, LocalEnd, Member};
 use crate::room::presence::Rules;
 use crate::session::admitted::{Admitted, Serving};
 use crate::session::flusher::{Flusher, Flushers};
@@ -88,7 +88,7 @@ impl MemoryRoom {
             tls: "none".to_owned(),
             cipher: String::new(),
             key_exchange: None,
-            dialect: Some("countersign/1".to_owned()),
+            dialect: Dialect::Ours,
         };
         let admitted = Admitted {
             written: stream.written(),

@@ -259,7 +259,7 @@ impl Arrived {
         let (ip, port) = (admitted.facts.ip, admitted.facts.port);
         // Before the recorder is asked: no newcomer waits for the place of a connection that waits
         // for the recorder.
-        guest.has_session();
+        guest.begin_session();
         match admitted.begin(&door.serving).await {
             Ok(begun) => Some((begun, guest)),
             Err(not_begun) => {

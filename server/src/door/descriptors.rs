@@ -22,7 +22,7 @@ pub struct TooFewFiles {
 }
 
 impl TooFewFiles {
-    /// Returns what the operator can do about it.
+    /// Returns advice for the operator.
     pub fn hint(&self) -> &'static str {
         "this is the hard limit, which only root can raise: start the server from a shell that has not lowered it, or set LimitNOFILE= in the service's unit or nofile in /etc/security/limits.conf"
     }

@@ -19,9 +19,9 @@ use crate::door::permits::{HalfDone, Permit};
 use crate::door::refusal_log::RefusalLog;
 use crate::door::socket::send_at_once;
 use crate::door::tls::{ClientHello, TlsStream};
-use crate::room::facts::{ConnectionFacts, LocalEnd, Member};
+use crate::room::facts::{ConnectionFacts, Dialect, LocalEnd, Member};
 use crate::session::admitted::{Admitted, Serving};
-use crate::session::closing::close;
+use crate::session::closing::{close, tls_error};
 use crate::session::metered::Metered;
 
 /// Everything that connections are served with.
@@ -122,7 +122,7 @@ async fn try_hear(connection: Connection, guest: &Guest, door: &Door) -> Option<
     };
     match read {
         Ok(hello) => {
-            guest.spoke();
+            guest.note_hello();
             Some(Hello {
                 hello,
                 ip,
@@ -238,8 +238,8 @@ async fn finish<T>(
         Ok(finished) => return Some(finished),
         Err(_) if patience >= deadline => return None,
         Err(_) => {
-            guest.is_slow();
-            half_done.is_slow();
+            guest.mark_slow();
+            half_done.mark_slow();
         }
     }
     tokio::time::timeout_at(deadline, finishing).await.ok()
@@ -298,7 +298,7 @@ fn facts(
         key_exchange: tls
             .negotiated_key_exchange_group()
             .map(|g| format!("{:?}", g.name())),
-        dialect: (tls.alpn_protocol() == Some(wire::ALPN)).then(|| "countersign/1".to_owned()),
+        dialect: Dialect::of(tls.alpn_protocol()),
     };
     Some((identity.clone(), facts))
 }
@@ -314,7 +314,7 @@ async fn first_byte(stream: &TcpStream) -> Option<u8> {
 
 /// Finishes a refused connection, unless another one needs its place.
 pub(crate) async fn unless_told(guest: &Guest, closing: impl Future<Output = ()>) {
-    guest.was_refused();
+    guest.mark_refused();
     tokio::select! {
         () = closing => {}
         () = guest.told_to_end() => {}
@@ -323,10 +323,7 @@ pub(crate) async fn unless_told(guest: &Guest, closing: impl Future<Output = ()>
 
 /// Describes why a handshake failed when the gate did not judge the client.
 fn describe(failure: &std::io::Error) -> String {
-    let inner = failure
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match inner {
+    match tls_error(failure) {
         Some(rustls::Error::NoCertificatesPresented) => "no certificate was presented".to_owned(),
         Some(rustls::Error::AlertReceived(alert)) => {
             format!("the client refused this server: {alert:?}")

@@ -1,5 +1,5 @@
-//! The connections that have no session yet, and the choice of the one that ends when there is no
-//! room for another.
+//! The places of all connections. Those that have no session yet are guests; when there is no room
+//! for another connection, one of them may end for it.
 //!
 //! Anybody can open a connection and stay silent. So when there is no room, the oldest silent
 //! connection of the address that has most makes room; the newest is refused only if none can be
@@ -11,9 +11,10 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Notify;
-use wire::{Code, Refusal};
 
 use crate::door::prefix::neighbourhood;
+use crate::lock::lock;
+use crate::room::desk::try_later;
 
 /// The bounds on connections.
 #[derive(Debug, Clone, Copy)]
@@ -24,11 +25,13 @@ pub(crate) struct LobbyBounds {
     pub(crate) guests_per_address_max: usize,
 }
 
-/// Every connection.
+/// The places of all connections.
 #[derive(Debug)]
 pub(crate) struct Lobby(Arc<Shared>);
 
-/// A connection's place, first without a session, later with one. Dropping it gives the place back.
+/// A connection's place in the lobby. Dropping it gives the place back.
+// Named for its first part: when its session begins, the connection is no longer a guest, and only
+// counts.
 #[derive(Debug)]
 pub(crate) struct Guest {
     lobby: Arc<Shared>,
@@ -55,16 +58,10 @@ pub(crate) enum NoRoom {
 }
 
 impl NoRoom {
-    /// Returns the line that is sent to a connection before TLS has begun.
+    /// Returns the line that is sent to a connection before TLS has begun, in plain text.
     pub(crate) fn line(self) -> String {
-        try_later(&self.to_string())
+        format!("{}\n", try_later(self))
     }
-}
-
-/// Returns the line for a connection that is not kept. TLS has not begun, so it is plain text.
-pub(crate) fn try_later(cause: &str) -> String {
-    let words = format!("{cause}; try again later");
-    format!("{}\n", Refusal::new(Code::TryLater, words))
 }
 
 #[derive(Debug)]
@@ -169,21 +166,21 @@ impl Guest {
     }
 
     /// Notes that it has sent a ClientHello.
-    pub(crate) fn spoke(&self) {
+    pub(crate) fn note_hello(&self) {
         self.lobby
             .lock()
             .set_silent(self.address, self.number, false);
     }
 
     /// Notes that its handshake is slow: from now on it may be ended like a silent one.
-    pub(crate) fn is_slow(&self) {
+    pub(crate) fn mark_slow(&self) {
         self.lobby
             .lock()
             .set_silent(self.address, self.number, true);
     }
 
     /// Notes that its handshake is complete: it is no longer ended for others.
-    pub(crate) fn has_session(&self) {
+    pub(crate) fn begin_session(&self) {
         let mut state = self.lobby.lock();
         if state.remove(self.address, self.number) {
             state.sessions += 1;
@@ -193,7 +190,7 @@ impl Guest {
     }
 
     /// Notes that it was refused: while it receives the refusal, it may be ended like a silent one.
-    pub(crate) fn was_refused(&self) {
+    pub(crate) fn mark_refused(&self) {
         let mut state = self.lobby.lock();
         if !state.guests.contains_key(&self.number) {
             state.sessions -= 1;
@@ -232,9 +229,7 @@ impl Drop for Guest {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .expect("nothing panics while it holds the lock")
+        lock(&self.state)
     }
 }
 
@@ -354,7 +349,7 @@ mod tests {
         let oldest = enter(&lobby, "192.0.2.1");
         let crowd = [(); 3].map(|()| enter(&lobby, "192.0.2.2"));
         let member = enter(&lobby, "192.0.2.3");
-        member.has_session();
+        member.begin_session();
         let newcomer = lobby.try_enter(ip("192.0.2.4")).expect("no refusal");
         assert!(newcomer.is_none(), "it waits until another has gone");
         assert!(!is_told(&oldest), "its address has one connection");
@@ -370,7 +365,7 @@ mod tests {
         let lobby = lobby(3, 100);
         let crowd = [(); 2].map(|()| enter(&lobby, "192.0.2.1"));
         let other = enter(&lobby, "192.0.2.2");
-        crowd.iter().chain([&other]).for_each(Guest::spoke);
+        crowd.iter().chain([&other]).for_each(Guest::note_hello);
         let refused = lobby.try_enter(ip("192.0.2.1")).map(|_| ());
         assert_eq!(refused, Err(NoRoom::Connections));
         let refused = lobby.try_enter(ip("192.0.2.2")).map(|_| ());
@@ -398,10 +393,10 @@ mod tests {
     fn a_slow_handshake_ends_for_an_address_that_has_as_few() {
         let lobby = lobby(2, 100);
         let guests = ["192.0.2.1", "192.0.2.2"].map(|ip| enter(&lobby, ip));
-        guests.iter().for_each(Guest::spoke);
+        guests.iter().for_each(Guest::note_hello);
         let refused = lobby.try_enter(ip("192.0.2.3")).map(|_| ());
         assert_eq!(refused, Err(NoRoom::Connections));
-        guests[1].is_slow();
+        guests[1].mark_slow();
         assert!(
             lobby
                 .try_enter(ip("192.0.2.3"))
@@ -415,10 +410,10 @@ mod tests {
     fn a_silent_newcomer_does_not_end_for_an_address_that_has_more() {
         let lobby = lobby(6, 100);
         let crowds = ["192.0.2.1", "192.0.2.2"].map(|ip| [enter(&lobby, ip), enter(&lobby, ip)]);
-        crowds.iter().flatten().for_each(Guest::spoke);
+        crowds.iter().flatten().for_each(Guest::note_hello);
         let newcomer = enter(&lobby, "203.0.113.7");
         let third = enter(&lobby, "192.0.2.1");
-        third.spoke();
+        third.note_hello();
         let refused = lobby.try_enter(ip("192.0.2.2")).map(|_| ());
         assert_eq!(refused, Err(NoRoom::Connections));
         assert!(!is_told(&newcomer));
@@ -429,19 +424,19 @@ mod tests {
         let lobby = lobby(3, 100);
         let [session, shaking, refused] = [(); 3].map(|()| enter(&lobby, "192.0.2.1"));
         for guest in [&session, &shaking, &refused] {
-            guest.spoke();
+            guest.note_hello();
         }
-        session.has_session();
-        refused.was_refused();
+        session.begin_session();
+        refused.mark_refused();
         let newcomer = lobby.try_enter(ip("192.0.2.1")).expect("no refusal");
         assert!(newcomer.is_none());
         let told = [&session, &shaking, &refused].map(is_told);
         assert_eq!(told, [false, false, true]);
 
         drop(refused);
-        shaking.has_session();
+        shaking.begin_session();
         let third = enter(&lobby, "192.0.2.1");
-        third.has_session();
+        third.begin_session();
         let fourth = lobby.try_enter(ip("192.0.2.2")).map(|_| ());
         assert_eq!(fourth, Err(NoRoom::Connections));
         drop(session);
@@ -452,13 +447,13 @@ mod tests {
     fn an_address_makes_its_own_room() {
         let lobby = lobby(100, 2);
         let [first, second] = [(); 2].map(|()| enter(&lobby, "2001:db8::1"));
-        first.spoke();
+        first.note_hello();
         let third = lobby.try_enter(neighbourhood(ip("2001:db8::2")));
         assert!(third.expect("no refusal").is_none());
         assert_eq!([&first, &second].map(is_told), [false, true]);
         enter(&lobby, "2001:db8:0:1::1");
 
-        second.spoke();
+        second.note_hello();
         let third = lobby
             .try_enter(neighbourhood(ip("2001:db8::2")))
             .map(|_| ());
@@ -470,11 +465,11 @@ mod tests {
         let lobby = lobby(10, 10);
         for round in 0..3 {
             let guests = [(); 5].map(|()| enter(&lobby, "192.0.2.1"));
-            guests[0].has_session();
-            guests[1].spoke();
-            guests[2].was_refused();
-            guests[3].has_session();
-            guests[3].was_refused();
+            guests[0].begin_session();
+            guests[1].note_hello();
+            guests[2].mark_refused();
+            guests[3].begin_session();
+            guests[3].mark_refused();
             drop(guests);
             let state = lobby.0.lock();
             assert_eq!((state.sessions, state.guests.len()), (0, 0), "{round}");

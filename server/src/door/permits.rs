@@ -15,6 +15,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use crate::door::prefix::{neighbourhood, prefixes};
+use crate::lock::lock;
 
 /// The bounds on handshakes.
 #[derive(Debug, Clone, Copy)]
@@ -159,10 +160,7 @@ impl HandshakePermits {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0
-            .state
-            .lock()
-            .expect("nothing panics while it holds the lock")
+        lock(&self.0.state)
     }
 }
 
@@ -202,7 +200,7 @@ impl HalfDone {
 
     /// Notes that its patience is over. If another handshake waits for its place, this one is told
     /// to end.
-    pub(crate) fn is_slow(&self) {
+    pub(crate) fn mark_slow(&self) {
         self.permits.grant();
     }
 
@@ -688,10 +686,10 @@ mod tests {
         let mut newcomer = pin!(permits.permit(ip("192.0.2.5")));
         assert!(poll(newcomer.as_mut()).is_none());
         tokio::time::advance(BOUNDS.patience - Duration::from_millis(1)).await;
-        crowd[0].is_slow();
+        crowd[0].mark_slow();
         assert!(poll(newcomer.as_mut()).is_none());
         tokio::time::advance(Duration::from_millis(1)).await;
-        crowd[0].is_slow();
+        crowd[0].mark_slow();
         assert!(poll(newcomer.as_mut()).is_some());
         assert_eq!(crowd.each_ref().map(is_told), [true, false, false, false]);
     }
@@ -704,7 +702,7 @@ mod tests {
         assert!(poll(fourth.as_mut()).is_none());
         let other = begin(&permits, "192.0.2.2");
         tokio::time::advance(BOUNDS.patience).await;
-        own[0].is_slow();
+        own[0].mark_slow();
         assert!(poll(fourth.as_mut()).is_some());
         assert_eq!(own.each_ref().map(is_told), [true, false, false]);
         assert!(!is_told(&other));

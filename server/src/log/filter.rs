@@ -3,14 +3,19 @@
 
 use std::env::{self, VarError};
 
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 const DEFAULT: &str = "info,sqlx=warn";
 
-/// Returns the filter that `RUST_LOG` names, and a warning if it cannot be read. Then, and when it is not
-/// set, the filter is the default.
+/// The crates that log, so that their names may stand without a level.
+const LOGGING: [&str; 6] = ["server", "sqlx", "tokio", "rustls", "pki", "wire"];
+
+/// Returns the filter that `RUST_LOG` names, and a warning if it cannot be read. Then, and when it is
+/// empty or not set, the filter is the default.
 pub(super) fn from_environment() -> (Targets, Option<String>) {
     let (text, is_unicode) = match env::var("RUST_LOG") {
+        // A script that has nothing to choose sets it so.
+        Ok(text) if text.trim().is_empty() => return (default(), None),
         Ok(text) => (text, true),
         Err(VarError::NotPresent) => return (default(), None),
         Err(VarError::NotUnicode(text)) => (text.to_string_lossy().into_owned(), false),
@@ -36,13 +41,24 @@ fn default() -> Targets {
 fn parse(text: &str) -> Option<Targets> {
     let parts = text.split(',').map(str::trim);
     let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
-    // `Targets` accepts any text as a target. A typing error would then silence the log.
-    let is_allowed = |c: char| c.is_alphanumeric() || ['_', '-', ':', '='].contains(&c);
-    match parts.join(",") {
-        parts if parts.is_empty() => Some(Targets::new()),
-        parts if parts.chars().all(|c| c == ',' || is_allowed(c)) => parts.parse().ok(),
-        _ => None,
+    match parts.iter().all(|part| is_plausible(part)) {
+        true => parts.join(",").parse().ok(),
+        false => None,
     }
+}
+
+/// Returns whether a part is a level, or a target that could have been meant.
+// `Targets` accepts any text as a target. A typing error, such as `inof`, would then silence the log.
+fn is_plausible(part: &str) -> bool {
+    let (target, has_level) = match part.split_once('=') {
+        Some((target, _)) => (target, true),
+        None => (part, false),
+    };
+    let is_target = |c: char| c.is_alphanumeric() || ['_', '-', ':'].contains(&c);
+    let is_path = target.split("::").all(|name| !name.contains(':'));
+    let name = target.split("::").next().unwrap_or_default();
+    let is_known = has_level || LOGGING.contains(&name) || target.parse::<LevelFilter>().is_ok();
+    target.chars().all(is_target) && is_path && is_known
 }
 
 #[cfg(test)]
@@ -78,7 +94,7 @@ mod tests {
             ("WARN", [warn; 3]),
             ("4", [debug; 3]),
             ("off", [None; 3]),
-            ("", [None; 3]),
+            ("sqlx", [None, None, trace]),
             ("server", [trace, trace, None]),
             ("server=debug", [debug, debug, None]),
             ("server::room=trace,info", [trace, info, info]),
@@ -98,6 +114,10 @@ mod tests {
             "server = debug",
             "%",
             "info;debug",
+            // Typing errors.
+            "inof",
+            "warn,srever",
+            "server:info",
             // Filters by span and by field.
             "[session]=debug",
             "server[session]=debug",

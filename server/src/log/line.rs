@@ -61,11 +61,11 @@ impl LogLine {
         } else {
             escape(c, &mut self.text);
         }
-        let room = LINE_BYTES_MAX - "\n".len();
-        if before <= room - CUT.len() {
+        let most = LINE_BYTES_MAX - "\n".len();
+        if before <= most - CUT.len() {
             self.cut_at = before;
         }
-        if self.text.len() > room {
+        if self.text.len() > most {
             self.text.truncate(self.cut_at);
             self.text.push_str(CUT);
             self.is_cut = true;

@@ -15,9 +15,8 @@ pub struct Batch {
     /// The runs of the lines among the entries, by their first line.
     pub(crate) runs: BTreeMap<u64, Newest>,
     pub(crate) joins: Vec<Join>,
-    pub(crate) ends: Vec<(u64, Timestamp, Reason)>,
-    /// The people who left: the ID, the leave's seq, and the newest session that it covers.
-    pub(crate) leaves: Vec<(ClientId, u64, u64)>,
+    pub(crate) ends: Vec<SessionEnd>,
+    pub(crate) leaves: Vec<Leave>,
     pub(crate) crl_number: Option<CrlNumber>,
 }
 
@@ -46,6 +45,24 @@ pub(crate) struct Join {
     pub(crate) session: u64,
     pub(crate) at: Timestamp,
     pub(crate) facts: ConnectionFacts,
+}
+
+/// The end of a session, for its row of `joins`.
+#[derive(Debug, Clone)]
+pub(crate) struct SessionEnd {
+    pub(crate) session: u64,
+    pub(crate) at: Timestamp,
+    pub(crate) reason: Reason,
+}
+
+/// A person who left, for the rows of `joins` that the leave covers.
+#[derive(Debug, Clone)]
+pub(crate) struct Leave {
+    pub(crate) id: ClientId,
+    /// The seq of the entry that says so.
+    pub(crate) seq: u64,
+    /// The newest session that it covers.
+    pub(crate) newest_session: u64,
 }
 
 impl Batch {

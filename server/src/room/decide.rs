@@ -2,6 +2,7 @@
 //! are committed. Nothing here waits, reads or writes, and a session is only a number.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use tracing::{error, info, warn};
@@ -9,9 +10,9 @@ use wire::{ClientId, Code, Entry, Here, Kind, Line, Nonce, Reason, Refusal, Time
 
 use crate::log::BOUNDED;
 use crate::room::ask::{Ask, Said};
-use crate::room::batch::{Batch, Join, Newest, Recorded};
+use crate::room::batch::{Batch, Join, Leave, Newest, Recorded, SessionEnd};
 use crate::room::facts::ConnectionFacts;
-use crate::room::found::Found;
+use crate::room::found::{Found, WasHere};
 use crate::room::mailbox::End;
 use crate::room::presence::{Left, Live, Presence, Rules};
 use crate::room::quota::{Quotas, Space};
@@ -29,8 +30,15 @@ pub(crate) struct Room {
     /// Every ID ever admitted, by its confusable skeleton (UTS #39).
     skeletons: HashMap<String, ClientId>,
     quotas: Quotas,
-    /// The free space on the disk.
-    pub(crate) space: Space,
+}
+
+/// The time at which a batch is decided.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    /// By a clock that only goes forward, for absences and paces.
+    pub(crate) now: Instant,
+    /// By the clock that people read, which may be set back.
+    pub(crate) clock: Timestamp,
 }
 
 /// A batch, and its consequences once it is committed.
@@ -74,7 +82,7 @@ impl Room {
     pub(crate) fn new(found: Found, rules: Rules, until: Instant) -> Self {
         let quotas = Quotas::new(rules.quota, found.last_at, found.used);
         let mut presence = Presence::new(rules);
-        for (left, since, role) in found.here {
+        for WasHere { left, since, role } in found.here {
             presence.remember(left, since, role, until);
         }
         let ids = found.ids.iter().filter_map(|id| ClientId::parse(id).ok());
@@ -87,7 +95,6 @@ impl Room {
             senders: Senders::default(),
             skeletons: skeletons.collect(),
             quotas,
-            space: Space::default(),
         }
     }
 
@@ -121,16 +128,16 @@ impl Room {
     }
 
     /// Writes a leave for everyone whose absence has lasted too long.
-    pub(crate) fn note_absences(&mut self, now: Instant, clock: Timestamp, work: &mut Work) {
+    pub(crate) fn note_absences(&mut self, moment: Moment, work: &mut Work) {
         let mut forgotten = Vec::new();
-        for left in self.presence.overdue(now, &mut forgotten) {
-            self.leave(left, clock, work);
+        for left in self.presence.overdue(moment.now, &mut forgotten) {
+            self.leave(left, moment, work);
         }
         let forgotten = forgotten.into_iter().map(Outcome::Forgotten);
         work.outcomes.extend(forgotten);
     }
 
-    /// Takes what the database knows of a run.
+    /// Takes the database's knowledge of a run.
     pub(crate) fn learn(&mut self, sender: Sender, known: Known) {
         self.senders.learn(sender, known);
     }
@@ -141,11 +148,12 @@ impl Room {
     }
 
     /// Returns the ends of sessions that never reported their end.
-    pub(crate) fn end_all(&self, now: Instant, at: Timestamp) -> Batch {
-        let ends = self
-            .presence
-            .sessions()
-            .map(|live| (live.session, live.end(at, now), Reason::ShuttingDown));
+    pub(crate) fn end_all(&self, moment: Moment) -> Batch {
+        let ends = self.presence.sessions().map(|live| SessionEnd {
+            session: live.session,
+            at: live.end(moment.clock, moment.now),
+            reason: Reason::ShuttingDown,
+        });
         Batch {
             ends: ends.collect(),
             ..Batch::default()
@@ -153,18 +161,19 @@ impl Room {
     }
 
     /// Turns one ask into rows, and into outcomes for the time when they are committed. `number` is
-    /// the ask's place in its batch. Every decision is made here.
+    /// the ask's place in its batch, and `space` the free space on the disk. Every decision is made
+    /// here.
     pub(crate) fn apply(
         &mut self,
         number: usize,
         ask: Ask,
-        now: Instant,
-        clock: Timestamp,
+        moment: Moment,
+        space: Space,
         work: &mut Work,
     ) {
         match ask {
-            Ask::Enter(facts) => self.enter(number, *facts, now, clock, work),
-            Ask::Say(said) => self.say(number, said, clock, work),
+            Ask::Enter(facts) => self.enter(number, *facts, moment, work),
+            Ask::Say(said) => self.say(number, said, moment, space, work),
             Ask::Spend { id, session, nonce } => {
                 // A replaced session must not spend an N that its successor may still use.
                 if self.presence.live(&id, session).is_some() {
@@ -175,7 +184,7 @@ impl Room {
                 id,
                 session,
                 reason,
-            } => self.end(&id, session, reason, now, clock, work),
+            } => self.end(&id, session, reason, moment, work),
             Ask::ListSeen(number) => {
                 let newest = work
                     .rows
@@ -187,14 +196,8 @@ impl Room {
         }
     }
 
-    fn enter(
-        &mut self,
-        ask: usize,
-        facts: ConnectionFacts,
-        now: Instant,
-        clock: Timestamp,
-        work: &mut Work,
-    ) {
+    fn enter(&mut self, ask: usize, facts: ConnectionFacts, moment: Moment, work: &mut Work) {
+        let now = moment.now;
         let id = facts.member.id.clone();
         if let Err(refusal) = self.presence.may_enter(&id, now) {
             work.outcomes.push(Outcome::Refused { ask, refusal });
@@ -203,7 +206,7 @@ impl Room {
         self.warn_of_look_alike(&id);
         self.last_session += 1;
         let session = self.last_session;
-        let at = self.stamp(clock);
+        let at = self.stamp(moment);
         let live = Live {
             session,
             member: facts.member.clone(),
@@ -223,8 +226,11 @@ impl Room {
                 "{id} connected again from {} at {at}; two sessions at once need a server with --same-id allow",
                 facts.ip
             );
-            let ended = old.end(at, now);
-            work.rows.ends.push((old.session, ended, Reason::Replaced));
+            work.rows.ends.push(SessionEnd {
+                session: old.session,
+                at: old.end(at, now),
+                reason: Reason::Replaced,
+            });
             let end = End {
                 reason: Reason::Replaced,
                 words,
@@ -238,22 +244,12 @@ impl Room {
         work.rows.joins.push(Join { session, at, facts });
         work.moved.push(id.clone());
         if arrival.is_new {
-            self.write(
-                Entry {
-                    seq: 0,
-                    at,
-                    id: id.clone(),
-                    ip,
-                    kind: Kind::Enter,
-                },
-                session,
-                work,
-            );
+            self.write(at, id.clone(), ip, Kind::Enter, session, work);
         }
         work.outcomes.push(Outcome::Entered { ask, id, session });
     }
 
-    fn say(&mut self, ask: usize, said: Said, clock: Timestamp, work: &mut Work) {
+    fn say(&mut self, ask: usize, said: Said, moment: Moment, space: Space, work: &mut Work) {
         let Said {
             id,
             session,
@@ -281,8 +277,8 @@ impl Room {
             }
             Judgement::Refused(refusal) => work.outcomes.push(Outcome::Refused { ask, refusal }),
             Judgement::New { begins_run } => {
-                let at = self.stamp(clock);
-                if let Err(refusal) = self.admit(&id, &line, begins_run, at) {
+                let at = self.stamp(moment);
+                if let Err(refusal) = self.charge(&id, &line, begins_run, at, space) {
                     if let Some((nonce, sender)) = nonce.as_ref().zip(sender) {
                         self.senders.spend(&sender, nonce);
                     }
@@ -290,15 +286,7 @@ impl Room {
                     work.outcomes.push(Outcome::Refused { ask, refusal });
                     return;
                 }
-                let kind = Kind::Message(line);
-                let entry = Entry {
-                    seq: 0,
-                    at,
-                    id,
-                    ip,
-                    kind,
-                };
-                let seq = self.write(entry, session, work);
+                let seq = self.write(at, id, ip, Kind::Message(line), session, work);
                 if let Some((nonce, sender)) = nonce.as_ref().zip(sender) {
                     let n = nonce.n;
                     self.link(nonce, sender, Stored { n, seq, hash }, work);
@@ -308,20 +296,22 @@ impl Room {
         }
     }
 
-    /// Checks that there is room for a new line: on the disk, and in the person's daily quota.
-    fn admit(
+    /// Charges a new line to the person's daily quota, or refuses it when that or the disk has too
+    /// little left.
+    fn charge(
         &mut self,
         id: &ClientId,
         line: &Line,
         begins_run: bool,
         at: Timestamp,
+        space: Space,
     ) -> Result<(), Refusal> {
-        if self.space == Space::Low {
+        if space == Space::Low {
             let words = "the server's disk is nearly full; no line is stored until there is room";
             return Err(Refusal::new(Code::DiskLow, words));
         }
         let bytes = line.as_str().len();
-        self.quotas.take(id, bytes, begins_run, at, self.space)
+        self.quotas.take(id, bytes, begins_run, at, space)
     }
 
     /// Links the newest entry to the other lines of its run, so that it is recognised when it is
@@ -344,60 +334,65 @@ impl Room {
         id: &ClientId,
         session: u64,
         reason: Reason,
-        now: Instant,
-        clock: Timestamp,
+        moment: Moment,
         work: &mut Work,
     ) {
         // A replaced session's row was closed when its successor entered.
         if self.presence.live(id, session).is_none() {
             return;
         }
-        let at = self.stamp(clock);
-        let ended = self
-            .presence
-            .live(id, session)
-            .map(|live| live.end(at, now));
-        work.rows
-            .ends
-            .extend(ended.map(|ended| (session, ended, reason)));
+        let (at, now) = (self.stamp(moment), moment.now);
+        let live = self.presence.live(id, session);
+        work.rows.ends.extend(live.map(|live| SessionEnd {
+            session,
+            at: live.end(at, now),
+            reason,
+        }));
         work.moved.push(id.clone());
         work.outcomes.push(Outcome::Ended { session, end: None });
         if let Some(left) = self.presence.end(id, session, reason, now, at) {
-            self.leave(left, clock, work);
+            self.leave(left, moment, work);
         }
     }
 
-    fn leave(&mut self, left: Left, clock: Timestamp, work: &mut Work) {
+    fn leave(&mut self, left: Left, moment: Moment, work: &mut Work) {
         let Left {
             id,
             ip,
             session,
             reason,
         } = left;
-        let at = self.stamp(clock);
-        let entry = Entry {
-            seq: 0,
-            at,
-            id: id.clone(),
-            ip,
-            kind: Kind::Leave(reason),
-        };
-        let seq = self.write(entry, session, work);
-        // Every session so far: with several at once, the last to end need not be the newest.
+        let at = self.stamp(moment);
+        let seq = self.write(at, id.clone(), ip, Kind::Leave(reason), session, work);
         work.moved.push(id.clone());
-        work.rows.leaves.push((id, seq, self.last_session));
+        work.rows.leaves.push(Leave {
+            id,
+            seq,
+            // Every session so far: with several at once, the last to end need not be the newest.
+            newest_session: self.last_session,
+        });
     }
 
-    /// Gives an entry the next seq. A gap would look like a lost line, so a seq is used only for an
-    /// entry that the same commit stores.
-    fn write(&mut self, entry: Entry, session: u64, work: &mut Work) -> u64 {
+    /// Writes an entry and returns its seq, the next one. A gap would look like a lost line, so a
+    /// seq is used only for an entry that the same commit stores.
+    fn write(
+        &mut self,
+        at: Timestamp,
+        id: ClientId,
+        ip: IpAddr,
+        kind: Kind,
+        session: u64,
+        work: &mut Work,
+    ) -> u64 {
         self.head += 1;
-        let entry = Entry {
-            seq: self.head,
-            ..entry
-        };
         work.rows.entries.push(Recorded {
-            entry,
+            entry: Entry {
+                seq: self.head,
+                at,
+                id,
+                ip,
+                kind,
+            },
             session,
             nonce: None,
             prev: None,
@@ -405,8 +400,8 @@ impl Room {
         self.head
     }
 
-    fn stamp(&mut self, clock: Timestamp) -> Timestamp {
-        let (at, step) = stamp(clock, self.last_at);
+    fn stamp(&mut self, moment: Moment) -> Timestamp {
+        let (at, step) = stamp(moment.clock, self.last_at);
         if let Step::Back(behind) = step {
             error!(
                 ?behind,

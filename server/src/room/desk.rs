@@ -5,6 +5,7 @@
 //! outcomes into messages in the mailboxes.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -51,10 +52,14 @@ pub(crate) struct Desk {
     paces: HashMap<ClientId, Arc<Paces>>,
 }
 
-/// Returns the refusal for newcomers while nothing can be recorded.
-pub(crate) fn try_later(cause: &str) -> Refusal {
-    let words = format!("nothing can be recorded now ({cause}); try again later");
-    Refusal::new(Code::TryLater, words)
+/// Returns the refusal of a newcomer for a cause that will pass.
+pub(crate) fn try_later(cause: impl fmt::Display) -> Refusal {
+    Refusal::new(Code::TryLater, format!("{cause}; try again later"))
+}
+
+/// Returns the refusal of newcomers while nothing can be recorded.
+pub(crate) fn cannot_record(cause: &str) -> Refusal {
+    try_later(format_args!("nothing can be recorded now ({cause})"))
 }
 
 impl From<Ask> for Posted {
@@ -73,7 +78,7 @@ impl Waiter {
         Waiter::Entering(Entering(mailbox))
     }
 
-    /// Refuses what was asked.
+    /// Refuses the ask.
     pub(crate) fn refuse(self, refusal: Refusal) {
         match self {
             Waiter::Nobody => {}

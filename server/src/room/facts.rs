@@ -16,8 +16,18 @@ pub(crate) struct ConnectionFacts {
     pub(crate) tls: String,
     pub(crate) cipher: String,
     pub(crate) key_exchange: Option<String>,
-    /// The dialect that the client named.
-    pub(crate) dialect: Option<String>,
+    pub(crate) dialect: Dialect,
+}
+
+/// The way in which a client speaks with the server.
+// Both write the same lines. They differ in whether the client says where to start, and in whether
+// a silent client is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Any TLS tool: entries are sent without being asked for.
+    Plain,
+    /// `countersign/1`: the client says where to start, and sends pings.
+    Ours,
 }
 
 /// The owner of a certificate.
@@ -44,6 +54,25 @@ pub(crate) struct Interface {
     pub(crate) name: String,
     pub(crate) index: Option<u32>,
     pub(crate) prefix_bits: u8,
+}
+
+impl Dialect {
+    /// Returns the dialect of a client with which this protocol was agreed in the handshake (ALPN,
+    /// RFC 7301).
+    pub(crate) fn of(protocol: Option<&[u8]>) -> Self {
+        match protocol {
+            Some(wire::ALPN) => Dialect::Ours,
+            _ => Dialect::Plain,
+        }
+    }
+
+    /// Returns the name that a client of this dialect gave; `None` for the plain one.
+    pub(crate) fn name(self) -> Option<&'static str> {
+        match self {
+            Dialect::Plain => None,
+            Dialect::Ours => std::str::from_utf8(wire::ALPN).ok(),
+        }
+    }
 }
 
 impl From<&Identity> for Member {

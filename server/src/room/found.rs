@@ -18,10 +18,20 @@ pub struct Found {
     pub(crate) crl_number: CrlNumber,
     /// Sessions that a crash left open.
     pub(crate) crashed: u64,
-    /// People who were here when the server stopped, with the start of their last session.
-    pub(crate) here: Vec<(Left, Timestamp, Role)>,
+    /// The people who were here when the server stopped.
+    pub(crate) here: Vec<WasHere>,
     /// Every ID that was ever here.
     pub(crate) ids: Vec<String>,
     /// The bytes and runs that each ID has added to the record on the day of the newest entry.
     pub(crate) used: BTreeMap<ClientId, Used>,
+}
+
+/// A person who was here when the server stopped.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct WasHere {
+    /// The end of the last session.
+    pub(crate) left: Left,
+    /// The start of the last session.
+    pub(crate) since: Timestamp,
+    pub(crate) role: Role,
 }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use wire::limits::UNACKNOWLEDGED_LINES_MAX;
 use wire::{Reason, Refusal, Reply};
 
+use crate::lock::lock;
 use crate::room::pace::Paces;
 
 /// The limit on messages at once: an answer for each line under way, the reply to one command, a
@@ -161,9 +162,7 @@ impl Mailbox {
     }
 
     fn post(&self) -> MutexGuard<'_, Post> {
-        self.post
-            .lock()
-            .expect("nothing panics while it holds the lock")
+        lock(&self.post)
     }
 }
 

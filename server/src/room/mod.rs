@@ -1,7 +1,9 @@
-//! The decisions of the room, without I/O: asks become rows and answers.
+//! The decisions of the room: asks become rows and answers.
 //!
-//! Other folders send an `Ask` and read their mailbox; only the recorder calls `Room::apply`. Not
-//! here: sockets, files, SQL, tasks, and the time of day, which is passed in.
+//! Other folders send an `Ask` and read their mailbox; only the recorder calls `Room::apply`. The
+//! decisions are pure: nothing in `decide` and the files that it uses waits, and the time is passed
+//! in. `desk`, `mailbox` and `pace` are the handles through which sessions wait: they hold channels,
+//! permits and timers. Not here: sockets, files, SQL, and tasks.
 
 pub(crate) mod ask;
 pub(crate) mod batch;

@@ -124,7 +124,7 @@ impl Quota {
         }
         if self.runs > 0 && more.runs > self.runs && more.runs > used.runs {
             let words = format!(
-                "you may start the client {} times a day, and you have; use one that has already spoken today, or wait until {anew}",
+                "you have started the client {} times today, the maximum; keep using one that has already spoken, or wait until {anew}",
                 self.runs
             );
             return Err(Refusal::new(Code::Quota, words));
@@ -235,7 +235,7 @@ mod tests {
         }
         assert_eq!(
             say(&mut quotas, "alice", 1, true, 0),
-            "! quota - you may start the client 3 times a day, and you have; use one that has already spoken today, or wait until 1970-01-02T00:00:00.000Z"
+            "! quota - you have started the client 3 times today, the maximum; keep using one that has already spoken, or wait until 1970-01-02T00:00:00.000Z"
         );
         assert_eq!(say(&mut quotas, "alice", 1, false, 0), "");
         assert_eq!(say(&mut quotas, "bob", 1, true, 0), "");

@@ -23,7 +23,7 @@ pub(crate) struct Senders {
     order: VecDeque<Sender>,
 }
 
-/// What is known of a run; empty for a run that begins.
+/// The part of a run that is remembered; empty for a run that begins.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Known {
     /// The seq of its first line, by which the record identifies it.
@@ -76,7 +76,7 @@ impl Senders {
         !self.runs.contains_key(sender)
     }
 
-    /// Takes what the database knows of a run.
+    /// Takes the database's knowledge of a run.
     pub(crate) fn learn(&mut self, sender: Sender, known: Known) {
         self.order.push_back(sender.clone());
         self.runs.insert(sender, known);
@@ -103,7 +103,9 @@ impl Senders {
             Err(0) if known.is_cut => refuse(
                 Code::PassedOver,
                 nonce,
-                "later lines of this run are stored; only the record knows whether this one is",
+                &format!(
+                    "{LINES_MAX} later lines of this run are stored; look in the history for this one"
+                ),
             ),
             _ => refuse(
                 Code::PassedOver,

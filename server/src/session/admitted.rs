@@ -17,11 +17,10 @@ use wire::{Reason, Refusal, Timestamp, Welcome};
 use crate::config::Limits;
 use crate::log::BOUNDED;
 use crate::room::ask::Ask;
-use crate::room::desk::{Asks, Posted, Waiter, try_later};
-use crate::room::facts::ConnectionFacts;
+use crate::room::desk::{Asks, Posted, Waiter, cannot_record};
+use crate::room::facts::{ConnectionFacts, Dialect};
 use crate::room::mailbox::{Admission, Mailbox};
 use crate::session::closing::{close, drain, refuse};
-use crate::session::dialect::Dialect;
 use crate::session::end_watch::EndWatch;
 use crate::session::flusher::Flushers;
 use crate::session::inbound::{Inbound, Links};
@@ -93,7 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Admitted<S> {
             facts,
             mut revocations,
         } = self;
-        let dialect = Dialect::named(facts.dialect.as_deref());
+        let dialect = facts.dialect;
         let not_begun = |stream, why| NotBegun {
             stream,
             dialect,
@@ -216,7 +215,7 @@ async fn enter(
 ) -> Option<Result<Admission, Refusal>> {
     // While nothing can be written, the recorder's queue may be full and a newcomer would hang.
     if let Some(cause) = serving.transcript.clone().view().waiting {
-        return Some(Err(try_later(cause)));
+        return Some(Err(cannot_record(cause)));
     }
     let enter = Posted {
         ask: Ask::Enter(Box::new(facts.clone())),
@@ -260,7 +259,7 @@ fn log_entered(facts: &ConnectionFacts, session: u64) {
         key_exchange = facts.key_exchange.as_deref().unwrap_or("none"),
         serial = %member.serial,
         fingerprint = %member.fingerprint,
-        dialect = facts.dialect.as_deref().unwrap_or("plain"),
+        dialect = facts.dialect.name().unwrap_or("plain"),
         "entered"
     );
 }

@@ -8,8 +8,8 @@ use wire::limits::{LINE_BYTES_MAX, UNACKNOWLEDGED_LINES_MAX};
 use wire::{Reason, Refusal};
 
 use crate::log::{CAUSE_BYTES_MAX, cut};
+use crate::room::facts::Dialect;
 use crate::room::mailbox::{End, Told};
-use crate::session::dialect::Dialect;
 
 /// How long a refused peer has to accept its refusal.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -40,10 +40,7 @@ pub(crate) async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(
 /// `stalled` if the system waited too long for the peer (TCP_USER_TIMEOUT, RFC 5482), and `lost`
 /// otherwise.
 pub(crate) fn broken(failure: &io::Error) -> End {
-    let tls = failure
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    let words = match tls {
+    let words = match tls_error(failure) {
         Some(rustls::Error::AlertReceived(alert)) => format!("the client ended TLS: {alert:?}"),
         Some(other) => format!("TLS failed: {other}"),
         None if failure.kind() == io::ErrorKind::UnexpectedEof => {
@@ -58,6 +55,11 @@ pub(crate) fn broken(failure: &io::Error) -> End {
         },
         words: cut(&words, CAUSE_BYTES_MAX),
     }
+}
+
+/// Returns the error of TLS behind a failure of a connection; `None` for any other failure.
+pub(crate) fn tls_error(failure: &io::Error) -> Option<&rustls::Error> {
+    failure.get_ref()?.downcast_ref()
 }
 
 /// Reads and discards incoming bytes for a moment: closing a socket with unread bytes makes the

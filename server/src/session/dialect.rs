@@ -1,32 +1,14 @@
-//! The two ways to speak with a server. Only a dialect knows lines as text; inside the server,
-//! requests, replies and refusals are values, and entries are the encoded lines of the tail.
+//! The lines of the two dialects. Only a dialect knows lines as text; inside the server, requests,
+//! replies and refusals are values, and entries are the encoded lines of the tail.
 
 use std::io::Write as _;
 
 use wire::{Refusal, Reply, Request};
 
+use crate::room::facts::Dialect;
 use crate::room::mailbox::Told;
 
-/// The dialect of a client.
-// Both write the same lines. They differ in whether the client says where to start, and in whether
-// a silent client is lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Dialect {
-    /// Any TLS tool: entries are sent without being asked for.
-    Plain,
-    /// `countersign/1`: the client says where to start, and sends pings.
-    Ours,
-}
-
 impl Dialect {
-    /// Returns the dialect of a client that named `name` in its handshake (ALPN, RFC 7301).
-    pub(crate) fn named(name: Option<&str>) -> Self {
-        match name {
-            Some(_) => Dialect::Ours,
-            None => Dialect::Plain,
-        }
-    }
-
     /// Returns whether entries are sent without being asked for.
     pub(crate) fn follows_by_itself(self) -> bool {
         self == Dialect::Plain
@@ -68,9 +50,24 @@ impl Dialect {
         debug_assert!(wrote.is_ok(), "a Vec takes what is written");
     }
 
-    /// Returns the prefix of an entry that answers `/history`. All other entries are sent as they
-    /// are in the tail.
-    pub(crate) fn replayed_prefix(self) -> &'static str {
-        "= "
+    /// Appends entries that answer `/history`, given as whole lines of the tail or of a page. All
+    /// other entries are sent as they are there.
+    pub(crate) fn write_replayed(self, lines: &[u8], out: &mut Vec<u8>) {
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            out.extend_from_slice(b"= ");
+            out.extend_from_slice(line);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_has_its_mark_before_each_line() {
+        let mut out = Vec::new();
+        Dialect::Plain.write_replayed(b"1 a\n2 b\n", &mut out);
+        assert_eq!(out, b"= 1 a\n= 2 b\n");
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use crate::lock::lock;
 use crate::transcript::progress::Progress;
 use crate::transcript::reader::View;
 
@@ -143,15 +144,13 @@ impl Flusher {
 
 impl Newcomers {
     fn add(&self, session: Weak<dyn Flush>) {
-        self.0.lock().expect(NOBODY_PANICS).push(session);
+        lock(&self.0).push(session);
     }
 
     fn take(&self, sessions: &mut Vec<Weak<dyn Flush>>) {
-        sessions.append(&mut self.0.lock().expect(NOBODY_PANICS));
+        sessions.append(&mut lock(&self.0));
     }
 }
-
-const NOBODY_PANICS: &str = "nothing panics while it holds the lock";
 
 impl std::fmt::Debug for Newcomers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -173,10 +172,7 @@ mod tests {
 
     impl Flush for Noted {
         fn flush(&self, _: &View, _: &mut Vec<u8>) {
-            self.0
-                .lock()
-                .expect(NOBODY_PANICS)
-                .insert(std::thread::current().id());
+            lock(&self.0).insert(std::thread::current().id());
         }
     }
 
@@ -195,7 +191,7 @@ mod tests {
 
         views.send_modify(|view| view.head = 1);
         progress.reach(1).await;
-        assert_eq!(noted.0.lock().expect(NOBODY_PANICS).len(), PROCESSORS);
+        assert_eq!(lock(&noted.0).len(), PROCESSORS);
 
         drop(views);
         tasks.close();

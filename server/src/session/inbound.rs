@@ -18,10 +18,10 @@ use wire::{Code, Line, LineDecoder, Nonce, Overlong, Reason, Refusal, Request, S
 
 use crate::room::ask::{Ask, Said};
 use crate::room::desk::{Asks, Posted, Waiter};
+use crate::room::facts::Dialect;
 use crate::room::mailbox::{End, Mailbox, Owed, Told};
 use crate::room::pace::Paces;
 use crate::session::closing::broken;
-use crate::session::dialect::Dialect;
 use crate::session::replies;
 use crate::session::silence::LastHeard;
 use crate::transcript::reader::Transcript;
@@ -270,7 +270,7 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
             tracing::error!(%error, "history cannot be read");
             Refusal::new(Code::TryLater, "history cannot be read now")
         })?;
-        if found.is_some_and(|found| found == at.to_string()) {
+        if found == Some(at) {
             return Ok(seq);
         }
         let words = format!(

@@ -13,7 +13,7 @@ use crate::session::end_watch::EndWatch;
 use crate::session::inbound::Inbound;
 use crate::session::outbound::{Gone, Outbound};
 
-/// One authenticated connection: its two halves, and what can end it.
+/// One authenticated connection: its two halves, and the watch for everything that can end it.
 pub(crate) struct Session<R, W> {
     pub(crate) inbound: Inbound<R>,
     pub(crate) outbound: Arc<Outbound<W>>,
@@ -21,7 +21,7 @@ pub(crate) struct Session<R, W> {
     pub(crate) limits: Arc<Limits>,
 }
 
-/// How a session ended.
+/// The end of a session, as it is recorded and logged.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) reason: Reason,

@@ -1,4 +1,4 @@
-//! A stream that counts what leaves it.
+//! A stream that counts the bytes that leave it.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A stream that counts what leaves it, which distinguishes a slow write from a stalled one.
+/// A stream that counts the bytes that leave it, which distinguishes a slow write from a stalled one.
 #[derive(Debug)]
 pub(crate) struct Metered<S> {
     stream: S,

@@ -20,8 +20,8 @@ use tokio::time::Instant;
 use wire::{Code, Refusal, Reply, Welcome};
 
 use crate::config::Limits;
+use crate::room::facts::Dialect;
 use crate::room::mailbox::{End, Mailbox, Owed, Told};
-use crate::session::dialect::Dialect;
 use crate::session::flusher::Flush;
 use crate::transcript::fault::DatabaseError;
 use crate::transcript::reader::{Cursor, Transcript, View};
@@ -328,7 +328,7 @@ impl<W: AsyncWrite + Unpin> Half<W> {
                 let begin = Reply::Begin(HISTORY.to_owned());
                 self.dialect.write_reply(&begin, &mut self.out);
                 self.replay = Some(Replay {
-                    cursor: Cursor::replaying_after(after, self.dialect.replayed_prefix()),
+                    cursor: Cursor::after(after),
                     to,
                     permit,
                 });
@@ -353,12 +353,14 @@ impl<W: AsyncWrite + Unpin> Half<W> {
             return Ok(());
         }
         // Half of a write, so that a long history does not delay new entries.
-        let bytes_max = self.write_bytes_max / 2;
+        let bytes_max = (self.write_bytes_max / 2).saturating_sub(self.out.len());
+        let mut lines = Vec::new();
         replay
             .cursor
-            .take(&self.transcript, view, replay.to, &mut self.out, bytes_max)
+            .take(&self.transcript, view, replay.to, &mut lines, bytes_max)
             .await
             .map_err(no_transcript)?;
+        self.dialect.write_replayed(&lines, &mut self.out);
         if replay.cursor.seq() < replay.to {
             self.replay = Some(replay);
         } else {

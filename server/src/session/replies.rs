@@ -3,11 +3,10 @@
 use std::time::SystemTime;
 
 use pki::{Identity, Revocations};
-use wire::{ClientId, Code, Reason, Refusal, Reply, Role, Seen, Timestamp, Whois};
+use wire::{ClientId, Code, Refusal, Reply, Role, Seen, Timestamp, Whois};
 
 use crate::room::mailbox::Told;
 use crate::transcript::reader::Transcript;
-use crate::transcript::record::LastSession;
 
 /// Returns the reply to `/who`. An instructor also learns about an outdated revocation list; others
 /// could do nothing about it.
@@ -56,48 +55,25 @@ pub(crate) async fn whois(transcript: &Transcript, id: &ClientId) -> Told {
         }));
     }
     match transcript.last_session(id).await {
-        Ok(Some(last)) => match who_left(id, &last) {
-            Some(whois) => Told::Reply(Reply::Whois(whois)),
-            None => {
-                tracing::error!(?last, "a row of joins cannot be read");
-                unreadable()
-            }
-        },
+        Ok(Some(last)) => Told::Reply(Reply::Whois(Whois {
+            id: id.clone(),
+            role: last.role,
+            ip: last.ip,
+            seen: Seen::Left {
+                at: last.left_at,
+                reason: last.reason,
+            },
+        })),
         Ok(None) => {
             let words = format!("{id} was never here");
             Told::Refusal(Refusal::new(Code::UnknownId, words))
         }
         Err(error) => {
             tracing::error!(%error, "joins cannot be read");
-            unreadable()
+            let words = "the record cannot be read now";
+            Told::Refusal(Refusal::new(Code::TryLater, words))
         }
     }
-}
-
-/// Returns the answer for a person whose last session was this one, or `None` when no server wrote
-/// such a row.
-fn who_left(id: &ClientId, last: &LastSession) -> Option<Whois> {
-    let at = last.left_at.as_deref().map(Timestamp::parse);
-    let reason = last.reason.as_deref().map(Reason::parse);
-    Some(Whois {
-        id: id.clone(),
-        role: Role::parse(&last.role)?,
-        ip: last.ip.parse().ok()?,
-        seen: Seen::Left {
-            at: at.transpose().ok()?,
-            reason: match reason {
-                Some(reason) => Some(reason?),
-                None => None,
-            },
-        },
-    })
-}
-
-fn unreadable() -> Told {
-    Told::Refusal(Refusal::new(
-        Code::TryLater,
-        "the record cannot be read now",
-    ))
 }
 
 /// Returns the reply to `/help`.

@@ -1,4 +1,4 @@
-//! The transcript in memory, for simulated networks and clocks.
+//! The record in memory, for simulated networks and clocks.
 //!
 //! SQLite works on a separate thread, which a simulated clock cannot pause. This module keeps what
 //! SQLite would keep, and everything above it is the server's own code: the recorder, the room, the
@@ -14,6 +14,7 @@ use pki::CrlNumber;
 use wire::{ClientId, Entry, Kind, Nonce, Reason, Role, Timestamp};
 
 use crate::room::batch::Recorded;
+use crate::room::found::WasHere;
 use crate::room::presence::Left;
 use crate::room::quota::{ROW_BYTES, Used, start_of_day};
 use crate::room::senders::{LINES_MAX, Stored};
@@ -146,7 +147,11 @@ impl Disk {
                 session,
                 reason,
             };
-            (left, join.at, join.role)
+            WasHere {
+                left,
+                since: join.at,
+                role: join.role,
+            }
         });
         let mut ids: Vec<String> = self
             .joins
@@ -231,15 +236,15 @@ impl Disk {
                 (run.last, run.n) = (last, n);
             }
         }
-        for (session, at, reason) in &batch.ends {
-            if let Some(join) = self.joins.get_mut(session) {
-                join.ended = Some((*at, *reason));
+        for end in &batch.ends {
+            if let Some(join) = self.joins.get_mut(&end.session) {
+                join.ended = Some((end.at, end.reason));
             }
         }
-        for (id, seq, newest) in &batch.leaves {
-            for join in self.joins.range_mut(..=newest).map(|(_, join)| join) {
-                if join.id == *id {
-                    join.leave_seq.get_or_insert(*seq);
+        for leave in &batch.leaves {
+            for (_, join) in self.joins.range_mut(..=leave.newest_session) {
+                if join.id == leave.id {
+                    join.leave_seq.get_or_insert(leave.seq);
                 }
             }
         }
@@ -268,7 +273,7 @@ impl Record for Opened {
         Ok(())
     }
 
-    async fn stored(&mut self, sender: &Sender) -> Result<Known, DatabaseError> {
+    async fn known_run(&mut self, sender: &Sender) -> Result<Known, DatabaseError> {
         let disk = self.memory.disk();
         let run = disk.senders.iter().find(|(_, run)| run.sender == *sender);
         let Some((first, run)) = run else {
@@ -312,19 +317,19 @@ impl Pages for Memory {
         answer(last.map(|last| (lines, last)))
     }
 
-    fn time_of(&self, seq: u64) -> Answer<'_, Option<String>> {
+    fn time_of(&self, seq: u64) -> Answer<'_, Option<Timestamp>> {
         let disk = self.disk();
-        answer(disk.history.get(&seq).map(|row| row.entry.at.to_string()))
+        answer(disk.history.get(&seq).map(|row| row.entry.at))
     }
 
     fn last_session<'a>(&'a self, id: &'a ClientId) -> Answer<'a, Option<LastSession>> {
         let disk = self.disk();
         let join = disk.joins.values().rev().find(|join| join.id == *id);
         answer(join.map(|join| LastSession {
-            role: join.role.as_str().to_owned(),
-            ip: join.ip.to_string(),
-            left_at: join.ended.map(|(at, _)| at.to_string()),
-            reason: join.ended.map(|(_, why)| why.as_str().to_owned()),
+            role: join.role,
+            ip: join.ip,
+            left_at: join.ended.map(|(at, _)| at),
+            reason: join.ended.map(|(_, why)| why),
         }))
     }
 
@@ -452,8 +457,8 @@ mod tests {
             (id, Run::parse(run).expect("a run"))
         };
         for sender in [sender("k3v9q2a7"), sender("another1")] {
-            let kept = sqlite.stored(&sender).await.expect("a run");
-            assert_eq!(opened.stored(&sender).await.expect("a run"), kept);
+            let kept = sqlite.known_run(&sender).await.expect("a run");
+            assert_eq!(opened.known_run(&sender).await.expect("a run"), kept);
         }
         sqlite.close().await.expect("a good end");
         drop(readers);

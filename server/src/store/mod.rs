@@ -1,7 +1,7 @@
 //! The places that can keep the record: SQLite, or memory for a simulated disk. Also queries, which
 //! only read it.
 //!
-//! Both implement the port `transcript::record`. Not here: any decision about what is recorded.
+//! SQLite and memory implement the port `transcript::record`. Not here: any decision about what is recorded.
 
 pub mod memory;
 pub mod query;

@@ -47,7 +47,7 @@ pub enum QueryError {
     Open {
         /// The database.
         path: PathBuf,
-        /// What SQLite said.
+        /// SQLite's error.
         cause: rusqlite::Error,
     },
     /// Its tables are not a server's.

@@ -118,12 +118,12 @@ impl Batcher {
     ) {
         tokio::pin!(until);
         while asks.len() < enough {
-            let room = self.most - asks.len();
+            let left = self.most - asks.len();
             // The time comes first: it ends the wait, however many asks there are.
             tokio::select! {
                 biased;
                 _ = &mut until => return self.take_those_in_time(asks, from).await,
-                taken = from.recv_many(asks, room) => {
+                taken = from.recv_many(asks, left) => {
                     if taken == 0 {
                         return;
                     }
@@ -134,10 +134,9 @@ impl Batcher {
 
     /// Takes the lines that are there by now, for as long as there are more.
     ///
-    /// A thread that waits for its sockets looks at the clock when something arrives, and then runs
-    /// the tasks that waited for the clock before the tasks whose line has arrived. Without this
-    /// function such lines would have to wait for the next commit, and where lines come in step
-    /// with the clock, all of them would.
+    /// When the gap ends, tokio runs the tasks that waited for the clock before those whose socket
+    /// became readable. So this yields until no more lines come; otherwise lines in step with the
+    /// clock would always miss the commit.
     async fn take_those_in_time<T>(&self, asks: &mut Vec<T>, from: &mut mpsc::Receiver<T>) {
         let mut taken = usize::MAX;
         while taken != asks.len() {
@@ -308,7 +307,7 @@ mod tests {
         story.batcher.note_published(1);
         story.ask(3);
 
-        // A flusher that makes no progress does not hold up the record for ever.
+        // A flusher that makes no progress does not hold up the record forever.
         assert_eq!(story.gather(1).await, (4, FLUSH_WAIT_MAX));
 
         let flushing = tokio::spawn(flusher.run());

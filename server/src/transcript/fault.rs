@@ -1,7 +1,7 @@
 //! Failures of the database, and their meaning for a writer.
 
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sqlx::migrate::MigrateError;
 
@@ -116,6 +116,12 @@ pub(crate) enum Fault {
 }
 
 impl DatabaseError {
+    /// Returns the failure of a database that SQLite reported.
+    pub(crate) fn sqlite(path: &Path, cause: sqlx::Error) -> Self {
+        let path = path.to_owned();
+        Self::Sqlite { path, cause }
+    }
+
     /// Returns whether waiting can help.
     // A file system that became read-only does not pass by itself: systems do that to a failing disk,
     // and it lasts until somebody mends it.
@@ -169,7 +175,7 @@ impl DatabaseError {
         }
     }
 
-    /// Returns whether SQLite was told to stop what it was doing.
+    /// Returns whether SQLite was told to stop its work.
     pub(crate) fn is_interruption(&self) -> bool {
         const SQLITE_INTERRUPT: i32 = 9;
         self.code() == Some(SQLITE_INTERRUPT)

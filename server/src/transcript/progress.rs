@@ -6,6 +6,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::lock::lock;
+
 /// How far the flushers are. An entry that is published while they are at work reaches nobody
 /// sooner, and costs another write to everybody.
 #[derive(Debug, Default)]
@@ -46,7 +48,7 @@ impl Progress {
     }
 
     fn turns(&self) -> MutexGuard<'_, Vec<Turn>> {
-        self.turns.lock().expect(NOBODY_PANICS)
+        lock(&self.turns)
     }
 
     /// Returns when the last flusher finished its turn, and how long the slowest turn took.
@@ -69,5 +71,3 @@ impl Progress {
         }
     }
 }
-
-const NOBODY_PANICS: &str = "nothing panics while it holds the lock";

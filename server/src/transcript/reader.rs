@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use wire::{ClientId, Here};
+use wire::{ClientId, Here, Timestamp};
 
 use crate::config::Limits;
 use crate::transcript::fault::DatabaseError;
@@ -39,8 +39,6 @@ pub(crate) struct Cursor {
     seq: u64,
     /// The unread rest of the current page.
     page: Option<Page>,
-    /// Precedes each line.
-    prefix: &'static str,
     /// How many entries to ask for next.
     page_entries: u64,
 }
@@ -91,7 +89,7 @@ impl Transcript {
     }
 
     /// Returns the time of an entry.
-    pub(crate) async fn time_of(&self, seq: u64) -> Result<Option<String>, DatabaseError> {
+    pub(crate) async fn time_of(&self, seq: u64) -> Result<Option<Timestamp>, DatabaseError> {
         self.pages.time_of(seq).await
     }
 
@@ -110,16 +108,7 @@ impl Cursor {
         Self {
             seq,
             page: None,
-            prefix: "",
             page_entries: u64::MAX,
-        }
-    }
-
-    /// Returns a cursor that reads entries as parts of an answer: each line after `prefix`.
-    pub(crate) fn replaying_after(seq: u64, prefix: &'static str) -> Self {
-        Self {
-            prefix,
-            ..Self::after(seq)
         }
     }
 
@@ -128,7 +117,7 @@ impl Cursor {
         self.seq
     }
 
-    /// Appends the next entries up to `to`, until `out` has some `bytes_max` bytes: from the tail
+    /// Appends the next entries up to `to` as whole lines, until `out` has some `bytes_max` bytes: from the tail
     /// while the cursor is in it, from the database when it is not.
     ///
     /// # Errors
@@ -171,19 +160,16 @@ impl Cursor {
         bytes_max: usize,
     ) -> bool {
         while self.seq < to && out.len() < bytes_max {
-            let room = bytes_max - out.len();
+            let left = bytes_max - out.len();
             if let Some(page) = &mut self.page {
-                let taken = page.take(room);
-                self.seq += append(out, taken, self.prefix);
+                let taken = page.take(left);
+                out.extend_from_slice(taken);
+                self.seq += count(taken);
                 if page.is_empty() {
                     self.page = None;
                 }
-            } else if let Some((bytes, last)) = view.tail.read(self.seq, to, room) {
-                if self.prefix.is_empty() {
-                    out.extend_from_slice(bytes);
-                } else {
-                    append(out, bytes, self.prefix);
-                }
+            } else if let Some((bytes, last)) = view.tail.read(self.seq, to, left) {
+                out.extend_from_slice(bytes);
                 self.seq = last;
             } else {
                 return false;
@@ -199,7 +185,7 @@ impl Cursor {
         view: &'a View,
         bytes_max: usize,
     ) -> Option<&'a [u8]> {
-        if self.page.is_some() || !self.prefix.is_empty() {
+        if self.page.is_some() {
             return None;
         }
         let (bytes, last) = view.tail.read(self.seq, view.head, bytes_max)?;
@@ -242,21 +228,6 @@ fn count(lines: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', lines).count() as u64
 }
 
-/// Appends lines, each after `prefix`. Returns their number.
-fn append(out: &mut Vec<u8>, lines: &[u8], prefix: &str) -> u64 {
-    if prefix.is_empty() {
-        out.extend_from_slice(lines);
-        return count(lines);
-    }
-    let mut appended = 0;
-    for line in lines.split_inclusive(|byte| *byte == b'\n') {
-        out.extend_from_slice(prefix.as_bytes());
-        out.extend_from_slice(line);
-        appended += 1;
-    }
-    appended
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -270,12 +241,5 @@ mod tests {
         assert_eq!(page.take(9), b"one\ntwo\n");
         assert_eq!(page.take(1), b"three\n");
         assert!(page.is_empty());
-    }
-
-    #[test]
-    fn an_answer_has_its_mark_before_each_line() {
-        let mut out = Vec::new();
-        assert_eq!(append(&mut out, b"1 a\n2 b\n", "= "), 2);
-        assert_eq!(out, b"= 1 a\n= 2 b\n");
     }
 }

@@ -1,13 +1,13 @@
-//! The port to the place that keeps the transcript: the functions that the recorder and the readers
-//! need.
+//! The port to the place that keeps the record: the functions that the recorder and the readers need.
 //!
 //! SQLite keeps it for every real server (`store/sqlite/`); `store/memory.rs` keeps it where time
 //! is simulated. A larger database engine would implement these traits too.
 
 use std::fmt::Debug;
+use std::net::IpAddr;
 use std::pin::Pin;
 
-use wire::{ClientId, Timestamp};
+use wire::{ClientId, Reason, Role, Timestamp};
 
 pub use crate::room::batch::Batch;
 pub use crate::room::found::Found;
@@ -38,7 +38,7 @@ pub trait Record: Debug + Send + 'static {
     /// # Errors
     ///
     /// When the record cannot be read.
-    fn stored(
+    fn known_run(
         &mut self,
         sender: &Sender,
     ) -> impl Future<Output = Result<Known, DatabaseError>> + Send;
@@ -51,7 +51,7 @@ pub trait Record: Debug + Send + 'static {
     /// When they are not, so that committed lines may be lost.
     fn check(&mut self) -> Result<(), DatabaseError>;
 
-    /// Returns how much room there is: lines are refused while there is still room to record that.
+    /// Returns how much space is left: lines are refused while there is still enough to record that.
     fn space(&mut self) -> Space;
 
     /// Closes the record properly.
@@ -69,7 +69,7 @@ pub trait Pages: Debug + Send + Sync {
     fn page(&self, after: u64, to: u64, entries_max: u64) -> Answer<'_, Option<(String, u64)>>;
 
     /// Returns the time of an entry; `None` when it does not exist.
-    fn time_of(&self, seq: u64) -> Answer<'_, Option<String>>;
+    fn time_of(&self, seq: u64) -> Answer<'_, Option<Timestamp>>;
 
     /// Returns the last session of an ID.
     fn last_session<'a>(&'a self, id: &'a ClientId) -> Answer<'a, Option<LastSession>>;
@@ -85,11 +85,11 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, DatabaseError>> +
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastSession {
     /// The role that the certificate gave.
-    pub role: String,
+    pub role: Role,
     /// The client's address.
-    pub ip: String,
+    pub ip: IpAddr,
     /// The time when it ended.
-    pub left_at: Option<String>,
+    pub left_at: Option<Timestamp>,
     /// The reason why it ended.
-    pub reason: Option<String>,
+    pub reason: Option<Reason>,
 }

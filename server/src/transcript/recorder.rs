@@ -16,8 +16,8 @@ use wire::{Kind, Timestamp};
 use crate::config::Limits;
 use crate::room::ask::Ask;
 use crate::room::batch::{Batch, Recorded};
-use crate::room::decide::{Room, Work};
-use crate::room::desk::{Asks, Desk, Posted, Waiter, try_later};
+use crate::room::decide::{Moment, Room, Work};
+use crate::room::desk::{Asks, Desk, Posted, Waiter, cannot_record};
 use crate::room::presence::Rules;
 use crate::room::senders::{Known, Sender};
 use crate::transcript::batcher::Batcher;
@@ -168,16 +168,15 @@ impl<R: Record> Recorder<R> {
         let (asks, mut waiters): (Vec<Ask>, Vec<Waiter>) =
             posted.map(|posted| (posted.ask, posted.waiter)).unzip();
         for sender in self.room.unknown_senders(&asks) {
-            let known = self.stored(&sender, &asks).await?;
+            let known = self.known_run(&sender, &asks).await?;
             self.room.learn(sender, known);
         }
-        self.room.space = self.record.space();
+        let space = self.record.space();
         let mut work = Work::default();
-        let now = Instant::now().into_std();
-        let clock = Timestamp::from(SystemTime::now());
-        self.room.note_absences(now, clock, &mut work);
+        let moment = this_moment();
+        self.room.note_absences(moment, &mut work);
         for (number, ask) in asks.into_iter().enumerate() {
-            self.room.apply(number, ask, now, clock, &mut work);
+            self.room.apply(number, ask, moment, space, &mut work);
         }
         self.commit(&work.rows).await?;
         // A commit to a deleted file does not count.
@@ -195,9 +194,9 @@ impl<R: Record> Recorder<R> {
     }
 
     /// Returns what the database knows of a run. Waits while the database is locked.
-    async fn stored(&mut self, sender: &Sender, asks: &[Ask]) -> Result<Known, RecorderError> {
+    async fn known_run(&mut self, sender: &Sender, asks: &[Ask]) -> Result<Known, RecorderError> {
         loop {
-            let failure = match self.record.stored(sender).await {
+            let failure = match self.record.known_run(sender).await {
                 Ok(known) => return Ok(known),
                 Err(failure) => failure,
             };
@@ -267,7 +266,7 @@ impl<R: Record> Recorder<R> {
                 () = &mut moment => return,
                 ask = self.asks.recv(), if has_room => match ask {
                     Some(posted) if matches!(posted.ask, Ask::Enter(_)) => {
-                        posted.waiter.refuse(try_later(cause));
+                        posted.waiter.refuse(cannot_record(cause));
                     }
                     Some(posted) => self.waiting.push_back(posted),
                     None => {
@@ -301,8 +300,7 @@ impl<R: Record> Recorder<R> {
 
     /// Ends the sessions that were abandoned and never reported their end.
     async fn end_what_is_left(&mut self) -> Result<(), RecorderError> {
-        let at = Timestamp::from(SystemTime::now());
-        let batch = self.room.end_all(Instant::now().into_std(), at);
+        let batch = self.room.end_all(this_moment());
         self.commit(&batch).await?;
         Ok(self.record.check()?)
     }
@@ -317,6 +315,13 @@ impl<R: Record> Recorder<R> {
         self.asks.close();
         let asked = std::iter::from_fn(|| self.asks.try_recv().ok());
         self.waiting.drain(..).chain(asked).filter(is_line).count()
+    }
+}
+
+fn this_moment() -> Moment {
+    Moment {
+        now: Instant::now().into_std(),
+        clock: Timestamp::from(SystemTime::now()),
     }
 }
 

@@ -71,7 +71,7 @@ pub enum ServerBundleError {
 }
 
 impl ServerBundleError {
-    /// Returns what the operator can do about it, if anything.
+    /// Returns advice for the operator, if there is any.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Bundle(error) if error.is_not_found() => {
@@ -154,7 +154,7 @@ const SOON_WARNING_INTERVAL: Duration = Duration::from_secs(DAY_SECONDS);
 /// How often the log repeats that the server's certificate has expired or is revoked.
 const OVER_ERROR_INTERVAL: Duration = Duration::from_secs(60 * 60);
 const DAY_SECONDS: u64 = 24 * 60 * 60;
-/// What the operator can do about both.
+/// The advice for both.
 const RENEW: &str = "make a newer bundle with `ca-tool issue-server` and rename it to this file";
 
 /// How close the end of the server's certificate is.
@@ -198,11 +198,7 @@ impl BundleWatch {
         let mut revoked = Reminder::every(OVER_ERROR_INTERVAL);
         while let Some(look) = self.file.look().await {
             if look.is_due {
-                let reading = match self.reload().await {
-                    Ok(()) => Reading::Taken,
-                    Err(failure) if failure.may_pass() => Reading::NotNow(failure.to_string()),
-                    Err(failure) => Reading::Refused(failure.to_string()),
-                };
+                let reading = Reading::of(self.reload().await, ServerBundleError::may_pass);
                 if let Some(words) = self.file.judge(&look, reading) {
                     error!("{words}; the last good certificate stays in use");
                 }

@@ -3,6 +3,7 @@
 //! Notifications about file changes differ between operating systems, and do not exist for files on
 //! a network; so the file is simply checked.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -47,6 +48,17 @@ pub(crate) enum Reading {
     /// It is not good now, but that may pass: the file was missing for a moment, or the CA's clock
     /// is ahead of ours.
     NotNow(String),
+}
+
+impl Reading {
+    /// Returns the result of a reading whose error has these words, and passes or not.
+    pub(crate) fn of<E: fmt::Display>(read: Result<(), E>, may_pass: fn(&E) -> bool) -> Self {
+        match read {
+            Ok(()) => Reading::Taken,
+            Err(failure) if may_pass(&failure) => Reading::NotNow(failure.to_string()),
+            Err(failure) => Reading::Refused(failure.to_string()),
+        }
+    }
 }
 
 /// Distinguishes a file from its earlier versions; `None` when there is no file.

@@ -129,11 +129,7 @@ impl RevocationWatch {
         let mut reminder = Reminder::every(STALE_WARNING_INTERVAL);
         while let Some(look) = self.file.look().await {
             if look.is_due {
-                let reading = match self.reload().await {
-                    Ok(()) => Reading::Taken,
-                    Err(failure) if failure.may_pass() => Reading::NotNow(failure.to_string()),
-                    Err(failure) => Reading::Refused(failure.to_string()),
-                };
+                let reading = Reading::of(self.reload().await, ListError::may_pass);
                 if let Some(words) = self.file.judge(&look, reading) {
                     error!("{words}; the last good list stays in use");
                 }
@@ -206,7 +202,7 @@ impl Forgotten {
         }
     }
 
-    /// Logs what the newer list left out. A list may leave out certificates that have expired or
+    /// Logs the revocations that the newer list left out. A list may leave out certificates that have expired or
     /// were on hold, and no others: a restored old copy of the CA's folder signs lists with new
     /// numbers and old contents.
     fn tell(&self) {

@@ -130,11 +130,11 @@ impl Record for Store {
         Ok(())
     }
 
-    async fn stored(&mut self, sender: &Sender) -> Result<Known, DatabaseError> {
+    async fn known_run(&mut self, sender: &Sender) -> Result<Known, DatabaseError> {
         if self.mutant == Some(Mutant::ForgetsSenders) {
             return Ok(Known::default());
         }
-        self.opened.lock().await.stored(sender).await
+        self.opened.lock().await.known_run(sender).await
     }
 
     fn check(&mut self) -> Result<(), DatabaseError> {
@@ -160,7 +160,7 @@ impl Pages for Shelf {
         self.memory.page(after + u64::from(skips), to, entries_max)
     }
 
-    fn time_of(&self, seq: u64) -> Answer<'_, Option<String>> {
+    fn time_of(&self, seq: u64) -> Answer<'_, Option<Timestamp>> {
         self.memory.time_of(seq)
     }
 

@@ -183,7 +183,7 @@ fn is_alert(failure: &io::Error, alert: AlertDescription) -> bool {
 async fn data_arrives_both_ways_at_once_however_narrow_the_connection() {
     const WIDE: usize = 1024 * 1024;
     // In a handshake neither end reads while it has something to send: with one byte each way, both
-    // would wait for ever.
+    // would wait forever.
     for width in [(1, WIDE), (WIDE, 1), (7, 7), (64, 64), (WIDE, WIDE)] {
         for count in [1, 16 * 1024, 300 * 1024] {
             let (server, client) = pair_over(narrow(width)).await;

@@ -1,5 +1,5 @@
-//! Tests of what the session's task sends, and what its flusher does.
-//! time.
+//! Tests of the bytes that a session's task and its flusher send, and of the time that a write may
+//! take.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Mutex as Lock;
@@ -8,6 +8,7 @@ use tokio::sync::{Semaphore, watch};
 use wire::{ClientId, Entry, Kind, Line, Role, Timestamp};
 
 use super::*;
+use crate::lock::lock;
 use crate::store::memory::Memory;
 use crate::transcript::tail::Segment;
 
@@ -24,10 +25,7 @@ struct Taken {
 
 impl Narrow {
     fn widen(&self, room: usize) {
-        let mut taken = self
-            .0
-            .lock()
-            .expect("nothing panics while it holds the lock");
+        let mut taken = lock(&self.0);
         taken.room = room;
         if let Some(waiting) = taken.waiting.take() {
             waiting.wake();
@@ -35,10 +33,7 @@ impl Narrow {
     }
 
     fn taken(&self) -> String {
-        let taken = self
-            .0
-            .lock()
-            .expect("nothing panics while it holds the lock");
+        let taken = lock(&self.0);
         String::from_utf8(taken.bytes.clone()).expect("lines are UTF-8")
     }
 }
@@ -49,10 +44,7 @@ impl AsyncWrite for Narrow {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        let mut taken = self
-            .0
-            .lock()
-            .expect("nothing panics while it holds the lock");
+        let mut taken = lock(&self.0);
         let count = bytes.len().min(taken.room);
         if count == 0 {
             taken.waiting = Some(context.waker().clone());
@@ -80,7 +72,7 @@ fn ok() -> Told {
     Told::Reply(Reply::Ok { nonce, seq: 1 })
 }
 
-/// A session that follows from the beginning, and what may be published to it.
+/// A session that follows from the beginning, and the channel of the views that it reads.
 struct Stage {
     outbound: Arc<Outbound<Narrow>>,
     wire: Narrow,
@@ -149,7 +141,7 @@ impl Stage {
         self.outbound.flush(&view, &mut Vec::new());
     }
 
-    /// Returns what was said, in the order in which it arrived.
+    /// Returns the lines that were said, in the order in which it arrived.
     fn said(&self) -> Vec<String> {
         let taken = self.wire.taken();
         let texts = taken.lines().filter_map(|line| line.split("] ").nth(1));

@@ -1,5 +1,7 @@
-//! Reads the state that the record holds when it is opened: its end, the people who were here, and
-//! how much each ID has written today.
+//! Brings the record into order when it is opened, and reads its state: its end, the people who were
+//! here, and how much each ID has written today.
+//!
+//! `CLOSE_CRASHED` is the only statement here that writes.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,7 +13,7 @@ use tracing::warn;
 use wire::{ClientId, Reason, Role, Timestamp};
 
 use super::Database;
-use crate::room::found::Found;
+use crate::room::found::{Found, WasHere};
 use crate::room::presence::Left;
 use crate::room::quota::{ROW_BYTES, Used, start_of_day};
 use crate::transcript::fault::DatabaseError;
@@ -20,13 +22,20 @@ use crate::transcript::fault::DatabaseError;
 const COUNT_ENTRIES: i64 = 4096;
 
 impl Database {
-    pub(super) async fn find(&mut self, count_timeout: Duration) -> Result<Found, DatabaseError> {
-        let crashed = sqlx::query(CLOSE_CRASHED)
+    /// Closes the sessions that a crash left open. Returns their number.
+    pub(super) async fn close_crashed(&mut self) -> Result<u64, DatabaseError> {
+        let closed = sqlx::query(CLOSE_CRASHED)
             .execute(&mut self.connection)
             .await;
-        let crashed = crashed
-            .map_err(|source| self.error(source))?
-            .rows_affected();
+        Ok(closed.map_err(|source| self.error(source))?.rows_affected())
+    }
+
+    /// Returns the state of the record, in which `crashed` sessions were just closed.
+    pub(super) async fn find(
+        &mut self,
+        crashed: u64,
+        count_timeout: Duration,
+    ) -> Result<Found, DatabaseError> {
         let row = sqlx::query(FIND).fetch_one(&mut self.connection).await;
         let row = row.map_err(|source| self.error(source))?;
         self.head = row.get::<i64, _>("head").to_string();
@@ -111,18 +120,19 @@ impl Database {
     }
 }
 
-fn parse_here(row: &SqliteRow) -> Option<(Left, Timestamp, Role)> {
+/// Returns `None` for a row that no server wrote.
+fn parse_here(row: &SqliteRow) -> Option<WasHere> {
     let left = Left {
         id: ClientId::parse(row.get("id")).ok()?,
         ip: row.get::<&str, _>("ip").parse().ok()?,
         session: row.get::<i64, _>("session").unsigned_abs(),
         reason: Reason::parse(row.get("reason"))?,
     };
-    Some((
+    Some(WasHere {
         left,
-        Timestamp::parse(row.get("joined_at")).ok()?,
-        Role::parse(row.get("role"))?,
-    ))
+        since: Timestamp::parse(row.get("joined_at")).ok()?,
+        role: Role::parse(row.get("role"))?,
+    })
 }
 
 /// A session that was open when the server died ended when the server was last known to run.

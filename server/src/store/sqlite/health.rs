@@ -16,10 +16,7 @@ pub(super) async fn check_pragmas(
     connection: &mut SqliteConnection,
     path: &Path,
 ) -> Result<(), DatabaseError> {
-    let sqlite = |source| DatabaseError::Sqlite {
-        path: path.to_owned(),
-        cause: source,
-    };
+    let sqlite = |cause| DatabaseError::sqlite(path, cause);
     let journal: String = sqlx::query_scalar("pragma journal_mode")
         .fetch_one(&mut *connection)
         .await
@@ -53,10 +50,7 @@ pub(super) async fn look_for_damage(
     path: &Path,
     timeout: Duration,
 ) -> Result<(), DatabaseError> {
-    let sqlite = |source| DatabaseError::Sqlite {
-        path: path.to_owned(),
-        cause: source,
-    };
+    let sqlite = |cause| DatabaseError::sqlite(path, cause);
     let began = Instant::now();
     let mut handle = connection.lock_handle().await.map_err(sqlite)?;
     handle.set_progress_handler(CHECK_STEPS, move || began.elapsed() < timeout);

@@ -2,7 +2,8 @@
 //! still there.
 //!
 //! `run` opens the `Database`; the recorder commits through the port `Record`, and readers ask through
-//! `Pages`. Not here: any other statement that writes.
+//! `Pages`. Only two statements write rows: the commit, and at the start the one that closes the
+//! sessions that a crash left open (`find.rs`).
 
 mod commit;
 mod disk;
@@ -97,10 +98,7 @@ impl Database {
         for warning in os::warnings_of_writers(path, "the record") {
             warn!("{warning}");
         }
-        let sqlite = |source| DatabaseError::Sqlite {
-            path: path.to_owned(),
-            cause: source,
-        };
+        let sqlite = |cause| DatabaseError::sqlite(path, cause);
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -132,7 +130,9 @@ impl Database {
             disk: Disk::new(path.to_owned()),
             head: String::new(),
         };
-        let found = database.find(limits.count_at_start_timeout).await?;
+        let crashed = database.close_crashed().await?;
+        let timeout = limits.count_at_start_timeout;
+        let found = database.find(crashed, timeout).await?;
         database.files = database.file_numbers();
         let batch = database.connection.execute(BATCH).await;
         batch.map_err(|source| database.error(source))?;
@@ -152,10 +152,7 @@ impl Database {
     }
 
     fn error(&self, source: sqlx::Error) -> DatabaseError {
-        DatabaseError::Sqlite {
-            path: self.path.clone(),
-            cause: source,
-        }
+        DatabaseError::sqlite(&self.path, source)
     }
 
     fn damaged(&self, what: &str) -> DatabaseError {
@@ -199,7 +196,7 @@ impl Record for Database {
         Err(failure)
     }
 
-    async fn stored(&mut self, sender: &Sender) -> Result<Known, DatabaseError> {
+    async fn known_run(&mut self, sender: &Sender) -> Result<Known, DatabaseError> {
         let (id, run) = sender;
         let rows = sqlx::query(STORED)
             .bind(id.as_str())
@@ -269,10 +266,7 @@ impl Record for Database {
         self.connection
             .close()
             .await
-            .map_err(|source| DatabaseError::Sqlite {
-                path,
-                cause: source,
-            })
+            .map_err(|cause| DatabaseError::sqlite(&path, cause))
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
-use wire::ClientId;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteRow};
+use wire::{ClientId, Reason, Role, Timestamp};
 
 use crate::transcript::fault::DatabaseError;
 use crate::transcript::record::{Answer, LastSession, Pages};
@@ -43,10 +43,7 @@ impl Readers {
             .connect_with(SqliteConnectOptions::new().filename(path).read_only(true))
             .await;
         Ok(Self {
-            pool: pool.map_err(|source| DatabaseError::Sqlite {
-                path: path.to_owned(),
-                cause: source,
-            })?,
+            pool: pool.map_err(|source| DatabaseError::sqlite(path, source))?,
             path: path.to_owned(),
             damage,
         })
@@ -56,16 +53,19 @@ impl Readers {
     /// be answered from a damaged file, so the recorder learns of it too.
     fn error(&self, source: sqlx::Error) -> DatabaseError {
         let why = source.to_string();
-        let path = self.path.clone();
-        let failure = DatabaseError::Sqlite {
-            path,
-            cause: source,
-        };
+        let failure = DatabaseError::sqlite(&self.path, source);
         if failure.is_io_or_corruption() {
             // The first message is kept, because it says most.
             let _was_told = self.damage.set(why);
         }
         failure
+    }
+
+    fn damaged(&self, what: &str) -> DatabaseError {
+        DatabaseError::Damaged {
+            path: self.path.clone(),
+            what: what.to_owned(),
+        }
     }
 }
 
@@ -84,30 +84,27 @@ impl Pages for Readers {
         })
     }
 
-    fn time_of(&self, seq: u64) -> Answer<'_, Option<String>> {
+    fn time_of(&self, seq: u64) -> Answer<'_, Option<Timestamp>> {
         Box::pin(async move {
-            sqlx::query_scalar(TIME_OF)
+            let time: Option<String> = sqlx::query_scalar(TIME_OF)
                 .bind(seq.cast_signed())
                 .fetch_optional(&self.pool)
                 .await
-                .map_err(|source| self.error(source))
+                .map_err(|source| self.error(source))?;
+            let time = time.as_deref().map(Timestamp::parse).transpose();
+            time.map_err(|_| self.damaged("a time in history"))
         })
     }
 
     fn last_session<'a>(&'a self, id: &'a ClientId) -> Answer<'a, Option<LastSession>> {
         Box::pin(async move {
-            let row = sqlx::query_as(LAST_SESSION)
+            let row = sqlx::query(LAST_SESSION)
                 .bind(id.as_str())
                 .fetch_optional(&self.pool)
                 .await
                 .map_err(|source| self.error(source))?;
-            let last = |(role, ip, left_at, reason)| LastSession {
-                role,
-                ip,
-                left_at,
-                reason,
-            };
-            Ok(row.map(last))
+            let last = |row| parse_last_session(&row).ok_or_else(|| self.damaged("a row of joins"));
+            row.map(last).transpose()
         })
     }
 
@@ -123,6 +120,21 @@ impl Pages for Readers {
             Ok(before.map_or(head, i64::unsigned_abs))
         })
     }
+}
+
+/// Returns `None` for a row that no server wrote.
+fn parse_last_session(row: &SqliteRow) -> Option<LastSession> {
+    let left_at: Option<&str> = row.get("left_at");
+    let reason: Option<&str> = row.get("reason");
+    Some(LastSession {
+        role: Role::parse(row.get("role"))?,
+        ip: row.get::<&str, _>("ip").parse().ok()?,
+        left_at: left_at.map(Timestamp::parse).transpose().ok()?,
+        reason: match reason {
+            Some(reason) => Some(Reason::parse(reason)?),
+            None => None,
+        },
+    })
 }
 
 /// A page is assembled by SQLite into one row: four times as fast as row by row.

@@ -3,7 +3,7 @@
 use wire::{Entry, Kind};
 
 use super::jsonb::{Row, Rows};
-use crate::room::batch::{Batch, Join};
+use crate::room::batch::{Batch, Join, SessionEnd};
 use crate::room::facts::ConnectionFacts;
 
 pub(crate) fn joins(batch: &Batch) -> Option<Vec<u8>> {
@@ -26,7 +26,7 @@ pub(crate) fn joins(batch: &Batch) -> Option<Vec<u8>> {
                 .text(&facts.tls)
                 .text(&facts.cipher)
                 .or_null(facts.key_exchange.as_deref(), Row::text)
-                .or_null(facts.dialect.as_deref(), Row::text)
+                .or_null(facts.dialect.name(), Row::text)
                 .shown(at);
         });
     }
@@ -93,7 +93,12 @@ pub(crate) fn continued(batch: &Batch) -> Option<Vec<u8>> {
 
 pub(crate) fn ends(batch: &Batch) -> Option<Vec<u8>> {
     let mut rows = Rows::new();
-    for (session, at, reason) in &batch.ends {
+    for SessionEnd {
+        session,
+        at,
+        reason,
+    } in &batch.ends
+    {
         rows.push(|row| {
             row.number(*session).shown(at).text(reason.as_str());
         });
@@ -103,9 +108,11 @@ pub(crate) fn ends(batch: &Batch) -> Option<Vec<u8>> {
 
 pub(crate) fn leaves(batch: &Batch) -> Option<Vec<u8>> {
     let mut rows = Rows::new();
-    for (id, seq, session) in &batch.leaves {
+    for leave in &batch.leaves {
         rows.push(|row| {
-            row.text(id.as_str()).number(*seq).number(*session);
+            row.text(leave.id.as_str())
+                .number(leave.seq)
+                .number(leave.newest_session);
         });
     }
     rows.close()

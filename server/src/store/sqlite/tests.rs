@@ -2,7 +2,7 @@
 
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, SqlSafeStr as _};
-use wire::{ClientId, Entry, Kind, Nonce, Reason};
+use wire::{ClientId, Entry, Kind, Nonce, Reason, Role};
 
 use super::find::{CLOSE_CRASHED, COUNT_LINES, COUNT_RUNS, FIND, FIND_HERE, FIND_IDS};
 use super::*;
@@ -142,6 +142,41 @@ async fn sql_writes_every_kind_of_entry_as_rust_does() {
 }
 
 #[tokio::test]
+async fn a_row_that_no_server_wrote_is_reported_as_damage_and_the_others_are_read() {
+    let folder = folder();
+    let (mut database, pages) = filled(&folder).await;
+    let spoil = "
+        update history set at = 'noon' where seq = 2;
+        insert into joins (session, id, role, ip, port, local_ip, serial, fingerprint, tls, cipher,
+            joined_at, left_at, reason)
+        values (1, 'alice', 'student', '::1', 1, '::1', '01', '00', '', '',
+                '2026-11-21T10:00:00.000Z', '2026-11-21T11:00:00.000Z', 'lost'),
+            (2, 'bob', 'student', 'next door', 1, '::1', '01', '00', '', '',
+                '2026-11-21T10:00:00.000Z', null, null)";
+    database.connection.execute(spoil).await.expect("spoilt");
+    assert!(pages.time_of(1).await.expect("a time").is_some());
+    assert_eq!(pages.time_of(8).await.expect("no time"), None);
+    let damage = pages.time_of(2).await.expect_err("damage").to_string();
+    assert!(
+        damage.ends_with("is damaged: a time in history"),
+        "{damage}"
+    );
+
+    let id = |name| ClientId::parse(name).expect("a name");
+    let alice = pages.last_session(&id("alice")).await.expect("a row");
+    let alice = alice.expect("alice was here");
+    assert_eq!(
+        (alice.role, alice.reason),
+        (Role::Student, Some(Reason::Lost))
+    );
+    let at = alice.left_at.map(|at| at.to_string());
+    assert_eq!(at.as_deref(), Some("2026-11-21T11:00:00.000Z"));
+    let damage = pages.last_session(&id("bob")).await;
+    let damage = damage.expect_err("damage").to_string();
+    assert!(damage.ends_with("is damaged: a row of joins"), "{damage}");
+}
+
+#[tokio::test]
 async fn the_tail_begins_where_it_fits() {
     let folder = folder();
     let (_database, pages) = filled(&folder).await;
@@ -236,7 +271,7 @@ fn alice(run: &str) -> Sender {
 
 /// Returns what is known of a run, each line as its N and its seq.
 async fn lines_of(database: &mut Database, run: &str) -> (Known, Vec<(u64, u64)>) {
-    let known = database.stored(&alice(run)).await.expect("a run");
+    let known = database.known_run(&alice(run)).await.expect("a run");
     let lines = known.lines.iter().map(|line| (line.n, line.seq)).collect();
     (known, lines)
 }

@@ -146,15 +146,19 @@ fn mint(site: &Site, name: &'static str) -> String {
 #[test]
 fn a_log_is_not_written_into_a_file_that_the_server_needs() {
     let site = site();
-    fs::write(site.path("chat.db"), "").expect("a file");
-    for (log, what) in [
-        ("chat.db", "database"),
-        ("./ca/server.pem", "bundle"),
-        ("ca/../ca/crl.pem", "revocation list"),
+    for name in ["chat.db", "chat.db-wal", "chat.db.lock"] {
+        fs::write(site.path(name), "").expect("a file");
+    }
+    for (log, subject) in [
+        ("chat.db", "the database"),
+        ("chat.db-wal", "a file of the database"),
+        ("./chat.db.lock", "a file of the database"),
+        ("./ca/server.pem", "the bundle"),
+        ("ca/../ca/crl.pem", "the revocation list"),
     ] {
         let before = fs::read(site.path(log)).expect("it is there");
         let refused = Ended::from(site.run("server", &["--log-file", log]));
-        let words = format!("server: error: the log {log} is the {what}\n");
+        let words = format!("server: error: the log {log} is {subject}\n");
         assert_eq!(refused.code, Some(1), "{}", refused.err);
         assert!(refused.err.starts_with(&words), "{}", refused.err);
         assert_eq!(fs::read(site.path(log)).expect("it is there"), before);

@@ -82,7 +82,7 @@ async fn whoever_has_begun_enough_runs_today_is_refused_another_and_goes_on_with
         let taken = say(&mut alice, nonce, "hi").await;
         assert!(taken.starts_with("= ok "), "{taken}");
     }
-    let words = "you may start the client 2 times a day, and you have; ";
+    let words = "you have started the client 2 times today, the maximum; ";
     let refused = say(&mut alice, "thirdrun-1", "hi").await;
     let expected = format!("! quota thirdrun-1 {words}");
     assert!(refused.starts_with(&expected), "{refused}");
