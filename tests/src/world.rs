@@ -70,12 +70,12 @@ pub struct World {
 }
 
 impl World {
-    /// A room with every default.
+    /// Starts a room with every default.
     pub async fn start() -> Self {
         Self::with(|_| {}).await
     }
 
-    /// A room that differs from the defaults.
+    /// Starts a room that differs from the defaults.
     pub async fn with(change: impl FnOnce(&mut Options)) -> Self {
         let mut options = Options::default();
         change(&mut options);
@@ -114,10 +114,10 @@ impl World {
     }
 
     fn config(&self) -> Config {
-        let cert = self.ca.server_bundle();
+        let cert = self.ca.register().server_bundle();
         let bundle = server::read_bundle(&cert).expect("the server's bundle");
         let gate = Gate::new(bundle.anchor().clone(), false).expect("a gate");
-        let path = self.ca.revocation_list();
+        let path = self.ca.register().revocation_list();
         let list = server::read_list(&path, &gate).expect("a revocation list");
         Config {
             cert,
@@ -160,29 +160,29 @@ impl World {
             .expect("the server does not panic")
     }
 
-    /// The folder of this world.
+    /// Returns the folder of this world.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Where the server listens.
+    /// Returns the address at which the server listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The CA.
+    /// Returns the CA.
     pub fn ca(&self) -> &Ca {
         &self.ca
     }
 
-    /// The database.
+    /// Returns the database.
     pub fn db(&self) -> PathBuf {
         self.folder.path().join("chat.db")
     }
 
     /// Returns the path of a person's bundle, and issues it if there is none.
     pub fn bundle_path(&self, name: &str) -> PathBuf {
-        let path = self.ca.people().join(format!("{name}.pem"));
+        let path = self.ca.register().people().join(format!("{name}.pem"));
         if !path.exists() {
             let candidates = Candidate::named([name.to_owned()]);
             self.ca

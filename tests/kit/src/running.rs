@@ -54,7 +54,7 @@ impl Running {
         }
     }
 
-    /// Its process id.
+    /// Returns its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -77,11 +77,6 @@ impl Running {
     pub fn expect_out(&mut self, part: &str) -> String {
         let found = self.out.expect(part);
         found.unwrap_or_else(|| self.fail(&format!("no {part:?} on stdout")))
-    }
-
-    /// Returns whether such a line comes on standard output before its end.
-    pub fn says(&mut self, part: &str) -> bool {
-        self.out.expect(part).is_some()
     }
 
     /// Waits for a line on standard error that contains `part`, and returns it.
