@@ -15,9 +15,7 @@ use super::mention::mentions;
 use super::own::{OWN_LINES_MAX, OwnLines};
 use super::timeline::{Item, Timeline};
 use crate::link::Event;
-use crate::words::{
-    Clock, Failure, OTHER_HISTORY, OUR_COMMANDS, disorder, drawable, stamped, stamped_newer,
-};
+use crate::words::{Clock, Failure, OTHER_HISTORY, OUR_COMMANDS, disorder, stamped, stamped_newer};
 
 /// Entries that are asked for at once when the person looks further back.
 pub(crate) const PAGE_ENTRIES: u64 = 200;
@@ -317,11 +315,12 @@ impl Room {
 
     fn hear_refusal(&mut self, refusal: &Refusal) {
         if let Some(nonce) = &refusal.nonce {
-            let text = self.own.refused(nonce).unwrap_or_default();
+            let line = self.own.refused(nonce);
+            let text = line.as_ref().map_or("", Line::as_str);
             return self.note(&format!("not sent ({}): {text}", refusal.words));
         }
         if refusal.code == Code::Waiting {
-            self.waiting = Some(drawable(&refusal.words));
+            self.waiting = Some(refusal.words.clone());
             return;
         }
         // Every question has one answer, and this is it.
@@ -335,13 +334,13 @@ impl Room {
         self.has_beginning = false;
         self.note(OTHER_HISTORY);
         // The lines that were set aside were the first to go out, so they are the first here.
-        for (at, text) in self.own.give_up().into_iter().enumerate() {
+        for (at, line) in self.own.give_up().into_iter().enumerate() {
             let why = if at < set_aside {
                 "not acknowledged before, and not sent again"
             } else {
                 "not sent"
             };
-            self.note(&format!("{why} into a different history: {text}"));
+            self.note(&format!("{why} into a different history: {line}"));
         }
         self.asking.begin_afresh();
         self.wants_who = true;
@@ -352,7 +351,7 @@ impl Room {
             self.timeline.leave_off();
         }
         self.standing = Standing::Lost {
-            why: drawable(why),
+            why: why.to_owned(),
             again_at: self.now + pause,
         };
         self.asking.lose();
@@ -368,8 +367,8 @@ impl Room {
         };
         self.asking.end();
         self.standing = Standing::Ended {
-            why: drawable(&failure.sentence),
-            hint: failure.hint.as_deref().map(drawable),
+            why: failure.sentence,
+            hint: failure.hint,
         };
         false
     }

@@ -154,3 +154,17 @@ fn leaving_is_asked_for_twice_only_while_lines_are_in_doubt() {
     assert_eq!(room.leave(), Parting::AtOnce);
     assert!(room.end(None));
 }
+
+#[test]
+fn every_text_is_kept_as_it_came() {
+    let mut room = room();
+    room.send("a\tb");
+    out(&mut room);
+    let own = room.own.iter().next().expect("a line of ours");
+    assert_eq!(own.line.as_str(), "a\tb");
+    hear(&mut room, &entry(1, "[bob@192.0.2.9] a\tb"));
+    let Some(Item::Said(said)) = room.timeline.item(0) else {
+        panic!("a line");
+    };
+    assert_eq!(said.text, "a\tb");
+}
