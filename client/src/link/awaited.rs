@@ -141,9 +141,7 @@ impl Awaited {
             },
             Reply::Whois(_) => self.answer(|asked| asked == Unanswered::Whois),
             // A greeting comes once, and the others do not answer commands.
-            Reply::Welcome(_) | Reply::Ok { .. } | Reply::Bye { .. } | Reply::NewerBye { .. } => {
-                false
-            }
+            Reply::Welcome(_) | Reply::Ok { .. } | Reply::Bye { .. } => false,
         }
     }
 

@@ -198,7 +198,7 @@ enum Stop {
 fn judge(stop: Stop, broken: Option<io::Error>, course: &Course, scene: &Scene) -> End {
     let nothing_waits = course.outbox.unacknowledged().len() == 0;
     let cause = match stop {
-        Stop::Said(Farewell::Bye { reason, .. }) if reason == Reason::Goodbye.as_str() => {
+        Stop::Said(Farewell::Bye { reason, .. }) if reason.known() == Some(Reason::Goodbye) => {
             return End::Goodbye;
         }
         Stop::Closed if course.quitting && nothing_waits => return End::Goodbye,

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::{BufMut as _, BytesMut};
 use tokio::time::Instant;
-use wire::{Code, Line, Nonce, Overlong, Refusal, Reply, ServerLine, Timestamp};
+use wire::{ByeReason, Code, Line, Nonce, Overlong, Refusal, Reply, ServerLine, Timestamp};
 
 use super::awaited::Awaited;
 use super::event::Event;
@@ -86,7 +86,7 @@ enum Stage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Farewell {
     /// `= bye REASON words`
-    Bye { reason: String, words: String },
+    Bye { reason: ByeReason, words: String },
     /// An endless line.
     Endless,
     /// An entry that does not come after the last one.
@@ -341,14 +341,12 @@ impl Course {
                 }
             }
             (Reply::Bye { reason, words }, _) => {
-                self.say_farewell(reason.as_str(), &words);
+                self.farewell = Some(Farewell::Bye {
+                    reason: reason.clone(),
+                    words: words.clone(),
+                });
                 self.owed
                     .push_back(Event::Reply(Reply::Bye { reason, words }));
-            }
-            (Reply::NewerBye { reason, words }, _) => {
-                self.say_farewell(&reason, &words);
-                self.owed
-                    .push_back(Event::Reply(Reply::NewerBye { reason, words }));
             }
             (reply, _) if self.awaited.takes(&reply) => {
                 self.owed.push_back(Event::Reply(reply));
@@ -356,13 +354,6 @@ impl Course {
             // Nobody asked for it, so nobody sees it.
             _ => {}
         }
-    }
-
-    fn say_farewell(&mut self, reason: &str, words: &str) {
-        self.farewell = Some(Farewell::Bye {
-            reason: reason.to_owned(),
-            words: words.to_owned(),
-        });
     }
 
     /// Follows on after the last entry that was replayed. A transcript without entries is followed

@@ -90,7 +90,6 @@ impl<W: Write> Printer<W> {
                 Reply::Welcome(_)
                 | Reply::Ok { .. }
                 | Reply::Bye { .. }
-                | Reply::NewerBye { .. }
                 | Reply::Begin(_)
                 | Reply::End(_),
             ) => Ok(()),

@@ -125,11 +125,6 @@ impl<'a> Json<'a> {
                 words: Some(words),
                 ..Self::of_kind("bye")
             },
-            Reply::NewerBye { reason, words } => Self {
-                reason: Some(reason),
-                words: Some(words),
-                ..Self::of_kind("bye")
-            },
             Reply::Begin(topic) => Self {
                 topic: Some(topic),
                 ..Self::of_kind("begin")

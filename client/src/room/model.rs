@@ -272,16 +272,17 @@ impl Room {
                     self.asking.answered();
                 }
             }
-            Reply::Bye { reason, words } => self.hear_bye(reason.as_str(), &words),
-            Reply::NewerBye { reason, words } => self.hear_bye(&reason, &words),
+            Reply::Bye { reason, words } => {
+                let words = if words.is_empty() {
+                    reason.as_str()
+                } else {
+                    &words
+                };
+                self.note(&format!("the server says: {words}"));
+            }
             Reply::Note { words, .. } => self.note(&format!("the server notes: {words}")),
             Reply::Welcome(_) => {}
         }
-    }
-
-    fn hear_bye(&mut self, reason: &str, words: &str) {
-        let words = if words.is_empty() { reason } else { words };
-        self.note(&format!("the server says: {words}"));
     }
 
     fn tell_here(&self, here: &Here) -> String {

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use rustls::AlertDescription as Alert;
 use rustls::CertificateError as Judged;
 use wire::terminal::inert;
-use wire::{Code, Reason, Refusal};
+use wire::{ByeReason, Code, Reason, Refusal};
 
 use super::failure::{Cause, Exit, Failure, Scene};
 use super::few::few;
@@ -341,13 +341,14 @@ fn explain_refusal(refusal: &Refusal, scene: &Scene) -> Failure {
     }
 }
 
-fn explain_bye(reason: &str, words: &str) -> Failure {
+fn explain_bye(reason: &ByeReason, words: &str) -> Failure {
+    let word = inert(reason.as_str());
     let why = match words {
-        "" => inert(reason).into_owned(),
-        words => format!("{} ({})", inert(words), inert(reason)),
+        "" => word.into_owned(),
+        words => format!("{} ({word})", inert(words)),
     };
     let ended = Failure::new(Exit::Ended, format!("the server ended the session: {why}"));
-    match Reason::parse(reason) {
+    match reason.known() {
         Some(Reason::Replaced) => ended.hint(
             "somebody with the same certificate entered; two terminals at once need a server with `--same-id allow`",
         ),
@@ -618,7 +619,7 @@ mod tests {
     #[test]
     fn a_goodbye_is_told_with_its_reason_and_without_its_escapes() {
         let bye = |reason: &str, words: &str| Cause::Bye {
-            reason: reason.to_owned(),
+            reason: ByeReason::parse(reason),
             words: words.to_owned(),
         };
         let exit = Exit::Ended;

@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use pki::Certificate;
-use wire::{Code, Reason, Refusal};
+use wire::{ByeReason, Code, Reason, Refusal};
 
 use super::clock::Clock;
 use crate::settings::Target;
@@ -179,8 +179,8 @@ pub enum Cause {
     Refused(Refusal),
     /// `= bye REASON words`
     Bye {
-        /// The reason; a newer server may have one that we do not know.
-        reason: String,
+        /// The reason.
+        reason: ByeReason,
         /// The explanation, for people.
         words: String,
     },
@@ -204,7 +204,7 @@ impl Cause {
                 matches!(refusal.code, Code::TryLater | Code::TooManySessions)
             }
             Cause::Bye { reason, .. } => matches!(
-                Reason::parse(reason),
+                reason.known(),
                 Some(
                     Reason::ShuttingDown
                         | Reason::ServerCrash
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn only_failures_that_time_may_fix_are_tried_again() {
         let bye = |reason: &str| Cause::Bye {
-            reason: reason.to_owned(),
+            reason: ByeReason::parse(reason),
             words: String::new(),
         };
         let refused = |code: Code| {
