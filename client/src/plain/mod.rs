@@ -39,7 +39,8 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
         Ok(connected) => connected,
         Err(exit) => return exit,
     };
-    tell(&format!("connected {}", connected.describe()));
+    let route = connected.route().describe(&connected.welcome);
+    tell(&format!("connected {route}"));
     let (handle, outbox, events) = match begin(config.since, config.form == Form::Raw) {
         Ok(begun) => begun,
         Err(exit) => return exit,

@@ -15,7 +15,10 @@ use super::mention::mentions;
 use super::own::{OWN_LINES_MAX, OwnLines};
 use super::timeline::{Item, Timeline};
 use crate::link::Event;
-use crate::words::{Clock, Failure, OTHER_HISTORY, OUR_COMMANDS, disorder, stamped, stamped_newer};
+use crate::words::{
+    Clock, Failure, OTHER_HISTORY, OUR_COMMANDS, disorder, stamped, stamped_newer,
+    warnings_left_out,
+};
 
 /// Entries that are asked for at once when the person looks further back.
 pub(crate) const PAGE_ENTRIES: u64 = 200;
@@ -184,7 +187,7 @@ impl Room {
             Event::Refused(refusal) => self.hear_refusal(&refusal),
             Event::Disorder { after, came } => self.note(&disorder(after, came)),
             Event::OtherHistory { set_aside } => self.hear_other_history(set_aside),
-            Event::Lost { why, pause } => self.lose(&why, pause),
+            Event::Lost { failure, pause } => self.lose(failure.in_short(), pause),
             Event::Back { welcome, .. } => {
                 self.welcome = *welcome;
                 self.standing = Standing::Connected;
@@ -192,7 +195,8 @@ impl Room {
                 self.wants_who = true;
                 self.next_ping_at = self.now;
             }
-            Event::Garbled(words) => self.note(&words),
+            Event::Garbled(fault) => self.note(&fault.to_string()),
+            Event::WarningsLeftOut => self.note(&warnings_left_out()),
             // The lines of the wire are for programs.
             Event::Wire(_) => {}
         }

@@ -6,7 +6,7 @@ use wire::{Entry, Nonce, Reply, ServerLine, Welcome};
 
 use super::*;
 use crate::link::Event;
-use crate::words::Clock;
+use crate::words::{Clock, Exit, Failure};
 
 const AT: &str = "2026-11-21T19:00:00.000Z";
 
@@ -107,7 +107,7 @@ fn answers_find_their_questions_in_order_and_none_survives_a_lost_connection() {
     assert_eq!(room.round_trip, Some(Duration::from_millis(7)));
     assert_eq!(room.kept()[3], 1);
     room.hear(Event::Lost {
-        why: "no route".to_owned(),
+        failure: Failure::new(Exit::Network, "no route"),
         pause: Duration::from_secs(1),
     });
     assert_eq!(room.kept()[3], 0);

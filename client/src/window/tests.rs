@@ -9,14 +9,15 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
-use wire::{Entry, Nonce, Reply, ServerLine, Timestamp};
+use wire::{Code, Entry, Nonce, Refusal, Reply, ServerLine, Timestamp};
 
 use super::app::{App, Choices, Effect, Facts, Happened, Mode};
 use super::view;
+use crate::connect::{Route, TlsFacts};
 use crate::link::Event;
 use crate::room::{Asked, Outgoing, Room, Standing};
-use crate::settings::{Bell, Theme};
-use crate::words::{Clock, Exit, Expiry, Failure};
+use crate::settings::{Bell, Target, Theme};
+use crate::words::{Clock, Exit, Expiry, Failure, Fault};
 
 /// 2026-11-21 19:00:00 UTC.
 const EVENING: i64 = 1_795_287_600_000;
@@ -881,7 +882,7 @@ fn a_lost_connection_counts_down_and_typed_lines_wait() {
     w.size(60, 8);
     w.says("bob", "hello");
     w.hears(Event::Lost {
-        why: "no route".to_owned(),
+        failure: Failure::new(Exit::Network, "no route"),
         pause: Duration::from_millis(4000),
     });
     assert!(
@@ -914,7 +915,11 @@ fn a_lost_connection_counts_down_and_typed_lines_wait() {
     w.hears(Event::Back {
         welcome: Box::new(welcome),
         greeting: GREETING.to_owned(),
-        words: String::new(),
+        route: Route {
+            interface: None,
+            target: Target::parse("chat.example").expect("a target"),
+            tls: TlsFacts::none(),
+        },
     });
     assert!(matches!(w.app.room.standing, Standing::Connected));
     assert!(w.screen().join("\n").contains(" connected"));
@@ -1221,9 +1226,9 @@ fn no_server_makes_a_list_of_the_window_grow_without_end() {
     let words = "not asked (64 questions wait already): /who";
     assert!(w.screen().join("\n").contains(words));
     // The notes of the program are bounded as the lines of people are.
-    let long = "x".repeat(4000);
+    let long = Refusal::new(Code::TryLater, "x".repeat(4000));
     for _ in 0..2100 {
-        w.hears(Event::Garbled(long.clone()));
+        w.hears(Event::Garbled(Fault::StrayRefusal(long.clone())));
     }
     assert!(w.app.room.timeline.bytes() <= 8 * 1024 * 1024);
 }

@@ -18,9 +18,7 @@ use crate::settings::Target;
 /// Returns a cause as a sentence, with its hint and its exit code.
 pub fn explain(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
     Failure {
-        may_pass: cause.may_pass(),
-        may_be_ours: cause.may_be_ours(),
-        may_be_crowded: *cause == Cause::ClosedUnheard,
+        cause: Some(Box::new(cause.clone())),
         ..in_words(cause, scene, now)
     }
 }
@@ -71,7 +69,7 @@ fn in_words(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
         .hint("is the server much newer than this client? tell whoever runs it"),
         Cause::Disorder { after, came } => Failure::new(
             Exit::Other,
-            format!("{target} sent entry {came} after entry {after}, so the connection was closed: a record never goes back"),
+            format!("{target} sent entry {came} after entry {after}, so the connection was closed: the numbers of entries never go down"),
         )
         .hint("that server is broken or hostile; tell whoever runs it"),
         Cause::OtherProtocol => explain_other_protocol(target),

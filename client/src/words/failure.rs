@@ -43,7 +43,7 @@ impl Exit {
 }
 
 /// A failure, explained.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Failure {
     /// The exit code.
     pub exit: Exit,
@@ -53,25 +53,20 @@ pub struct Failure {
     pub in_short: Option<String>,
     /// The advice.
     pub hint: Option<String>,
-    /// Whether a later try may succeed.
-    pub may_pass: bool,
-    /// Whether the obstacle may be our own last session, whose connection was lost.
-    pub may_be_ours: bool,
-    /// Whether the server may only have lacked room for one more connection.
-    pub may_be_crowded: bool,
+    /// The cause; `None` if nothing was tried, because the arguments or the files are no good.
+    // Boxed, so that a result with a failure stays small.
+    pub cause: Option<Box<Cause>>,
 }
 
 impl Failure {
-    /// Creates a failure without a hint that no later try can mend.
+    /// Creates a failure without a hint and without a cause.
     pub(crate) fn new(exit: Exit, sentence: impl Into<String>) -> Self {
         Self {
             exit,
             sentence: sentence.into(),
             in_short: None,
             hint: None,
-            may_pass: false,
-            may_be_ours: false,
-            may_be_crowded: false,
+            cause: None,
         }
     }
 
@@ -84,8 +79,23 @@ impl Failure {
     }
 
     /// Returns the problem in as few words as there are.
-    pub(crate) fn in_short(&self) -> &str {
+    pub fn in_short(&self) -> &str {
         self.in_short.as_deref().unwrap_or(&self.sentence)
+    }
+
+    /// Returns whether a later try may succeed.
+    pub fn may_pass(&self) -> bool {
+        self.cause.as_deref().is_some_and(Cause::may_pass)
+    }
+
+    /// Returns whether the obstacle may be our own last session, whose connection was lost.
+    pub(crate) fn may_be_ours(&self) -> bool {
+        self.cause.as_deref().is_some_and(Cause::may_be_ours)
+    }
+
+    /// Returns whether the server may only have lacked room for one more connection.
+    pub(crate) fn may_be_crowded(&self) -> bool {
+        self.cause.as_deref() == Some(&Cause::ClosedUnheard)
     }
 }
 
