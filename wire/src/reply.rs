@@ -520,7 +520,7 @@ mod tests {
             "= whois alice role=student ip=::1 since=2026-11-21T10:00:00.123Z sessions=2",
             "= whois alice role=bot ip=192.0.2.7 left=2026-11-21T10:00:00.123Z reason=lost sessions=0",
             "= whois alice role=student ip=192.0.2.7 left= reason= sessions=0",
-            "! too-long k3v9q2a7-12 a line may have 4096 bytes",
+            "! too-long k3v9q2a7-12 a line may have at most 4096 bytes",
             "! unknown-command - there is no /hsitory; did you mean /history?",
         ] {
             check(text);
@@ -692,7 +692,7 @@ mod tests {
         "= here alice role=bot ip=::1 since=2026-11-21T10:00:00.123Z sessions=2 moon=full",
         "= note stale-list the revocation list is old",
         "= moon is full",
-        "! too-long k3v9q2a7-12 a line may have 4096 bytes",
+        "! too-long k3v9q2a7-12 a line may have at most 4096 bytes",
     ];
 
     #[test]

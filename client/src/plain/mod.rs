@@ -1,7 +1,8 @@
-//! The plain mode: lines in on standard input, lines out on standard output, everything else on standard error.
+//! The plain mode: lines in on standard input, lines out on standard output, everything else on
+//! standard error.
 //!
-//! [`run()`] is all that the program needs of it. It is built on the public parts of the library
-//! alone, and holds no model of the room: its readers build their own from the lines.
+//! [`run()`] is all that the program needs of it. It holds no model of the room: its readers build
+//! their own from the lines.
 
 mod form;
 mod json;

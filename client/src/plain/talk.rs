@@ -12,10 +12,7 @@ use super::typed::Typed;
 use crate::limits::{CATCH_UP_TIMEOUT, EVENTS_MAX};
 use crate::link::{End, Event, Gone, Handle, Outcome, Permit};
 use crate::settings::{Form, Since};
-use crate::words::{
-    Exit, Expiry, OTHER_HISTORY, disorder, report, seconds, tell, tell_unacknowledged,
-    warnings_left_out,
-};
+use crate::words::{Exit, Expiry, report, seconds, sentences, tell, tell_unacknowledged};
 
 /// One conversation.
 pub(super) struct Talk {
@@ -203,7 +200,7 @@ impl Talk {
             }
             Event::Refused(refusal) => self.hear_refusal(&refusal),
             Event::Disorder { after, came } => {
-                tell(&format!("warning: {}", disorder(after, came)));
+                tell(&format!("warning: {}", sentences::disorder(after, came)));
             }
             Event::OtherHistory { set_aside } => self.hear_other_history(set_aside),
             Event::Lost { failure, pause } => {
@@ -231,7 +228,7 @@ impl Talk {
                 self.greet(&welcome, &greeting);
             }
             Event::Garbled(fault) => tell(&format!("warning: {fault}")),
-            Event::WarningsLeftOut => tell(&format!("warning: {}", warnings_left_out())),
+            Event::WarningsLeftOut => tell(&format!("warning: {}", sentences::warnings_left_out())),
         }
     }
 
@@ -240,10 +237,10 @@ impl Talk {
         self.waits.until = 0;
         self.waits.shown = 0;
         self.waits.unanswered = self.waits.unanswered.saturating_sub(set_aside as u64);
-        tell(&format!("warning: {OTHER_HISTORY}"));
+        tell(&format!("warning: {}", sentences::OTHER_HISTORY));
         if set_aside > 0 {
             tell(&format!(
-                "warning: {set_aside} of the lines were not acknowledged before, and are not sent again into a different history"
+                "warning: {set_aside} of the lines were not acknowledged before, and are not sent again, because the history is a different one"
             ));
         }
     }

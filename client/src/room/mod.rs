@@ -18,8 +18,7 @@ mod timeline;
 pub(crate) use asking::Outgoing;
 pub(crate) use mention::mentions;
 pub(crate) use model::{News, Parting, Room, Standing};
-pub(crate) use own::OWN_LINES_MAX;
 pub(crate) use timeline::{Item, Move, Said, Timeline};
 
 #[cfg(test)]
-pub(crate) use {asking::Asked, asking::QUESTIONS_MAX, model::PAGE_ENTRIES};
+pub(crate) use asking::Asked;

@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 
 use wire::{Line, Nonce};
 
-/// Our lines that may wait at once.
-pub(crate) const OWN_LINES_MAX: usize = 1000;
+use crate::limits::OWN_LINES_MAX;
 
 /// A line of our own that is not in the timeline yet.
 #[derive(Debug)]

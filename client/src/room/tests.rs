@@ -150,7 +150,8 @@ fn leaving_is_asked_for_twice_only_while_lines_are_in_doubt() {
     assert_eq!(out(&mut quiet), ["(quit)"]);
     let mut room = room();
     room.send("hello");
-    assert_eq!(room.leave(), Parting::Warned);
+    let unacknowledged = 1;
+    assert_eq!(room.leave(), Parting::Doubtful { unacknowledged });
     assert_eq!(room.leave(), Parting::AtOnce);
     assert!(room.end(None));
 }

@@ -9,17 +9,10 @@ use std::collections::VecDeque;
 
 use wire::{ClientId, Entry, Kind, NewerEntry, NewerKind, Timestamp};
 
-/// The bytes of the texts that are kept, each with [`ITEM_BYTES`] of its own.
-const LOADED_BYTES_MAX: usize = 8 * 1024 * 1024;
+use crate::limits::{LOADED_BYTES_MAX, MOVES_MAX, NEWEST_MAX};
 
 /// The bytes that an item costs besides its text.
 const ITEM_BYTES: usize = 200;
-
-/// The newest entries, kept however far back the person looks, so that the way to the end is short.
-const NEWEST_MAX: usize = 500;
-
-/// The most enters and leaves that one item holds.
-const MOVES_MAX: usize = 500;
 
 /// One thing in the timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]

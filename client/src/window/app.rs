@@ -14,16 +14,14 @@ use super::geometry::{Areas, areas};
 use super::help;
 use super::layout::{self, Looks};
 use super::viewport::{Scroll, Viewport};
+use crate::limits::{OWN_LINES_MAX, PASTED_LINES_MAX};
 use crate::link::Event;
-use crate::room::{Item, News, OWN_LINES_MAX, Parting, Room};
+use crate::room::{Item, News, Parting, Room};
 use crate::settings::{Bell, Theme};
 use crate::words::{Clock, Expiry, Failure};
 
 /// Rows that a turn of the mouse's wheel moves.
 const WHEEL_ROWS: usize = 3;
-
-/// A paste of more lines than this is sent only after the person has confirmed it.
-const PASTED_LINES_MAX: usize = 3;
 
 /// Everything that can happen.
 #[derive(Debug)]
@@ -304,7 +302,17 @@ impl App {
 
     fn leave(&mut self) -> Vec<Effect> {
         match self.room.leave() {
-            Parting::Warned | Parting::Soon => Vec::new(),
+            Parting::Doubtful { unacknowledged } => {
+                let lines = match unacknowledged {
+                    1 => "one of your lines is".to_owned(),
+                    more => format!("{more} of your lines are"),
+                };
+                self.room.note(&format!(
+                    "{lines} not acknowledged; press C-c again to leave anyway"
+                ));
+                Vec::new()
+            }
+            Parting::Soon => Vec::new(),
             Parting::AtOnce => vec![Effect::Leave],
             Parting::Over => vec![Effect::Close],
         }
@@ -488,7 +496,7 @@ impl App {
     /// Shows a note that the line is full.
     fn note_full(&mut self) {
         self.room.note(&format!(
-            "a line may have {TEXT_BYTES_MAX} bytes, and this would make it longer"
+            "a line may have at most {TEXT_BYTES_MAX} bytes, and with this it would have more"
         ));
     }
 }

@@ -12,7 +12,7 @@ use wire::{ByeReason, Code, Reason, Refusal};
 
 use super::failure::{Cause, Exit, Failure, Scene};
 use super::few::few;
-use crate::limits::{NAMES_MAX, SILENCE_BEFORE_LOST};
+use crate::limits::{COMMAND_NAMES_MAX, NAMES_MAX, SILENCE_BEFORE_LOST};
 use crate::settings::Target;
 
 /// Returns a cause as a sentence, with its hint and its exit code.
@@ -321,9 +321,6 @@ fn plain_name(presented: &str) -> String {
         Err(_) => inert(inner.trim_matches('"')).into_owned(),
     }
 }
-
-/// The most names that a command is shown with.
-const COMMAND_NAMES_MAX: usize = 20;
 
 fn explain_refusal(refusal: &Refusal, scene: &Scene) -> Failure {
     let words = inert(&refusal.words);

@@ -1,8 +1,8 @@
-//! The words for people: failures, times, lists of names, and the standard error on which they
-//! appear.
+//! The words for people: failures, faults, times, lists of names, the sentences that both views say,
+//! and the standard error on which they appear.
 //!
-//! Everything above may use the names in this file. Nothing here connects, reads a file, or knows
-//! the room; the sentences of a view (a list of people, a row of a screen) belong to the view.
+//! Everything above may use the names in this file, and `sentences`. Nothing here connects, reads a
+//! file, or knows the room; a sentence that only one view says belongs to that view.
 
 mod clock;
 mod drawable;
@@ -11,7 +11,7 @@ mod explain;
 mod failure;
 mod fault;
 mod few;
-mod sentences;
+pub(crate) mod sentences;
 mod stamped;
 mod terminal;
 
@@ -25,6 +25,5 @@ pub(crate) use clock::seconds;
 pub(crate) use drawable::drawable;
 pub(crate) use expiry::Expiry;
 pub(crate) use few::few;
-pub(crate) use sentences::{OTHER_HISTORY, OUR_COMMANDS, disorder, warnings_left_out};
 pub(crate) use stamped::{stamped, stamped_newer, unknown};
 pub(crate) use terminal::{stdout_columns, tell_unacknowledged};
