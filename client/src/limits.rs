@@ -1,5 +1,5 @@
-//! The limits of the client, in one place, units last. The sizes at which the window looks different
-//! stand beside its layout.
+//! The limits of the client, in one place, units last. The sizes at which the window looks
+//! different stand beside its layout.
 
 use std::time::Duration;
 

@@ -298,8 +298,8 @@ impl Course {
         self.owed.push_back(entry);
     }
 
-    /// Takes an entry of the `/history` that finds the place to follow from. Entries from before our
-    /// start are not shown.
+    /// Takes an entry of the `/history` that finds the place to follow from. Entries from before
+    /// our start are not shown.
     fn hear_replayed(&mut self, seq: u64, at: Timestamp, entry: Event, now: Instant) {
         let is_shown = self.outbox.begun_at.is_none_or(|begun| seq > begun);
         if is_shown || self.outbox.last.is_some() {

@@ -160,7 +160,8 @@ pub enum Cause {
     Unreachable(Vec<(SocketAddr, String)>),
     /// No greeting in time.
     Slow,
-    /// The connection ended before the server had greeted us or refused us: it may have had no room.
+    /// The connection ended before the server had greeted us or refused us: it may have had no
+    /// room.
     ClosedUnheard,
     /// The server closed the connection before its greeting.
     ClosedEarly,

@@ -1,5 +1,5 @@
-//! The words for people: failures, faults, times, lists of names, the sentences that both views say,
-//! and the standard error on which they appear.
+//! The words for people: failures, faults, times, lists of names, the sentences that both views
+//! say, and the standard error on which they appear.
 //!
 //! Everything above may use the names in this file, and `sentences`. Nothing here connects, reads a
 //! file, or knows the room; a sentence that only one view says belongs to that view.

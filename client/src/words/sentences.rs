@@ -8,7 +8,8 @@ use crate::limits::WARNINGS_MAX;
 /// The transcript is not the one that was followed before.
 pub(crate) const OTHER_HISTORY: &str = "this is a different history from the one that was followed before; starting afresh from its newest entry";
 
-/// A person typed a command that the program sends by itself. A second one would replace the program's own.
+/// A person typed a command that the program sends by itself. A second one would replace the
+/// program's own.
 pub(crate) const OUR_COMMANDS: &str = "this program sends /say and /follow itself";
 
 /// Returns the warning that entries did not come in their order.
