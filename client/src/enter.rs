@@ -62,8 +62,8 @@ async fn connect_at_last(
             Err(failure) => failure,
         };
         let is_over = give_up_after.is_some_and(|after| begin.elapsed() >= after);
-        let asks_to_wait = failure.exit == Exit::NotAdmitted && failure.may_pass;
-        let may_be_crowded = failure.may_be_crowded && begin.elapsed() < CROWDED_TIMEOUT;
+        let asks_to_wait = failure.exit == Exit::NotAdmitted && failure.may_pass();
+        let may_be_crowded = failure.may_be_crowded() && begin.elapsed() < CROWDED_TIMEOUT;
         if !(asks_to_wait || may_be_crowded) || is_over {
             return Err(failure);
         }

@@ -24,7 +24,7 @@ pub mod limits;
 pub mod os;
 
 pub use config::{Args, Config};
-pub use connect::{Connected, Opening, TlsFacts, connect};
+pub use connect::{Connected, Opening, Route, TlsFacts, connect};
 pub use link::{
     Dial, Door, End, Event, Gone, Handle, Link, Outbox, Outcome, Pauses, Permit, Stay, open,
     open_run,
@@ -32,4 +32,4 @@ pub use link::{
 pub use plain::run as run_plain;
 pub use settings::{Bell, Form, Since, Target, TargetError, Theme};
 pub use window::run as run_window;
-pub use words::{Cause, Clock, Exit, Failure, Scene, explain, report, tell};
+pub use words::{Cause, Clock, Exit, Failure, Fault, Scene, explain, report, tell};

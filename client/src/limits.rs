@@ -1,4 +1,5 @@
-//! The limits of the client, in one place, units last.
+//! The limits of the client, in one place, units last. The sizes at which the window looks
+//! different stand beside its layout.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// For the TLS handshake and the greeting together.
 pub const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Without a byte in either direction, before we ask whether the other end is still there.
+/// Since we last sent something, before we ask whether the other end is still there.
 pub const SILENCE_BEFORE_PING: Duration = Duration::from_secs(30);
 
 /// Without a byte from the server, before the connection counts as lost.
@@ -103,3 +104,37 @@ pub const TYPED_LINES_MAX: usize = 500;
 
 /// Notes before one list of people.
 pub(crate) const NOTES_MAX: usize = 16;
+
+/// Questions of the window that may be open at once.
+pub(crate) const QUESTIONS_MAX: usize = 64;
+
+/// Entries that the window asks for at once when the person looks further back.
+pub(crate) const PAGE_ENTRIES: u64 = 200;
+
+/// From one measurement of how long an answer takes to the next.
+pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(15);
+
+/// From one question for the people here to the next, however many come and go.
+pub(crate) const WHO_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The bytes of the texts that a timeline keeps, each with its share of memory besides.
+pub(crate) const LOADED_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// The newest entries, kept however far back the person looks, so that the way to the end is short.
+pub(crate) const NEWEST_MAX: usize = 500;
+
+/// The enters and leaves that one item of a timeline holds.
+pub(crate) const MOVES_MAX: usize = 500;
+
+/// Our lines that may wait at once in the window.
+pub(crate) const OWN_LINES_MAX: usize = 1000;
+
+/// A paste of more lines than this is sent only after the person has confirmed it.
+pub(crate) const PASTED_LINES_MAX: usize = 3;
+
+/// The keys that may wait for the window; a paste is one event, so they are all that a person can
+/// type ahead.
+pub(crate) const KEYS_MAX: usize = 256;
+
+/// The names that a command for another certificate is shown with.
+pub(crate) const COMMAND_NAMES_MAX: usize = 20;

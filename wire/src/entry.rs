@@ -1,7 +1,7 @@
 //! An entry of the transcript: a message, an enter or a leave, stamped with seq, time and `ID@IP`.
 //!
-//! A newer server may record kinds of entries, and reasons to leave, that this version does not know. Such an entry is a
-//! [`NewerEntry`]: it is read and shown, never written.
+//! A newer server may record kinds of entries, and reasons to leave, that this version does not
+//! know. Such an entry is a [`NewerEntry`]: it is read and shown, never written.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -181,7 +181,8 @@ struct Body<'a>(&'a Entry);
 
 struct NewerBody<'a>(&'a NewerEntry);
 
-// In Rust, the native form of an entry is written here and nowhere else.
+// In Rust, the native form of an entry is written here: on the wire, in the record and in lines for
+// people. Only the client's window has a form of its own, in rows and styles.
 impl fmt::Display for Body<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Entry { id, ip, kind, .. } = self.0;

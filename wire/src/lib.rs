@@ -28,7 +28,7 @@ pub use line::{
     Line, LineError, escape, excerpt, is_blank, is_forbidden, is_invisible, without_refused,
 };
 pub use nonce::{Nonce, NonceError, Run};
-pub use reason::Reason;
+pub use reason::{ByeReason, Reason};
 pub use refusal::{Code, Refusal};
 pub use reply::{Here, Reply, ReplyError, Seen, ServerLine, Welcome, Whois};
 pub use request::{COMMANDS, Command, Request, Start};

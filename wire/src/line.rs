@@ -229,13 +229,13 @@ pub fn excerpt(text: &str, chars_max: usize) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
     /// There is nothing in it.
-    #[error("there is no text in it")]
+    #[error("the line is empty")]
     Empty,
     /// There is nothing in it that can be seen.
     #[error("a line needs a character that can be seen")]
     Blank,
     /// More than 4096 bytes.
-    #[error("a line may have {TEXT_BYTES_MAX} bytes")]
+    #[error("a line may have at most {TEXT_BYTES_MAX} bytes")]
     TooLong,
     /// The bytes are not UTF-8.
     #[error("a line must be UTF-8")]

@@ -64,6 +64,47 @@ impl Reason {
     }
 }
 
+/// The reason in a `= bye`: one of ours, or the word of a newer server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ByeReason {
+    /// A reason that this version knows.
+    Known(Reason),
+    /// The word for one that only a newer server has.
+    Newer(String),
+}
+
+impl ByeReason {
+    /// Reads the word for a reason.
+    pub fn parse(word: &str) -> Self {
+        match Reason::parse(word) {
+            Some(reason) => Self::Known(reason),
+            None => Self::Newer(word.to_owned()),
+        }
+    }
+
+    /// Returns the reason, if this version knows it.
+    pub fn known(&self) -> Option<Reason> {
+        match self {
+            Self::Known(reason) => Some(*reason),
+            Self::Newer(_) => None,
+        }
+    }
+
+    /// Returns the word for it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Known(reason) => reason.as_str(),
+            Self::Newer(word) => word,
+        }
+    }
+}
+
+impl From<Reason> for ByeReason {
+    fn from(reason: Reason) -> Self {
+        Self::Known(reason)
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -79,7 +79,7 @@ impl Code {
     }
 }
 
-/// `! too-long k3v9q2a7-12 a line may have 4096 bytes`
+/// `! too-long k3v9q2a7-12 a line may have at most 4096 bytes`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The subject.

@@ -9,7 +9,8 @@ use crate::entry::{self, AnyEntry};
 use crate::line::is_forbidden;
 use crate::nonce::parse_count;
 use crate::{
-    COMMANDS, ClientId, Command, Entry, NewerEntry, Nonce, Reason, Refusal, Role, Timestamp,
+    ByeReason, COMMANDS, ClientId, Command, Entry, NewerEntry, Nonce, Reason, Refusal, Role,
+    Timestamp,
 };
 
 /// One line from a server.
@@ -83,14 +84,7 @@ pub enum Reply {
     /// `= bye REASON words`: the session ends now.
     Bye {
         /// The reason.
-        reason: Reason,
-        /// The explanation, for people.
-        words: String,
-    },
-    /// `= bye REASON words`, for a reason that only a newer server has.
-    NewerBye {
-        /// The reason's word.
-        reason: String,
+        reason: ByeReason,
         /// The explanation, for people.
         words: String,
     },
@@ -271,14 +265,9 @@ fn parse_ok(rest: &str) -> Option<Reply> {
 
 fn parse_bye(rest: &str) -> Option<Reply> {
     let (reason, words) = rest.split_once(' ').unwrap_or((rest, ""));
-    let words = words.to_owned();
-    Some(match Reason::parse(reason) {
-        Some(reason) => Reply::Bye { reason, words },
-        None if reason.is_empty() => return None,
-        None => Reply::NewerBye {
-            reason: reason.to_owned(),
-            words,
-        },
+    (!reason.is_empty()).then(|| Reply::Bye {
+        reason: ByeReason::parse(reason),
+        words: words.to_owned(),
     })
 }
 
@@ -448,7 +437,6 @@ impl fmt::Display for Reply {
             Reply::Ok { nonce, seq } => write!(f, "= ok {nonce} {seq}"),
             Reply::At(seq) => write!(f, "= at {seq}"),
             Reply::Bye { reason, words } => write_bye(f, reason.as_str(), words),
-            Reply::NewerBye { reason, words } => write_bye(f, reason, words),
             Reply::Begin(topic) => write!(f, "= begin {topic}"),
             Reply::End(topic) => write!(f, "= end {topic}"),
             Reply::Replayed(entry) => write!(f, "= {entry}"),
@@ -532,7 +520,7 @@ mod tests {
             "= whois alice role=student ip=::1 since=2026-11-21T10:00:00.123Z sessions=2",
             "= whois alice role=bot ip=192.0.2.7 left=2026-11-21T10:00:00.123Z reason=lost sessions=0",
             "= whois alice role=student ip=192.0.2.7 left= reason= sessions=0",
-            "! too-long k3v9q2a7-12 a line may have 4096 bytes",
+            "! too-long k3v9q2a7-12 a line may have at most 4096 bytes",
             "! unknown-command - there is no /hsitory; did you mean /history?",
         ] {
             check(text);
@@ -704,7 +692,7 @@ mod tests {
         "= here alice role=bot ip=::1 since=2026-11-21T10:00:00.123Z sessions=2 moon=full",
         "= note stale-list the revocation list is old",
         "= moon is full",
-        "! too-long k3v9q2a7-12 a line may have 4096 bytes",
+        "! too-long k3v9q2a7-12 a line may have at most 4096 bytes",
     ];
 
     #[test]

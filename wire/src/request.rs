@@ -69,37 +69,37 @@ pub const COMMANDS: [Command; 9] = [
     Command {
         name: "/help",
         arguments: "",
-        what: "this list",
+        what: "list the commands",
         is_for_programs: false,
     },
     Command {
         name: "/who",
         arguments: "",
-        what: "who is here",
+        what: "list the people here",
         is_for_programs: false,
     },
     Command {
         name: "/whois",
         arguments: "ID",
-        what: "what is known of one person",
+        what: "show a person's role, address and sessions",
         is_for_programs: false,
     },
     Command {
         name: "/history",
         arguments: "[N [before SEQ]]",
-        what: "what was said: everything, the last N entries, or the N before entry SEQ",
+        what: "show entries: all, the last N, or the N before entry SEQ",
         is_for_programs: false,
     },
     Command {
         name: "/nick",
         arguments: "",
-        what: "why your name cannot be changed",
+        what: "explain why your name cannot be changed",
         is_for_programs: false,
     },
     Command {
         name: "/ping",
         arguments: "",
-        what: "answers with the newest entry's number",
+        what: "show the number of the newest entry",
         is_for_programs: false,
     },
     Command {
@@ -257,7 +257,9 @@ fn refuse_command(name: &str) -> Refusal {
         .min_by_key(|c| strsim::levenshtein(c, &shown));
     let words = match nearest.filter(|c| strsim::levenshtein(c, &shown) <= 2) {
         Some(nearest) => format!("there is no {shown}; did you mean {nearest}?"),
-        None => format!("there is no {shown}; /help lists the commands, // says a slash"),
+        None => format!(
+            "there is no {shown}; /help lists the commands; begin with // to say a line that starts with a slash"
+        ),
     };
     Refusal::new(Code::UnknownCommand, words)
 }
@@ -354,12 +356,9 @@ mod tests {
             ),
             (
                 b"/say k3v9q2a7-12 ",
-                "! empty k3v9q2a7-12 there is no text in it",
+                "! empty k3v9q2a7-12 the line is empty",
             ),
-            (
-                b"/say k3v9q2a7-12",
-                "! empty k3v9q2a7-12 there is no text in it",
-            ),
+            (b"/say k3v9q2a7-12", "! empty k3v9q2a7-12 the line is empty"),
             (
                 b"/say k3v9q2a7-12 \xff",
                 "! not-utf8 k3v9q2a7-12 a line must be UTF-8",
@@ -372,11 +371,11 @@ mod tests {
             ),
             (
                 b"/frobnicate now",
-                "! unknown-command - there is no /frobnicate; /help lists the commands, // says a slash",
+                "! unknown-command - there is no /frobnicate; /help lists the commands; begin with // to say a line that starts with a slash",
             ),
             (
                 b"/",
-                "! unknown-command - there is no /; /help lists the commands, // says a slash",
+                "! unknown-command - there is no /; /help lists the commands; begin with // to say a line that starts with a slash",
             ),
             (b"/whois", "! bad-argument - usage: /whois ID"),
             (
@@ -402,8 +401,11 @@ mod tests {
         let of = |prefix: &[u8]| Request::too_long(prefix).to_string();
         assert_eq!(
             of(b"/say k3v9q2a7-12 xxx"),
-            "! too-long k3v9q2a7-12 a line may have 4096 bytes"
+            "! too-long k3v9q2a7-12 a line may have at most 4096 bytes"
         );
-        assert_eq!(of(b"xxx"), "! too-long - a line may have 4096 bytes");
+        assert_eq!(
+            of(b"xxx"),
+            "! too-long - a line may have at most 4096 bytes"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Which server: the one on the command line, the one in the bundle, or the one that the person names.
+//! Which server: the one on the command line, the one in the bundle, or the one that the person
+//! names.
 
 use std::io::{self, BufRead, IsTerminal as _, Write};
 use std::path::Path;

@@ -186,16 +186,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite> Connected<S> {
+impl<S> Connected<S> {
+    /// Returns how this connection reaches the server.
+    pub fn route(&self) -> Route {
+        Route {
+            interface: self.interface.clone(),
+            target: self.scene.target.clone(),
+            tls: self.tls.clone(),
+        }
+    }
+}
+
+/// How a connection reaches the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The network interface of our own end, if it is known.
+    pub interface: Option<String>,
+    /// The server that was asked for.
+    pub target: Target,
+    /// How the connection is protected.
+    pub tls: TlsFacts,
+}
+
+impl Route {
     /// Returns `as alice from 192.0.2.7 via eth0 to "Networks 101" at chat.example:27332 (TLS 1.3,
     /// ...)`.
-    pub fn describe(&self) -> String {
-        let (welcome, target) = (&self.welcome, &self.scene.target);
-        let via = match &self.interface {
+    pub fn describe(&self, welcome: &Welcome) -> String {
+        let Self {
+            interface,
+            target,
+            tls,
+        } = self;
+        let via = match interface {
             Some(interface) => format!(" via {interface}"),
             None => String::new(),
         };
-        let tls = &self.tls;
         format!(
             "as {} from {}{via} to \"{}\" at {target} ({}, {}, {})",
             welcome.id, welcome.ip, welcome.room, tls.version, tls.key_exchange, tls.cipher

@@ -1,4 +1,5 @@
-//! The greeting: nothing is claimed before it has come, and it must call us by the name in our certificate.
+//! The greeting: nothing is claimed before it has come, and it must call us by the name in our
+//! certificate.
 
 use std::io;
 
@@ -24,10 +25,6 @@ pub(super) async fn hear_greeting<S: AsyncRead + Unpin>(
                 Ok(ServerLine::Reply(Reply::Welcome(welcome))) => return Ok((welcome, text)),
                 Ok(ServerLine::Refusal(refusal)) => return Err(Cause::Refused(refusal)),
                 Ok(ServerLine::Reply(Reply::Bye { reason, words })) => {
-                    let reason = reason.to_string();
-                    return Err(Cause::Bye { reason, words });
-                }
-                Ok(ServerLine::Reply(Reply::NewerBye { reason, words })) => {
                     return Err(Cause::Bye { reason, words });
                 }
                 Err(ReplyError::Grammar(_)) if !text.starts_with("= welcome ") => {}

@@ -16,7 +16,7 @@ pub struct TlsFacts {
 }
 
 impl TlsFacts {
-    pub(super) fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self {
             version: "no TLS",
             key_exchange: "no key exchange".to_owned(),

@@ -12,10 +12,11 @@ use crate::limits::{COMMANDS_MAX, NOTES_MAX};
 
 /// The commands that are not answered yet, oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct Awaited(VecDeque<Unanswered>, Notes);
-
-/// The notes that came since the last list of people was asked for or given.
-type Notes = usize;
+pub(crate) struct Awaited {
+    commands: VecDeque<Unanswered>,
+    /// The number of notes that came since the last list of people.
+    notes: usize,
+}
 
 /// A command, and how far its answer has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,37 +64,37 @@ impl Awaited {
         self.push(asked);
     }
 
-    // Twice as many: the link itself asks whether the server is still there, even when it takes no
-    // more orders. An answer without a place here is not taken.
+    // Twice as many as the commands of a person, because the link itself pings even when it takes
+    // no more orders. A command beyond that is not kept, and its answer is dropped.
     fn push(&mut self, asked: Unanswered) {
-        if self.0.len() < 2 * COMMANDS_MAX {
-            self.0.push_back(asked);
+        if self.commands.len() < 2 * COMMANDS_MAX {
+            self.commands.push_back(asked);
         }
     }
 
     /// Returns whether every command has its answer.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.commands.is_empty()
     }
 
     /// Returns whether so many commands wait that the next one has to wait too.
     pub(crate) fn is_full(&self) -> bool {
-        self.0.len() >= COMMANDS_MAX
+        self.commands.len() >= COMMANDS_MAX
     }
 
     /// Returns whether a `/follow` is not answered yet.
     pub(crate) fn is_following(&self) -> bool {
-        self.0.contains(&Unanswered::Follow)
+        self.commands.contains(&Unanswered::Follow)
     }
 
     /// Notes that every entry up to the head has come.
     pub(crate) fn followed(&mut self) {
-        self.0.retain(|asked| *asked != Unanswered::Follow);
+        self.commands.retain(|asked| *asked != Unanswered::Follow);
     }
 
     /// Returns whether a refusal of no line answers a command; that command is then answered.
     pub(crate) fn refused(&mut self) -> bool {
-        self.0.pop_front().is_some()
+        self.commands.pop_front().is_some()
     }
 
     /// Returns whether a reply is a part of an answer that is awaited.
@@ -107,10 +108,10 @@ impl Awaited {
                     Unanswered::Who { left: Some(*count) },
                 );
                 if begins {
-                    self.1 = 0;
+                    self.notes = 0;
                 }
                 if begins && *count == 0 {
-                    self.0.pop_front();
+                    self.commands.pop_front();
                 }
                 begins
             }
@@ -124,7 +125,7 @@ impl Awaited {
                     Unanswered::Help { has_begun: false },
                     Unanswered::Help { has_begun: true },
                 ),
-                _ => self.0.contains(&Unanswered::Other),
+                _ => self.commands.contains(&Unanswered::Other),
             },
             Reply::Replayed(_) | Reply::ReplayedNewer(_) => {
                 self.is_next(Unanswered::History { has_begun: true })
@@ -132,32 +133,30 @@ impl Awaited {
             Reply::End(topic) => match topic.as_str() {
                 "history" => self.end(Unanswered::History { has_begun: true }),
                 "help" => self.end(Unanswered::Help { has_begun: true }),
-                _ => self.0.contains(&Unanswered::Other),
+                _ => self.commands.contains(&Unanswered::Other),
             },
             Reply::Other(text) => match text.split(' ').next() {
                 Some("help") => self.is_next(Unanswered::Help { has_begun: true }),
                 Some("whois") => self.answer(|asked| asked == Unanswered::Whois),
-                _ => self.0.contains(&Unanswered::Other),
+                _ => self.commands.contains(&Unanswered::Other),
             },
             Reply::Whois(_) => self.answer(|asked| asked == Unanswered::Whois),
             // A greeting comes once, and the others do not answer commands.
-            Reply::Welcome(_) | Reply::Ok { .. } | Reply::Bye { .. } | Reply::NewerBye { .. } => {
-                false
-            }
+            Reply::Welcome(_) | Reply::Ok { .. } | Reply::Bye { .. } => false,
         }
     }
 
     /// Takes a note, which stands before a list of people.
     fn note(&mut self) -> bool {
-        self.1 += 1;
-        self.1 <= NOTES_MAX && self.0.contains(&Unanswered::Who { left: None })
+        self.notes += 1;
+        self.notes <= NOTES_MAX && self.commands.contains(&Unanswered::Who { left: None })
     }
 
     /// Takes a whole answer to the first command that `is_it`.
     fn answer(&mut self, is_it: impl Fn(Unanswered) -> bool) -> bool {
-        let at = self.0.iter().position(|asked| is_it(*asked));
+        let at = self.commands.iter().position(|asked| is_it(*asked));
         if let Some(at) = at {
-            self.0.drain(..=at);
+            self.commands.drain(..=at);
         }
         at.is_some()
     }
@@ -165,31 +164,31 @@ impl Awaited {
     fn begin(&mut self, command: Unanswered, begun: Unanswered) -> bool {
         let begins = self.answer(|asked| asked == command);
         if begins {
-            self.0.push_front(begun);
+            self.commands.push_front(begun);
         }
         begins
     }
 
     fn is_next(&self, asked: Unanswered) -> bool {
-        self.0.front() == Some(&asked)
+        self.commands.front() == Some(&asked)
     }
 
     fn end(&mut self, asked: Unanswered) -> bool {
         let is_next = self.is_next(asked);
         if is_next {
-            self.0.pop_front();
+            self.commands.pop_front();
         }
         is_next
     }
 
     /// Takes one of the lines that the server announced. Nothing is kept because of its count.
     fn count_down(&mut self) -> bool {
-        let Some(Unanswered::Who { left: Some(left) }) = self.0.front_mut() else {
+        let Some(Unanswered::Who { left: Some(left) }) = self.commands.front_mut() else {
             return false;
         };
         *left -= 1;
         if *left == 0 {
-            self.0.pop_front();
+            self.commands.pop_front();
         }
         true
     }
@@ -324,6 +323,6 @@ mod tests {
             awaited.ping();
             assert_eq!(awaited.is_full(), n * 2 >= COMMANDS_MAX);
         }
-        assert_eq!(awaited.0.len(), 2 * COMMANDS_MAX);
+        assert_eq!(awaited.commands.len(), 2 * COMMANDS_MAX);
     }
 }

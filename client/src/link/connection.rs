@@ -42,7 +42,7 @@ impl<S: AsyncRead + AsyncWrite> Connected<S> {
 }
 
 /// How a connection ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum End {
     /// We said `/quit`, and the server said goodbye.
     Goodbye,
@@ -88,21 +88,22 @@ impl<S: AsyncRead + AsyncWrite> Link<S> {
             }
             let writes = broken.is_none();
             let takes_orders = writes && course.takes_orders();
-            // In an order that does not depend on chance, so that a run can be repeated; it starves
-            // no branch. We leave once, and the alarm moves on whenever it rings. Events make room
-            // for no more than was read. Only orders add to what is written: lines stop at 64,
-            // commands when the connection is full, because the server does not read the next one
-            // before its reply is written. Reading comes last: it would never have to stop.
+            // The order is fixed, so that a run can be repeated, and no branch starves another. The
+            // first fires once. The alarm moves on whenever it rings. Events fill up only when
+            // something was read. Only orders add to the bytes that wait to be written, and they
+            // stop: lines at 64, and commands when the connection is full, because the server
+            // reads the next one only after it has written the last reply. Reading comes last,
+            // because a busy server could keep it ready all the time.
             tokio::select! {
                 biased;
-                () = course.outbox.leave.cancelled(), if !silence.impatient => {
+                () = course.outbox.leave.cancelled(), if !silence.is_impatient => {
                     silence.leave_soon();
                     course.quit();
                 }
                 () = &mut alarm => match silence.ring(hears) {
                     Alarm::Silent => break Stop::Silent,
                     Alarm::NoFarewell => break Stop::NoFarewell,
-                    Alarm::Ping if writes && course.out.is_empty() && !course.quitting => course.ping(),
+                    Alarm::Ping if writes && course.out.is_empty() && !course.is_quitting => course.ping(),
                     Alarm::Ping | Alarm::Nothing => {}
                 },
                 taken = space(&course.outbox.events), if !hears => {
@@ -139,7 +140,7 @@ impl<S: AsyncRead + AsyncWrite> Link<S> {
                     Err(error) => break Stop::Broke(error),
                 },
             }
-            if course.quitting || broken.is_some() {
+            if course.is_quitting || broken.is_some() {
                 silence.expect_farewell();
                 alarm.as_mut().reset(silence.next(hears));
             } else if alarm.is_elapsed() {
@@ -198,10 +199,10 @@ enum Stop {
 fn judge(stop: Stop, broken: Option<io::Error>, course: &Course, scene: &Scene) -> End {
     let nothing_waits = course.outbox.unacknowledged().len() == 0;
     let cause = match stop {
-        Stop::Said(Farewell::Bye { reason, .. }) if reason == Reason::Goodbye.as_str() => {
+        Stop::Said(Farewell::Bye { reason, .. }) if reason.known() == Some(Reason::Goodbye) => {
             return End::Goodbye;
         }
-        Stop::Closed if course.quitting && nothing_waits => return End::Goodbye,
+        Stop::Closed if course.is_quitting && nothing_waits => return End::Goodbye,
         Stop::Said(Farewell::Bye { reason, words }) => Cause::Bye { reason, words },
         Stop::Said(Farewell::Endless) => Cause::Endless,
         Stop::Said(Farewell::Disorder { after, came }) => Cause::Disorder { after, came },

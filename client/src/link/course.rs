@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::{BufMut as _, BytesMut};
 use tokio::time::Instant;
-use wire::{Code, Line, Nonce, Overlong, Refusal, Reply, ServerLine, Timestamp};
+use wire::{ByeReason, Code, Line, Nonce, Overlong, Refusal, Reply, ServerLine, Timestamp};
 
 use super::awaited::Awaited;
 use super::event::Event;
@@ -12,6 +12,7 @@ use super::handle::Order;
 use super::outbox::Outbox;
 use crate::limits::{WARNINGS_INTERVAL, WARNINGS_MAX, WRITE_BYTES_MAX};
 use crate::settings::Since;
+use crate::words::Fault;
 
 /// The state of one connection.
 #[derive(Debug)]
@@ -24,9 +25,9 @@ pub(crate) struct Course {
     /// How the connection ends, once the server has said so.
     pub(crate) farewell: Option<Farewell>,
     /// Whether `/quit` was said.
-    pub(crate) quitting: bool,
+    pub(crate) is_quitting: bool,
     /// Whether the unacknowledged lines were sent again on this connection.
-    resent: bool,
+    has_resent: bool,
     /// Whether this connection started afresh from the head of another history.
     is_afresh: bool,
     /// Whether events are discarded, because the person leaves and nobody takes them.
@@ -86,7 +87,7 @@ enum Stage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Farewell {
     /// `= bye REASON words`
-    Bye { reason: String, words: String },
+    Bye { reason: ByeReason, words: String },
     /// An endless line.
     Endless,
     /// An entry that does not come after the last one.
@@ -101,8 +102,8 @@ impl Course {
             out: BytesMut::new(),
             owed: VecDeque::new(),
             farewell: None,
-            quitting: false,
-            resent: false,
+            is_quitting: false,
+            has_resent: false,
             is_afresh: false,
             is_deaf: false,
             awaited: Awaited::default(),
@@ -152,7 +153,7 @@ impl Course {
         self.stage = Stage::CatchingUp;
         self.awaited.follow();
         self.write(&format!("/follow {from}"));
-        if std::mem::replace(&mut self.resent, true) {
+        if std::mem::replace(&mut self.has_resent, true) {
             return;
         }
         // Under their old names, so that the server knows which of them it has.
@@ -178,7 +179,7 @@ impl Course {
             && self.outbox.has_space()
             && !self.awaited.is_full()
             && self.out.len() < WRITE_BYTES_MAX
-            && !self.quitting
+            && !self.is_quitting
             && self.farewell.is_none()
     }
 
@@ -197,8 +198,8 @@ impl Course {
     }
 
     pub(crate) fn quit(&mut self) {
-        if !self.quitting {
-            self.quitting = true;
+        if !self.is_quitting {
+            self.is_quitting = true;
             self.outbox.quits = true;
             self.write("/quit");
         }
@@ -237,7 +238,7 @@ impl Course {
         let line = match line {
             Ok(line) => line,
             Err(Overlong::Line(_)) => {
-                return self.garbled("the server sent a line that is too long", now);
+                return self.garbled(Fault::TooLong, now);
             }
             Err(Overlong::Endless) => {
                 self.farewell = Some(Farewell::Endless);
@@ -249,7 +250,7 @@ impl Course {
             self.owed.push_back(Event::Wire(text));
         }
         let Ok(text) = std::str::from_utf8(&line) else {
-            return self.garbled("the server sent a line that is not UTF-8", now);
+            return self.garbled(Fault::NotUtf8, now);
         };
         match ServerLine::parse(text) {
             Ok(ServerLine::Entry(entry)) => {
@@ -261,13 +262,12 @@ impl Course {
             Ok(ServerLine::Reply(reply)) => self.hear_reply(reply, now),
             Ok(ServerLine::Refusal(refusal)) => self.hear_refusal(refusal, now),
             Ok(ServerLine::Unknown) => {}
-            Err(error) => self.garbled(&error.to_string(), now),
+            Err(error) => self.garbled(Fault::Malformed(error), now),
         }
     }
 
-    fn garbled(&mut self, words: &str, now: Instant) {
-        let words = format!("{words}; it was ignored");
-        self.warn(Event::Garbled(words), now);
+    fn garbled(&mut self, fault: Fault, now: Instant) {
+        self.warn(Event::Garbled(fault), now);
     }
 
     /// Hands over a warning, unless there were too many lately.
@@ -277,10 +277,7 @@ impl Course {
             self.owed.push_back(event);
         }
         if warning == Warning::Last {
-            let words = format!(
-                "{WARNINGS_MAX} warnings within a minute; the next ones about this server are left out"
-            );
-            self.owed.push_back(Event::Garbled(words));
+            self.owed.push_back(Event::WarningsLeftOut);
         }
     }
 
@@ -301,8 +298,8 @@ impl Course {
         self.owed.push_back(entry);
     }
 
-    /// Takes an entry that was asked for to follow on from. Entries from before our start are not
-    /// shown.
+    /// Takes an entry of the `/history` that finds the place to follow from. Entries from before
+    /// our start are not shown.
     fn hear_replayed(&mut self, seq: u64, at: Timestamp, entry: Event, now: Instant) {
         let is_shown = self.outbox.begun_at.is_none_or(|begun| seq > begun);
         if is_shown || self.outbox.last.is_some() {
@@ -334,21 +331,16 @@ impl Course {
                 if self.outbox.answered(&nonce) {
                     self.owed.push_back(Event::Reply(Reply::Ok { nonce, seq }));
                 } else {
-                    self.garbled(
-                        "the server acknowledged a line that was not waiting for it",
-                        now,
-                    );
+                    self.garbled(Fault::StrayAcknowledgement, now);
                 }
             }
             (Reply::Bye { reason, words }, _) => {
-                self.say_farewell(reason.as_str(), &words);
+                self.farewell = Some(Farewell::Bye {
+                    reason: reason.clone(),
+                    words: words.clone(),
+                });
                 self.owed
                     .push_back(Event::Reply(Reply::Bye { reason, words }));
-            }
-            (Reply::NewerBye { reason, words }, _) => {
-                self.say_farewell(&reason, &words);
-                self.owed
-                    .push_back(Event::Reply(Reply::NewerBye { reason, words }));
             }
             (reply, _) if self.awaited.takes(&reply) => {
                 self.owed.push_back(Event::Reply(reply));
@@ -356,13 +348,6 @@ impl Course {
             // Nobody asked for it, so nobody sees it.
             _ => {}
         }
-    }
-
-    fn say_farewell(&mut self, reason: &str, words: &str) {
-        self.farewell = Some(Farewell::Bye {
-            reason: reason.to_owned(),
-            words: words.to_owned(),
-        });
     }
 
     /// Follows on after the last entry that was replayed. A transcript without entries is followed
@@ -408,11 +393,7 @@ impl Course {
         } else if !is_of_a_line && self.awaited.refused() {
             self.owed.push_back(Event::Refused(refusal));
         } else {
-            let words = format!(
-                "the server refused something that nobody asked for ({})",
-                refusal.words
-            );
-            self.garbled(&words, now);
+            self.garbled(Fault::StrayRefusal(refusal), now);
         }
     }
 }

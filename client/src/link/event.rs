@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use wire::{Entry, NewerEntry, Refusal, Reply, Welcome};
 
+use crate::connect::Route;
+use crate::words::{Failure, Fault};
+
 /// Something that happened on a connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// A line exactly as it came, before the event that it means; only if [`open`](super::open) was
     /// asked for it.
@@ -36,8 +39,8 @@ pub enum Event {
     },
     /// There is no connection now.
     Lost {
-        /// The reason.
-        why: String,
+        /// The reason: the end of the last connection, or of the last try to connect.
+        failure: Failure,
         /// The time until the next try.
         pause: Duration,
     },
@@ -47,10 +50,12 @@ pub enum Event {
         welcome: Box<Welcome>,
         /// The greeting as it came.
         greeting: String,
-        /// A description: [`Connected::describe`](crate::Connected::describe).
-        words: String,
+        /// How the connection reaches the server.
+        route: Route,
     },
-    /// A sentence about a faulty line of the server and its fate. A server that sends many such
-    /// lines causes a few of these per minute.
-    Garbled(String),
+    /// A faulty line of the server, which was ignored. A server that sends many such lines causes
+    /// a few of these per minute.
+    Garbled(Fault),
+    /// More warnings about the server's lines than a person reads; the next ones are left out.
+    WarningsLeftOut,
 }

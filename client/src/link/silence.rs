@@ -11,7 +11,7 @@ pub(super) struct Silence {
     wrote_at: Instant,
     farewell_by: Option<Instant>,
     /// Whether the person wants to leave at once, whatever the server still has to say.
-    pub(super) impatient: bool,
+    pub(super) is_impatient: bool,
 }
 
 /// The meaning of an alarm.
@@ -30,7 +30,7 @@ impl Silence {
             heard: now,
             wrote_at: now,
             farewell_by: None,
-            impatient: false,
+            is_impatient: false,
         }
     }
 
@@ -38,7 +38,7 @@ impl Silence {
     /// farewell, such as a long answer. Nothing else that it sends postpones the end.
     pub(super) fn heard(&mut self, is_owed: bool) {
         self.heard = Instant::now();
-        if is_owed && !self.impatient && self.farewell_by.is_some() {
+        if is_owed && !self.is_impatient && self.farewell_by.is_some() {
             self.farewell_by = Some(self.heard + FAREWELL_TIMEOUT);
         }
     }
@@ -49,14 +49,14 @@ impl Silence {
 
     /// Shortens the wait for a farewell: the person leaves at once.
     pub(super) fn leave_soon(&mut self) {
-        self.impatient = true;
+        self.is_impatient = true;
         let soon = Instant::now() + LEAVE_TIMEOUT;
         self.farewell_by = Some(self.farewell_by.map_or(soon, |by| by.min(soon)));
     }
 
     pub(super) fn listened_again(&mut self) {
         self.heard = Instant::now();
-        if !self.impatient && self.farewell_by.is_some() {
+        if !self.is_impatient && self.farewell_by.is_some() {
             self.farewell_by = Some(self.heard + FAREWELL_TIMEOUT);
         }
     }

@@ -38,7 +38,7 @@ pub trait Dial: Send {
 }
 
 /// How a stay ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// How the last connection ended, or the last try to connect.
     pub end: End,
@@ -107,8 +107,8 @@ impl<D: Dial> Stay<D> {
         let leave = self.outbox.leave.clone();
         let mut is_tried = false;
         loop {
-            let is_in_our_own_way = failure.may_be_ours && lost_at.elapsed() < LOST_BEFORE_KNOWN;
-            if !failure.may_pass && !is_in_our_own_way {
+            let is_in_our_own_way = failure.may_be_ours() && lost_at.elapsed() < LOST_BEFORE_KNOWN;
+            if !failure.may_pass() && !is_in_our_own_way {
                 return Err(End::Failed(failure));
             }
             // Leaving needs no connection.
@@ -127,8 +127,11 @@ impl<D: Dial> Stay<D> {
             }
             let pause = self.pauses.next();
             let pause = left.map_or(pause, |left| pause.min(left));
-            let why = failure.in_short().to_owned();
-            self.tell(Event::Lost { why, pause }).await?;
+            let lost = Event::Lost {
+                failure: failure.clone(),
+                pause,
+            };
+            self.tell(lost).await?;
             // A server that is slow to answer does not extend the time that the person allowed.
             // Only the last try may take as long as any other needs to reach a server.
             let patience = left.map(|left| left.max(pause + CONNECT_TIMEOUT));
@@ -159,7 +162,7 @@ impl<D: Dial> Stay<D> {
         self.tell(Event::Back {
             welcome: Box::new(welcome.clone()),
             greeting: connected.greeting.clone(),
-            words: connected.describe(),
+            route: connected.route(),
         })
         .await?;
         if welcome.epoch != self.epoch {
@@ -202,18 +205,19 @@ async fn after<T>(pause: Duration, then: impl Future<Output = T>) -> T {
 mod tests {
     use std::collections::VecDeque;
     use std::sync::Arc;
+    use std::time::SystemTime;
 
     use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, duplex};
     use tokio::sync::mpsc;
     use tokio::task::JoinHandle;
-    use wire::{Reply, ServerLine};
+    use wire::{Code, Refusal, Reply, ServerLine};
 
     use super::*;
     use crate::connect::{Incoming, TlsFacts};
     use crate::limits::{PAUSE_FIRST, PAUSE_MAX};
     use crate::link::{Handle, open};
     use crate::settings::Since;
-    use crate::words::Scene;
+    use crate::words::{Cause, Scene, explain};
 
     /// The result of each try to connect; after those, always the same.
     struct Script(VecDeque<Result<DuplexStream, Failure>>, fn() -> Failure);
@@ -228,15 +232,15 @@ mod tests {
     }
 
     fn failure(may_pass: bool) -> Failure {
-        let exit = if may_pass {
-            Exit::Network
+        of(&if may_pass {
+            Cause::Unreachable(Vec::new())
         } else {
-            Exit::Untrusted
-        };
-        Failure {
-            may_pass,
-            ..Failure::new(exit, "nobody is there")
-        }
+            Cause::OtherProtocol
+        })
+    }
+
+    fn of(cause: &Cause) -> Failure {
+        explain(cause, &Scene::example(), SystemTime::UNIX_EPOCH)
     }
 
     fn connected(stream: DuplexStream) -> Connected<DuplexStream> {
@@ -386,9 +390,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn our_own_lost_session_is_outwaited_and_somebody_elses_is_not() {
         let begin = Instant::now();
-        let mut world = World::start_meeting(&[], None, || Failure {
-            may_be_ours: true,
-            ..failure(false)
+        let mut world = World::start_meeting(&[], None, || {
+            of(&Cause::Refused(Refusal::new(
+                Code::AlreadyHere,
+                "leave there first",
+            )))
         });
         world.lose();
         while world.pause().await.is_some() {}
@@ -403,16 +409,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_loss_is_told_in_short_and_the_end_in_full() {
-        let lost = || Failure {
-            in_short: Some("the server closed it".to_owned()),
-            ..failure(true)
-        };
+        let lost = || of(&Cause::Lost("the server closed it".to_owned()));
         let mut world = World::start_meeting(&[], Some(Duration::from_secs(100)), lost);
         world.lose();
         let mut told = Vec::new();
         while let Some(event) = world.events.recv().await {
-            if let Event::Lost { why, .. } = event {
-                told.push(why);
+            if let Event::Lost { failure, .. } = event {
+                told.push(failure.in_short().to_owned());
             }
         }
         assert!(told.len() > 1);

@@ -1,13 +1,13 @@
-//! The form of entries and replies on standard output, which are the product: one of four.
+//! Writes entries and replies to standard output, in one of four forms.
 
 use std::io::{self, Write};
 
 use wire::terminal::shown;
-use wire::{Entry, Here, Kind, NewerEntry, Refusal, Reply, Welcome};
+use wire::{Entry, Kind, NewerEntry, Refusal, Reply, Welcome};
 
 use super::json::Json;
 use crate::settings::Form;
-use crate::words::{Clock, stamped, stamped_newer};
+use crate::words::{Clock, sentences, stamped, stamped_newer};
 
 /// Writes entries and replies.
 #[derive(Debug)]
@@ -67,18 +67,13 @@ impl<W: Write> Printer<W> {
             (Form::Json, reply) => self.json(&Json::of_reply(reply)),
             (_, Reply::Replayed(entry)) => self.entry(entry),
             (_, Reply::ReplayedNewer(entry)) => self.newer_entry(entry),
-            (_, Reply::Who { seq, count: 1 }) => {
-                self.line(&format!("one person is here, as of entry {seq}:"))
-            }
-            (_, Reply::Who { seq, count }) => {
-                self.line(&format!("{count} people are here, as of entry {seq}:"))
-            }
+            (_, Reply::Who { seq, count }) => self.line(&sentences::who(*seq, *count)),
             (_, Reply::Here(here)) => {
-                let words = self.here(here);
-                self.line(&words)
+                let words = sentences::here(here, &self.clock);
+                self.line(&format!("  {words}"))
             }
-            (_, Reply::Note { words, .. }) => self.line(&format!("note: {words}")),
-            (_, Reply::At(seq)) => self.line(&format!("the newest entry is {seq}")),
+            (_, Reply::Note { words, .. }) => self.line(&sentences::note(words)),
+            (_, Reply::At(seq)) => self.line(&sentences::newest(*seq)),
             (_, Reply::Whois(_) | Reply::Other(_)) => match reply.answer() {
                 Some((_, words)) => self.line(&words),
                 // Anything else that a newer server may say is for programs.
@@ -90,7 +85,6 @@ impl<W: Write> Printer<W> {
                 Reply::Welcome(_)
                 | Reply::Ok { .. }
                 | Reply::Bye { .. }
-                | Reply::NewerBye { .. }
                 | Reply::Begin(_)
                 | Reply::End(_),
             ) => Ok(()),
@@ -108,19 +102,6 @@ impl<W: Write> Printer<W> {
     /// Flushes the output.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
-    }
-
-    fn here(&self, here: &Here) -> String {
-        let since = self.clock.show(here.since);
-        let sessions = match here.sessions {
-            0 => ", connection lost a moment ago".to_owned(),
-            1 => String::new(),
-            more => format!(", {more} sessions"),
-        };
-        format!(
-            "  {}@{} ({}) since {since}{sessions}",
-            here.id, here.ip, here.role
-        )
     }
 
     fn json(&mut self, json: &Json<'_>) -> io::Result<()> {
@@ -212,7 +193,7 @@ mod tests {
                 "\n",
                 r#"{"kind":"reply","text":"help /who  who is here"}"#,
                 "\n",
-                r#"{"kind":"reply","text":"whois bob role=student ip=::1 left=2026-11-21T10:00:02.000Z reason=lost sessions=0"}"#,
+                r#"{"kind":"reply","id":"bob","role":"student","ip":"::1","text":"whois bob role=student ip=::1 left=2026-11-21T10:00:02.000Z reason=lost sessions=0","topic":"whois","reason":"lost","sessions":0,"left":"2026-11-21T10:00:02.000Z"}"#,
                 "\n",
                 r#"{"kind":"reply","text":"moon full"}"#,
                 "\n",

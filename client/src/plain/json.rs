@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
-use wire::{Entry, Kind, NewerEntry, NewerKind, Refusal, Reply, Welcome};
+use wire::{Entry, Kind, NewerEntry, NewerKind, Reason, Refusal, Reply, Seen, Welcome, Whois};
 
 /// One object of `--json`. Keys that do not apply are left out.
 #[derive(Debug, Default, Serialize)]
@@ -43,6 +43,9 @@ pub(super) struct Json<'a> {
     words: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<String>,
+    /// When a person's last session ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left: Option<String>,
     /// Whether the entry answers a `/history`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     replayed: bool,
@@ -125,11 +128,6 @@ impl<'a> Json<'a> {
                 words: Some(words),
                 ..Self::of_kind("bye")
             },
-            Reply::NewerBye { reason, words } => Self {
-                reason: Some(reason),
-                words: Some(words),
-                ..Self::of_kind("bye")
-            },
             Reply::Begin(topic) => Self {
                 topic: Some(topic),
                 ..Self::of_kind("begin")
@@ -158,14 +156,31 @@ impl<'a> Json<'a> {
                 words: Some(words),
                 ..Self::of_kind("note")
             },
-            Reply::Whois(whois) => Self {
-                text: Some(format!("whois {whois}").into()),
-                ..Self::of_kind("reply")
-            },
+            Reply::Whois(whois) => Self::of_whois(whois),
             Reply::Other(text) => Self {
                 text: Some(text.into()),
                 ..Self::of_kind("reply")
             },
+        }
+    }
+
+    /// The text repeats the other keys, as it does for each reply in words.
+    fn of_whois(whois: &'a Whois) -> Self {
+        let (since, sessions, left, reason) = match &whois.seen {
+            Seen::Here { since, sessions } => (Some(*since), *sessions, None, None),
+            Seen::Left { at, reason } => (None, 0, *at, *reason),
+        };
+        Self {
+            topic: Some("whois"),
+            id: Some(whois.id.as_str()),
+            role: Some(whois.role.as_str()),
+            ip: Some(whois.ip.to_string()),
+            since: since.map(|since| since.to_string()),
+            sessions: Some(sessions),
+            left: left.map(|left| left.to_string()),
+            reason: reason.map(Reason::as_str),
+            text: Some(format!("whois {whois}").into()),
+            ..Self::of_kind("reply")
         }
     }
 

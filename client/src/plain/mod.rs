@@ -1,7 +1,8 @@
-//! The plain mode: lines in on standard input, lines out on standard output, everything else on standard error.
+//! The plain mode: lines in on standard input, lines out on standard output, everything else on
+//! standard error.
 //!
-//! [`run()`] is all that the program needs of it. It is built on the public parts of the library
-//! alone, and holds no model of the room: its readers build their own from the lines.
+//! [`run()`] is all that the program needs of it. It holds no model of the room: its readers build
+//! their own from the lines.
 
 mod form;
 mod json;
@@ -39,7 +40,8 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
         Ok(connected) => connected,
         Err(exit) => return exit,
     };
-    tell(&format!("connected {}", connected.describe()));
+    let route = connected.route().describe(&connected.welcome);
+    tell(&format!("connected {route}"));
     let (handle, outbox, events) = match begin(config.since, config.form == Form::Raw) {
         Ok(begun) => begun,
         Err(exit) => return exit,

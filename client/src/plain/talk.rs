@@ -12,9 +12,7 @@ use super::typed::Typed;
 use crate::limits::{CATCH_UP_TIMEOUT, EVENTS_MAX};
 use crate::link::{End, Event, Gone, Handle, Outcome, Permit};
 use crate::settings::{Form, Since};
-use crate::words::{
-    Exit, Expiry, OTHER_HISTORY, disorder, report, seconds, tell, tell_unacknowledged,
-};
+use crate::words::{Exit, Expiry, report, seconds, sentences, tell, tell_unacknowledged};
 
 /// One conversation.
 pub(super) struct Talk {
@@ -22,13 +20,13 @@ pub(super) struct Talk {
     /// Whether standard output still accepts anything, and if not, whether that is fine.
     output: Output,
     /// Whether some line was not sent.
-    refused: bool,
+    has_refused: bool,
     /// Whether standard input has ended, or nobody wants to read on.
-    ended: bool,
+    is_input_over: bool,
     /// Whether `/quit` was said.
-    quit: bool,
+    has_quit: bool,
     /// Whether there is no connection now.
-    offline: bool,
+    is_offline: bool,
     /// The last warning about the end of the certificate.
     told_of_end: Option<String>,
     waits: Waits,
@@ -67,10 +65,10 @@ impl Talk {
         Self {
             printer,
             output: Output::Open,
-            refused: false,
-            ended: false,
-            quit: false,
-            offline: false,
+            has_refused: false,
+            is_input_over: false,
+            has_quit: false,
+            is_offline: false,
             told_of_end: None,
             waits: Waits {
                 said: 0,
@@ -90,16 +88,19 @@ impl Talk {
         mut typed: mpsc::Receiver<Typed>,
     ) {
         loop {
-            let done = self.ended && !self.quit && self.waits.are_over();
-            if done && self.offline {
+            let done = self.is_input_over && !self.has_quit && self.waits.are_over();
+            if done && self.is_offline {
                 // Nothing more is expected, so nothing needs a connection.
                 handle.quit();
-                self.quit = true;
+                self.has_quit = true;
                 continue;
             }
             let patience = self.waits.by;
-            let only_entries =
-                self.ended && !self.quit && self.waits.unanswered == 0 && !done && !self.offline;
+            let only_entries = self.is_input_over
+                && !self.has_quit
+                && self.waits.unanswered == 0
+                && !done
+                && !self.is_offline;
             tokio::select! {
                 event = events.recv() => {
                     let Some(event) = event else {
@@ -114,17 +115,17 @@ impl Talk {
                     // Nothing more is waiting, so nothing is held back either.
                     self.print(Printer::flush);
                 }
-                next = next_step(&mut handle, &mut typed, done), if done || !self.ended => match next {
+                next = next_step(&mut handle, &mut typed, done), if done || !self.is_input_over => match next {
                     Ok((place, Step::Act(typed))) => self.act(typed, place),
-                    Ok((_, Step::End)) => self.ended = true,
+                    Ok((_, Step::End)) => self.is_input_over = true,
                     Ok((place, Step::Quit)) => {
                         place.quit();
-                        self.quit = true;
+                        self.has_quit = true;
                     }
                     // The link has ended; its last events are still to come.
                     Err(Gone) => {
-                        self.ended = true;
-                        self.quit = true;
+                        self.is_input_over = true;
+                        self.has_quit = true;
                     }
                 },
                 () = sleep_until(patience), if only_entries => {
@@ -148,17 +149,17 @@ impl Talk {
                 self.waits.pings += 1;
             }
             // The lines before it are waited for, as at the end of standard input.
-            Typed::Quit => self.ended = true,
+            Typed::Quit => self.is_input_over = true,
             Typed::Refused { words, hint } => self.refuse(&words, hint),
             Typed::Unreadable { words, hint } => {
                 self.refuse(&words, hint);
-                self.ended = true;
+                self.is_input_over = true;
             }
         }
     }
 
     fn refuse(&mut self, words: &str, hint: Option<&str>) {
-        self.refused = true;
+        self.has_refused = true;
         tell(&format!("error: {words}"));
         if let Some(hint) = hint {
             tell(&format!("hint: {hint}"));
@@ -199,33 +200,35 @@ impl Talk {
             }
             Event::Refused(refusal) => self.hear_refusal(&refusal),
             Event::Disorder { after, came } => {
-                tell(&format!("warning: {}", disorder(after, came)));
+                tell(&format!("warning: {}", sentences::disorder(after, came)));
             }
             Event::OtherHistory { set_aside } => self.hear_other_history(set_aside),
-            Event::Lost { why, pause } => {
-                let state = if self.offline {
+            Event::Lost { failure, pause } => {
+                let state = if self.is_offline {
                     "still no connection"
                 } else {
                     "connection lost"
                 };
-                self.offline = true;
+                self.is_offline = true;
                 // A question that was asked on one connection is not answered on another.
                 self.waits.pings = 0;
                 tell(&format!(
-                    "{state} ({why}); trying again in {}",
+                    "{state} ({}); trying again in {}",
+                    failure.in_short(),
                     seconds(pause)
                 ));
             }
             Event::Back {
                 welcome,
                 greeting,
-                words,
+                route,
             } => {
-                self.offline = false;
-                tell(&format!("connected again {words}"));
+                self.is_offline = false;
+                tell(&format!("connected again {}", route.describe(&welcome)));
                 self.greet(&welcome, &greeting);
             }
-            Event::Garbled(words) => tell(&format!("warning: {words}")),
+            Event::Garbled(fault) => tell(&format!("warning: {fault}")),
+            Event::WarningsLeftOut => tell(&format!("warning: {}", sentences::warnings_left_out())),
         }
     }
 
@@ -234,10 +237,10 @@ impl Talk {
         self.waits.until = 0;
         self.waits.shown = 0;
         self.waits.unanswered = self.waits.unanswered.saturating_sub(set_aside as u64);
-        tell(&format!("warning: {OTHER_HISTORY}"));
+        tell(&format!("warning: {}", sentences::OTHER_HISTORY));
         if set_aside > 0 {
             tell(&format!(
-                "warning: {set_aside} of the lines were not acknowledged before, and are not sent again into a different history"
+                "warning: {set_aside} of the lines were not acknowledged before, and are not sent again, because the history is a different one"
             ));
         }
     }
@@ -265,7 +268,7 @@ impl Talk {
     fn hear_refusal(&mut self, refusal: &Refusal) {
         match (&refusal.nonce, refusal.code) {
             (Some(_), _) => {
-                self.refused = true;
+                self.has_refused = true;
                 self.waits.unanswered = self.waits.unanswered.saturating_sub(1);
                 tell(&format!("not sent: {}", refusal.words));
             }
@@ -286,7 +289,7 @@ impl Talk {
             return;
         };
         // Nobody reads on: leave when our lines are acknowledged.
-        self.ended = true;
+        self.is_input_over = true;
         self.waits.until = 0;
         if error.kind() == io::ErrorKind::BrokenPipe {
             self.output = Output::Closed;
@@ -309,7 +312,7 @@ impl Talk {
         if let End::Failed(failure) = &left.end {
             return report(failure);
         }
-        let refused = self.refused || left.refused > 0;
+        let refused = self.has_refused || left.refused > 0;
         if refused || unsent > 0 || unacknowledged > 0 || self.output == Output::Failed {
             return Exit::Other;
         }

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Read as _};
 use wire::limits::LINE_BYTES_MAX;
 use wire::{Line, Refusal, Request};
 
-use crate::words::OUR_COMMANDS;
+use crate::words::sentences;
 
 /// One line of standard input, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +104,7 @@ fn understand(text: &[u8], number: u64) -> Option<Typed> {
         | Request::Nick
         | Request::Help => Typed::Command(as_typed()),
         Request::SayOnce(..) | Request::Follow(_) => Typed::Refused {
-            words: format!("line {number} not sent: {OUR_COMMANDS}"),
+            words: format!("line {number} not sent: {}", sentences::OUR_COMMANDS),
             hint: Some("to say a line that begins with a slash, type two"),
         },
     })
@@ -200,7 +200,7 @@ mod tests {
             assert_eq!(
                 typed(input.as_bytes()),
                 [
-                    "refused line 1 not sent: a line may have 4096 bytes",
+                    "refused line 1 not sent: a line may have at most 4096 bytes",
                     "say ok"
                 ]
             );

@@ -4,9 +4,6 @@ use std::collections::VecDeque;
 
 use wire::Line;
 
-/// Questions that may be open at once.
-pub(crate) const QUESTIONS_MAX: usize = 64;
-
 /// Something for the server; each goes out when the link has a place for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outgoing {

@@ -3,7 +3,8 @@
 //!
 //! [`Room`] is pure data behind a few verbs: events and wishes go in, outgoing lines come out, and
 //! it never waits. It knows no terminal, no rows and no keys, so a web page could be a second view
-//! of it. Colours, the bell and keys belong to a view, and the connection to the link.
+//! of it. It keeps every text as it came. A view makes the texts fit for its medium, and owns
+//! colours, the bell, keys, rows and the selection; the connection belongs to the link.
 
 mod asking;
 mod here;
@@ -17,8 +18,7 @@ mod timeline;
 pub(crate) use asking::Outgoing;
 pub(crate) use mention::mentions;
 pub(crate) use model::{News, Parting, Room, Standing};
-pub(crate) use own::OWN_LINES_MAX;
-pub(crate) use timeline::{Item, Move, Said, Scroll, Timeline};
+pub(crate) use timeline::{Item, Move, Said, Timeline};
 
 #[cfg(test)]
-pub(crate) use {asking::Asked, asking::QUESTIONS_MAX, model::PAGE_ENTRIES};
+pub(crate) use asking::Asked;

@@ -6,27 +6,17 @@
 use std::time::{Duration, Instant};
 
 use wire::{
-    Code, Entry, Here, Kind, Line, NewerEntry, NewerKind, Nonce, Refusal, Reply, Request, Welcome,
+    Code, Entry, Kind, Line, NewerEntry, NewerKind, Nonce, Refusal, Reply, Request, Welcome,
 };
 
-use super::asking::{Asked, Asking, Outgoing, QUESTIONS_MAX};
+use super::asking::{Asked, Asking, Outgoing};
 use super::here::People;
 use super::mention::mentions;
-use super::own::{OWN_LINES_MAX, OwnLines};
+use super::own::OwnLines;
 use super::timeline::{Item, Timeline};
+use crate::limits::{OWN_LINES_MAX, PAGE_ENTRIES, PING_INTERVAL, QUESTIONS_MAX, WHO_INTERVAL};
 use crate::link::Event;
-use crate::words::{
-    Clock, Failure, OTHER_HISTORY, OUR_COMMANDS, disorder, drawable, stamped, stamped_newer,
-};
-
-/// Entries that are asked for at once when the person looks further back.
-pub(crate) const PAGE_ENTRIES: u64 = 200;
-
-/// The time between two measurements of how long an answer takes.
-const PING_INTERVAL: Duration = Duration::from_secs(15);
-
-/// The time between two questions for the people here, however many come and go.
-const WHO_INTERVAL: Duration = Duration::from_secs(1);
+use crate::words::{Clock, Failure, sentences, stamped, stamped_newer};
 
 /// Everything that a member knows of a room.
 #[derive(Debug)]
@@ -90,9 +80,12 @@ pub(crate) enum News {
 /// The answer to a wish to leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Parting {
-    /// Some of our lines are not acknowledged, and the person was warned. A second wish leaves
-    /// anyway.
-    Warned,
+    /// Some of our lines are not acknowledged, of which a view warns the person. A second wish
+    /// leaves anyway.
+    Doubtful {
+        /// The number of those lines.
+        unacknowledged: usize,
+    },
     /// The goodbye goes out after everything before it.
     Soon,
     /// We leave at once, whatever still waits.
@@ -184,9 +177,9 @@ impl Room {
             Event::Reply(reply) => self.hear_reply(reply),
             Event::CaughtUp(_) => self.is_caught_up = true,
             Event::Refused(refusal) => self.hear_refusal(&refusal),
-            Event::Disorder { after, came } => self.note(&disorder(after, came)),
+            Event::Disorder { after, came } => self.note(&sentences::disorder(after, came)),
             Event::OtherHistory { set_aside } => self.hear_other_history(set_aside),
-            Event::Lost { why, pause } => self.lose(&why, pause),
+            Event::Lost { failure, pause } => self.lose(failure.in_short(), pause),
             Event::Back { welcome, .. } => {
                 self.welcome = *welcome;
                 self.standing = Standing::Connected;
@@ -194,7 +187,8 @@ impl Room {
                 self.wants_who = true;
                 self.next_ping_at = self.now;
             }
-            Event::Garbled(words) => self.note(&words),
+            Event::Garbled(fault) => self.note(&fault.to_string()),
+            Event::WarningsLeftOut => self.note(&sentences::warnings_left_out()),
             // The lines of the wire are for programs.
             Event::Wire(_) => {}
         }
@@ -237,21 +231,20 @@ impl Room {
                 }
                 Some(Asked::Typed) => {
                     self.asking.answered();
-                    self.note(&format!("the newest entry is {seq}"));
+                    self.note(&sentences::newest(seq));
                 }
                 _ => {}
             },
             Reply::Who { seq, count } => {
                 self.people.expect(count);
                 if is_typed {
-                    let words = format!("{} here, as of entry {seq}:", people(count));
-                    self.note(&words);
+                    self.note(&sentences::who(seq, count));
                 }
                 self.take_people();
             }
             Reply::Here(here) => {
                 if is_typed {
-                    self.note(&self.tell_here(&here));
+                    self.note(&sentences::here(&here, &self.clock));
                 }
                 self.people.count(here);
                 self.take_people();
@@ -274,21 +267,17 @@ impl Room {
                     self.asking.answered();
                 }
             }
-            Reply::Bye { reason, words } => self.hear_bye(reason.as_str(), &words),
-            Reply::NewerBye { reason, words } => self.hear_bye(&reason, &words),
-            Reply::Note { words, .. } => self.note(&format!("the server notes: {words}")),
+            Reply::Bye { reason, words } => {
+                let words = if words.is_empty() {
+                    reason.as_str()
+                } else {
+                    &words
+                };
+                self.note(&format!("the server says: {words}"));
+            }
+            Reply::Note { words, .. } => self.note(&sentences::note(&words)),
             Reply::Welcome(_) => {}
         }
-    }
-
-    fn hear_bye(&mut self, reason: &str, words: &str) {
-        let words = if words.is_empty() { reason } else { words };
-        self.note(&format!("the server says: {words}"));
-    }
-
-    fn tell_here(&self, here: &Here) -> String {
-        let since = self.clock.show(here.since);
-        format!("{}@{} ({}) since {since}", here.id, here.ip, here.role)
     }
 
     fn take_people(&mut self) {
@@ -317,11 +306,12 @@ impl Room {
 
     fn hear_refusal(&mut self, refusal: &Refusal) {
         if let Some(nonce) = &refusal.nonce {
-            let text = self.own.refused(nonce).unwrap_or_default();
+            let line = self.own.refused(nonce);
+            let text = line.as_ref().map_or("", Line::as_str);
             return self.note(&format!("not sent ({}): {text}", refusal.words));
         }
         if refusal.code == Code::Waiting {
-            self.waiting = Some(drawable(&refusal.words));
+            self.waiting = Some(refusal.words.clone());
             return;
         }
         // Every question has one answer, and this is it.
@@ -333,15 +323,17 @@ impl Room {
     fn hear_other_history(&mut self, set_aside: usize) {
         self.timeline.begin_afresh();
         self.has_beginning = false;
-        self.note(OTHER_HISTORY);
+        self.note(sentences::OTHER_HISTORY);
         // The lines that were set aside were the first to go out, so they are the first here.
-        for (at, text) in self.own.give_up().into_iter().enumerate() {
-            let why = if at < set_aside {
+        for (at, line) in self.own.give_up().into_iter().enumerate() {
+            let fate = if at < set_aside {
                 "not acknowledged before, and not sent again"
             } else {
                 "not sent"
             };
-            self.note(&format!("{why} into a different history: {text}"));
+            self.note(&format!(
+                "{fate}, because the history is a different one: {line}"
+            ));
         }
         self.asking.begin_afresh();
         self.wants_who = true;
@@ -352,7 +344,7 @@ impl Room {
             self.timeline.leave_off();
         }
         self.standing = Standing::Lost {
-            why: drawable(why),
+            why: why.to_owned(),
             again_at: self.now + pause,
         };
         self.asking.lose();
@@ -368,8 +360,8 @@ impl Room {
         };
         self.asking.end();
         self.standing = Standing::Ended {
-            why: drawable(&failure.sentence),
-            hint: failure.hint.as_deref().map(drawable),
+            why: failure.sentence,
+            hint: failure.hint,
         };
         false
     }
@@ -391,7 +383,7 @@ impl Room {
         match request {
             Request::Say(line) => self.say(line),
             Request::SayOnce(..) | Request::Follow(_) => {
-                self.note(&format!("not sent: {OUR_COMMANDS}"));
+                self.note(&format!("not sent: {}", sentences::OUR_COMMANDS));
             }
             _ if matches!(self.standing, Standing::Lost { .. }) => self.note(&format!(
                 "not asked, because there is no connection: {text}"
@@ -422,17 +414,10 @@ impl Room {
         if let Standing::Ended { .. } = self.standing {
             return Parting::Over;
         }
-        let waiting = self.unacknowledged();
-        if waiting > 0 && !self.is_warned_of_own {
+        let unacknowledged = self.unacknowledged();
+        if unacknowledged > 0 && !self.is_warned_of_own {
             self.is_warned_of_own = true;
-            let lines = match waiting {
-                1 => "one of your lines is".to_owned(),
-                waiting => format!("{waiting} of your lines are"),
-            };
-            self.note(&format!(
-                "{lines} not acknowledged; ask again to leave anyway"
-            ));
-            return Parting::Warned;
+            return Parting::Doubtful { unacknowledged };
         }
         let is_at_once = self.is_warned_of_own || !matches!(self.standing, Standing::Connected);
         self.standing = Standing::Leaving;
@@ -488,13 +473,5 @@ impl Room {
             let line = Line::parse(command.as_bytes()).expect("a command is a line");
             self.asking.push(Outgoing::Command(line, what));
         }
-    }
-}
-
-/// Returns `one person is` or `3 people are`.
-fn people(count: u64) -> String {
-    match count {
-        1 => "one person is".to_owned(),
-        count => format!("{count} people are"),
     }
 }

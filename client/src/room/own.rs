@@ -4,17 +4,12 @@ use std::collections::VecDeque;
 
 use wire::{Line, Nonce};
 
-use crate::words::drawable;
-
-/// Our lines that may wait at once.
-pub(crate) const OWN_LINES_MAX: usize = 1000;
+use crate::limits::OWN_LINES_MAX;
 
 /// A line of our own that is not in the timeline yet.
 #[derive(Debug)]
 pub(crate) struct OwnLine {
-    /// As it may be drawn.
-    pub(crate) text: String,
-    line: Line,
+    pub(crate) line: Line,
     /// Its name, once it went out.
     nonce: Option<Nonce>,
     /// Its place, once it is acknowledged.
@@ -43,7 +38,6 @@ impl OwnLines {
 
     pub(super) fn push(&mut self, line: &Line) {
         self.0.push_back(OwnLine {
-            text: drawable(line.as_str()),
             line: line.clone(),
             nonce: None,
             seq: None,
@@ -82,10 +76,10 @@ impl OwnLines {
         }
     }
 
-    /// Removes a refused line. Returns its text.
-    pub(super) fn refused(&mut self, nonce: &Nonce) -> Option<String> {
+    /// Removes a refused line. Returns it.
+    pub(super) fn refused(&mut self, nonce: &Nonce) -> Option<Line> {
         let at = self.position(nonce)?;
-        self.0.remove(at).map(|own| own.text)
+        self.0.remove(at).map(|own| own.line)
     }
 
     /// Returns how many lines may or may not be stored.
@@ -93,9 +87,9 @@ impl OwnLines {
         self.0.iter().filter(|own| !own.is_stored()).count()
     }
 
-    /// Removes all lines. Returns their texts.
-    pub(super) fn give_up(&mut self) -> Vec<String> {
-        self.0.drain(..).map(|own| own.text).collect()
+    /// Removes all lines. Returns them.
+    pub(super) fn give_up(&mut self) -> Vec<Line> {
+        self.0.drain(..).map(|own| own.line).collect()
     }
 
     fn position(&self, nonce: &Nonce) -> Option<usize> {

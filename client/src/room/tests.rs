@@ -6,7 +6,7 @@ use wire::{Entry, Nonce, Reply, ServerLine, Welcome};
 
 use super::*;
 use crate::link::Event;
-use crate::words::Clock;
+use crate::words::{Clock, Exit, Failure};
 
 const AT: &str = "2026-11-21T19:00:00.000Z";
 
@@ -107,7 +107,7 @@ fn answers_find_their_questions_in_order_and_none_survives_a_lost_connection() {
     assert_eq!(room.round_trip, Some(Duration::from_millis(7)));
     assert_eq!(room.kept()[3], 1);
     room.hear(Event::Lost {
-        why: "no route".to_owned(),
+        failure: Failure::new(Exit::Network, "no route"),
         pause: Duration::from_secs(1),
     });
     assert_eq!(room.kept()[3], 0);
@@ -150,7 +150,22 @@ fn leaving_is_asked_for_twice_only_while_lines_are_in_doubt() {
     assert_eq!(out(&mut quiet), ["(quit)"]);
     let mut room = room();
     room.send("hello");
-    assert_eq!(room.leave(), Parting::Warned);
+    let unacknowledged = 1;
+    assert_eq!(room.leave(), Parting::Doubtful { unacknowledged });
     assert_eq!(room.leave(), Parting::AtOnce);
     assert!(room.end(None));
+}
+
+#[test]
+fn every_text_is_kept_as_it_came() {
+    let mut room = room();
+    room.send("a\tb");
+    out(&mut room);
+    let own = room.own.iter().next().expect("a line of ours");
+    assert_eq!(own.line.as_str(), "a\tb");
+    hear(&mut room, &entry(1, "[bob@192.0.2.9] a\tb"));
+    let Some(Item::Said(said)) = room.timeline.item(0) else {
+        panic!("a line");
+    };
+    assert_eq!(said.text, "a\tb");
 }

@@ -1,26 +1,18 @@
-//! The timeline: the part of the transcript that is loaded, and the place in it where the person
-//! looks.
+//! The timeline: the part of the transcript that is loaded, and the item in it that the person
+//! looks at.
 //!
 //! The loaded part has no gaps and is bounded: lines far from where the person looks are dropped,
-//! and asked for again when they look there.
+//! and asked for again when they look there. Texts stand here as they came; each view makes them
+//! fit for its medium.
 
 use std::collections::VecDeque;
 
 use wire::{ClientId, Entry, Kind, NewerEntry, NewerKind, Timestamp};
 
-use crate::words::drawable;
-
-/// The bytes of the texts that are kept, each with [`ITEM_BYTES`] of its own.
-const LOADED_BYTES_MAX: usize = 8 * 1024 * 1024;
+use crate::limits::{LOADED_BYTES_MAX, MOVES_MAX, NEWEST_MAX};
 
 /// The bytes that an item costs besides its text.
 const ITEM_BYTES: usize = 200;
-
-/// The newest entries, kept however far back the person looks, so that the way to the end is short.
-const NEWEST_MAX: usize = 500;
-
-/// The most enters and leaves that one item holds.
-const MOVES_MAX: usize = 500;
 
 /// One thing in the timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +34,6 @@ pub(crate) struct Said {
     pub(crate) at: Timestamp,
     pub(crate) id: ClientId,
     pub(crate) ip: String,
-    /// The text as it may be drawn.
     pub(crate) text: String,
 }
 
@@ -62,27 +53,12 @@ pub(crate) struct Move {
 pub(crate) struct Other {
     pub(crate) seq: u64,
     pub(crate) at: Timestamp,
-    /// Its words, as they may be drawn.
+    /// Its words.
     pub(crate) text: String,
 }
 
-/// The place at the bottom edge of the view.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scroll {
-    /// The newest entries, as they come.
-    Newest,
-    /// An item, with `below` of its rows below the edge. Only the view knows how many rows an item
-    /// has.
-    At {
-        /// The number of the item.
-        item: i64,
-        /// Its rows below the edge.
-        below: usize,
-    },
-}
-
-/// The loaded items, and the place where the person looks.
-#[derive(Debug)]
+/// The loaded items, and the one that the person looks at.
+#[derive(Debug, Default)]
 pub(crate) struct Timeline {
     items: VecDeque<Item>,
     /// The number of the first item. Items before it will have lower ones.
@@ -92,28 +68,12 @@ pub(crate) struct Timeline {
     newest: VecDeque<Item>,
     /// Whether entries have come that are newer than the loaded ones.
     is_detached: bool,
-    pub(crate) scroll: Scroll,
+    /// The last item that the person sees; `None` while they follow the newest.
+    looked_at: Option<i64>,
     /// Lines that came while the person looked elsewhere.
     pub(crate) unread: usize,
     /// The first entry that counts as new.
     pub(crate) new_from: Option<u64>,
-    pub(crate) selected: Option<i64>,
-}
-
-impl Default for Timeline {
-    fn default() -> Self {
-        Self {
-            items: VecDeque::new(),
-            front: 0,
-            bytes: 0,
-            newest: VecDeque::new(),
-            is_detached: false,
-            scroll: Scroll::Newest,
-            unread: 0,
-            new_from: None,
-            selected: None,
-        }
-    }
 }
 
 impl Timeline {
@@ -125,7 +85,7 @@ impl Timeline {
             self.newest.pop_front();
         }
         if let Item::Said(said) = &item
-            && self.scroll != Scroll::Newest
+            && self.looked_at.is_some()
         {
             self.unread += 1;
             self.new_from.get_or_insert(said.seq);
@@ -138,9 +98,8 @@ impl Timeline {
 
     /// Adds a note of the program, below everything that was said.
     pub(crate) fn note(&mut self, text: &str) {
-        let text = drawable(text);
         self.bytes += text.len() + ITEM_BYTES;
-        self.items.push_back(Item::Note(text));
+        self.items.push_back(Item::Note(text.to_owned()));
         self.trim();
     }
 
@@ -212,8 +171,8 @@ impl Timeline {
     fn trim(&mut self) {
         while self.bytes > LOADED_BYTES_MAX && self.items.len() > 1 {
             let middle = self.front + (self.items.len() / 2).cast_signed() as i64;
-            let dropped = match self.scroll {
-                Scroll::At { item, .. } if item < middle => {
+            let dropped = match self.looked_at {
+                Some(item) if item < middle => {
                     self.is_detached = true;
                     self.items.pop_back()
                 }
@@ -234,6 +193,16 @@ impl Timeline {
         };
     }
 
+    /// Returns the last item that the person sees; `None` while they follow the newest.
+    pub(crate) fn looked_at(&self) -> Option<i64> {
+        self.looked_at
+    }
+
+    /// Looks back at an item. Items far from it are the first to be dropped.
+    pub(crate) fn look_at(&mut self, item: i64) {
+        self.looked_at = Some(item);
+    }
+
     /// Goes back to the newest entries.
     pub(crate) fn look_at_newest(&mut self) {
         if self.is_detached {
@@ -244,9 +213,8 @@ impl Timeline {
             newest.iter().for_each(|item| self.append(item.clone()));
             self.newest = newest;
         }
-        self.scroll = Scroll::Newest;
+        self.looked_at = None;
         self.unread = 0;
-        self.selected = None;
     }
 
     /// Makes the next entry the first new one.
@@ -327,7 +295,7 @@ impl From<&Entry> for Item {
         let (seq, at, id, ip) = (entry.seq, entry.at, entry.id.clone(), entry.ip.to_string());
         let left = match &entry.kind {
             Kind::Message(line) => {
-                let text = drawable(line.as_str());
+                let text = line.to_string();
                 return Item::Said(Said {
                     seq,
                     at,
@@ -358,12 +326,12 @@ impl From<&NewerEntry> for Item {
                 at,
                 id: id.clone(),
                 ip: ip.to_string(),
-                left: Some(drawable(reason)),
+                left: Some(reason.clone()),
             }]),
             NewerKind::Other(words) => Item::Other(Other {
                 seq,
                 at,
-                text: drawable(words),
+                text: words.clone(),
             }),
         }
     }
@@ -470,10 +438,7 @@ mod tests {
         assert!(first > 1);
         // Back to the very beginning, page by page.
         while let Some(first) = timeline.first_seq().filter(|first| *first > 1) {
-            timeline.scroll = Scroll::At {
-                item: timeline.numbers().start,
-                below: 0,
-            };
+            timeline.look_at(timeline.numbers().start);
             let page: Vec<Item> = (first.saturating_sub(200).max(1)..first)
                 .map(|seq| item(seq, &long))
                 .collect();
@@ -488,10 +453,7 @@ mod tests {
         assert_eq!(timeline.unread, 1);
         while timeline.is_detached() {
             let last = timeline.last_seq().expect("entries");
-            timeline.scroll = Scroll::At {
-                item: timeline.numbers().end - 1,
-                below: 0,
-            };
+            timeline.look_at(timeline.numbers().end - 1);
             let page: Vec<Item> = (last + 1..=(last + 200).min(count))
                 .map(|seq| item(seq, &long))
                 .collect();
@@ -508,7 +470,7 @@ mod tests {
         let mut timeline = Timeline::default();
         timeline.push(&entry(1, "old"));
         timeline.is_detached = true;
-        timeline.scroll = Scroll::At { item: 0, below: 0 };
+        timeline.look_at(0);
         for seq in 2..2000 {
             timeline.push(&entry(seq, "new"));
         }

@@ -13,16 +13,15 @@ use super::editor::{Editor, Pasted, Pressed};
 use super::geometry::{Areas, areas};
 use super::help;
 use super::layout::{self, Looks};
+use super::viewport::{Scroll, Viewport};
+use crate::limits::{OWN_LINES_MAX, PASTED_LINES_MAX};
 use crate::link::Event;
-use crate::room::{Item, News, OWN_LINES_MAX, Parting, Room, Scroll};
+use crate::room::{Item, News, Parting, Room};
 use crate::settings::{Bell, Theme};
-use crate::words::{Clock, Expiry, Failure, drawable};
+use crate::words::{Clock, Expiry, Failure};
 
 /// Rows that a turn of the mouse's wheel moves.
 const WHEEL_ROWS: usize = 3;
-
-/// A paste of more lines than this is sent only after the person has confirmed it.
-const PASTED_LINES_MAX: usize = 3;
 
 /// Everything that can happen.
 #[derive(Debug)]
@@ -99,6 +98,7 @@ pub(crate) enum Mode {
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) room: Room,
+    pub(crate) viewport: Viewport,
     pub(crate) facts: Facts,
     pub(crate) choices: Choices,
     pub(crate) shows_here: bool,
@@ -112,6 +112,7 @@ impl App {
     pub(crate) fn new(room: Room, facts: Facts, choices: Choices, size: (u16, u16)) -> Self {
         let mut app = Self {
             room,
+            viewport: Viewport::default(),
             facts,
             choices,
             shows_here: true,
@@ -152,6 +153,9 @@ impl App {
     }
 
     fn hear(&mut self, event: Event) -> Vec<Effect> {
+        if let Event::OtherHistory { .. } = event {
+            self.viewport.selected = None;
+        }
         let rings = match (self.room.hear(event), self.choices.bell) {
             (News::Nothing, _) | (_, Bell::Off) => false,
             (News::Said { .. }, Bell::All) => true,
@@ -233,7 +237,7 @@ impl App {
                 self.mode = Mode::Finding {
                     text: String::new(),
                 };
-                self.room.timeline.selected = None;
+                self.viewport.selected = None;
             }
             KeyCode::F(1) => self.mode = Mode::Help { first: 0 },
             KeyCode::F(8) => self.shows_here = !self.shows_here,
@@ -241,14 +245,12 @@ impl App {
             KeyCode::PageUp => self.scroll_up(page),
             KeyCode::PageDown => self.scroll_down(page),
             KeyCode::Home if control || self.editor.is_empty() => self.scroll_up(usize::MAX / 4),
-            KeyCode::End if control || self.editor.is_empty() => {
-                self.room.timeline.look_at_newest()
-            }
+            KeyCode::End if control || self.editor.is_empty() => self.look_at_newest(),
             KeyCode::Up if alt => self.select(true),
             KeyCode::Down if alt => self.select(false),
             KeyCode::Esc if self.editor.searching().is_none() => {
-                if self.room.timeline.selected.take().is_none() {
-                    self.room.timeline.look_at_newest();
+                if self.viewport.selected.take().is_none() {
+                    self.look_at_newest();
                 }
             }
             _ => return self.edit(key),
@@ -289,7 +291,7 @@ impl App {
 
     /// Says a written line, or obeys it if it is a command.
     fn enter(&mut self, text: &str) -> Vec<Effect> {
-        self.room.timeline.look_at_newest();
+        self.look_at_newest();
         match Request::parse(text.as_bytes()) {
             Ok(Some(Request::Quit)) => return self.leave(),
             Ok(Some(Request::Help)) => self.mode = Mode::Help { first: 0 },
@@ -300,7 +302,17 @@ impl App {
 
     fn leave(&mut self) -> Vec<Effect> {
         match self.room.leave() {
-            Parting::Warned | Parting::Soon => Vec::new(),
+            Parting::Doubtful { unacknowledged } => {
+                let lines = match unacknowledged {
+                    1 => "one of your lines is".to_owned(),
+                    more => format!("{more} of your lines are"),
+                };
+                self.room.note(&format!(
+                    "{lines} not acknowledged; press C-c again to leave anyway"
+                ));
+                Vec::new()
+            }
+            Parting::Soon => Vec::new(),
             Parting::AtOnce => vec![Effect::Leave],
             Parting::Over => vec![Effect::Close],
         }
@@ -308,7 +320,7 @@ impl App {
 
     fn paste(&mut self, text: &str) -> Vec<Effect> {
         if let Mode::Finding { text: sought } = &mut self.mode {
-            sought.push_str(&drawable(text.lines().next().unwrap_or_default()));
+            sought.push_str(text.lines().next().unwrap_or_default());
             return Vec::new();
         }
         if self.mode != Mode::Writing {
@@ -363,8 +375,7 @@ impl App {
             MouseEventKind::ScrollDown => self.scroll_down(WHEEL_ROWS),
             MouseEventKind::Down(_) => {
                 let at = self.item_at(mouse.column, mouse.row);
-                self.room.timeline.selected =
-                    at.filter(|at| self.room.timeline.selected != Some(*at));
+                self.viewport.selected = at.filter(|at| self.viewport.selected != Some(*at));
             }
             _ => {}
         }
@@ -376,9 +387,18 @@ impl App {
         if !area.contains(Position::new(column, row)) {
             return None;
         }
-        let bottom = layout::bottom(&self.room, &self.looks(), area.height.into());
+        let bottom = layout::bottom(
+            &self.room,
+            &self.viewport,
+            &self.looks(),
+            area.height.into(),
+        );
         let index = usize::from(row - area.y).checked_sub(bottom.empty_rows)?;
         bottom.items.get(index).map(|row| row.item)
+    }
+
+    fn look_at_newest(&mut self) {
+        self.viewport.look_at_newest(&mut self.room.timeline);
     }
 
     fn page_rows(&self) -> usize {
@@ -390,8 +410,8 @@ impl App {
         let looks = looks(area.width, &self.room.welcome.id, &self.choices);
         // As far as the person likes, but no further than the loaded entries.
         let by = by.min(100_000);
-        let timeline = &mut self.room.timeline;
-        if layout::scroll_up(timeline, &looks, by, area.height.into()) {
+        let (timeline, view) = (&mut self.room.timeline, &mut self.viewport);
+        if layout::scroll_up(timeline, view, &looks, by, area.height.into()) {
             self.room.ask_older();
         }
     }
@@ -399,7 +419,7 @@ impl App {
     fn scroll_down(&mut self, by: usize) {
         let columns = self.areas().timeline.width;
         let looks = looks(columns, &self.room.welcome.id, &self.choices);
-        let at_end = layout::scroll_down(&mut self.room.timeline, &looks, by);
+        let at_end = layout::scroll_down(&mut self.room.timeline, &mut self.viewport, &looks, by);
         if at_end && self.room.timeline.is_detached() {
             self.room.ask_newer();
         }
@@ -407,7 +427,10 @@ impl App {
 
     fn select(&mut self, is_up: bool) {
         let numbers = self.room.timeline.numbers();
-        let start = match (self.room.timeline.selected, self.room.timeline.scroll) {
+        let start = match (
+            self.viewport.selected,
+            self.viewport.scroll(&self.room.timeline),
+        ) {
             (Some(at), _) => at,
             (None, Scroll::At { item, .. }) => item + 1,
             (None, Scroll::Newest) => numbers.end,
@@ -421,22 +444,23 @@ impl App {
         match next {
             Some(next) => self.show(next),
             None if is_up => self.room.ask_older(),
-            None => self.room.timeline.look_at_newest(),
+            None => self.look_at_newest(),
         }
     }
 
     fn show(&mut self, item: i64) {
         let area = self.areas().timeline;
         let looks = looks(area.width, &self.room.welcome.id, &self.choices);
-        layout::show(&mut self.room.timeline, &looks, item, area.height.into());
-        self.room.timeline.selected = Some(item);
+        let (timeline, view) = (&mut self.room.timeline, &mut self.viewport);
+        layout::show(timeline, view, &looks, item, area.height.into());
+        self.viewport.selected = Some(item);
     }
 
     fn find(&mut self, key: KeyEvent) {
         let Mode::Finding { text } = &mut self.mode else {
             return;
         };
-        let selected = self.room.timeline.selected;
+        let selected = self.viewport.selected;
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let (from, is_back) = match key.code {
             KeyCode::Esc => {
@@ -463,7 +487,7 @@ impl App {
         if let Some(found) = self.room.timeline.find(&text, from, is_back) {
             self.show(found);
         } else if from.is_none() {
-            self.room.timeline.selected = None;
+            self.viewport.selected = None;
         } else if is_back {
             self.room.ask_older();
         }
@@ -472,7 +496,7 @@ impl App {
     /// Shows a note that the line is full.
     fn note_full(&mut self) {
         self.room.note(&format!(
-            "a line may have {TEXT_BYTES_MAX} bytes, and this would make it longer"
+            "a line may have at most {TEXT_BYTES_MAX} bytes, and with this it would have more"
         ));
     }
 }

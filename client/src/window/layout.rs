@@ -5,9 +5,10 @@ use ratatui::text::{Line, Span};
 use wire::{ClientId, Timestamp};
 
 use super::rows::{width, wrap};
-use crate::room::{Item, Move, Room, Said, Scroll, Timeline, mentions};
+use super::viewport::{Scroll, Viewport};
+use crate::room::{Item, Move, Room, Said, Timeline, mentions};
 use crate::settings::Theme;
-use crate::words::{Clock, few, unknown};
+use crate::words::{Clock, drawable, few, unknown};
 
 /// The column of times: `19:00 `.
 const TIME_COLUMNS: usize = 6;
@@ -54,22 +55,22 @@ pub(crate) struct Bottom {
 }
 
 /// Returns `height` rows, filled from the bottom.
-pub(crate) fn bottom(room: &Room, looks: &Looks<'_>, height: usize) -> Bottom {
+pub(crate) fn bottom(room: &Room, view: &Viewport, looks: &Looks<'_>, height: usize) -> Bottom {
     let mut own = Vec::new();
-    if room.timeline.scroll == Scroll::Newest {
+    if view.scroll(&room.timeline) == Scroll::Newest {
         let ip = room.welcome.ip.to_string();
         // Only as many as are visible, the newest ones.
         for line in room.own.iter().rev() {
             if own.len() >= height {
                 break;
             }
-            let rows = own_line(&line.text, &ip, line.is_stored(), looks);
+            let rows = own_line(line.line.as_str(), &ip, line.is_stored(), looks);
             own.extend(rows.into_iter().rev());
         }
         own.truncate(height);
         own.reverse();
     }
-    let items = visible(&room.timeline, looks, height - own.len());
+    let items = visible(&room.timeline, view, looks, height - own.len());
     Bottom {
         empty_rows: height - items.len() - own.len(),
         items,
@@ -78,8 +79,8 @@ pub(crate) fn bottom(room: &Room, looks: &Looks<'_>, height: usize) -> Bottom {
 }
 
 /// Returns the rows in view, from the top, at most `height`.
-fn visible(timeline: &Timeline, looks: &Looks<'_>, height: usize) -> Vec<Row> {
-    let mut rows = upwards(timeline, looks, height);
+fn visible(timeline: &Timeline, view: &Viewport, looks: &Looks<'_>, height: usize) -> Vec<Row> {
+    let mut rows = upwards(timeline, view, looks, height);
     rows.truncate(height);
     rows.reverse();
     rows.into_iter().map(|(_, row)| row).collect()
@@ -88,46 +89,47 @@ fn visible(timeline: &Timeline, looks: &Looks<'_>, height: usize) -> Vec<Row> {
 /// Scrolls up by some rows. Returns whether the loaded entries end before that.
 pub(crate) fn scroll_up(
     timeline: &mut Timeline,
+    view: &mut Viewport,
     looks: &Looks<'_>,
     by: usize,
     height: usize,
 ) -> bool {
-    let rows = upwards(timeline, looks, height + by);
+    let rows = upwards(timeline, view, looks, height + by);
     let moved = by.min(rows.len().saturating_sub(height));
     if let Some((below, row)) = rows.get(moved).filter(|_| moved > 0) {
-        timeline.scroll = Scroll::At {
-            item: row.item,
-            below: *below,
-        };
+        view.look_at(timeline, row.item, *below);
     }
     moved < by
 }
 
 /// Scrolls down by some rows. Returns whether the loaded entries end before that.
-pub(crate) fn scroll_down(timeline: &mut Timeline, looks: &Looks<'_>, by: usize) -> bool {
+pub(crate) fn scroll_down(
+    timeline: &mut Timeline,
+    view: &mut Viewport,
+    looks: &Looks<'_>,
+    by: usize,
+) -> bool {
     let Scroll::At {
         mut item,
         mut below,
-    } = timeline.scroll
+    } = view.scroll(timeline)
     else {
         return true;
     };
     let mut left = by;
     loop {
         if below >= left {
-            below -= left;
-            timeline.scroll = Scroll::At { item, below };
+            view.look_at(timeline, item, below - left);
             return false;
         }
         left -= below;
         item += 1;
-        let rows = rows_of(timeline, item, looks).len();
+        let rows = rows_of(timeline, view, item, looks).len();
         if rows == 0 {
             if !timeline.is_detached() {
-                timeline.look_at_newest();
+                view.look_at_newest(timeline);
             } else {
-                let item = item - 1;
-                timeline.scroll = Scroll::At { item, below: 0 };
+                view.look_at(timeline, item - 1, 0);
             }
             return true;
         }
@@ -136,27 +138,40 @@ pub(crate) fn scroll_down(timeline: &mut Timeline, looks: &Looks<'_>, by: usize)
 }
 
 /// Scrolls to an item, so that all of it is visible if it fits.
-pub(crate) fn show(timeline: &mut Timeline, looks: &Looks<'_>, item: i64, height: usize) {
-    let seen = visible(timeline, looks, height);
-    if seen.iter().filter(|row| row.item == item).count() == rows_of(timeline, item, looks).len() {
+pub(crate) fn show(
+    timeline: &mut Timeline,
+    view: &mut Viewport,
+    looks: &Looks<'_>,
+    item: i64,
+    height: usize,
+) {
+    let seen = visible(timeline, view, looks, height);
+    if seen.iter().filter(|row| row.item == item).count()
+        == rows_of(timeline, view, item, looks).len()
+    {
         return;
     }
-    timeline.scroll = Scroll::At { item, below: 0 };
+    view.look_at(timeline, item, 0);
     // In the middle, if there is enough below it.
-    scroll_down(timeline, looks, height / 2);
+    scroll_down(timeline, view, looks, height / 2);
 }
 
 /// Returns rows from the bottom edge upwards, each with the number of its item's rows below it.
-fn upwards(timeline: &Timeline, looks: &Looks<'_>, count: usize) -> Vec<(usize, Row)> {
+fn upwards(
+    timeline: &Timeline,
+    view: &Viewport,
+    looks: &Looks<'_>,
+    count: usize,
+) -> Vec<(usize, Row)> {
     let numbers = timeline.numbers();
-    let (mut item, mut below) = match timeline.scroll {
+    let (mut item, mut below) = match view.scroll(timeline) {
         Scroll::Newest => (numbers.end - 1, 0),
         // The item that it named may have been dropped.
         Scroll::At { item, below } => (item.clamp(numbers.start, numbers.end - 1), below),
     };
     let mut found = Vec::new();
     while found.len() < count && item >= numbers.start {
-        let rows = rows_of(timeline, item, looks);
+        let rows = rows_of(timeline, view, item, looks);
         let total = rows.len();
         for (at, line) in rows.into_iter().enumerate().rev().skip(below) {
             found.push((total - 1 - at, Row { item, line }));
@@ -168,7 +183,12 @@ fn upwards(timeline: &Timeline, looks: &Looks<'_>, count: usize) -> Vec<(usize, 
 }
 
 /// Returns an item as rows; none if there is no such item.
-fn rows_of(timeline: &Timeline, number: i64, looks: &Looks<'_>) -> Vec<Line<'static>> {
+fn rows_of(
+    timeline: &Timeline,
+    view: &Viewport,
+    number: i64,
+    looks: &Looks<'_>,
+) -> Vec<Line<'static>> {
     let Some(item) = timeline.item(number) else {
         return Vec::new();
     };
@@ -202,7 +222,7 @@ fn rows_of(timeline: &Timeline, number: i64, looks: &Looks<'_>) -> Vec<Line<'sta
         Item::Other(other) => plain(&unknown(&other.text), time, looks, looks.theme.dim()),
         Item::Note(text) => plain(&format!("· {text}"), "", looks, looks.theme.note()),
     });
-    if timeline.selected == Some(number) {
+    if view.selected == Some(number) {
         rows = rows
             .into_iter()
             .map(|row| row.patch_style(looks.theme.selected()))
@@ -285,9 +305,10 @@ fn time_span(time: &str, looks: &Looks<'_>) -> Span<'static> {
 /// Returns the rows of another person's line: on the left, after its stamp.
 fn of_others(said: &Said, time: &str, looks: &Looks<'_>) -> Vec<Line<'static>> {
     let stamp = stamp(&said.id, &said.ip, looks.is_short);
+    let shown = drawable(&said.text);
     let columns = looks.columns.saturating_sub(time_columns(looks));
     let rows = wrap(
-        &format!("{stamp} {}", said.text),
+        &format!("{stamp} {shown}"),
         columns,
         columns.saturating_sub(INDENT.len()),
     );
@@ -297,7 +318,7 @@ fn of_others(said: &Said, time: &str, looks: &Looks<'_>) -> Vec<Line<'static>> {
         looks.theme.others()
     };
     let name = looks.theme.name(&said.id);
-    let parts = parts(said, &stamp, name, looks.theme.others(), text);
+    let parts = parts(said, &stamp, &shown, [name, looks.theme.others(), text]);
     let mut lines = Vec::new();
     for (at, spans) in cut(&rows, &parts).into_iter().enumerate() {
         let mut line = vec![time_span(if at == 0 { time } else { "" }, looks)];
@@ -313,6 +334,7 @@ fn of_others(said: &Said, time: &str, looks: &Looks<'_>) -> Vec<Line<'static>> {
 /// Returns the rows of our own line: on the right, as one block.
 fn own(said: &Said, time: &str, looks: &Looks<'_>) -> Vec<Line<'static>> {
     let stamp = stamp(&said.id, &said.ip, looks.is_short);
+    let shown = drawable(&said.text);
     let columns = looks.columns.saturating_sub(time_columns(looks));
     // A margin on the left shows that even a long line is our own.
     let block = match columns {
@@ -320,7 +342,7 @@ fn own(said: &Said, time: &str, looks: &Looks<'_>) -> Vec<Line<'static>> {
         _ => columns - columns / 5,
     };
     let rows = wrap(
-        &format!("{stamp} {}", said.text),
+        &format!("{stamp} {shown}"),
         block,
         block.saturating_sub(INDENT.len()),
     );
@@ -333,7 +355,7 @@ fn own(said: &Said, time: &str, looks: &Looks<'_>) -> Vec<Line<'static>> {
         .unwrap_or(0);
     let left = columns.saturating_sub(widest);
     let style = looks.theme.own();
-    let parts = parts(said, &stamp, style, style, style);
+    let parts = parts(said, &stamp, &shown, [style; 3]);
     let mut lines = Vec::new();
     for (at, spans) in cut(&rows, &parts).into_iter().enumerate() {
         let mut line = vec![time_span(if at == 0 { time } else { "" }, looks)];
@@ -346,7 +368,8 @@ fn own(said: &Said, time: &str, looks: &Looks<'_>) -> Vec<Line<'static>> {
 
 fn plain(text: &str, time: &str, looks: &Looks<'_>, style: Style) -> Vec<Line<'static>> {
     let columns = looks.columns.saturating_sub(time_columns(looks));
-    let rows = wrap(text, columns, columns.saturating_sub(INDENT.len()));
+    let text = drawable(text);
+    let rows = wrap(&text, columns, columns.saturating_sub(INDENT.len()));
     let mut lines = Vec::new();
     for (at, row) in rows.into_iter().enumerate() {
         let mut line = vec![time_span(if at == 0 { time } else { "" }, looks)];
@@ -359,14 +382,16 @@ fn plain(text: &str, time: &str, looks: &Looks<'_>, style: Style) -> Vec<Line<'s
     lines
 }
 
-/// Returns the lengths and styles of the parts of a line.
-fn parts(said: &Said, stamp: &str, name: Style, rest: Style, text: Style) -> [(usize, Style); 4] {
+/// Returns the lengths and styles of the parts of a line, whose text is `shown`. The styles are
+/// those of its name, of the rest of its stamp, and of its text.
+fn parts(said: &Said, stamp: &str, shown: &str, styles: [Style; 3]) -> [(usize, Style); 4] {
+    let [name, rest, text] = styles;
     let id = said.id.as_str().len();
     [
         (1, rest),
         (id, name),
         (stamp.len() + 1 - 1 - id, rest),
-        (said.text.len(), text),
+        (shown.len(), text),
     ]
 }
 

@@ -2,8 +2,8 @@
 //!
 //! [`run()`] is all that the program needs of it. `app` decides, `layout` and `view` draw, `screen`
 //! alone touches the terminal, and `run` is the loop around them. Everything that is known of the
-//! room is in [`crate::room`], which this is a view of; the connection is the same as in the plain
-//! mode.
+//! room is in [`crate::room`], which this is a view of; only the rows in view and the selection are
+//! kept here (`viewport`). The connection is the same as in the plain mode.
 
 mod app;
 mod editor;
@@ -17,5 +17,6 @@ mod screen;
 mod tests;
 mod theme;
 mod view;
+mod viewport;
 
 pub use run::run;

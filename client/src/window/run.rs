@@ -13,6 +13,7 @@ use super::screen::Screen;
 use crate::config::Config;
 use crate::connect::Connected;
 use crate::enter::{begin, enter};
+use crate::limits::KEYS_MAX;
 use crate::link::{Door, End, Event, Gone, Handle, Outcome, Permit, Stay};
 use crate::room::{Outgoing, Room};
 use crate::words::{Exit, Expiry, Failure, report, tell, tell_unacknowledged};
@@ -22,10 +23,6 @@ const FRAME_INTERVAL: Duration = Duration::from_micros(16_667);
 
 /// The time between two frames while something counts down.
 const TICK_INTERVAL: Duration = Duration::from_secs(1);
-
-/// The keys that may wait for the app; a paste is one event, so they are all that a person can type
-/// ahead.
-const KEYS_MAX: usize = 256;
 
 /// The events of the link that are taken between two looks at the keys.
 const EVENTS_AT_ONCE: usize = 256;

@@ -9,14 +9,15 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
-use wire::{Entry, Nonce, Reply, ServerLine, Timestamp};
+use wire::{Code, Entry, Nonce, Refusal, Reply, ServerLine, Timestamp};
 
 use super::app::{App, Choices, Effect, Facts, Happened, Mode};
 use super::view;
+use crate::connect::{Route, TlsFacts};
 use crate::link::Event;
 use crate::room::{Asked, Outgoing, Room, Standing};
-use crate::settings::{Bell, Theme};
-use crate::words::{Clock, Exit, Expiry, Failure};
+use crate::settings::{Bell, Target, Theme};
+use crate::words::{Clock, Exit, Expiry, Failure, Fault};
 
 /// 2026-11-21 19:00:00 UTC.
 const EVENING: i64 = 1_795_287_600_000;
@@ -665,15 +666,15 @@ fn all_of_the_help_can_be_read_on_any_terminal() {
         "
         ┃┌ help: PgDn goes on, Enter ends ──────┐
         ┃│ /help                                │
-        ┃│   this list                          │
+        ┃│   list the commands                  │
         ┃│ /who                                 │
-        ┃│   who is here                        │
+        ┃│   list the people here               │
         ┃│ /whois ID                            │
-        ┃│   what is known of one person        │
+        ┃│   show a person's role, address and  │
+        ┃│   sessions                           │
         ┃│ /history [N [before SEQ]]            │
-        ┃│   what was said: everything, the     │
-        ┃│   last N entries, or the N before    │
-        ┃│   entry SEQ                          │
+        ┃│   show entries: all, the last N, or  │
+        ┃│   the N before entry SEQ             │
         ┃└──────────────────────────────────────┘",
     );
 }
@@ -881,7 +882,7 @@ fn a_lost_connection_counts_down_and_typed_lines_wait() {
     w.size(60, 8);
     w.says("bob", "hello");
     w.hears(Event::Lost {
-        why: "no route".to_owned(),
+        failure: Failure::new(Exit::Network, "no route"),
         pause: Duration::from_millis(4000),
     });
     assert!(
@@ -914,7 +915,11 @@ fn a_lost_connection_counts_down_and_typed_lines_wait() {
     w.hears(Event::Back {
         welcome: Box::new(welcome),
         greeting: GREETING.to_owned(),
-        words: String::new(),
+        route: Route {
+            interface: None,
+            target: Target::parse("chat.example").expect("a target"),
+            tls: TlsFacts::none(),
+        },
     });
     assert!(matches!(w.app.room.standing, Standing::Connected));
     assert!(w.screen().join("\n").contains(" connected"));
@@ -954,13 +959,14 @@ fn a_person_leaves_when_everything_is_acknowledged_or_by_asking_again() {
     assert_eq!(w.effects, [Effect::Close]);
 
     let mut w = Window::open();
+    w.size(120, 12);
     w.enters("hello");
     w.control('c');
     assert_eq!(w.effects, []);
     assert!(
         w.screen()
             .join("\n")
-            .contains("one of your lines is not acknowledged")
+            .contains("one of your lines is not acknowledged; press C-c again to leave anyway")
     );
     w.control('c');
     assert_eq!(w.effects, [Effect::Leave]);
@@ -1097,6 +1103,7 @@ fn the_end_of_our_certificate_is_shown_when_it_is_near() {
 #[test]
 fn another_history_starts_afresh_and_says_so() {
     let mut w = Window::open();
+    w.size(150, 12);
     w.says("bob", "from the old one");
     w.enters("unacknowledged");
     w.hears(Event::OtherHistory { set_aside: 1 });
@@ -1104,7 +1111,7 @@ fn another_history_starts_afresh_and_says_so() {
     assert!(!screen.contains("from the old one"), "{screen}");
     assert!(screen.contains("this is a different history"), "{screen}");
     assert!(
-        screen.contains("into a different history: unacknowledged"),
+        screen.contains("because the history is a different one: unacknowledged"),
         "{screen}"
     );
     assert!(w.app.room.own.iter().next().is_none());
@@ -1182,7 +1189,7 @@ fn a_panic_is_told_on_a_terminal_that_is_as_it_was() {
 #[test]
 fn no_server_makes_a_list_of_the_window_grow_without_end() {
     use crate::limits::HERE_MAX;
-    use crate::room::{PAGE_ENTRIES, QUESTIONS_MAX};
+    use crate::limits::{PAGE_ENTRIES, QUESTIONS_MAX};
     let mut w = Window::open();
     w.answers("= who 10 count=9007199254740992");
     for n in 0..HERE_MAX + 100 {
@@ -1221,9 +1228,9 @@ fn no_server_makes_a_list_of_the_window_grow_without_end() {
     let words = "not asked (64 questions wait already): /who";
     assert!(w.screen().join("\n").contains(words));
     // The notes of the program are bounded as the lines of people are.
-    let long = "x".repeat(4000);
+    let long = Refusal::new(Code::TryLater, "x".repeat(4000));
     for _ in 0..2100 {
-        w.hears(Event::Garbled(long.clone()));
+        w.hears(Event::Garbled(Fault::StrayRefusal(long.clone())));
     }
     assert!(w.app.room.timeline.bytes() <= 8 * 1024 * 1024);
 }

@@ -12,7 +12,8 @@ use super::geometry::{PROMPT, input_columns};
 use super::help;
 use super::layout;
 use super::rows::{fit, width};
-use crate::room::{Item, Scroll, Standing};
+use super::viewport::Scroll;
+use crate::room::{Item, Standing};
 use crate::words::drawable;
 
 /// With this many bytes left or fewer, the status line says how many.
@@ -44,7 +45,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, app: &App) {
 
 fn draw_timeline(frame: &mut Frame<'_>, app: &App, area: Rect) {
     let height = usize::from(area.height);
-    let bottom = layout::bottom(&app.room, &app.looks(), height);
+    let bottom = layout::bottom(&app.room, &app.viewport, &app.looks(), height);
     let mut lines = vec![Line::default(); bottom.empty_rows];
     lines.extend(bottom.items.into_iter().map(|row| row.line));
     lines.extend(bottom.own);
@@ -127,7 +128,7 @@ fn status(app: &App, columns: usize) -> (String, Style) {
         parts = vec![format!("find: {text}▏ Enter older, Down newer, Esc ends")];
     } else if let Some(stamp) = selected_stamp(app) {
         parts = vec![stamp];
-    } else if app.room.timeline.scroll != Scroll::Newest {
+    } else if app.viewport.scroll(&app.room.timeline) != Scroll::Newest {
         let unread = match app.room.timeline.unread {
             0 => "looking back".to_owned(),
             1 => "1 new line below".to_owned(),
@@ -154,7 +155,7 @@ fn status(app: &App, columns: usize) -> (String, Style) {
 
 /// Returns the full stamp of the selected line.
 fn selected_stamp(app: &App) -> Option<String> {
-    let number = app.room.timeline.selected?;
+    let number = app.viewport.selected?;
     let Item::Said(said) = app.room.timeline.item(number)? else {
         return None;
     };

@@ -2,8 +2,9 @@
 
 use wire::terminal::{inert, is_contested, with_few_marks};
 
-/// Returns a text that may be shown: nothing in it moves a cursor, hides, or reaches out of its cell.
-/// A character without a column here and with one in many terminals would shift the rest of its row.
+/// Returns a text that may be shown: nothing in it moves a cursor, hides, or reaches out of its
+/// cell. A character without a column here and with one in many terminals would shift the rest of
+/// its row.
 pub(crate) fn drawable(text: &str) -> String {
     let shown = with_few_marks(&inert(text)).replace('\t', "    ");
     if !shown.contains(is_contested) {

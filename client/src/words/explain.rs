@@ -8,19 +8,17 @@ use std::time::SystemTime;
 use rustls::AlertDescription as Alert;
 use rustls::CertificateError as Judged;
 use wire::terminal::inert;
-use wire::{Code, Reason, Refusal};
+use wire::{ByeReason, Code, Reason, Refusal};
 
 use super::failure::{Cause, Exit, Failure, Scene};
 use super::few::few;
-use crate::limits::{NAMES_MAX, SILENCE_BEFORE_LOST};
+use crate::limits::{COMMAND_NAMES_MAX, NAMES_MAX, SILENCE_BEFORE_LOST};
 use crate::settings::Target;
 
 /// Returns a cause as a sentence, with its hint and its exit code.
 pub fn explain(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
     Failure {
-        may_pass: cause.may_pass(),
-        may_be_ours: cause.may_be_ours(),
-        may_be_crowded: *cause == Cause::ClosedUnheard,
+        cause: Some(Box::new(cause.clone())),
         ..in_words(cause, scene, now)
     }
 }
@@ -71,7 +69,7 @@ fn in_words(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
         .hint("is the server much newer than this client? tell whoever runs it"),
         Cause::Disorder { after, came } => Failure::new(
             Exit::Other,
-            format!("{target} sent entry {came} after entry {after}, so the connection was closed: a record never goes back"),
+            format!("{target} sent entry {came} after entry {after}, so the connection was closed: the numbers of entries never go down"),
         )
         .hint("that server is broken or hostile; tell whoever runs it"),
         Cause::OtherProtocol => explain_other_protocol(target),
@@ -324,9 +322,6 @@ fn plain_name(presented: &str) -> String {
     }
 }
 
-/// The most names that a command is shown with.
-const COMMAND_NAMES_MAX: usize = 20;
-
 fn explain_refusal(refusal: &Refusal, scene: &Scene) -> Failure {
     let words = inert(&refusal.words);
     let name = &scene.own.subject;
@@ -341,13 +336,14 @@ fn explain_refusal(refusal: &Refusal, scene: &Scene) -> Failure {
     }
 }
 
-fn explain_bye(reason: &str, words: &str) -> Failure {
+fn explain_bye(reason: &ByeReason, words: &str) -> Failure {
+    let word = inert(reason.as_str());
     let why = match words {
-        "" => inert(reason).into_owned(),
-        words => format!("{} ({})", inert(words), inert(reason)),
+        "" => word.into_owned(),
+        words => format!("{} ({word})", inert(words)),
     };
     let ended = Failure::new(Exit::Ended, format!("the server ended the session: {why}"));
-    match Reason::parse(reason) {
+    match reason.known() {
         Some(Reason::Replaced) => ended.hint(
             "somebody with the same certificate entered; two terminals at once need a server with `--same-id allow`",
         ),
@@ -618,7 +614,7 @@ mod tests {
     #[test]
     fn a_goodbye_is_told_with_its_reason_and_without_its_escapes() {
         let bye = |reason: &str, words: &str| Cause::Bye {
-            reason: reason.to_owned(),
+            reason: ByeReason::parse(reason),
             words: words.to_owned(),
         };
         let exit = Exit::Ended;

@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use pki::Certificate;
-use wire::{Code, Reason, Refusal};
+use wire::{ByeReason, Code, Reason, Refusal};
 
 use super::clock::Clock;
 use crate::settings::Target;
@@ -43,7 +43,7 @@ impl Exit {
 }
 
 /// A failure, explained.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Failure {
     /// The exit code.
     pub exit: Exit,
@@ -53,25 +53,20 @@ pub struct Failure {
     pub in_short: Option<String>,
     /// The advice.
     pub hint: Option<String>,
-    /// Whether a later try may succeed.
-    pub may_pass: bool,
-    /// Whether the obstacle may be our own last session, whose connection was lost.
-    pub may_be_ours: bool,
-    /// Whether the server may only have lacked room for one more connection.
-    pub may_be_crowded: bool,
+    /// The cause; `None` if nothing was tried, because the arguments or the files are no good.
+    // Boxed, so that a result with a failure stays small.
+    pub cause: Option<Box<Cause>>,
 }
 
 impl Failure {
-    /// Creates a failure without a hint that no later try can mend.
+    /// Creates a failure without a hint and without a cause.
     pub(crate) fn new(exit: Exit, sentence: impl Into<String>) -> Self {
         Self {
             exit,
             sentence: sentence.into(),
             in_short: None,
             hint: None,
-            may_pass: false,
-            may_be_ours: false,
-            may_be_crowded: false,
+            cause: None,
         }
     }
 
@@ -84,8 +79,23 @@ impl Failure {
     }
 
     /// Returns the problem in as few words as there are.
-    pub(crate) fn in_short(&self) -> &str {
+    pub fn in_short(&self) -> &str {
         self.in_short.as_deref().unwrap_or(&self.sentence)
+    }
+
+    /// Returns whether a later try may succeed.
+    pub fn may_pass(&self) -> bool {
+        self.cause.as_deref().is_some_and(Cause::may_pass)
+    }
+
+    /// Returns whether the obstacle may be our own last session, whose connection was lost.
+    pub(crate) fn may_be_ours(&self) -> bool {
+        self.cause.as_deref().is_some_and(Cause::may_be_ours)
+    }
+
+    /// Returns whether the server may only have lacked room for one more connection.
+    pub(crate) fn may_be_crowded(&self) -> bool {
+        self.cause.as_deref() == Some(&Cause::ClosedUnheard)
     }
 }
 
@@ -150,7 +160,8 @@ pub enum Cause {
     Unreachable(Vec<(SocketAddr, String)>),
     /// No greeting in time.
     Slow,
-    /// The connection ended before the server had greeted us or refused us: it may have had no room.
+    /// The connection ended before the server had greeted us or refused us: it may have had no
+    /// room.
     ClosedUnheard,
     /// The server closed the connection before its greeting.
     ClosedEarly,
@@ -179,8 +190,8 @@ pub enum Cause {
     Refused(Refusal),
     /// `= bye REASON words`
     Bye {
-        /// The reason; a newer server may have one that we do not know.
-        reason: String,
+        /// The reason.
+        reason: ByeReason,
         /// The explanation, for people.
         words: String,
     },
@@ -204,7 +215,7 @@ impl Cause {
                 matches!(refusal.code, Code::TryLater | Code::TooManySessions)
             }
             Cause::Bye { reason, .. } => matches!(
-                Reason::parse(reason),
+                reason.known(),
                 Some(
                     Reason::ShuttingDown
                         | Reason::ServerCrash
@@ -240,7 +251,7 @@ mod tests {
     #[test]
     fn only_failures_that_time_may_fix_are_tried_again() {
         let bye = |reason: &str| Cause::Bye {
-            reason: reason.to_owned(),
+            reason: ByeReason::parse(reason),
             words: String::new(),
         };
         let refused = |code: Code| {

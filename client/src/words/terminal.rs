@@ -9,7 +9,8 @@ use wire::terminal::{inert, shown};
 use super::failure::{Exit, Failure};
 use crate::limits::TERMINAL_COLUMNS;
 
-/// Returns the columns that the terminal on standard output has now, or `None` when it is no terminal.
+/// Returns the columns that the terminal on standard output has now, or `None` when it is no
+/// terminal.
 pub(crate) fn stdout_columns() -> Option<usize> {
     let stdout = io::stdout();
     stdout

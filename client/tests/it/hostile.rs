@@ -46,7 +46,7 @@ async fn gaps_are_told_and_a_server_that_goes_back_is_left() {
                         "client: warning: the server sent entry {came} after entry 44; the lines shown here are incomplete or out of order"
                     ),
                     &format!(
-                        "client: error: 127.0.0.1:{port} sent entry {came} after entry 44, so the connection was closed: a record never goes back"
+                        "client: error: 127.0.0.1:{port} sent entry {came} after entry 44, so the connection was closed: the numbers of entries never go down"
                     ),
                     "client: hint: that server is broken or hostile; tell whoever runs it",
                 ]

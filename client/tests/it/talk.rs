@@ -179,7 +179,7 @@ async fn a_refused_line_is_told_and_counts_in_the_exit_code() {
         told,
         [
             "client: error: line 2 not sent: a line may not contain U+001B",
-            "client: error: line 4 not sent: there is no /frobnicate; /help lists the commands, // says a slash",
+            "client: error: line 4 not sent: there is no /frobnicate; /help lists the commands; begin with // to say a line that starts with a slash",
             "client: not sent: the disk is nearly full",
         ]
     );

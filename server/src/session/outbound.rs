@@ -197,7 +197,7 @@ impl<W: AsyncWrite + Unpin> Half<W> {
                 continue;
             }
             let bye = Reply::Bye {
-                reason: end.reason,
+                reason: end.reason.into(),
                 words: end.words.clone(),
             };
             self.dialect.write_reply(&bye, &mut self.out);

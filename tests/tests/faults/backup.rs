@@ -223,7 +223,9 @@ impl Follower {
         match &event {
             Event::Entry(entry) => self.shown.push(entry.to_string()),
             Event::OtherHistory { .. } => self.shown.clear(),
-            Event::Disorder { .. } | Event::Garbled(_) => panic!("{event:?}"),
+            Event::Disorder { .. } | Event::Garbled(_) | Event::WarningsLeftOut => {
+                panic!("{event:?}")
+            }
             _ => {}
         }
         Some(event)

@@ -121,7 +121,7 @@ impl Exchange {
         let connected = loop {
             match door.dial().await {
                 Ok(connected) => break connected,
-                Err(failure) => assert!(failure.may_pass, "{failure}"),
+                Err(failure) => assert!(failure.may_pass(), "{failure}"),
             }
         };
         let journal = history.journal(connected.welcome.id.as_str());

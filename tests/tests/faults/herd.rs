@@ -160,8 +160,8 @@ impl Member {
                     Event::Back { .. } => {
                         back.send(Instant::now()).await.expect("the test counts");
                     }
-                    Event::Lost { why, .. } => {
-                        losses.insert(why);
+                    Event::Lost { failure, .. } => {
+                        losses.insert(failure.in_short().to_owned());
                     }
                     Event::Reply(wire::Reply::Ok { nonce, seq }) => {
                         let nonce = nonce.to_string();

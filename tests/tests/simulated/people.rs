@@ -146,7 +146,7 @@ impl Person {
         let first = loop {
             match wire.dial().await {
                 Ok(connected) => break connected,
-                Err(failure) if failure.may_pass => sleep(Duration::from_millis(100)).await,
+                Err(failure) if failure.may_pass() => sleep(Duration::from_millis(100)).await,
                 Err(failure) => return Err(failure.to_string().into()),
             }
         };

@@ -67,7 +67,7 @@ async fn an_over_long_line_is_refused_once_and_the_next_is_fine() {
         .send(format!("{exact}y\n{exact}\n{}\nnext\n", "z".repeat(60_000)))
         .await;
     alice
-        .expect("! too-long - a line may have 4096 bytes")
+        .expect("! too-long - a line may have at most 4096 bytes")
         .await;
     assert_eq!(bob.next_said().await, said("alice", &exact));
     assert_eq!(bob.next_said().await, said("alice", "next"));
@@ -75,7 +75,7 @@ async fn an_over_long_line_is_refused_once_and_the_next_is_fine() {
         .send(format!("/say k3v9q2a7-7 {}\n", "z".repeat(5000)))
         .await;
     alice
-        .expect("! too-long k3v9q2a7-7 a line may have 4096 bytes")
+        .expect("! too-long k3v9q2a7-7 a line may have at most 4096 bytes")
         .await;
 }
 
@@ -113,7 +113,7 @@ async fn the_limit_counts_bytes_of_text_and_nothing_around_it() {
     }
     let before = stored(&w).await;
     assert_eq!(before, [&*wide, &*ascii, &*slashed, &*wide]);
-    let refused = |nonce| format!("! too-long {nonce} a line may have 4096 bytes");
+    let refused = |nonce| format!("! too-long {nonce} a line may have at most 4096 bytes");
     let one_over = [
         (format!("{ascii}x"), refused("-")),
         // The last character does not fit whole.
@@ -384,7 +384,7 @@ async fn text_that_looks_like_the_servers_stands_behind_a_stamp() {
         "= end history",
         "= at 9007199254740992",
         "= bye replaced by bob",
-        "! too-long - a line may have 4096 bytes",
+        "! too-long - a line may have at most 4096 bytes",
         "! unknown-command",
         // And like a command that it is not.
         " /quit",

@@ -45,7 +45,7 @@ async fn a_server_that_stops_finishes_what_it_read_and_says_goodbye() {
         }
     }
     w.ended().await.expect("a good end");
-    assert_eq!(bye.map(wire::Reason::as_str), Some("shutting-down"));
+    assert_eq!(bye, Some(wire::Reason::ShuttingDown.into()));
     let stored = w
         .column("select text from history where kind = 'message' order by seq")
         .await;
