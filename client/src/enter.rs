@@ -10,7 +10,7 @@ use crate::connect::Connected;
 use crate::limits::CROWDED_TIMEOUT;
 use crate::link::{Dial as _, Door, Event, Handle, Outbox, Pauses, open};
 use crate::settings::Since;
-use crate::words::{Exit, Failure, report, seconds, tell};
+use crate::words::{Exit, Failure, report, sentences, tell};
 
 /// Connects for the first time, unless the person leaves before.
 ///
@@ -68,9 +68,12 @@ async fn connect_at_last(
             return Err(failure);
         }
         let left = give_up_after.map(|after| after.saturating_sub(begin.elapsed()));
-        let pause = pauses.next();
+        let pause = pauses.next().max(failure.wait().unwrap_or_default());
         let pause = left.map_or(pause, |left| pause.min(left));
-        tell(&format!("{failure}; trying again in {}", seconds(pause)));
+        tell(&format!(
+            "{failure}; {}",
+            sentences::next_try(&failure, pause)
+        ));
         sleep(pause).await;
     }
 }

@@ -96,6 +96,10 @@ pub const TERMINAL_COLUMNS: usize = 80;
 /// The days before the end of a certificate at which the window begins to remind its holder.
 pub const EXPIRY_NOTICE_DAYS: u64 = 14;
 
+/// A server that asks for a longer wait before the next try is asked again after this time: it
+/// counts sessions per minute.
+pub(crate) const SERVERS_WAIT_MAX: Duration = Duration::from_secs(60);
+
 /// The names that are listed of a certificate for other hosts.
 pub const NAMES_MAX: usize = 5;
 

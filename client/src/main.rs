@@ -1,5 +1,6 @@
 //! The program `client`: parse, run, exit code.
 
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
@@ -9,13 +10,14 @@ use client::{Args, Exit, os, report, run_plain, run_window, tell};
 use tokio_util::sync::CancellationToken;
 
 fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    let args = match Args::try_parse_from(&typed) {
         Ok(args) => args,
         Err(refused) if !refused.use_stderr() => refused.exit(),
         Err(refused) => {
             // It has several lines, and nothing in it that was not typed here.
             let _ = write!(io::stderr(), "client: {refused}");
-            if let Some(hint) = Args::hint(&refused) {
+            if let Some(hint) = Args::hint(&refused, &typed) {
                 tell(&format!("hint: {hint}"));
             }
             return ExitCode::from(Exit::Usage.code());

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use crate::line::is_forbidden;
 use crate::nonce::parse_count;
+use crate::reason::is_reason;
 use crate::{ClientId, Line, Reason, Timestamp};
 
 /// One entry of the transcript.
@@ -156,11 +157,13 @@ fn parse_stamped(text: &str) -> Option<AnyEntry> {
             let why = why.strip_prefix('(')?.strip_suffix(')')?;
             Some(match Reason::parse(why) {
                 Some(reason) => known((id, ip), Kind::Leave(reason)),
-                None => newer(NewerKind::Leave {
+                None if is_reason(why) => newer(NewerKind::Leave {
                     id,
                     ip,
-                    reason: parse_words(why)?,
+                    reason: why.to_owned(),
                 }),
+                None if why.is_empty() => return None,
+                None => newer(NewerKind::Other(parse_words(rest)?)),
             })
         }
         _ => Some(newer(NewerKind::Other(parse_words(rest)?))),
@@ -306,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_reason_that_is_not_known_is_a_leave_all_the_same() {
-        for reason in ["kicked", "kicked by bob", "x", "(", ")", "Lost"] {
+        for reason in ["kicked", "kicked-by-bob", "x", "-", "7", "Lost"] {
             let form = format!("41 2026-11-21T10:00:00.123Z * alice@192.0.2.7 left ({reason})");
             let leave = NewerKind::Leave {
                 id: ClientId::parse("alice").expect("a name"),
@@ -321,6 +324,11 @@ mod tests {
     fn an_entry_of_a_kind_that_is_not_known_keeps_its_place_and_its_words() {
         for words in [
             "* alice@192.0.2.7 waved",
+            // A reason is one word, so that no text of somebody else stands in a leave.
+            "* alice@192.0.2.7 left (x) [carol@192.0.2.8] hi (y)",
+            "* alice@192.0.2.7 left (kicked by bob)",
+            "* alice@192.0.2.7 left (()",
+            "* alice@192.0.2.7 left (gef\u{e4}hrlich)",
             "* alice@192.0.2.7 entered-again now",
             "* the room is called Networks 102 now",
             "* alice@nowhere waved",

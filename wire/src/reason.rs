@@ -64,6 +64,13 @@ impl Reason {
     }
 }
 
+/// Returns whether a text has the form of a reason, known or not. A text of several words could
+/// read like an entry of somebody else.
+pub(crate) fn is_reason(text: &str) -> bool {
+    let is_of_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    !text.is_empty() && text.bytes().all(is_of_word)
+}
+
 /// The reason in a `= bye`: one of ours, or the word of a newer server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ByeReason {

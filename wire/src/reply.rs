@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use crate::entry::{self, AnyEntry};
 use crate::line::is_forbidden;
 use crate::nonce::parse_count;
+use crate::reason::is_reason;
 use crate::{
     ByeReason, COMMANDS, ClientId, Command, Entry, NewerEntry, Nonce, Reason, Refusal, Role,
     Timestamp,
@@ -265,7 +266,7 @@ fn parse_ok(rest: &str) -> Option<Reply> {
 
 fn parse_bye(rest: &str) -> Option<Reply> {
     let (reason, words) = rest.split_once(' ').unwrap_or((rest, ""));
-    (!reason.is_empty()).then(|| Reply::Bye {
+    is_reason(reason).then(|| Reply::Bye {
         reason: ByeReason::parse(reason),
         words: words.to_owned(),
     })
@@ -327,6 +328,11 @@ fn parse_here(rest: &str) -> Option<Here> {
 fn parse_whois(rest: &str) -> Option<Whois> {
     let (id, rest) = rest.split_once(' ')?;
     let pairs = Pairs::parse(rest)?;
+    // A line with other keys is shown as it came: a `Whois` could not hold all of it.
+    const KEYS: [&str; 6] = ["role", "ip", "since", "left", "reason", "sessions"];
+    if pairs.0.iter().any(|(key, _)| !KEYS.contains(&key.as_str())) {
+        return None;
+    }
     let seen = match pairs.value("since") {
         Some(since) => Seen::Here {
             since: Timestamp::parse(since).ok()?,
@@ -558,19 +564,39 @@ mod tests {
             (refusal.code, refusal.words.as_str()),
             (Code::Unknown, "wrong moon")
         );
-        let whois = "= whois alice role=student ip=::1 since=2026-11-21T10:00:00.123Z sessions=2";
-        let more = ServerLine::parse(&format!("{whois} colour=\"dark red\""));
-        assert!(
-            matches!(more, Ok(ServerLine::Reply(Reply::Whois(_)))),
-            "{more:?}"
-        );
-        assert_eq!(more, ServerLine::parse(whois));
+        // The answer to a person's own question is shown with all that it says.
+        for whois in [
+            "whois alice role=student ip=::1 since=2026-11-21T10:00:00.123Z sessions=2 colour=\"dark red\"",
+            "whois alice role=student ip=::1 left= reason= sessions=0 muted=yes",
+        ] {
+            assert_eq!(
+                check(&format!("= {whois}")),
+                ServerLine::Reply(Reply::Other(whois.into()))
+            );
+        }
         assert_eq!(
             check("= whois alice moon=full"),
             ServerLine::Reply(Reply::Other("whois alice moon=full".into()))
         );
         let line = ServerLine::parse("= who 4 count=1 colour=\"dark red\"");
         assert_eq!(line, Ok(ServerLine::Reply(Reply::Who { seq: 4, count: 1 })));
+    }
+
+    #[test]
+    fn the_reason_of_a_bye_is_one_word() {
+        check("= bye kicked-2 see you");
+        for text in [
+            "= bye",
+            "= bye ",
+            "= bye (x) hi",
+            "= bye [carol@192.0.2.8] hi",
+        ] {
+            assert_eq!(
+                ServerLine::parse(text),
+                Err(ReplyError::Grammar("reply")),
+                "{text}"
+            );
+        }
     }
 
     #[test]

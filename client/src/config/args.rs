@@ -1,5 +1,6 @@
 //! The command line as it is typed, and the configuration that follows from it.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,9 +10,10 @@ use clap::{ArgAction, Parser};
 use pki::Bundle;
 
 use super::ask::target;
+use super::cert;
 use crate::os;
 use crate::settings::{Bell, Form, Since, Target, Theme};
-use crate::words::{Clock, Exit, Failure};
+use crate::words::{Clock, Failure};
 
 /// Enter a room with your certificate, say what you type, show what is said.
 #[derive(Debug, Parser)]
@@ -27,7 +29,7 @@ pub struct Args {
     #[arg(long, value_name = "head|N|all", value_parser = parse_since)]
     pub since: Option<Since>,
     /// When to stop reconnecting [default: never]
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     pub give_up_after: Option<u64>,
     /// Show times in UTC, not in your own time zone
     #[arg(long)]
@@ -101,8 +103,8 @@ pub struct Config {
 }
 
 impl Args {
-    /// Returns a guess at the meaning of a word without a flag.
-    pub fn hint(refused: &clap::Error) -> Option<String> {
+    /// Returns a guess at the meaning of a word without a flag, among the words that were typed.
+    pub fn hint(refused: &clap::Error, typed: &[OsString]) -> Option<String> {
         if refused.kind() != ErrorKind::UnknownArgument {
             return None;
         }
@@ -111,6 +113,11 @@ impl Args {
         };
         if word.starts_with('-') {
             return None;
+        }
+        if word.parse::<u16>().is_ok()
+            && let Some(host) = server_in(typed)
+        {
+            return Some(format!("did you mean --server {host}:{word}?"));
         }
         let flag = match Path::new(word).extension().is_some_and(|e| e == "pem") {
             true => "--cert",
@@ -125,10 +132,7 @@ impl Args {
     ///
     /// When the bundle cannot be read or no server is known.
     pub fn load(self) -> Result<Config, Failure> {
-        let bundle = Bundle::read(&self.cert).map_err(|error| Failure {
-            hint: error.hint().map(str::to_owned),
-            ..Failure::new(Exit::Other, error.to_string())
-        })?;
+        let bundle = cert::read(&self.cert)?;
         let has_window = self.has_window();
         let target = target(self.server.as_deref(), &bundle, &self.cert)?;
         Ok(Config {
@@ -170,6 +174,16 @@ impl Args {
     }
 }
 
+/// Returns the server among the words of a command line.
+fn server_in(typed: &[OsString]) -> Option<&str> {
+    let mut typed = typed.iter().filter_map(|word| word.to_str());
+    let server = typed.find_map(|word| word.strip_prefix("--server"))?;
+    match server.strip_prefix('=') {
+        Some(server) => Some(server),
+        None => typed.next(),
+    }
+}
+
 /// The earlier entries that the window shows.
 const WINDOW_ENTRIES: u64 = 200;
 
@@ -200,6 +214,11 @@ fn parse_since(text: &str) -> Result<Since, String> {
             .map(Since::Last)
             .ok_or_else(|| "write head, all, or a number of entries".to_owned()),
     }
+}
+
+fn parse_seconds(text: &str) -> Result<u64, String> {
+    let refused = |_| "write a whole number of seconds".to_owned();
+    text.parse().map_err(refused)
 }
 
 /// The largest number that the wire can write.

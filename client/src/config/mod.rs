@@ -5,5 +5,6 @@
 
 mod args;
 mod ask;
+mod cert;
 
 pub use args::{Args, Config};

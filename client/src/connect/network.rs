@@ -14,8 +14,9 @@ pub(super) async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Cause> {
     let found = tokio::net::lookup_host((target.host(), target.port()));
     match timeout(RESOLVE_TIMEOUT, found).await {
         Ok(Ok(addresses)) => Ok(addresses.collect()),
-        Ok(Err(error)) => Err(Cause::Unresolved(error.to_string())),
-        Err(_) => Err(Cause::Unresolved("no answer in time".to_owned())),
+        // Systems word it differently, and their words say no more than ours.
+        Ok(Err(_)) => Err(Cause::Unresolved { is_slow: false }),
+        Err(_) => Err(Cause::Unresolved { is_slow: true }),
     }
 }
 

@@ -199,7 +199,10 @@ enum Stop {
 fn judge(stop: Stop, broken: Option<io::Error>, course: &Course, scene: &Scene) -> End {
     let nothing_waits = course.outbox.unacknowledged().len() == 0;
     let cause = match stop {
-        Stop::Said(Farewell::Bye { reason, .. }) if reason.known() == Some(Reason::Goodbye) => {
+        // A goodbye answers ours. Said by itself it is an end like any other: lines may be unsent.
+        Stop::Said(Farewell::Bye { reason, .. })
+            if course.is_quitting && reason.known() == Some(Reason::Goodbye) =>
+        {
             return End::Goodbye;
         }
         Stop::Closed if course.is_quitting && nothing_waits => return End::Goodbye,

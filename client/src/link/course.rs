@@ -283,7 +283,7 @@ impl Course {
 
     /// Takes an entry of any kind; only its seq orders it.
     fn hear_entry(&mut self, came: u64, at: Timestamp, entry: Event, now: Instant) {
-        if let Some((after, _)) = self.outbox.last {
+        if let Some(after) = self.entry_before() {
             if came <= after {
                 // No record goes back, so nothing that this server says later can be trusted.
                 self.owed.push_back(Event::Disorder { after, came });
@@ -298,8 +298,17 @@ impl Course {
         self.owed.push_back(entry);
     }
 
-    /// Takes an entry of the `/history` that finds the place to follow from. Entries from before
-    /// our start are not shown.
+    /// Returns the number that the next entry follows: that of the last entry or, if none has come
+    /// yet, the one where a start at head began. While we catch up, the server may send a new entry
+    /// before it has said where we began.
+    fn entry_before(&self) -> Option<u64> {
+        let is_following = self.stage == Stage::Following;
+        let began = self.outbox.begun_at.filter(|_| is_following);
+        self.outbox.last.map(|(seq, _)| seq).or(began)
+    }
+
+    /// Takes an entry of the `/history` that finds the place to follow from. Entries from before our
+    /// start are not shown.
     fn hear_replayed(&mut self, seq: u64, at: Timestamp, entry: Event, now: Instant) {
         let is_shown = self.outbox.begun_at.is_none_or(|begun| seq > begun);
         if is_shown || self.outbox.last.is_some() {

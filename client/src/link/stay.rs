@@ -125,7 +125,7 @@ impl<D: Dial> Stay<D> {
                 }
                 return Err(End::Failed(failure));
             }
-            let pause = self.pauses.next();
+            let pause = self.pauses.next().max(failure.wait().unwrap_or_default());
             let pause = left.map_or(pause, |left| pause.min(left));
             let lost = Event::Lost {
                 failure: failure.clone(),

@@ -126,8 +126,7 @@ fn conclude_unprinted(left: &Outcome) -> Exit {
 fn read_stdin() -> mpsc::Receiver<Typed> {
     let (send, typed) = mpsc::channel(1);
     std::thread::spawn(move || {
-        let input = io::BufReader::with_capacity(READ_BYTES_MAX, io::stdin());
-        typed::read(input, |typed| send.blocking_send(typed).is_ok());
+        typed::read(io::stdin(), |typed| send.blocking_send(typed).is_ok());
     });
     typed
 }

@@ -12,7 +12,7 @@ use super::typed::Typed;
 use crate::limits::{CATCH_UP_TIMEOUT, EVENTS_MAX};
 use crate::link::{End, Event, Gone, Handle, Outcome, Permit};
 use crate::settings::{Form, Since};
-use crate::words::{Exit, Expiry, report, seconds, sentences, tell, tell_unacknowledged};
+use crate::words::{Exit, Expiry, report, sentences, tell, tell_unacknowledged};
 
 /// One conversation.
 pub(super) struct Talk {
@@ -149,7 +149,18 @@ impl Talk {
                 self.waits.pings += 1;
             }
             // The lines before it are waited for, as at the end of standard input.
-            Typed::Quit => self.is_input_over = true,
+            Typed::Quit { unsent } => {
+                self.is_input_over = true;
+                match unsent {
+                    0 => {}
+                    1 => {
+                        tell("warning: /quit came first, so at least 1 line after it was not sent")
+                    }
+                    unsent => tell(&format!(
+                        "warning: /quit came first, so at least {unsent} lines after it were not sent"
+                    )),
+                }
+            }
             Typed::Refused { words, hint } => self.refuse(&words, hint),
             Typed::Unreadable { words, hint } => {
                 self.refuse(&words, hint);
@@ -213,9 +224,9 @@ impl Talk {
                 // A question that was asked on one connection is not answered on another.
                 self.waits.pings = 0;
                 tell(&format!(
-                    "{state} ({}); trying again in {}",
+                    "{state} ({}); {}",
                     failure.in_short(),
-                    seconds(pause)
+                    sentences::next_try(&failure, pause)
                 ));
             }
             Event::Back {

@@ -6,6 +6,7 @@ use std::io::{self, BufRead, Read as _};
 use wire::limits::LINE_BYTES_MAX;
 use wire::{Line, Refusal, Request};
 
+use crate::limits::READ_BYTES_MAX;
 use crate::words::sentences;
 
 /// One line of standard input, understood.
@@ -18,7 +19,10 @@ pub(crate) enum Typed {
     /// `/ping`, whose answer is shown only to people who asked.
     Ping(Line),
     /// `/quit`
-    Quit,
+    Quit {
+        /// The lines after it that were read already. They are not sent.
+        unsent: usize,
+    },
     /// Not to be sent. Reading goes on.
     Refused {
         /// The reason.
@@ -35,12 +39,17 @@ pub(crate) enum Typed {
     },
 }
 
-/// Reads `input` to its end. A last line without a line end is a line too. Ends early when `take`
+/// Reads `source` to its end. A last line without a line end is a line too. Ends early when `take`
 /// returns that nobody listens any more.
-pub(crate) fn read(mut input: impl BufRead, mut take: impl FnMut(Typed) -> bool) {
+pub(crate) fn read(source: impl io::Read, mut take: impl FnMut(Typed) -> bool) {
+    let mut input = io::BufReader::with_capacity(READ_BYTES_MAX, source);
     let mut line = Vec::new();
     for number in 1.. {
         let typed = match next_line(&mut input, &mut line, number) {
+            // Nothing more is read to count them: on a terminal it may be for the next program.
+            Ok(Some(Typed::Quit { .. })) => Typed::Quit {
+                unsent: count_lines(input.buffer()),
+            },
             Ok(Some(typed)) => typed,
             Ok(None) if line.is_empty() => return,
             // An empty line says nothing, and is not the end.
@@ -52,6 +61,12 @@ pub(crate) fn read(mut input: impl BufRead, mut take: impl FnMut(Typed) -> bool)
             return;
         }
     }
+}
+
+/// Returns the number of lines that are not empty.
+fn count_lines(text: &[u8]) -> usize {
+    let lines = text.split(|byte| *byte == b'\n');
+    lines.filter(|line| !line.trim_ascii().is_empty()).count()
 }
 
 /// Reads one line into `line`, which stays empty at the end of the input.
@@ -96,7 +111,7 @@ fn understand(text: &[u8], number: u64) -> Option<Typed> {
     let as_typed = || Line::parse(text).expect("a command was read as a line already");
     Some(match request {
         Request::Say(line) => Typed::Say(line),
-        Request::Quit => Typed::Quit,
+        Request::Quit => Typed::Quit { unsent: 0 },
         Request::Ping => Typed::Ping(as_typed()),
         Request::History { .. }
         | Request::Who
@@ -157,7 +172,7 @@ mod tests {
                 Typed::Say(line) => format!("say {line}"),
                 Typed::Command(line) => format!("command {line}"),
                 Typed::Ping(line) => format!("ping {line}"),
-                Typed::Quit => "quit".to_owned(),
+                Typed::Quit { unsent } => format!("quit, {unsent} unsent"),
                 Typed::Refused { words, .. } => format!("refused {words}"),
                 Typed::Unreadable { words, .. } => format!("unreadable {words}"),
             });
@@ -177,7 +192,7 @@ mod tests {
                 "command history",
                 "command /history 5",
                 "ping /ping",
-                "quit",
+                "quit, 1 unsent",
                 "say last"
             ]
         );

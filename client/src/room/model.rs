@@ -409,6 +409,11 @@ impl Room {
         self.asking.push(Outgoing::Say(line));
     }
 
+    /// Returns whether the session has ended for good.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.standing, Standing::Ended { .. })
+    }
+
     /// Leaves when everything is acknowledged. The second call leaves at once.
     pub(crate) fn leave(&mut self) -> Parting {
         if let Standing::Ended { .. } = self.standing {

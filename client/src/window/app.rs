@@ -170,7 +170,9 @@ impl App {
 
     /// Returns the parts of the screen.
     pub(crate) fn areas(&self) -> Areas {
-        areas(self.size, self.shows_here, &self.editor)
+        // After the end of the session nobody tells who is here.
+        let shows_here = self.shows_here && !self.room.has_ended();
+        areas(self.size, shows_here, &self.editor)
     }
 
     /// Returns how items become rows.

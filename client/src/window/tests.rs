@@ -951,6 +951,39 @@ fn a_final_end_is_shown_and_the_window_stays_until_the_person_leaves() {
 }
 
 #[test]
+fn the_end_is_shown_while_a_line_is_selected_and_nobody_counts_as_here() {
+    let mut w = Window::open();
+    w.says("bob", "hello");
+    w.chord(KeyModifiers::ALT, KeyCode::Up);
+    assert!(w.screen().join("\n").contains("\n 1 2026-11-21"));
+    assert!(w.screen().join("\n").contains(" 1 here"));
+    let lost = Failure::new(Exit::Network, "the server closed it");
+    w.hears(Event::Lost {
+        failure: lost,
+        pause: Duration::from_secs(4),
+    });
+    let screen = w.screen().join("\n");
+    assert!(screen.contains("\n reconnecting in 4 s"), "{screen}");
+    let failure = Failure::new(Exit::Ended, "you were replaced");
+    w.happens(Happened::Ended(Some(failure)));
+    for finds in [false, true] {
+        if finds {
+            w.control('f');
+            w.types("hel");
+            w.key(KeyCode::Enter);
+            w.key(KeyCode::Esc);
+        }
+        let screen = w.screen().join("\n");
+        assert!(
+            screen.contains("\n ended, C-c closes: you were replaced"),
+            "{screen}"
+        );
+        assert!(!screen.contains(" here"), "{screen}");
+        assert!(!screen.contains("alice (you)"), "{screen}");
+    }
+}
+
+#[test]
 fn a_person_leaves_when_everything_is_acknowledged_or_by_asking_again() {
     let mut w = Window::open();
     w.control('d');

@@ -124,10 +124,17 @@ fn status(app: &App, columns: usize) -> (String, Style) {
         style = theme.alarm();
         parts.push(format!("the server waits: {waiting}"));
     }
+    // Nothing takes the place of bad news.
+    let bad_news = match &app.room.standing {
+        Standing::Lost { .. } | Standing::Ended { .. } => parts.clone(),
+        Standing::Connected | Standing::Leaving => Vec::new(),
+    };
     if let Mode::Finding { text } = &app.mode {
         parts = vec![format!("find: {text}▏ Enter older, Down newer, Esc ends")];
+        parts.extend(bad_news);
     } else if let Some(stamp) = selected_stamp(app) {
-        parts = vec![stamp];
+        parts = bad_news;
+        parts.push(stamp);
     } else if app.viewport.scroll(&app.room.timeline) != Scroll::Newest {
         let unread = match app.room.timeline.unread {
             0 => "looking back".to_owned(),
@@ -144,7 +151,9 @@ fn status(app: &App, columns: usize) -> (String, Style) {
     }
     let facts = &app.facts;
     parts.push(format!("\"{}\" at {}", app.room.welcome.room, facts.server));
-    parts.push(format!("{} here", app.room.people.here().len()));
+    if !app.room.has_ended() {
+        parts.push(format!("{} here", app.room.people.here().len()));
+    }
     if let Some(took) = app.room.round_trip {
         parts.push(format!("{} ms", took.as_millis()));
     }

@@ -35,9 +35,12 @@ fn in_words(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
             ),
         )
         .hint(ASK_FOR_NEW),
-        Cause::Unresolved(error) => Failure::new(
+        Cause::Unresolved { is_slow } => Failure::new(
             Exit::Network,
-            format!("cannot find {}: {error}", target.host()),
+            match is_slow {
+                false => format!("cannot find {}", target.host()),
+                true => format!("cannot find {}: no answer in time", target.host()),
+            },
         )
         .hint("check the network and the spelling; --server overrides the server that the certificate's file names"),
         Cause::Unreachable(tried) => explain_unreachable(target, tried),

@@ -4,11 +4,13 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use pki::Certificate;
 use wire::{ByeReason, Code, Reason, Refusal};
 
 use super::clock::Clock;
+use crate::limits::SERVERS_WAIT_MAX;
 use crate::settings::Target;
 
 /// How the program ends, for scripts.
@@ -93,6 +95,11 @@ impl Failure {
         self.cause.as_deref().is_some_and(Cause::may_be_ours)
     }
 
+    /// Returns how long the server asks us to wait before the next try, if it says so.
+    pub(crate) fn wait(&self) -> Option<Duration> {
+        self.cause.as_deref().and_then(Cause::wait)
+    }
+
     /// Returns whether the server may only have lacked room for one more connection.
     pub(crate) fn may_be_crowded(&self) -> bool {
         self.cause.as_deref() == Some(&Cause::ClosedUnheard)
@@ -155,7 +162,10 @@ pub enum Cause {
     /// The bundle's CA certificate cannot serve as a trust anchor.
     Setup(String),
     /// The server's name has no address.
-    Unresolved(String),
+    Unresolved {
+        /// Whether nobody answered in time.
+        is_slow: bool,
+    },
     /// No address answered; each with its error.
     Unreachable(Vec<(SocketAddr, String)>),
     /// No greeting in time.
@@ -202,7 +212,7 @@ impl Cause {
     /// certificate, do not change when we ask again.
     pub fn may_pass(&self) -> bool {
         match self {
-            Cause::Unresolved(_)
+            Cause::Unresolved { .. }
             | Cause::Unreachable(_)
             | Cause::Slow
             | Cause::ClosedUnheard
@@ -235,6 +245,19 @@ impl Cause {
         }
     }
 
+    /// Returns how long the server asks us to wait: the words of a refusal for now may end with it.
+    fn wait(&self) -> Option<Duration> {
+        let Cause::Refused(refusal) = self else {
+            return None;
+        };
+        if refusal.code != Code::TooManySessions {
+            return None;
+        }
+        let (_, wait) = refusal.words.rsplit_once(" in ")?;
+        let seconds = wait.strip_suffix(" s")?.parse().ok()?;
+        Some(Duration::from_secs(seconds).min(SERVERS_WAIT_MAX))
+    }
+
     /// Returns whether the obstacle may be our own last session: a server that keeps the older of
     /// two sessions does not know yet that its connection was lost.
     pub(crate) fn may_be_ours(&self) -> bool {
@@ -263,7 +286,7 @@ mod tests {
         };
         let alert = |alert| Cause::Tls(rustls::Error::AlertReceived(alert));
         for cause in [
-            Cause::Unresolved(String::new()),
+            Cause::Unresolved { is_slow: false },
             Cause::Unreachable(Vec::new()),
             Cause::Slow,
             Cause::ClosedUnheard,
@@ -302,6 +325,17 @@ mod tests {
         ] {
             assert!(!cause.may_pass(), "{cause:?}");
         }
+        let wait = |code, words: &str| Cause::Refused(Refusal::new(code, words)).wait();
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        let words = "you may begin 10 sessions a minute; try again in 44 s";
+        assert_eq!(wait(Code::TooManySessions, words), seconds(44));
+        assert_eq!(
+            wait(Code::TooManySessions, "come back in 900 s"),
+            seconds(60)
+        );
+        assert_eq!(wait(Code::TooManySessions, "come back in 5 min"), None);
+        assert_eq!(wait(Code::TooManySessions, "later"), None);
+        assert_eq!(wait(Code::AlreadyHere, words), None);
         assert!(refused(Code::AlreadyHere).may_be_ours());
         assert!(!refused(Code::TooManySessions).may_be_ours());
     }

@@ -21,7 +21,6 @@ pub use failure::{Cause, Exit, Failure, Scene};
 pub use fault::Fault;
 pub use terminal::{report, tell};
 
-pub(crate) use clock::seconds;
 pub(crate) use drawable::drawable;
 pub(crate) use expiry::Expiry;
 pub(crate) use few::few;

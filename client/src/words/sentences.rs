@@ -1,8 +1,11 @@
 //! The sentences that both views say: each stands once.
 
+use std::time::Duration;
+
 use wire::Here;
 
-use super::clock::Clock;
+use super::clock::{Clock, seconds};
+use super::failure::Failure;
 use crate::limits::WARNINGS_MAX;
 
 /// The transcript is not the one that was followed before.
@@ -22,6 +25,18 @@ pub(crate) fn disorder(after: u64, came: u64) -> String {
 /// Returns the last warning before some are left out.
 pub(crate) fn warnings_left_out() -> String {
     format!("{WARNINGS_MAX} warnings within a minute; the next ones about this server are left out")
+}
+
+/// Returns when the next try to connect begins, to be said after the failure of the last one.
+pub(crate) fn next_try(failure: &Failure, pause: Duration) -> String {
+    if failure.wait() == Some(pause) {
+        // The server's own words end with the time.
+        return "waiting".to_owned();
+    }
+    if pause < Duration::from_millis(50) {
+        return "trying again now".to_owned();
+    }
+    format!("trying again in {}", seconds(pause))
 }
 
 /// Returns the first line of the list of people.
@@ -54,4 +69,24 @@ pub(crate) fn newest(seq: u64) -> String {
 /// Returns a note of the server.
 pub(crate) fn note(words: &str) -> String {
     format!("note: {words}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::words::Exit;
+
+    #[test]
+    fn a_pause_that_nobody_notices_is_not_counted() {
+        let failure = Failure::new(Exit::Network, "the server closed it");
+        for (millis, words) in [
+            (0, "trying again now"),
+            (49, "trying again now"),
+            (50, "trying again in 0.1 s"),
+            (440, "trying again in 0.4 s"),
+            (4_000, "trying again in 4 s"),
+        ] {
+            assert_eq!(next_try(&failure, Duration::from_millis(millis)), words);
+        }
+    }
 }

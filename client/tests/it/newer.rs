@@ -15,7 +15,7 @@ async fn say_newer(session: &mut Session) {
         "{\"kind\":\"line\"}".to_owned(),
         format!("44 {AT} * bob@192.0.2.9 waved"),
         format!("45 {AT} topic: what we do today"),
-        format!("46 {AT} * bob@192.0.2.9 left (lost his way)"),
+        format!("46 {AT} * bob@192.0.2.9 left (lost-his-way)"),
     ] {
         session.send(&line).await;
     }
@@ -43,7 +43,7 @@ async fn lines_of_a_newer_server_are_shown_or_ignored_in_every_form() {
              2026-11-21 18:00:00 * bob@192.0.2.9 left (kicked)\n\
              2026-11-21 18:00:00 ? * bob@192.0.2.9 waved\n\
              2026-11-21 18:00:00 ? topic: what we do today\n\
-             2026-11-21 18:00:00 * bob@192.0.2.9 left (lost his way)\n\
+             2026-11-21 18:00:00 * bob@192.0.2.9 left (lost-his-way)\n\
              2026-11-21 18:00:00 [bob@192.0.2.9] fine\n\
              one person is here, as of entry 47:\n  \
                bob@::1 (bot) since 2026-11-21 18:00:00\n",
@@ -61,7 +61,7 @@ async fn lines_of_a_newer_server_are_shown_or_ignored_in_every_form() {
              {\"kind\":\"leave\",\"seq\":43,\"at\":\"2026-11-21T10:00:00.123Z\",\"id\":\"bob\",\"ip\":\"192.0.2.9\",\"reason\":\"kicked\"}\n\
              {\"kind\":\"other\",\"seq\":44,\"at\":\"2026-11-21T10:00:00.123Z\",\"text\":\"* bob@192.0.2.9 waved\"}\n\
              {\"kind\":\"other\",\"seq\":45,\"at\":\"2026-11-21T10:00:00.123Z\",\"text\":\"topic: what we do today\"}\n\
-             {\"kind\":\"leave\",\"seq\":46,\"at\":\"2026-11-21T10:00:00.123Z\",\"id\":\"bob\",\"ip\":\"192.0.2.9\",\"reason\":\"lost his way\"}\n\
+             {\"kind\":\"leave\",\"seq\":46,\"at\":\"2026-11-21T10:00:00.123Z\",\"id\":\"bob\",\"ip\":\"192.0.2.9\",\"reason\":\"lost-his-way\"}\n\
              {\"kind\":\"message\",\"seq\":47,\"at\":\"2026-11-21T10:00:00.123Z\",\"id\":\"bob\",\"ip\":\"192.0.2.9\",\"text\":\"fine\"}\n\
              {\"kind\":\"who\",\"seq\":47,\"count\":1}\n\
              {\"kind\":\"here\",\"id\":\"bob\",\"role\":\"bot\",\"ip\":\"::1\",\"since\":\"2026-11-21T10:00:00.123Z\",\"sessions\":1}\n",
@@ -75,7 +75,7 @@ async fn lines_of_a_newer_server_are_shown_or_ignored_in_every_form() {
              {\"kind\":\"line\"}\n\
              44 2026-11-21T10:00:00.123Z * bob@192.0.2.9 waved\n\
              45 2026-11-21T10:00:00.123Z topic: what we do today\n\
-             46 2026-11-21T10:00:00.123Z * bob@192.0.2.9 left (lost his way)\n\
+             46 2026-11-21T10:00:00.123Z * bob@192.0.2.9 left (lost-his-way)\n\
              47 2026-11-21T10:00:00.123Z [bob@192.0.2.9] fine\n\
              = who 47 away=2 count=1\n\
              = here bob mood=\"not so good\" role=bot ip=::1 since=2026-11-21T10:00:00.123Z sessions=1 hand=up\n",

@@ -343,7 +343,7 @@ async fn a_server_that_is_not_there_is_a_matter_of_the_network() {
     let outcome = outcome.ends().await;
     let (code, told) = outcome.told();
     assert_eq!(code, Some(4));
-    assert!(told[0].starts_with("client: error: cannot find no-such-host.invalid: "));
+    assert_eq!(told[0], "client: error: cannot find no-such-host.invalid");
 }
 
 #[tokio::test]
@@ -361,7 +361,11 @@ async fn the_command_line_and_its_files_are_checked_first() {
             2,
             "--server a:b: \"b\" is not a port",
         ),
-        (vec!["--cert", "absent.pem"], 1, "cannot read absent.pem: "),
+        (
+            vec!["--cert", "absent.pem"],
+            1,
+            "there is no file absent.pem",
+        ),
     ] {
         let outcome = Person::start(&arguments).ends().await;
         let (came, told) = outcome.told();
@@ -381,6 +385,14 @@ async fn the_command_line_and_its_files_are_checked_first() {
             &["--cert", path, "chat.example"],
             Some("did you mean --server chat.example?"),
         ),
+        (
+            &["--cert", path, "--server", "localhost", "27332"],
+            Some("did you mean --server localhost:27332?"),
+        ),
+        (
+            &["--server=localhost", "27332", "--cert", path],
+            Some("did you mean --server localhost:27332?"),
+        ),
     ] {
         let outcome = Person::start(arguments).ends().await;
         let (code, told) = outcome.told();
@@ -391,6 +403,12 @@ async fn the_command_line_and_its_files_are_checked_first() {
             .and_then(|line| line.strip_prefix("client: hint: "));
         assert_eq!(hinted, hint, "{told:?}");
     }
+    let outcome = Person::start(&["--cert", path, "--give-up-after", "x"]);
+    let outcome = outcome.ends().await;
+    let words =
+        "invalid value 'x' for '--give-up-after <SECONDS>': write a whole number of seconds";
+    assert!(outcome.stderr.contains(words), "{}", outcome.stderr);
+    assert_eq!(outcome.code, Some(2));
 }
 
 #[tokio::test]
@@ -406,6 +424,28 @@ async fn the_mistakes_of_a_newcomer_are_told_plainly() {
     let (_, ca) = bundle.split_at(begin.expect("a certificate"));
     let (ca, _) = ca.split_once("-----BEGIN PRIVATE KEY-----").expect("a key");
     let ca = room.write("ca.pem", ca);
+    let (certificate, _) = bundle
+        .split_once("-----BEGIN PRIVATE KEY-----")
+        .expect("a key");
+    let certificate = room.write("dave.crt", certificate);
+    let browsers = certificate.with_file_name("alice.p12");
+    std::fs::write(&browsers, b"\x30\x82\x05\x5a\x02\x01\x03\x30\x82").expect("written");
+    let folder = certificate.with_file_name("people");
+    std::fs::create_dir(&folder).expect("a folder");
+    let adopt = format!(
+        "combine it with your key: `ca-tool adopt {} --key {}`",
+        certificate.display(),
+        certificate.with_extension("key").display()
+    );
+    let pem = format!(
+        "use the .pem file: --cert {}",
+        browsers.with_extension("pem").display()
+    );
+    let inside = format!(
+        "pass your file in it, for example --cert {}",
+        folder.join("alice.pem").display()
+    );
+    let absent = certificate.with_file_name("absent.pem");
     for (cert, server, code, sentence, hint) in [
         (
             &readme,
@@ -420,6 +460,34 @@ async fn the_mistakes_of_a_newcomer_are_told_plainly() {
             1,
             "ca.pem: it holds no certificate but that of a CA",
             "a CA's certificate is there to check others; use the whole file that `ca-tool issue` made, for example ca/people/alice.pem",
+        ),
+        (
+            &certificate,
+            "chat.example",
+            1,
+            "dave.crt: it holds a certificate but no private key",
+            adopt.as_str(),
+        ),
+        (
+            &browsers,
+            "chat.example",
+            1,
+            "alice.p12 is PKCS#12, which is for browsers",
+            pem.as_str(),
+        ),
+        (
+            &folder,
+            "chat.example",
+            1,
+            "people is a folder",
+            inside.as_str(),
+        ),
+        (
+            &absent,
+            "chat.example",
+            1,
+            "absent.pem",
+            "`ca-tool issue` writes a file for each person, for example ca/people/alice.pem; pass the path of yours",
         ),
         (
             &alice,

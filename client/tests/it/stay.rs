@@ -271,6 +271,26 @@ async fn a_failure_that_time_cannot_fix_is_not_retried() {
     }
 }
 
+#[tokio::test]
+async fn a_server_that_says_how_long_to_wait_is_tried_again_then() {
+    let room = Room::open().await;
+    let alice = room.alice(&[]);
+    let mut session = room.accept().await;
+    session
+        .send("! too-many-sessions - you may begin 10 sessions a minute; try again in 2 s")
+        .await;
+    session.close().await;
+    let begin = std::time::Instant::now();
+    let session = room.enter().await;
+    assert!(begin.elapsed().as_secs_f32() > 1.5, "{:?}", begin.elapsed());
+    let (outcome, ()) = tokio::join!(alice.ends(), session.goodbye());
+    let port = room.port;
+    let told = format!(
+        "client: 127.0.0.1:{port} does not admit alice now: you may begin 10 sessions a minute; try again in 2 s; waiting"
+    );
+    assert_eq!(outcome.told(), (Some(0), vec![told.as_str()]));
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_signal_ends_it_at_once_while_there_is_no_connection() {

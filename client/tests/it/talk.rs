@@ -392,3 +392,24 @@ async fn a_reader_who_stops_reading_stops_the_server_and_loses_nothing() {
     assert_eq!(outcome.told(), (Some(0), vec![]));
     assert_eq!(outcome.stdout.lines().count() as u64, count);
 }
+
+#[tokio::test]
+async fn lines_after_a_quit_are_not_sent_and_that_is_told() {
+    for (after, told) in [
+        ("", None),
+        ("\n", None),
+        (
+            "two\n\nthree",
+            Some("client: warning: /quit came first, so at least 2 lines after it were not sent"),
+        ),
+    ] {
+        let room = Room::open().await;
+        let mut alice = room.alice(&["--bare"]);
+        alice.types(format!("one\n/quit\n{after}")).await;
+        let mut session = room.enter().await;
+        assert_eq!(session.take(42).await, "one");
+        session.goodbye().await;
+        let outcome = alice.ends().await;
+        assert_eq!(outcome.told(), (Some(0), told.into_iter().collect()));
+    }
+}

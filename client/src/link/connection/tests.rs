@@ -184,11 +184,67 @@ async fn a_server_that_does_not_read_is_not_waited_for_when_a_person_interrupts(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_goodbye_that_nobody_asked_for_is_an_end_by_the_server() {
+    for asks in [false, true] {
+        let mut world = World::start(Since::Head);
+        assert_eq!(world.next().await, "/follow head");
+        let nonce = world.handle.say(line("one")).await.expect("a link");
+        assert_eq!(world.next().await, format!("/say {nonce} one"));
+        if asks {
+            world.handle.reserve().await.expect("a link").quit();
+            assert_eq!(world.next().await, "/quit");
+        }
+        world.send("= bye goodbye").await;
+        match world.end().await {
+            End::Goodbye => assert!(asks),
+            End::Failed(failure) => {
+                assert!(!asks, "{failure}");
+                assert_eq!(failure.exit, Exit::Ended);
+                assert!(!failure.may_pass());
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_entry_comes_after_the_one_where_a_start_at_head_began() {
+    // The number that comes, and whether it is reported, and whether the server is left.
+    for (came, is_told, is_left) in [
+        (11, false, false),
+        (15, true, false),
+        (10, true, true),
+        (3, true, true),
+    ] {
+        let mut world = World::start(Since::Head);
+        assert_eq!(world.next().await, "/follow head");
+        world.send("= at 10").await;
+        let at = "2026-11-21T10:00:00.123Z";
+        world.send(&format!("{came} {at} [bob@192.0.2.9] x")).await;
+        assert_eq!(world.events.recv().await, Some(Event::CaughtUp(10)));
+        let next = world.events.recv().await;
+        let told = Event::Disorder { after: 10, came };
+        assert_eq!(next == Some(told), is_told, "{came}: {next:?}");
+        if is_left {
+            let end = world.end().await;
+            assert!(matches!(end, End::Failed(failure) if !failure.may_pass()));
+        }
+    }
+    // While it catches up, the number where it began is not known yet.
+    let mut world = World::start(Since::Head);
+    assert_eq!(world.next().await, "/follow head");
+    let at = "2026-11-21T10:00:00.123Z";
+    world.send(&format!("11 {at} [bob@192.0.2.9] x")).await;
+    world.send("= at 11").await;
+    assert!(matches!(world.events.recv().await, Some(Event::Entry(_))));
+    assert_eq!(world.events.recv().await, Some(Event::CaughtUp(11)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_goes_back_is_left() {
     for came in [6, 7] {
         let mut world = World::start(Since::Head);
         assert_eq!(world.next().await, "/follow head");
-        world.send("= at 5").await;
+        world.send("= at 6").await;
         for seq in [7, came, 8] {
             let at = "2026-11-21T10:00:00.123Z";
             world.send(&format!("{seq} {at} [bob@192.0.2.9] x")).await;
