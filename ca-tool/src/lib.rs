@@ -43,7 +43,6 @@ pub use ca::{
 pub use cli::main;
 pub use error::{Error, Origin, Problem};
 pub use keys::passphrase::Passphrase;
-pub use keys::private_key::PrivateKey;
 pub use ledger::index::IndexEntry;
 pub use ledger::register::Register;
 pub use notice::{Listener, Notice, Progress, Silent};

@@ -162,10 +162,10 @@ impl fmt::Display for Notice {
             Notice::Waits { file, fault } => write!(f, "{fault}, so {} waits", file.display()),
             Notice::CaughtUp { count, index, list } => write!(
                 f,
-                "{} lacked {} from {}, as an old copy does; added",
-                index.display(),
+                "added {} from {} that {} lacked; was an old copy restored?",
                 counted(*count, "revocation", "revocations"),
-                list.display()
+                list.display(),
+                index.display()
             ),
             Notice::ListSigned(list) => write!(
                 f,

@@ -1,7 +1,8 @@
 //! Small pieces of text that every layer needs: counts, short lists, days. Nothing here knows about
 //! certificates.
 
-use time::{Date, OffsetDateTime};
+use serde::{Serialize, Serializer};
+use time::{Date, OffsetDateTime, UtcOffset};
 
 /// Returns a count with its noun: `1 file`, `2 files`.
 pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
@@ -26,9 +27,21 @@ pub(crate) fn moment(moment: OffsetDateTime) -> String {
     format!("{}Z", &text[.."2027-05-20T23:59:59".len()])
 }
 
-/// Returns the day of a moment that [`moment`] wrote.
-pub(crate) fn day(moment: &str) -> &str {
-    moment.split('T').next().unwrap_or(moment)
+/// A moment in a report. Programs read it as [`moment`] writes it, people mostly want its day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moment(pub(crate) OffsetDateTime);
+
+impl Moment {
+    /// Returns its day, in UTC.
+    pub(crate) fn day(self) -> Date {
+        self.0.to_offset(UtcOffset::UTC).date()
+    }
+}
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&moment(self.0))
+    }
 }
 
 /// Returns the last moment of a day, in UTC.
@@ -52,6 +65,14 @@ mod tests {
             [files(0), files(1), files(2)],
             ["0 files", "1 file", "2 files"]
         );
+    }
+
+    #[test]
+    fn a_moment_is_written_as_in_the_record_and_has_a_day_in_utc() {
+        let late = Moment(time::macros::datetime!(2027-05-20 23:59:59.7 -1:00));
+        let written = serde_json::to_string(&late).expect("JSON");
+        assert_eq!(written, "\"2027-05-21T00:59:59Z\"");
+        assert_eq!(late.day().to_string(), "2027-05-21");
     }
 
     #[test]

@@ -30,7 +30,14 @@ pub struct Args {
 const EXAMPLES: &str = "Examples:
   server                                      in the folder where `ca-tool init` ran
   server --db lab.db --listen 192.0.2.1:9000  a different database and address
-  server query \"select * from transcript\"     everything said so far";
+  server query \"select * from transcript\"     everything said so far
+
+Exit codes:
+  0   it was told to stop
+  1   anything else
+  2   the command line is not understood
+  74  the disk failed, or the database is damaged
+  75  it was stopped while lines could not be stored";
 
 /// What the program can do besides serving the room.
 #[derive(Debug, Subcommand)]

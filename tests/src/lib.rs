@@ -23,7 +23,6 @@ mod day;
 #[cfg(target_os = "linux")]
 mod disk;
 mod ended;
-#[cfg(unix)]
 mod files;
 #[cfg(unix)]
 mod logging;
@@ -49,7 +48,6 @@ pub use day::same_day;
 #[cfg(target_os = "linux")]
 pub use disk::{Filler, Mount};
 pub use ended::{Ended, end, finish, run_at, run_client};
-#[cfg(unix)]
 pub use files::raise_file_limit;
 #[cfg(unix)]
 pub use logging::Logging;

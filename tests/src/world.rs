@@ -114,10 +114,10 @@ impl World {
     }
 
     fn config(&self) -> Config {
-        let cert = self.ca.server_bundle();
+        let cert = self.ca.register().server_bundle();
         let bundle = server::read_bundle(&cert).expect("the server's bundle");
         let gate = Gate::new(bundle.anchor().clone(), false).expect("a gate");
-        let path = self.ca.revocation_list();
+        let path = self.ca.register().revocation_list();
         let list = server::read_list(&path, &gate).expect("a revocation list");
         Config {
             cert,
@@ -182,7 +182,7 @@ impl World {
 
     /// Returns the path of a person's bundle, and issues it if there is none.
     pub fn bundle_path(&self, name: &str) -> PathBuf {
-        let path = self.ca.people().join(format!("{name}.pem"));
+        let path = self.ca.register().people().join(format!("{name}.pem"));
         if !path.exists() {
             let candidates = Candidate::named([name.to_owned()]);
             self.ca

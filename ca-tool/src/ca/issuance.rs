@@ -84,7 +84,10 @@ impl Ca {
             role: options.role,
             allow_lookalike: options.allow_lookalike,
         };
-        let out = options.out.clone().unwrap_or_else(|| self.people());
+        let out = options
+            .out
+            .clone()
+            .unwrap_or_else(|| self.register.people());
         let in_the_way = |id: &ClientId| {
             let bundle = out.join(options.parcel.file_name(id.as_str()));
             order::in_the_way(&bundle, &index)
@@ -163,7 +166,7 @@ impl Ca {
             hosts.extend(Reach::parse(&told).ok().map(|reach| reach.host));
         }
         // A bundle that is lost or damaged is a reason to make another.
-        if let Ok(bundle) = Bundle::read(&self.server_bundle()) {
+        if let Ok(bundle) = Bundle::read(&self.register.server_bundle()) {
             let said = bundle.certificate();
             hosts.extend(said.dns_names.iter().filter_map(|n| Host::parse(n).ok()));
             hosts.extend(said.addresses.into_iter().map(Host::Address));
@@ -181,7 +184,7 @@ impl Ca {
     pub fn issue_server(&self, hosts: &[Host], out: Option<&Path>) -> Result<Issued, Error> {
         let first = hosts.first().ok_or(Error::Nobody)?;
         let name = format!("server-{}.pem", first.file_stem());
-        let bundle = out.unwrap_or(self.path()).join(name);
+        let bundle = out.unwrap_or(self.register.path()).join(name);
         let (_lock, mut index) = self.lock()?;
         let now = OffsetDateTime::now_utc();
         self.deliver_server(&mut index, &Host::each_once(hosts.to_vec()), bundle, now)

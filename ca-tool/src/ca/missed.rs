@@ -25,7 +25,7 @@ impl Ca {
     pub fn merge_list(&self, path: &Path) -> Result<(RevocationList, usize), Error> {
         let (_lock, mut index) = self.lock()?;
         let now = OffsetDateTime::now_utc();
-        let given = GivenList::read(path, self.anchor(), GIVEN_NUMBER_MAX)?;
+        let given = GivenList::read(path, self.register.anchor(), GIVEN_NUMBER_MAX)?;
         let learned = self.learn(&mut index, &given.entries)?;
         if learned > 0 {
             self.write_index(&index)?;
@@ -82,7 +82,7 @@ impl Ca {
             Some((not_after, parts)) if is_plain(&parts) => {
                 IndexEntry::new(serial.clone(), not_after, parts)
             }
-            _ => IndexEntry::unseen(serial.clone(), self.says().not_after.into()),
+            _ => IndexEntry::unseen(serial.clone(), self.register.says().not_after.into()),
         })
     }
 }

@@ -20,10 +20,9 @@ mod revocation;
 mod settling;
 mod signing;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
@@ -33,8 +32,7 @@ use crate::disk::leftovers;
 use crate::disk::lock::{Lock, lock};
 use crate::error::Error;
 use crate::keys::passphrase::Passphrase;
-use crate::keys::private_key::PrivateKey;
-use crate::ledger::index::{Index, IndexEntry};
+use crate::ledger::index::Index;
 use crate::ledger::register::Register;
 use crate::notice::{Listener, Notice, Silent};
 use crate::os::Access;
@@ -130,7 +128,7 @@ impl Ca {
         leftovers::remove_from(self.folder(), listener)?;
         let mut index = self.register.index()?;
         let settled = settling::settle(self.folder(), &index, listener)?;
-        let folder = || self.path().to_owned();
+        let folder = || self.register.path().to_owned();
         if settled.delivered > 0 {
             listener.notice(&Notice::Delivered {
                 count: settled.delivered,
@@ -156,63 +154,14 @@ impl Ca {
         &self.register.folder
     }
 
-    /// The CA's name, which is the room's.
+    /// Returns the CA's name, which is the room's.
     pub fn name(&self) -> &str {
         self.issuer.name()
     }
 
-    /// The key that signs. A signature that you make with it directly is neither recorded nor checked.
-    pub fn issuer(&self) -> &rcgen::Issuer<'static, PrivateKey> {
-        self.issuer.signer()
-    }
-
-    /// The same folder without the key, for reports.
+    /// Returns the same folder without the key, for reports.
     pub fn register(&self) -> &Register {
         &self.register
-    }
-
-    /// The folder.
-    pub fn path(&self) -> &Path {
-        self.register.path()
-    }
-
-    /// The folder where `issue` puts people's bundles by default.
-    pub fn people(&self) -> PathBuf {
-        self.register.people()
-    }
-
-    /// The bundle of the first server.
-    pub fn server_bundle(&self) -> PathBuf {
-        self.register.server_bundle()
-    }
-
-    /// The revocation list.
-    pub fn revocation_list(&self) -> PathBuf {
-        self.register.revocation_list()
-    }
-
-    /// The file of the CA's certificate.
-    pub fn certificate(&self) -> PathBuf {
-        self.register.certificate()
-    }
-
-    /// The CA's certificate, which everybody trusts.
-    pub fn anchor(&self) -> &CertificateDer<'static> {
-        self.register.anchor()
-    }
-
-    /// The parsed CA certificate.
-    pub fn says(&self) -> &pki::Certificate {
-        self.register.says()
-    }
-
-    /// Reads everything that was issued, oldest first.
-    ///
-    /// # Errors
-    ///
-    /// When the index cannot be read.
-    pub fn list(&self) -> Result<Vec<IndexEntry>, Error> {
-        self.register.list()
     }
 }
 

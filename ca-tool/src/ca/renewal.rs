@@ -85,7 +85,10 @@ impl Ca {
             }
         };
         let (renewed, skipped) = self.find_renewed(whose, &on_hold, until, &index, now)?;
-        let out = options.out.clone().unwrap_or_else(|| self.people());
+        let out = options
+            .out
+            .clone()
+            .unwrap_or_else(|| self.register.people());
 
         let mut orders = Vec::new();
         let mut taken = index.serials();

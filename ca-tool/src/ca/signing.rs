@@ -63,8 +63,11 @@ impl Ca {
         let [person] = &people[..] else {
             return Err(Error::Nobody);
         };
-        check_key(request, &same_key, &person.id, self.anchor())?;
-        let out = options.out.clone().unwrap_or_else(|| self.people());
+        check_key(request, &same_key, &person.id, self.register.anchor())?;
+        let out = options
+            .out
+            .clone()
+            .unwrap_or_else(|| self.register.people());
         let mut places = find_places(&people, &out, Parcel::Answer, &index)?;
         let subject = person.subject();
         let taken = index.serials();

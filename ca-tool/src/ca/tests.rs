@@ -70,7 +70,7 @@ fn a_list_is_signed_again_when_fewer_than_thirty_days_of_it_are_left() {
 fn a_list_that_is_lost_damaged_or_lacks_somebody_is_signed_again() {
     let (_above, ca) = new_ca();
     issue(&ca, "alice", NOW);
-    let path = ca.revocation_list();
+    let path = ca.register().revocation_list();
     let empty = fs::read(&path).expect("a list");
     ca.revoke(&["alice".to_owned()], Reason::KeyCompromise)
         .expect("revoked");
@@ -111,7 +111,7 @@ fn a_list_number_only_grows_even_when_the_folder_goes_back() {
     // An old copy of the folder is restored a day later.
     let put_back = || {
         fs::write(ca.folder().list_number(), "01\n").expect("written");
-        fs::remove_file(ca.revocation_list()).expect("removed");
+        fs::remove_file(ca.register().revocation_list()).expect("removed");
     };
     let later = NOW + days(1);
     put_back();
@@ -146,7 +146,7 @@ fn a_list_that_was_signed_with_the_last_number_is_not_counted_on_from() {
     let index = Index::default();
     for number in [LIST_NUMBER_MAX, u64::MAX] {
         let last = ca.issuer.sign_list(number, index.revoked(), NOW);
-        fs::write(ca.revocation_list(), last.expect("signed")).expect("written");
+        fs::write(ca.register().revocation_list(), last.expect("signed")).expect("written");
         let error = ca.sign_list(&index, NOW).expect_err("no number is left");
         assert!(matches!(error, Error::ListNumber(_)), "{error}");
         assert_eq!(list(&ca, NOW).number().to_u64(), Some(number));
@@ -174,7 +174,7 @@ fn a_list_is_taken_over_only_where_numbers_are_left_to_count_on_with() {
 }
 
 #[test]
-fn what_a_killed_init_left_is_removed_and_what_a_living_one_makes_is_not() {
+fn the_draft_of_a_killed_init_is_removed_and_that_of_a_running_one_is_not() {
     let above = tempfile::tempdir().expect("a folder");
     let begin = || {
         let draft = Draft::begin(above.path(), &Silent).expect("a draft");
@@ -234,7 +234,7 @@ fn a_draft_behind_a_symbolic_link_is_not_removed() {
 #[test]
 fn nothing_is_valid_longer_than_the_ca_and_a_ca_that_expired_signs_nothing() {
     let (_above, ca) = new_ca();
-    let end = OffsetDateTime::from(ca.says().not_after);
+    let end = OffsetDateTime::from(ca.register().says().not_after);
     assert_eq!(end, NOW + days(pki::CA.days.into()));
 
     let exact = issue(&ca, "alice", end - days(180));
@@ -245,15 +245,15 @@ fn nothing_is_valid_longer_than_the_ca_and_a_ca_that_expired_signs_nothing() {
         (Some(end), end)
     );
 
-    assert!(Ca::load_at(ca.path(), unasked, end).is_ok());
+    assert!(Ca::load_at(ca.register().path(), unasked, end).is_ok());
     for wrong in [end + time::Duration::SECOND, NOW - days(1)] {
-        let error = Ca::load_at(ca.path(), unasked, wrong).expect_err("not valid");
+        let error = Ca::load_at(ca.register().path(), unasked, wrong).expect_err("not valid");
         assert!(matches!(error, Error::CaNotValid { .. }), "{error}");
     }
 }
 
 #[test]
-fn who_has_expired_is_issued_again_and_the_old_bundle_is_kept() {
+fn a_person_whose_certificate_expired_gets_another_and_the_old_bundle_is_kept() {
     let (_above, ca) = new_ca();
     let first = issue(&ca, "alice", NOW).issued.remove(0);
     let old = fs::read(&first.bundle).expect("a bundle");
@@ -312,7 +312,7 @@ fn an_old_certificate_ends_with_the_first_run_after_its_overlap() {
     assert!(ca.renew_list_at(NOW + days(31)).expect("writable"));
     let now = NOW + days(31);
     assert_eq!(list(&ca, now).count(), 2);
-    let entries = ca.list().expect("readable");
+    let entries = ca.register().entries().expect("readable");
     let live = |name: &str| {
         let theirs = entries.iter().filter(|entry| entry.name() == name);
         theirs.filter(|entry| entry.is_live(now)).count()
@@ -327,7 +327,7 @@ fn an_old_certificate_ends_with_the_first_run_after_its_overlap() {
 }
 
 #[test]
-fn what_was_replaced_while_it_was_on_hold_is_never_good_again() {
+fn a_certificate_that_was_replaced_while_on_hold_is_never_good_again() {
     let (_above, ca) = new_ca();
     let now = OffsetDateTime::now_utc();
     issue(&ca, "alice", now);
@@ -340,7 +340,7 @@ fn what_was_replaced_while_it_was_on_hold_is_never_good_again() {
     let later = now + days(15);
     let freed = ca.unhold_at(&alice, later).expect("off hold");
     assert_eq!(freed.people, [("alice".to_owned(), 1)]);
-    let entries = ca.list().expect("readable");
+    let entries = ca.register().entries().expect("readable");
     let hers = entries.iter().filter(|entry| entry.name() == "alice");
     let reasons: Vec<_> = hers
         .map(|entry| entry.revoked.map(|(_, why)| why))
@@ -353,7 +353,7 @@ fn what_was_replaced_while_it_was_on_hold_is_never_good_again() {
 }
 
 #[test]
-fn a_successor_that_ends_first_is_what_is_renewed() {
+fn a_successor_that_ends_first_is_the_one_that_is_renewed() {
     let (_above, ca) = new_ca();
     issue(&ca, "alice", NOW);
     let whose = Whose::People(vec!["alice".to_owned()]);
@@ -368,7 +368,7 @@ fn a_successor_that_ends_first_is_what_is_renewed() {
 }
 
 #[test]
-fn who_expired_is_renewed_by_name_and_not_with_everybody() {
+fn an_expired_certificate_is_renewed_by_name_and_not_with_everybody() {
     let (_above, ca) = new_ca();
     issue(&ca, "alice", NOW);
     let later = NOW + days(200);

@@ -1,4 +1,4 @@
-//! The command line as people type it. `--help` is made of it.
+//! The command line as people type it. clap makes `--help` from these texts.
 
 use std::path::PathBuf;
 
@@ -90,7 +90,7 @@ pub(super) enum Command {
         ca-tool init --name \"Networks 101\" --host chat.example.org\n  \
         ca-tool --dir . init --name \"Networks 101\"      in an empty folder, which becomes private\n  \
         ca-tool init --ca-cert school.pem --ca-key school.key --crl school.crl\n\n\
-        Servers here also admit people with a certificate that an adopted CA signed elsewhere.\n\
+        With an adopted CA, certificates that it signed elsewhere are valid here too.\n\
         You choose a passphrase for the CA's key. Every command that signs asks for it again.")]
     Init {
         /// The name of the room, which is part of every certificate
@@ -129,7 +129,8 @@ pub(super) enum Command {
         A roster is CSV in UTF-8 whose first line names the columns: id, and optionally name,\n\
         email and role; or it has one id per line. People who have a certificate are skipped, so\n\
         the same roster with three late enrolments issues three. People on hold are skipped too,\n\
-        and so are people whose certificate was revoked: `issue NAME` gives those another.")]
+        and so are people whose certificate was revoked. To issue to them anyway, name them:\n\
+        `issue NAME`.")]
     Issue {
         /// People's names, as they appear in the room
         #[arg(value_name = "NAME")]

@@ -8,13 +8,13 @@ use time::OffsetDateTime;
 
 use super::{Context, Reply};
 use crate::error::Error;
-use crate::words::{counted, day, moment};
+use crate::words::{Moment, counted};
 
 #[derive(Debug, Serialize)]
 struct SignedList {
     file: String,
     number: String,
-    next_update: String,
+    next_update: Moment,
     revoked: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     taken_over: Option<usize>,
@@ -30,9 +30,9 @@ pub(crate) fn crl(context: &Context<'_>, merge: Option<&Path>) -> Result<Reply, 
         }
     };
     let signed = SignedList {
-        file: ca.revocation_list().display().to_string(),
+        file: ca.register().revocation_list().display().to_string(),
         number: list.number().to_string(),
-        next_update: moment(OffsetDateTime::from(list.next_update())),
+        next_update: Moment(OffsetDateTime::from(list.next_update())),
         revoked: list.count(),
         taken_over,
     };
@@ -53,7 +53,7 @@ impl fmt::Display for SignedList {
             let revocations = counted(count, "revocation", "revocations");
             writeln!(f, "added {revocations}")?;
         }
-        let (file, next) = (&self.file, day(&self.next_update));
+        let (file, next) = (&self.file, self.next_update.day());
         let (number, revoked) = (&self.number, self.revoked);
         writeln!(
             f,

@@ -67,8 +67,12 @@ pub(crate) fn init(context: &Context<'_>, new: NewCa, no_passphrase: bool) -> Re
 }
 
 fn deed(ca: &Ca) -> Deed {
-    let (says, key) = (ca.says(), ca.register().key());
-    let (certificate, list, path) = (ca.certificate(), ca.revocation_list(), ca.server_bundle());
+    let (says, key) = (ca.register().says(), ca.register().key());
+    let (certificate, list, path) = (
+        ca.register().certificate(),
+        ca.register().revocation_list(),
+        ca.register().server_bundle(),
+    );
     let until = OffsetDateTime::from(says.not_after);
     let founded = Item {
         key: Some(shown(&key)),
@@ -105,7 +109,12 @@ fn deed(ca: &Ca) -> Deed {
 
 /// Returns notes for a CA that was used elsewhere.
 fn notes_on_adoption(ca: &Ca, has_list: bool) -> Result<[String; 2], Error> {
-    let revoked = ca.list()?.iter().filter(|r| r.revoked.is_some()).count();
+    let revoked = ca
+        .register()
+        .entries()?
+        .iter()
+        .filter(|r| r.revoked.is_some())
+        .count();
     let otherwise = match (has_list, revoked) {
         (false, _) => {
             "`ca-tool crl --merge FILE` adds the revocations from its list (as `init --crl FILE` does)"

@@ -118,7 +118,7 @@ fn notes_on_shut_out(shut_out: &[ShutOut], notes: &mut Vec<String>) {
             format!("{id} is on hold; skipped: `ca-tool unhold {id}` lets them in again")
         }
         Reason::Superseded => format!(
-            "the certificate of {id} was superseded by one that is unknown here, and that may have been revoked since; skipped: `ca-tool issue {id}` issues another, if they are still welcome"
+            "skipped {id}: the replacement of their certificate is unknown here, and may have been revoked. To issue another: `ca-tool issue {id}`"
         ),
         reason => format!(
             "the certificate of {id} was revoked ({reason}); skipped: `ca-tool issue {id}` issues another, if they are still welcome"
@@ -137,7 +137,7 @@ fn notes_on_shut_out(shut_out: &[ShutOut], notes: &mut Vec<String>) {
 fn notes_on_missing_files(ca: &Ca, skipped: &[Skipped], parcel: Parcel, notes: &mut Vec<String>) {
     let file = |parcel: Parcel, skipped: &Skipped| {
         let name = parcel.file_name(skipped.id.as_str());
-        ca.people().join(name)
+        ca.register().people().join(name)
     };
     let without = skipped.iter().filter(|one| !file(parcel, one).exists());
     // People who made their own key have no bundle here, and people with a bundle need no zip.
@@ -147,7 +147,7 @@ fn notes_on_missing_files(ca: &Ca, skipped: &[Skipped], parcel: Parcel, notes: &
     });
     if parcel == Parcel::Zip && !others.is_empty() {
         let who = counted(others.len(), "person has a file", "people have files");
-        let people = ca.people();
+        let people = ca.register().people();
         let people = people.display();
         notes.push(format!(
             "{who} of another kind in {people}: only new certificates are put into zips"

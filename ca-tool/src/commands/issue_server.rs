@@ -25,7 +25,7 @@ pub(crate) fn issue_server(
     if is_for_the_same {
         let names: Vec<_> = hosts.iter().map(Host::to_string).collect();
         deed = deed.line(&format!("  valid for  {}", names.join(", ")));
-        let (new, old) = (issued.bundle.display(), ca.server_bundle());
+        let (new, old) = (issued.bundle.display(), ca.register().server_bundle());
         let old = old.display();
         notes.push(format!(
             "`mv {new} {old}` puts it in place of the old one; a running server picks it up by itself"

@@ -111,7 +111,7 @@ impl Context<'_> {
         let ca = Ca::load_with(self.dir, |key| self.ask.passphrase(key))?;
         let ca = ca.heard_by(Arc::clone(&self.listener));
         if ca.renew_list()? {
-            self.notice(&Notice::ListSigned(ca.revocation_list()));
+            self.notice(&Notice::ListSigned(ca.register().revocation_list()));
         }
         Ok(ca)
     }

@@ -22,7 +22,7 @@ pub(crate) fn renew(
     }
     let ca = context.open()?;
     let done = ca.renew(whose, overlap, options)?;
-    let list = ca.revocation_list();
+    let list = ca.register().revocation_list();
     let is_listed = done.until.is_none() && done.revoked > 0;
     let on_hold = done.on_hold.iter();
     let on_hold = on_hold.map(|id| Item::because(id.to_string(), "on hold"));

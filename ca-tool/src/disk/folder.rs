@@ -9,78 +9,82 @@ use pki::Serial;
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
+    /// Names the folder, which need not exist.
     pub(crate) fn new(path: &Path) -> Self {
         Self(path.to_owned())
     }
 
+    /// Returns the folder's own path.
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
-    /// The CA's certificate. It exists if, and only if, the folder holds a CA.
+    /// Returns the file of the CA's certificate. It exists if, and only if, the folder holds a CA.
     pub(crate) fn certificate(&self) -> PathBuf {
         self.0.join("ca.pem")
     }
 
-    /// The folder of the CA's key.
+    /// Returns the folder of the CA's key.
     pub(crate) fn private(&self) -> PathBuf {
         self.0.join("private")
     }
 
+    /// Returns the file of the CA's key.
     pub(crate) fn key(&self) -> PathBuf {
         self.private().join("ca.key")
     }
 
-    /// The folder of every certificate that was issued.
+    /// Returns the folder of every certificate that was issued.
     pub(crate) fn certificates(&self) -> PathBuf {
         self.0.join("certs")
     }
 
-    /// The certificate with this serial number, which OpenSSL writes in upper case.
+    /// Returns the file of the certificate with this serial number, which OpenSSL writes in upper case.
     pub(crate) fn issued(&self, serial: &Serial) -> PathBuf {
         self.certificates().join(Self::issued_name(serial))
     }
 
+    /// Returns the name of that file.
     pub(crate) fn issued_name(serial: &Serial) -> String {
         format!("{}.pem", serial.to_string().to_uppercase())
     }
 
-    /// The index: which certificates were issued and revoked.
+    /// Returns the file of the index: which certificates were issued and revoked.
     pub(crate) fn index(&self) -> PathBuf {
         self.0.join("index.txt")
     }
 
-    /// The revocation list.
+    /// Returns the file of the revocation list.
     pub(crate) fn list(&self) -> PathBuf {
         self.0.join("crl.pem")
     }
 
-    /// The lowest number that the next revocation list may have.
+    /// Returns the file with the lowest number that the next revocation list may have.
     pub(crate) fn list_number(&self) -> PathBuf {
         self.0.join("crlnumber")
     }
 
-    /// The folder of people's bundles.
+    /// Returns the folder of people's bundles.
     pub(crate) fn people(&self) -> PathBuf {
         self.0.join("people")
     }
 
-    /// The bundle of the first server.
+    /// Returns the file of the first server's bundle.
     pub(crate) fn server(&self) -> PathBuf {
         self.0.join("server.pem")
     }
 
-    /// The file that says where the server is.
+    /// Returns the file that says where the server is.
     pub(crate) fn settings(&self) -> PathBuf {
         self.0.join("settings")
     }
 
-    /// The file that names the folders in which files wait for delivery.
+    /// Returns the file that names the folders in which files wait for delivery.
     pub(crate) fn pending(&self) -> PathBuf {
         self.0.join(".pending")
     }
 
-    /// The file that a run locks while it works in the folder.
+    /// Returns the file that a run locks while it works in the folder.
     pub(crate) fn lock(&self) -> PathBuf {
         self.0.join(".lock")
     }

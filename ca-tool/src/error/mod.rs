@@ -263,7 +263,7 @@ pub enum Error {
         /// The cause.
         fault: Box<Error>,
     },
-    /// `status` cannot tell how the CA is.
+    /// `status` cannot determine the state of the CA.
     #[error("{0}")]
     Broken(Box<Error>),
     /// The server's database could not be read.

@@ -21,7 +21,7 @@ use crate::keys::random::random;
 /// A private key. Its copy in rcgen is wiped from memory when this is dropped; the other copy belongs
 /// to the cryptography, which wipes the memory that it frees.
 #[derive(Debug)]
-pub struct PrivateKey(Zeroizing<KeyPair>);
+pub(crate) struct PrivateKey(Zeroizing<KeyPair>);
 
 impl PrivateKey {
     /// Makes a new key.

@@ -65,7 +65,7 @@ impl Register {
     /// # Errors
     ///
     /// When the index cannot be read.
-    pub fn list(&self) -> Result<Vec<IndexEntry>, Error> {
+    pub fn entries(&self) -> Result<Vec<IndexEntry>, Error> {
         Ok(self.index()?.entries().to_vec())
     }
 
@@ -148,42 +148,42 @@ impl Register {
             .transpose()
     }
 
-    /// The folder.
+    /// Returns the folder.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    /// The folder where `issue` puts people's bundles by default.
+    /// Returns the folder where `issue` puts people's bundles by default.
     pub fn people(&self) -> PathBuf {
         self.folder.people()
     }
 
-    /// The bundle of the first server.
+    /// Returns the file of the first server's bundle.
     pub fn server_bundle(&self) -> PathBuf {
         self.folder.server()
     }
 
-    /// The revocation list.
+    /// Returns the file of the revocation list.
     pub fn revocation_list(&self) -> PathBuf {
         self.folder.list()
     }
 
-    /// The CA's key, which a register never opens.
+    /// Returns the file of the CA's key, which a register never opens.
     pub fn key(&self) -> PathBuf {
         self.folder.key()
     }
 
-    /// The file of the CA's certificate.
+    /// Returns the file of the CA's certificate.
     pub fn certificate(&self) -> PathBuf {
         self.folder.certificate()
     }
 
-    /// The CA's certificate, which everybody trusts.
+    /// Returns the CA's certificate, which everybody trusts.
     pub fn anchor(&self) -> &CertificateDer<'static> {
         &self.anchor
     }
 
-    /// The parsed CA certificate.
+    /// Returns the parsed CA certificate.
     pub fn says(&self) -> &pki::Certificate {
         &self.says
     }

@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_a_certificate_is_skipped_and_who_had_one_is_not() {
+    fn people_with_a_valid_certificate_are_skipped_and_others_get_one() {
         let candidates = Candidate::named(["alice", "bob", "carol", "dave", "localhost"]);
         let plan = judge(&candidates, false).expect("no problem");
         assert_eq!(names(&plan), ["bob", "carol", "dave", "localhost"]);
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_superseded_by_what_is_not_known_is_passed_over_if_that_may_have_been_revoked() {
+    fn a_person_whose_unknown_replacement_may_have_been_revoked_is_skipped() {
         let superseded =
             "R\t270520235959Z\t261110000000Z,superseded\t01\tunknown\t/CN=bob/OU=student/O=N\n";
         let unseen =
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_row_is_named_among_all_else() {
+    fn a_fault_in_a_row_is_named_with_all_other_problems() {
         let mut candidates = Candidate::named(["dave", "erin", "frank\nfrank", &"x".repeat(65)]);
         candidates[0].fault = Some("it is not UTF-8".to_owned());
         candidates[1].full_name = Some("Erin\nBrockovich".to_owned());

@@ -130,22 +130,17 @@ impl Issuer {
         private_key::write(self.signer.key(), passphrase)
     }
 
-    /// The key in the form that rcgen signs with.
-    pub(crate) fn signer(&self) -> &rcgen::Issuer<'static, PrivateKey> {
-        &self.signer
-    }
-
-    /// The CA's certificate.
+    /// Returns the CA's certificate.
     pub(crate) fn certificate(&self) -> &CertificateDer<'static> {
         &self.certificate
     }
 
-    /// The CA's certificate, as PEM.
+    /// Returns the CA's certificate, as PEM.
     pub(crate) fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// The parsed CA certificate.
+    /// Returns the parsed CA certificate.
     pub(crate) fn says(&self) -> &pki::Certificate {
         &self.says
     }

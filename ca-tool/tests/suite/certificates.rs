@@ -115,14 +115,14 @@ fn tags(certificate: &X509Certificate<'_>) -> Vec<u32> {
 #[test]
 fn the_ca_is_as_its_profile_says() {
     let w = World::new();
-    let anchor = w.ca.anchor();
+    let anchor = w.ca.register().anchor();
     let end = SystemTime::now() + DAY * pki::CA.days;
     check(anchor, anchor, &pki::CA, end);
-    let says = w.ca.says();
+    let says = w.ca.register().says();
     assert_eq!(says.subject, says.issuer);
     assert_eq!(says.subject.common_names, ["Networks 101"]);
     assert_eq!(says.subject.organizations, ["Networks 101"]);
-    let file = CertificateDer::from_pem_file(w.ca.certificate()).expect("ca.pem");
+    let file = CertificateDer::from_pem_file(w.ca.register().certificate()).expect("ca.pem");
     assert_eq!(&file, anchor);
 }
 
@@ -138,8 +138,8 @@ fn a_persons_certificate_is_as_its_profile_says_and_the_gate_admits_it() {
 
     let zhang = Bundle::read(&issuance.issued[0].bundle).expect("a bundle");
     let end = SystemTime::now() + DAY * pki::CLIENT.days;
-    check(zhang.leaf(), w.ca.anchor(), &pki::CLIENT, end);
-    assert_eq!(zhang.anchor(), w.ca.anchor());
+    check(zhang.leaf(), w.ca.register().anchor(), &pki::CLIENT, end);
+    assert_eq!(zhang.anchor(), w.ca.register().anchor());
     let said = zhang.certificate();
     assert_eq!(said.subject.common_names, ["张三"]);
     assert_eq!(said.subject.units, ["instructor"]);
@@ -181,13 +181,13 @@ fn a_bundle_says_whose_it_is_and_where_the_server_is() {
         ("server", "[2001:db8::7]:4433"),
         ("room", "Café \"9/4\" \\ 数学"),
         ("expires", until.as_str()),
-        ("issuer", &ca.says().fingerprint.to_string()),
+        ("issuer", &ca.register().says().fingerprint.to_string()),
     ] {
         assert_eq!(alice.note(key), Some(value), "{key}");
     }
     // The index has the same name, slashes included.
-    let again = ca_tool::Ca::open(ca.path()).expect("opens again");
-    assert_eq!(again.list().expect("a database").len(), 2);
+    let again = ca_tool::Ca::open(ca.register().path()).expect("opens again");
+    assert_eq!(again.register().entries().expect("a database").len(), 2);
 
     let elsewhere = IssueOptions {
         server: Some(ca_tool::Reach::parse("other.example").expect("a server")),
@@ -212,9 +212,9 @@ fn the_servers_certificate_names_it_and_this_machine() {
         ..InitOptions::named("Networks 101")
     };
     let ca = ca_tool::Ca::init(&above.path().join("ca"), &options).expect("a CA");
-    let server = Bundle::read(&ca.server_bundle()).expect("a bundle");
+    let server = Bundle::read(&ca.register().server_bundle()).expect("a bundle");
     let end = SystemTime::now() + DAY * pki::SERVER.days;
-    check(server.leaf(), ca.anchor(), &pki::SERVER, end);
+    check(server.leaf(), ca.register().anchor(), &pki::SERVER, end);
     let said = server.certificate();
     assert_eq!(said.subject.common_names, ["chat.example.org"]);
     assert_eq!(said.dns_names[..2], ["chat.example.org", "localhost"]);
@@ -317,7 +317,8 @@ fn a_revoked_person_is_refused_and_the_list_says_why() {
     let refused = w.admit(&alice.bundle).expect_err("revoked");
     assert!(matches!(refused, Refusal::Revoked { .. }), "{refused}");
 
-    let der = CertificateRevocationListDer::from_pem_file(w.ca.revocation_list()).expect("a list");
+    let der = CertificateRevocationListDer::from_pem_file(w.ca.register().revocation_list())
+        .expect("a list");
     let (rest, list) = CertificateRevocationList::from_der(&der).expect("a list");
     assert!(rest.is_empty());
     assert!(
@@ -331,7 +332,7 @@ fn a_revoked_person_is_refused_and_the_list_says_why() {
         (300..360).contains(&age),
         "{age} s: for clocks that are slow"
     );
-    let (_, anchor) = X509Certificate::from_der(w.ca.anchor()).expect("a certificate");
+    let (_, anchor) = X509Certificate::from_der(w.ca.register().anchor()).expect("a certificate");
     let signer =
         list.extensions()
             .iter()
@@ -352,15 +353,20 @@ fn a_revoked_person_is_refused_and_the_list_says_why() {
 }
 
 #[test]
-fn whoever_has_the_issuer_can_sign_what_the_gate_refuses() {
+fn whoever_has_the_key_can_sign_what_the_gate_refuses() {
     let w = World::new();
     let path = w.path("hostile.pem");
-    let anchor = fs::read_to_string(w.ca.certificate()).expect("ca.pem");
+    let anchor = fs::read_to_string(w.ca.register().certificate()).expect("ca.pem");
     let leaf = Leaf {
         purpose: None,
         ..Leaf::person("hostile")
     };
-    let text = kit::mint::bundle(&leaf, w.ca.issuer(), &anchor, &[]);
+    let text = kit::mint::bundle(
+        &leaf,
+        &kit::mint::issuer(w.ca.register().path()),
+        &anchor,
+        &[],
+    );
     fs::write(&path, text).expect("written");
     w.admit(&path).expect_err("no profile");
 }

@@ -117,7 +117,7 @@ fn revoke_killed_at_any_system_call_has_revoked_or_has_not() {
         assert!(number(folder) >= before, "{died}");
         let register = Register::open(&folder.join("ca")).expect("a CA");
         let records = register
-            .list()
+            .entries()
             .unwrap_or_else(|error| panic!("{died}: {error}"));
         let is_recorded = records.iter().any(|record| record.revoked.is_some());
         let is_out = admit(folder, "ca/people/alice.pem").is_err();
@@ -146,7 +146,7 @@ fn renew_killed_at_any_system_call_leaves_one_good_certificate() {
     let renew = ["renew", "alice"];
     let live = |folder: &Path| {
         let register = Register::open(&folder.join("ca")).expect("a CA");
-        let records = register.list().expect("an index that can be read");
+        let records = register.entries().expect("an index that can be read");
         let alices = records.iter().filter(|record| record.name() == "alice");
         alices.filter(|record| record.revoked.is_none()).count()
     };
@@ -183,7 +183,7 @@ fn unhold_killed_at_any_system_call_has_let_somebody_in_or_has_not() {
         let looked = run(folder, &["list"]);
         assert!(looked.status.success(), "{died}: {}", stderr(&looked));
         let register = Register::open(&folder.join("ca")).expect("a CA");
-        let records = register.list().expect("an index that can be read");
+        let records = register.entries().expect("an index that can be read");
         let is_on_hold = records.iter().any(ca_tool::IndexEntry::is_on_hold);
         let is_out = admit(folder, "ca/people/alice.pem").is_err();
         assert_eq!(is_out, is_on_hold, "{died}");
@@ -199,7 +199,7 @@ fn unhold_killed_at_any_system_call_has_let_somebody_in_or_has_not() {
 fn init_killed_at_any_system_call_leaves_a_ca_or_none() {
     require("strace");
     let w = World::new();
-    fs::remove_dir_all(w.ca.path()).expect("removed");
+    fs::remove_dir_all(w.ca.register().path()).expect("removed");
     let init = ["init", "--name", "Networks 101", "--no-passphrase"];
     kill_at_every_call(&w, &init, |folder, died| {
         let ca = folder.join("ca");
@@ -228,7 +228,7 @@ fn init_killed_at_any_system_call_leaves_a_ca_or_none() {
 fn init_of_the_folder_where_one_is_killed_at_any_system_call_leaves_a_ca_or_none_or_is_told_of() {
     require("strace");
     let w = World::new();
-    fs::remove_dir_all(w.ca.path()).expect("removed");
+    fs::remove_dir_all(w.ca.register().path()).expect("removed");
     let init = ["--dir", ".", "init", "--name", "N", "--no-passphrase"];
     kill_at_every_call(&w, &init, |folder, died| {
         let is_there = folder.join("ca.pem").exists();
@@ -380,7 +380,7 @@ fn renew_on_a_disk_that_fails_once_leaves_one_good_certificate() {
         let again = run(folder, &renew);
         assert!(again.status.success(), "{failed}: {}", stderr(&again));
         let register = Register::open(&folder.join("ca")).expect("a CA");
-        let records = register.list().expect("an index that can be read");
+        let records = register.entries().expect("an index that can be read");
         let live = records.iter().filter(|record| record.name() == "alice");
         let live = live.filter(|record| record.revoked.is_none());
         assert_eq!(live.count(), 1, "{failed}");
@@ -590,7 +590,7 @@ fn names_in(folder: &Path) -> Vec<String> {
 
 fn names(folder: &Path) -> Vec<String> {
     let register = Register::open(&folder.join("ca")).expect("a CA");
-    let records = register.list().expect("an index that can be read");
+    let records = register.entries().expect("an index that can be read");
     records.iter().map(|r| r.name().to_owned()).collect()
 }
 

@@ -72,7 +72,7 @@ fn twenty_runs_that_issue_and_twenty_that_revoke_lose_nothing() {
     let distinct: HashSet<_> = numbers.iter().collect();
     assert_eq!(distinct.len(), RUNS, "no number is used twice: {numbers:?}");
 
-    let records = w.ca.list().expect("an index");
+    let records = w.ca.register().entries().expect("an index");
     // One for each, the one that all wanted, and the server's.
     assert_eq!(records.len(), 2 * RUNS + 2);
     let serials: HashSet<_> = records.iter().map(|r| r.serial.clone()).collect();
@@ -83,19 +83,19 @@ fn twenty_runs_that_issue_and_twenty_that_revoke_lose_nothing() {
     let last = number_of(&w);
     assert!(numbers.iter().all(|number| *number <= last));
     for goner in &goners {
-        let bundle = w.ca.people().join(format!("{goner}.pem"));
+        let bundle = w.ca.register().people().join(format!("{goner}.pem"));
         w.admit(&bundle).expect_err("revoked");
     }
     for number in 0..RUNS {
-        let bundle = w.ca.people().join(format!("s{number:02}.pem"));
+        let bundle = w.ca.register().people().join(format!("s{number:02}.pem"));
         w.admit(&bundle).expect("admitted");
     }
-    assert!(!w.ca.path().join(".pending").exists());
+    assert!(!w.ca.register().path().join(".pending").exists());
 }
 
 fn list_of(w: &World) -> RevocationList {
-    let list = fs::read(w.ca.revocation_list()).expect("a list");
-    RevocationList::parse(&list, w.ca.anchor(), SystemTime::now()).expect("a good list")
+    let list = fs::read(w.ca.register().revocation_list()).expect("a list");
+    RevocationList::parse(&list, w.ca.register().anchor(), SystemTime::now()).expect("a good list")
 }
 
 fn number_of(w: &World) -> u64 {
@@ -107,7 +107,7 @@ fn number_of(w: &World) -> u64 {
 fn a_number_goes_on_when_an_old_copy_of_the_folder_is_put_back() {
     let w = World::new();
     let copy = w.path("copy");
-    copy_folder(w.ca.path(), &copy);
+    copy_folder(w.ca.register().path(), &copy);
     let number = |json: &str| {
         let list: serde_json::Value = serde_json::from_str(json).expect("JSON");
         let number = list["number"].as_str().expect("a number").to_owned();
@@ -116,10 +116,10 @@ fn a_number_goes_on_when_an_old_copy_of_the_folder_is_put_back() {
     let sign = || number(&crate::stdout(&w.run(&["crl", "--json"])));
     // The copy knows nothing of these.
     let seen = (0..5).map(|_| sign()).max().expect("five lists");
-    fs::remove_dir_all(w.ca.path()).expect("removed");
-    fs::rename(&copy, w.ca.path()).expect("put back");
-    fs::write(w.ca.path().join("crlnumber"), "01\n").expect("written");
-    fs::remove_file(w.ca.revocation_list()).expect("removed");
+    fs::remove_dir_all(w.ca.register().path()).expect("removed");
+    fs::rename(&copy, w.ca.register().path()).expect("put back");
+    fs::write(w.ca.register().path().join("crlnumber"), "01\n").expect("written");
+    fs::remove_file(w.ca.register().revocation_list()).expect("removed");
     let after = sign();
     assert!(after > seen, "{after} after {seen}");
     assert!(sign() > after);

@@ -34,7 +34,7 @@ fn room_in(folder: &Path) -> Option<PathBuf> {
 #[cfg(target_os = "linux")]
 #[test]
 #[ignore = "needs strace: run with --include-ignored"]
-fn what_a_killed_run_left_in_another_folder_is_removed_by_the_next_and_nothing_else() {
+fn files_of_a_killed_run_in_another_folder_are_removed_by_the_next_and_no_others() {
     use std::os::unix::fs::MetadataExt as _;
 
     require("strace");
@@ -48,9 +48,13 @@ fn what_a_killed_run_left_in_another_folder_is_removed_by_the_next_and_nothing_e
     assert!(!killed.status.success());
     let room = room_in(&out).expect("what it left");
     assert_eq!(fs::read_dir(&room).expect("a folder").count(), 30);
-    assert_eq!(w.ca.list().expect("a database").len(), 1, "the server's");
+    assert_eq!(
+        w.ca.register().entries().expect("a database").len(),
+        1,
+        "the server's"
+    );
     // The device's number tells this folder from another with its path, once the device is gone.
-    let pending = fs::read_to_string(w.ca.path().join(".pending")).expect("lines");
+    let pending = fs::read_to_string(w.ca.register().path().join(".pending")).expect("lines");
     let device = fs::metadata(&out).expect("a folder").dev();
     let line = format!("device={device} {}\n", room.display());
     assert!(pending.contains(&line), "{pending}");
@@ -68,7 +72,7 @@ fn what_a_killed_run_left_in_another_folder_is_removed_by_the_next_and_nothing_e
         assert!(said.contains(words), "{said}");
     }
     assert_eq!(names(&out), others);
-    assert!(!w.ca.path().join(".pending").exists());
+    assert!(!w.ca.register().path().join(".pending").exists());
     let again = w.run(&["issue", "zed"]);
     assert!(
         !stderr(&again).contains("interrupted"),
@@ -82,10 +86,10 @@ fn what_a_killed_run_left_in_another_folder_is_removed_by_the_next_and_nothing_e
 fn cut_short(w: &World, name: &str) -> PathBuf {
     let place = w.path("out").join(format!("{name}.pem"));
     fs::create_dir_all(w.path("out")).expect("made");
-    let before = w.ca.path().join("index.txt");
+    let before = w.ca.register().path().join("index.txt");
     let before = fs::read(before).expect("an index");
     w.run(&["issue", name, "--out", "out"]);
-    let after = fs::read(w.ca.path().join("index.txt")).expect("an index");
+    let after = fs::read(w.ca.register().path().join("index.txt")).expect("an index");
     assert_ne!(before, after);
     let serial = Bundle::read(&place).expect("a bundle").certificate().serial;
     let serial = serial.to_string().to_uppercase();
@@ -98,7 +102,7 @@ fn cut_short(w: &World, name: &str) -> PathBuf {
     fs::rename(&place, &waiting).expect("moved");
     let line = w.path("out").join(room);
     fs::write(
-        w.ca.path().join(".pending"),
+        w.ca.register().path().join(".pending"),
         format!("{}\n", line.display()),
     )
     .expect("written");
@@ -106,7 +110,7 @@ fn cut_short(w: &World, name: &str) -> PathBuf {
 }
 
 #[test]
-fn what_a_killed_run_had_recorded_is_delivered_by_the_next() {
+fn files_that_a_killed_run_had_recorded_are_delivered_by_the_next() {
     let w = World::new();
     cut_short(&w, "alice");
     let output = w.run(&["issue", "alice", "--out", "out"]);
@@ -173,7 +177,7 @@ fn half_of_a_rename_is_made_a_whole_one() {
 }
 
 #[test]
-fn what_a_stick_holds_that_is_not_there_is_not_forgotten() {
+fn files_on_a_stick_that_is_not_plugged_in_are_not_forgotten() {
     let w = World::new();
     cut_short(&w, "alice");
     fs::rename(w.path("out"), w.path("unplugged")).expect("moved");
@@ -193,7 +197,7 @@ fn what_a_stick_holds_that_is_not_there_is_not_forgotten() {
 
 #[cfg(unix)]
 #[test]
-fn what_a_stick_holds_is_not_forgotten_where_an_empty_folder_stays_in_its_place() {
+fn files_on_a_stick_are_not_forgotten_when_an_empty_folder_takes_its_place() {
     use std::os::unix::fs::MetadataExt as _;
 
     let w = World::new();
@@ -202,7 +206,7 @@ fn what_a_stick_holds_is_not_forgotten_where_an_empty_folder_stays_in_its_place(
     let device = fs::metadata(room).expect("a folder").dev();
     let pending = |device| {
         let line = format!("device={device} {}\n", room.display());
-        fs::write(w.ca.path().join(".pending"), line).expect("written");
+        fs::write(w.ca.register().path().join(".pending"), line).expect("written");
     };
     fs::rename(w.path("out"), w.path("unplugged")).expect("moved");
     fs::create_dir(w.path("out")).expect("made");
@@ -217,7 +221,7 @@ fn what_a_stick_holds_is_not_forgotten_where_an_empty_folder_stays_in_its_place(
     pending(device);
     let output = w.run(&["issue", "dave"]);
     assert_eq!(stderr(&output).matches("interrupted").count(), 0);
-    assert!(!w.ca.path().join(".pending").exists());
+    assert!(!w.ca.register().path().join(".pending").exists());
     // If the file is here, it is delivered, whatever number its device has now.
     pending(device + 1);
     fs::remove_dir(w.path("out")).expect("empty");
@@ -244,7 +248,7 @@ fn a_waiting_file_that_cannot_be_removed_holds_up_nobody() {
     fs::remove_dir(&stuck).expect("removed");
     assert!(w.run(&["issue", "carol"]).status.success());
     w.admit(&w.path("out/alice.pem")).expect("admitted");
-    assert!(!w.ca.path().join(".pending").exists());
+    assert!(!w.ca.register().path().join(".pending").exists());
 }
 
 #[cfg(target_os = "linux")]
@@ -285,7 +289,7 @@ fn a_pending_folder_that_is_a_link_or_has_another_name_is_left_alone() {
     let link = w.path(".0123456789abcdef01234567.tmp");
     std::os::unix::fs::symlink(&elsewhere, &link).expect("linked");
     let pending = format!("{}\n{}\n", link.display(), elsewhere.display());
-    fs::write(w.ca.path().join(".pending"), pending).expect("written");
+    fs::write(w.ca.register().path().join(".pending"), pending).expect("written");
     assert!(w.run(&["issue", "bob"]).status.success());
     assert!(link.is_symlink());
     assert_eq!(names(&elsewhere), ["4A01-alice.pem"]);
@@ -364,7 +368,7 @@ impl Listener for Heard {
 fn how_far_it_is_is_told_from_the_first_to_the_last() {
     let w = World::new();
     let heard = Arc::new(Heard::default());
-    let ca = Ca::open(w.ca.path()).expect("a CA");
+    let ca = Ca::open(w.ca.register().path()).expect("a CA");
     let ca = ca.heard_by(Arc::clone(&heard) as Arc<dyn Listener>);
     let names = (0..40).map(|number| format!("s{number:02}"));
     let options = IssueOptions {

@@ -67,8 +67,8 @@ impl World {
     /// Returns what a server with the list of this moment says to a bundle's holder.
     fn admit(&self, bundle: &Path) -> Result<Identity, Refusal> {
         let now = SystemTime::now();
-        let gate = Gate::new(self.ca.anchor().clone(), true).expect("a trust anchor");
-        let list = fs::read(self.ca.revocation_list()).expect("a list");
+        let gate = Gate::new(self.ca.register().anchor().clone(), true).expect("a trust anchor");
+        let list = fs::read(self.ca.register().revocation_list()).expect("a list");
         let list = gate.revocation_list(&list, now).expect("a good list");
         let bundle = Bundle::read(bundle).expect("a bundle");
         let revocations = Revocations::List(Arc::new(list));

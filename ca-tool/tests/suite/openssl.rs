@@ -162,12 +162,12 @@ fn openssl_ca_can_take_over() {
     );
     w.admit(&alice.bundle)
         .expect("our list is still the old one");
-    let ca = ca_tool::Ca::open(w.ca.path()).expect("opens");
+    let ca = ca_tool::Ca::open(w.ca.register().path()).expect("opens");
     w.admit(&alice.bundle).expect_err("and now the new one");
     let (_, theirs) = openssl(&w, &["crl", "-in", "theirs.pem", "-noout", "-crlnumber"]);
     let ours = ["crl", "-in", "ca/crl.pem", "-noout", "-crlnumber"];
     assert!(content(&w, &ours) > theirs);
-    let people = ca.list().expect("a database");
+    let people = ca.register().entries().expect("a database");
     assert_eq!(people.len(), reasons.len() + 2);
 }
 
@@ -253,7 +253,11 @@ fn openssl_answers_ocsp_from_the_index() {
     // Another CA's index, which contains none of them.
     let other = World::new();
     other.issue("alice");
-    fs::copy(other.ca.path().join("index.txt"), w.path("other.txt")).expect("copied");
+    fs::copy(
+        other.ca.register().path().join("index.txt"),
+        w.path("other.txt"),
+    )
+    .expect("copied");
     for (name, index, status) in [
         ("alice", "ca/index.txt", "good"),
         ("bob", "ca/index.txt", "revoked"),

@@ -107,7 +107,7 @@ fn an_unknown_name_revokes_nobody() {
 #[test]
 fn what_lies_where_a_bundle_would_go_stays() {
     let w = World::new();
-    let (people, bystander) = (w.ca.people(), w.path("bystander"));
+    let (people, bystander) = (w.ca.register().people(), w.path("bystander"));
     fs::write(people.join("alice.pem"), "mine").expect("written");
     // Somebody else's valid bundle: moving it would take it from its owner.
     let bob = w.issue("bob");
@@ -142,7 +142,7 @@ fn what_lies_where_a_bundle_would_go_stays() {
 #[test]
 fn a_place_that_is_taken_is_named_among_all_other_problems() {
     let w = World::new();
-    fs::write(w.ca.people().join("alice.pem"), "mine").expect("written");
+    fs::write(w.ca.register().people().join("alice.pem"), "mine").expect("written");
     let candidates = Candidate::named(["alice", "b ob", "carol"]);
     let error =
         w.ca.issue(&candidates, &IssueOptions::default())
@@ -161,9 +161,13 @@ fn a_folder_that_holds_anything_is_not_made_a_ca() {
     let options = InitOptions::named("Another");
     let init = |path: &Path| Ca::init(path, &options);
     let before = snapshot(w.above.path());
-    let error = init(w.ca.path()).expect_err("a CA");
+    let error = init(w.ca.register().path()).expect_err("a CA");
     assert!(matches!(error, Error::AlreadyCa(_)), "{error}");
-    for taken in [w.above.path().to_owned(), w.ca.server_bundle(), "..".into()] {
+    for taken in [
+        w.above.path().to_owned(),
+        w.ca.register().server_bundle(),
+        "..".into(),
+    ] {
         let error = init(&taken).expect_err("taken");
         assert!(matches!(error, Error::NotEmpty(_)), "{error}");
     }
@@ -198,7 +202,7 @@ fn a_name_that_cannot_be_shown_is_not_given_to_a_ca() {
 #[test]
 fn a_ca_whose_files_do_not_belong_together_signs_nothing() {
     let (w, other) = (World::new(), World::new());
-    let load = || Ca::load(w.ca.path()).expect_err("not a CA");
+    let load = || Ca::load(w.ca.register().path()).expect_err("not a CA");
     let key = fs::read_to_string(w.ca.register().key()).expect("a key");
 
     fs::copy(other.ca.register().key(), w.ca.register().key()).expect("copied");
@@ -214,12 +218,12 @@ fn a_ca_whose_files_do_not_belong_together_signs_nothing() {
     fs::remove_file(w.ca.register().key()).expect("removed");
     assert!(matches!(load(), Error::NoFile(_)));
     fs::write(w.ca.register().key(), key).expect("written");
-    Ca::load(w.ca.path()).expect("as it was");
+    Ca::load(w.ca.register().path()).expect("as it was");
 
     let alice = w.issue("alice");
-    fs::copy(alice.bundle, w.ca.certificate()).expect("copied");
+    fs::copy(alice.bundle, w.ca.register().certificate()).expect("copied");
     assert!(matches!(load(), Error::NotCa { .. }));
-    fs::remove_file(w.ca.certificate()).expect("removed");
+    fs::remove_file(w.ca.register().certificate()).expect("removed");
     assert!(matches!(load(), Error::NoCa(_)));
 }
 
@@ -238,7 +242,7 @@ fn many_at_once_lose_nobody_and_share_no_serial() {
             });
         }
     });
-    let records = w.ca.list().expect("a database");
+    let records = w.ca.register().entries().expect("a database");
     // And one for the server.
     assert_eq!(records.len(), THREADS + 2);
     let mut serials: Vec<_> = records.iter().map(|r| r.serial.clone()).collect();
@@ -246,7 +250,7 @@ fn many_at_once_lose_nobody_and_share_no_serial() {
     serials.dedup();
     assert_eq!(serials.len(), THREADS + 2);
     for number in 0..THREADS {
-        let bundle = w.ca.people().join(format!("s{number:02}.pem"));
+        let bundle = w.ca.register().people().join(format!("s{number:02}.pem"));
         w.admit(&bundle).expect("admitted");
     }
 }
@@ -269,7 +273,7 @@ fn people_revoked_at_once_are_all_on_the_list() {
         }
     });
     for name in &names {
-        let bundle = w.ca.people().join(format!("{name}.pem"));
+        let bundle = w.ca.register().people().join(format!("{name}.pem"));
         w.admit(&bundle).expect_err("revoked");
     }
 }
@@ -279,7 +283,7 @@ fn a_revocation_that_an_old_index_lost_is_on_the_next_list_and_none_is_signed_wi
     let w = World::new();
     w.issue("alice");
     w.issue("bob");
-    let index = w.ca.path().join("index.txt");
+    let index = w.ca.register().path().join("index.txt");
     let before = fs::read(&index).expect("an index");
     w.ca.revoke(&["alice".to_owned()], Reason::Unspecified)
         .expect("a revocation");
@@ -289,10 +293,10 @@ fn a_revocation_that_an_old_index_lost_is_on_the_next_list_and_none_is_signed_wi
     w.ca.revoke(&["bob".to_owned()], Reason::Unspecified)
         .expect("a revocation");
     for name in ["alice", "bob"] {
-        let bundle = w.ca.people().join(format!("{name}.pem"));
+        let bundle = w.ca.register().people().join(format!("{name}.pem"));
         w.admit(&bundle).expect_err("revoked");
     }
-    let list = fs::read(w.ca.revocation_list()).expect("a list");
+    let list = fs::read(w.ca.register().revocation_list()).expect("a list");
     fs::remove_file(&index).expect("removed");
     let error =
         w.ca.revoke(&["bob".to_owned()], Reason::Unspecified)
@@ -302,7 +306,7 @@ fn a_revocation_that_an_old_index_lost_is_on_the_next_list_and_none_is_signed_wi
         "{error}"
     );
     assert_eq!(
-        fs::read(w.ca.revocation_list()).expect("a list"),
+        fs::read(w.ca.register().revocation_list()).expect("a list"),
         list,
         "nothing was signed"
     );

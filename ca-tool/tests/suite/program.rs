@@ -56,7 +56,12 @@ fn a_roster_and_names_are_issued_together_or_not_at_all() {
          class.csv:4: \"b ob\": a name cannot contain a space\n\
          ca-tool: error: 2 problems to fix; nothing was issued\n"
     );
-    assert_eq!(fs::read_dir(w.ca.people()).expect("a folder").count(), 0);
+    assert_eq!(
+        fs::read_dir(w.ca.register().people())
+            .expect("a folder")
+            .count(),
+        0
+    );
 
     fs::write(w.path("class.csv"), roster.replace("b ob", "bob")).expect("written");
     let issued = w.run(&["issue", "carol", "--roster", "class.csv"]);
@@ -163,13 +168,13 @@ fn list_and_show_tell_people_and_programs() {
 fn a_list_that_is_due_is_signed_by_any_run() {
     let w = World::new();
     for arguments in [&["list"][..], &["show", "ca/ca.pem"], &["issue", "alice"]] {
-        fs::remove_file(w.ca.revocation_list()).expect("removed");
+        fs::remove_file(w.ca.register().revocation_list()).expect("removed");
         let output = w.run(arguments);
         assert!(
             stderr(&output).contains("was signed again"),
             "{arguments:?}"
         );
-        assert!(w.ca.revocation_list().exists(), "{arguments:?}");
+        assert!(w.ca.register().revocation_list().exists(), "{arguments:?}");
     }
 }
 
@@ -186,9 +191,14 @@ fn twenty_programs_at_once_lose_nobody() {
     for program in &mut running {
         assert!(program.wait().expect("it ends").success());
     }
-    let records = w.ca.list().expect("a database");
+    let records = w.ca.register().entries().expect("a database");
     assert_eq!(records.len(), 21);
-    assert_eq!(fs::read_dir(w.ca.people()).expect("a folder").count(), 20);
+    assert_eq!(
+        fs::read_dir(w.ca.register().people())
+            .expect("a folder")
+            .count(),
+        20
+    );
 }
 
 #[test]
@@ -198,7 +208,7 @@ fn a_folder_in_use_is_waited_for_and_then_refused() {
         .write(true)
         .create(true)
         .truncate(false)
-        .open(w.ca.path().join(".lock"))
+        .open(w.ca.register().path().join(".lock"))
         .expect("a lock");
     lock.lock().expect("locked");
     let mut waiting = w
@@ -214,7 +224,8 @@ fn a_folder_in_use_is_waited_for_and_then_refused() {
     assert!(note.contains("waiting for another run"), "{note}");
     drop(lock);
     assert!(waiting.wait().expect("it ends").success());
-    w.admit(&w.ca.people().join("alice.pem")).expect("admitted");
+    w.admit(&w.ca.register().people().join("alice.pem"))
+        .expect("admitted");
 }
 
 #[test]
@@ -228,7 +239,7 @@ fn every_run_that_writes_removes_what_was_left() {
         &["revoke", "alice"],
     ] {
         for place in ["", "private", "certs", "people"] {
-            fs::write(w.ca.path().join(place).join(leftover), "key").expect("written");
+            fs::write(w.ca.register().path().join(place).join(leftover), "key").expect("written");
         }
         let output = w.run(arguments);
         assert!(output.status.success(), "{}", stderr(&output));
@@ -239,7 +250,7 @@ fn every_run_that_writes_removes_what_was_left() {
         );
     }
     // A command that only reads removes nothing.
-    let path = w.ca.people().join(leftover);
+    let path = w.ca.register().people().join(leftover);
     fs::write(&path, "key").expect("written");
     assert!(w.run(&["list"]).status.success());
     assert!(path.exists());
@@ -306,7 +317,7 @@ mod unix {
         let bystander = w.path("bystander");
         fs::write(&bystander, "mine").expect("written");
         for name in ["index.txt", "crl.pem", "crlnumber"] {
-            let file = w.ca.path().join(name);
+            let file = w.ca.register().path().join(name);
             fs::copy(&file, w.path("copy")).expect("copied");
             fs::remove_file(&file).expect("removed");
             std::os::unix::fs::symlink(w.path("copy"), &file).expect("linked");
@@ -328,14 +339,14 @@ mod unix {
         let elsewhere = w.path("elsewhere");
         fs::create_dir(&elsewhere).expect("made");
         fs::write(elsewhere.join(leftover), "mine").expect("written");
-        let link = w.ca.people().join(leftover);
+        let link = w.ca.register().people().join(leftover);
         std::os::unix::fs::symlink(elsewhere.join(leftover), &link).expect("linked");
         assert!(w.run(&["issue", "alice"]).status.success());
         assert!(link.is_symlink());
 
         // Nor is anything behind a link in a folder's place.
-        fs::remove_dir_all(w.ca.people()).expect("removed");
-        std::os::unix::fs::symlink(&elsewhere, w.ca.people()).expect("linked");
+        fs::remove_dir_all(w.ca.register().people()).expect("removed");
+        std::os::unix::fs::symlink(&elsewhere, w.ca.register().people()).expect("linked");
         let output = w.run(&["issue", "bob"]);
         assert!(output.status.success(), "{}", stderr(&output));
         assert_eq!(fs::read(elsewhere.join(leftover)).expect("a file"), b"mine");
@@ -347,9 +358,9 @@ mod unix {
     fn a_person_who_may_only_read_the_ca_can_still_list() {
         require("setpriv");
         let w = World::new();
-        fs::remove_file(w.ca.revocation_list()).expect("removed");
+        fs::remove_file(w.ca.register().revocation_list()).expect("removed");
         let readable = fs::Permissions::from_mode(0o500);
-        fs::set_permissions(w.ca.path(), readable).expect("set");
+        fs::set_permissions(w.ca.register().path(), readable).expect("set");
         // Root may write everywhere, unless it gives up that right.
         let line = "ca-tool list";
         let bound = "setpriv --bounding-set -dac_override,-dac_read_search";
@@ -361,7 +372,7 @@ mod unix {
         };
         let (code, _, said) = crate::shell(w.above.path(), &line);
         let writable = fs::Permissions::from_mode(0o700);
-        fs::set_permissions(w.ca.path(), writable).expect("set");
+        fs::set_permissions(w.ca.register().path(), writable).expect("set");
         assert_eq!(code, Some(0), "{said}");
         let note = "needs repair, but cannot write";
         assert!(said.contains(note), "{said}");
@@ -385,7 +396,10 @@ fn where_nobody_can_be_told_the_exit_code_still_says_it() {
     }
     // The leftovers of an earlier run are put away, whether or not the program can say so.
     w.issue("alice");
-    let left = w.ca.path().join("private/.4a4a4a4a4a4a4a4a4a4a4a4a.tmp");
+    let left =
+        w.ca.register()
+            .path()
+            .join("private/.4a4a4a4a4a4a4a4a4a4a4a4a.tmp");
     fs::write(&left, "key").expect("written");
     let (said, _, _) = crate::shell(above, "ca-tool crl 2>/dev/full");
     assert_eq!(said, Some(0));
@@ -435,7 +449,7 @@ fn a_note_that_nobody_hears_stops_nobody_from_being_revoked_or_issued() {
         let w = World::new();
         let alice = w.issue("alice").bundle;
         // The list is due, which is the first thing that is printed.
-        fs::remove_file(w.ca.revocation_list()).expect("removed");
+        fs::remove_file(w.ca.register().revocation_list()).expect("removed");
         let mut revoke = w.command(&["revoke", "alice"]);
         let output = revoke.stderr(nowhere()).output().expect("it runs");
         assert_eq!(output.status.code(), Some(0));
@@ -446,7 +460,7 @@ fn a_note_that_nobody_hears_stops_nobody_from_being_revoked_or_issued() {
         let mut issue = w.command(&["issue", "--roster", "class.csv"]);
         let output = issue.stderr(nowhere()).output().expect("it runs");
         assert_eq!(output.status.code(), Some(0));
-        assert!(w.admit(&w.ca.people().join("bob.pem")).is_ok());
+        assert!(w.admit(&w.ca.register().people().join("bob.pem")).is_ok());
     }
 }
 

@@ -107,7 +107,7 @@ fn an_old_certificate_may_stay_good_for_some_days() {
         .expect("the new one");
     w.admit(&old_bundle(&w, "alice"))
         .expect("the old one, still");
-    let records = w.ca.list().expect("readable");
+    let records = w.ca.register().entries().expect("readable");
     let ends = records
         .iter()
         .filter_map(ca_tool::IndexEntry::superseded_at);
@@ -123,7 +123,7 @@ fn an_old_certificate_may_stay_good_for_some_days() {
     w.ca.revoke_which(&bob, Reason::CertificateHold, None)
         .expect("on hold");
     w.ca.unhold(&bob).expect("off hold");
-    let records = w.ca.list().expect("readable");
+    let records = w.ca.register().entries().expect("readable");
     let ends = records.iter().filter(|record| record.name() == "bob");
     assert_eq!(
         ends.filter_map(ca_tool::IndexEntry::superseded_at).count(),
@@ -240,7 +240,7 @@ fn people_on_hold_are_named_and_hold_up_nobody_else() {
         "ca-tool issue alice bob carol dave && ca-tool renew bob --overlap 14 && \
          ca-tool revoke dave --reason certificateHold",
     );
-    let records = w.ca.list().expect("readable");
+    let records = w.ca.register().entries().expect("readable");
     let bob = records.iter().find(|record| record.name() == "bob");
     let bob = bob.expect("bob's").serial.to_string();
     succeed(
@@ -299,7 +299,7 @@ fn people_who_cannot_be_renewed_are_named_and_then_nobody_is_renewed() {
         "ca-tool issue alice bob carol dave erin && ca-tool revoke bob && \
          ca-tool revoke carol --reason certificateHold",
     );
-    let records = w.ca.list().expect("readable");
+    let records = w.ca.register().entries().expect("readable");
     let dave = records.iter().find(|record| record.name() == "dave");
     let dave = dave.expect("dave's").serial.to_string().to_uppercase();
     succeed(
@@ -345,7 +345,7 @@ fn people_who_cannot_be_renewed_are_named_and_then_nobody_is_renewed() {
 fn a_certificate_never_outlives_its_ca_by_being_renewed() {
     let w = World::new();
     w.issue("alice");
-    let end: time::OffsetDateTime = w.ca.says().not_after.into();
+    let end: time::OffsetDateTime = w.ca.register().says().not_after.into();
     let options = IssueOptions {
         until: Some(end + Duration::days(400)),
         ..IssueOptions::default()

@@ -66,7 +66,7 @@ fn every_report_works_without_the_key_and_reads_it_from_nowhere() {
     reports(3, 1);
 
     // If the list is due, the key is missed, and the report is made anyway.
-    fs::remove_file(w.ca.revocation_list()).expect("removed");
+    fs::remove_file(w.ca.register().revocation_list()).expect("removed");
     let listed = w.run(&["list"]);
     assert!(listed.status.success(), "{}", stderr(&listed));
     assert!(stdout(&listed).contains("alice"));
@@ -79,15 +79,15 @@ fn verify_says_what_the_gate_would() {
     for name in ["alice", "bob", "carol"] {
         w.issue(name);
     }
-    fs::copy(w.ca.revocation_list(), w.path("before.pem")).expect("copied");
+    fs::copy(w.ca.register().revocation_list(), w.path("before.pem")).expect("copied");
     w.ca.revoke(&["bob".to_owned()], Reason::KeyCompromise)
         .expect("revoked");
     let stranger = other.issue("alice");
     fs::copy(stranger.bundle, w.path("stranger.pem")).expect("copied");
     // Two people's files in one, as after a wrong paste.
     let (alice, carol) = (
-        w.ca.people().join("alice.pem"),
-        w.ca.people().join("carol.pem"),
+        w.ca.register().people().join("alice.pem"),
+        w.ca.register().people().join("carol.pem"),
     );
     let (alice, carol) = (
         fs::read_to_string(alice).expect("a bundle"),
@@ -236,7 +236,7 @@ fn pem_body(text: &str) -> Vec<u8> {
 
 /// Changes the end of a person's certificate in the index.
 fn ends(w: &World, name: &str, end: &str) {
-    let path = w.ca.path().join("index.txt");
+    let path = w.ca.register().path().join("index.txt");
     let index = fs::read_to_string(&path).expect("an index");
     let lines: String = index
         .lines()
@@ -322,7 +322,7 @@ fn status_ends_with_the_worst_of_what_it_found() {
     assert_eq!(code, Some(3), "{said}");
     fs::write(w.ca.register().key(), key).expect("put back");
     assert_eq!(status().0, Some(0));
-    let index = w.ca.path().join("index.txt");
+    let index = w.ca.register().path().join("index.txt");
     fs::rename(&index, w.path("index.txt")).expect("moved");
     assert_eq!(w.run(&["status"]).status.code(), Some(3));
     fs::rename(w.path("index.txt"), &index).expect("moved");
@@ -378,7 +378,7 @@ fn doctor_finds_what_is_wrong_and_says_how_to_mend_it() {
 
         let open = |mode| fs::Permissions::from_mode(mode);
         fs::set_permissions(&alice.bundle, open(0o640)).expect("set");
-        fs::set_permissions(w.ca.path().join("private"), open(0o711)).expect("set");
+        fs::set_permissions(w.ca.register().path().join("private"), open(0o711)).expect("set");
         let found = bad();
         assert_eq!(found.len(), 2, "{found:?}");
         // The fixes are commands that work.
@@ -391,25 +391,37 @@ fn doctor_finds_what_is_wrong_and_says_how_to_mend_it() {
     }
 
     let other = World::new();
-    fs::copy(other.issue("carol").bundle, w.ca.people().join("carol.pem")).expect("copied");
+    fs::copy(
+        other.issue("carol").bundle,
+        w.ca.register().people().join("carol.pem"),
+    )
+    .expect("copied");
     assert_eq!(checks(), ["bundles"]);
-    fs::remove_file(w.ca.people().join("carol.pem")).expect("removed");
+    fs::remove_file(w.ca.register().people().join("carol.pem")).expect("removed");
     let key = fs::read(w.ca.register().key()).expect("a key");
     fs::copy(other.ca.register().key(), w.ca.register().key()).expect("copied");
     assert_eq!(checks(), ["key"]);
     fs::write(w.ca.register().key(), key).expect("put back");
-    let server = w.ca.server_bundle();
+    let server = w.ca.register().server_bundle();
     fs::copy(&server, w.path("server.pem")).expect("copied");
-    fs::copy(other.ca.server_bundle(), &server).expect("copied");
+    fs::copy(other.ca.register().server_bundle(), &server).expect("copied");
     assert_eq!(checks(), ["server bundle"]);
     fs::copy(w.path("server.pem"), &server).expect("put back");
-    fs::write(w.ca.path().join("settings"), "server = chat.example:1\n").expect("written");
+    fs::write(
+        w.ca.register().path().join("settings"),
+        "server = chat.example:1\n",
+    )
+    .expect("written");
     assert_eq!(checks(), ["server names"]);
-    fs::write(w.ca.path().join("settings"), "server = localhost:1\n").expect("written");
+    fs::write(
+        w.ca.register().path().join("settings"),
+        "server = localhost:1\n",
+    )
+    .expect("written");
     let tomorrow = std::time::SystemTime::now() + std::time::Duration::from_hours(24);
     let index = fs::File::options()
         .append(true)
-        .open(w.ca.path().join("index.txt"))
+        .open(w.ca.register().path().join("index.txt"))
         .expect("an index");
     let before = index.metadata().and_then(|there| there.modified());
     index.set_modified(tomorrow).expect("set");
@@ -468,7 +480,7 @@ fn doctor_does_not_call_a_server_good_whose_certificate_is_revoked() {
     let w = World::new();
     let above = w.above.path();
     assert!(succeed(above, "ca-tool doctor").contains("good  server bundle"));
-    let bundle = pki::Bundle::read(&w.ca.server_bundle()).expect("a bundle");
+    let bundle = pki::Bundle::read(&w.ca.register().server_bundle()).expect("a bundle");
     let serial = bundle.certificate().serial;
     succeed(
         above,

@@ -95,7 +95,7 @@ fn request_and_join(asked: Asked) {
         above,
         "cd home && cp ../ca/people/张三.crt . && ca-tool adopt 张三.crt --key 张三.key",
     );
-    let fingerprint = w.ca.says().fingerprint.to_string();
+    let fingerprint = w.ca.register().says().fingerprint.to_string();
     assert!(said.contains(&fingerprint), "{said}");
     assert_eq!(succeed(above, "stat -c %a home/张三.pem"), "600\n");
     let bundle = w.path("home/张三.pem");

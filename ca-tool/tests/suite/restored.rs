@@ -169,7 +169,7 @@ fn an_index_that_was_put_back_alone_learns_from_the_list_beside_it() {
     let put_back = "cp old.txt ca/index.txt";
     let said = succeed(above, &format!("{put_back} && ca-tool list --revoked"));
     assert!(
-        said.contains("ca/index.txt lacked 2 revocations from ca/crl.pem"),
+        said.contains("added 2 revocations from ca/crl.pem that ca/index.txt lacked"),
         "{said}"
     );
     // All certificates are there, and name their owners.
@@ -241,13 +241,13 @@ fn cut_a_reason_short(asked: Asked) {
     let alice = Which::people(["alice"]);
     let revoke = |reason| w.ca.revoke_which(&alice, reason, None).expect("revoked");
     revoke(Reason::Superseded);
-    let list = fs::read(w.ca.revocation_list()).expect("a list");
+    let list = fs::read(w.ca.register().revocation_list()).expect("a list");
     revoke(Reason::KeyCompromise);
     let reason = || {
         let said = succeed(above, "openssl crl -in ca/crl.pem -noout -text");
         said.contains("Key Compromise")
     };
-    fs::write(w.ca.revocation_list(), list).expect("written");
+    fs::write(w.ca.register().revocation_list(), list).expect("written");
     if asked.includes("openssl") {
         assert!(!reason());
     }
@@ -292,7 +292,7 @@ fn revoke_an_unknown_number(asked: Asked) {
         "{said}"
     );
     w.admit(&w.path("alice.pem")).expect_err("revoked");
-    let records = w.ca.list().expect("readable");
+    let records = w.ca.register().entries().expect("readable");
     let record = records.last().expect("a record");
     assert!(record.is_unseen());
     assert_eq!(
@@ -383,8 +383,8 @@ fn a_roster_does_not_bring_back_whose_renewed_certificate_was_revoked_after_the_
     succeed(above, "ca-tool crl --merge server-has.pem");
     let said = succeed(above, "ca-tool issue --roster class.csv");
     assert!(
-        said.contains("the certificate of bob was superseded by one that is unknown here")
-            && said.contains("skipped: `ca-tool issue bob`"),
+        said.contains("skipped bob: the replacement of their certificate is unknown here")
+            && said.contains("To issue another: `ca-tool issue bob`"),
         "{said}"
     );
     w.admit(&w.path("ca/people/bob.pem")).expect_err("revoked");

@@ -6,7 +6,7 @@ use crate::{Asked, World, shell, snapshot, stdout, succeed};
 
 /// Returns the numbers of somebody's certificates, oldest first.
 fn serials(w: &World, name: &str) -> Vec<String> {
-    let records = w.ca.list().expect("readable");
+    let records = w.ca.register().entries().expect("readable");
     let theirs = records.iter().filter(|record| record.name() == name);
     theirs.map(|record| record.serial.to_string()).collect()
 }
@@ -169,7 +169,7 @@ fn one_certificate_is_revoked_by_its_number_whoever_has_it() {
     w.admit(&bob.bundle).expect("not meant");
 
     // A server's certificate has a number too.
-    let records = w.ca.list().expect("readable");
+    let records = w.ca.register().entries().expect("readable");
     let server = records.iter().find(|record| record.person().is_none());
     let server = server.expect("the server's").serial.to_string();
     succeed(
@@ -204,7 +204,7 @@ fn steal_a_key(asked: Asked) {
         "ca-tool revoke eva --reason keyCompromise --note stolen",
     );
     assert!(said.contains("revoked the certificate of eva"), "{said}");
-    let records = w.ca.list().expect("readable");
+    let records = w.ca.register().entries().expect("readable");
     let eva = records.iter().find(|record| record.name() == "eva");
     assert_eq!(eva.and_then(|record| record.note("note")), Some("stolen"));
     let said = succeed(above, "ca-tool list --revoked");
@@ -305,7 +305,7 @@ fn where_a_key_cannot_be_told_nothing_is_certified_and_all_that_may_have_it_is_r
     let line = format!("ca-tool revoke --serial {old} --reason keyCompromise");
     let said = succeed(above, &line);
     assert!(said.contains("revoked 2 certificates of eva"), "{said}");
-    let records = w.ca.list().expect("readable");
+    let records = w.ca.register().entries().expect("readable");
     let revoked = records.iter().filter(|record| record.revoked.is_some());
     assert_eq!(revoked.count(), 2);
 }
@@ -345,7 +345,7 @@ fn why_somebody_was_revoked_is_kept_beside_it() {
     w.ca.revoke_which(&which, Reason::KeyCompromise, Some(note))
         .expect("revoked");
     let noted = |name: &str| {
-        let records = w.ca.list().expect("readable");
+        let records = w.ca.register().entries().expect("readable");
         let record = records.iter().find(|record| record.name() == name);
         record.and_then(|record| record.note("note").map(str::to_owned))
     };

@@ -141,7 +141,7 @@ impl RevocationWatch {
             self.record();
             let is_stale = self.lists.borrow().stale_since(SystemTime::now()).is_some();
             if reminder.is_due(is_stale, Instant::now()) {
-                warn!(path = %self.file.path().display(), "the revocation list is past its nextUpdate; run ca-tool");
+                warn!(path = %self.file.path().display(), "the revocation list is out of date; sign it again with `ca-tool crl`");
             }
         }
     }

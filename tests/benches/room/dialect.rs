@@ -7,7 +7,7 @@ use crate::system::System;
 /// The bytes of each text.
 pub(crate) const TEXT_BYTES: usize = 100;
 
-/// What a text carries: who said it, which of the sender's lines it is, and when it was sent.
+/// The content of a text: its sender, its number among the sender's lines, and the time when it was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tag {
     pub(crate) sender: usize,
@@ -16,32 +16,32 @@ pub(crate) struct Tag {
     pub(crate) sent_us: u64,
 }
 
-/// What comes back.
+/// An answer of the server.
 pub(crate) enum Event<'a> {
-    /// Something that was said.
+    /// A line that somebody said.
     Text(&'a [u8]),
-    /// A line of ours was taken.
+    /// The acknowledgement of a line of ours.
     Acked,
-    /// What was asked for last is done: the login, the joining.
+    /// The last request, to log in or to join, is done.
     Ready,
     Refused(String),
 }
 
-/// How far a connection has been heard.
+/// The state of reading a connection.
 pub(crate) struct Heard {
     system: System,
-    /// The beginning of something that is not there whole.
+    /// The beginning of an answer that has not come whole.
     rest: Vec<u8>,
     /// The seq that must come next; 0 before the first.
     next_seq: u64,
-    /// How often another one came.
+    /// The number of times that another one came.
     pub(crate) gaps: u64,
 }
 
-/// The replies that end what was asked for.
+/// The replies that end a request.
 const READY: [&[u8]; 3] = [b"= welcome ", b"= at ", b"= end "];
 
-/// Six bits a character, all of them printable.
+/// Printable characters, each for six bits.
 const DIGITS_FROM: u8 = b'0';
 const SENDER_DIGITS: usize = 2;
 const N_DIGITS: usize = 6;
@@ -76,7 +76,7 @@ impl Tag {
     }
 }
 
-/// What opens a session.
+/// Returns the bytes that open a session.
 pub(crate) fn login(system: System, client: usize) -> Vec<u8> {
     match system {
         // The server speaks first.
@@ -95,7 +95,7 @@ pub(crate) fn login(system: System, client: usize) -> Vec<u8> {
     }
 }
 
-/// What has everything said from now on be sent to this connection.
+/// Returns the bytes that subscribe this connection to everything that is said from now on.
 pub(crate) fn join(system: System) -> Vec<u8> {
     match system {
         System::Ours => b"/follow head\n".to_vec(),
@@ -104,7 +104,7 @@ pub(crate) fn join(system: System) -> Vec<u8> {
     }
 }
 
-/// What makes a place that keeps lines, where there is none yet.
+/// Returns the bytes that create a store for lines, if the server has none yet.
 pub(crate) fn prepare_to_store(system: System) -> Option<Vec<u8>> {
     let config = r#"{"name":"ROOM","subjects":["room"],"storage":"file","retention":"limits"}"#;
     (system == System::Nats).then(|| {
@@ -116,7 +116,7 @@ pub(crate) fn prepare_to_store(system: System) -> Option<Vec<u8>> {
     })
 }
 
-/// What has acknowledgements come back to this connection.
+/// Returns the bytes that subscribe this connection to its acknowledgements.
 pub(crate) fn await_acks(system: System, client: usize) -> Vec<u8> {
     match system {
         System::Ours | System::Mosquitto => Vec::new(),
@@ -124,12 +124,12 @@ pub(crate) fn await_acks(system: System, client: usize) -> Vec<u8> {
     }
 }
 
-/// Appends a line that is said; with `is_acked` the system is asked to say that it has it.
+/// Appends the bytes that say a line. With `is_acked` they ask the server to acknowledge it.
 pub(crate) fn say(plan: &Plan, client: usize, is_acked: bool, tag: Tag, out: &mut Vec<u8>) {
     match plan.system {
-        // Ours says so anyway.
+        // Our server acknowledges it in any case.
         System::Ours => {
-            // A database that was measured before knows the runs of then, so each server has its own.
+            // A database that was measured before knows the runs of that time, so each server has its own.
             let run = plan.address.port();
             out.extend(format!("/say bench{run:05}-{} ", tag.n).as_bytes());
             tag.write(out);
@@ -138,7 +138,7 @@ pub(crate) fn say(plan: &Plan, client: usize, is_acked: bool, tag: Tag, out: &mu
         System::Mosquitto => {
             let mut packet = b"\0\x04room".to_vec();
             if is_acked {
-                // Any number but 0 that is not under way.
+                // Any number that is not 0 and not in use.
                 packet.extend(((tag.n % 60_000) as u16 + 1).to_be_bytes());
             }
             tag.write(&mut packet);
@@ -174,7 +174,7 @@ impl Heard {
         }
     }
 
-    /// Takes the next bytes, and tells what is whole.
+    /// Takes the next bytes, and reports each answer that is whole.
     pub(crate) fn hear(&mut self, bytes: &[u8], mut each: impl FnMut(Event<'_>)) {
         if self.rest.is_empty() {
             let taken = self.take(bytes, &mut each);

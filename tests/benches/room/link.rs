@@ -13,7 +13,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::system::System;
 
-/// What is read from a socket at once.
+/// The number of bytes that one read of a socket may return.
 pub(crate) const SCRATCH_BYTES: usize = 64 * 1024;
 
 /// A connection after its TLS handshake.
@@ -63,7 +63,7 @@ impl Link {
         Ok(())
     }
 
-    /// Waits until something comes, and gives all that one read of the socket brought.
+    /// Waits for bytes, and returns all that one read of the socket brought.
     pub(crate) async fn read(
         &self,
         scratch: &RefCell<Vec<u8>>,
@@ -104,7 +104,7 @@ impl Link {
     }
 }
 
-/// NATS says something before TLS begins.
+/// Reads the line that NATS sends before TLS begins.
 async fn pass_over_line(tcp: &TcpStream) -> io::Result<()> {
     let mut byte = [0];
     while byte != *b"\n" {

@@ -21,41 +21,41 @@ use crate::system::System;
 
 const THREADS: usize = 2;
 
-/// Logins at once, over all threads.
+/// The number of logins at the same time, over all threads.
 const LOGINS: usize = 8;
 
-/// How long a crowd may take to get in, or to receive what was said last.
+/// The time that a crowd may take to get in, or to receive the last lines.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Lines of one sender that are followed at once; more than any window.
+/// The number of lines of one sender that are followed at once; it is larger than any window.
 const FOLLOWED_LINES: u64 = 256;
 
-/// Who is in a crowd, and how they talk.
+/// The people of a crowd, and how they talk.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) system: System,
     pub(crate) address: SocketAddr,
     /// One for each client.
     pub(crate) clients: Vec<Arc<ClientConfig>>,
-    /// Whether they hear what is said.
+    /// Whether they receive the lines.
     pub(crate) are_listening: bool,
-    /// The first so many talk.
+    /// The number of them that talk: the first ones.
     pub(crate) senders: usize,
     pub(crate) pace: Pace,
 }
 
-/// When a sender says the next line.
+/// The moment at which a sender says the next line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pace {
-    /// While fewer than so many of its lines are not yet with everybody.
+    /// While fewer than this number of its lines have not reached everybody.
     Heard(u64),
-    /// While fewer than so many of its lines are unacknowledged.
+    /// While fewer than this number of its lines are unacknowledged.
     Acked(u64),
-    /// So often, whatever happens.
+    /// At this interval, whatever happens.
     Every(Duration),
 }
 
-/// A crowd that is in.
+/// A crowd that has entered.
 pub(crate) struct Crowd {
     shared: Arc<Shared>,
     phase: watch::Sender<Phase>,
@@ -72,7 +72,7 @@ enum Phase {
     Over,
 }
 
-/// What the threads tell one another.
+/// The state that the threads share.
 struct Shared {
     began: Instant,
     entered: AtomicU64,
@@ -89,12 +89,12 @@ struct Shared {
 struct Sender {
     said: AtomicU64,
     acked: AtomicU64,
-    /// How many of its lines everybody on a thread has.
+    /// The number of its lines that everybody on a thread has received.
     heard: [AtomicU64; THREADS],
     moved: Notify,
 }
 
-/// What a crowd has done so far.
+/// The counts of a crowd so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Counts {
     pub(crate) said: u64,
@@ -102,19 +102,19 @@ pub(crate) struct Counts {
     pub(crate) acked: u64,
 }
 
-/// What was wrong, and how long lines took.
+/// The faults, and how long lines took.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Found {
-    /// Lines that somebody got out of their order.
+    /// Lines that somebody received out of order.
     pub(crate) gaps: u64,
-    /// Lines that somebody did not get.
+    /// Lines that somebody did not receive.
     pub(crate) lost: u64,
-    /// From saying to having, in microseconds, sorted.
+    /// The times from sending a line to receiving it, in microseconds, sorted.
     pub(crate) latencies_us: Vec<u32>,
 }
 
 impl Crowd {
-    /// Lets everybody in.
+    /// Makes everybody enter.
     pub(crate) fn enter(plan: Plan) -> Self {
         let shared = Arc::new(Shared {
             began: Instant::now(),
@@ -147,7 +147,7 @@ impl Crowd {
         crowd
     }
 
-    /// Has everybody hear what is said from now on.
+    /// Subscribes everybody to the lines from now on.
     pub(crate) fn join(&self) {
         self.phase.send_replace(Phase::Joining);
         let everybody = self.plan.clients.len() as u64;
@@ -156,12 +156,12 @@ impl Crowd {
         });
     }
 
-    /// Has the senders talk.
+    /// Makes the senders talk.
     pub(crate) fn talk(&self) {
         self.phase.send_replace(Phase::Saying);
     }
 
-    /// From now on, or no more, latencies are noted.
+    /// Starts or stops noting latencies.
     pub(crate) fn measure(&self, is_measuring: bool) {
         self.shared
             .is_measuring
@@ -178,7 +178,7 @@ impl Crowd {
         }
     }
 
-    /// Has everybody be silent, waits until all that was said has arrived, and judges.
+    /// Silences everybody, waits until every line has arrived, and judges.
     pub(crate) fn hush(&self) -> Counts {
         self.phase.send_replace(Phase::Hushed);
         for sender in &self.shared.senders {
@@ -186,7 +186,7 @@ impl Crowd {
         }
         let mut counts = self.counts();
         let mut moved_at = Instant::now();
-        // Senders may still be in the middle of a line; what moves is waited for.
+        // Senders may still be in the middle of a line, so wait until nothing moves.
         while moved_at.elapsed() < Duration::from_millis(300)
             || (self.missing(counts) > 0 && moved_at.elapsed() < Duration::from_secs(10))
         {
@@ -215,7 +215,7 @@ impl Crowd {
         heard + acked
     }
 
-    /// Lets everybody go.
+    /// Makes everybody leave.
     pub(crate) fn leave(self) -> Found {
         let counts = self.hush();
         let lost = self.missing(counts);
@@ -291,27 +291,27 @@ fn work(
         });
     }
     tasks.block_on(&runtime, async {
-        // Dropped with its sender only when the benchmark has failed.
+        // The sender is dropped only when the benchmark has failed.
         let _over = phase.wait_for(|phase| *phase == Phase::Over).await;
     });
     drop(tasks);
     thread.latencies_us.take()
 }
 
-/// What the connections of one thread share.
+/// The state that the connections of one thread share.
 struct Thread {
     index: usize,
     members: u32,
     plan: Rc<Plan>,
     shared: Arc<Shared>,
     scratch: RefCell<Vec<u8>>,
-    /// On how many of this thread's connections each line of each sender has arrived.
+    /// For each line of each sender, the number of this thread's connections on which it has arrived.
     arrivals: RefCell<Vec<u32>>,
     latencies_us: RefCell<Vec<u32>>,
     logins: Semaphore,
 }
 
-/// How far one connection is.
+/// The state of one connection.
 struct Member {
     client: usize,
     link: Link,
@@ -445,7 +445,7 @@ impl Thread {
         self.shared.began.elapsed().as_micros() as u64
     }
 
-    /// Notes that a line has arrived on one more connection; whether it has on all of this thread.
+    /// Notes that a line has arrived on one more connection. Returns whether it has on all of this thread.
     fn arrived(&self, tag: Tag) -> bool {
         if !matches!(self.plan.pace, Pace::Heard(_)) || tag.sender >= self.plan.senders {
             return false;
@@ -464,7 +464,7 @@ impl Thread {
         let sender = &self.shared.senders[member.client];
         let mut clock = match self.plan.pace {
             Pace::Every(interval) => {
-                // Spread evenly, so that they do not all talk at once.
+                // They begin at even intervals, so that they do not all talk at once.
                 let first = interval * member.client as u32 / self.plan.senders as u32;
                 let first = tokio::time::Instant::now() + first;
                 let mut clock = tokio::time::interval_at(first, interval);
@@ -512,6 +512,6 @@ impl Thread {
 }
 
 async fn wait_for(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
-    // The sender is gone only when all is over.
+    // The sender is dropped only at the end.
     let _reached = phase.wait_for(|phase| *phase >= wanted).await;
 }

@@ -28,30 +28,30 @@ use system::System;
 /// Measures the room.
 #[derive(Debug, Parser)]
 struct Args {
-    /// What to measure; without any, everything.
+    /// The scenarios to measure [default: all]
     #[arg(value_enum)]
     scenarios: Vec<Scenario>,
-    /// Measure another server in the same run, alternately.
+    /// Measure another server too, in turns within the same run.
     #[arg(long = "peer", value_enum, value_name = "PEER")]
     peers: Vec<System>,
-    /// How often everything is measured; the table shows the medians.
+    /// The number of times that each scenario is measured; the table shows the medians.
     #[arg(long, default_value_t = 3, value_name = "N")]
     rounds: usize,
-    /// How long a room that talks is measured, in seconds.
+    /// The time for which a room that talks is measured, in seconds.
     #[arg(long, default_value_t = 4, value_name = "SECONDS")]
     seconds: u64,
-    /// Everything, small and once: whether anything is lost, not how fast it is.
+    /// Run each scenario once and small: this shows whether lines are lost, not how fast it is.
     #[arg(long)]
     small: bool,
-    /// Where the JSON goes.
+    /// The file to write the JSON to.
     #[arg(long, default_value_os_t = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("room.json"), value_name = "FILE")]
     json: PathBuf,
-    /// Given by cargo.
+    /// cargo passes this flag.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// Both ends of each connection are open files of this machine; each process has its own limit.
+/// The number of files that this process may have to open: each connection has an end in it.
 const FILES_MIN: u64 = 6000;
 
 fn main() -> ExitCode {

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use crate::scenario::Scenario;
 use crate::system::System;
 
-/// One scenario, once, against one system. What does not apply is absent.
+/// One run of a scenario against one system. A value that does not apply is absent.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Measured {
-    /// What `cpu_us` is for.
+    /// The unit of `cpu_us`.
     pub(crate) unit: &'static str,
     /// The server's user and system time for a unit.
     pub(crate) cpu_us: Option<f64>,
@@ -22,7 +22,7 @@ pub(crate) struct Measured {
     pub(crate) p999_us: Option<f64>,
     /// Resident memory for each connection.
     pub(crate) kib: Option<f64>,
-    /// How long it took.
+    /// The time that it took.
     pub(crate) seconds: Option<f64>,
     /// The load generator's own time for a unit.
     pub(crate) load_us: Option<f64>,
@@ -30,7 +30,7 @@ pub(crate) struct Measured {
     pub(crate) lost: u64,
 }
 
-/// Everything that was measured.
+/// All runs.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     rounds: BTreeMap<(Scenario, System), Vec<Measured>>,
@@ -62,7 +62,7 @@ impl Report {
         }
     }
 
-    /// Gaps and losses, over everything that ours sent.
+    /// Counts gaps and losses, over everything that our server sent.
     pub(crate) fn faults(&self) -> u64 {
         let ours = self.rounds.iter().filter(|((_, s), _)| *s == System::Ours);
         ours.flat_map(|(_, rounds)| rounds)
@@ -157,7 +157,7 @@ fn median(rounds: &[Measured], column: fn(&Measured) -> Option<f64>) -> Option<f
     values.get(values.len() / 2).copied()
 }
 
-/// Three digits that count.
+/// Formats a number with three significant digits.
 fn short(value: f64) -> String {
     match value {
         _ if value >= 100.0 => format!("{value:.0}"),

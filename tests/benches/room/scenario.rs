@@ -37,7 +37,7 @@ pub(crate) enum Scenario {
     Idle5000,
     /// 4 senders, each with at most 64 unacknowledged lines; nobody listens.
     Ingest,
-    /// The same into a database of 10 million entries.
+    /// The same load on a database of 10 million entries.
     IngestLarge,
     /// One client follows from the beginning of a million entries.
     CatchUp,
@@ -53,17 +53,17 @@ pub(crate) enum Scenario {
     Client,
 }
 
-/// How large everything is.
+/// The size of each scenario.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scale {
-    /// What is measured of a room that talks.
+    /// The time for which a room that talks is measured.
     pub(crate) window: Duration,
     warm_up: Duration,
     /// Numbers of clients, of handshakes and of entries are divided by it.
     divisor: u64,
 }
 
-/// Where to stop a scenario short: a peer that cannot do it.
+/// The reason to stop a scenario: a peer that does not support it.
 pub(crate) type Outcome = Result<Measured, &'static str>;
 
 impl Scale {
@@ -75,7 +75,7 @@ impl Scale {
         }
     }
 
-    /// Small enough for every change: that nothing is lost is all that it can show.
+    /// Returns a scale that is small enough to run for every change. It shows only whether lines are lost.
     pub(crate) fn small() -> Self {
         Self {
             window: Duration::from_millis(700),
@@ -128,7 +128,7 @@ impl Scenario {
     }
 }
 
-/// Two readings of the clocks, and what is between them.
+/// Two readings of the clocks, and the difference between them.
 struct Meter<'a> {
     served: &'a Served,
     cpu: Duration,
@@ -160,7 +160,7 @@ impl<'a> Meter<'a> {
     }
 }
 
-/// How many are in a room, how many of them talk, and how.
+/// The number of people in a room, how many of them talk, and how.
 type Room = (usize, usize, Pace);
 
 fn plan(system: System, site: &Site, served: &Served, (clients, senders, pace): Room) -> Plan {
@@ -342,7 +342,7 @@ fn pages(site: &Site, entries: u64) -> Measured {
     measured
 }
 
-/// The real client is in the room: it must print everything, in order.
+/// Adds the real client to the room: it must print everything, in order.
 fn with_client(site: &Site, scale: Scale) -> Measured {
     let clients = scale.of(100);
     let served = Served::start(System::Ours, site, clients + 1);
@@ -378,7 +378,7 @@ fn with_client(site: &Site, scale: Scale) -> Measured {
     measured
 }
 
-/// One connection, for what one asks after the other.
+/// One connection, for requests that follow each other.
 struct One {
     runtime: tokio::runtime::Runtime,
     link: Link,
@@ -412,7 +412,7 @@ impl One {
         self.runtime.block_on(sending).expect("the server is there");
     }
 
-    /// Hears until there is what is waited for.
+    /// Reads until the awaited answer comes.
     fn hear_until(&mut self, mut is_it: impl FnMut(&Event<'_>) -> bool) {
         const PATIENCE: Duration = Duration::from_secs(120);
         let mut is_done = false;

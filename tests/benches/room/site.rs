@@ -13,10 +13,10 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use crate::dialect::TEXT_BYTES;
 use crate::system::{Served, System};
 
-/// How many people a large database knows.
+/// The number of people in a large database.
 const PEOPLE_OF_DATABASE: u64 = 100;
 
-/// The CA, and where things lie.
+/// The CA, and the folder of all files.
 pub(crate) struct Site {
     folder: PathBuf,
     ca: Ca,
@@ -44,27 +44,27 @@ impl Site {
         self.folder.join(name)
     }
 
-    /// The revocation list.
+    /// Returns the file of the revocation list.
     pub(crate) fn list(&self) -> PathBuf {
-        self.ca.revocation_list()
+        self.ca.register().revocation_list()
     }
 
-    /// The server's bundle.
+    /// Returns the file of the server's bundle.
     pub(crate) fn server(&self) -> PathBuf {
-        self.ca.server_bundle()
+        self.ca.register().server_bundle()
     }
 
-    /// Somebody's bundle.
+    /// Returns the file of a person's bundle.
     pub(crate) fn bundle(&self, client: usize) -> PathBuf {
         self.folder.join("ca/people").join(name(client) + ".pem")
     }
 
-    /// The subject of somebody's certificate as RFC 2253 writes it, the last part first.
+    /// Returns the subject of a person's certificate as RFC 2253 writes it, the last part first.
     pub(crate) fn subject(&self, client: usize) -> String {
         format!("CN={},OU=student,O={}", name(client), self.ca.name())
     }
 
-    /// Issues what is missing for so many people. Each certificate is on the disk before the next, so
+    /// Issues the certificates that are missing for this number of people. Each is on the disk before the next, so
     /// the first time takes a while.
     pub(crate) fn issue(&self, people: usize) {
         let missing = (0..people).filter(|client| !self.bundle(*client).exists());
@@ -77,7 +77,7 @@ impl Site {
         }
     }
 
-    /// How so many people connect.
+    /// Returns the TLS configurations of this number of people.
     pub(crate) fn people(&self, system: System, people: usize) -> Vec<Arc<ClientConfig>> {
         self.issue(people);
         let alpn: &[&[u8]] = match system {
@@ -91,7 +91,7 @@ impl Site {
         (0..people).map(config).collect()
     }
 
-    /// Other servers want a certificate and a key in files of their own.
+    /// Writes the certificate and the key into files of their own, which other servers want.
     fn split_bundle(&self) {
         let pem = fs::read_to_string(self.server()).expect("the server's bundle");
         let blocks: Vec<String> = pem
@@ -121,7 +121,7 @@ impl Site {
         }
     }
 
-    /// A database with so many entries of 100 people, made by SQL.
+    /// Makes a database with this number of entries of 100 people, by SQL.
     pub(crate) fn database(&self, entries: u64) -> PathBuf {
         let path = self.path(&format!("entries-{entries}.db"));
         if path.exists() {

@@ -16,7 +16,7 @@ use crate::site::Site;
 /// A kind of server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub(crate) enum System {
-    /// This project's.
+    /// This project's server.
     Ours,
     /// Debian's mosquitto.
     Mosquitto,
@@ -40,7 +40,7 @@ impl System {
         }
     }
 
-    /// The version, as the program says it.
+    /// Returns the version, as the program says it.
     pub(crate) fn version(self) -> String {
         let (program, argument) = match self {
             System::Ours => (program("server"), "--version"),
@@ -55,7 +55,7 @@ impl System {
 }
 
 impl Served {
-    /// Starts a server that knows so many people and nothing else.
+    /// Starts a server that admits this number of people and has no data.
     pub(crate) fn start(system: System, site: &Site, people: usize) -> Self {
         site.issue(people);
         let folder = tempfile::tempdir_in(site.path("")).expect("a folder");
@@ -66,7 +66,7 @@ impl Served {
         }
     }
 
-    /// Starts ours on a database.
+    /// Starts our server on a database.
     pub(crate) fn start_ours(site: &Site, db: &Path) -> Self {
         let folder = tempfile::tempdir_in(site.path("")).expect("a folder");
         Self::ours(site, db, folder)
@@ -154,24 +154,24 @@ impl Served {
         }
     }
 
-    /// User and system time of the process so far.
+    /// Returns the user and system time of the process so far.
     pub(crate) fn cpu(&self) -> Duration {
         processor_time(self.running.id())
     }
 
-    /// Resident memory.
+    /// Returns the resident memory.
     pub(crate) fn resident_kib(&self) -> u64 {
         tests::resident_kib(self.running.id())
     }
 
-    /// Stops it in good order.
+    /// Stops it cleanly.
     pub(crate) fn stop(mut self) {
         self.running.signal("-TERM");
         self.running.wait();
     }
 }
 
-/// User and system time of this process.
+/// Returns the user and system time of this process.
 pub(crate) fn own_cpu() -> Duration {
     processor_time(std::process::id())
 }

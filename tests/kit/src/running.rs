@@ -79,11 +79,6 @@ impl Running {
         found.unwrap_or_else(|| self.fail(&format!("no {part:?} on stdout")))
     }
 
-    /// Returns whether such a line comes on standard output before its end.
-    pub fn says(&mut self, part: &str) -> bool {
-        self.out.expect(part).is_some()
-    }
-
     /// Waits for a line on standard error that contains `part`, and returns it.
     pub fn expect_err(&mut self, part: &str) -> String {
         let found = self.err.expect(part);

@@ -10,8 +10,9 @@ use tempfile::TempDir;
 
 use crate::PATIENCE;
 
-/// From one look at a pane to the next.
-const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+/// From one look at a pane to the next. Each look starts a program, so there are fewer of them than
+/// where a look costs nothing.
+const SCREEN_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A tmux server with a socket and a configuration of its own. It is killed when this is dropped.
 #[derive(Debug)]
@@ -163,7 +164,7 @@ impl Pane<'_> {
                 "{what}: never seen; {} shows\n{screen}",
                 self.name
             );
-            std::thread::sleep(LOOK_INTERVAL);
+            std::thread::sleep(SCREEN_INTERVAL);
         }
     }
 

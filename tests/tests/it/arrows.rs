@@ -300,13 +300,14 @@ impl<'a> Visit<'a> for Imports {
 }
 
 /// The order of a program's files and folders: `low <- {beside, each_other} <- high`.
-struct Order {
+pub(crate) struct Order {
     /// The lowest is 0.
     floors: BTreeMap<String, usize>,
 }
 
 impl Order {
-    fn read(lib: &str) -> Self {
+    /// Reads the order from the head of a `lib.rs`.
+    pub(crate) fn read(lib: &str) -> Self {
         let docs = lib.lines().map_while(|line| line.strip_prefix("//!"));
         let docs: String = docs.map(|line| format!("{} ", line.trim())).collect();
         let order = docs
@@ -328,7 +329,8 @@ impl Order {
         Self { floors }
     }
 
-    fn floor(&self, name: &str) -> usize {
+    /// Returns the floor of a file or folder, such as `store/sqlite/`: 0 is the lowest.
+    pub(crate) fn floor(&self, name: &str) -> usize {
         let top = top(name);
         *self
             .floors

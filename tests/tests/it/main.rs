@@ -4,7 +4,6 @@
 mod arrows;
 mod certificates;
 mod documents;
-mod mint;
 mod programs;
 mod protocol;
 #[cfg(unix)]

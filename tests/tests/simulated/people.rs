@@ -69,7 +69,7 @@ fn papers() -> &'static Papers {
         let issued = ca.issue(&candidates, &IssueOptions::default());
         issued.expect("certificates");
         let bundle = |name: &str| {
-            let path = ca.people().join(format!("{name}.pem"));
+            let path = ca.register().people().join(format!("{name}.pem"));
             Bundle::read(&path).expect("a bundle")
         };
         let gate = Gate::new(bundle(NAMES[0]).anchor().clone(), false).expect("a gate");

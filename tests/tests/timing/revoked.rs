@@ -1,6 +1,6 @@
 //! A revocation takes effect within two seconds.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tests::{Ended, Options, Site, World, end, finish, run_client};
 
@@ -11,14 +11,14 @@ async fn a_revoked_person_is_out_within_two_seconds_and_stays_out() {
     let _alone = alone().await;
     let w = World::start().await;
     let (mut alice, mut bob) = w.pair("alice", "bob").await;
-    let begun = SystemTime::now();
+    let begun = Instant::now();
     w.revoke("bob");
     let bye = bob.expect("= bye ").await;
     assert!(
         bye.starts_with("= bye revoked your certificate was revoked"),
         "{bye}"
     );
-    let took = begun.elapsed().expect("the clock goes on");
+    let took = begun.elapsed();
     assert!(took < Duration::from_secs(2), "{took:?}");
     alice.expect("* bob@127.0.0.1 left (revoked)").await;
     let mut again = w.connect("bob").await;

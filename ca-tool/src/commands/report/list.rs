@@ -10,7 +10,7 @@ use wire::Role;
 use crate::error::Error;
 use crate::ledger::index::{Index, IndexEntry, NAME};
 use crate::ledger::register::Register;
-use crate::words::{day, moment};
+use crate::words::Moment;
 
 /// The certificates that `list` shows.
 #[derive(Debug, Serialize)]
@@ -25,10 +25,10 @@ struct Listed {
     full_name: Option<String>,
     kind: &'static str,
     role: Option<&'static str>,
-    until: String,
+    until: Moment,
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    revoked_at: Option<String>,
+    revoked_at: Option<Moment>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     serial: String,
@@ -51,9 +51,9 @@ impl Listed {
                 (None, false) => "server",
             },
             role: person.map(|(_, role)| role.as_str()),
-            until: moment(entry.ends_at()),
+            until: Moment(entry.ends_at()),
             state,
-            revoked_at: entry.revoked.map(|(at, _)| moment(at)),
+            revoked_at: entry.revoked.map(|(at, _)| Moment(at)),
             reason: entry.revoked.map(|(_, reason)| reason.as_str()),
             serial: entry.serial.to_string(),
         }
@@ -111,15 +111,16 @@ impl fmt::Display for Listing {
         }
         table.set_header(header);
         for listed in &self.0 {
-            let state = match (&listed.revoked_at, listed.reason) {
-                (Some(at), Some("certificateHold")) => format!("on hold since {}", day(at)),
-                (Some(at), Some(reason)) => format!("revoked {} ({reason})", day(at)),
+            let state = match (listed.revoked_at, listed.reason) {
+                (Some(at), Some("certificateHold")) => format!("on hold since {}", at.day()),
+                (Some(at), Some(reason)) => format!("revoked {} ({reason})", at.day()),
                 _ => listed.state.to_owned(),
             };
             let role = listed.role.unwrap_or(listed.kind);
             let name = wire::escape(&listed.name);
             let full_name = listed.full_name.as_deref().map(wire::escape);
-            let mut cells = vec![&name, role, day(&listed.until), &state, &listed.serial];
+            let until = listed.until.day().to_string();
+            let mut cells = vec![&name, role, &until, &state, &listed.serial];
             if has_full_names {
                 cells.insert(1, full_name.as_deref().unwrap_or_default());
             }

@@ -43,7 +43,7 @@ impl fmt::Display for Contents {
 
 /// Returns every certificate of a person, the newest first.
 fn person(register: &Register, name: &str, now: OffsetDateTime) -> Result<Vec<Shown>, Error> {
-    let entries = register.list()?;
+    let entries = register.entries()?;
     let id = ClientId::parse_typed(name).ok();
     let mut shown = Vec::new();
     for entry in entries.iter().rev() {

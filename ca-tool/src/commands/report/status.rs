@@ -2,18 +2,18 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 use wire::ClientId;
 
 use super::agreement;
+use super::connected::connected;
 use crate::error::Error;
 use crate::ledger::index::{Index, IndexEntry};
 use crate::ledger::register::Register;
-use crate::words::{NAMES_SHOWN_MAX, day, first_few, moment};
+use crate::words::{Moment, NAMES_SHOWN_MAX, first_few};
 
 /// A certificate that ends within this time ends soon.
 pub(super) const SOON: Duration = Duration::days(30);
@@ -47,16 +47,16 @@ pub(crate) struct Status {
 #[derive(Debug, Serialize)]
 struct CaStatus {
     name: String,
-    until: String,
+    until: Moment,
     days_left: i64,
 }
 
 #[derive(Debug, Serialize)]
 struct ListStatus {
     number: String,
-    signed: String,
+    signed: Moment,
     age_days: i64,
-    next_update: String,
+    next_update: Moment,
     days_left: i64,
     revoked: usize,
 }
@@ -65,7 +65,7 @@ struct ListStatus {
 struct DatedCertificate {
     name: String,
     serial: String,
-    on: String,
+    on: Moment,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
 }
@@ -141,7 +141,7 @@ impl Status {
             state: words(worst).to_owned(),
             ca: CaStatus {
                 name: says.subject.to_string(),
-                until: moment(until),
+                until: Moment(until),
                 days_left: (until - now).whole_days(),
             },
             list: list.as_ref().map(|list| ListStatus::of(list, now)),
@@ -164,11 +164,11 @@ impl fmt::Display for Status {
         let mut line = |what: &str, said: String| writeln!(f, "{what:<16} {said}");
         line(
             "CA",
-            format!("\"{}\", until {}", self.ca.name, day(&self.ca.until)),
+            format!("\"{}\", until {}", self.ca.name, self.ca.until.day()),
         )?;
         if let Some(list) = &self.list {
-            let (number, next) = (&list.number, day(&list.next_update));
-            let (signed, age) = (day(&list.signed), ago(list.age_days));
+            let (number, next) = (&list.number, list.next_update.day());
+            let (signed, age) = (list.signed.day(), ago(list.age_days));
             line(
                 "revocation list",
                 format!("number {number}, signed {signed} ({age}), good until {next}"),
@@ -222,9 +222,9 @@ impl ListStatus {
         let next = OffsetDateTime::from(list.next_update());
         Self {
             number: list.number().to_string(),
-            signed: moment(signed),
+            signed: Moment(signed),
             age_days: (now - signed).whole_days(),
-            next_update: moment(next),
+            next_update: Moment(next),
             days_left: (next - now).whole_days(),
             revoked: list.count(),
         }
@@ -236,7 +236,7 @@ impl DatedCertificate {
         Self {
             name: entry.name().to_owned(),
             serial: entry.serial.to_string(),
-            on: moment(entry.ends_at()),
+            on: Moment(entry.ends_at()),
             reason: None,
         }
     }
@@ -246,7 +246,7 @@ impl DatedCertificate {
         Some(Self {
             name: entry.name().to_owned(),
             serial: entry.serial.to_string(),
-            on: moment(at),
+            on: Moment(at),
             reason: Some(reason.as_str()),
         })
     }
@@ -254,7 +254,7 @@ impl DatedCertificate {
 
 impl fmt::Display for DatedCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}", wire::escape(&self.name), day(&self.on))?;
+        write!(f, "{} ({}", wire::escape(&self.name), self.on.day())?;
         if let Some(reason) = self.reason {
             write!(f, ", {reason}")?;
         }
@@ -291,44 +291,4 @@ fn never_connected(index: &Index, seen: &HashSet<String>, now: OffsetDateTime) -
         .map(|id: ClientId| id.to_string())
         .filter(|id| !seen.contains(id) && told.insert(id.clone()))
         .collect()
-}
-
-/// Returns everybody who ever connected. It asks the program `server`, which alone knows the form of its
-/// database: a tool that has keys links no database.
-fn connected(db: &Path) -> Result<HashSet<String>, Error> {
-    let failed = |fault: String| Error::Database {
-        path: db.to_owned(),
-        fault,
-    };
-    let output = Command::new(server_program())
-        .args(["query", "--json", "--db"])
-        .arg(db)
-        .arg("select distinct id from joins")
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| failed(format!("`server query` cannot be run: {error}")))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let said = said.lines().next().unwrap_or("it failed");
-        return Err(failed(wire::escape(said)));
-    }
-    let rows: Vec<std::collections::HashMap<String, String>> =
-        serde_json::from_slice(&output.stdout)
-            .map_err(|_| failed("`server query` did not answer in JSON".to_owned()))?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|mut row| row.remove("id"))
-        .collect())
-}
-
-/// Returns the server that is installed beside this program, or the one that a shell would find.
-fn server_program() -> PathBuf {
-    let beside = std::env::current_exe().ok().map(|program| {
-        let name = format!("server{}", std::env::consts::EXE_SUFFIX);
-        program.with_file_name(name)
-    });
-    match beside {
-        Some(program) if program.is_file() => program,
-        _ => PathBuf::from("server"),
-    }
 }

@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use crate::disk::files;
 use crate::error::Error;
 use crate::ledger::register::Register;
-use crate::words::{day, moment};
+use crate::words::Moment;
 
 /// The options of the server.
 #[derive(Debug, Clone, Default)]
@@ -34,7 +34,7 @@ pub(crate) struct Verdict {
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<String>,
+    until: Option<Moment>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -155,7 +155,7 @@ impl Verdict {
         self.admitted = true;
         self.id = Some(identity.id().to_string());
         self.role = Some(identity.role().as_str());
-        self.until = Some(moment(identity.not_after().into()));
+        self.until = Some(Moment(identity.not_after().into()));
     }
 }
 
@@ -193,7 +193,8 @@ impl fmt::Display for Verdict {
         match (&self.id, &self.reason) {
             (Some(id), None) => {
                 let role = self.role.unwrap_or_default();
-                let until = self.until.as_deref().map(day).unwrap_or_default();
+                let until = self.until.map(|until| until.day().to_string());
+                let until = until.unwrap_or_default();
                 writeln!(f, "{file}: admitted as {id} ({role}), until {until}")
             }
             (_, reason) => {

@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_soon_is_what_nobody_has_renewed() {
+    fn certificates_that_end_soon_are_reported_unless_they_were_renewed() {
         let index = parse(
             "V\t261130000000Z\t\t01\tunknown\t/CN=alice/OU=student/O=N\n\
              V\t270530000000Z\t\t02\tunknown\t/CN=alice/OU=assistant/O=N\n\
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_superseded_ends_when_it_is_and_a_server_is_nobody_s_namesake() {
+    fn a_superseded_certificate_ends_on_its_date_and_servers_never_count_as_people() {
         let index = parse(
             "V\t270530000000Z\t\t01\tsuperseded=261125000000Z\t/CN=alice/OU=student/O=N\n\
              V\t261130000000Z\t\t02\tunknown\t/CN=alice/OU=student/O=N\n\
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_superseded_while_it_was_on_hold_stays_revoked() {
+    fn a_certificate_that_was_superseded_while_on_hold_stays_revoked() {
         let mut index = parse(
             "R\t270530000000Z\t261121000000Z,certificateHold\t01\tsuperseded=261125000000Z\t/CN=alice/OU=student/O=N\n\
              R\t270530000000Z\t261121000000Z,certificateHold\t02\tunknown\t/CN=alice/OU=student/O=N\n",

@@ -3,6 +3,9 @@
 
 pub mod raw;
 
+use std::fs;
+use std::path::Path;
+
 use pki::Bundle;
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CertificateRevocationList,
@@ -98,6 +101,17 @@ impl Authority {
         let list = revocation_list(&self.issuer, 1, (-1, 10), revoked);
         list.der().to_vec()
     }
+}
+
+/// Reads the key of the CA that `ca-tool` made in a folder, to sign things that `ca-tool` would never
+/// sign. The key must not be encrypted.
+pub fn issuer(ca: &Path) -> Issuer<'static, KeyPair> {
+    let read = |name: &str| {
+        let path = ca.join(name);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    let key = KeyPair::from_pem(&read("private/ca.key")).expect("a key");
+    Issuer::from_ca_cert_pem(&read("ca.pem"), key).expect("a CA certificate")
 }
 
 /// Returns the content of the certificate of a CA of this name.

@@ -2,6 +2,7 @@
 //! served, and the words of each side when TLS ends before the greeting.
 
 mod gate;
+pub(crate) mod mint;
 mod refusals;
 mod renewal;
 mod revocation;

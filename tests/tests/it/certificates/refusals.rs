@@ -31,7 +31,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use crate::mint::*;
+use super::mint::*;
 
 const ASK: &str = "ask whoever runs the room for a new certificate";
 

@@ -13,7 +13,7 @@ use pki::{Bundle, Certificate, Gate, Serial};
 use tests::{Options, Peer, Site, World, instructors, said, within};
 use wire::{Reply, ServerLine};
 
-use crate::mint::{publish_list, replace};
+use super::mint::{publish_list, replace};
 
 #[tokio::test]
 async fn a_new_bundle_is_shown_to_the_next_client_and_disturbs_nobody() {
@@ -59,12 +59,12 @@ async fn whoever_asks_has_the_list_and_the_bundle_read_at_once() {
 #[tokio::test]
 async fn a_bundle_that_is_worse_than_the_last_one_is_refused_loudly() {
     let site = Site::new("Networks 101");
-    let (cert, alices) = (site.ca().server_bundle(), site.bundle("alice"));
+    let (cert, alices) = (site.ca().register().server_bundle(), site.bundle("alice"));
     let alices = fs::read_to_string(site.path(&alices)).expect("a bundle");
     let alice = Bundle::parse(alices.as_bytes(), "alice.pem".as_ref()).expect("a bundle");
     let good = fs::read_to_string(&cert).expect("a bundle");
     let others = Site::new("Networks 101");
-    let theirs = fs::read_to_string(others.ca().server_bundle()).expect("a bundle");
+    let theirs = fs::read_to_string(others.ca().register().server_bundle()).expect("a bundle");
     let [leaf, anchor, _] = &sections(&good)[..] else {
         panic!("a bundle has three sections: {good}");
     };
@@ -159,8 +159,8 @@ async fn a_bundle_that_is_worse_than_the_last_one_is_refused_loudly() {
 #[test]
 fn a_list_that_is_too_large_is_said_to_be_so() {
     let site = Site::new("Networks 101");
-    let list = site.ca().revocation_list();
-    let gate = Gate::new(site.ca().anchor().clone(), false).expect("a gate");
+    let list = site.ca().register().revocation_list();
+    let gate = Gate::new(site.ca().register().anchor().clone(), false).expect("a gate");
     let good = fs::read(&list).expect("a list");
     for (bytes_over, fault) in [(0, None), (1, Some("it has more than 16 MiB"))] {
         let mut bytes = good.clone();
@@ -177,7 +177,7 @@ fn a_list_that_is_too_large_is_said_to_be_so() {
 #[test]
 fn a_server_whose_certificate_ends_soon_says_so_until_it_has_a_newer_one() {
     let site = Site::new("Networks 101");
-    let cert = site.ca().server_bundle();
+    let cert = site.ca().register().server_bundle();
     replace(&cert, minted(site.ca(), (-1, 20)));
     let mut served = site.serve(&[]);
     let line = served
@@ -257,7 +257,7 @@ async fn shown(address: SocketAddr, bundle: &Bundle) -> String {
 fn renew(ca: &Ca) -> PathBuf {
     let host = Host::parse("localhost").expect("a host");
     let issued = ca.issue_server(&[host], None).expect("a bundle");
-    let cert = ca.server_bundle();
+    let cert = ca.register().server_bundle();
     fs::rename(issued.bundle, &cert).expect("renamed");
     cert
 }
@@ -274,12 +274,17 @@ fn bundle_of(site: &Site, name: &str) -> Bundle {
 
 /// Returns a bundle for a server, valid between these days from now.
 fn minted(ca: &Ca, valid: (i64, i64)) -> String {
-    let anchor = fs::read_to_string(ca.certificate()).expect("a certificate");
+    let anchor = fs::read_to_string(ca.register().certificate()).expect("a certificate");
     let leaf = Leaf {
         valid,
         ..Leaf::server(&["localhost"])
     };
-    kit::mint::bundle(&leaf, ca.issuer(), &anchor, &[])
+    kit::mint::bundle(
+        &leaf,
+        &kit::mint::issuer(ca.register().path()),
+        &anchor,
+        &[],
+    )
 }
 
 /// Returns the PEM sections of a bundle: certificate, CA certificate, key.

@@ -9,17 +9,17 @@ use rustls::pki_types::CertificateRevocationListDer;
 use rustls::pki_types::pem::PemObject as _;
 use tests::Site;
 
-use crate::mint::replace;
+use super::mint::replace;
 use crate::programs::{Ended, end, run_at, run_client, site};
 
 #[cfg(unix)]
 #[test]
 fn a_revocation_list_that_is_worse_than_the_last_one_is_refused_loudly() {
     let site = site();
-    let list = site.ca().revocation_list();
+    let list = site.ca().register().revocation_list();
     let (first, alice) = (fs::read(&list).expect("a list"), site.bundle("alice"));
     let others = Site::new("Compilers 202");
-    let theirs = fs::read(others.ca().revocation_list()).expect("a list");
+    let theirs = fs::read(others.ca().register().revocation_list()).expect("a list");
     site.bundle("bob");
     let revoke = |name: &str| {
         let revoked = site.ca().revoke(&[name.to_owned()], Reason::KeyCompromise);
@@ -37,7 +37,7 @@ fn a_revocation_list_that_is_worse_than_the_last_one_is_refused_loudly() {
     *changed.last_mut().expect("a signature") ^= 1;
     // Another CA may call itself by the same name.
     let namesake = Site::new("Networks 101");
-    let namesakes = fs::read(namesake.ca().revocation_list()).expect("a list");
+    let namesakes = fs::read(namesake.ca().register().revocation_list()).expect("a list");
     for (bad, cause) in [
         (&good[..good.len() / 2], "not a whole revocation list"),
         (&[], "not a whole revocation list"),
@@ -70,7 +70,7 @@ fn a_revocation_list_that_is_worse_than_the_last_one_is_refused_loudly() {
 fn a_list_that_takes_people_off_hold_is_noted_and_one_that_forgets_revocations_is_complained_about()
 {
     let site = site();
-    let list = site.ca().revocation_list();
+    let list = site.ca().register().revocation_list();
     let [alice, bob, carol] = ["alice", "bob", "carol"].map(str::to_owned);
     for name in [&alice, &bob, &carol] {
         site.bundle(name);
@@ -100,7 +100,7 @@ fn a_list_that_takes_people_off_hold_is_noted_and_one_that_forgets_revocations_i
         revoke(&copy, name, Reason::Unspecified);
         revoke(&copy, name, Reason::KeyCompromise);
     }
-    let listed = fs::read(copy.revocation_list()).expect("a list");
+    let listed = fs::read(copy.register().revocation_list()).expect("a list");
     replace(&list, &listed);
     let line = served.program.expect_err("lets in certificates");
     assert!(line.contains(" ERROR "), "{line}");
@@ -128,7 +128,7 @@ fn sighup_reads_the_revocation_list_though_nothing_changed() {
 fn sighup_reads_the_bundle_though_nothing_changed_and_there_is_no_list() {
     let site = site();
     let mut served = site.serve(&["--no-revocation"]);
-    let certificate = Bundle::read(&site.ca().server_bundle()).expect("a bundle");
+    let certificate = Bundle::read(&site.ca().register().server_bundle()).expect("a bundle");
     let read = format!(
         "certificate read serial={}",
         certificate.certificate().serial

@@ -8,6 +8,8 @@ use std::sync::LazyLock;
 
 use tests::{fences, files_below, page, pages, project, section};
 
+use crate::arrows::Order;
+
 static ARCHITECTURE: LazyLock<&str> = LazyLock::new(|| page("ARCHITECTURE.md"));
 
 const CRATES: [&str; 6] = ["wire", "pki", "ca-tool", "server", "client", "tests"];
@@ -30,6 +32,28 @@ fn every_folder_and_file_of_the_crates_is_on_the_map() {
         let expected: BTreeSet<String> = expected.map(|(name, _)| name).collect();
         let named: BTreeSet<String> = row.files.iter().map(|name| (*name).to_owned()).collect();
         assert_eq!(named, expected, "the row of {}", row.folder);
+    }
+}
+
+#[test]
+fn the_map_has_the_folders_of_each_program_in_the_order_of_its_lib() {
+    let map = map();
+    for program in ["ca-tool", "server", "client"] {
+        let lib = project().join(program).join("src/lib.rs");
+        let order = Order::read(&fs::read_to_string(lib).expect("UTF-8"));
+        let own = format!("{program}/");
+        let mut rows = map.iter().filter_map(|row| row.folder.strip_prefix(&own));
+        assert_eq!(
+            rows.next(),
+            Some(""),
+            "the own row of {program} comes first"
+        );
+        let rows: Vec<&str> = rows.collect();
+        assert!(rows.len() > 5, "only {rows:?}");
+        let wrong = rows
+            .windows(2)
+            .find(|pair| order.floor(pair[0]) > order.floor(pair[1]));
+        assert_eq!(wrong, None, "{program}: the second is below the first");
     }
 }
 

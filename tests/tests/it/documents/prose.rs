@@ -171,7 +171,7 @@ fn every_file_that_contributing_names_is_there() {
     let files: Vec<&str> = code.filter(is_file).collect();
     assert!(files.len() > 10, "{files:?}");
     for file in files {
-        assert!(project().join(file).exists(), "there is no {file}");
+        assert!(is_there(file), "there is no {file}");
     }
 }
 

@@ -32,15 +32,48 @@ fn the_exit_codes_in_the_documents_are_those_that_the_programs_tell() {
     for (program, heading) in [
         ("ca-tool", "## The exit codes of `ca-tool`"),
         ("client", "## The client's exit codes"),
+        ("server", "## The server's exit codes"),
     ] {
         let help = help(program, &[]);
         let (_, told) = help.split_once("Exit codes:").expect("exit codes");
-        let number = |word: &str| word.parse::<u8>().ok();
-        let told: BTreeSet<u8> = told.split_whitespace().filter_map(number).collect();
+        let told = numbered(told);
         let rows = section_of_any(heading).lines();
-        let rows = rows.filter_map(|row| number(row.strip_prefix("| ")?.split(' ').next()?));
-        assert_eq!(rows.collect::<BTreeSet<_>>(), told, "{program}");
+        let rows: BTreeMap<u8, &str> = rows
+            .filter_map(|row| {
+                let (code, meaning) = row.strip_prefix("| ")?.split_once(" | ")?;
+                Some((code.parse().ok()?, meaning))
+            })
+            .collect();
+        let codes = |of: &BTreeMap<u8, String>| of.keys().copied().collect::<Vec<_>>();
+        assert_eq!(
+            Vec::from_iter(rows.keys().copied()),
+            codes(&told),
+            "{program}"
+        );
+        // The document may say more, after the words of the help.
+        for (code, words) in &told {
+            let row = rows[code];
+            assert!(
+                row.starts_with(words),
+                "{program} {code}: {words:?}, not {row:?}"
+            );
+        }
     }
+}
+
+/// Returns the words after each number in a text.
+fn numbered(text: &str) -> BTreeMap<u8, String> {
+    let mut all: Vec<(u8, Vec<&str>)> = Vec::new();
+    for word in text.split_whitespace() {
+        match (word.parse(), all.last_mut()) {
+            (Ok(number), _) => all.push((number, Vec::new())),
+            (Err(_), Some((_, words))) => words.push(word),
+            (Err(_), None) => panic!("{word:?} stands before the first number"),
+        }
+    }
+    let all = all.into_iter();
+    all.map(|(number, words)| (number, words.join(" ").trim_end_matches(',').to_owned()))
+        .collect()
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tests::{Scene, Transcript, World, fences, instructors, lasting, pages};
 
-use crate::mint::publish_list;
+use crate::certificates::mint::publish_list;
 
 #[tokio::test]
 async fn every_transcript_in_the_protocol_happens_as_it_is_written() {

@@ -128,8 +128,8 @@ fn a_client_tells_which_server_it_did_not_find() {
     // A stranger who knows the room's CA trusts the server, and is not trusted.
     let read = |path| fs::read_to_string(path).expect("PEM");
     let stranger = read(site.path(&site.bundle("alice"))).replace(
-        read(site.ca().certificate()).trim(),
-        read(others.ca().certificate()).trim(),
+        read(site.ca().register().certificate()).trim(),
+        read(others.ca().register().certificate()).trim(),
     );
     fs::write(others.path("stranger.pem"), stranger).expect("written");
     run_at(&others, &server, "stranger.pem", "hello\n").failed(

@@ -14,7 +14,7 @@ fn s_client(w: &World, name: Option<&str>, more: &[&str]) -> Command {
         .arg(w.address().to_string())
         .args(["-verify_return_error", "-verify_hostname", "localhost"])
         .arg("-CAfile")
-        .arg(w.ca().certificate())
+        .arg(w.ca().register().certificate())
         .args(more);
     if let Some(name) = name {
         let bundle = w.bundle_path(name);
@@ -183,9 +183,9 @@ async fn openssl_finds_nothing_wrong_with_a_certificate_until_it_is_revoked() {
         let output = Command::new("openssl")
             .args(["verify", "-x509_strict", "-crl_check", "-purpose", purpose])
             .arg("-CAfile")
-            .arg(w.ca().certificate())
+            .arg(w.ca().register().certificate())
             .arg("-CRLfile")
-            .arg(w.ca().revocation_list())
+            .arg(w.ca().register().revocation_list())
             .arg(file)
             .stdin(Stdio::null())
             .output()
@@ -193,7 +193,7 @@ async fn openssl_finds_nothing_wrong_with_a_certificate_until_it_is_revoked() {
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         output.status.success().then_some(()).ok_or(told)
     };
-    let (server, alice) = (w.ca().server_bundle(), w.bundle_path("alice"));
+    let (server, alice) = (w.ca().register().server_bundle(), w.bundle_path("alice"));
     assert_eq!(verify("sslserver", &server), Ok(()));
     assert_eq!(verify("sslclient", &alice), Ok(()));
     // Neither can be used as the other.
@@ -272,7 +272,7 @@ async fn a_bundle_takes_keys_in_the_forms_that_openssl_has_written_them() {
     let read = |name: &str, text: &str| {
         pki::Bundle::parse(text.as_bytes(), std::path::Path::new(name)).expect(name)
     };
-    let anchor = std::fs::read_to_string(w.ca().certificate()).expect("the CA");
+    let anchor = std::fs::read_to_string(w.ca().register().certificate()).expect("the CA");
 
     // SEC1, of a bundle that is otherwise as ca-tool made it; it is good enough to enter with.
     w.bundle("alice");

@@ -13,7 +13,7 @@ use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use tests::{Logging, PATIENCE, Peer, peak_kib, resident_kib, within};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::mint::*;
+use crate::certificates::mint::*;
 
 /// The most that a flood may write into each place of the log within a second.
 const LOG_BYTES_PER_SECOND_MAX: u64 = 20_000;

@@ -16,7 +16,7 @@ fn a_server_says_where_it_listens_which_record_it_keeps_and_whom_it_trusts() {
     for part in [
         format!("listening on {} ", served.address),
         "room=\"Networks 101\"".to_owned(),
-        format!("ca_fingerprint={}", site.ca().says().fingerprint),
+        format!("ca_fingerprint={}", site.ca().register().says().fingerprint),
         site.path("lab.db").display().to_string(),
         "revocation=\"on\"".to_owned(),
     ] {
@@ -138,9 +138,14 @@ fn a_refusal_is_logged_with_its_cause_escaped_and_leaves_no_row() {
 
 /// A bundle that this site's CA signed, with any text for a name.
 fn mint(site: &Site, name: &'static str) -> String {
-    let anchor = fs::read_to_string(site.ca().certificate()).expect("a certificate");
+    let anchor = fs::read_to_string(site.ca().register().certificate()).expect("a certificate");
     let leaf = kit::mint::Leaf::person(name);
-    kit::mint::bundle(&leaf, site.ca().issuer(), &anchor, &[])
+    kit::mint::bundle(
+        &leaf,
+        &kit::mint::issuer(site.ca().register().path()),
+        &anchor,
+        &[],
+    )
 }
 
 #[test]

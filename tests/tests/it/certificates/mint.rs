@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use ca_tool::Ca;
 pub(crate) use kit::mint::raw::*;
-use rcgen::{KeyPair, PublicKeyData as _};
+use rcgen::{Issuer, KeyPair, PublicKeyData as _};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use tests::Site;
@@ -17,6 +17,8 @@ pub(crate) struct Mint {
     pub(crate) anchor: CertificateDer<'static>,
     /// The key of every certificate of this mint, unless a test says otherwise.
     pub(crate) key: KeyPair,
+    /// The CA's own key.
+    ca: Issuer<'static, KeyPair>,
     /// The CA's name, in DER.
     issuer: Vec<u8>,
 }
@@ -24,9 +26,10 @@ pub(crate) struct Mint {
 impl Mint {
     pub(crate) fn new() -> Self {
         let site = Site::new("Networks 101");
-        let anchor = site.ca().anchor().clone();
+        let anchor = site.ca().register().anchor().clone();
         let issuer = roots(&anchor).roots[0].subject.to_vec();
         Self {
+            ca: kit::mint::issuer(site.ca().register().path()),
             issuer: der(SEQUENCE, &issuer),
             key: new_key(),
             site,
@@ -61,7 +64,7 @@ impl Mint {
 
     /// Signs with the CA's key, and returns a chain of one.
     pub(crate) fn sign(&self, leaf: &Leaf) -> Vec<CertificateDer<'static>> {
-        vec![sign(leaf, self.site.ca().issuer().key())]
+        vec![sign(leaf, self.ca.key())]
     }
 
     /// Returns a good certificate for alice of exactly this many bytes.
@@ -130,8 +133,16 @@ pub(crate) fn publish_list(ca: &Ca, from: i64, until: i64) {
         .expect("a clock")
         .as_millis();
     let number = u64::try_from(number).expect("not so late");
-    let list = kit::mint::revocation_list(ca.issuer(), number, (from, until), []);
-    replace(&ca.revocation_list(), list.pem().expect("PEM").as_bytes());
+    let list = kit::mint::revocation_list(
+        &kit::mint::issuer(ca.register().path()),
+        number,
+        (from, until),
+        [],
+    );
+    replace(
+        &ca.register().revocation_list(),
+        list.pem().expect("PEM").as_bytes(),
+    );
 }
 
 /// Puts a file in the place of another, as ca-tool does: nobody sees half of it.
