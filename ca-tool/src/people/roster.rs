@@ -454,7 +454,8 @@ mod tests {
                 b"name\nalice\n",
                 "its first line has no column id, but \"name\"; say which one to use, as in --id-column \"name\"",
             ),
-            (b"", "its first line has no column id, nor any other"),
+            (b"", "it is empty"),
+            (b",\n", "its first line has no column id, nor any other"),
             (b"\xff\xfei\0d\0\n\0", "it is UTF-16"),
             (b"id,id\na,b\n", "its first line names the column id twice"),
         ] {
