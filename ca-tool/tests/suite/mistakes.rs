@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::{World, stderr, stdout, succeed};
+use ca_tool::Reason;
+
+use crate::{World, shell, stderr, stdout, succeed};
 
 /// Runs the program. Returns its exit code, and everything that it printed.
 fn said(w: &World, arguments: &[&str]) -> (Option<i32>, String) {
@@ -70,4 +72,104 @@ fn a_passphrase_that_can_be_read_only_once_serves_the_whole_run() {
             "{source}: {said}"
         );
     }
+}
+
+#[test]
+fn a_persons_bundle_in_the_servers_place_is_noticed() {
+    let w = World::new();
+    w.issue("alice");
+    fs::copy(w.path("ca/people/alice.pem"), w.path("ca/server.pem")).expect("copied");
+    let (code, said) = said(&w, &["doctor"]);
+    assert_eq!(code, Some(1), "{said}");
+    let expected = "BAD   server bundle    ca/server.pem is the certificate of a person, alice\n";
+    assert!(said.contains(expected), "{said}");
+}
+
+#[test]
+fn a_lost_index_is_an_error_that_says_how_to_go_on() {
+    let w = World::new();
+    w.issue("alice");
+    for junk in [None, Some("junk\n")] {
+        match junk {
+            None => fs::remove_file(w.path("ca/index.txt")),
+            Some(junk) => fs::write(w.path("ca/index.txt"), junk),
+        }
+        .expect("spoiled");
+        for (command, code) in [("list", 1), ("status", 3), ("doctor", 1)] {
+            let (exit, said) = said(&w, &[command]);
+            assert_eq!(exit, Some(code), "{said}");
+            assert!(said.contains("cannot read ca/index.txt: "), "{said}");
+            let hint = "restore ca/ from your backup, then add the server's list with `ca-tool crl --merge FILE`";
+            assert!(said.contains(hint), "{said}");
+            if command == "doctor" {
+                assert!(said.contains("good  bundles"), "{said}");
+                assert!(said.contains("good  server bundle"), "{said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn doctor_counts_the_certificates_that_it_looked_for() {
+    let w = World::new();
+    let (_, text) = said(&w, &["doctor"]);
+    assert!(
+        text.contains("1 certificate, which is in certs/\n"),
+        "{text}"
+    );
+    w.issue("alice");
+    said(&w, &["revoke", "--serial", "12"]);
+    let (_, text) = said(&w, &["doctor"]);
+    assert!(text.contains("2 certificates, each in certs/\n"), "{text}");
+}
+
+#[test]
+fn a_person_who_was_renewed_is_not_called_revoked() {
+    let w = World::new();
+    w.issue("alice");
+    said(&w, &["renew", "alice"]);
+    let (_, text) = said(&w, &["status"]);
+    assert!(text.contains("1 revoked\n"), "{text}");
+    assert!(!text.contains("alice"), "{text}");
+    w.ca.revoke(&["alice".to_owned()], Reason::KeyCompromise)
+        .expect("revoked");
+    let (_, text) = said(&w, &["status"]);
+    assert!(text.contains("keyCompromise"), "{text}");
+}
+
+#[test]
+fn a_report_with_an_encrypted_key_says_how_the_list_is_signed() {
+    let above = tempfile::tempdir().expect("a folder");
+    let above = above.path();
+    fs::write(above.join("pass"), "open sesame\n").expect("written");
+    succeed(above, "ca-tool init --name Room --passphrase-file pass");
+    fs::remove_file(above.join("ca/crl.pem")).expect("removed");
+    let text = succeed(above, "ca-tool list");
+    let note = "note: the revocation list has to be signed again: run `ca-tool crl`, which asks for the passphrase\n";
+    assert!(text.contains(note), "{text}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_no_database_is_not_blamed_on_a_server_that_is_missing() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let w = World::new();
+    fs::create_dir(w.path("bin")).expect("made");
+    fs::copy(crate::PROGRAM, w.path("bin/ca-tool")).expect("copied");
+    let status = "env PATH= bin/ca-tool status --db class.csv";
+    let (code, _, text) = shell(w.above.path(), status);
+    assert_eq!(code, Some(3), "{text}");
+    assert!(text.contains("install the program `server`"), "{text}");
+    let server = w.path("bin/server");
+    fs::write(
+        &server,
+        "#!/bin/sh\necho class.csv: not a database >&2\nexit 1\n",
+    )
+    .expect("written");
+    fs::set_permissions(&server, fs::Permissions::from_mode(0o700)).expect("set");
+    let (code, _, text) = shell(w.above.path(), status);
+    assert_eq!(code, Some(3), "{text}");
+    assert!(text.contains("class.csv: not a database\n"), "{text}");
+    assert!(!text.contains("install"), "{text}");
 }
