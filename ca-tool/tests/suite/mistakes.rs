@@ -110,6 +110,70 @@ fn a_lost_index_is_an_error_that_says_how_to_go_on() {
 }
 
 #[test]
+fn a_number_that_the_folder_does_not_know_is_called_unknown() {
+    let w = World::new();
+    let revoke = ["revoke", "--serial", "12", "--reason", "certificateHold"];
+    let (code, text) = said(&w, &revoke);
+    assert_eq!(code, Some(0), "{text}");
+    let expected = "put number 12 on hold: this folder has no certificate with that number\n";
+    assert!(text.starts_with(expected), "{text}");
+    assert!(
+        text.contains("`ca-tool unhold --serial 12` lets them in again"),
+        "{text}"
+    );
+    let (_, text) = said(&w, &["revoke", "--serial", "12"]);
+    let expected = "revoked number 12: this folder has no certificate with that number\n";
+    assert!(text.starts_with(expected), "{text}");
+    let (_, text) = said(&w, &["revoke", "--serial", "12"]);
+    assert!(
+        text.contains("number 12 is revoked already; nothing was done"),
+        "{text}"
+    );
+    let (code, text) = said(&w, &["revoke", "--serial", "12zz"]);
+    assert_eq!(code, Some(2), "{text}");
+    assert!(
+        text.contains("\"12zz\" is not a hexadecimal number"),
+        "{text}"
+    );
+}
+
+#[test]
+fn one_certificate_is_spoken_of_as_one() {
+    let w = World::new();
+    w.issue("alice");
+    w.issue("bob");
+    let (_, text) = said(&w, &["renew", "alice"]);
+    assert!(
+        text.contains("crl.pem revokes the old certificate now; "),
+        "{text}"
+    );
+    let (_, text) = said(&w, &["renew", "bob", "--overlap", "14"]);
+    assert!(
+        text.contains("the old certificate is valid until "),
+        "{text}"
+    );
+    assert!(
+        text.contains(" at the latest; the first ca-tool command after that revokes it, such as"),
+        "{text}"
+    );
+    let (_, text) = said(&w, &["revoke", "bob", "--reason", "certificateHold"]);
+    assert!(
+        text.contains("put 2 certificates of bob on hold\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("note: `ca-tool unhold bob` lets them in again"),
+        "{text}"
+    );
+    for command in ["renew --all --overlap", "list --expiring"] {
+        let command: Vec<_> = command.split(' ').chain(["two"]).collect();
+        let (code, text) = said(&w, &command);
+        assert_eq!(code, Some(2), "{text}");
+        assert!(text.contains("write a whole number of days"), "{text}");
+    }
+}
+
+#[test]
 fn doctor_counts_the_certificates_that_it_looked_for() {
     let w = World::new();
     let (_, text) = said(&w, &["doctor"]);
@@ -147,6 +211,77 @@ fn a_report_with_an_encrypted_key_says_how_the_list_is_signed() {
     let text = succeed(above, "ca-tool list");
     let note = "note: the revocation list has to be signed again: run `ca-tool crl`, which asks for the passphrase\n";
     assert!(text.contains(note), "{text}");
+}
+
+#[test]
+fn a_bundle_for_another_server_comes_with_its_names_and_what_to_do_with_it() {
+    let w = World::new();
+    let (_, text) = said(&w, &["issue-server", "chat2.example", "192.0.2.8"]);
+    assert!(
+        text.contains("  valid for  chat2.example, 192.0.2.8\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("note: move ca/server-chat2.example.pem to the file of that server's --cert; a running server picks it up by itself\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_wrong_argument_is_called_by_its_name() {
+    let w = World::new();
+    w.issue("alice");
+    fs::remove_file(w.path("ca/people/alice.pem")).expect("removed");
+    fs::write(w.path("class.csv"), "id\nalice\n").expect("written");
+    let folder = w.above.path();
+    for (line, code, expected) in [
+        (
+            "issue bob --server https://chat.example/",
+            2,
+            "\"https://chat.example/\" is a URL; write chat.example\n",
+        ),
+        (
+            "issue bob --server https://chat.example:27332/x",
+            2,
+            "is a URL; write chat.example:27332\n",
+        ),
+        (
+            "issue-server https://chat.example:443/",
+            2,
+            "\"https://chat.example:443/\" is a URL; write chat.example\n",
+        ),
+        (
+            "export gina --p12",
+            1,
+            "\"gina\" was never issued a certificate; nothing was done\n",
+        ),
+        (
+            "export alice --p12",
+            1,
+            "ca/people/alice.pem does not exist\nca-tool: hint: if the bundle is elsewhere, name its file, ",
+        ),
+        ("export gina.pem --p12", 1, "error: gina.pem does not exist"),
+        (
+            "--dir nowhere list",
+            1,
+            "error: there is no CA in the folder nowhere\n",
+        ),
+        (
+            "verify ca/ca.pem",
+            1,
+            "ca/ca.pem: not admitted: it is a CA's certificate\n",
+        ),
+        (
+            "verify ca/server.pem",
+            1,
+            "ca/server.pem: not admitted: it is a server's certificate\n",
+        ),
+    ] {
+        let (exit, out, err) = shell(folder, &format!("ca-tool {line}"));
+        let text = out + &err;
+        assert_eq!(exit, Some(code), "{line}: {text}");
+        assert!(text.contains(expected), "{line}: {text}");
+    }
 }
 
 #[cfg(unix)]
