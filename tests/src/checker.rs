@@ -194,7 +194,7 @@ pub enum Violation {
 }
 
 impl History {
-    /// A history in which nothing has happened.
+    /// Returns a history in which nothing has happened.
     pub fn new() -> Self {
         Self::default()
     }
@@ -218,7 +218,7 @@ impl History {
 }
 
 impl Journal {
-    /// Its author.
+    /// Returns its author.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -467,7 +467,7 @@ fn check_received(history: &[Logged], rows: &[Row], violations: &mut Vec<Violati
 mod tests {
     use super::*;
 
-    /// A row of alice's as the checker sees it.
+    /// Returns a row of alice's as the checker sees it.
     fn row(seq: u64, n: u64) -> Row {
         Row {
             seq,

@@ -47,7 +47,7 @@ impl Logging {
         (Self { child, address }, log)
     }
 
-    /// Its process id.
+    /// Returns its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }

@@ -81,7 +81,7 @@ pub struct Served {
 }
 
 impl Site {
-    /// A folder in which `ca-tool init` ran for this room.
+    /// Makes a folder in which `ca-tool init` ran for this room.
     pub fn new(room: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let ca = Ca::init(&folder.path().join("ca"), &InitOptions::named(room));
@@ -91,17 +91,17 @@ impl Site {
         }
     }
 
-    /// The folder.
+    /// Returns the folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// A file in the folder.
+    /// Returns a file in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder().join(name)
     }
 
-    /// The CA.
+    /// Returns the CA.
     pub fn ca(&self) -> &Ca {
         &self.ca
     }

@@ -66,7 +66,7 @@ struct Order {
 }
 
 impl Proxy {
-    /// A proxy to a server.
+    /// Starts a proxy to a server.
     pub async fn start(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -89,7 +89,7 @@ impl Proxy {
         }
     }
 
-    /// Where it listens.
+    /// Returns the address at which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -105,7 +105,7 @@ impl Proxy {
 }
 
 impl Order {
-    /// The order for the next connection.
+    /// Returns the order for the next connection.
     fn next(&mut self) -> Option<Self> {
         self.cut.connections = self.cut.connections.checked_sub(1)?;
         let done = self.done.take();

@@ -70,12 +70,12 @@ pub struct World {
 }
 
 impl World {
-    /// A room with every default.
+    /// Starts a room with every default.
     pub async fn start() -> Self {
         Self::with(|_| {}).await
     }
 
-    /// A room that differs from the defaults.
+    /// Starts a room that differs from the defaults.
     pub async fn with(change: impl FnOnce(&mut Options)) -> Self {
         let mut options = Options::default();
         change(&mut options);
@@ -160,22 +160,22 @@ impl World {
             .expect("the server does not panic")
     }
 
-    /// The folder of this world.
+    /// Returns the folder of this world.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Where the server listens.
+    /// Returns the address at which the server listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The CA.
+    /// Returns the CA.
     pub fn ca(&self) -> &Ca {
         &self.ca
     }
 
-    /// The database.
+    /// Returns the database.
     pub fn db(&self) -> PathBuf {
         self.folder.path().join("chat.db")
     }

@@ -55,7 +55,7 @@ impl Draft {
         Ok(draft)
     }
 
-    /// The folder itself. It certainly belongs to the user.
+    /// Returns the folder itself. It certainly belongs to the user.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }

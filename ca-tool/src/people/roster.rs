@@ -345,14 +345,14 @@ mod tests {
         Roster::parse(text, Path::new("class.csv"), None)
     }
 
-    /// The rows with a fault as `line fault`.
+    /// Returns the rows with a fault as `line fault`.
     fn faults(text: &[u8]) -> Vec<String> {
         let candidates = parse(text).expect("a roster").candidates.into_iter();
         let faults = candidates.filter_map(|c| Some(format!("{}: {}", c.location, c.fault?)));
         faults.collect()
     }
 
-    /// The rows as `line name email role`.
+    /// Returns the rows as `line name email role`.
     fn rows(text: &[u8]) -> Vec<String> {
         let roster = parse(text).expect("a roster");
         let show = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());

@@ -145,7 +145,7 @@ impl Issuer {
         &self.says
     }
 
-    /// The CA's name, which is the O in everything that it signs.
+    /// Returns the CA's name, which is the O in everything that it signs.
     pub(crate) fn name(&self) -> &str {
         let subject = &self.says.subject;
         let name = subject.organizations.first();

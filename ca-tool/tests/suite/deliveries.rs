@@ -23,7 +23,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// The folder in which files wait for their names.
+/// Returns the folder in which files wait for their names.
 #[cfg(target_os = "linux")]
 fn room_in(folder: &Path) -> Option<PathBuf> {
     let entries = fs::read_dir(folder).ok()?;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every file of the source outside of these folders, by its path, with its text before its tests.
+/// Returns every file of the source outside of these folders: its path, and its text before its tests.
 fn sources_outside(folders: &[&str]) -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let (mut found, mut ahead) = (Vec::new(), vec![root.clone()]);

@@ -14,7 +14,7 @@ const SESAME: &str = "open sesame, 张三";
 /// The message of a program that found no passphrase, or not the right one.
 const NOT_OPENED: Option<i32> = Some(77);
 
-/// A folder with an encrypted CA in it, and its passphrase in the file `sesame`.
+/// Makes a folder with an encrypted CA in it, and its passphrase in the file `sesame`.
 fn site() -> TempDir {
     let above = tempfile::tempdir().expect("a folder");
     fs::write(above.path().join("sesame"), format!("{SESAME}\n")).expect("written");

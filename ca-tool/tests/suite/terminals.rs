@@ -115,13 +115,13 @@ fn take_job(ground: &str, folder: &Path, steps: &[(&str, &str)], job: &[&str]) -
     stdout(&output)
 }
 
-/// The passphrase as keys send it, with Enter.
+/// Returns the passphrase as keys send it, with Enter.
 fn with_enter() -> String {
     let bytes: String = SESAME.bytes().map(|byte| format!("{byte:02x}")).collect();
     format!("0x{bytes}0d")
 }
 
-/// A folder with an encrypted CA in it.
+/// Makes a folder with an encrypted CA in it.
 fn site() -> TempDir {
     let above = tempfile::tempdir().expect("a folder");
     fs::write(above.path().join("sesame"), format!("{SESAME}\n")).expect("written");

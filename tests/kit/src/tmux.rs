@@ -28,7 +28,7 @@ pub struct Pane<'a> {
 }
 
 impl Tmux {
-    /// A server that runs nothing yet.
+    /// Returns a server that runs nothing yet.
     pub fn new() -> Self {
         Self {
             folder: tempfile::tempdir().expect("a folder"),

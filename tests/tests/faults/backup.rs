@@ -174,7 +174,7 @@ fn kill(served: Served) {
     assert_eq!(served.program.finish().status.code(), None);
 }
 
-/// The entries that `client --raw` showed on its last connection.
+/// Returns the entries that `client --raw` showed on its last connection.
 fn shown_since_back(client: &Output) -> Vec<String> {
     let shown = String::from_utf8_lossy(&client.stdout).into_owned();
     let back = shown.rfind("= welcome").expect("a greeting");

@@ -140,7 +140,7 @@ impl Exchange {
         }
     }
 
-    /// How many lines were stored already when they were sent again.
+    /// Returns how many lines were stored already when they were sent again.
     async fn run(mut self, pace: Pace) -> usize {
         let mut said = Vec::new();
         for n in 1..=LINES {

@@ -315,7 +315,8 @@ fn refused_by(mut command: Command, site: &Site, code: i32, error: &str, hint: &
     assert!(says("server: hint: ", hint), "{error}: {told}");
 }
 
-/// A server whose rights end where file modes say, also when the tests run as root.
+/// Returns a command that starts a server whose rights end where file modes say, also when the tests
+/// run as root.
 fn as_anybody() -> Command {
     let mut command = Command::new("setpriv");
     command

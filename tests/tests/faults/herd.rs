@@ -98,7 +98,7 @@ async fn a_restart_under_300_members_writes_no_enters_and_no_leaves() {
     );
 }
 
-/// How the returns are spread.
+/// Prints how the returns are spread.
 fn tell(reason: &str, took: &mut [Duration]) {
     took.sort_unstable();
     let most = took

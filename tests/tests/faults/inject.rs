@@ -123,7 +123,7 @@ async fn a_disk_that_fails_once_costs_no_line_and_refuses_none() {
 }
 
 impl Fault {
-    /// A server whose `n`th call of the kind fails, once.
+    /// Returns a command that starts a server whose `n`th call of the kind fails, once.
     fn at(self, n: u64, db: &Path, log: &Path) -> Command {
         let Fault(call, error) = self;
         let mut command = Command::new("strace");
@@ -140,7 +140,7 @@ impl Fault {
     }
 }
 
-/// Whether the server came as far as to listen; if not, it says why before it ends.
+/// Returns whether the server came as far as to listen; if not, it says why before it ends.
 fn listens(server: &mut Running) -> bool {
     loop {
         let line = server.expect_err("");

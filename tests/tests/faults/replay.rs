@@ -103,7 +103,7 @@ pub(crate) enum Unsynced<'a> {
     Any(&'a mut fastrand::Rng),
 }
 
-/// A database's files as they are now.
+/// Returns a database's files as they are now.
 pub(crate) fn read(db: &Path) -> Files {
     let read = |path: PathBuf| Some((name(&path), std::fs::read(&path).ok()?));
     files(db).into_iter().filter_map(read).collect()
@@ -153,18 +153,18 @@ impl Record {
         Self { before, calls }
     }
 
-    /// How many calls there are.
+    /// Returns how many calls there are.
     pub(crate) fn len(&self) -> usize {
         self.calls.len()
     }
 
-    /// How many of them waited for the disk.
+    /// Returns how many of them waited for the disk.
     pub(crate) fn syncs(&self) -> usize {
         let is_sync = |call: &&Call| matches!(call.what, What::Sync(_) | What::SyncFolder);
         self.calls.iter().filter(is_sync).count()
     }
 
-    /// A moment between the beginning of a call and that of the next, among those up to `until`.
+    /// Returns a moment between the beginning of a call and that of the next, among those up to `until`.
     pub(crate) fn any_moment(&self, until: Nanos, chance: &mut fastrand::Rng) -> Nanos {
         let among = self.calls.partition_point(|call| call.began <= until);
         let index = chance.usize(..among);
@@ -553,7 +553,7 @@ impl Reader {
         Some(What::Create(name, number))
     }
 
-    /// The name of one of the database's files; `None` for any other.
+    /// Returns the name of one of the database's files; `None` for any other.
     fn own(&self, path: String) -> Option<String> {
         let path = PathBuf::from(path);
         let name = name(&path);
@@ -561,12 +561,12 @@ impl Reader {
     }
 }
 
-/// The first string among the arguments, as text.
+/// Returns the first string among the arguments, as text.
 fn text_in(arguments: &str) -> Option<String> {
     String::from_utf8(bytes_in(arguments)?).ok()
 }
 
-/// The first string among the arguments; every byte of it stands as `\x` and two digits.
+/// Returns the first string among the arguments; every byte of it stands as `\x` and two digits.
 fn bytes_in(arguments: &str) -> Option<Vec<u8>> {
     let (_, rest) = arguments.split_once('"')?;
     let (text, after) = rest.split_once('"')?;

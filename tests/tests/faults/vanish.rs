@@ -50,7 +50,7 @@ impl Machine {
         machine
     }
 
-    /// A command that runs on that machine.
+    /// Returns a command that runs on that machine.
     fn command(&self, folder: &Path) -> Command {
         let mut command = Command::new("nsenter");
         let pid = self.program.id().to_string();

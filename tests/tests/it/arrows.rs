@@ -142,7 +142,7 @@ impl Sources {
         self.files[module].text.clone()
     }
 
-    /// The files and folders directly in `src/`.
+    /// Returns the files and folders directly in `src/`.
     fn tops(&self) -> BTreeSet<String> {
         let tops = self.files.keys().filter_map(|module| module.first());
         tops.cloned().chain(["lib".to_owned()]).collect()
@@ -202,7 +202,7 @@ impl Sources {
         }
     }
 
-    /// The longest beginning of a path that is a module with a file.
+    /// Returns the longest beginning of a path that is a module with a file.
     fn longest(&self, path: &[String]) -> Vec<String> {
         let lengths = (0..=path.len()).rev();
         let mut modules = lengths.map(|length| path[..length].to_vec());
@@ -211,7 +211,7 @@ impl Sources {
             .unwrap_or_default()
     }
 
-    /// The module that an item is from, through whatever passes it on.
+    /// Returns the module that an item is from, through whatever passes it on.
     fn home(&self, path: &[String]) -> Vec<String> {
         let module = self.longest(path);
         let passed_on = path
@@ -338,7 +338,7 @@ impl Order {
             .unwrap_or_else(|| panic!("{top} is not in the order"))
     }
 
-    /// The arrows that do not go down.
+    /// Returns the arrows that do not go down.
     fn wrong(&self, arrows: &Arrows) -> Vec<String> {
         let wrong = arrows.iter().filter_map(|(from, to)| {
             let (low, high) = (self.floor(to), self.floor(from));
@@ -363,7 +363,7 @@ fn top(name: &str) -> &str {
     first.strip_suffix(".rs").unwrap_or(first)
 }
 
-/// The shortest circle of files, if there is one. A parent and its child may import each other.
+/// Returns the shortest circle of files, if there is one. A parent and its child may import each other.
 fn circle(arrows: &Arrows) -> Option<Vec<String>> {
     let arrows: Vec<(&str, &str)> = arrows
         .iter()
@@ -391,7 +391,7 @@ fn circle(arrows: &Arrows) -> Option<Vec<String>> {
     shortest
 }
 
-/// Whether the one is the file of the folder that the other is in.
+/// Returns whether the one is the file of the folder that the other is in.
 fn is_parent(parent: &str, child: &str) -> bool {
     let folder = parent.strip_suffix("mod.rs").map_or_else(
         || format!("{}/", parent.trim_end_matches(".rs")),
@@ -415,7 +415,7 @@ fn module(relative: &Path) -> Option<Vec<String>> {
     Some(parts)
 }
 
-/// The paths of a `use`, each with the name that it is known by.
+/// Returns the paths of a `use`, each with the name that it is known by.
 fn flatten(tree: &UseTree, before: &mut Vec<String>, paths: &mut Vec<(Vec<String>, String)>) {
     match tree {
         UseTree::Path(path) => {

@@ -76,7 +76,7 @@ impl Faults {
         }
     }
 
-    /// Whether nothing is wrong, and nothing will be.
+    /// Returns whether nothing is wrong, and nothing will be.
     pub(crate) fn are_over(&self, now: Duration) -> bool {
         now >= self.until && self.present.is_empty()
     }

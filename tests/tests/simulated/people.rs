@@ -92,7 +92,7 @@ fn papers() -> &'static Papers {
     })
 }
 
-/// A gate that admits everybody.
+/// Returns a gate that admits everybody.
 pub(crate) fn gate() -> Arc<Gate> {
     papers().gate.clone()
 }
@@ -117,7 +117,7 @@ impl Person {
         }
     }
 
-    /// Whether everything that was said is answered, and nothing more is said.
+    /// Returns whether everything that was said is answered, and nothing more is said.
     pub(crate) fn is_answered(&self) -> bool {
         self.is_quiet.get() && self.unanswered.borrow().is_empty()
     }

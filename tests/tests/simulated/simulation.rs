@@ -241,7 +241,7 @@ fn step(sim: &mut Sim<'_>) {
     }
 }
 
-/// An entry as the checker wants it, by what goes out.
+/// Returns an entry as the checker wants it, by what goes out.
 fn row((entry, nonce): (Entry, Option<String>)) -> Row {
     let text = match &entry.kind {
         Kind::Message(line) => line.as_str().to_owned(),

@@ -57,7 +57,7 @@ impl Index {
         self.0.iter().map(format_line).collect()
     }
 
-    /// Every entry, oldest first.
+    /// Returns every entry, oldest first.
     pub(crate) fn entries(&self) -> &[IndexEntry] {
         &self.0
     }

@@ -209,7 +209,7 @@ struct Judge {
 }
 
 impl Mint {
-    /// An honest server of the address at which the tests listen.
+    /// Returns the certificate of an honest server at the address at which the tests listen.
     fn server(&self) -> Leaf {
         let names = sequence(&[&der(ADDRESS, &[127, 0, 0, 1])]);
         Leaf {
@@ -330,7 +330,7 @@ impl ClientCertVerifier for Judge {
     }
 }
 
-/// The lines that tell a failure.
+/// Returns the lines that tell a failure.
 fn said(sentence: &str, hint: &str) -> Vec<String> {
     let mut lines = vec![format!("client: error: {sentence}")];
     if !hint.is_empty() {

@@ -24,7 +24,7 @@ const LINE_BYTES_MAX: usize = 512;
 /// The most that a flood may add to the server's memory.
 const MEMORY_KIB_MAX: u64 = 64 * 1024;
 
-/// A record of TLS with these bytes in it (RFC 8446, section 5.1).
+/// Returns a record of TLS with these bytes in it (RFC 8446, section 5.1).
 fn record(kind: u8, bytes: &[u8]) -> Vec<u8> {
     let length = u16::try_from(bytes.len()).expect("it fits");
     [&[kind, 3, 1][..], &length.to_be_bytes(), bytes].concat()
@@ -35,7 +35,7 @@ fn with_length(bytes: &[u8]) -> Vec<u8> {
     [&length.to_be_bytes()[..], bytes].concat()
 }
 
-/// A ClientHello with these extensions, in one record (RFC 8446, section 4.1.2).
+/// Returns a ClientHello with these extensions, in one record (RFC 8446, section 4.1.2).
 fn hello(extensions: &[(u16, Vec<u8>)]) -> Vec<u8> {
     let extensions: Vec<u8> = extensions
         .iter()
@@ -54,7 +54,7 @@ fn hello(extensions: &[(u16, Vec<u8>)]) -> Vec<u8> {
     record(22, &[&[1], &length[1..], &body].concat())
 }
 
-/// The extension in which a client names the server (RFC 6066, section 3).
+/// Returns the extension in which a client names the server (RFC 6066, section 3).
 fn names(names: &[&[u8]]) -> (u16, Vec<u8>) {
     let list: Vec<u8> = names
         .iter()
@@ -63,12 +63,12 @@ fn names(names: &[&[u8]]) -> (u16, Vec<u8>) {
     (0, with_length(&list))
 }
 
-/// A name that no host can have, as long as a ClientHello allows.
+/// Returns a name that no host can have, as long as a ClientHello allows.
 fn bad_name() -> Vec<u8> {
     hello(&[names(&[&[0x01; 15_000]])])
 }
 
-/// Every kind of bytes that is refused before a certificate is looked at.
+/// Returns every kind of bytes that is refused before a certificate is looked at.
 fn openings() -> Vec<(&'static str, Vec<u8>)> {
     let versions = |bytes: &[u8]| (43, bytes.to_vec());
     vec![
@@ -126,7 +126,7 @@ fn knock_with(address: SocketAddr, config: &Arc<ClientConfig>) {
     assert!(told.to_string().contains("alert"), "{told}");
 }
 
-/// A client that presents this certificate, or none.
+/// Returns the TLS of a client that presents this certificate, or none.
 fn config(m: &Mint, certificate: Option<CertificateDer<'static>>) -> Arc<ClientConfig> {
     let config = ClientConfig::builder_with_provider(pki::provider())
         .with_protocol_versions(&[&rustls::version::TLS13])

@@ -136,7 +136,7 @@ fn a_refusal_is_logged_with_its_cause_escaped_and_leaves_no_row() {
     assert_eq!(site.query("select id from joins"), ["dora"]);
 }
 
-/// A bundle that this site's CA signed, with any text for a name.
+/// Returns a bundle that this site's CA signed, with any text for a name.
 fn mint(site: &Site, name: &'static str) -> String {
     let anchor = fs::read_to_string(site.ca().register().certificate()).expect("a certificate");
     let leaf = kit::mint::Leaf::person(name);

@@ -43,7 +43,7 @@ fn assert_nobody_is_posed_as(rows: &[String], what: &str) {
     );
 }
 
-/// The server on a terminal, and where it listens.
+/// Starts the server on a terminal. Returns it, the address at which it listens, and its log.
 fn serve(site: &Site, columns: u16) -> (Terminal, SocketAddr, BufReader<PipeReader>) {
     let (log, stderr) = std::io::pipe().expect("a pipe");
     let command = Command::new(program("server"))

@@ -181,7 +181,7 @@ fn terminate(pane: &Pane<'_>) {
     assert!(sent.is_ok_and(|status| status.success()));
 }
 
-/// Whether a screen ends with these rows, above the input, where each is margined by a bar;
+/// Returns whether a screen ends with these rows, above the input, where each is margined by a bar;
 /// `<date>`, times and whatever follows `<server>` may be anything of that size.
 fn is_like(screen: &str, expected: &str) -> bool {
     let expected: Vec<&str> = expected
@@ -221,7 +221,7 @@ fn is_like(screen: &str, expected: &str) -> bool {
     })
 }
 
-/// A screen without its status line, in which the time that an answer takes changes.
+/// Returns a screen without its status line, in which the time that an answer takes changes.
 fn but_for_the_status(screen: &str) -> String {
     let rows = screen.lines().filter(|row| !row.contains(" connected · "));
     rows.collect::<Vec<_>>().join("\n")

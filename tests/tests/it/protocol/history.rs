@@ -3,7 +3,7 @@
 use tests::{Peer, World};
 use wire::{Reply, ServerLine};
 
-/// A room in which `lines` lines were said; the first entry is alice's enter.
+/// Starts a room in which `lines` lines were said; the first entry is alice's enter.
 async fn room(lines: u64) -> (World, Peer) {
     // A small tail, so that most of it must come from the database.
     let w = World::with(|o| {
@@ -23,7 +23,7 @@ async fn room(lines: u64) -> (World, Peer) {
     (w, alice)
 }
 
-/// The seqs that `/history` answers with.
+/// Returns the seqs that `/history` answers with.
 async fn history(peer: &mut Peer, command: &str) -> Vec<u64> {
     peer.say(command).await;
     peer.expect("= begin history").await;
