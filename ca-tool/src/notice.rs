@@ -99,6 +99,11 @@ pub enum Notice {
     ListSigned(PathBuf),
     /// The revocation list is due, and could not be signed.
     ListNotSigned(Error),
+    /// The revocation list is due, and somebody has to type the passphrase of the key that signs it.
+    ListLocked {
+        /// Whether the list has expired already.
+        has_expired: bool,
+    },
     /// The roster has columns that ca-tool does not use.
     UnusedColumns {
         /// Their names.
@@ -171,6 +176,14 @@ impl fmt::Display for Notice {
                 f,
                 "{} was signed again; a server on another machine needs the new file",
                 list.display()
+            ),
+            Notice::ListLocked { has_expired } => write!(
+                f,
+                "the revocation list {}: run `ca-tool crl`, which asks for the passphrase",
+                match has_expired {
+                    true => "has expired",
+                    false => "has to be signed again",
+                }
             ),
             Notice::ListNotSigned(error) => {
                 write!(

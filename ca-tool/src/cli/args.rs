@@ -193,7 +193,7 @@ pub(super) enum Command {
         until: Option<Date>,
         /// How many more days the old certificates are valid; the first command after that ends them
         #[arg(long, value_name = "DAYS", default_value_t = 0,
-              value_parser = clap::value_parser!(u16).range(0..=365))]
+              value_parser = parse_overlap)]
         overlap: u16,
         /// The folder for the bundles [default: people/ in the CA's folder]
         #[arg(long, value_name = "DIR")]
@@ -345,8 +345,18 @@ fn parse_reason(word: &str) -> Result<Reason, String> {
     })
 }
 
+fn parse_overlap(text: &str) -> Result<u16, String> {
+    let days = text.parse().ok().filter(|days| *days <= 365);
+    days.ok_or_else(|| "write a whole number of days, at most 365".to_owned())
+}
+
 fn parse_serial(text: &str) -> Result<Serial, String> {
-    Serial::parse(text).ok_or_else(|| "a number has at most 64 hexadecimal digits".to_owned())
+    Serial::parse(text).ok_or_else(|| {
+        match text.bytes().all(|byte| byte.is_ascii_hexdigit()) && !text.is_empty() {
+            true => "a number has at most 64 hexadecimal digits".to_owned(),
+            false => format!("\"{}\" is not a hexadecimal number", wire::escape(text)),
+        }
+    })
 }
 
 /// Reads a note, which has to fit on one line of the index.

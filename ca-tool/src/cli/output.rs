@@ -63,10 +63,18 @@ pub(super) fn notes(notes: &[String]) {
     }
 }
 
-/// Prints an error with its problems and its hint.
+/// How many problems of a roster fit on a screen.
+const PROBLEMS_SHOWN_MAX: usize = 20;
+
+/// Prints an error with its first problems and its hint.
 pub(super) fn error(error: &Error) {
-    for problem in error.problems() {
+    let problems = error.problems();
+    for problem in problems.iter().take(PROBLEMS_SHOWN_MAX) {
         say(format_args!("{problem}"));
+    }
+    let more = problems.len().saturating_sub(PROBLEMS_SHOWN_MAX);
+    if more > 0 {
+        say(format_args!("and {more} more"));
     }
     say(format_args!("ca-tool: error: {error}"));
     if let Some(hint) = error.hint() {

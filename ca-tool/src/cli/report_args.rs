@@ -108,7 +108,7 @@ fn parse_days(text: &str) -> Result<time::Duration, String> {
         let count = digits.parse::<u16>().ok().filter(|_| is_number)?;
         Some(time::Duration::days(i64::from(count) * days))
     };
-    read().ok_or_else(|| "write a time as 30d or 2w".to_owned())
+    read().ok_or_else(|| "write a whole number of days or weeks, as 30d or 2w".to_owned())
 }
 
 #[cfg(test)]

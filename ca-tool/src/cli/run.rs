@@ -1,10 +1,12 @@
 //! Turns the command line into the call of a command, and prints its reply.
 
+use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::args::{Args, Command, Globals};
 use super::output::{self, Output, Screen};
+use super::passphrase::Source;
 use super::report_args::Report;
 use super::terminal;
 use crate::ca::{AdoptOptions, InitOptions, IssueOptions, Whose};
@@ -26,9 +28,13 @@ use crate::words::end_of;
 pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
     let Args { globals, command } = args;
     let screen = Arc::new(Screen::new());
+    let person = Person {
+        globals: &globals,
+        read: OnceCell::new(),
+    };
     let context = Context {
         dir: &globals.dir,
-        ask: &globals,
+        ask: &person,
         listener: Arc::clone(&screen) as Arc<dyn Listener>,
     };
     let is_status = matches!(command, Command::Report(Report::Status { .. }));
@@ -200,21 +206,46 @@ fn parcel(zip: bool) -> Parcel {
     if zip { Parcel::Zip } else { Parcel::Bundle }
 }
 
-impl Ask for Globals {
+/// Answers for the person who typed this command line.
+struct Person<'a> {
+    globals: &'a Globals,
+    /// The passphrase that was read from a file or a descriptor: a pipe has it only once.
+    read: OnceCell<Passphrase>,
+}
+
+impl Person<'_> {
+    /// Returns the passphrase by `ask`. A file or a descriptor is asked once.
+    fn passphrase_of(
+        &self,
+        ask: impl FnOnce(Source) -> Result<Passphrase, Error>,
+    ) -> Result<Passphrase, Error> {
+        let source = self.globals.passphrase_source();
+        if matches!(source, Source::Terminal) {
+            return ask(source);
+        }
+        if let Some(read) = self.read.get() {
+            return Ok(read.clone());
+        }
+        let passphrase = ask(source)?;
+        Ok(self.read.get_or_init(|| passphrase).clone())
+    }
+}
+
+impl Ask for Person<'_> {
     fn passphrase(&self, key: &Path) -> Result<Passphrase, Error> {
-        self.passphrase_source().for_key(key)
+        self.passphrase_of(|source| source.for_key(key))
     }
 
     fn passphrase_at_hand(&self, key: &Path) -> Result<Passphrase, Error> {
-        self.passphrase_source().for_key_unasked(key)
+        self.passphrase_of(|source| source.for_key_unasked(key))
     }
 
     fn new_passphrase(&self) -> Result<Passphrase, Error> {
-        self.passphrase_source().for_new_key()
+        self.passphrase_of(|source| source.for_new_key())
     }
 
     fn confirm(&self, warning: &str) -> Result<(), Error> {
-        if self.yes {
+        if self.globals.yes {
             return Ok(());
         }
         terminal::confirm(warning)

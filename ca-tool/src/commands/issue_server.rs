@@ -22,13 +22,18 @@ pub(crate) fn issue_server(
     let issued = ca.issue_server(&hosts, out)?;
     let mut deed = Deed::new("issue-server").issued(slice::from_ref(&issued));
     let mut notes = notes_on_moved(slice::from_ref(&issued));
+    let names: Vec<_> = hosts.iter().map(Host::to_string).collect();
+    deed = deed.line(&format!("  valid for  {}", names.join(", ")));
+    let new = issued.bundle.display();
     if is_for_the_same {
-        let names: Vec<_> = hosts.iter().map(Host::to_string).collect();
-        deed = deed.line(&format!("  valid for  {}", names.join(", ")));
-        let (new, old) = (issued.bundle.display(), ca.register().server_bundle());
+        let old = ca.register().server_bundle();
         let old = old.display();
         notes.push(format!(
             "`mv {new} {old}` puts it in place of the old one; a running server picks it up by itself"
+        ));
+    } else {
+        notes.push(format!(
+            "move {new} to the file of that server's --cert; a running server picks it up by itself"
         ));
     }
     Ok(Reply::new(deed).noting(notes))

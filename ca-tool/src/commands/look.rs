@@ -64,7 +64,11 @@ pub(crate) fn status(context: &Context<'_>, db: Option<&Path>) -> Result<Reply, 
 }
 
 pub(crate) fn doctor(context: &Context<'_>, crl: Option<&Path>) -> Result<Reply, Error> {
-    let register = context.look()?;
+    let register = match context.look() {
+        // The other checks do not need the index.
+        Err(Error::Index { .. }) => Register::open(context.dir)?,
+        looked => looked?,
+    };
     let findings = diagnose(&register, context.key_state(), crl);
     let code = if findings.is_bad() { NO } else { DONE };
     Ok(Reply::new(findings).coded(code))
@@ -74,12 +78,18 @@ impl Context<'_> {
     fn look(&self) -> Result<Register, Error> {
         let register = Register::open(self.dir)?;
         let index = register.index()?;
-        if !register.list_is_due(&index, OffsetDateTime::now_utc())? {
+        let now = OffsetDateTime::now_utc();
+        if !register.list_is_due(&index, now)? {
             return Ok(register);
         }
         match self.open_unasked().and_then(|ca| ca.renew_list()) {
             Ok(true) => self.notice(&Notice::ListSigned(register.revocation_list())),
             Ok(false) => {}
+            Err(Error::EncryptedKey(_)) => self.notice(&Notice::ListLocked {
+                has_expired: register
+                    .read_list(now)?
+                    .is_some_and(|list| OffsetDateTime::from(list.next_update()) < now),
+            }),
             Err(error) => self.notice(&Notice::ListNotSigned(error)),
         }
         Ok(register)

@@ -51,13 +51,23 @@ pub(crate) fn renew(
         return Ok(Reply::new(deed).noting(notes));
     }
     match done.until {
-        Some(until) => notes.push(format!(
-            "the old certificates are valid until {}; the first ca-tool command after that revokes them, such as `ca-tool crl`",
-            until.date()
-        )),
+        Some(until) => {
+            let (old, them) = match done.issued.len() {
+                1 => ("certificate is", "it"),
+                _ => ("certificates are", "them"),
+            };
+            notes.push(format!(
+                "the old {old} valid until {} at the latest; the first ca-tool command after that revokes {them}, such as `ca-tool crl`",
+                until.date()
+            ));
+        }
         None if done.revoked > 0 => notes.push(format!(
-            "{} revokes the old certificates now; a server on another machine needs the new file",
-            list.display()
+            "{} revokes the old {} now; a server on another machine needs the new file",
+            list.display(),
+            match done.revoked {
+                1 => "certificate",
+                _ => "certificates",
+            }
         )),
         None => {}
     }

@@ -1,5 +1,7 @@
 //! `revoke` and `unhold`: revokes certificates, or takes them off hold.
 
+use pki::Serial;
+
 use super::deed::{Deed, Item};
 use super::{Context, Reply};
 use crate::ca::{Revocation, Which};
@@ -14,6 +16,7 @@ pub(crate) fn revoke(
 ) -> Result<Reply, Error> {
     let done = context.open()?.revoke_which(which, reason, note)?;
     let on_hold = reason == Reason::CertificateHold;
+    let unseen = unseen(which, &done);
     let words = Words {
         command: "revoke",
         did: if on_hold {
@@ -21,7 +24,11 @@ pub(crate) fn revoke(
         } else {
             ("revoked", "")
         },
-        otherwise: "is revoked already, or has no certificate",
+        otherwise: match unseen {
+            Some(_) => "is revoked already",
+            None => "is revoked already, or has no certificate",
+        },
+        unseen,
     };
     let is_new = done.people.iter().any(|(_, count)| *count > 0);
     let mut notes = Vec::new();
@@ -39,7 +46,15 @@ pub(crate) fn revoke(
         );
     }
     if on_hold && is_new {
-        notes.push("`ca-tool unhold NAME` lets them in again".to_owned());
+        let whom = match &which.serial {
+            Some(serial) => format!("--serial {serial}"),
+            None => {
+                let held = done.people.iter().filter(|(_, count)| *count > 0);
+                let names: Vec<_> = held.map(|(name, _)| name.clone()).collect();
+                names.join(" ")
+            }
+        };
+        notes.push(format!("`ca-tool unhold {whom}` lets them in again"));
     }
     Ok(Reply::new(words.deed(&done)).noting(notes))
 }
@@ -50,8 +65,14 @@ pub(crate) fn unhold(context: &Context<'_>, which: &Which) -> Result<Reply, Erro
         command: "unhold",
         did: ("took", " off hold"),
         otherwise: "is not on hold",
+        unseen: unseen(which, &done),
     };
     Ok(Reply::new(words.deed(&done)).noting(words.notes(&done)))
+}
+
+/// Returns the number of the certificate if nothing else is known about it.
+fn unseen(which: &Which, done: &Revocation) -> Option<Serial> {
+    which.serial.clone().filter(|_| done.is_unseen)
 }
 
 struct Words {
@@ -60,6 +81,8 @@ struct Words {
     did: (&'static str, &'static str),
     /// The reason why none of a person's changed.
     otherwise: &'static str,
+    /// The number of a certificate of which nothing else is known.
+    unseen: Option<Serial>,
 }
 
 impl Words {
@@ -78,9 +101,12 @@ impl Words {
         let (before, after) = self.did;
         done.people.iter().fold(deed, |deed, (name, count)| {
             let name = wire::escape(name);
-            match count {
-                0 => deed,
-                1 => deed.line(&format!("{before} the certificate of {name}{after}")),
+            match (count, &self.unseen) {
+                (0, _) => deed,
+                (1, Some(number)) => deed.line(&format!(
+                    "{before} number {number}{after}: this folder has no certificate with that number"
+                )),
+                (1, None) => deed.line(&format!("{before} the certificate of {name}{after}")),
                 _ => deed.line(&format!("{before} {count} certificates of {name}{after}")),
             }
         })
@@ -88,7 +114,11 @@ impl Words {
 
     fn notes(&self, done: &Revocation) -> Vec<String> {
         let untouched = untouched(done).map(|name| {
-            let (name, otherwise) = (wire::escape(name), self.otherwise);
+            let otherwise = self.otherwise;
+            let name = match &self.unseen {
+                Some(number) => format!("number {number}"),
+                None => wire::escape(name),
+            };
             format!("{name} {otherwise}; nothing was done")
         });
         let mut notes: Vec<_> = untouched.collect();

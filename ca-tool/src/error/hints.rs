@@ -22,6 +22,12 @@ impl Error {
             Error::NoCa(_) => {
                 "make one with `ca-tool init --name \"Networks 101\"`, or say where it is with --dir DIR"
             }
+            Error::Index { path, .. } => {
+                let folder = path.parent().unwrap_or(path).display();
+                return Some(format!(
+                    "restore {folder}/ from your backup, then add the server's list with `ca-tool crl --merge FILE`"
+                ));
+            }
             Error::EncryptedKey(_) => {
                 "give its passphrase with --passphrase-file FILE or --passphrase-fd N"
             }
@@ -86,7 +92,7 @@ impl Error {
             }
             Error::KeyInUse(_) => "the person makes another key with `ca-tool request`",
             Error::NoBundle(_) => {
-                "name the file, as in `ca-tool export alice.pem --p12`; people who made their own key have their own bundle"
+                "if the bundle is elsewhere, name its file, as in `ca-tool export alice.pem --p12`; people who made their own key have their own bundle"
             }
             Error::Bundle(error) => return error.hint().map(str::to_owned),
             Error::NotConfirmed(_) => "--yes confirms it",
@@ -102,9 +108,7 @@ impl Error {
                 "move it away; the next ca-tool command that writes puts the bundle there"
             }
             Error::Broken(error) => return error.hint(),
-            Error::Database { .. } => {
-                "--db names the server's database; the program `server` has to be installed here"
-            }
+            Error::Database { .. } => "--db names the server's database, such as chat.db",
             Error::ListNumber(_) => "it should hold one hexadecimal number of at most 15 digits",
             Error::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 "only the user who made the CA can read its folder"

@@ -81,11 +81,19 @@ pub enum Error {
     #[error("{} holds the remains of a CA that an interrupted `ca-tool init` left", .0.display())]
     HalfMade(PathBuf),
     /// The folder holds no CA.
-    #[error("{} holds no CA", .0.display())]
+    #[error("there is no CA in the folder {}", .0.display())]
     NoCa(PathBuf),
     /// A file does not have the form that it should have.
     #[error("cannot read {}: {fault}", path.display())]
     Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The fault.
+        fault: String,
+    },
+    /// The record of everything that was issued and revoked is lost or damaged.
+    #[error("cannot read {}: {fault}", path.display())]
+    Index {
         /// The file.
         path: PathBuf,
         /// The fault.

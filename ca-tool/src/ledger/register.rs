@@ -82,14 +82,18 @@ impl Register {
     pub(crate) fn index(&self) -> Result<Index, Error> {
         let path = self.folder.index();
         // A missing index must not count as an empty one: that would undo every revocation.
-        let text = files::read_text_if_there(&path, INDEX_BYTES_MAX)?;
-        let missing = || Error::Damaged {
+        let missing = || Error::Index {
             path: path.clone(),
             fault:
                 "it is missing, and with it the record of everything that was issued and revoked"
                     .to_owned(),
         };
-        Index::parse(&text.ok_or_else(missing)?, &path)
+        let text = files::read_text_if_there(&path, INDEX_BYTES_MAX);
+        let index = text.and_then(|text| Index::parse(&text.ok_or_else(missing)?, &path));
+        index.map_err(|error| match error {
+            Error::Damaged { path, fault } => Error::Index { path, fault },
+            other => other,
+        })
     }
 
     /// Returns whether the revocation list has to be signed again: it has fewer than

@@ -50,6 +50,9 @@ impl Roster {
         if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
             return Err(unreadable("it is UTF-16".to_owned()));
         }
+        if let Some(kind) = other_kind(bytes) {
+            return Err(unreadable(kind.to_owned()));
+        }
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let roster = if id_column.is_none() && is_one_name_a_line(bytes) {
             Self {
@@ -65,6 +68,23 @@ impl Roster {
             )));
         }
         Ok(roster)
+    }
+}
+
+/// Returns the kind of a file that cannot be a roster. The faults of a roster quote its lines, and must not
+/// print a key or a database.
+fn other_kind(bytes: &[u8]) -> Option<&'static str> {
+    let contains = |text: &[u8]| bytes.windows(text.len()).any(|part| part == text);
+    if contains(b"\0") {
+        Some("it is not a text file")
+    } else if contains(b"PRIVATE KEY-----") {
+        Some("it is a key, not a roster")
+    } else if contains(b"-----BEGIN ") {
+        Some("it is a PEM file, not a roster")
+    } else if bytes.trim_ascii().is_empty() {
+        Some("it is empty")
+    } else {
+        None
     }
 }
 
@@ -434,7 +454,8 @@ mod tests {
                 b"name\nalice\n",
                 "its first line has no column id, but \"name\"; say which one to use, as in --id-column \"name\"",
             ),
-            (b"", "its first line has no column id, nor any other"),
+            (b"", "it is empty"),
+            (b",\n", "its first line has no column id, nor any other"),
             (b"\xff\xfei\0d\0\n\0", "it is UTF-16"),
             (b"id,id\na,b\n", "its first line names the column id twice"),
         ] {

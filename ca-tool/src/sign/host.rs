@@ -39,6 +39,12 @@ impl Host {
     /// When it is neither, or no client could reach it.
     pub fn parse(text: &str) -> Result<Self, HostError> {
         let refuse = |why: &str| Err(HostError(format!("\"{}\" {why}", wire::escape(text))));
+        if let Some(authority) = authority(text) {
+            return match Reach::parse(authority) {
+                Ok(reach) => refuse(&format!("is a URL; write {}", reach.host)),
+                Err(_) => refuse("is a URL; write a name or an address"),
+            };
+        }
         let bare = text
             .strip_prefix('[')
             .and_then(|rest| rest.strip_suffix(']'))
@@ -108,6 +114,12 @@ impl Host {
     }
 }
 
+/// Returns the part of a URL that names the server; `None` if the text is not a URL.
+fn authority(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("://")?;
+    rest.split(['/', '?', '#']).next()
+}
+
 fn needs_zone(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
 }
@@ -128,6 +140,13 @@ impl Reach {
     ///
     /// When the host is not one, or the port is not between 1 and 65535.
     pub fn parse(text: &str) -> Result<Self, HostError> {
+        if let Some(authority) = authority(text) {
+            let text = wire::escape(text);
+            return Err(HostError(match Self::parse(authority) {
+                Ok(_) => format!("\"{text}\" is a URL; write {authority}"),
+                Err(_) => format!("\"{text}\" is a URL; write a name or an address"),
+            }));
+        }
         let with_port = text
             .rsplit_once(':')
             .filter(|(host, _)| !host.contains(':') || host.ends_with(']'));

@@ -156,7 +156,7 @@ fn nothing_is_exported_that_is_no_bundle_or_would_take_the_place_of_something() 
         (
             "export carol --p12",
             1,
-            "ca/people/carol.pem does not exist",
+            "\"carol\" was never issued a certificate; nothing was done",
         ),
         (
             "export dave --p12",

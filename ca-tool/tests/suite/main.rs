@@ -12,6 +12,7 @@ mod json;
 mod layers;
 #[cfg(target_os = "linux")]
 mod memory;
+mod mistakes;
 mod openssl;
 mod passphrase;
 mod people;

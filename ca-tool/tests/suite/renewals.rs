@@ -52,7 +52,7 @@ fn renew_a_person(asked: Asked) {
         "{said}"
     );
     assert!(
-        said.contains("crl.pem revokes the old certificates now"),
+        said.contains("crl.pem revokes the old certificate now"),
         "{said}"
     );
 

@@ -20,7 +20,11 @@ pub(super) fn connected(db: &Path) -> Result<HashSet<String>, Error> {
         .arg("select distinct id from joins")
         .stdin(Stdio::null())
         .output()
-        .map_err(|error| failed(format!("`server query` cannot be run: {error}")))?;
+        .map_err(|error| {
+            failed(format!(
+                "`server query` cannot be run: {error}; install the program `server` beside ca-tool"
+            ))
+        })?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let said = said.lines().next().unwrap_or("it failed");

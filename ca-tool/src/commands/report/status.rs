@@ -13,6 +13,7 @@ use super::connected::connected;
 use crate::error::Error;
 use crate::ledger::index::{Index, IndexEntry};
 use crate::ledger::register::Register;
+use crate::sign::reason::Reason;
 use crate::words::{Moment, NAMES_SHOWN_MAX, first_few};
 
 /// A certificate that ends within this time ends soon.
@@ -68,6 +69,9 @@ struct DatedCertificate {
     on: Moment,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
+    /// Whether it was superseded, and the person has a valid one.
+    #[serde(skip)]
+    is_replaced: bool,
 }
 
 impl Status {
@@ -136,6 +140,7 @@ impl Status {
         if !expired.is_empty() {
             worst = worst.max(Severity::Expired);
         }
+        let holders = live(index, now).map(IndexEntry::name).collect();
         Ok(Self {
             code: worst as u8,
             state: words(worst).to_owned(),
@@ -151,7 +156,7 @@ impl Status {
             revoked: index
                 .entries()
                 .iter()
-                .filter_map(DatedCertificate::revoked)
+                .filter_map(|entry| DatedCertificate::revoked(entry, &holders))
                 .collect(),
             never_connected: seen.map(|seen| never_connected(index, &seen, now)),
             faults,
@@ -190,9 +195,10 @@ impl fmt::Display for Status {
             ("expired", &self.expired),
             ("revoked", &self.revoked),
         ] {
-            if !people.is_empty() {
+            if people.iter().any(|one| !one.is_replaced) {
                 let names = people
                     .iter()
+                    .filter(|one| !one.is_replaced)
                     .map(DatedCertificate::to_string)
                     .collect::<Vec<_>>();
                 line(what, first_few(&names, NAMES_SHOWN_MAX, ", "))?;
@@ -238,16 +244,18 @@ impl DatedCertificate {
             serial: entry.serial.to_string(),
             on: Moment(entry.ends_at()),
             reason: None,
+            is_replaced: false,
         }
     }
 
-    fn revoked(entry: &IndexEntry) -> Option<Self> {
+    fn revoked(entry: &IndexEntry, holders: &HashSet<&str>) -> Option<Self> {
         let (at, reason) = entry.revoked?;
         Some(Self {
             name: entry.name().to_owned(),
             serial: entry.serial.to_string(),
             on: Moment(at),
             reason: Some(reason.as_str()),
+            is_replaced: reason == Reason::Superseded && holders.contains(entry.name()),
         })
     }
 }

@@ -128,7 +128,7 @@ fn judge(
     match gate.admit(&presented.leaf, revocations, now.into()) {
         Ok(identity) => verdict.admit(&identity),
         Err(refusal) => {
-            verdict.reason = Some(refusal.to_string());
+            verdict.reason = Some(reason(&refusal, &presented.leaf));
             verdict.hint = hint(&refusal, &presented.leaf);
         }
     }
@@ -159,6 +159,17 @@ impl Verdict {
     }
 }
 
+/// Returns why the holder is not admitted. A certificate that is for something else is called what it is.
+fn reason(refusal: &Refusal, leaf: &CertificateDer<'_>) -> String {
+    match (refusal, Certificate::parse(leaf)) {
+        (Refusal::Profile(_), Ok(said)) if said.is_ca => "it is a CA's certificate".to_owned(),
+        (Refusal::Profile(_), Ok(said)) if said.purposes == [Purpose::Server] => {
+            "it is a server's certificate".to_owned()
+        }
+        _ => refusal.to_string(),
+    }
+}
+
 fn hint(refusal: &Refusal, leaf: &CertificateDer<'_>) -> Option<String> {
     let said = Certificate::parse(leaf).ok();
     let name = said.as_ref().map(|said| said.subject.to_string());
@@ -166,7 +177,7 @@ fn hint(refusal: &Refusal, leaf: &CertificateDer<'_>) -> Option<String> {
     let is_server = said.is_some_and(|said| said.purposes.contains(&Purpose::Server));
     let hint = match refusal {
         Refusal::Profile(_) if is_server => {
-            "it is a server's; use it with `server --cert`".to_owned()
+            "use it with `server --cert`; people have their own certificates".to_owned()
         }
         Refusal::Expired { .. } => format!("`ca-tool issue {name}` makes a new one"),
         Refusal::Revoked {

@@ -1,6 +1,6 @@
 //! Checks people's bundles and the server's.
 
-use pki::Bundle;
+use pki::{Bundle, Purpose};
 use time::OffsetDateTime;
 
 use super::files::files_in;
@@ -58,6 +58,14 @@ impl Findings {
             let what = format!("{} is from another CA", path.display());
             return self.bad("server bundle", what, anew);
         }
+        if !said.purposes.contains(&Purpose::Server) {
+            let (path, name) = (path.display(), &said.subject);
+            let what = match said.purposes.contains(&Purpose::Client) {
+                true => format!("{path} is the certificate of a person, {name}"),
+                false => format!("{path} is not the certificate of a server"),
+            };
+            return self.bad("server bundle", what, anew);
+        }
         let revoked = index.and_then(|index| index.find(&said.serial)?.revoked);
         if let Some((at, reason)) = revoked {
             let what = format!("it was revoked on {} ({})", at.date(), reason.as_str());
@@ -88,7 +96,7 @@ impl Findings {
             let fix = "make one that does with `ca-tool issue-server`, which says where to move it; or use `issue --server` with a name that it contains";
             self.bad("server names", what, fix);
         }
-        let missing: Vec<_> = Host::of_this_machine()
+        let missing: Vec<_> = Host::each_once(Host::of_this_machine())
             .into_iter()
             .filter(|host| !has(host))
             .map(|host| host.to_string())

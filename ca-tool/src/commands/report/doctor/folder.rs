@@ -122,15 +122,15 @@ impl Findings {
         let index = match register.index() {
             Ok(index) => index,
             Err(error) => {
-                self.bad("index", error.to_string(), "restore it from a backup");
+                let fix = error.hint();
+                let fix = fix.unwrap_or_else(|| "restore it from a backup".to_owned());
+                self.bad("index", error.to_string(), fix);
                 return None;
             }
         };
-        let missing = index.entries().iter();
-        let missing = missing.filter(|r| {
-            // A certificate that was issued elsewhere was never there.
-            !r.is_unseen() && !register.folder.issued(&r.serial).exists()
-        });
+        // A certificate that was issued elsewhere was never there.
+        let issued_here = || index.entries().iter().filter(|r| !r.is_unseen());
+        let missing = issued_here().filter(|r| !register.folder.issued(&r.serial).exists());
         let missing = missing.count();
         if missing > 0 {
             self.add(
@@ -143,9 +143,11 @@ impl Findings {
                 Some("`show` and `renew` need them; restore them from a backup".to_owned()),
             );
         } else {
-            let count = index.entries().len();
-            let count = counted(count, "certificate", "certificates");
-            self.good("index", format!("{count}, each in certs/"));
+            let (one, many) = (
+                "certificate, which is in certs/",
+                "certificates, each in certs/",
+            );
+            self.good("index", counted(issued_here().count(), one, many));
         }
         let unlisted = agreement::unlisted(register, &index);
         if let Some(first) = unlisted.first() {
