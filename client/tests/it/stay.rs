@@ -58,7 +58,7 @@ async fn after_a_loss_it_follows_on_and_says_unacknowledged_lines_again() {
     let shown = ["two", "three", "four"].map(|text| format!("[bob@192.0.2.9] {text}\n"));
     assert_eq!(outcome.stdout, shown.concat());
     assert_eq!(kinds(&outcome), ["connection lost", "connected again"]);
-    let why = "client: connection lost (the server closed it); trying again in 0.";
+    let why = "client: connection lost (the server closed it); trying again ";
     assert!(outcome.stderr.contains(why), "{}", outcome.stderr);
     assert_eq!(outcome.code, Some(0));
 }
