@@ -340,7 +340,7 @@ struct Line<'a> {
     stored: Vec<&'a Row>,
 }
 
-/// Whose line, and its RUN-N.
+/// The author of a line, and its RUN-N.
 type Name<'a> = (&'a str, &'a str);
 
 fn check_lines(history: &[Logged], rows: &[Row], violations: &mut Vec<Violation>) {

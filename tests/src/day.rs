@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-/// What a test of quotas needs of a day.
+/// The time that a test of quotas needs within one day.
 const LEFT_MIN: Duration = Duration::from_secs(60);
 
 /// Waits until the UTC day has a minute left. At midnight everybody has new quotas, so a test that

@@ -17,7 +17,7 @@ pub struct Mount {
     path: PathBuf,
 }
 
-/// What fills a disk, until it is dropped.
+/// A file that fills a disk until it is dropped.
 #[derive(Debug)]
 pub struct Filler {
     path: PathBuf,

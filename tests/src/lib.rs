@@ -10,7 +10,7 @@
 //! | connections without a certificate | [`Strangers`] |
 //! | the documents, and the transcripts in them | [`pages`], [`Transcript`] |
 //!
-//! What no program of ours is needed for comes from the crate `kit`, and is passed on here: terminals,
+//! Everything that needs none of our programs is in the crate `kit`, and is passed on here: terminals,
 //! other people's tools, certificates and waiting.
 
 #![expect(clippy::missing_panics_doc, reason = "a harness fails by panicking")]

@@ -30,7 +30,7 @@ pub struct Proxy {
 /// Where a connection is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cut {
-    /// Whose bytes are counted.
+    /// The side whose bytes are counted.
     pub side: Side,
     /// How many of them still arrive; with none, it is cut when the first one comes.
     pub after_bytes: usize,
@@ -40,7 +40,7 @@ pub struct Cut {
     pub connections: usize,
 }
 
-/// Whose bytes are counted.
+/// The side whose bytes are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// The client's bytes, after the greeting has come.

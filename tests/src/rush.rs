@@ -64,7 +64,7 @@ impl Rush {
             let seen = shows_input(&mut window, &typed);
             keys.push(seen.saturating_duration_since(pressed));
             let next = pressed + KEY_INTERVAL;
-            // What is drawn meanwhile is taken as it comes.
+            // Everything that is drawn meanwhile is taken as it comes.
             while window.next(next).is_some() {}
         }
         let took = begun.elapsed();

@@ -23,7 +23,7 @@ pub struct Siege {
     pub addresses: u16,
     /// Connections from each of them.
     pub connections: usize,
-    /// What each connection says before it falls silent.
+    /// The bytes that each connection sends before it falls silent.
     pub opening: Vec<u8>,
 }
 

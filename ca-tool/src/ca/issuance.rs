@@ -35,7 +35,7 @@ pub struct IssueOptions {
     pub parcel: Parcel,
 }
 
-/// What `issue` did.
+/// The result of `issue`.
 #[derive(Debug, Default)]
 pub struct Issuance {
     /// New certificates.

@@ -30,7 +30,7 @@ pub enum Whose {
     Everybody,
 }
 
-/// What `renew` did.
+/// The result of `renew`.
 #[derive(Debug, Default)]
 pub struct Renewal {
     /// New certificates.

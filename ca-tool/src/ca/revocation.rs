@@ -22,7 +22,7 @@ pub struct Which {
     pub serial: Option<Serial>,
 }
 
-/// What `revoke` did.
+/// The result of `revoke`.
 #[derive(Debug)]
 pub struct Revocation {
     /// Each name, and how many certificates changed; 0 if nothing was left to do.

@@ -1,4 +1,4 @@
-//! What each folder of the source leaves to another.
+//! Each folder of the source leaves some work to another.
 
 use std::fs;
 use std::path::{Path, PathBuf};

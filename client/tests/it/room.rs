@@ -251,7 +251,7 @@ pub(crate) struct Person {
     stdin: Option<ChildStdin>,
 }
 
-/// What it left.
+/// Everything that the program left behind.
 pub(crate) struct Outcome {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,

@@ -5,7 +5,7 @@ use crate::room::{GREETING, Outcome, Room, Session, entry};
 
 const AT: &str = "2026-11-21T10:00:00.123Z";
 
-/// What was told, without why and for how long.
+/// The kinds of events, without their causes and times.
 fn kinds(outcome: &Outcome) -> Vec<&str> {
     let kind = |line| {
         [

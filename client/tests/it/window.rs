@@ -239,7 +239,7 @@ async fn everything_that_a_server_sends_fills_cells_of_plain_lines_and_does_noth
     session.send("= bye shutting-down").await;
     session.closed().await;
     assert_eq!(terminal.ends().code(), Some(6));
-    // What is told of the connection and what is said come by two ways, in no certain order.
+    // Notes about the connection and lines come by two ways, in no certain order.
     let rows = terminal.rows();
     let said: Vec<&str> = rows
         .iter()

@@ -1,4 +1,4 @@
-//! What is said to each system and how its answers are told apart: just enough of our protocol, of
+//! The lines for each system, and how its answers are told apart: just enough of our protocol, of
 //! MQTT 3.1.1 and of NATS. Every text has the same length, so that it is found without a search.
 
 use crate::load::Plan;

@@ -1,4 +1,4 @@
-//! What was measured, as a table for people and as JSON for programs.
+//! The figures, as a table for people and as JSON for programs.
 
 use std::collections::BTreeMap;
 use std::path::Path;

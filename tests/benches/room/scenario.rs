@@ -1,4 +1,4 @@
-//! What is measured: each scenario once, against one server that was started for it.
+//! The scenarios: each one once, against one server that was started for it.
 
 use std::cell::RefCell;
 use std::thread::sleep;
@@ -239,7 +239,7 @@ fn idle(system: System, site: &Site, clients: usize) -> Outcome {
     let crowd = Crowd::enter(plan(system, site, &served, (clients, 0, Pace::Heard(1))));
     crowd.join();
     let (mut cpu, deadline) = (Duration::ZERO, Instant::now() + Duration::from_secs(10));
-    // Who enters is told to those who are there, and that is not idle.
+    // An enter is sent to everybody who is there, and that is not idle.
     while served.cpu() != cpu && Instant::now() < deadline {
         cpu = served.cpu();
         sleep(Duration::from_millis(500));
@@ -356,7 +356,7 @@ fn with_client(site: &Site, scale: Scale) -> Measured {
     client.expect_err("connected as ");
     let mut measured = measure(&served, &crowd, scale);
     let counts: Counts = crowd.hush();
-    // What is shown now was said after everything else.
+    // Everything that is shown now was said after the rest.
     client.send("that is all\n");
     client.expect_out("that is all");
     let shown = client.finish();

@@ -1,4 +1,4 @@
-//! What is made once and kept below `target/`: a CA with some thousand people, and large databases.
+//! The things that are made once and kept below `target/`: a CA with some thousand people, and large databases.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What the tests of every program share, so that none of it is written twice: programs as people
+//! Everything that the tests of all programs share, so that none of it is written twice: programs as people
 //! run them, terminals, other people's tools, certificates good and bad, and waiting with a deadline.
 //!
 //! It depends on none of our programs, because their own tests depend on it.

@@ -1,4 +1,4 @@
-//! What Linux says about a running process, read from `/proc`.
+//! Facts about a running process, read from `/proc`.
 
 use std::time::Duration;
 

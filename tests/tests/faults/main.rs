@@ -1,4 +1,4 @@
-//! What faults do to a room: kills, power cuts, disks, networks and clocks, each under load, and
+//! Faults in a room: kills, power cuts, disks, networks and clocks, each under load, and
 //! each judged by the checker.
 
 #![cfg(target_os = "linux")]

@@ -82,7 +82,7 @@ fn an_arrow_up_between_neighbours_or_round_is_found_and_both_files_are_named() {
     assert_eq!(circle(&Sources::read(folder.path()).arrows()), None);
 }
 
-/// Who imports whom, as paths below `src/`.
+/// The file that imports and the file that it imports from, as paths below `src/`.
 type Arrows = BTreeSet<(String, String)>;
 
 /// The files of a program by the path of their module: `["room", "ask"]`.
@@ -95,7 +95,7 @@ struct File {
     name: String,
     text: String,
     code: syn::File,
-    /// What the module passes on under its own name: the name, and the module that it is from.
+    /// The items that the module passes on under its own name: the name, and the module that it is from.
     passed_on: BTreeMap<String, Vec<String>>,
 }
 
@@ -283,7 +283,7 @@ impl<'a> Visit<'a> for Imports {
         visit::visit_path(self, path);
     }
 
-    /// What a macro is given is no syntax yet, so its words are looked through.
+    /// The tokens of a macro are no syntax yet, so the function looks through their text.
     fn visit_macro(&mut self, given: &'a Macro) {
         let words = given.tokens.to_string();
         let mut rest = words.as_str();

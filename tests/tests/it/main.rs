@@ -1,4 +1,4 @@
-//! What a room promises, each promise as a test, in folders by subject. One program, because linking
+//! The promises of a room, each as a test, in folders by subject. One program, because linking
 //! it takes longer than compiling what one folder holds.
 
 mod arrows;

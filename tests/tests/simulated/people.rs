@@ -122,7 +122,7 @@ impl Person {
         self.is_quiet.get() && self.unanswered.borrow().is_empty()
     }
 
-    /// What their host runs, from each start of it to its crash or the end of the simulation.
+    /// The programs that their host runs, from each start of it to its crash or the end of the simulation.
     pub(crate) async fn live(self: Rc<Self>) -> turmoil::Result {
         let start = self.starts.get() + 1;
         self.starts.set(start);
@@ -247,7 +247,7 @@ impl Dial for Wire {
     }
 }
 
-/// Who comes from an address: where there is no TLS, a host stands for its person's certificate.
+/// Returns the person who comes from an address: where there is no TLS, a host stands for its person's certificate.
 pub(crate) fn who(people: &[(IpAddr, Identity)], from: IpAddr) -> Identity {
     let found = people.iter().find(|(ip, _)| *ip == from);
     found.expect("somebody's host").1.clone()

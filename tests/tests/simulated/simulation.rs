@@ -151,7 +151,7 @@ fn add_server(
             let (store, shelf, found) = open(&memory, mutant, &counts);
             let pages = counts.pages.load(Ordering::Relaxed);
             let opened = MemoryRoom::open(store, shelf, found, gate(), limits()).await?;
-            // What the tail is filled from at the start is not what somebody missed.
+            // The pages that fill the tail at the start are not entries that somebody missed.
             counts.pages.store(pages, Ordering::Relaxed);
             let (room, recording) = (Rc::new(opened.0), tokio::spawn(opened.1));
             let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;

@@ -15,7 +15,7 @@ use wire::{ClientId, Timestamp};
 pub(crate) enum Mutant {
     /// A commit is answered a moment before it is stored.
     AnswersEarly,
-    /// What is known of a run is lost when the server ends.
+    /// The knowledge of a run is lost when the server ends.
     ForgetsSenders,
     /// The first entry of each page is missing.
     SkipsInPages,

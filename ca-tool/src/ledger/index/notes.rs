@@ -70,5 +70,5 @@ fn unescape_note(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// What OpenSSL writes in this field.
+/// The text that OpenSSL writes in this field.
 const UNKNOWN: &str = "unknown";

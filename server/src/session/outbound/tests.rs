@@ -195,7 +195,7 @@ async fn between_two_writes_of_a_long_history_others_have_their_turn() {
         let taken = room.wire.taken().len() - before;
         assert!(taken < 2 * write, "{taken}");
     };
-    // What it follows, and then what it asks for.
+    // First the entries that it follows, then the answer that it asks for.
     while room.said().len() < lines {
         one_turn();
     }

@@ -154,7 +154,7 @@ fn every_box_of_the_flowcharts_is_a_function_with_its_step_below() {
         let of = &of[..1];
         for number in steps.into_iter().skip(1) {
             let is_led_to = arrows(chart).any(|(_, to)| to == format!("{of}{number}"));
-            // What a person types comes from nowhere else.
+            // Nothing leads to the box of a person who types.
             let is_a_start = of == "c" && number == 12;
             assert_ne!(is_led_to, is_a_start, "{of}{number}");
         }

@@ -86,7 +86,7 @@ fn the_commands_of_every_page_work_after_those_of_the_readme() {
     ["openssl", "sqlite3"].iter().for_each(|tool| require(tool));
     let mut typed = 0;
     for page in pages() {
-        // What CONTRIBUTING says stands alone, and has a test of its own.
+        // The commands of CONTRIBUTING stand alone, and has a test of its own.
         let is_alone = ["README.md", "CONTRIBUTING.md"].contains(&page.name.as_str());
         let own = commands(&page.text);
         if is_alone || own.is_empty() {
