@@ -61,12 +61,12 @@ async fn a_server_that_forgets_what_was_sent_is_caught() {
         "forgets",
         &[
             Edit {
-                function: "Database::stored",
+                function: "Database::known_run",
                 find: "number(newest, \"n\"),",
                 replace: "0,",
             },
             Edit {
-                function: "Database::stored",
+                function: "Database::known_run",
                 find: "rows.iter().map(stored).collect(),",
                 replace: "rows.iter().map(stored).map(|_| None).collect(),",
             },
