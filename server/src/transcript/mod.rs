@@ -1,7 +1,7 @@
 //! The order of the lines: the recorder that writes it, and the views and cursors that read it.
 //!
 //! Sessions use `reader`; the place that keeps the record implements the port in `record`. Not
-//! here: SQLite, and anything that knows a connection.
+//! here: SQLite, except that `fault` knows its errors, and anything that knows a connection.
 
 pub(crate) mod batcher;
 pub(crate) mod fault;
