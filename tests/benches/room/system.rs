@@ -83,7 +83,7 @@ impl Served {
             .arg(db)
             .args(["--listen", "127.0.0.1:0"])
             .args(UNLIMITED)
-            .args(["--connections", "0", "--sessions-per-minute", "0"]);
+            .args(["--connections", "0"]);
         let mut running = Running::spawn(command);
         let said = running.expect_err("listening on ");
         let address = said
