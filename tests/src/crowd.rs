@@ -392,6 +392,13 @@ fn text(id: &str, n: u64, bytes: usize) -> String {
     text
 }
 
+/// The pause before another connection is tried while a fault keeps the server away: there is no event
+/// of its return to wait for.
+const RUDE_RETRY: Duration = Duration::from_millis(50);
+
+/// The pace of a rude client: as part of the load, not a wait for anything.
+const RUDE_PACE: Duration = Duration::from_millis(10);
+
 /// Says good lines and bad ones on connections that are begun anew when they break, under another
 /// RUN each; never says anything again.
 async fn rude(
@@ -405,7 +412,7 @@ async fn rude(
     while !go.is_cancelled() {
         run += 1;
         let Ok(mut peer) = Peer::connect(address, &bundle, &[wire::ALPN]).await else {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(RUDE_RETRY).await;
             continue;
         };
         let mut n = 0;
@@ -430,7 +437,7 @@ async fn rude(
                 count.send_modify(|count| *count += 1);
             }
             journal.note(event);
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            tokio::time::sleep(RUDE_PACE).await;
         }
     }
 }

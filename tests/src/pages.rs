@@ -47,20 +47,10 @@ pub fn page(name: &str) -> &'static str {
 
 /// Returns every file below a folder of the repository, as paths from its top.
 pub fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(project().join(&folder)).expect("a folder") {
-            let entry = entry.expect("a file");
-            let path = folder.join(entry.file_name());
-            match entry.file_type().expect("a file").is_dir() {
-                true => folders.push(path),
-                false => files.push(path),
-            }
-        }
-    }
-    files.sort();
-    files
+    let top = project();
+    let files = kit::files_below(&top.join(folder)).into_iter();
+    let files = files.map(|file| file.strip_prefix(&top).map(Path::to_owned));
+    files.collect::<Result<_, _>>().expect("below the top")
 }
 
 /// Returns the fenced blocks of a kind: the rest of the line after the kind, and the block's lines.

@@ -6,18 +6,10 @@ use std::path::{Path, PathBuf};
 /// Returns every file of the source outside of these folders: its path, and its text before its tests.
 fn sources_outside(folders: &[&str]) -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let (mut found, mut ahead) = (Vec::new(), vec![root.clone()]);
-    while let Some(folder) = ahead.pop() {
-        for entry in fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            let within = path.strip_prefix(&root).expect("below it").to_owned();
-            if folders.iter().any(|folder| within.starts_with(folder)) {
-                continue;
-            }
-            if path.is_dir() {
-                ahead.push(path);
-                continue;
-            }
+    let mut found = Vec::new();
+    for path in kit::files_below(&root) {
+        let within = path.strip_prefix(&root).expect("below it").to_owned();
+        if !folders.iter().any(|folder| within.starts_with(folder)) {
             let text = fs::read_to_string(&path).expect("a source");
             let code = text.split("#[cfg(test)]\nmod ").next();
             found.push((within, code.unwrap_or_default().to_owned()));

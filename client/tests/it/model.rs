@@ -6,26 +6,17 @@ use std::path::Path;
 #[test]
 fn only_the_window_knows_the_libraries_that_draw_on_a_terminal() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut folders = vec![src.clone()];
-    let mut files = 0;
-    let mut in_window = 0;
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let text = fs::read_to_string(&path).expect("UTF-8");
-            let draws = ["ratatui::", "crossterm::"]
-                .iter()
-                .any(|library| text.contains(library));
-            files += 1;
-            if path.starts_with(src.join("window")) {
-                in_window += usize::from(draws);
-            } else {
-                assert!(!draws, "{}", path.display());
-            }
+    let (mut files, mut in_window) = (0, 0);
+    for path in kit::files_below(&src) {
+        let text = fs::read_to_string(&path).expect("UTF-8");
+        let draws = ["ratatui::", "crossterm::"]
+            .iter()
+            .any(|library| text.contains(library));
+        files += 1;
+        if path.starts_with(src.join("window")) {
+            in_window += usize::from(draws);
+        } else {
+            assert!(!draws, "{}", path.display());
         }
     }
     assert!(files > 40 && in_window > 5, "{files} {in_window}");

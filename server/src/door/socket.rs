@@ -36,7 +36,7 @@ pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 ///
 /// With a `silence_timeout` of 75 seconds, the system probes a quiet peer after 27, 43 and 59
 /// seconds and ends the connection after 75. It ends a connection whose peer accepts no data after
-/// 60 seconds, as `outbound.rs` does by default. The system starts counting earlier: when data
+/// 60 seconds, as the session does by default. The system starts counting earlier: when data
 /// first waited for the peer, not when the system had no more room for it.
 pub(crate) fn prepare(stream: &TcpStream, silence_timeout: Duration) -> std::io::Result<()> {
     // The system counts in whole seconds and does not accept zero.

@@ -8,6 +8,7 @@
 pub mod mint;
 
 mod event;
+mod files;
 #[cfg(target_os = "linux")]
 mod proc;
 mod running;
@@ -18,6 +19,7 @@ mod tmux;
 mod tool;
 
 pub use event::{PATIENCE, look_until, within};
+pub use files::files_below;
 #[cfg(target_os = "linux")]
 pub use proc::{peak_kib, processor_time, resident_kib};
 pub use running::Running;

@@ -102,35 +102,26 @@ struct File {
 impl Sources {
     fn read(src: &Path) -> Self {
         let mut files = BTreeMap::new();
-        let mut folders = vec![src.to_owned()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(&folder).expect("a folder") {
-                let path = entry.expect("an entry").path();
-                if path.is_dir() {
-                    folders.push(path);
-                    continue;
-                }
-                let relative = path.strip_prefix(src).expect("below src");
-                let Some(module) = module(relative) else {
-                    continue;
-                };
-                let text = fs::read_to_string(&path).expect("UTF-8");
-                let code =
-                    syn::parse_file(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-                let name = relative.to_str().expect("UTF-8").to_owned();
-                let file = File {
-                    name,
-                    text,
-                    code,
-                    passed_on: BTreeMap::new(),
-                };
-                let other = files.insert(module, file);
-                assert!(
-                    other.is_none(),
-                    "two files are one module: {}",
-                    path.display()
-                );
-            }
+        for path in kit::files_below(src) {
+            let relative = path.strip_prefix(src).expect("below src");
+            let Some(module) = module(relative) else {
+                continue;
+            };
+            let text = fs::read_to_string(&path).expect("UTF-8");
+            let code = syn::parse_file(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            let name = relative.to_str().expect("UTF-8").to_owned();
+            let file = File {
+                name,
+                text,
+                code,
+                passed_on: BTreeMap::new(),
+            };
+            let other = files.insert(module, file);
+            assert!(
+                other.is_none(),
+                "two files are one module: {}",
+                path.display()
+            );
         }
         let mut sources = Self { files };
         sources.drop_tests();

@@ -291,19 +291,9 @@ fn sources() -> Vec<(PathBuf, String)> {
 }
 
 fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut ahead = vec![PathBuf::from(folder)];
-    while let Some(folder) = ahead.pop() {
-        for entry in fs::read_dir(root().join(&folder)).expect("a folder") {
-            let path = folder.join(entry.expect("an entry").file_name());
-            if root().join(&path).is_dir() {
-                ahead.push(path);
-            } else if path.extension().is_some_and(|found| found == extension) {
-                found.push(path);
-            }
-        }
-    }
-    found
+    let mut files = tests::files_below(Path::new(folder));
+    files.retain(|path| path.extension().is_some_and(|found| found == extension));
+    files
 }
 
 fn read(path: &Path) -> String {

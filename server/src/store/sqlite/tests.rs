@@ -97,18 +97,9 @@ async fn every_statement_fits_the_tables() {
 #[tokio::test]
 async fn a_page_is_what_the_recorder_would_have_sent() {
     let folder = folder();
-    let (mut database, pages, _) = open(&folder).await;
-    let batch = Batch {
-        entries: entries(),
-        ..Batch::default()
-    };
-    database
-        .commit(&batch, 7, Timestamp::EPOCH)
-        .await
-        .expect("a commit");
+    let (_database, pages) = filled(&folder).await;
     let mut sent = Vec::new();
-    batch
-        .entries
+    entries()
         .iter()
         .for_each(|recorded| recorded.entry.encode(&mut sent));
     let page = pages.page(0, 100, 256).await.expect("a page");
