@@ -30,6 +30,14 @@ pub(super) static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
                     "/../migrations/0002_senders.sql"
                 )),
             ),
+            migration(
+                3,
+                "days",
+                include_str!(concat!(
+                    env!("CARGO_MANIFEST_DIR"),
+                    "/../migrations/0003_days.sql"
+                )),
+            ),
         ]
         .into(),
         ..Migrator::DEFAULT
