@@ -1,3 +1,5 @@
+-- joins.reason has one more word: on-hold, for a certificate that is revoked for a while.
+
 -- A day is what the calendar of the machine that asks calls it, at each moment of a session. The view went on from
 -- one local midnight to the next instead, and was wrong where one does not exist, or exists twice.
 

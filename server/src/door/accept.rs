@@ -113,7 +113,7 @@ impl Acceptor {
         let Ok(local) = stream.local_addr() else {
             return;
         };
-        let local = self.interfaces.local_end(canonical(local));
+        let local = self.interfaces.local_end(local);
         let connection = Connection {
             stream,
             ip,
