@@ -338,7 +338,10 @@ mod tests {
         }
         let refused = FullName::parse_typed("Erin\nBrockovich");
         assert_eq!(refused, Err(FullNameError::Character('\n')));
-        assert_eq!(FullName::parse_typed(" \u{3000}"), Err(FullNameError::Empty));
+        assert_eq!(
+            FullName::parse_typed(" \u{3000}"),
+            Err(FullNameError::Empty)
+        );
         let endless = FullName::parse_typed(&"x ".repeat(1 << 20));
         assert_eq!(endless, Err(FullNameError::TooLong));
     }
