@@ -71,6 +71,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
             names,
             roster,
             id_column,
+            full_name,
             until,
             role,
             out,
@@ -85,11 +86,13 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 allow_lookalike,
                 server,
                 parcel: parcel(zip),
+                full_name: None,
             };
             let recipients = Recipients {
                 names,
                 roster,
                 id_column,
+                full_name,
             };
             issue::issue(&context, recipients, &options)
         }
@@ -99,6 +102,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
         Command::Renew {
             names,
             all,
+            full_name,
             until,
             overlap,
             out,
@@ -110,6 +114,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 out,
                 server,
                 parcel: parcel(zip),
+                full_name,
                 ..IssueOptions::default()
             };
             let whose = if all {
@@ -130,6 +135,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
         Command::Sign {
             request,
             name,
+            full_name,
             until,
             role,
             out,
@@ -143,6 +149,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 allow_lookalike,
                 server,
                 parcel: Parcel::Answer,
+                full_name,
             };
             sign::sign(&context, &request, &name, &options)
         }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use wire::FullName;
+
 use super::deed::{Deed, Item, notes_on_moved};
 use super::{Context, Reply};
 use crate::ca::{Ca, Issuance, IssueOptions};
@@ -20,6 +22,8 @@ pub(crate) struct Recipients {
     pub(crate) roster: Option<PathBuf>,
     /// The name of the roster's column `id`.
     pub(crate) id_column: Option<String>,
+    /// The full name of the only person.
+    pub(crate) full_name: Option<FullName>,
 }
 
 /// How many notes there are about people who were skipped; beyond that, only their number.
@@ -31,6 +35,12 @@ pub(crate) fn issue(
     options: &IssueOptions,
 ) -> Result<Reply, Error> {
     let mut candidates = Candidate::named(recipients.names);
+    if let Some(name) = recipients.full_name {
+        let [person] = &mut candidates[..] else {
+            return Err(Error::NameOfSeveral(candidates.len()));
+        };
+        person.full_name = Some(name.to_string());
+    }
     let has_roster = recipients.roster.is_some();
     if let Some(path) = recipients.roster {
         let roster = Roster::read(&path, recipients.id_column.as_deref())?;
