@@ -193,6 +193,7 @@ impl Ca {
                         id,
                         until: one.old.ends_at(),
                         other_role: None,
+                        other_name: None,
                     });
                 }
                 Ok(one) if one.keeps_one_of(&compromised) => problems.push(Problem {

@@ -81,6 +81,7 @@ fn notes(ca: &Ca, issuance: &Issuance, options: &IssueOptions) -> Vec<String> {
         }));
     }
     notes_on_other_roles(&issuance.skipped, &mut notes);
+    notes_on_other_names(&issuance.skipped, &mut notes);
     if options.out.is_none() {
         notes_on_missing_files(ca, &issuance.skipped, options.parcel, &mut notes);
     }
@@ -118,6 +119,27 @@ fn notes_on_other_roles(skipped: &[Skipped], notes: &mut Vec<String>) {
     if more > 0 {
         let people = counted(more, "other person keeps", "other people keep");
         notes.push(format!("{people} another role too; see `ca-tool list`"));
+    }
+}
+
+/// Notes people whose certificate has another full name than the one that was requested, or none.
+fn notes_on_other_names(skipped: &[Skipped], notes: &mut Vec<String>) {
+    let others = || {
+        let names = skipped.iter();
+        names.filter_map(|one| Some((&one.id, one.other_name.as_ref()?)))
+    };
+    notes.extend(others().take(NOTES_MAX).map(|(id, name)| {
+        let name = name.quoted();
+        format!(
+            "the certificate of {id} does not have the full name {name}: `ca-tool renew {id} --name {name}` makes one that has it"
+        )
+    }));
+    let more = others().count().saturating_sub(NOTES_MAX);
+    if more > 0 {
+        let people = counted(more, "other certificate does", "other certificates do");
+        notes.push(format!(
+            "{people} not have the full name from the roster either"
+        ));
     }
 }
 

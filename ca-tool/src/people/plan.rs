@@ -56,6 +56,8 @@ pub struct Skipped {
     pub until: OffsetDateTime,
     /// Its role, if you asked for a different one.
     pub other_role: Option<Role>,
+    /// The full name that you asked for, if the certificate has another or none.
+    pub other_name: Option<FullName>,
 }
 
 /// Somebody whose certificate was revoked and who is in the roster. That does not count as a change of
@@ -147,6 +149,8 @@ pub(crate) fn plan_for(
                     id: id.clone(),
                     until,
                     other_role: (is_asked_for && theirs != role).then_some(theirs),
+                    other_name: full_name
+                        .filter(|name| index.certified_name(&id) != Some(name.as_str())),
                 });
             }
             Decision::Refused(what) => object(what),
