@@ -24,7 +24,7 @@ pub(super) const COME_BACK_TIMEOUT: Duration = Duration::from_secs(45);
 pub(super) const TEMPTATION: Duration = Duration::from_millis(1500);
 
 /// For a client to end by itself, and again once its input has ended.
-pub(super) const END_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const END_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// For the pipes of a client that was killed.
 pub(super) const KILLED_TIMEOUT: Duration = Duration::from_secs(2);

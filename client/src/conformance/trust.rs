@@ -7,7 +7,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::examination::Examination;
 use super::limits::{
-    HANDSHAKE_TIMEOUT, PERSON_TIMEOUT, REFUSED_CONNECTIONS_MAX, REFUSED_WINDOW, START_TIMEOUT,
+    HANDSHAKE_TIMEOUT, HEAR_TIMEOUT, PERSON_TIMEOUT, REFUSED_CONNECTIONS_MAX, REFUSED_WINDOW, START_TIMEOUT,
     TEMPTATION,
 };
 use super::stage::{Arrival, Examined, Stage, Stop, Temptation};
@@ -187,7 +187,7 @@ async fn impostor(stage: &mut Stage<'_>, face: Face) -> Examined {
                         _ => None,
                     }
                 };
-                match timeout(2 * TEMPTATION, heard).await {
+                match timeout(HEAR_TIMEOUT, heard).await {
                     Ok(None) => {}
                     Ok(Some(line)) => {
                         return Err(Stop::Wrong(format!(
@@ -219,7 +219,7 @@ async fn another_name(stage: &mut Stage<'_>) -> Examined {
     stage.greet_as("mallory", "").await?;
     stage.type_line(&text).await;
     for _ in 0..2 {
-        match stage.tempt(2 * TEMPTATION).await? {
+        match stage.tempt(HEAR_TIMEOUT).await? {
             Temptation::Gone => return Ok(()),
             // It may say why it leaves, or that it does.
             Temptation::Sent(line) if line == "/quit" => {}
