@@ -7,8 +7,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::examination::Examination;
 use super::limits::{
-    HANDSHAKE_TIMEOUT, HEAR_TIMEOUT, PERSON_TIMEOUT, REFUSED_CONNECTIONS_MAX, REFUSED_WINDOW, START_TIMEOUT,
-    TEMPTATION,
+    HANDSHAKE_TIMEOUT, HEAR_TIMEOUT, PERSON_TIMEOUT, REFUSED_CONNECTIONS_MAX, REFUSED_WINDOW,
+    START_TIMEOUT, TEMPTATION,
 };
 use super::stage::{Arrival, Examined, Stage, Stop, Temptation};
 use super::stand_in::Face;
