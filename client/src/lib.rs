@@ -7,10 +7,11 @@
 //!
 //! Each file and folder imports only from those to the left of it in this order (a test looks):
 //! `{limits, os} <- settings <- words <- connect <- link <- {config, enter} <- room <-
-//! {plain, window} <- lib`.
-// No SQL here and nothing that signs: a client needs neither.
+//! {plain, window, conformance} <- lib`.
+// No SQL here. Nothing signs but `conformance`, for a server that it makes up itself.
 
 mod config;
+mod conformance;
 mod connect;
 mod enter;
 mod link;
@@ -24,6 +25,7 @@ pub mod limits;
 pub mod os;
 
 pub use config::{Args, Config};
+pub use conformance::{ConformanceArgs, run as run_conformance};
 pub use connect::{Connected, Opening, Route, TlsFacts, connect};
 pub use link::{
     Dial, Door, End, Event, Gone, Handle, Link, Outbox, Outcome, Pauses, Permit, Stay, open,

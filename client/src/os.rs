@@ -4,6 +4,8 @@
 use std::io;
 use std::path::Path;
 
+use tokio::process::{Child, Command};
+
 /// Waits until the person, or the system, asks this program to end: SIGINT, SIGTERM, or Ctrl-C
 /// where there are no signals.
 ///
@@ -25,13 +27,24 @@ pub(crate) fn others_can_read(path: &Path) -> bool {
     imp::others_can_read(path)
 }
 
+/// Has a command lead a group of processes, which [`kill_group`] ends with everything that it started.
+pub(crate) fn lead_a_group(command: &mut Command) {
+    imp::lead_a_group(command);
+}
+
+/// Ends a program by force, and where there are groups of processes, its group.
+pub(crate) fn kill_group(child: &mut Child) {
+    imp::kill_group(child);
+}
+
 #[cfg(unix)]
 mod imp {
     use std::io;
     use std::os::unix::fs::MetadataExt as _;
     use std::path::Path;
 
-    use rustix::process::{Signal, getpid, kill_process};
+    use rustix::process::{Pid, Signal, getpid, kill_process, kill_process_group};
+    use tokio::process::{Child, Command};
     use tokio::signal::unix::{SignalKind, signal};
 
     pub(super) async fn interrupted() -> io::Result<()> {
@@ -53,12 +66,26 @@ mod imp {
         const GROUP_OR_OTHERS: u32 = 0o077;
         std::fs::metadata(path).is_ok_and(|file| file.mode() & GROUP_OR_OTHERS != 0)
     }
+
+    pub(super) fn lead_a_group(command: &mut Command) {
+        command.process_group(0);
+    }
+
+    pub(super) fn kill_group(child: &mut Child) {
+        // A child that was waited for has no ID any more, and another program may have it.
+        let id = child.id().and_then(|id| i32::try_from(id).ok());
+        if let Some(group) = id.and_then(Pid::from_raw) {
+            let _gone = kill_process_group(group, Signal::KILL);
+        }
+    }
 }
 
 #[cfg(not(unix))]
 mod imp {
     use std::io;
     use std::path::Path;
+
+    use tokio::process::{Child, Command};
 
     pub(super) async fn interrupted() -> io::Result<()> {
         tokio::signal::ctrl_c().await
@@ -70,5 +97,11 @@ mod imp {
 
     pub(super) fn others_can_read(_path: &Path) -> bool {
         false
+    }
+
+    pub(super) fn lead_a_group(_command: &mut Command) {}
+
+    pub(super) fn kill_group(child: &mut Child) {
+        let _gone = child.start_kill();
     }
 }
