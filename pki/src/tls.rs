@@ -169,10 +169,7 @@ pub fn watched_client_config(
         .with_protocol_versions(&[&rustls::version::TLS13])?
         // Stricter than webpki: everything that webpki refuses is refused.
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(PurposeVerifier {
-            chains,
-            witness,
-        }))
+        .with_custom_certificate_verifier(Arc::new(PurposeVerifier { chains, witness }))
         .with_client_cert_resolver(resolver);
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     config.resumption = Resumption::disabled();
