@@ -6,13 +6,14 @@
 //! outlive one connection is in one place, the [`Outbox`]; a [`Stay`] takes it to the next one.
 //!
 //! Each file and folder imports only from those to the left of it in this order (a test looks):
-//! `{limits, os} <- settings <- words <- connect <- link <- {config, enter} <- room <-
+//! `{limits, os} <- settings <- words <- explain <- connect <- link <- {config, enter} <- room <-
 //! {plain, window} <- lib`.
 // No SQL here and nothing that signs: a client needs neither.
 
 mod config;
 mod connect;
 mod enter;
+mod explain;
 mod link;
 mod plain;
 mod room;
@@ -24,7 +25,8 @@ pub mod limits;
 pub mod os;
 
 pub use config::{Args, Config};
-pub use connect::{Connected, Opening, Route, TlsFacts, connect};
+pub use connect::{Connected, Opening, Route, TlsFacts, connect, connect_explained};
+pub use explain::Explainer;
 pub use link::{
     Dial, Door, End, Event, Gone, Handle, Link, Outbox, Outcome, Pauses, Permit, Stay, open,
     open_run,

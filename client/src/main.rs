@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use client::limits::INTERRUPT_TIMEOUT;
-use client::{Args, Exit, os, report, run_plain, run_window, tell};
+use client::{Args, Exit, Explainer, os, report, run_plain, run_window, tell};
 use tokio_util::sync::CancellationToken;
 
 fn main() -> ExitCode {
@@ -23,10 +23,25 @@ fn main() -> ExitCode {
             return ExitCode::from(Exit::Usage.code());
         }
     };
-    let config = match args.load() {
+    let explains = args.explain;
+    let mut config = match args.load() {
         Ok(config) => config,
         Err(failure) => return ExitCode::from(report(&failure).code()),
     };
+    let mut _explanation = None;
+    if explains {
+        match Explainer::start() {
+            Ok((explainer, guard)) => {
+                config.explainer = explainer;
+                _explanation = Some(guard);
+            }
+            Err(error) => {
+                tell(&format!("error: cannot explain: {error}"));
+                return ExitCode::from(Exit::Other.code());
+            }
+        }
+    }
+    let explainer = config.explainer.clone();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -47,6 +62,7 @@ fn main() -> ExitCode {
             run_plain(config, leave).await
         }
     });
+    explainer.ends(exit);
     // Standard input may be in the middle of a read that never ends.
     runtime.shutdown_background();
     ExitCode::from(exit.code())

@@ -13,7 +13,7 @@ mod part;
 mod words;
 
 pub use handshake::{Client, Server};
-pub use line::{from_client, from_server};
+pub use line::{from_client, from_server, request};
 pub use narrator::{Narrator, NarratorGuard};
 pub use part::{Part, Step};
 pub use words::{alert, ca_in_short, certificate, milliseconds};

@@ -7,7 +7,7 @@ use wire::{Kind, Refusal, Reply, Request, ServerLine, Start};
 pub fn from_client(line: &[u8]) -> String {
     match Request::parse(line) {
         Ok(None) => "an empty line".to_owned(),
-        Ok(Some(request)) => said(&request),
+        Ok(Some(request)) => self::request(&request),
         Err(refusal) => format!(
             "a line of {} bytes that the server refuses: {}",
             line.len(),
@@ -16,7 +16,8 @@ pub fn from_client(line: &[u8]) -> String {
     }
 }
 
-fn said(request: &Request) -> String {
+/// Returns a request in words.
+pub fn request(request: &Request) -> String {
     match request {
         Request::Say(line) => format!("a line to say, {} of text", bytes(line.as_str())),
         Request::SayOnce(nonce, line) => format!(
