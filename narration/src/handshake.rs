@@ -281,11 +281,11 @@ fn client_hello_in_short(hello: &ClientHello) -> String {
 
 fn client_hello(part: Part, hello: &ClientHello) -> Part {
     let name = match &hello.server_name {
-        Some(name) => format!("I am looking for {name} (SNI, RFC 6066)"),
-        None => "it names no server (an IP address is not sent as a name: RFC 6066)".to_owned(),
+        Some(name) => format!("server name: {name} (SNI, RFC 6066)"),
+        None => "server name: none, as it must be for an IP address (SNI, RFC 6066)".to_owned(),
     };
     let protocols = match hello.protocols.as_slice() {
-        [] => "it offers no protocol (ALPN): the plain dialect".to_owned(),
+        [] => "protocols: none, so the plain dialect (ALPN, RFC 7301)".to_owned(),
         names => format!("protocols: {} (ALPN, RFC 7301)", names.join(", ")),
     };
     part.more(format!("versions: {}", list(&hello.versions)))
@@ -295,10 +295,10 @@ fn client_hello(part: Part, hello: &ClientHello) -> Part {
             list(&hello.groups)
         ))
         .more(format!(
-            "key shares for: {}; made for this connection, their private halves stay here",
+            "key shares for: {}; made for this connection, and their private halves never leave the client",
             list(&hello.shares)
         ))
-        .more(format!("signatures it can check: {}", list(&hello.schemes)))
+        .more(format!("signatures the client can check: {}", list(&hello.schemes)))
         .more(name)
         .more(protocols)
         .more("It proves nothing: anybody can send this")
@@ -357,7 +357,10 @@ fn asked(schemes: &[SignatureScheme], cas: usize) -> String {
         1 => "it names the CA that must have issued it".to_owned(),
         cas => format!("it names {cas} CAs, one of which must have issued it"),
     };
-    format!("signatures it can check: {}; {issuers}", list(schemes))
+    format!(
+        "signatures the server can check: {}; {issuers}",
+        list(schemes)
+    )
 }
 
 fn signed(scheme: SignatureScheme) -> String {

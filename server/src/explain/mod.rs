@@ -186,9 +186,9 @@ impl Explainer {
             return;
         }
         self.tell("room", || {
-            Part::of(steps::COMMIT)
+            let part = Part::of(steps::COMMIT)
                 .done(format!(
-                    "one statement, one transaction, one fsync: {}",
+                    "one statement, one transaction, on the disk (fsync) after {}",
                     narration::milliseconds(took)
                 ))
                 .more(format!(
@@ -196,7 +196,11 @@ impl Explainer {
                     rows.entries.len(),
                     rows.joins.len(),
                     rows.ends.len()
-                ))
+                ));
+            match &rows.crl_number {
+                Some(number) => part.more(format!("revocation list: number {number}")),
+                None => part,
+            }
         });
     }
 
@@ -267,7 +271,7 @@ fn client(ip: IpAddr, port: u16) -> String {
 
 fn in_words(list: &RevocationList) -> String {
     format!(
-        "number {}, {} revoked {}, signed by our CA",
+        "number {}, signed by our CA, with {} {} on it",
         list.number(),
         list.count(),
         plural(list.count(), "certificate", "certificates")
