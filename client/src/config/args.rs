@@ -11,6 +11,7 @@ use pki::Bundle;
 
 use super::ask::target;
 use super::cert;
+use crate::explain::Explainer;
 use crate::os;
 use crate::settings::{Bell, Form, Since, Target, Theme};
 use crate::words::{Clock, Failure};
@@ -58,6 +59,9 @@ pub struct Args {
         hide_default_value = true
     )]
     pub bell: Bell,
+    /// Explain each step and message on stderr
+    #[arg(long)]
+    pub explain: bool,
     /// Window: `[ID]`, not `[ID@IP]`; F9 switches
     #[arg(long)]
     pub short: bool,
@@ -98,6 +102,8 @@ pub struct Config {
     pub is_short: bool,
     /// How times are shown.
     pub clock: Clock,
+    /// Explains each step, or does nothing.
+    pub explainer: Explainer,
     /// Warnings to show before anything else.
     pub warnings: Vec<String>,
 }
@@ -152,6 +158,7 @@ impl Args {
             } else {
                 Clock::local()
             },
+            explainer: Explainer::default(),
             warnings: warn_of_readers(&self.cert).into_iter().collect(),
             bundle,
         })
@@ -161,7 +168,9 @@ impl Args {
     /// alone.
     fn has_window(&self) -> bool {
         let on_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-        on_terminal && !self.plain && self.form() == Form::Stamped
+        // An explanation on the same terminal would destroy the window; in a file it does not.
+        let explains_here = self.explain && io::stderr().is_terminal();
+        on_terminal && !self.plain && !explains_here && self.form() == Form::Stamped
     }
 
     fn form(&self) -> Form {
