@@ -6,7 +6,6 @@
 //! the cursor may stand elsewhere than it should: put it where it belongs, or begin a row.
 
 /// Returns the most columns that any terminal gives a character: 1 to 3.
-#[cfg_attr(not(test), expect(dead_code, reason = "the line editor is to use it"))]
 pub(crate) fn widest(c: char) -> usize {
     wire::terminal::columns_max(c)
 }
