@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     if typed.get(1).is_some_and(|word| word == "conformance") {
         return examine(&typed[1..]);
     }
-    let args = match Args::try_parse_from(&typed) {
+    let args = match Args::read(&typed) {
         Ok(args) => args,
         Err(refused) if !refused.use_stderr() => refused.exit(),
         Err(refused) => {
@@ -103,12 +103,14 @@ async fn hear_signals(leave: CancellationToken) {
             return;
         }
         if leave.is_cancelled() {
+            os::give_line_back();
             std::process::exit(INTERRUPTED);
         }
         leave.cancel();
         // A terminal may accept nothing any more, and then a write to it waits forever.
         std::thread::spawn(|| {
             std::thread::sleep(INTERRUPT_TIMEOUT);
+            os::give_line_back();
             std::process::exit(INTERRUPTED);
         });
     }
