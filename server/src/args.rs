@@ -10,6 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
+use narration::Narrator;
 use pki::{CaHints, Gate, RevocationList};
 use tokio::net::TcpListener;
 use wire::limits::TEXT_BYTES_MAX;
@@ -104,6 +105,10 @@ pub struct Serve {
     /// Print each entry to standard output once it is committed.
     #[arg(long)]
     show: bool,
+    /// Explain on standard error each step of the flowchart: the messages of TLS, each certificate and
+    /// its checks, commits, and lines by their length. Never a key, and nothing of what people say.
+    #[arg(long)]
+    pub explain: bool,
     /// Also append the log to this file. It holds connections, refusals and errors, and nothing of
     /// what people say.
     #[arg(long, value_name = "FILE")]
@@ -320,6 +325,7 @@ impl Serve {
             bundle,
             gate,
             db: self.db.clone(),
+            narrator: Narrator::default(),
             show: self.show,
             same_id: self.same_id,
             ca_hints: match self.ca_hints {

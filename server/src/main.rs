@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
+use narration::Narrator;
 use server::args::{Args, Command, Hinted, Serve};
 use server::log::{self, LogFile, say};
 use server::query::{Format, OutFile, QueryError, query};
@@ -92,6 +93,14 @@ async fn serve(serve: &Serve) -> Result<()> {
     if let Some(path) = &serve.log_file {
         log::warn_of_writers(path);
     }
+    let _explanation = match serve.explain {
+        true => {
+            let started = Narrator::start(io::stderr()).context("cannot explain")?;
+            config.narrator = started.0;
+            Some(started.1)
+        }
+        false => None,
+    };
     let allowed = connections_allowed(config.limits.connections_max)?;
     config.limits.connections_max = allowed.connections;
     if let Allowed {

@@ -38,6 +38,14 @@ pub(super) static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
                     "/../migrations/0003_days.sql"
                 )),
             ),
+            migration(
+                4,
+                "names",
+                include_str!(concat!(
+                    env!("CARGO_MANIFEST_DIR"),
+                    "/../migrations/0004_names.sql"
+                )),
+            ),
         ]
         .into(),
         ..Migrator::DEFAULT
