@@ -81,6 +81,7 @@ impl Ca {
         let (until, clamped) = self.end_for(options.until, now)?;
         let server = self.server_for(options.server.as_ref())?;
         let (_lock, mut index) = self.lock()?;
+        let help = self.help_for(&options.help)?;
         let on_hold = match whose {
             Whose::People(_) => Vec::new(),
             Whose::Everybody => {
@@ -120,11 +121,12 @@ impl Ca {
                 entry.set_note(index::NAME, name);
             }
             let bundle = self.bundle_text(subject, &signed, server.as_deref());
-            let id = one.person.id.as_str();
+            let handout = self.handout(&one.person, &entry, server.as_deref(), &help);
+            let bytes = parcel.pack(&handout, bundle);
             orders.push(Order {
-                name: id.to_owned(),
+                name: one.person.id.to_string(),
                 entry,
-                bytes: parcel.pack(id, self.name(), bundle),
+                bytes,
                 certificate: signed.certificate,
                 place,
             });
@@ -144,6 +146,7 @@ impl Ca {
         };
         // The old certificates end when the new ones begin: when the index is written.
         let issued = self.deliver(&mut index, orders, &out, &Silent);
+        self.remember(&options.help)?;
         if revoked > 0 && matches!(issued, Ok(_) | Err(Error::NotDelivered { .. })) {
             self.sign_list(&index, now)?;
         }

@@ -76,6 +76,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
             role,
             out,
             zip,
+            help,
             allow_lookalike,
             server,
         } => {
@@ -87,6 +88,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 server,
                 parcel: parcel(zip),
                 full_name: None,
+                help: help.into(),
             };
             let recipients = Recipients {
                 names,
@@ -107,6 +109,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
             overlap,
             out,
             zip,
+            help,
             server,
         } => {
             let options = IssueOptions {
@@ -115,6 +118,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 server,
                 parcel: parcel(zip),
                 full_name,
+                help: help.into(),
                 ..IssueOptions::default()
             };
             let whose = if all {
@@ -150,6 +154,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 server,
                 parcel: Parcel::Answer,
                 full_name,
+                ..IssueOptions::default()
             };
             sign::sign(&context, &request, &name, &options)
         }
