@@ -87,8 +87,8 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 allow_lookalike,
                 server,
                 parcel: parcel(zip),
-                help: help.into(),
                 full_name: None,
+                help: help.into(),
             };
             let recipients = Recipients {
                 names,
@@ -117,8 +117,8 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 out,
                 server,
                 parcel: parcel(zip),
-                help: help.into(),
                 full_name,
+                help: help.into(),
                 ..IssueOptions::default()
             };
             let whose = if all {
