@@ -6,8 +6,12 @@
 mod bundle;
 mod certificate;
 mod crypto;
+mod fault;
+mod form;
 mod gate;
 mod identity;
+mod neighbour;
+pub mod pem;
 mod profile;
 mod refusal;
 mod revocation;
@@ -18,8 +22,12 @@ pub use certificate::{
     Certificate, CertificateError, Fingerprint, Name, Serial, describe_key, key_is_acceptable,
 };
 pub use crypto::provider;
+pub use fault::CertificateFault;
+pub use form::{Form, shell_word};
 pub use gate::{Gate, GateError};
 pub use identity::Identity;
+pub use neighbour::alike;
+pub use pem::{Pem, PemError};
 pub use profile::{BACKDATE, CA, CLIENT, Profile, ProfileError, Purpose, SERVER};
 pub use refusal::Refusal;
 pub use revocation::{
