@@ -10,6 +10,7 @@ use x509_parser::objects::{oid_registry, oid2sn};
 use x509_parser::x509::X509Version;
 
 use crate::certificate::parse_der;
+use crate::words::{Peer, judged_words, tls_words};
 
 /// The fault of a certificate, as the end of a sentence about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub enum CertificateFault {
     CriticalExtension(String),
     /// An extension stands in it twice.
     TwiceExtension(String),
-    /// Something else; these are the library's words.
+    /// Something else, in these words.
     Other(String),
 }
 
@@ -59,10 +60,8 @@ impl CertificateFault {
     fn of_library(error: &rustls::Error) -> Self {
         match error {
             rustls::Error::InvalidCertificate(Judged::BadEncoding) => Self::Unreadable,
-            rustls::Error::InvalidCertificate(Judged::Other(error)) => {
-                Self::Other(error.to_string())
-            }
-            other => Self::Other(other.to_string()),
+            rustls::Error::InvalidCertificate(judged) => Self::Other(judged_words(judged)),
+            other => Self::Other(format!("is refused: {}", tls_words(other, Peer::Client))),
         }
     }
 }
@@ -107,11 +106,7 @@ impl fmt::Display for CertificateFault {
                 "has the critical extension {name}, which programs have to refuse unless they understand it, and this one does not"
             ),
             Self::TwiceExtension(name) => write!(f, "has the extension {name} twice"),
-            Self::Other(words) => write!(
-                f,
-                "is built in a way that TLS refuses ({})",
-                wire::excerpt(words, 80)
-            ),
+            Self::Other(words) => f.write_str(words),
         }
     }
 }

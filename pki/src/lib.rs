@@ -16,6 +16,7 @@ mod profile;
 mod refusal;
 mod revocation;
 mod tls;
+mod words;
 
 pub use bundle::{Bundle, BundleError};
 pub use certificate::{
@@ -34,6 +35,7 @@ pub use revocation::{
     CRL_DAYS, CRL_RENEW_DAYS, CrlNumber, RevocationError, RevocationList, Revocations,
 };
 pub use tls::{CaHints, ServerTls, TlsError, Verdict, client_config, proves_a_server};
+pub use words::{Peer, alert_name, alert_words, judged_words, tls_words};
 
 /// The limits on inputs, units last.
 pub mod limits {
