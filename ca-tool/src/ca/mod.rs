@@ -98,7 +98,7 @@ impl Ca {
         let pem = files::read_if_there(&certificate, TEXT_BYTES_MAX)?
             .ok_or_else(|| Error::NoCa(path.to_owned()))?;
         let secret =
-            files::read_text_if_there(&key, TEXT_BYTES_MAX)?.ok_or_else(|| files::missing(&key))?;
+            files::read_if_there(&key, TEXT_BYTES_MAX)?.ok_or_else(|| files::missing(&key))?;
         let secret = Zeroizing::new(secret);
         let issuer = Issuer::load((&certificate, &pem), (&key, &secret), passphrase, now)?;
         Self::of(folder, issuer)

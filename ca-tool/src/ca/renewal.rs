@@ -227,7 +227,7 @@ impl Ca {
             .register
             .issued(&old.serial)
             .map_err(|error| error.to_string())?;
-        let der = pem.and_then(|pem| certificate::first_in(&pem));
+        let der = pem.and_then(|pem| certificate::first_in(&pem).ok().flatten());
         let der = der.ok_or_else(unreadable)?;
         let said = Certificate::parse(&der).map_err(|_| unreadable())?;
         let own_key = match old.note(index::KEY) {

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use pki::Purpose;
+
 use super::{Error, Origin};
 
 impl Error {
@@ -97,7 +99,8 @@ impl Error {
             Error::NoBundle(_) => {
                 "if the bundle is elsewhere, name its file, as in `ca-tool export alice.pem --p12`; people who made their own key have their own bundle"
             }
-            Error::Bundle(error) => return error.hint().map(str::to_owned),
+            Error::Bundle(error) => return error.hint(Purpose::Client),
+            Error::Pem { path, fault } => return fault.hint(path),
             Error::NotConfirmed(_) => "--yes confirms it",
             Error::UnknownSerial(_) => "`ca-tool list` shows the numbers",
             Error::Unknown(_) => "`ca-tool list` shows who has a certificate",

@@ -91,6 +91,14 @@ pub enum Error {
         /// The fault.
         fault: String,
     },
+    /// A file that should be PEM is something else, or damaged.
+    #[error("cannot read {}: {fault}", path.display())]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// The fault.
+        fault: pki::PemError,
+    },
     /// The record of everything that was issued and revoked is lost or damaged.
     #[error("cannot read {}: {fault}", path.display())]
     Index {
@@ -310,6 +318,12 @@ fn and_others(others: usize) -> String {
         0 => String::new(),
         others => format!(" (and {})", counted(others, "other", "others")),
     }
+}
+
+/// Returns a function that adds the file to a fault in its PEM.
+pub(crate) fn pem_error(path: &Path) -> impl FnOnce(pki::PemError) -> Error {
+    let path = path.to_owned();
+    move |fault| Error::Pem { path, fault }
 }
 
 /// Returns a function that adds the action and the file to an operating system's error.

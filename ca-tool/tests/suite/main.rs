@@ -8,6 +8,7 @@ mod crashes;
 mod crowds;
 mod deliveries;
 mod exports;
+mod forms;
 mod json;
 mod layers;
 #[cfg(target_os = "linux")]

@@ -212,9 +212,9 @@ fn a_ca_whose_files_do_not_belong_together_signs_nothing() {
         key.replace("BEGIN ", "BEGIN ENCRYPTED "),
     )
     .expect("written");
-    assert!(matches!(load(), Error::Damaged { .. }));
+    assert!(matches!(load(), Error::Pem { .. }));
     fs::write(w.ca.register().key(), "").expect("written");
-    assert!(matches!(load(), Error::Damaged { .. }));
+    assert!(matches!(load(), Error::Pem { .. }));
     fs::remove_file(w.ca.register().key()).expect("removed");
     assert!(matches!(load(), Error::NoFile(_)));
     fs::write(w.ca.register().key(), key).expect("written");
