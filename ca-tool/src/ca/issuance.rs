@@ -13,6 +13,7 @@ use crate::ledger::index;
 use crate::ledger::index::Index;
 use crate::notice::{Progress, Silent};
 use crate::people::candidate::Candidate;
+use crate::people::naming::name_all;
 use crate::people::parcel::{Parcel, into_bytes};
 use crate::people::plan::{Plan, Rules, ShutOut, Skipped, plan_for};
 use crate::sign::host::{Host, Reach};
@@ -80,6 +81,8 @@ impl Ca {
             of: steps(candidates.len()),
         });
         let (_lock, mut index) = self.lock()?;
+        let named = name_all(candidates, &index).into_iter();
+        let candidates: Vec<Candidate> = named.map(|named| named.candidate).collect();
         let rules = Rules {
             role: options.role,
             allow_lookalike: options.allow_lookalike,
@@ -96,7 +99,7 @@ impl Ca {
             people,
             skipped,
             shut_out,
-        } = plan_for(candidates, &index, rules, now, in_the_way).map_err(Error::Problems)?;
+        } = plan_for(&candidates, &index, rules, now, in_the_way).map_err(Error::Problems)?;
         let places = find_places(&people, &out, options.parcel, &index)?;
 
         let mut orders = Vec::new();
@@ -108,6 +111,17 @@ impl Ca {
             let mut entry = self.entry(subject, &signed);
             if let Some(name) = &person.full_name {
                 entry.set_note(index::NAME, name);
+            }
+            // The next roster must find the same person, whatever its order.
+            if let Some(email) = &person.email {
+                entry.set_note(index::EMAIL, email);
+            }
+            if let Some(source) = person
+                .made_from
+                .as_ref()
+                .filter(|from| person.email.as_ref() != Some(from))
+            {
+                entry.set_note(index::SOURCE, source);
             }
             let bundle = self.bundle_text(subject, &signed, server.as_deref());
             let id = person.id.as_str();

@@ -107,7 +107,7 @@ impl Ca {
             };
             taken.insert(signed.serial.clone());
             let mut entry = self.entry(subject, &signed);
-            for key in [index::NAME, index::KEY] {
+            for key in [index::NAME, index::EMAIL, index::SOURCE, index::KEY] {
                 if let Some(text) = one.old.note(key) {
                     entry.set_note(key, text);
                 }
@@ -232,6 +232,7 @@ impl Ca {
                 full_name: old.note(index::NAME).map(str::to_owned),
                 role,
                 email: said.emails.first().cloned(),
+                made_from: None,
                 location,
             },
             own_key,
