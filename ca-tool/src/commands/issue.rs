@@ -87,7 +87,13 @@ fn gather(
             let error = question.into_error(&path, shown, &recipients.typed);
             match proposal {
                 Some(roster) if recipients.is_preview => (roster, error.hint()),
-                _ => return Err(error),
+                proposal => {
+                    for note in proposal.map(|roster| roster.notes).unwrap_or_default() {
+                        let roster = path.clone();
+                        context.notice(&Notice::RosterRead { roster, note });
+                    }
+                    return Err(error);
+                }
             }
         }
     };

@@ -191,23 +191,26 @@ impl Naming {
             candidate.name = base;
             return Named { candidate, changes };
         }
-        let first = *self.next.get(&base).unwrap_or(&1);
-        let mut number = first;
+        // Numbers that are taken are not tried again; those of other people may be the next row's.
+        let mut next = *self.next.get(&base).unwrap_or(&1);
+        let mut number = next;
         let id = loop {
             let id = match number {
                 1 => base.clone(),
                 number => numbered(&base, number),
             };
             let is_base_of_another = number > 1 && self.bases.contains(&folded(&id));
-            let is_free = !self.taken.contains(&folded(&id))
-                && !is_base_of_another
-                && !(number == 1 && is_reserved);
-            if is_free && let Some(id) = self.free(&id, &candidate, number) {
+            let is_taken = self.taken.contains(&folded(&id))
+                || is_base_of_another
+                || number == 1 && is_reserved;
+            if !is_taken && let Some(id) = self.free(&id, &candidate, number) {
                 break id;
             }
+            next += usize::from(is_taken && next == number);
             number += 1;
         };
-        self.next.insert(base.clone(), number + 1);
+        next += usize::from(next == number);
+        self.next.insert(base.clone(), next);
         if number > 1 {
             changes.push(match is_reserved {
                 true => format!("numbered, because {base} is reserved"),

@@ -16,7 +16,8 @@ pub(crate) struct Shaped {
 
 /// Makes an ID from a value.
 pub(crate) fn shape(value: &str) -> Shaped {
-    let mut id = value.trim().to_owned();
+    // An ID is far shorter, whatever stands behind this.
+    let mut id: String = value.trim().chars().take(VALUE_CHARS_MAX).collect();
     let mut changes = Vec::new();
     let mut apply = |rule: &'static str, change: fn(&str) -> String| {
         let changed = change(&id);
@@ -61,6 +62,8 @@ pub(crate) fn numbered(base: &str, number: usize) -> String {
 /// The rules, for people who read what `ca-tool` did.
 pub(crate) const RULES: &str = "the part before the @, in lower case, without spaces, apostrophes and other signs; accents stay, at most 32 characters, and equal ones are numbered";
 
+/// How much of a value counts: four times the longest mail address.
+const VALUE_CHARS_MAX: usize = 1024;
 /// The apostrophes of keyboards and word processors.
 const APOSTROPHES: [char; 8] = ['\'', '’', '‘', 'ʼ', 'ʻ', '`', '´', '′'];
 

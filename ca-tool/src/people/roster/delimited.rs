@@ -17,12 +17,17 @@ pub(super) fn rows(text: &str, is_heading: impl Fn(&str) -> bool) -> Result<Shee
         .or_else(|| delimiter(first))
         .or_else(|| delimiter_below_a_title(&text));
     match delimiter {
-        None if !is_heading(unquoted(first)) => Ok(Sheet {
+        None if !is_heading(unquoted(first)) && !is_open(first) => Ok(Sheet {
             rows: names(&text),
             notes: Vec::new(),
         }),
         delimiter => columns(&text, delimiter.unwrap_or(',')),
     }
+}
+
+/// Returns whether a record begins with a quote that it does not close.
+fn is_open(record: &str) -> bool {
+    record.starts_with('"') && unquoted(record.trim_end()) == record.trim_end()
 }
 
 /// Takes away the line `sep=;`, with which a file can tell Excel its delimiter. The line itself stays, so
@@ -169,7 +174,12 @@ fn columns(text: &str, delimiter: char) -> Result<Sheet, String> {
         }
         let start = record.position().map_or(0, csv::Position::byte);
         let number = lines.number_at(start);
-        let texts = record.iter().map(|cell| cell_text(cell).to_owned());
+        let texts = record.iter().map(|cell| {
+            let text = cell_text(cell);
+            // The CSV crate leaves quotes alone behind a space.
+            let is_quoted = cell.starts_with(' ') && text.starts_with('"');
+            if is_quoted { unquoted(text) } else { text }.to_owned()
+        });
         rows.extend(Row::new(number, texts.collect()));
     }
     Ok(Sheet {

@@ -29,7 +29,6 @@ pub(super) enum Meaning {
 
 /// Returns the meaning of a heading, if it is known.
 pub(super) fn meaning(heading: &str) -> Option<Meaning> {
-    // Longer texts are never headings, and folding them takes time.
     if heading.len() > HEADING_BYTES_MAX {
         return None;
     }
@@ -47,7 +46,9 @@ pub(super) fn are_same(one: &str, other: &str) -> bool {
         let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
         words.join(" ").nfc().collect::<String>()
     };
-    one == other || plain(one) == plain(other)
+    // Longer texts are never headings, and folding them takes time.
+    let is_short = one.len().max(other.len()) <= HEADING_BYTES_MAX;
+    one == other || is_short && plain(one) == plain(other)
 }
 
 /// Returns whether a cell holds a mail address, and so is not a heading.
@@ -66,6 +67,8 @@ fn fold(text: &str) -> String {
     let lower: String = plain.flat_map(char::to_lowercase).collect();
     // Lower case may bring marks of its own, as for the Turkish dotted capital I.
     let lower = lower.nfkd().filter(|c| c.is_alphanumeric());
+    // Programs that know no Turkish write I for its dotless letter.
+    let lower = lower.map(|c| if c == 'ı' { 'i' } else { c });
     lower.nfc().collect()
 }
 

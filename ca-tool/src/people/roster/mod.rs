@@ -641,3 +641,6 @@ fn told_passed(passed: &[(u64, String)]) -> Option<String> {
         .collect();
     (!rows.is_empty()).then(|| format!("passed over {}", first_few(&rows, ROWS_SHOWN_MAX, ", ")))
 }
+
+#[cfg(test)]
+mod tests;
