@@ -312,7 +312,7 @@ impl Serve {
     pub fn load(&self) -> Result<Config> {
         self.check_log()?;
         let bundle = read_bundle(&self.cert).map_err(|error| {
-            let hint = error.hint().map(str::to_owned);
+            let hint = error.hint();
             Hinted::maybe(error.to_string(), hint)
         })?;
         let gate = Gate::new(bundle.anchor().clone(), self.strict_revocation)

@@ -297,7 +297,8 @@ fn a_server_names_each_file_that_it_needs_and_does_not_find_and_says_what_to_do(
         ),
         (
             ["--crl", "ca/server.pem"],
-            "cannot use ca/server.pem: it is not a whole revocation list".to_owned(),
+            "cannot use ca/server.pem: it holds no revocation list, only: CERTIFICATE, PRIVATE KEY"
+                .to_owned(),
             "--crl names another",
         ),
     ] {
