@@ -212,10 +212,15 @@ impl Hello {
                 // A refused peer keeps nobody waiting while it receives the refusal.
                 drop(half_done);
                 // The gate's own words if it judged the client, otherwise rustls's error.
-                match verdict.get() {
-                    Some(Err(refusal)) => refusals.log(ip, port, &refusal.to_string()),
-                    _ => refusals.log(ip, port, &describe(&failure)),
-                }
+                let cause = match verdict.get() {
+                    Some(Err(refusal)) => refusal.to_string(),
+                    Some(Ok(identity)) if is_signature_wrong(&failure) => format!(
+                        "the client presented the certificate of \"{}\", and did not prove that it has the private key",
+                        identity.id()
+                    ),
+                    _ => describe(&failure),
+                };
+                refusals.log(ip, port, &cause);
                 unless_told(guest, close(&mut stream)).await;
                 None
             }
@@ -325,6 +330,16 @@ pub(crate) async fn unless_told(guest: &Guest, closing: impl Future<Output = ()>
         () = closing => {}
         () = guest.told_to_end() => {}
     }
+}
+
+/// Returns whether a signature was wrong: the one of a certificate, or the one by which a client proves its key.
+fn is_signature_wrong(failure: &std::io::Error) -> bool {
+    matches!(
+        tls_error(failure),
+        Some(rustls::Error::InvalidCertificate(
+            rustls::CertificateError::BadSignature
+        ))
+    )
 }
 
 /// Describes why a handshake failed when the gate did not judge the client.

@@ -280,12 +280,12 @@ async fn the_log_line_about_a_sessions_end_says_what_broke_the_connection() {
     let m = Mint::new();
     let mut served = m.site.serve(&[]);
     let alice = pki::Bundle::read(&m.site.path(&m.site.bundle("alice"))).expect("a bundle");
-    let no_record = "TLS failed: received corrupt message of type InvalidContentType";
+    let no_record = "the client sent something that is not TLS, or is damaged (InvalidContentType)";
     for (bytes, cause) in [
         // A record that was sealed with another key, one of no kind, and a closed connection.
         (
             record(23, &[0; 40]),
-            "TLS failed: cannot decrypt peer's message",
+            "what the client sent cannot be decrypted: it was changed on the way, or the client is broken (decrypt error)",
         ),
         (vec![0; 40], no_record),
         (Vec::new(), "the connection ended without close_notify"),
