@@ -296,7 +296,7 @@ impl Reader<'_> {
             };
         }
         let word = first.cell(0);
-        if self.remembered.find(None, &first.cells).is_some() {
+        if self.remembered.find(None, &[remembered_as(word)]).is_some() {
             return Heading::Row(0);
         }
         if !(is_heading(word) || is_odd_one_out(rows)) {
@@ -554,22 +554,25 @@ fn is_spreadsheet_error(cell: &str) -> bool {
 /// identify people, as each new exercise adds a column; any other roster by all of them.
 fn identifying(table: &Table<'_>) -> Vec<String> {
     let headings = table.headings.iter();
-    let lower =
-        |heading: &String| wire::excerpt(&heading.to_lowercase(), HEADING_BYTES_REMEMBERED_MAX);
     match table.platform {
         Some(_) => headings
             .filter(|heading| {
                 let meaning = headings::meaning(heading);
                 meaning.is_some_and(|meaning| meaning != headings::Meaning::Other)
             })
-            .map(lower)
+            .map(|heading| remembered_as(heading))
             .collect(),
-        None => headings.map(lower).collect(),
+        None => headings.map(|heading| remembered_as(heading)).collect(),
     }
 }
 
+/// Returns the form in which a heading is remembered: its case does not count.
+fn remembered_as(heading: &str) -> String {
+    wire::excerpt(&heading.to_lowercase(), HEADING_CHARS_REMEMBERED_MAX)
+}
+
 /// How much of a heading is remembered.
-const HEADING_BYTES_REMEMBERED_MAX: usize = 80;
+const HEADING_CHARS_REMEMBERED_MAX: usize = 80;
 
 /// Returns what to remember of a roster. It names columns as somebody typed them, and holds no cell.
 fn remember(table: &Table<'_>, chosen: &Choices) -> Kind {
