@@ -37,7 +37,11 @@ pub(crate) fn issue(
 ) -> Result<Reply, Error> {
     let is_preview = recipients.is_preview;
     let roster = recipients.roster.clone();
-    let (candidates, kind, hint) = gather(context, recipients)?;
+    let Gathered {
+        candidates,
+        kind,
+        hint,
+    } = gather(context, recipients)?;
     if candidates.is_empty() {
         return Err(Error::Nobody);
     }
@@ -63,14 +67,23 @@ pub(crate) fn issue(
     Ok(Reply::new(deed).noting(notes(&ca, &issuance, options)))
 }
 
-/// Returns everybody who is named, what to remember of the roster, and how to issue what a preview shows.
-fn gather(
-    context: &Context<'_>,
-    recipients: Recipients,
-) -> Result<(Vec<Candidate>, Option<Kind>, Option<String>), Error> {
+/// Everybody who is named, on the command line and in a roster.
+struct Gathered {
+    candidates: Vec<Candidate>,
+    /// What to remember of the roster.
+    kind: Option<Kind>,
+    /// How to issue what a preview shows.
+    hint: Option<String>,
+}
+
+fn gather(context: &Context<'_>, recipients: Recipients) -> Result<Gathered, Error> {
     let mut candidates = Candidate::named(recipients.names);
     let Some(path) = recipients.roster else {
-        return Ok((candidates, None, None));
+        return Ok(Gathered {
+            candidates,
+            kind: None,
+            hint: None,
+        });
     };
     let remembered = remembered(context.dir)?;
     let (roster, hint) = match Reading::read(&path, &recipients.choices, &remembered)? {
@@ -108,7 +121,11 @@ fn gather(
         });
     }
     candidates.extend(roster.candidates);
-    Ok((candidates, roster.kind, hint))
+    Ok(Gathered {
+        candidates,
+        kind: roster.kind,
+        hint,
+    })
 }
 
 fn notes(ca: &Ca, issuance: &Issuance, options: &IssueOptions) -> Vec<String> {

@@ -116,10 +116,10 @@ impl Table<'_> {
 
     /// Finds the column that somebody named, by its heading or by its number from 1.
     pub(super) fn find(&self, wanted: &str, flag: &str) -> Result<usize, String> {
-        if self.has_heading {
-            if let Some(column) = self.only(wanted, flag)? {
-                return Ok(column);
-            }
+        if self.has_heading
+            && let Some(column) = self.only(wanted, flag)?
+        {
+            return Ok(column);
         }
         let number = wanted.trim().parse::<usize>().ok();
         let column = number.and_then(|number| number.checked_sub(1));

@@ -472,10 +472,9 @@ impl Reader<'_> {
         let mut full_name = Some(names.join(" ")).filter(|name| !name.is_empty());
         if let ([column], Some(name), Some(platform)) =
             (&columns.names[..], &full_name, table.platform)
+            && platform.writes_last_name_first(&table.headings[*column])
         {
-            if platform.writes_last_name_first(&table.headings[*column]) {
-                full_name = Some(turned_round(name));
-            }
+            full_name = Some(turned_round(name));
         }
         let mut email = columns.email.and_then(&mut text);
         let role = columns.role.and_then(&mut text);
@@ -536,7 +535,7 @@ fn is_odd_one_out(rows: &[Row]) -> bool {
     let is_lower =
         |text: &str| text.chars().any(char::is_lowercase) && !text.chars().any(char::is_uppercase);
     let is_capitalised = word.chars().next().is_some_and(char::is_uppercase);
-    all(|text| is_address(text))
+    all(is_address)
         || all(has_digits) && !word.chars().any(|c| c.is_ascii_digit())
         || others.len() >= 3 && all(is_lower) && is_capitalised
 }
