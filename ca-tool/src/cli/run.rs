@@ -79,10 +79,12 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
             no_header,
             sheet,
             encoding,
+            full_name,
             until,
             role,
             out,
             zip,
+            help,
             allow_lookalike,
             server,
         } => {
@@ -93,6 +95,8 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 allow_lookalike,
                 server,
                 parcel: parcel(zip),
+                help: help.into(),
+                full_name: None,
             };
             let recipients = Recipients {
                 names,
@@ -108,6 +112,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 },
                 is_preview: preview,
                 typed: typed(),
+                full_name,
             };
             issue::issue(&context, recipients, &options)
         }
@@ -117,10 +122,12 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
         Command::Renew {
             names,
             all,
+            full_name,
             until,
             overlap,
             out,
             zip,
+            help,
             server,
         } => {
             let options = IssueOptions {
@@ -128,6 +135,8 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 out,
                 server,
                 parcel: parcel(zip),
+                help: help.into(),
+                full_name,
                 ..IssueOptions::default()
             };
             let whose = if all {
@@ -148,6 +157,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
         Command::Sign {
             request,
             name,
+            full_name,
             until,
             role,
             out,
@@ -161,6 +171,8 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 allow_lookalike,
                 server,
                 parcel: Parcel::Answer,
+                full_name,
+                ..IssueOptions::default()
             };
             sign::sign(&context, &request, &name, &options)
         }

@@ -84,6 +84,9 @@ impl Error {
             Error::Remembered { .. } => {
                 "delete it: it only remembers which columns of rosters hold what"
             }
+            Error::NameOfSeveral(_) => {
+                "run it once for each of them, or put the names into the column name of a roster"
+            }
             Error::Nobody => "`ca-tool issue alice bob` or `ca-tool issue --roster class.csv`",
             Error::Past(_) => "--until is the last day, such as 2027-02-01",
             Error::OtherRequest { .. } => {

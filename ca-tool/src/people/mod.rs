@@ -5,6 +5,7 @@
 //! signs or writes: a plan is only a decision.
 
 pub(crate) mod candidate;
+pub(crate) mod handout;
 pub(crate) mod known_names;
 pub(crate) mod naming;
 pub(crate) mod parcel;

@@ -7,7 +7,7 @@ use wire::ClientId;
 
 use super::candidate::Candidate;
 use super::shape::{numbered, shape};
-use crate::ledger::index::{EMAIL, Index, NAME, SOURCE};
+use crate::ledger::index::{EMAIL, Index, SOURCE};
 
 /// A candidate with an ID, and how the ID came about.
 #[derive(Debug, Clone)]
@@ -73,7 +73,7 @@ impl Naming {
             let note = |key| entry.note(key).map(str::to_owned);
             naming.know(Holder {
                 id,
-                name: note(NAME),
+                name: entry.full_name().map(str::to_owned),
                 email: note(EMAIL),
                 source: note(SOURCE),
             });
