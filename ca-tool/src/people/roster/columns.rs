@@ -12,6 +12,9 @@ use crate::words::first_few;
 pub(super) struct Columns {
     pub(super) id: IdColumn,
     pub(super) names: Vec<usize>,
+    /// Whether the columns of names were only recognised. Then a name that cannot be one is left out instead of
+    /// refused: next week's export would have it again.
+    pub(super) are_names_recognised: bool,
     pub(super) email: Option<usize>,
     /// Whether the column of mail addresses was only recognised. Then an address that no certificate can
     /// have is left out instead of refused.
@@ -79,20 +82,23 @@ impl Table<'_> {
         // Texts that are IDs already are no names as well.
         let is_id =
             |column: &usize| choices.name_columns.is_empty() && id == IdColumn::Exact(*column);
-        let names = names.into_iter().filter(|column| !is_id(column)).collect();
+        let names: Vec<usize> = names.into_iter().filter(|column| !is_id(column)).collect();
+        let is_called = |column: usize, name: &str| are_same(&self.headings[column], name);
+        let are_names_recognised =
+            choices.name_columns.is_empty() && !names.iter().any(|at| is_called(*at, "name"));
         let email = match &choices.email_column {
             Some(column) => Some(self.find(column, "--email-column")?),
             None => self.email()?,
         };
         let email =
             email.filter(|column| choices.email_column.is_some() || id != IdColumn::Exact(*column));
-        let is_plain = |column: usize| are_same(&self.headings[column], "email");
         Ok(Some(Columns {
             id,
             names,
+            are_names_recognised,
             email,
             is_email_recognised: choices.email_column.is_none()
-                && email.is_some_and(|at| !is_plain(at)),
+                && email.is_some_and(|at| !is_called(at, "email")),
             role: self.plain("role")?.filter(|column| id.column() != *column),
         }))
     }

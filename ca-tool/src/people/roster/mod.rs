@@ -17,6 +17,8 @@ mod workbook;
 use std::collections::HashMap;
 use std::path::Path;
 
+use wire::FullName;
+
 use super::candidate::{Candidate, Location};
 use super::plan::email_fault;
 use super::shape::{RULES, shape};
@@ -406,9 +408,9 @@ impl Reader<'_> {
             ..Roster::default()
         };
         let mut seen: HashMap<[String; 3], u64> = HashMap::new();
-        let mut bad_emails = Vec::new();
+        let mut left_out = LeftOut::default();
         for row in table.rows {
-            let candidate = self.person(table, columns, row, &mut bad_emails);
+            let candidate = self.person(table, columns, row, &mut left_out);
             if let Some(value) = &candidate.made_from {
                 let part = |text: Option<&String>| {
                     text.map(|text| text.to_lowercase()).unwrap_or_default()
@@ -423,14 +425,7 @@ impl Reader<'_> {
             }
             roster.candidates.push(candidate);
         }
-        if !bad_emails.is_empty() {
-            let people = counted(bad_emails.len(), "mail address is", "mail addresses are");
-            roster.notes.push(format!(
-                "{people} left out, because a certificate cannot contain {}: {}",
-                if bad_emails.len() == 1 { "it" } else { "them" },
-                first_few(&bad_emails, ROWS_SHOWN_MAX, ", ")
-            ));
-        }
+        roster.notes.extend(left_out.notes());
         roster
     }
 
@@ -439,7 +434,7 @@ impl Reader<'_> {
         table: &Table<'_>,
         columns: &Columns,
         row: &Row,
-        bad_emails: &mut Vec<String>,
+        left_out: &mut LeftOut,
     ) -> Candidate {
         let mut fault = None;
         if row
@@ -479,12 +474,11 @@ impl Reader<'_> {
         let mut email = columns.email.and_then(&mut text);
         let role = columns.role.and_then(&mut text);
         if columns.is_email_recognised && email.as_deref().and_then(email_fault).is_some() {
-            let shown = wire::excerpt(
-                email.as_deref().unwrap_or_default(),
-                HEADING_CHARS_SHOWN_MAX,
-            );
-            bad_emails.push(format!("\"{shown}\" (line {})", row.number));
-            email = None;
+            left_out.add(LeftOut::EMAIL, email.take(), row);
+        }
+        let name = full_name.as_deref().map(FullName::parse_typed);
+        if columns.are_names_recognised && matches!(name, Some(Err(_))) {
+            left_out.add(LeftOut::NAME, full_name.take(), row);
         }
         if value.is_none() && fault.is_none() {
             let who = full_name.as_deref().or(email.as_deref());
@@ -507,6 +501,37 @@ impl Reader<'_> {
             fault,
             made_from,
         }
+    }
+}
+
+/// Texts of recognised columns that no certificate can contain.
+#[derive(Debug, Default)]
+struct LeftOut([Vec<String>; 2]);
+
+impl LeftOut {
+    const EMAIL: usize = 0;
+    const NAME: usize = 1;
+
+    fn add(&mut self, kind: usize, text: Option<String>, row: &Row) {
+        let text = wire::excerpt(&text.unwrap_or_default(), HEADING_CHARS_SHOWN_MAX);
+        self.0[kind].push(format!("\"{text}\" (line {})", row.number));
+    }
+
+    fn notes(&self) -> impl Iterator<Item = String> {
+        let kinds = [
+            ("mail address is", "mail addresses are"),
+            ("name is", "names are"),
+        ];
+        let texts = self.0.iter().zip(kinds);
+        let some = texts.filter(|(texts, _)| !texts.is_empty());
+        some.map(|(texts, (one, many))| {
+            format!(
+                "{} left out, because a certificate cannot contain {}: {}",
+                counted(texts.len(), one, many),
+                if texts.len() == 1 { "it" } else { "them" },
+                first_few(texts, ROWS_SHOWN_MAX, ", ")
+            )
+        })
     }
 }
 

@@ -363,6 +363,19 @@ fn an_address_that_no_certificate_can_have_is_left_out_where_nobody_chose_its_co
 }
 
 #[test]
+fn a_name_that_no_certificate_can_have_is_left_out_where_nobody_chose_its_column() {
+    let text = b"Login,Full name,Other\nerin,=1+1,x\nfrank,Frank,=2\n";
+    assert_eq!(made(text, "Login"), ["erin | - | -", "frank | Frank | -"]);
+    let chosen = Choices {
+        id_from: Some("Login".to_owned()),
+        name_columns: vec!["Full name".to_owned(), "Other".to_owned()],
+        ..Choices::default()
+    };
+    let roster = Roster::parse(text, Path::new("class.csv"), &chosen).expect("a roster");
+    assert_eq!(roster.candidates[1].full_name.as_deref(), Some("Frank =2"));
+}
+
+#[test]
 fn a_person_who_stands_twice_is_one_person() {
     let text = b"Login,Name\nErin,Erin Brown\nerin,erin brown\nerin,Erin Green\n";
     assert_eq!(
