@@ -623,6 +623,9 @@ fn told(table: &Table<'_>, columns: &Columns, is_remembered: bool) -> Option<Str
     }
     let mut parts = vec![match columns.id {
         IdColumn::Exact(column) => format!("IDs are {}", table.quoted(column)),
+        IdColumn::From(column) if is_remembered => {
+            format!("IDs are made from {}", table.quoted(column))
+        }
         IdColumn::From(column) => format!("IDs are made from {} ({RULES})", table.quoted(column)),
     }];
     if !columns.names.is_empty() {

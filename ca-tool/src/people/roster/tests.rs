@@ -116,7 +116,7 @@ fn what_is_not_a_roster_is_refused() {
     for (text, why) in [
         (
             &b"alice,\nbob,\n"[..],
-            "its first line has no column id, but \"alice\"; say which one to use, as in --id-from \"alice\"",
+            "its first line has no column id, but \"alice\"; say which one to use, as in --id-from \"alice\"; or, if that line is a person, add --no-header",
         ),
         (b"", "it is empty"),
         (b",\n", "it names nobody"),
@@ -292,6 +292,19 @@ fn what_has_no_column_id_is_a_question_with_the_flags_that_answer_it() {
             "--id-from 1 --email-column 1",
         ),
         ("Foo;Bar\nx;erin@example.org\n", "--id-from Bar"),
+        ("Erin Brown\nFrank Green\n", "--id-from 1"),
+        (
+            "First Name,Last Name\nErin,Brown\n",
+            "--id-from First Name --name-column First Name --name-column Last Name",
+        ),
+        (
+            "Full name,Section\nErin Brown,A\n",
+            "--id-from Full name --name-column Full name",
+        ),
+        (
+            "Student,ID\n\"Brown, Erin\",101\n",
+            "--id-from Student --name-column Student",
+        ),
     ] {
         assert_eq!(question(text.as_bytes()).1, [flags], "{text}");
     }
