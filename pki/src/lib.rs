@@ -12,6 +12,7 @@ mod profile;
 mod refusal;
 mod revocation;
 mod tls;
+mod witness;
 
 pub use bundle::{Bundle, BundleError};
 pub use certificate::{
@@ -25,7 +26,10 @@ pub use refusal::Refusal;
 pub use revocation::{
     CRL_DAYS, CRL_RENEW_DAYS, CrlNumber, RevocationError, RevocationList, Revocations,
 };
-pub use tls::{CaHints, ServerTls, TlsError, Verdict, client_config, proves_a_server};
+pub use tls::{
+    CaHints, ServerTls, TlsError, Verdict, client_config, proves_a_server, watched_client_config,
+};
+pub use witness::{Check, Sight, Witness};
 
 /// The limits on inputs, units last.
 pub mod limits {

@@ -36,11 +36,11 @@ pub struct IssueOptions {
     pub server: Option<Reach>,
     /// The file that each person gets.
     pub parcel: Parcel,
+    /// What the page in a zip says about help; those of the last run where nothing is given.
+    pub help: Help,
     /// The full name of the only person, for [`Ca::sign`] and [`Ca::renew`]; by default the one in the
     /// person's last certificate. [`Ca::issue`] takes it from the [`Candidate`].
     pub full_name: Option<FullName>,
-    /// What the page in a zip says about help; those of the last run where nothing is given.
-    pub help: Help,
 }
 
 /// The result of `issue`.

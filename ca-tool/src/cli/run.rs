@@ -87,8 +87,8 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 allow_lookalike,
                 server,
                 parcel: parcel(zip),
-                full_name: None,
                 help: help.into(),
+                full_name: None,
             };
             let recipients = Recipients {
                 names,
@@ -117,8 +117,8 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 out,
                 server,
                 parcel: parcel(zip),
-                full_name,
                 help: help.into(),
+                full_name,
                 ..IssueOptions::default()
             };
             let whose = if all {
