@@ -43,6 +43,7 @@ fn name(name: &Name) -> String {
         ("CN", &name.common_names),
         ("OU", &name.units),
         ("O", &name.organizations),
+        ("name", &name.full_names),
     ] {
         let values = values.iter().take(NAMES_MAX);
         parts.extend(
