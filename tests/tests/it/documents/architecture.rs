@@ -244,7 +244,7 @@ fn arrows(chart: &str) -> impl Iterator<Item = (&str, &str)> {
 
 #[test]
 fn arrows_are_read_from_chains_and_from_several_boxes() {
-    let chart = "a[\"1 x & y<br>z\"] -->|no| b{\"2\"} --> c\n d & e --> f\n g <-->|\"x\"| h";
+    let chart = "a[\"1 x & y<br>z\"] -->|no| b{\"2 w\"} --> c\n d & e --> f\n g <-->|\"x\"| h";
     let read: Vec<_> = arrows(chart).collect();
     let expected = [("a", "b"), ("b", "c"), ("d", "f"), ("e", "f"), ("g", "h")];
     assert_eq!(read, expected);
