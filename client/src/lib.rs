@@ -7,10 +7,11 @@
 //!
 //! Each file and folder imports only from those to the left of it in this order (a test looks):
 //! `{limits, os} <- settings <- words <- explain <- connect <- link <- {config, enter} <- room <-
-//! {plain, window} <- lib`.
-// No SQL here and nothing that signs: a client needs neither.
+//! {plain, window, conformance} <- lib`.
+// No SQL here. Nothing signs but `conformance`, for a server that it makes up itself.
 
 mod config;
+mod conformance;
 mod connect;
 mod enter;
 mod explain;
@@ -25,6 +26,7 @@ pub mod limits;
 pub mod os;
 
 pub use config::{Args, Config};
+pub use conformance::{ConformanceArgs, run as run_conformance};
 pub use connect::{Connected, Opening, Route, TlsFacts, connect, connect_explained};
 pub use explain::Explainer;
 pub use link::{

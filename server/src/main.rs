@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use narration::Narrator;
 use server::args::{Args, Command, Hinted, Serve};
-use server::log::{self, say};
+use server::log::{self, LogFile, say};
 use server::query::{Format, QueryError, query};
 use server::terminal::stdout_columns;
 use server::{Allowed, Failure, TooFewFiles, connections_allowed, processors, stop_signal};
@@ -61,11 +61,14 @@ const USAGE: u8 = 2;
 
 async fn serve(serve: &Serve) -> Result<()> {
     let mut config = serve.load()?;
-    let _log = match &serve.log_file {
-        Some(path) => log::start(Some(path))
-            .with_context(|| format!("cannot open the log {}", path.display()))?,
-        None => log::start(None)?,
+    let log_file = match &serve.log_file {
+        Some(path) => Some(
+            LogFile::open(path)
+                .with_context(|| format!("cannot open the log {}", path.display()))?,
+        ),
+        None => None,
     };
+    let _log = log::start(log_file.as_ref()).context("cannot start the log")?;
     if let Some(path) = &serve.log_file {
         log::warn_of_writers(path);
     }
@@ -92,6 +95,9 @@ async fn serve(serve: &Serve) -> Result<()> {
     }
     let (ask_for_reload, reload) = watch::channel(());
     let stop = stop_signal(ask_for_reload).context("cannot wait for signals")?;
+    if let Some(file) = log_file {
+        tokio::spawn(file.reopen_when_asked(reload.clone()));
+    }
     let listener = serve.listen()?;
     server::run(config, listener, stop, reload).await?;
     info!("stopped");

@@ -1,20 +1,23 @@
 //! Issues certificates, to people and to servers.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use pki::Bundle;
 use time::OffsetDateTime;
-use wire::{ClientId, Role};
+use wire::{ClientId, FullName, Role};
 
 use super::Ca;
 use super::order::{self, Issued, Order, SIGNING_STEPS, find_places, steps};
 use crate::error::Error;
 use crate::ledger::index;
-use crate::ledger::index::Index;
+use crate::ledger::index::{Index, IndexEntry};
+use crate::ledger::settings::{CLIENT_URL, CONTACT};
 use crate::notice::{Progress, Silent};
 use crate::people::candidate::Candidate;
+use crate::people::handout::{Handout, Help};
 use crate::people::parcel::{Parcel, into_bytes};
-use crate::people::plan::{Plan, Rules, ShutOut, Skipped, plan_for};
+use crate::people::plan::{Person, Plan, Rules, ShutOut, Skipped, plan_for};
 use crate::sign::host::{Host, Reach};
 use crate::sign::subject::Subject;
 
@@ -33,6 +36,11 @@ pub struct IssueOptions {
     pub server: Option<Reach>,
     /// The file that each person gets.
     pub parcel: Parcel,
+    /// What the page in a zip says about help; those of the last run where nothing is given.
+    pub help: Help,
+    /// The full name of the only person, for [`Ca::sign`] and [`Ca::renew`]; by default the one in the
+    /// person's last certificate. [`Ca::issue`] takes it from the [`Candidate`].
+    pub full_name: Option<FullName>,
 }
 
 /// The result of `issue`.
@@ -80,6 +88,7 @@ impl Ca {
             of: steps(candidates.len()),
         });
         let (_lock, mut index) = self.lock()?;
+        let help = self.help_for(&options.help)?;
         let rules = Rules {
             role: options.role,
             allow_lookalike: options.allow_lookalike,
@@ -93,10 +102,11 @@ impl Ca {
             order::in_the_way(&bundle, &index)
         };
         let Plan {
-            people,
+            mut people,
             skipped,
             shut_out,
         } = plan_for(candidates, &index, rules, now, in_the_way).map_err(Error::Problems)?;
+        keep_full_names(&mut people, &index);
         let places = find_places(&people, &out, options.parcel, &index)?;
 
         let mut orders = Vec::new();
@@ -107,14 +117,15 @@ impl Ca {
             taken.insert(signed.serial.clone());
             let mut entry = self.entry(subject, &signed);
             if let Some(name) = &person.full_name {
-                entry.set_note(index::NAME, name);
+                entry.set_note(index::NAME, name.as_str());
             }
             let bundle = self.bundle_text(subject, &signed, server.as_deref());
-            let id = person.id.as_str();
+            let handout = self.handout(person, &entry, server.as_deref(), &help);
+            let bytes = options.parcel.pack(&handout, bundle);
             orders.push(Order {
-                name: id.to_owned(),
+                name: person.id.to_string(),
                 entry,
-                bytes: options.parcel.pack(id, self.name(), bundle),
+                bytes,
                 certificate: signed.certificate,
                 place,
             });
@@ -123,8 +134,10 @@ impl Ca {
                 of: steps(people.len()),
             });
         }
+        let issued = self.deliver(&mut index, orders, &out, &*self.listener)?;
+        self.remember(&options.help)?;
         Ok(Issuance {
-            issued: self.deliver(&mut index, orders, &out, &*self.listener)?,
+            issued,
             skipped,
             shut_out,
             clamped,
@@ -144,6 +157,52 @@ impl Ca {
         };
         let until = self.issuer.clamp(wanted);
         Ok((until, (until < wanted).then_some(until)))
+    }
+
+    /// Returns the facts for the page that goes with a bundle.
+    pub(super) fn handout<'a>(
+        &'a self,
+        person: &'a Person,
+        entry: &IndexEntry,
+        server: Option<&'a str>,
+        help: &'a Help,
+    ) -> Handout<'a> {
+        Handout {
+            id: person.id.as_str(),
+            full_name: person.full_name.as_ref().map(FullName::as_str),
+            room: self.name(),
+            server,
+            until: entry.not_after,
+            help,
+        }
+    }
+
+    /// Returns what the page in a zip says about help: as given, or as remembered.
+    pub(super) fn help_for(&self, given: &Help) -> Result<Help, Error> {
+        let settings = self.register.settings()?;
+        let or_before = |given: &Option<String>, key| {
+            let before = || settings.find(key).map(str::to_owned);
+            given.clone().or_else(before)
+        };
+        Ok(Help {
+            contact: or_before(&given.contact, CONTACT),
+            client_url: or_before(&given.client_url, CLIENT_URL),
+        })
+    }
+
+    /// Remembers what was given for the pages of later zips. The caller holds the lock.
+    pub(super) fn remember(&self, given: &Help) -> Result<(), Error> {
+        let before = self.register.settings()?;
+        let mut settings = before.clone();
+        for (key, text) in [(CONTACT, &given.contact), (CLIENT_URL, &given.client_url)] {
+            if let Some(text) = text {
+                settings.set(key, text);
+            }
+        }
+        match settings == before {
+            true => Ok(()),
+            false => settings.write(self.folder()),
+        }
     }
 
     /// Returns where bundles say that the server is.
@@ -211,5 +270,28 @@ impl Ca {
         };
         let mut issued = self.deliver(index, vec![order], &out, &Silent)?;
         Ok(issued.pop().expect("one order, one bundle"))
+    }
+}
+
+/// Gives people whom nobody named the full name in their last certificate. The same ID is the same
+/// person. A name that breaks the rules is left out: nobody asked for it now.
+pub(super) fn keep_full_names(people: &mut [Person], index: &Index) {
+    if people.iter().all(|person| person.full_name.is_some()) {
+        return;
+    }
+    let named = index
+        .entries()
+        .iter()
+        .filter(|entry| entry.full_name().is_some());
+    // A later entry takes the place of an earlier one.
+    let last: HashMap<ClientId, &IndexEntry> = named
+        .filter_map(|entry| Some((entry.person()?.0, entry)))
+        .collect();
+    for person in people
+        .iter_mut()
+        .filter(|person| person.full_name.is_none())
+    {
+        let last = last.get(&person.id);
+        person.full_name = last.and_then(|entry| entry.next_full_name().ok().flatten());
     }
 }

@@ -71,10 +71,12 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
             names,
             roster,
             id_column,
+            full_name,
             until,
             role,
             out,
             zip,
+            help,
             allow_lookalike,
             server,
         } => {
@@ -85,11 +87,14 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 allow_lookalike,
                 server,
                 parcel: parcel(zip),
+                help: help.into(),
+                full_name: None,
             };
             let recipients = Recipients {
                 names,
                 roster,
                 id_column,
+                full_name,
             };
             issue::issue(&context, recipients, &options)
         }
@@ -99,10 +104,12 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
         Command::Renew {
             names,
             all,
+            full_name,
             until,
             overlap,
             out,
             zip,
+            help,
             server,
         } => {
             let options = IssueOptions {
@@ -110,6 +117,8 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 out,
                 server,
                 parcel: parcel(zip),
+                help: help.into(),
+                full_name,
                 ..IssueOptions::default()
             };
             let whose = if all {
@@ -130,6 +139,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
         Command::Sign {
             request,
             name,
+            full_name,
             until,
             role,
             out,
@@ -143,6 +153,8 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 allow_lookalike,
                 server,
                 parcel: Parcel::Answer,
+                full_name,
+                ..IssueOptions::default()
             };
             sign::sign(&context, &request, &name, &options)
         }

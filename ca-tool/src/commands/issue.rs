@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
+use wire::FullName;
+
 use super::deed::{Deed, Item, notes_on_moved};
+use super::missing_files::notes_on_missing_files;
 use super::{Context, Reply};
 use crate::ca::{Ca, Issuance, IssueOptions};
 use crate::error::Error;
 use crate::notice::Notice;
 use crate::people::candidate::Candidate;
-use crate::people::parcel::Parcel;
 use crate::people::plan::{ShutOut, Skipped};
 use crate::people::roster::Roster;
 use crate::sign::reason::Reason;
@@ -20,6 +22,8 @@ pub(crate) struct Recipients {
     pub(crate) roster: Option<PathBuf>,
     /// The name of the roster's column `id`.
     pub(crate) id_column: Option<String>,
+    /// The full name of the only person.
+    pub(crate) full_name: Option<FullName>,
 }
 
 /// How many notes there are about people who were skipped; beyond that, only their number.
@@ -31,6 +35,12 @@ pub(crate) fn issue(
     options: &IssueOptions,
 ) -> Result<Reply, Error> {
     let mut candidates = Candidate::named(recipients.names);
+    if let Some(name) = recipients.full_name {
+        let [person] = &mut candidates[..] else {
+            return Err(Error::NameOfSeveral(candidates.len()));
+        };
+        person.full_name = Some(name.to_string());
+    }
     let has_roster = recipients.roster.is_some();
     if let Some(path) = recipients.roster {
         let roster = Roster::read(&path, recipients.id_column.as_deref())?;
@@ -55,10 +65,10 @@ pub(crate) fn issue(
         .skipped(issuance.skipped.iter().map(Item::skipped))
         .skipped(issuance.shut_out.iter().map(Item::shut_out))
         .issued(&issuance.issued);
-    Ok(Reply::new(deed).noting(notes(&ca, &issuance, options)))
+    Ok(Reply::new(deed).noting(notes(&ca, &issuance, options)?))
 }
 
-fn notes(ca: &Ca, issuance: &Issuance, options: &IssueOptions) -> Vec<String> {
+fn notes(ca: &Ca, issuance: &Issuance, options: &IssueOptions) -> Result<Vec<String>, Error> {
     let mut notes = notes_on_moved(&issuance.issued);
     notes.extend(issuance.clamped.map(note_on_clamped));
     let count = issuance.skipped.len();
@@ -71,14 +81,19 @@ fn notes(ca: &Ca, issuance: &Issuance, options: &IssueOptions) -> Vec<String> {
         }));
     }
     notes_on_other_roles(&issuance.skipped, &mut notes);
+    notes_on_other_names(&issuance.skipped, &mut notes);
     if options.out.is_none() {
-        notes_on_missing_files(ca, &issuance.skipped, options.parcel, &mut notes);
+        notes.extend(notes_on_missing_files(
+            ca,
+            &issuance.skipped,
+            options.parcel,
+        )?);
     }
     notes_on_shut_out(&issuance.shut_out, &mut notes);
     if !issuance.issued.is_empty() {
         notes.push(NOTE_ON_BUNDLES.to_owned());
     }
-    notes
+    Ok(notes)
 }
 
 /// The note about new bundles.
@@ -111,6 +126,27 @@ fn notes_on_other_roles(skipped: &[Skipped], notes: &mut Vec<String>) {
     }
 }
 
+/// Notes people whose certificate has another full name than the one that was requested, or none.
+fn notes_on_other_names(skipped: &[Skipped], notes: &mut Vec<String>) {
+    let others = || {
+        let names = skipped.iter();
+        names.filter_map(|one| Some((&one.id, one.other_name.as_ref()?)))
+    };
+    notes.extend(others().take(NOTES_MAX).map(|(id, name)| {
+        let name = name.quoted();
+        format!(
+            "the certificate of {id} does not have the full name {name}: `ca-tool renew {id} --name {name}` makes one that has it"
+        )
+    }));
+    let more = others().count().saturating_sub(NOTES_MAX);
+    if more > 0 {
+        let people = counted(more, "other certificate does", "other certificates do");
+        notes.push(format!(
+            "{people} not have the full name from the roster either"
+        ));
+    }
+}
+
 /// Notes people in the roster who got nothing: it may be forgotten that they were revoked.
 fn notes_on_shut_out(shut_out: &[ShutOut], notes: &mut Vec<String>) {
     notes.extend(shut_out.iter().take(NOTES_MAX).map(|ShutOut { id, reason }| match reason {
@@ -130,39 +166,5 @@ fn notes_on_shut_out(shut_out: &[ShutOut], notes: &mut Vec<String>) {
         notes.push(format!(
             "{people} skipped for the same reason; see `ca-tool list --revoked`"
         ));
-    }
-}
-
-/// Notes people whose file is not where `issue` puts it, and people who have a file of another kind.
-fn notes_on_missing_files(ca: &Ca, skipped: &[Skipped], parcel: Parcel, notes: &mut Vec<String>) {
-    let file = |parcel: Parcel, skipped: &Skipped| {
-        let name = parcel.file_name(skipped.id.as_str());
-        ca.register().people().join(name)
-    };
-    let without = skipped.iter().filter(|one| !file(parcel, one).exists());
-    // People who made their own key have no bundle here, and people with a bundle need no zip.
-    let (others, lost): (Vec<_>, Vec<_>) = without.partition(|one| {
-        let mut others = parcel.others();
-        others.any(|other| file(other, one).exists())
-    });
-    if parcel == Parcel::Zip && !others.is_empty() {
-        let who = counted(others.len(), "person has a file", "people have files");
-        let people = ca.register().people();
-        let people = people.display();
-        notes.push(format!(
-            "{who} of another kind in {people}: only new certificates are put into zips"
-        ));
-    }
-    notes.extend(lost.iter().take(NOTES_MAX).map(|one| {
-        let (id, bundle) = (&one.id, file(parcel, one));
-        let bundle = bundle.display();
-        format!(
-            "{bundle} does not exist; if it is lost, `ca-tool revoke {id} --reason superseded` and issue again"
-        )
-    }));
-    let more = lost.len().saturating_sub(NOTES_MAX);
-    if more > 0 {
-        let files = counted(more, "other file does", "other files do");
-        notes.push(format!("{files} not exist either"));
     }
 }

@@ -115,7 +115,7 @@ impl Acceptor {
         let Ok(local) = stream.local_addr() else {
             return;
         };
-        let local = self.interfaces.local_end(canonical(local));
+        let local = self.interfaces.local_end(local);
         self.door.serving.explainer.accepted(ip, port, &local);
         let connection = Connection {
             stream,

@@ -6,6 +6,8 @@ mod client;
 mod descriptors;
 #[cfg(unix)]
 mod explain;
+#[cfg(unix)]
+mod handout;
 mod independent;
 #[cfg(target_os = "linux")]
 mod logs;
