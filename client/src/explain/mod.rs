@@ -15,7 +15,7 @@ use narration::{Narrator, NarratorGuard, Part, from_client, from_server};
 use pki::{Certificate, Witness};
 use wire::{Line, Nonce, Request};
 
-use crate::words::{Exit, Failure};
+use crate::words::{Exit, Failure, stderr_columns};
 
 /// Explains what happens, or does nothing: that is the default.
 #[derive(Debug, Clone, Default)]
@@ -32,7 +32,7 @@ impl Explainer {
     ///
     /// When a thread cannot be started.
     pub fn start() -> io::Result<(Self, NarratorGuard)> {
-        let (narrator, guard) = Narrator::start(io::stderr())?;
+        let (narrator, guard) = Narrator::start(io::stderr(), stderr_columns)?;
         Ok((Self(narrator), guard))
     }
 
