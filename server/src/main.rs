@@ -75,7 +75,7 @@ async fn serve(serve: &Serve) -> Result<()> {
     let _explanation = match serve.explain {
         true => {
             let started =
-                Narrator::start(io::stderr(), stderr_columns).context("cannot explain")?;
+                Narrator::start(io::stderr(), stderr_columns, "").context("cannot explain")?;
             config.narrator = started.0;
             Some(started.1)
         }
