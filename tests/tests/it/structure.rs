@@ -18,15 +18,7 @@ const OURS: [&str; 8] = [
     "tests",
 ];
 /// The folders in which they are.
-const FOLDERS: [&str; 7] = [
-    "wire",
-    "pki",
-    "narration",
-    "ca-tool",
-    "server",
-    "client",
-    "tests",
-];
+const FOLDERS: [&str; 6] = ["wire", "pki", "ca-tool", "server", "client", "tests"];
 const PROGRAMS: [&str; 3] = ["ca-tool", "server", "client"];
 
 /// The workspace and everything that it can link, on any system.
