@@ -27,14 +27,16 @@ pub(crate) fn others_can_read(path: &Path) -> bool {
     imp::others_can_read(path)
 }
 
-/// Has a command lead a group of processes, which [`kill_group`] ends with everything that it started.
+/// Has a command lead a group of processes, which [`kill_group`] ends with everything that it
+/// started.
 pub(crate) fn lead_a_group(command: &mut Command) {
     imp::lead_a_group(command);
 }
 
-/// Ends a program by force, and where there are groups of processes, its group.
-pub(crate) fn kill_group(child: &mut Child) {
-    imp::kill_group(child);
+/// Ends a program by force, and where there are groups of processes, everything in the group that it
+/// leads. `leader` is the ID that it had when it began.
+pub(crate) fn kill_group(child: &mut Child, leader: Option<u32>) {
+    imp::kill_group(child, leader);
 }
 
 #[cfg(unix)]
@@ -71,9 +73,9 @@ mod imp {
         command.process_group(0);
     }
 
-    pub(super) fn kill_group(child: &mut Child) {
-        // A child that was waited for has no ID any more, and another program may have it.
-        let id = child.id().and_then(|id| i32::try_from(id).ok());
+    pub(super) fn kill_group(_child: &mut Child, leader: Option<u32>) {
+        // The leader may have ended. Its ID names the group as long as anybody is in it.
+        let id = leader.and_then(|id| i32::try_from(id).ok());
         if let Some(group) = id.and_then(Pid::from_raw) {
             let _gone = kill_process_group(group, Signal::KILL);
         }
@@ -101,7 +103,7 @@ mod imp {
 
     pub(super) fn lead_a_group(_command: &mut Command) {}
 
-    pub(super) fn kill_group(child: &mut Child) {
+    pub(super) fn kill_group(child: &mut Child, _leader: Option<u32>) {
         let _gone = child.start_kill();
     }
 }

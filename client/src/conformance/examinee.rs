@@ -20,6 +20,8 @@ use crate::os;
 #[derive(Debug)]
 pub(super) struct Examinee {
     child: Child,
+    /// Its ID, until its group was ended.
+    leader: Option<u32>,
     stdin: Option<ChildStdin>,
     printed: mpsc::Receiver<Vec<u8>>,
     said: JoinHandle<Vec<u8>>,
@@ -74,6 +76,7 @@ impl Examinee {
             }
         });
         Ok(Self {
+            leader: child.id(),
             child,
             stdin,
             printed,
@@ -118,7 +121,7 @@ impl Examinee {
             }
             self.close_input();
         }
-        os::kill_group(&mut self.child);
+        os::kill_group(&mut self.child, self.leader.take());
         // Its last words: the pipes end with the last program that holds them.
         let deadline = Instant::now() + KILLED_TIMEOUT;
         while let Ok(Some(chunk)) = timeout_at(deadline, self.printed.recv()).await {
@@ -149,7 +152,9 @@ impl Examinee {
 
 impl Drop for Examinee {
     fn drop(&mut self) {
-        os::kill_group(&mut self.child);
+        if self.leader.is_some() {
+            os::kill_group(&mut self.child, self.leader.take());
+        }
         self.said.abort();
     }
 }

@@ -212,8 +212,10 @@ mod tests {
 
     #[test]
     fn a_client_without_end_is_cut_off_and_told() {
-        let mut ended = Ended::default();
-        ended.is_cut = true;
+        let ended = Ended {
+            is_cut: true,
+            ..Ended::default()
+        };
         assert!(matches!(
             Shown::default().judge(&ended),
             Err(Stop::Wrong(fault)) if fault.contains("more than 1048576 bytes")
