@@ -4,6 +4,7 @@
 use std::io;
 use std::path::Path;
 
+use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 /// Waits until the person, or the system, asks this program to end: SIGINT, SIGTERM, or Ctrl-C
@@ -27,6 +28,11 @@ pub(crate) fn others_can_read(path: &Path) -> bool {
     imp::others_can_read(path)
 }
 
+/// Makes a folder that only its owner can enter, and that is removed with everything in it.
+pub(crate) fn private_folder() -> io::Result<TempDir> {
+    imp::private_folder()
+}
+
 /// Has a command lead a group of processes, which [`kill_group`] ends with everything that it
 /// started.
 pub(crate) fn lead_a_group(command: &mut Command) {
@@ -41,11 +47,13 @@ pub(crate) fn kill_group(child: &mut Child, leader: Option<u32>) {
 
 #[cfg(unix)]
 mod imp {
+    use std::fs::Permissions;
     use std::io;
-    use std::os::unix::fs::MetadataExt as _;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     use std::path::Path;
 
     use rustix::process::{Pid, Signal, getpid, kill_process, kill_process_group};
+    use tempfile::TempDir;
     use tokio::process::{Child, Command};
     use tokio::signal::unix::{SignalKind, signal};
 
@@ -69,6 +77,11 @@ mod imp {
         std::fs::metadata(path).is_ok_and(|file| file.mode() & GROUP_OR_OTHERS != 0)
     }
 
+    pub(super) fn private_folder() -> io::Result<TempDir> {
+        let owner_only = Permissions::from_mode(0o700);
+        tempfile::Builder::new().permissions(owner_only).tempdir()
+    }
+
     pub(super) fn lead_a_group(command: &mut Command) {
         command.process_group(0);
     }
@@ -87,6 +100,7 @@ mod imp {
     use std::io;
     use std::path::Path;
 
+    use tempfile::TempDir;
     use tokio::process::{Child, Command};
 
     pub(super) async fn interrupted() -> io::Result<()> {
@@ -99,6 +113,11 @@ mod imp {
 
     pub(super) fn others_can_read(_path: &Path) -> bool {
         false
+    }
+
+    pub(super) fn private_folder() -> io::Result<TempDir> {
+        // The folder for temporary files is the user's own where files have no mode.
+        tempfile::tempdir()
     }
 
     pub(super) fn lead_a_group(_command: &mut Command) {}

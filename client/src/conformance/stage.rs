@@ -574,7 +574,7 @@ impl<'a> Stage<'a> {
         match self.examinee.take() {
             Some(examinee) => {
                 let ended = examinee.finish().await;
-                self.shown.judge(&ended)?;
+                self.shown.judge(&ended).map_err(Stop::Wrong)?;
                 Ok(Vec::new())
             }
             None => Ok(self.shown.to_look_for()),

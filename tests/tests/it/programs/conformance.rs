@@ -328,7 +328,7 @@ const START_TYPING: &str =
 const OF_PLAIN: [Mutant; 22] = [
     Mutant {
         finds: "talk",
-        says: "where \"hello (line birch)\" was typed",
+        says: "where \"hello (line coral)\" was typed",
         changes: &[(
             "line.rstrip(b\"\\r\\n\")",
             "line.rstrip(b\"\\r\\n\").upper()",
