@@ -55,17 +55,14 @@ async fn split_lines(stage: &mut Stage<'_>) -> Examined {
         entries.push('\n');
         stage.shown.once(&text);
     }
-    // All of the first line but its end, that end with a part of the next, and all the rest.
-    let first = entries.find('\n').unwrap_or_default();
-    let second = first + 10;
-    for (from, to) in [
-        (0, first / 2),
-        (first / 2, first),
-        (first, second),
-        (second, entries.len()),
-    ] {
+    // Cut within a text, before a line end, and within a text again: behind a whole line.
+    let ends: Vec<usize> = entries.match_indices('\n').map(|(at, _)| at).collect();
+    let cuts = [ends[0] - 10, ends[0], ends[1] - 10, entries.len()];
+    let mut from = 0;
+    for to in cuts {
         stage.send_bytes(&entries.as_bytes()[from..to]).await?;
         stage.pause(BETWEEN).await;
+        from = to;
     }
     let mut many = String::new();
     for _ in 0..5 {

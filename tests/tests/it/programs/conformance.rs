@@ -449,7 +449,7 @@ const OF_PLAIN: [Mutant; 22] = [
         says: "its author, bob",
         changes: &[(
             "            print(line)\n",
-            "            print(line.rsplit(\"] \", 1)[-1])\n",
+            "            print(line.replace(\"] \", \"]\\n\", 1))\n",
         )],
     },
     Mutant {
@@ -462,7 +462,7 @@ const OF_PLAIN: [Mutant; 22] = [
     },
     Mutant {
         finds: "unknown-words",
-        says: "KeyError",
+        says: "it did not show \"after all that is unknown",
         changes: &[(
             "            print(line)\n",
             "            {str(n): n for n in [*range(10), \"=\", \"!\"]}[line[:1]]; print(line)\n",
@@ -512,7 +512,7 @@ const OF_PLAIN: [Mutant; 22] = [
 ];
 
 /// Mistakes at the end, and worse ones.
-const OF_PLAIN_AT_THE_END: [Mutant; 4] = [
+const OF_PLAIN_AT_THE_END: [Mutant; 5] = [
     Mutant {
         finds: "bye",
         says: "it did not end after `= bye`",
@@ -532,6 +532,14 @@ const OF_PLAIN_AT_THE_END: [Mutant; 4] = [
     Mutant {
         finds: "leaves",
         says: "it left without /quit and without TLS's close_notify",
+        changes: &[(
+            "        link.sendall(b\"/quit\\n\")\n",
+            "        threading.Timer(3, os._exit, [0]).run()\n",
+        )],
+    },
+    Mutant {
+        finds: "leaves",
+        says: "when its input had ended",
         changes: &[(
             "        link.sendall(b\"/quit\\n\")\n",
             "        os._exit(0)\n",
@@ -615,21 +623,23 @@ fn each_examination_of_our_dialect_finds_a_careless_client() {
 /// Examines each mutant with the examination that must find it, a few at a time.
 fn are_found(code: &str, mutants: &[&Mutant]) {
     const AT_ONCE: usize = 4;
+    let mut missed = Vec::new();
     for some in mutants.chunks(AT_ONCE) {
         std::thread::scope(|scope| {
-            let running = some
+            let running: Vec<_> = some
                 .iter()
-                .map(|mutant| scope.spawn(|| is_found(code, mutant)));
-            for one in running.collect::<Vec<_>>() {
-                if let Err(panic) = one.join() {
-                    std::panic::resume_unwind(panic);
-                }
+                .map(|mutant| scope.spawn(|| missed_in(code, mutant)))
+                .collect();
+            for one in running {
+                missed.extend(one.join().expect("an examination"));
             }
         });
     }
+    assert!(missed.is_empty(), "{missed:#?}");
 }
 
-fn is_found(code: &str, mutant: &Mutant) {
+/// Returns what the kit found instead of the mistake in a mutant.
+fn missed_in(code: &str, mutant: &Mutant) -> Option<String> {
     let mut code = code.to_owned();
     for (from, to) in mutant.changes {
         assert!(
@@ -648,12 +658,8 @@ fn is_found(code: &str, mutant: &Mutant) {
     let finding = &findings.by_name[mutant.finds];
     let fault = finding["fault"].as_str();
     let is_found = fault.is_some_and(|fault| fault.contains(mutant.says));
-    assert!(
-        is_found,
-        "{}: no {:?} in {finding:#}",
-        mutant.finds, mutant.says
-    );
-    assert_eq!(findings.code, Some(1));
+    (!is_found || findings.code != Some(1))
+        .then(|| format!("{}: no {:?} in {finding}", mutant.finds, mutant.says))
 }
 
 /// A client that leaves a program behind, which holds its output.
