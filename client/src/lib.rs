@@ -6,7 +6,7 @@
 //! outlive one connection is in one place, the [`Outbox`]; a [`Stay`] takes it to the next one.
 //!
 //! Each file and folder imports only from those to the left of it in this order (a test looks):
-//! `{limits, os} <- settings <- words <- connect <- link <- {config, enter} <- room <-
+//! `{limits, os} <- settings <- words <- explain <- connect <- link <- {config, enter} <- room <-
 //! {plain, window, conformance} <- lib`.
 // No SQL here. Nothing signs but `conformance`, for a server that it makes up itself.
 
@@ -14,6 +14,7 @@ mod config;
 mod conformance;
 mod connect;
 mod enter;
+mod explain;
 mod link;
 mod plain;
 mod room;
@@ -26,7 +27,8 @@ pub mod os;
 
 pub use config::{Args, Config};
 pub use conformance::{ConformanceArgs, run as run_conformance};
-pub use connect::{Connected, Opening, Route, TlsFacts, connect};
+pub use connect::{Connected, Opening, Route, TlsFacts, connect, connect_explained};
+pub use explain::Explainer;
 pub use link::{
     Dial, Door, End, Event, Gone, Handle, Link, Outbox, Outcome, Pauses, Permit, Stay, open,
     open_run,

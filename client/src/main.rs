@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use client::limits::INTERRUPT_TIMEOUT;
 use client::{
-    Args, ConformanceArgs, Exit, os, report, run_conformance, run_plain, run_window, tell,
+    Args, ConformanceArgs, Exit, Explainer, os, report, run_conformance, run_plain, run_window,
+    tell,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +17,7 @@ fn main() -> ExitCode {
     if typed.get(1).is_some_and(|word| word == "conformance") {
         return examine(&typed[1..]);
     }
-    let args = match Args::try_parse_from(&typed) {
+    let args = match Args::read(&typed) {
         Ok(args) => args,
         Err(refused) if !refused.use_stderr() => refused.exit(),
         Err(refused) => {
@@ -28,16 +29,33 @@ fn main() -> ExitCode {
             return ExitCode::from(Exit::Usage.code());
         }
     };
-    let config = match args.load() {
+    let explains = args.explain;
+    let mut config = match args.load() {
         Ok(config) => config,
         Err(failure) => return ExitCode::from(report(&failure).code()),
     };
+    let mut _explanation = None;
+    if explains {
+        match Explainer::start() {
+            Ok((explainer, guard)) => {
+                config.explainer = explainer;
+                _explanation = Some(guard);
+            }
+            Err(error) => {
+                tell(&format!("error: cannot explain: {error}"));
+                return ExitCode::from(Exit::Other.code());
+            }
+        }
+    }
     run(async |leave| {
-        if config.has_window {
+        let explainer = config.explainer.clone();
+        let exit = if config.has_window {
             run_window(config, leave).await
         } else {
             run_plain(config, leave).await
-        }
+        };
+        explainer.ends(exit);
+        exit
     })
 }
 
@@ -85,12 +103,14 @@ async fn hear_signals(leave: CancellationToken) {
             return;
         }
         if leave.is_cancelled() {
+            os::give_line_back();
             std::process::exit(INTERRUPTED);
         }
         leave.cancel();
         // A terminal may accept nothing any more, and then a write to it waits forever.
         std::thread::spawn(|| {
             std::thread::sleep(INTERRUPT_TIMEOUT);
+            os::give_line_back();
             std::process::exit(INTERRUPTED);
         });
     }

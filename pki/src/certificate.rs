@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 use x509_parser::extensions::GeneralName;
+use x509_parser::oid_registry::OID_X509_NAME;
 use x509_parser::prelude::{FromDer, X509Certificate, X509Name};
 use x509_parser::public_key::PublicKey;
 use x509_parser::time::ASN1Time;
@@ -53,6 +54,8 @@ pub struct Name {
     pub units: Vec<String>,
     /// Every O.
     pub organizations: Vec<String>,
+    /// Every `name` (OID 2.5.4.41): a person's full name.
+    pub full_names: Vec<String>,
 }
 
 /// A certificate's serial number: its bytes, written as hexadecimal digits.
@@ -123,6 +126,18 @@ impl Certificate {
     }
 }
 
+impl fmt::Display for Certificate {
+    /// Writes the name with the beginning of the fingerprint, for when the name alone is not enough.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "\"{}\", SHA-256 {}",
+            self.subject,
+            self.fingerprint.short()
+        )
+    }
+}
+
 impl Name {
     fn of(name: &X509Name<'_>) -> Self {
         fn texts<'a>(
@@ -139,6 +154,7 @@ impl Name {
             common_names: texts(name.iter_common_name()),
             units: texts(name.iter_organizational_unit()),
             organizations: texts(name.iter_organization()),
+            full_names: texts(name.iter_by_oid(&OID_X509_NAME)),
         }
     }
 
@@ -197,6 +213,12 @@ impl Fingerprint {
     /// Returns the fingerprint of a certificate's DER.
     pub fn of(der: &[u8]) -> Self {
         Self(Sha256::digest(der).into())
+    }
+
+    /// Returns its first 8 bytes: enough to tell two certificates apart, and to find the whole one.
+    pub fn short(&self) -> String {
+        let digits = self.to_string();
+        format!("{}...", &digits[..16])
     }
 }
 

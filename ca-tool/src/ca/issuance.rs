@@ -1,10 +1,11 @@
 //! Issues certificates, to people and to servers.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use pki::Bundle;
 use time::OffsetDateTime;
-use wire::{ClientId, Role};
+use wire::{ClientId, FullName, Role};
 
 use super::Ca;
 use super::order::{self, Issued, Order, SIGNING_STEPS, find_places, steps};
@@ -15,6 +16,7 @@ use crate::ledger::settings::{CLIENT_URL, CONTACT};
 use crate::notice::{Progress, Silent};
 use crate::people::candidate::Candidate;
 use crate::people::handout::{Handout, Help};
+use crate::people::naming::name_all;
 use crate::people::parcel::{Parcel, into_bytes};
 use crate::people::plan::{Person, Plan, Rules, ShutOut, Skipped, plan_for};
 use crate::sign::host::{Host, Reach};
@@ -35,6 +37,9 @@ pub struct IssueOptions {
     pub server: Option<Reach>,
     /// The file that each person gets.
     pub parcel: Parcel,
+    /// The full name of the only person, for [`Ca::sign`] and [`Ca::renew`]; by default the one in the
+    /// person's last certificate. [`Ca::issue`] takes it from the [`Candidate`].
+    pub full_name: Option<FullName>,
     /// What the page in a zip says about help; those of the last run where nothing is given.
     pub help: Help,
 }
@@ -85,6 +90,8 @@ impl Ca {
         });
         let (_lock, mut index) = self.lock()?;
         let help = self.help_for(&options.help)?;
+        let named = name_all(candidates, &index).into_iter();
+        let candidates: Vec<Candidate> = named.map(|named| named.candidate).collect();
         let rules = Rules {
             role: options.role,
             allow_lookalike: options.allow_lookalike,
@@ -98,10 +105,11 @@ impl Ca {
             order::in_the_way(&bundle, &index)
         };
         let Plan {
-            people,
+            mut people,
             skipped,
             shut_out,
-        } = plan_for(candidates, &index, rules, now, in_the_way).map_err(Error::Problems)?;
+        } = plan_for(&candidates, &index, rules, now, in_the_way).map_err(Error::Problems)?;
+        keep_full_names(&mut people, &index);
         let places = find_places(&people, &out, options.parcel, &index)?;
 
         let mut orders = Vec::new();
@@ -112,7 +120,18 @@ impl Ca {
             taken.insert(signed.serial.clone());
             let mut entry = self.entry(subject, &signed);
             if let Some(name) = &person.full_name {
-                entry.set_note(index::NAME, name);
+                entry.set_note(index::NAME, name.as_str());
+            }
+            // The next roster must find the same person, whatever its order.
+            if let Some(email) = &person.email {
+                entry.set_note(index::EMAIL, email);
+            }
+            if let Some(source) = person
+                .made_from
+                .as_ref()
+                .filter(|from| person.email.as_ref() != Some(from))
+            {
+                entry.set_note(index::SOURCE, source);
             }
             let bundle = self.bundle_text(subject, &signed, server.as_deref());
             let handout = self.handout(person, &entry, server.as_deref(), &help);
@@ -130,7 +149,7 @@ impl Ca {
             });
         }
         let issued = self.deliver(&mut index, orders, &out, &*self.listener)?;
-        self.remember(&options.help)?;
+        self.remember_help(&options.help)?;
         Ok(Issuance {
             issued,
             skipped,
@@ -164,7 +183,7 @@ impl Ca {
     ) -> Handout<'a> {
         Handout {
             id: person.id.as_str(),
-            full_name: person.full_name.as_deref(),
+            full_name: person.full_name.as_ref().map(FullName::as_str),
             room: self.name(),
             server,
             until: entry.not_after,
@@ -186,7 +205,7 @@ impl Ca {
     }
 
     /// Remembers what was given for the pages of later zips. The caller holds the lock.
-    pub(super) fn remember(&self, given: &Help) -> Result<(), Error> {
+    pub(super) fn remember_help(&self, given: &Help) -> Result<(), Error> {
         let before = self.register.settings()?;
         let mut settings = before.clone();
         for (key, text) in [(CONTACT, &given.contact), (CLIENT_URL, &given.client_url)] {
@@ -265,5 +284,28 @@ impl Ca {
         };
         let mut issued = self.deliver(index, vec![order], &out, &Silent)?;
         Ok(issued.pop().expect("one order, one bundle"))
+    }
+}
+
+/// Gives people whom nobody named the full name in their last certificate. The same ID is the same
+/// person. A name that breaks the rules is left out: nobody asked for it now.
+pub(super) fn keep_full_names(people: &mut [Person], index: &Index) {
+    if people.iter().all(|person| person.full_name.is_some()) {
+        return;
+    }
+    let named = index
+        .entries()
+        .iter()
+        .filter(|entry| entry.full_name().is_some());
+    // A later entry takes the place of an earlier one.
+    let last: HashMap<ClientId, &IndexEntry> = named
+        .filter_map(|entry| Some((entry.person()?.0, entry)))
+        .collect();
+    for person in people
+        .iter_mut()
+        .filter(|person| person.full_name.is_none())
+    {
+        let last = last.get(&person.id);
+        person.full_name = last.and_then(|entry| entry.next_full_name().ok().flatten());
     }
 }

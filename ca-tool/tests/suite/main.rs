@@ -3,16 +3,19 @@
 mod adopted_lists;
 mod adoption;
 mod certificates;
+mod class_lists;
 #[cfg(target_os = "linux")]
 mod crashes;
 mod crowds;
 mod deliveries;
 mod exports;
+mod forms;
 mod json;
 mod layers;
 #[cfg(target_os = "linux")]
 mod memory;
 mod mistakes;
+mod names;
 mod openssl;
 mod passphrase;
 mod people;

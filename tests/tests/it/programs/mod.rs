@@ -7,6 +7,8 @@ mod conformance;
 #[cfg(target_os = "linux")]
 mod descriptors;
 #[cfg(unix)]
+mod explain;
+#[cfg(unix)]
 mod handout;
 mod independent;
 #[cfg(target_os = "linux")]
