@@ -24,6 +24,7 @@ mod requests;
 mod restored;
 mod revocations;
 mod rosters;
+mod strict;
 #[cfg(unix)]
 mod terminals;
 

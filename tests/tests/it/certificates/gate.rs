@@ -321,7 +321,7 @@ async fn a_certificate_without_its_key_is_nobodys() {
     let served = m.site.serve(&[]);
     let (port, alert) = m.knock(&served, &stolen).await;
     assert_eq!(alert, Ok(Alert::DecryptError));
-    let says = "invalid peer certificate: BadSignature";
+    let says = "the client did not prove that it has the private key of its certificate";
     assert_eq!(refusals(&end(served)), [refused(port, says)]);
     assert_eq!(m.site.query("select count(*) from joins"), ["0"]);
 }
