@@ -77,8 +77,16 @@ fn whoever_adopts_a_ca_is_told_exactly_when_openssl_is_strict_about_it() {
         succeed(above, &commands.join(" && "));
         succeed(
             above,
-            "openssl verify -x509_strict -purpose sslclient -CAfile strict.pem ca/people/alice.pem && \
-             ca-tool --dir new init --ca-cert strict.pem --ca-key k.key --no-passphrase",
+            "openssl verify -x509_strict -CAfile strict.pem strict.pem && \
+             ca-tool --dir new init --ca-cert strict.pem --ca-key k.key --no-passphrase && \
+             ca-tool --dir new issue bob && \
+             openssl verify -x509_strict -purpose sslclient -CAfile new/ca.pem new/people/bob.pem",
         );
+        if !words.contains("subjectKeyIdentifier") {
+            succeed(
+                above,
+                "openssl verify -x509_strict -CAfile strict.pem ca/people/alice.pem",
+            );
+        }
     }
 }
