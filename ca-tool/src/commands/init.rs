@@ -11,6 +11,7 @@ use crate::ca::{AdoptOptions, Ca, InitOptions};
 use crate::error::Error;
 use crate::keys::passphrase::Passphrase;
 use crate::sign::strict::{self, STRICT_PROGRAMS};
+use crate::words::day;
 
 /// The CA to make a folder for.
 pub(crate) enum NewCa {
@@ -86,7 +87,7 @@ fn deed(ca: &Ca) -> Deed {
         .line(&format!(
             "made the CA \"{}\", valid until {}",
             ca.name(),
-            until.date()
+            day(until)
         ))
         .line(&format!("  certificate      {}", certificate.display()))
         .line(&format!("  key              {}", key.display()))
@@ -103,7 +104,7 @@ fn deed(ca: &Ca) -> Deed {
     deed.done([Item::certificate(name, &said.serial, until, &path)])
         .line(&format!(
             "made a bundle for the server, valid until {}",
-            until.date()
+            day(until)
         ))
         .line(&format!("  bundle           {}", path.display()))
         .line(&format!("  valid for        {}", names.join(", ")))

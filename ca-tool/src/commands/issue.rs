@@ -12,7 +12,7 @@ use crate::people::candidate::Candidate;
 use crate::people::plan::{ShutOut, Skipped};
 use crate::people::roster::Roster;
 use crate::sign::reason::Reason;
-use crate::words::counted;
+use crate::words::{counted, day};
 
 /// The people to issue certificates to.
 pub(crate) struct Recipients {
@@ -66,7 +66,7 @@ fn notes(ca: &Ca, issuance: &Issuance, options: &IssueOptions) -> Result<Vec<Str
         notes.push(format!("{count} people have a certificate; skipped"));
     } else {
         notes.extend(issuance.skipped.iter().map(|skipped| {
-            let (id, until) = (&skipped.id, skipped.until.date());
+            let (id, until) = (&skipped.id, day(skipped.until));
             format!("{id} has a certificate until {until}; skipped")
         }));
     }
@@ -91,7 +91,7 @@ pub(super) const NOTE_ON_BUNDLES: &str =
 
 /// Returns the note that certificates are shorter than requested.
 pub(super) fn note_on_clamped(until: time::OffsetDateTime) -> String {
-    let until = until.date();
+    let until = day(until);
     format!("the CA itself is valid until {until}, so nothing that it issues lasts longer")
 }
 

@@ -7,7 +7,7 @@ use super::issue::{NOTE_ON_BUNDLES, note_on_clamped};
 use super::{Context, Reply};
 use crate::ca::{IssueOptions, Issued, Whose};
 use crate::error::Error;
-use crate::words::{NAMES_SHOWN_MAX, counted, first_few};
+use crate::words::{NAMES_SHOWN_MAX, counted, day, first_few};
 
 pub(crate) fn renew(
     context: &Context<'_>,
@@ -58,11 +58,11 @@ pub(crate) fn renew(
             };
             notes.push(format!(
                 "the old {old} valid until {} at the latest; the first ca-tool command after that revokes {them}, such as `ca-tool crl`",
-                until.date()
+                day(until)
             ));
         }
         None if done.revoked > 0 => notes.push(format!(
-            "{} revokes the old {} now; a server on another machine needs the new file",
+            "saved in {}, which revokes the old {} now. If the server is on another machine, copy it there",
             list.display(),
             match done.revoked {
                 1 => "certificate",

@@ -7,7 +7,7 @@ use super::{Context, Reply};
 use crate::ca::IssueOptions;
 use crate::error::Error;
 use crate::sign::request::Request;
-use crate::words::{NAMES_SHOWN_MAX, first_few};
+use crate::words::{NAMES_SHOWN_MAX, day, first_few};
 
 pub(crate) fn sign(
     context: &Context<'_>,
@@ -23,12 +23,12 @@ pub(crate) fn sign(
         .skipped(issuance.skipped.iter().map(Item::skipped))
         .issued(&issuance.issued);
     let skipped = issuance.skipped.iter().map(|skipped| {
-        let (id, until) = (&skipped.id, skipped.until.date());
+        let (id, until) = (&skipped.id, day(skipped.until));
         format!("{id} has a certificate for this key until {until}; skipped")
     });
     let mut notes: Vec<_> = skipped.collect();
     if let Some(until) = issuance.clamped {
-        let until = until.date();
+        let until = day(until);
         notes.push(format!("the CA itself is valid until {until}"));
     }
     notes.extend(notes_on_moved(&issuance.issued));

@@ -14,6 +14,9 @@ impl Error {
                 "give one with --passphrase-file FILE or --passphrase-fd N, or store the key unencrypted with --no-passphrase"
             }
             Error::BadPassphrase(_) => "a passphrase has 1 to 1023 bytes on one line",
+            Error::WeakPassphrase(_) => {
+                "take a few words that nobody would guess together: whoever has the key and guesses the passphrase can let anybody in"
+            }
             Error::AlreadyCa(_) => {
                 "`ca-tool issue` uses it; for another CA give another folder: --dir DIR"
             }

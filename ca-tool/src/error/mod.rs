@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use pki::ProfileError;
 
-use crate::words::counted;
+use crate::words::{counted, day};
 
 pub use origin::Origin;
 pub use problem::Problem;
@@ -42,6 +42,9 @@ pub enum Error {
     /// A text that cannot be a passphrase.
     #[error("the passphrase cannot be used: {0}")]
     BadPassphrase(&'static str),
+    /// A passphrase that would not protect a new key.
+    #[error("the passphrase is too weak for the key of a CA: {0}")]
+    WeakPassphrase(&'static str),
     /// A new passphrase is typed twice, and the two differ.
     #[error("the two passphrases are not the same")]
     NotTheSameTwice,
@@ -202,7 +205,7 @@ pub enum Error {
         answer: PathBuf,
     },
     /// The person has a certificate for another key.
-    #[error("{id} has a certificate for another key until {}", until.date())]
+    #[error("{id} has a certificate for another key until {}", day(*until))]
     HasCertificate {
         /// The person.
         id: wire::ClientId,

@@ -10,6 +10,7 @@ use wire::Role;
 use crate::error::Error;
 use crate::ledger::index::{Index, IndexEntry, NAME};
 use crate::ledger::register::Register;
+use crate::sign::reason::Reason;
 use crate::words::Moment;
 
 /// The certificates that `list` shows.
@@ -38,6 +39,7 @@ impl Listed {
     fn of(entry: &IndexEntry, now: OffsetDateTime) -> Self {
         let person = entry.person();
         let state = match entry.revoked {
+            Some((_, Reason::CertificateHold)) => "on hold",
             Some(_) => "revoked",
             None if entry.is_live(now) => "valid",
             None => "expired",

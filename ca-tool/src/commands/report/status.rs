@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::ledger::index::{Index, IndexEntry};
 use crate::ledger::register::Register;
 use crate::sign::reason::Reason;
-use crate::words::{Moment, NAMES_SHOWN_MAX, first_few};
+use crate::words::{Moment, NAMES_SHOWN_MAX, day, first_few};
 
 /// A certificate that ends within this time ends soon.
 pub(super) const SOON: Duration = Duration::days(30);
@@ -39,6 +39,7 @@ pub(crate) struct Status {
     expiring: Vec<DatedCertificate>,
     expired: Vec<DatedCertificate>,
     revoked: Vec<DatedCertificate>,
+    on_hold: Vec<DatedCertificate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     never_connected: Option<Vec<String>>,
     /// Faults of the CA or its list.
@@ -94,8 +95,8 @@ impl Status {
         let says = register.says();
         let until = OffsetDateTime::from(says.not_after);
         if !says.is_valid_at(now.into()) {
-            let (from, until) = (OffsetDateTime::from(says.not_before).date(), until.date());
-            let today = now.date();
+            let (from, until) = (day(OffsetDateTime::from(says.not_before)), day(until));
+            let today = day(now);
             let what = format!(
                 "the CA is valid from {from} until {until}, and the clock says {today}: is the clock right?"
             );
@@ -141,6 +142,13 @@ impl Status {
             worst = worst.max(Severity::Expired);
         }
         let holders = live(index, now).map(IndexEntry::name).collect();
+        let revoked = |is_on_hold: bool| -> Vec<DatedCertificate> {
+            let entries = index.entries().iter();
+            entries
+                .filter(|entry| entry.is_on_hold() == is_on_hold)
+                .filter_map(|entry| DatedCertificate::revoked(entry, &holders))
+                .collect()
+        };
         Ok(Self {
             code: worst as u8,
             state: words(worst).to_owned(),
@@ -153,11 +161,8 @@ impl Status {
             valid: live(index, now).count(),
             expiring: expiring.into_iter().map(DatedCertificate::ending).collect(),
             expired: expired.into_iter().map(DatedCertificate::ending).collect(),
-            revoked: index
-                .entries()
-                .iter()
-                .filter_map(|entry| DatedCertificate::revoked(entry, &holders))
-                .collect(),
+            revoked: revoked(false),
+            on_hold: revoked(true),
             never_connected: seen.map(|seen| never_connected(index, &seen, now)),
             faults,
         })
@@ -182,18 +187,20 @@ impl fmt::Display for Status {
         line(
             "certificates",
             format!(
-                "{} valid, {} ending within {} days; {} expired, {} revoked",
+                "{} valid, {} ending within {} days; {} expired, {} revoked, {} on hold",
                 self.valid,
                 self.expiring.len(),
                 SOON.whole_days(),
                 self.expired.len(),
-                self.revoked.len()
+                self.revoked.len(),
+                self.on_hold.len()
             ),
         )?;
         for (what, people) in [
             ("expires soon", &self.expiring),
             ("expired", &self.expired),
             ("revoked", &self.revoked),
+            ("on hold", &self.on_hold),
         ] {
             if people.iter().any(|one| !one.is_replaced) {
                 let names = people
@@ -263,7 +270,9 @@ impl DatedCertificate {
 impl fmt::Display for DatedCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}", wire::escape(&self.name), self.on.day())?;
-        if let Some(reason) = self.reason {
+        // Those on hold have a line of their own.
+        let reason = self.reason;
+        if let Some(reason) = reason.filter(|reason| *reason != Reason::CertificateHold.as_str()) {
             write!(f, ", {reason}")?;
         }
         f.write_str(")")

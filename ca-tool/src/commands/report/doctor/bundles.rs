@@ -9,6 +9,7 @@ use crate::commands::report::status::SOON;
 use crate::ledger::index::Index;
 use crate::ledger::register::Register;
 use crate::sign::host::{Host, Reach};
+use crate::words::day;
 impl Findings {
     pub(super) fn bundles(&mut self, register: &Register, index: Option<&Index>) {
         let anchor = register.says().fingerprint;
@@ -68,18 +69,18 @@ impl Findings {
         }
         let revoked = index.and_then(|index| index.find(&said.serial)?.revoked);
         if let Some((at, reason)) = revoked {
-            let what = format!("it was revoked on {} ({})", at.date(), reason.as_str());
+            let what = format!("it was revoked on {} ({})", day(at), reason.as_str());
             return self.bad("server bundle", what, anew);
         }
         if until < now {
-            let what = format!("it expired on {}", until.date());
+            let what = format!("it expired on {}", day(until));
             return self.bad("server bundle", what, anew);
         }
         if until - now < SOON {
-            let what = format!("it expires on {}", until.date());
+            let what = format!("it expires on {}", day(until));
             self.add("server bundle", Mark::Note, what, Some(anew.to_owned()));
         } else {
-            let what = format!("{}, until {}", path.display(), until.date());
+            let what = format!("{}, until {}", path.display(), day(until));
             self.good("server bundle", what);
         }
         let has = |host: &Host| match host {
