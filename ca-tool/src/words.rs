@@ -1,8 +1,8 @@
 //! Small pieces of text that every layer needs: counts, short lists, days. Nothing here knows about
 //! certificates.
 
-use serde::{Serialize, Serializer};
 use jiff::tz::TimeZone;
+use serde::{Serialize, Serializer};
 use time::{Date, Month, OffsetDateTime, UtcOffset};
 
 /// Returns a count with its noun: `1 file`, `2 files`.
@@ -74,9 +74,7 @@ fn day_in(moment: OffsetDateTime, zone: &TimeZone) -> Date {
     let day = u8::try_from(local.day()).ok();
     month
         .zip(day)
-        .and_then(|(month, day)| {
-            Date::from_calendar_date(local.year().into(), month, day).ok()
-        })
+        .and_then(|(month, day)| Date::from_calendar_date(local.year().into(), month, day).ok())
         .unwrap_or_else(|| moment.to_offset(UtcOffset::UTC).date())
 }
 
@@ -143,24 +141,60 @@ mod tests {
         use time::macros::{date, datetime};
 
         for (zone, day, end) in [
-            ("UTC", date!(2027 - 01 - 31), datetime!(2027-01-31 23:59:59 UTC)),
-            ("America/Los_Angeles", date!(2027 - 01 - 31), datetime!(2027-02-01 07:59:59 UTC)),
-            ("Pacific/Kiritimati", date!(2027 - 01 - 31), datetime!(2027-01-31 09:59:59 UTC)),
-            ("Asia/Kolkata", date!(2027 - 01 - 31), datetime!(2027-01-31 18:29:59 UTC)),
+            (
+                "UTC",
+                date!(2027 - 01 - 31),
+                datetime!(2027-01-31 23:59:59 UTC),
+            ),
+            (
+                "America/Los_Angeles",
+                date!(2027 - 01 - 31),
+                datetime!(2027-02-01 07:59:59 UTC),
+            ),
+            (
+                "Pacific/Kiritimati",
+                date!(2027 - 01 - 31),
+                datetime!(2027-01-31 09:59:59 UTC),
+            ),
+            (
+                "Asia/Kolkata",
+                date!(2027 - 01 - 31),
+                datetime!(2027-01-31 18:29:59 UTC),
+            ),
             // In Cairo 2026-04-24 begins at 01:00, so the 23rd ends at 23:59:59 at UTC+2.
-            ("Africa/Cairo", date!(2026 - 04 - 23), datetime!(2026-04-23 21:59:59 UTC)),
-            ("Africa/Cairo", date!(2026 - 04 - 24), datetime!(2026-04-24 20:59:59 UTC)),
+            (
+                "Africa/Cairo",
+                date!(2026 - 04 - 23),
+                datetime!(2026-04-23 21:59:59 UTC),
+            ),
+            (
+                "Africa/Cairo",
+                date!(2026 - 04 - 24),
+                datetime!(2026-04-24 20:59:59 UTC),
+            ),
             // There 2026-10-29 has its last hour twice; the second one ends the day.
-            ("Africa/Cairo", date!(2026 - 10 - 29), datetime!(2026-10-29 21:59:59 UTC)),
+            (
+                "Africa/Cairo",
+                date!(2026 - 10 - 29),
+                datetime!(2026-10-29 21:59:59 UTC),
+            ),
             // In Havana 2026-11-01 has its first hour twice; the first one begins the day.
-            ("America/Havana", date!(2026 - 10 - 31), datetime!(2026-11-01 03:59:59 UTC)),
+            (
+                "America/Havana",
+                date!(2026 - 10 - 31),
+                datetime!(2026-11-01 03:59:59 UTC),
+            ),
         ] {
             let there = TimeZone::get(zone).expect(zone);
             assert_eq!(end_in(day, &there), end, "{zone} {day}");
             // The day is shown as it was typed, to its last second and no longer.
             assert_eq!(day_in(end, &there), day, "{zone} {day}");
             let after = end + time::Duration::SECOND;
-            assert_eq!(day_in(after, &there), day.next_day().expect("a day"), "{zone}");
+            assert_eq!(
+                day_in(after, &there),
+                day.next_day().expect("a day"),
+                "{zone}"
+            );
         }
     }
 }

@@ -77,7 +77,10 @@ pub(crate) fn unhold(context: &Context<'_>, which: &Which) -> Result<Reply, Erro
 /// Returns what is asked before a revocation, with the way that can be undone.
 fn warning(which: &Which) -> String {
     let (whom, argument) = match &which.serial {
-        Some(serial) => (format!("certificate {serial}"), format!("--serial {serial}")),
+        Some(serial) => (
+            format!("certificate {serial}"),
+            format!("--serial {serial}"),
+        ),
         None => {
             let names: Vec<_> = which.names.iter().map(|name| wire::escape(name)).collect();
             (

@@ -11,7 +11,7 @@ use crate::words::{Exit, Failure};
 /// # Errors
 ///
 /// Says what the file is instead, and which one to use.
-pub(super) fn read(path: &Path) -> Result<Bundle, Failure> {
+pub(crate) fn read(path: &Path) -> Result<Bundle, Failure> {
     Bundle::read(path).map_err(|error| Failure {
         hint: error.hint(Purpose::Client),
         ..Failure::new(Exit::Other, error.to_string())

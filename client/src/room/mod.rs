@@ -8,6 +8,7 @@
 
 mod asking;
 mod here;
+pub(crate) mod meaning;
 mod mention;
 mod model;
 mod own;

@@ -235,10 +235,10 @@ impl Room {
                 }
                 _ => {}
             },
-            Reply::Who { seq, count } => {
+            Reply::Who { count, .. } => {
                 self.people.expect(count);
                 if is_typed {
-                    self.note(&sentences::who(seq, count));
+                    self.note(&sentences::who(count));
                 }
                 self.take_people();
             }

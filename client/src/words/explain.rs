@@ -116,8 +116,8 @@ fn lost(target: &Target, why: String) -> Failure {
     }
 }
 
-/// Neither TLS nor the room's `bye` tells revoked from suspended.
-const MAY_BE_ON_HOLD: &str = "; this one may only be on hold (suspended)";
+/// TLS has one alert for both.
+const REVOKED_OR_ON_HOLD: &str = "ask whoever runs the room: this file works again after a hold, and after a revocation you need a new certificate";
 
 const ASK_FOR_NEW: &str = "ask whoever runs the room for a new certificate";
 
@@ -194,9 +194,9 @@ fn explain_alert(alert: Alert, scene: &Scene, now: SystemTime) -> Failure {
         Alert::CertificateExpired => explain_expired(scene, now),
         Alert::CertificateRevoked => Failure::new(
             Exit::CertificateInvalid,
-            format!("the certificate of {name} was revoked by \"{anchor}\""),
+            format!("the certificate of {name} was revoked by \"{anchor}\", or is on hold"),
         )
-        .hint(format!("{ASK_FOR_NEW}{MAY_BE_ON_HOLD}")),
+        .hint(REVOKED_OR_ON_HOLD),
         Alert::UnknownCA => Failure::new(
             Exit::CertificateInvalid,
             format!(
@@ -363,10 +363,10 @@ fn explain_bye(reason: &ByeReason, words: &str) -> Failure {
         Some(Reason::Replaced) => ended.hint(
             "somebody with the same certificate entered; two terminals at once need a server with `--same-id allow`",
         ),
-        Some(Reason::Revoked) => {
-            ended.hint(format!("{ASK_FOR_NEW}{MAY_BE_ON_HOLD}"))
+        Some(Reason::OnHold) => {
+            ended.hint("ask whoever runs the room; when the hold has ended, connect again with the same file")
         }
-        Some(Reason::Expired) => ended.hint(ASK_FOR_NEW),
+        Some(Reason::Revoked | Reason::Expired) => ended.hint(ASK_FOR_NEW),
         Some(Reason::ShuttingDown) => ended.hint("connect again when the server is back"),
         _ => ended,
     }
@@ -476,8 +476,8 @@ mod tests {
             (
                 Alert::CertificateRevoked,
                 CertificateInvalid,
-                "was revoked by \"Networks 101\"",
-                "on hold (suspended)",
+                "was revoked by \"Networks 101\", or is on hold",
+                "works again after a hold",
             ),
             (
                 Alert::UnknownCA,
@@ -647,6 +647,13 @@ mod tests {
             exit,
             "session: revoked",
             "new certificate",
+        );
+        check(
+            &bye("on-hold", ""),
+            today(),
+            exit,
+            "session: on-hold",
+            "with the same file",
         );
         check(
             &bye("kicked", "\u{1b}[2Jout"),
