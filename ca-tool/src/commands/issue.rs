@@ -14,7 +14,7 @@ use crate::people::candidate::Candidate;
 use crate::people::plan::{ShutOut, Skipped};
 use crate::people::roster::Roster;
 use crate::sign::reason::Reason;
-use crate::words::{counted, day};
+use crate::words::{counted, day, local, moment};
 
 /// The people to issue certificates to.
 pub(crate) struct Recipients {
@@ -70,7 +70,11 @@ pub(crate) fn issue(
 
 fn notes(ca: &Ca, issuance: &Issuance, options: &IssueOptions) -> Result<Vec<String>, Error> {
     let mut notes = notes_on_moved(&issuance.issued);
-    notes.extend(issuance.clamped.map(note_on_clamped));
+    match issuance.clamped {
+        Some(until) => notes.push(note_on_clamped(until)),
+        None if issuance.issued.is_empty() => {}
+        None => notes.extend(note_on_until(options.until)),
+    }
     let count = issuance.skipped.len();
     if count > NOTES_MAX {
         notes.push(format!("{count} people have a certificate; skipped"));
@@ -99,6 +103,16 @@ fn notes(ca: &Ca, issuance: &Issuance, options: &IssueOptions) -> Result<Vec<Str
 /// The note about new bundles.
 pub(super) const NOTE_ON_BUNDLES: &str =
     "a bundle contains its owner's private key: give each one only to its owner";
+
+/// Returns the note about a day that was typed: to which moment it extends.
+pub(super) fn note_on_until(until: Option<time::OffsetDateTime>) -> Option<String> {
+    let until = until?;
+    Some(format!(
+        "--until means the end of that day here: {}, which is {} in UTC",
+        local(until),
+        moment(until)
+    ))
+}
 
 /// Returns the note that certificates are shorter than requested.
 pub(super) fn note_on_clamped(until: time::OffsetDateTime) -> String {

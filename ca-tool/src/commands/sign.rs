@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::deed::{Deed, Item, notes_on_moved};
+use super::issue::note_on_until;
 use super::{Context, Reply};
 use crate::ca::IssueOptions;
 use crate::error::Error;
@@ -30,6 +31,8 @@ pub(crate) fn sign(
     if let Some(until) = issuance.clamped {
         let until = day(until);
         notes.push(format!("the CA itself is valid until {until}"));
+    } else if !issuance.issued.is_empty() {
+        notes.extend(note_on_until(options.until));
     }
     notes.extend(notes_on_moved(&issuance.issued));
     if let Some(issued) = issuance.issued.first() {

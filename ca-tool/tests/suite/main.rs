@@ -28,6 +28,8 @@ mod rosters;
 mod strict;
 #[cfg(unix)]
 mod terminals;
+#[cfg(unix)]
+mod words;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -73,6 +73,9 @@ struct DatedCertificate {
     /// Whether it was superseded, and the person has a valid one.
     #[serde(skip)]
     is_replaced: bool,
+    /// Whether it ends early because a newer one replaces it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_being_replaced: bool,
 }
 
 impl Status {
@@ -252,6 +255,7 @@ impl DatedCertificate {
             on: Moment(entry.ends_at()),
             reason: None,
             is_replaced: false,
+            is_being_replaced: entry.superseded_at() == Some(entry.ends_at()),
         }
     }
 
@@ -263,6 +267,7 @@ impl DatedCertificate {
             on: Moment(at),
             reason: Some(reason.as_str()),
             is_replaced: reason == Reason::Superseded && holders.contains(entry.name()),
+            is_being_replaced: false,
         })
     }
 }
@@ -274,6 +279,9 @@ impl fmt::Display for DatedCertificate {
         let reason = self.reason;
         if let Some(reason) = reason.filter(|reason| *reason != Reason::CertificateHold.as_str()) {
             write!(f, ", {reason}")?;
+        }
+        if self.is_being_replaced {
+            f.write_str(", the newer one replaces it")?;
         }
         f.write_str(")")
     }

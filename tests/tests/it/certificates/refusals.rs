@@ -43,6 +43,10 @@ async fn a_client_tells_what_a_server_says_of_its_certificate() {
     let other = CertificateError::Other(OtherError(Arc::new(std::fmt::Error)));
     let unknown = "tell whoever runs the room: \
         the revocation list or the CA certificate may be out of date";
+    let ours = m.site.ca().register().says().fingerprint.short();
+    let unverified = format!(
+        "ROOM could not verify the certificate of alice: it is damaged, or from another CA with the name \"Networks 101\"; the CA in your file has SHA-256 {ours}"
+    );
     for (judged, exit, sentence, hint) in [
         (
             CertificateError::BadEncoding,
@@ -56,12 +60,7 @@ async fn a_client_tells_what_a_server_says_of_its_certificate() {
             "ROOM cannot check certificates now; yours may be good",
             unknown,
         ),
-        (
-            CertificateError::BadSignature,
-            62,
-            "ROOM could not verify the certificate of alice: it is damaged, or from another CA with the name \"Networks 101\"",
-            ASK,
-        ),
+        (CertificateError::BadSignature, 62, &unverified, ASK),
         (
             CertificateError::InvalidOcspResponse,
             1,
@@ -157,8 +156,11 @@ async fn whatever_a_server_says_of_tls_itself_is_told() {
 #[tokio::test]
 async fn a_server_that_cannot_prove_itself_is_not_trusted() {
     let m = Mint::new();
-    let another = "ROOM proves itself with a certificate of another CA, not of \"Networks 101\"";
-    let right = "is this the right server? if the room's CA is new, ask for a new certificate";
+    let ours = m.site.ca().register().says().fingerprint.short();
+    let another = &format!(
+        "ROOM proves itself with a certificate of another CA that is called \"Networks 101\" too; the one in your file has SHA-256 {ours}"
+    );
+    let right = "is this the right server? compare `ca-tool show ca/ca.pem` there; if the room's CA is new, ask for a new certificate";
     let its_own = Leaf {
         issuer: m.server().subject,
         ..m.server()

@@ -1,6 +1,6 @@
 //! Checks people's bundles and the server's.
 
-use pki::{Bundle, Purpose};
+use pki::{Bundle, Certificate, Purpose};
 use time::OffsetDateTime;
 
 use super::files::files_in;
@@ -23,7 +23,17 @@ impl Findings {
                     let serial = bundle.certificate().serial;
                     let is_known = index.is_none_or(|index| index.find(&serial).is_some());
                     let shown = path.display();
-                    (!is_ours || !is_known).then(|| format!("{shown} is not from this CA"))
+                    let theirs = Certificate::parse(bundle.anchor());
+                    match theirs {
+                        Ok(theirs) if !is_ours => {
+                            let (theirs, ours) = apart(&theirs, register.says());
+                            Some(format!(
+                                "{shown} is from the CA {theirs}, and this one is {ours}"
+                            ))
+                        }
+                        _ => (!is_ours || !is_known)
+                            .then(|| format!("{shown} is not in this CA's index")),
+                    }
                 }
             };
             match fault {
@@ -56,7 +66,14 @@ impl Findings {
         let said = bundle.certificate();
         let until = OffsetDateTime::from(said.not_after);
         if pki::Fingerprint::of(bundle.anchor()) != register.says().fingerprint {
-            let what = format!("{} is from another CA", path.display());
+            let theirs = Certificate::parse(bundle.anchor());
+            let what = match theirs.map(|theirs| apart(&theirs, register.says())) {
+                Ok((theirs, ours)) => format!(
+                    "{} is from the CA {theirs}, and this one is {ours}",
+                    path.display()
+                ),
+                Err(_) => format!("{} is from another CA", path.display()),
+            };
             return self.bad("server bundle", what, anew);
         }
         if !said.purposes.contains(&Purpose::Server) {
@@ -117,4 +134,9 @@ impl Findings {
             );
         }
     }
+}
+
+/// Returns the names of two CAs, with their fingerprints if the names are the same.
+fn apart(theirs: &Certificate, ours: &Certificate) -> (String, String) {
+    (theirs.told_apart_from(ours), ours.told_apart_from(theirs))
 }
