@@ -49,8 +49,7 @@ impl Source {
         match self {
             Source::Terminal if !terminal::is_here() => Err(Error::NoPassphrase),
             Source::Terminal => {
-                let first = ask("new passphrase for the CA's key, 8 characters or more: ")?
-                    .strong_enough()?;
+                let first = ask("new passphrase for the CA's key: ")?.strong_enough()?;
                 let second = ask("the same again: ")?;
                 if first.bytes() == second.bytes() {
                     Ok(first)

@@ -24,7 +24,7 @@ pub use problem::Problem;
 #[non_exhaustive]
 pub enum Error {
     /// A file or folder could not be used.
-    #[error("cannot {doing} {}: {source}", path.display())]
+    #[error("cannot {doing} {}: {}", path.display(), io_words(source))]
     Io {
         /// The action that failed, such as `read`.
         doing: &'static str,
@@ -314,6 +314,19 @@ pub enum Error {
     /// The operating system has no random numbers.
     #[error("cannot get random numbers from the operating system: {0}")]
     Random(getrandom::Error),
+}
+
+/// Returns an error of the operating system in our words, if it is one that people meet.
+fn io_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        io::ErrorKind::NotADirectory => "a part of its path is not a folder".to_owned(),
+        io::ErrorKind::StorageFull => "the disk is full".to_owned(),
+        io::ErrorKind::ReadOnlyFilesystem => "its disk is read-only".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 fn and_others(others: usize) -> String {

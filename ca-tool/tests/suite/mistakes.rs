@@ -144,7 +144,7 @@ fn one_certificate_is_spoken_of_as_one() {
     w.issue("bob");
     let (_, text) = said(&w, &["renew", "alice"]);
     assert!(
-        text.contains("crl.pem revokes the old certificate now; "),
+        text.contains("saved in ca/crl.pem, which revokes the old certificate now. If the server"),
         "{text}"
     );
     let (_, text) = said(&w, &["renew", "bob", "--overlap", "14"]);

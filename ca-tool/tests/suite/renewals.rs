@@ -366,7 +366,7 @@ fn an_overlap_that_is_over_and_could_not_be_ended_is_told_of() {
     let above = w.above.path();
     succeed(
         above,
-        "echo sesame >pw && ca-tool --dir two init --name Two --passphrase-file pw --host localhost && \
+        "echo open sesame >pw && ca-tool --dir two init --name Two --passphrase-file pw --host localhost && \
          ca-tool --dir two issue ann --passphrase-file pw && \
          ca-tool --dir two renew ann --overlap 3 --passphrase-file pw",
     );

@@ -227,3 +227,34 @@ fn the_overlap_of_a_renewal_is_told_by_every_report() {
     let list = fs::read_to_string(w.path("ca/crl.pem")).expect("a list");
     assert!(list.contains("\n# ends "), "{list}");
 }
+
+#[test]
+fn a_mistyped_file_is_answered_with_the_one_that_was_meant() {
+    let w = World::new();
+    w.issue("alice");
+    for line in [
+        "verify ca/people/alcie.pem",
+        "show ca/people/alcie.pem",
+        "export ca/people/alcie.pem",
+    ] {
+        let (code, _, err) = shell(w.above.path(), &format!("ca-tool {line}"));
+        assert_eq!(code, Some(1), "{line}: {err}");
+        assert!(
+            err.contains("hint: did you mean ca/people/alice.pem?"),
+            "{line}: {err}"
+        );
+    }
+    for (line, why) in [
+        ("verify ca/people", "it is a folder"),
+        (
+            "verify /etc/hostname/x",
+            "a part of its path is not a folder",
+        ),
+    ] {
+        let (_, _, err) = shell(w.above.path(), &format!("ca-tool {line}"));
+        assert!(
+            err.contains(why) && !err.contains("os error"),
+            "{line}: {err}"
+        );
+    }
+}

@@ -190,13 +190,16 @@ impl fmt::Display for Status {
         line(
             "certificates",
             format!(
-                "{} valid, {} ending within {} days; {} expired, {} revoked, {} on hold",
+                "{} valid, {} ending within {} days; {} expired, {} revoked{}",
                 self.valid,
                 self.expiring.len(),
                 SOON.whole_days(),
                 self.expired.len(),
                 self.revoked.len(),
-                self.on_hold.len()
+                match self.on_hold.len() {
+                    0 => String::new(),
+                    held => format!(", {held} on hold"),
+                }
             ),
         )?;
         for (what, people) in [
