@@ -17,7 +17,7 @@ use pki::ProfileError;
 use crate::words::{counted, day};
 
 pub use origin::Origin;
-pub use problem::Problem;
+pub use problem::{Answer, Problem};
 
 /// Why nothing was done, or not all of it.
 #[derive(Debug, thiserror::Error)]
@@ -161,6 +161,28 @@ pub enum Error {
     /// The roster cannot be read at all.
     #[error("cannot read {}: {fault}", path.display())]
     Roster {
+        /// The file.
+        path: PathBuf,
+        /// The fault.
+        fault: String,
+    },
+    /// The roster does not say who its people are, and a guess is not enough.
+    #[error("cannot tell the IDs in {}: {what}; nothing was issued", path.display())]
+    Question {
+        /// The file.
+        path: PathBuf,
+        /// What is not known.
+        what: String,
+        /// What the first answer comes to, one line for each of the first people.
+        shown: Vec<String>,
+        /// The command that somebody typed.
+        typed: Vec<String>,
+        /// The possible answers.
+        answers: Vec<Answer>,
+    },
+    /// The file that remembers how rosters are read is not what ca-tool wrote.
+    #[error("cannot read {}: {fault}", path.display())]
+    Remembered {
         /// The file.
         path: PathBuf,
         /// The fault.

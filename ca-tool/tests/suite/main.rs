@@ -3,6 +3,7 @@
 mod adopted_lists;
 mod adoption;
 mod certificates;
+mod class_lists;
 #[cfg(target_os = "linux")]
 mod crashes;
 mod crowds;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::thread;
 
-use ca_tool::{Ca, Candidate, Error, InitOptions, IssueOptions, Reason, Roster};
+use ca_tool::{Ca, Candidate, Choices, Error, InitOptions, IssueOptions, Reason, Roster};
 
 use crate::{World, snapshot, stderr, stdout};
 
@@ -14,7 +14,12 @@ fn one_bad_name_stops_them_all_and_nothing_is_written() {
     w.issue("alice");
     let before = snapshot(w.above.path());
     let roster = "id,role\nbob,student\nb ob,student\nALICE,boss\ncarol,\n";
-    let roster = Roster::parse(roster.as_bytes(), Path::new("class.csv"), None).expect("a roster");
+    let roster = Roster::parse(
+        roster.as_bytes(),
+        Path::new("class.csv"),
+        &Choices::default(),
+    )
+    .expect("a roster");
     let options = IssueOptions {
         out: Some(w.path("out")),
         ..IssueOptions::default()
