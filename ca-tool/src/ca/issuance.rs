@@ -21,6 +21,7 @@ use crate::people::parcel::{Parcel, into_bytes};
 use crate::people::plan::{Person, Plan, Rules, ShutOut, Skipped, plan_for};
 use crate::sign::host::{Host, Reach};
 use crate::sign::subject::Subject;
+use crate::words::day;
 
 /// How to issue certificates to people.
 #[derive(Debug, Clone, Default)]
@@ -165,7 +166,7 @@ impl Ca {
         now: OffsetDateTime,
     ) -> Result<(OffsetDateTime, Option<OffsetDateTime>), Error> {
         let wanted = match until {
-            Some(until) if until < now => return Err(Error::Past(until.date())),
+            Some(until) if until < now => return Err(Error::Past(day(until))),
             Some(until) => until,
             None => now + time::Duration::days(pki::CLIENT.days.into()),
         };

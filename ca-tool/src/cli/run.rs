@@ -287,4 +287,11 @@ impl Ask for Person<'_> {
         }
         terminal::confirm(warning)
     }
+
+    fn confirm_if_here(&self, warning: &str) -> Result<(), Error> {
+        if !terminal::is_here() {
+            return Ok(());
+        }
+        self.confirm(warning)
+    }
 }

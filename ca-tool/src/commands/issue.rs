@@ -15,7 +15,7 @@ use crate::people::candidate::Candidate;
 use crate::people::plan::{ShutOut, Skipped};
 use crate::people::roster::{Choices, Kind, Reading};
 use crate::sign::reason::Reason;
-use crate::words::counted;
+use crate::words::{counted, day, local, moment};
 
 /// The people to issue certificates to.
 pub(crate) struct Recipients {
@@ -140,13 +140,17 @@ fn gather(context: &Context<'_>, recipients: Recipients) -> Result<Gathered, Err
 
 fn notes(ca: &Ca, issuance: &Issuance, options: &IssueOptions) -> Result<Vec<String>, Error> {
     let mut notes = notes_on_moved(&issuance.issued);
-    notes.extend(issuance.clamped.map(note_on_clamped));
+    match issuance.clamped {
+        Some(until) => notes.push(note_on_clamped(until)),
+        None if issuance.issued.is_empty() => {}
+        None => notes.extend(note_on_until(options.until)),
+    }
     let count = issuance.skipped.len();
     if count > NOTES_MAX {
         notes.push(format!("{count} people have a certificate; skipped"));
     } else {
         notes.extend(issuance.skipped.iter().map(|skipped| {
-            let (id, until) = (&skipped.id, skipped.until.date());
+            let (id, until) = (&skipped.id, day(skipped.until));
             format!("{id} has a certificate until {until}; skipped")
         }));
     }
@@ -170,9 +174,19 @@ fn notes(ca: &Ca, issuance: &Issuance, options: &IssueOptions) -> Result<Vec<Str
 pub(super) const NOTE_ON_BUNDLES: &str =
     "a bundle contains its owner's private key: give each one only to its owner";
 
+/// Returns the note about a day that was typed: to which moment it extends.
+pub(super) fn note_on_until(until: Option<time::OffsetDateTime>) -> Option<String> {
+    let until = until?;
+    Some(format!(
+        "--until means the end of that day here: {}, which is {} in UTC",
+        local(until),
+        moment(until)
+    ))
+}
+
 /// Returns the note that certificates are shorter than requested.
 pub(super) fn note_on_clamped(until: time::OffsetDateTime) -> String {
-    let until = until.date();
+    let until = day(until);
     format!("the CA itself is valid until {until}, so nothing that it issues lasts longer")
 }
 
