@@ -20,7 +20,7 @@ use super::incoming::Incoming;
 use super::network::{interface_of, reach, resolve};
 use super::opening::{FirstWords, Opening};
 use super::tls::TlsFacts;
-use crate::limits::GREETING_TIMEOUT;
+use crate::limits::{GREETING_BEFORE_NEXT_TIMEOUT, GREETING_TIMEOUT};
 use crate::settings::Target;
 use crate::words::{Cause, Clock, Failure, Scene, explain};
 
@@ -44,7 +44,7 @@ pub struct Connected<S = TlsStream<Opening<TcpStream>>> {
     pub(crate) incoming: Incoming,
 }
 
-/// Connects to the first address that answers, presents our certificate, and waits for the
+/// Connects to the addresses of the server in turn, presents our certificate, and waits for a
 /// greeting.
 ///
 /// # Errors
@@ -81,10 +81,49 @@ async fn enter(bundle: &pki::Bundle, scene: Arc<Scene>) -> Result<Connected, Cau
     let config = pki::client_config(bundle, &[wire::ALPN])
         .map_err(|error| Cause::Setup(error.to_string()))?;
     let addresses = resolve(&scene.target).await?;
-    let (tcp, server) = reach(&addresses).await?;
-    timeout(GREETING_TIMEOUT, greet(config, tcp, server, scene))
-        .await
-        .map_err(|_| Cause::Slow)?
+    let mut met = Met::default();
+    for (at, address) in addresses.iter().enumerate() {
+        let tcp = match reach(*address).await {
+            Ok(tcp) => tcp,
+            Err(error) => {
+                met.unreachable.push((*address, error));
+                continue;
+            }
+        };
+        // The last one is waited for as long as a busy server may need.
+        let patience = match at + 1 == addresses.len() {
+            true => GREETING_TIMEOUT,
+            false => GREETING_BEFORE_NEXT_TIMEOUT,
+        };
+        let greeted = timeout(patience, greet(config.clone(), tcp, *address, scene.clone())).await;
+        match greeted.unwrap_or(Err(Cause::Slow)) {
+            Ok(connected) => return Ok(connected),
+            Err(cause) if cause.is_verdict() => return Err(cause),
+            Err(cause) => met.take(cause),
+        }
+    }
+    Err(met.worst())
+}
+
+/// The failures at the addresses of a name. Another address may belong to another machine or lead
+/// another way, so it is tried whatever the one before it did, except that it judged us.
+#[derive(Default)]
+struct Met {
+    unreachable: Vec<(SocketAddr, String)>,
+    cause: Option<Cause>,
+}
+
+impl Met {
+    /// Keeps the cause that came closest to a greeting, and the first among those alike.
+    fn take(&mut self, cause: Cause) {
+        if self.cause.as_ref().is_none_or(|kept| kept.nearness() < cause.nearness()) {
+            self.cause = Some(cause);
+        }
+    }
+
+    fn worst(self) -> Cause {
+        self.cause.unwrap_or(Cause::Unreachable(self.unreachable))
+    }
 }
 
 async fn greet(

@@ -44,13 +44,13 @@ fn in_words(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
         )
         .hint("check the network and the spelling; --server overrides the server that the certificate's file names"),
         Cause::Unreachable(tried) => explain_unreachable(target, tried),
-        Cause::Slow => Failure::new(Exit::Network, format!("{target} did not send a greeting in time"))
-            .hint("is this a room's port? the server may be very busy"),
+        Cause::Slow => Failure::new(Exit::Network, format!("{target} accepts connections but does not answer"))
+            .hint("the server may be stopped or very busy: try again later; is this a room's port?"),
         Cause::ClosedUnheard => Failure::new(
             Exit::Network,
-            format!("{target} closed the connection without a word"),
+            format!("{target} closed the connection without an answer"),
         )
-        .hint("it may have no room for more connections now: try again later; the server's log may say why"),
+        .hint("it may be full: try again later; its log may say why"),
         Cause::ClosedEarly => Failure::new(
             Exit::Network,
             format!("{target} closed the connection before its greeting"),
@@ -111,8 +111,8 @@ fn lost(target: &Target, why: String) -> Failure {
     }
 }
 
-/// Neither TLS nor the room's `bye` tells revoked from suspended.
-const MAY_BE_ON_HOLD: &str = "; this one may only be on hold (suspended)";
+/// TLS does not tell revoked from on hold.
+const MAY_BE_ON_HOLD: &str = "; if it is only on hold, you can come back later with this one";
 
 const ASK_FOR_NEW: &str = "ask whoever runs the room for a new certificate";
 
@@ -189,7 +189,7 @@ fn explain_alert(alert: Alert, scene: &Scene, now: SystemTime) -> Failure {
         Alert::CertificateExpired => explain_expired(scene, now),
         Alert::CertificateRevoked => Failure::new(
             Exit::CertificateInvalid,
-            format!("the certificate of {name} was revoked by \"{anchor}\""),
+            format!("the certificate of {name} was revoked, or is on hold, by \"{anchor}\""),
         )
         .hint(format!("{ASK_FOR_NEW}{MAY_BE_ON_HOLD}")),
         Alert::UnknownCA => Failure::new(
@@ -208,8 +208,9 @@ fn explain_alert(alert: Alert, scene: &Scene, now: SystemTime) -> Failure {
         Alert::NoApplicationProtocol => explain_other_protocol(target),
         Alert::ProtocolVersion => Failure::new(
             Exit::Other,
-            format!("{target} does not speak TLS 1.3"),
-        ),
+            format!("{target} speaks an older TLS than 1.3, so it is not a room"),
+        )
+        .hint(format!("a room's port is usually {}", wire::PORT)),
         other => Failure::new(
             Exit::Other,
             format!("{target} ended the TLS handshake: {other:?}"),
@@ -463,8 +464,8 @@ mod tests {
             (
                 Alert::CertificateRevoked,
                 CertificateInvalid,
-                "was revoked by \"Networks 101\"",
-                "on hold (suspended)",
+                "was revoked, or is on hold, by \"Networks 101\"",
+                "only on hold",
             ),
             (
                 Alert::UnknownCA,
@@ -484,7 +485,7 @@ mod tests {
                 "it is not a room",
                 "27332",
             ),
-            (Alert::ProtocolVersion, Other, "does not speak TLS 1.3", ""),
+            (Alert::ProtocolVersion, Other, "older TLS than 1.3", "27332"),
             (Alert::InternalError, Other, "InternalError", ""),
         ] {
             let cause = Cause::Tls(rustls::Error::AlertReceived(alert));

@@ -268,7 +268,7 @@ async fn a_server_without_room_is_tried_again() {
         let (code, told) = told(&alice.ends().await, &room);
         assert_eq!(code, Some(0), "{told:?}");
         let why = match line {
-            "" => "127.0.0.1 closed the connection without a word",
+            "" => "127.0.0.1 closed the connection without an answer",
             _ => {
                 "does not admit alice now: this server has no room for more connections now; try again later"
             }
@@ -290,7 +290,7 @@ async fn a_server_without_room_is_told_so_and_is_no_wrong_port() {
         (
             "",
             4,
-            "127.0.0.1 closed the connection without a word",
+            "127.0.0.1 closed the connection without an answer",
             "it may have no room for more connections now: try again later; the server's log may say why",
         ),
     ] {
