@@ -23,6 +23,7 @@ use crate::limits::LEAF_BYTES_MAX;
 use crate::profile::{CA, CLIENT, ProfileError};
 use crate::refusal::Refusal;
 use crate::revocation::{RevocationError, RevocationList, Revocations};
+use crate::witness::Check;
 
 /// Decides who is admitted.
 #[derive(Debug)]
@@ -83,24 +84,43 @@ impl Gate {
         revocations: &Revocations,
         now: SystemTime,
     ) -> Result<Identity, Refusal> {
+        self.admit_telling(leaf, revocations, now, |_| {})
+    }
+
+    /// Does the same, and tells each check that the certificate passes.
+    pub(crate) fn admit_telling(
+        &self,
+        leaf: &CertificateDer<'_>,
+        revocations: &Revocations,
+        now: SystemTime,
+        mut passed: impl FnMut(Check),
+    ) -> Result<Identity, Refusal> {
         if leaf.len() > LEAF_BYTES_MAX {
             return Err(Refusal::TooLarge(leaf.len()));
         }
+        passed(Check::Size);
         if !self.anchor_says.is_valid_at(now) {
             return Err(Refusal::Anchor);
         }
+        passed(Check::Anchor);
         let certificate = parse_der(leaf).map_err(|_| Refusal::Unreadable)?;
+        passed(Check::Readable);
         let said = Certificate::of(leaf, &certificate);
         self.chains
             .verify_client_cert(leaf, &[], unix_time(now))
             .map_err(|error| self.refuse_chain(&error, &said))?;
+        passed(Check::Path);
 
         CLIENT.check(&certificate).map_err(Refusal::Profile)?;
+        passed(Check::Profile);
         if !key_is_acceptable(certificate.public_key()) {
             return Err(Refusal::Key(said.key));
         }
+        passed(Check::Key);
         let identity = Identity::of(&certificate, said)?;
+        passed(Check::Name);
         self.still_welcome(&identity, revocations, now)?;
+        passed(Check::Revocation);
         Ok(identity)
     }
 

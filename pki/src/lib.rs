@@ -12,6 +12,7 @@ mod profile;
 mod refusal;
 mod revocation;
 mod tls;
+mod witness;
 
 pub use bundle::{Bundle, BundleError};
 pub use certificate::{
@@ -19,13 +20,16 @@ pub use certificate::{
 };
 pub use crypto::provider;
 pub use gate::{Gate, GateError};
-pub use identity::Identity;
+pub use identity::{FullNameFault, Identity};
 pub use profile::{BACKDATE, CA, CLIENT, Profile, ProfileError, Purpose, SERVER};
 pub use refusal::Refusal;
 pub use revocation::{
     CRL_DAYS, CRL_RENEW_DAYS, CrlNumber, RevocationError, RevocationList, Revocations,
 };
-pub use tls::{CaHints, ServerTls, TlsError, Verdict, client_config, proves_a_server};
+pub use tls::{
+    CaHints, ServerTls, TlsError, Verdict, client_config, proves_a_server, watched_client_config,
+};
+pub use witness::{Check, Sight, Witness};
 
 /// The limits on inputs, units last.
 pub mod limits {

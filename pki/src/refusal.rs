@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustls::CertificateError as TlsCertificateError;
+use rustls::{AlertDescription, CertificateError as TlsCertificateError};
 
 use crate::certificate::Serial;
 use crate::limits::LEAF_BYTES_MAX;
@@ -98,6 +98,15 @@ fn revoked_or_held(is_on_hold: bool) -> &'static str {
 }
 
 impl Refusal {
+    /// Returns the alert that the client is sent (RFC 8446, section 6.2).
+    pub fn alert(&self) -> AlertDescription {
+        match self.to_tls() {
+            rustls::Error::InvalidCertificate(error) => AlertDescription::from(error),
+            // Every refusal is about a certificate.
+            _ => AlertDescription::InternalError,
+        }
+    }
+
     /// Returns the TLS error for which rustls sends the most fitting alert (RFC 8446, section 6.2).
     pub(crate) fn to_tls(&self) -> rustls::Error {
         let error = match self {

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
+use narration::Narrator;
 use server::args::{Args, Command, Hinted, Serve};
-use server::log::{self, say};
+use server::log::{self, LogFile, say};
 use server::query::{Format, QueryError, query};
 use server::terminal::stdout_columns;
 use server::{Allowed, Failure, TooFewFiles, connections_allowed, processors, stop_signal};
@@ -60,14 +61,25 @@ const USAGE: u8 = 2;
 
 async fn serve(serve: &Serve) -> Result<()> {
     let mut config = serve.load()?;
-    let _log = match &serve.log_file {
-        Some(path) => log::start(Some(path))
-            .with_context(|| format!("cannot open the log {}", path.display()))?,
-        None => log::start(None)?,
+    let log_file = match &serve.log_file {
+        Some(path) => Some(
+            LogFile::open(path)
+                .with_context(|| format!("cannot open the log {}", path.display()))?,
+        ),
+        None => None,
     };
+    let _log = log::start(log_file.as_ref()).context("cannot start the log")?;
     if let Some(path) = &serve.log_file {
         log::warn_of_writers(path);
     }
+    let _explanation = match serve.explain {
+        true => {
+            let started = Narrator::start(io::stderr()).context("cannot explain")?;
+            config.narrator = started.0;
+            Some(started.1)
+        }
+        false => None,
+    };
     let allowed = connections_allowed(config.limits.connections_max)?;
     config.limits.connections_max = allowed.connections;
     if let Allowed {
@@ -83,6 +95,9 @@ async fn serve(serve: &Serve) -> Result<()> {
     }
     let (ask_for_reload, reload) = watch::channel(());
     let stop = stop_signal(ask_for_reload).context("cannot wait for signals")?;
+    if let Some(file) = log_file {
+        tokio::spawn(file.reopen_when_asked(reload.clone()));
+    }
     let listener = serve.listen()?;
     server::run(config, listener, stop, reload).await?;
     info!("stopped");

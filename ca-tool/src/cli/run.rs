@@ -71,6 +71,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
             names,
             roster,
             id_column,
+            full_name,
             until,
             role,
             out,
@@ -87,11 +88,13 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 server,
                 parcel: parcel(zip),
                 help: help.into(),
+                full_name: None,
             };
             let recipients = Recipients {
                 names,
                 roster,
                 id_column,
+                full_name,
             };
             issue::issue(&context, recipients, &options)
         }
@@ -101,6 +104,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
         Command::Renew {
             names,
             all,
+            full_name,
             until,
             overlap,
             out,
@@ -114,6 +118,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 server,
                 parcel: parcel(zip),
                 help: help.into(),
+                full_name,
                 ..IssueOptions::default()
             };
             let whose = if all {
@@ -134,6 +139,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
         Command::Sign {
             request,
             name,
+            full_name,
             until,
             role,
             out,
@@ -147,6 +153,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 allow_lookalike,
                 server,
                 parcel: Parcel::Answer,
+                full_name,
                 ..IssueOptions::default()
             };
             sign::sign(&context, &request, &name, &options)

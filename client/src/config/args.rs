@@ -11,15 +11,16 @@ use pki::Bundle;
 
 use super::ask::target;
 use super::cert;
+use crate::explain::Explainer;
 use crate::os;
 use crate::settings::{Bell, Form, Since, Target, Theme};
 use crate::words::{Clock, Failure};
 
 /// Enter a room with your certificate, say what you type, show what is said.
 #[derive(Debug, Parser)]
-#[command(version, disable_version_flag = true, before_help = EXAMPLES, after_help = EXITS, help_template = HELP)]
+#[command(version, disable_version_flag = true, before_help = EXAMPLES, help_template = HELP)]
 pub struct Args {
-    /// Your certificate, as `ca-tool issue` made it; or FILE alone
+    /// Your certificate; `client FILE` works too
     #[arg(long, value_name = "FILE")]
     pub cert: PathBuf,
     /// The server [default: the one that FILE names]
@@ -61,6 +62,9 @@ pub struct Args {
         hide_default_value = true
     )]
     pub bell: Bell,
+    /// Explain each step and message on stderr
+    #[arg(long)]
+    pub explain: bool,
     /// Window: `[ID]`, not `[ID@IP]`; F9 switches
     #[arg(long)]
     pub short: bool,
@@ -71,16 +75,17 @@ pub struct Args {
 }
 
 /// All of it fits a terminal of 80 columns and 24 rows, with a row left for the prompt.
-const HELP: &str = "{about}:\n{before-help}{usage-heading} {usage}\n{options}{after-help}";
+const HELP: &str = "\
+{about}:
+{before-help}{usage-heading} {usage}
+{options}
+Exit codes: 0 done, 1 other, 2 usage, 4 network, 5 server not trusted, 6 ended,
+            60 no certificate, 61 not admitted, 62 certificate not valid";
 
 const EXAMPLES: &str = "\
 \x20 client --cert alice.pem                       a window, on a terminal
   client --cert alice.pem --plain --since 20    lines, and the last 20 first
   echo done | client --cert bot.pem             say a line and leave";
-
-const EXITS: &str = "\
-Exit codes: 0 done, 1 other, 2 usage, 4 network, 5 server not trusted, 6 ended,
-            60 no certificate, 61 not admitted, 62 certificate not valid";
 
 /// The configuration of one run, read and checked.
 #[derive(Debug)]
@@ -107,6 +112,8 @@ pub struct Config {
     pub is_short: bool,
     /// How times are shown.
     pub clock: Clock,
+    /// Explains each step, or does nothing.
+    pub explainer: Explainer,
     /// Warnings to show before anything else.
     pub warnings: Vec<String>,
 }
@@ -184,6 +191,7 @@ impl Args {
             } else {
                 Clock::local()
             },
+            explainer: Explainer::default(),
             warnings: warn_of_readers(&self.cert).into_iter().collect(),
             bundle,
         })
@@ -193,7 +201,13 @@ impl Args {
     /// alone.
     fn has_window(&self) -> bool {
         let on_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-        on_terminal && !os::is_dumb_terminal() && !self.plain && self.form() == Form::Stamped
+        // An explanation on the same terminal would destroy the window; in a file it does not.
+        let explains_here = self.explain && io::stderr().is_terminal();
+        on_terminal
+            && !os::is_dumb_terminal()
+            && !self.plain
+            && !explains_here
+            && self.form() == Form::Stamped
     }
 
     fn form(&self) -> Form {

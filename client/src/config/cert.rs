@@ -15,7 +15,7 @@ use crate::words::{Exit, Failure};
 /// # Errors
 ///
 /// Says what the file is instead, and which one to use.
-pub(super) fn read(path: &Path) -> Result<Bundle, Failure> {
+pub(crate) fn read(path: &Path) -> Result<Bundle, Failure> {
     Bundle::read(path).map_err(|error| explain(path, &error))
 }
 

@@ -20,6 +20,7 @@ use super::incoming::Incoming;
 use super::network::{interface_of, reach, resolve};
 use super::opening::{FirstWords, Opening};
 use super::tls::TlsFacts;
+use crate::explain::{Explainer, Handshake};
 use crate::limits::{GREETING_BEFORE_NEXT_TIMEOUT, GREETING_TIMEOUT};
 use crate::settings::Target;
 use crate::words::{Cause, Clock, Failure, Scene, explain};
@@ -55,10 +56,29 @@ pub async fn connect(
     target: &Target,
     clock: &Clock,
 ) -> Result<Connected, Failure> {
+    connect_explained(bundle, target, clock, &Explainer::default()).await
+}
+
+/// Does the same, and explains each step.
+///
+/// # Errors
+///
+/// The same as those of [`connect()`].
+pub async fn connect_explained(
+    bundle: &pki::Bundle,
+    target: &Target,
+    clock: &Clock,
+    explainer: &Explainer,
+) -> Result<Connected, Failure> {
     let scene = Arc::new(scene(bundle, target, clock));
-    enter(bundle, scene.clone())
+    explainer.bundle(&scene.own, bundle.anchor());
+    enter(bundle, scene.clone(), explainer)
         .await
-        .map_err(|cause| explain(&cause, &scene, SystemTime::now()))
+        .map_err(|cause| {
+            let failure = explain(&cause, &scene, SystemTime::now());
+            explainer.failed(&failure);
+            failure
+        })
 }
 
 /// Returns the circumstances that failures will be explained with.
@@ -73,16 +93,22 @@ fn scene(bundle: &pki::Bundle, target: &Target, clock: &Clock) -> Scene {
     }
 }
 
-async fn enter(bundle: &pki::Bundle, scene: Arc<Scene>) -> Result<Connected, Cause> {
+async fn enter(
+    bundle: &pki::Bundle,
+    scene: Arc<Scene>,
+    explainer: &Explainer,
+) -> Result<Connected, Cause> {
     // The server would only say the same in its own words, and perhaps with the wrong clock.
     if !scene.own.is_valid_at(SystemTime::now()) {
         return Err(Cause::OwnDates);
     }
-    let config = pki::client_config(bundle, &[wire::ALPN])
-        .map_err(|error| Cause::Setup(error.to_string()))?;
     let addresses = resolve(&scene.target).await?;
+    explainer.resolved(&scene.target, &addresses);
     let mut met = Met::default();
     for (at, address) in addresses.iter().enumerate() {
+        let handshake = explainer.handshake();
+        let config = pki::watched_client_config(bundle, &[wire::ALPN], handshake.witness())
+            .map_err(|error| Cause::Setup(error.to_string()))?;
         let tcp = match reach(*address).await {
             Ok(tcp) => tcp,
             Err(error) => {
@@ -95,8 +121,9 @@ async fn enter(bundle: &pki::Bundle, scene: Arc<Scene>) -> Result<Connected, Cau
             true => GREETING_TIMEOUT,
             false => GREETING_BEFORE_NEXT_TIMEOUT,
         };
-        let greeted = timeout(patience, greet(config.clone(), tcp, *address, scene.clone())).await;
-        match greeted.unwrap_or(Err(Cause::Slow)) {
+        let explained = (explainer, handshake);
+        let greeted = greet(config, tcp, *address, scene.clone(), explained);
+        match timeout(patience, greeted).await.unwrap_or(Err(Cause::Slow)) {
             Ok(connected) => return Ok(connected),
             Err(cause) if cause.is_verdict() => return Err(cause),
             Err(cause) => met.take(cause),
@@ -116,7 +143,11 @@ struct Met {
 impl Met {
     /// Keeps the cause that came closest to a greeting, and the first among those alike.
     fn take(&mut self, cause: Cause) {
-        if self.cause.as_ref().is_none_or(|kept| kept.nearness() < cause.nearness()) {
+        if self
+            .cause
+            .as_ref()
+            .is_none_or(|kept| kept.nearness() < cause.nearness())
+        {
             self.cause = Some(cause);
         }
     }
@@ -131,19 +162,25 @@ async fn greet(
     tcp: TcpStream,
     server: SocketAddr,
     scene: Arc<Scene>,
+    (explainer, handshake): (&Explainer, Handshake),
 ) -> Result<Connected, Cause> {
     let gone = |_| Cause::ClosedUnheard;
     // Without this, an exchange of two lines takes 44 ms instead of 1.
     tcp.set_nodelay(true).map_err(gone)?;
     let local = tcp.local_addr().map_err(gone)?;
+    explainer.reached(local, server, || interface_of(local.ip()));
     let connecting = TlsConnector::from(config)
-        .connect(scene.target.server_name(), Opening::new(tcp))
+        .connect(
+            scene.target.server_name(),
+            Opening::new(tcp).before(handshake.clone()),
+        )
         .into_fallible();
     let mut stream = match connecting.await {
         Ok(stream) => stream,
         Err((error, opening)) => return Err(before_tls(&error, opening).await),
     };
     stream.get_mut().0.is_over();
+    handshake.complete(stream.get_ref().1.alpn_protocol());
     let mut incoming = Incoming::new();
     let said = hear_greeting(&mut stream, &mut incoming).await;
     // A server that rejects our certificate says so by an alert, even if it knows no dialect.
@@ -157,6 +194,7 @@ async fn greet(
         return Err(Cause::OtherProtocol);
     }
     check_name(&welcome, &scene)?;
+    explainer.greeted(&greeting);
     Ok(Connected {
         welcome,
         greeting,

@@ -35,7 +35,10 @@ pub(super) async fn reach(address: SocketAddr) -> Result<TcpStream, String> {
     match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
         Ok(Ok(tcp)) => Ok(tcp),
         Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("no answer in {} seconds", CONNECT_TIMEOUT.as_secs())),
+        Err(_) => Err(format!(
+            "no answer in {} seconds",
+            CONNECT_TIMEOUT.as_secs()
+        )),
     }
 }
 

@@ -379,7 +379,9 @@ impl Talk {
         if set_aside > 0 {
             let lines = match set_aside {
                 1 => "1 line was not acknowledged before, and is not sent again".to_owned(),
-                lines => format!("{lines} lines were not acknowledged before, and are not sent again"),
+                lines => {
+                    format!("{lines} lines were not acknowledged before, and are not sent again")
+                }
             };
             self.tell(&format!(
                 "warning: {lines}, because the history is a different one"

@@ -32,7 +32,6 @@ pub(crate) struct Room {
     /// Why the server cannot store anything at the moment.
     pub(crate) waiting: Option<String>,
     /// Since when the server owes an answer and is silent, once that is some seconds.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the window is to show it"))]
     pub(crate) unanswered_since: Option<Instant>,
     /// The moment of the last event or wish.
     pub(crate) now: Instant,

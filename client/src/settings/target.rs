@@ -32,10 +32,14 @@ pub enum TargetError {
     #[error("\"{0}\" is not a port from 1 to 65535")]
     Port(String),
     /// A link-local address is in use on every interface, so it needs the name of one.
-    #[error("{0} is a link-local address; write it with the network interface that leads there, such as {0}%eth0")]
+    #[error(
+        "{0} is a link-local address; write it with the network interface that leads there, such as {0}%eth0"
+    )]
     NoZone(String),
     /// Only a link-local address has a zone.
-    #[error("only a link-local IPv6 address, such as fe80::1%eth0, has a part after %, and \"{0}\" is none")]
+    #[error(
+        "only a link-local IPv6 address, such as fe80::1%eth0, has a part after %, and \"{0}\" is none"
+    )]
     Zone(String),
 }
 
@@ -208,12 +212,24 @@ mod tests {
     #[test]
     fn a_zone_leads_to_a_server_and_is_no_part_of_its_name() {
         let target = Target::parse("[fe80::1%lo]:4000").expect("a target");
-        assert_eq!((target.host(), target.route().as_str()), ("fe80::1", "fe80::1%lo"));
+        assert_eq!(
+            (target.host(), target.route().as_str()),
+            ("fe80::1", "fe80::1%lo")
+        );
         let zone = |text: &str| Err(TargetError::Zone(text.to_owned()));
-        for bad in ["::1%lo", "chat.example%lo", "192.0.2.7%lo", "fe80::1%", "fe80::1%a/b"] {
+        for bad in [
+            "::1%lo",
+            "chat.example%lo",
+            "192.0.2.7%lo",
+            "fe80::1%",
+            "fe80::1%a/b",
+        ] {
             assert_eq!(Target::parse(bad), zone(bad));
         }
-        assert_eq!(Target::parse("[2001:db8::1%lo]:4000"), zone("2001:db8::1%lo"));
+        assert_eq!(
+            Target::parse("[2001:db8::1%lo]:4000"),
+            zone("2001:db8::1%lo")
+        );
         for text in ["fe80::1", "[fe80::1]:4000"] {
             let refused = Target::parse(text).expect_err(text).to_string();
             assert!(refused.ends_with("such as fe80::1%eth0"), "{refused}");

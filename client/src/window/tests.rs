@@ -877,6 +877,67 @@ fn the_people_here_are_listed_with_roles_ourselves_first() {
 }
 
 #[test]
+fn full_names_stand_in_quotes_after_the_ids_and_take_no_row_of_their_own() {
+    let mut w = Window::open();
+    w.size(80, 14);
+    w.passes(Duration::from_secs(2));
+    w.entry("* bob@192.0.2.9 entered");
+    let since = "since=2026-11-21T19:00:00.000Z";
+    let cjk = "張".repeat(64);
+    let marks = "q\u{323}\u{302}x\u{331} ".repeat(10);
+    let people = [
+        ("bob", "student", "Bob Li"),
+        // Another person's ID, as a name.
+        ("mallory", "student", "bob"),
+        ("prof", "instructor", "Prof. Dr. Eve Okafor-Adeyemi"),
+        ("s1", "student", cjk.as_str()),
+        ("s2", "student", "محمد بن عبد الله"),
+        ("s3", "student", marks.trim()),
+        (
+            "a-very-long-name-that-does-n.fit",
+            "assistant",
+            "Nobody Sees This",
+        ),
+        // Names that break the rules, from a server that does not keep them.
+        ("t1", "student", "😀"),
+        ("t2", "student", "bob\\\" (instructor"),
+    ];
+    w.answers(&format!("= who 1 count={}", people.len()));
+    for (id, role, name) in people {
+        w.answers(&format!(
+            "= here {id} role={role} ip=192.0.2.9 {since} sessions=1 name=\"{name}\""
+        ));
+    }
+    let list: Vec<String> = w
+        .screen()
+        .iter()
+        .filter_map(|row| Some(row.split_once("│ ")?.1.trim_end().to_owned()))
+        .collect();
+    let s3 = list.iter().find(|row| row.starts_with("s3 ")).cloned();
+    let s3 = s3.expect("s3 is here");
+    assert!(s3.starts_with("s3 \"q\u{323}\u{302}x\u{331} "), "{s3:?}");
+    assert_eq!(
+        list.iter().filter(|row| **row != s3).collect::<Vec<_>>(),
+        [
+            "9 here",
+            "a-very-long… assistant",
+            "bob \"Bob Li\"",
+            "mallory \"bob\"",
+            "prof instructor \"Prof…",
+            "s1 \"張張張張張張張張…",
+            "s2 \"محمد بن عبد الله\"",
+            "t1",
+            "t2",
+        ]
+    );
+    assert!(
+        w.style_of("\"Bob Li\"")
+            .add_modifier
+            .contains(Modifier::DIM)
+    );
+}
+
+#[test]
 fn a_lost_connection_counts_down_and_typed_lines_wait() {
     let mut w = Window::open();
     w.size(60, 8);

@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph};
-use wire::Role;
+use wire::{Here, Role};
 
 use super::app::{App, Mode};
 use super::geometry::{PROMPT, input_columns};
@@ -84,10 +84,12 @@ fn draw_here(frame: &mut Frame<'_>, app: &App, area: Rect) {
         if here.sessions == 0 {
             style = style.patch(app.choices.theme.dim());
         }
+        let full_name = full_name(here, inner.saturating_sub(width(&name) + mark.len()));
         lines.push(Line::from(vec![
             Span::styled("│ ", app.choices.theme.dim()),
             Span::styled(name, style),
             Span::styled(mark, app.choices.theme.dim()),
+            Span::styled(full_name, app.choices.theme.dim()),
         ]));
     }
     if shown < app.room.people.here().len() {
@@ -96,6 +98,19 @@ fn draw_here(frame: &mut Frame<'_>, app: &App, area: Rect) {
     }
     lines.resize(rows, Line::styled("│", app.choices.theme.dim()));
     frame.render_widget(Paragraph::new(lines), area);
+}
+
+/// Returns the full name, as far as it fits. It always follows the ID and begins with a quotation mark,
+/// which no ID has, so it passes for nobody's ID even where colours are missing.
+fn full_name(here: &Here, columns: usize) -> String {
+    /// Less of a name tells nobody apart.
+    const COLUMNS_MIN: usize = 6;
+    match &here.name {
+        Some(name) if columns >= COLUMNS_MIN => {
+            fit(&drawable(&format!(" {}", name.quoted())), columns)
+        }
+        _ => String::new(),
+    }
 }
 
 /// Returns the status line. The most important parts come first, because the end may not fit.

@@ -111,8 +111,8 @@ fn lost(target: &Target, why: String) -> Failure {
     }
 }
 
-/// TLS does not tell revoked from on hold.
-const MAY_BE_ON_HOLD: &str = "; if it is only on hold, you can come back later with this one";
+/// TLS has one alert for both.
+const REVOKED_OR_ON_HOLD: &str = "ask whoever runs the room: this file works again after a hold, and after a revocation you need a new certificate";
 
 const ASK_FOR_NEW: &str = "ask whoever runs the room for a new certificate";
 
@@ -189,9 +189,9 @@ fn explain_alert(alert: Alert, scene: &Scene, now: SystemTime) -> Failure {
         Alert::CertificateExpired => explain_expired(scene, now),
         Alert::CertificateRevoked => Failure::new(
             Exit::CertificateInvalid,
-            format!("the certificate of {name} was revoked, or is on hold, by \"{anchor}\""),
+            format!("the certificate of {name} was revoked by \"{anchor}\", or is on hold"),
         )
-        .hint(format!("{ASK_FOR_NEW}{MAY_BE_ON_HOLD}")),
+        .hint(REVOKED_OR_ON_HOLD),
         Alert::UnknownCA => Failure::new(
             Exit::CertificateInvalid,
             format!(
@@ -351,10 +351,10 @@ fn explain_bye(reason: &ByeReason, words: &str) -> Failure {
         Some(Reason::Replaced) => ended.hint(
             "somebody with the same certificate entered; two terminals at once need a server with `--same-id allow`",
         ),
-        Some(Reason::Revoked) => {
-            ended.hint(format!("{ASK_FOR_NEW}{MAY_BE_ON_HOLD}"))
+        Some(Reason::OnHold) => {
+            ended.hint("ask whoever runs the room; when the hold has ended, connect again with the same file")
         }
-        Some(Reason::Expired) => ended.hint(ASK_FOR_NEW),
+        Some(Reason::Revoked | Reason::Expired) => ended.hint(ASK_FOR_NEW),
         Some(Reason::ShuttingDown) => ended.hint("connect again when the server is back"),
         _ => ended,
     }
@@ -464,8 +464,8 @@ mod tests {
             (
                 Alert::CertificateRevoked,
                 CertificateInvalid,
-                "was revoked, or is on hold, by \"Networks 101\"",
-                "only on hold",
+                "was revoked by \"Networks 101\", or is on hold",
+                "works again after a hold",
             ),
             (
                 Alert::UnknownCA,
@@ -635,6 +635,13 @@ mod tests {
             exit,
             "session: revoked",
             "new certificate",
+        );
+        check(
+            &bye("on-hold", ""),
+            today(),
+            exit,
+            "session: on-hold",
+            "with the same file",
         );
         check(
             &bye("kicked", "\u{1b}[2Jout"),

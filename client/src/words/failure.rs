@@ -86,6 +86,14 @@ impl Failure {
         self.in_short.as_deref().unwrap_or(&self.sentence)
     }
 
+    /// Returns the alert with which the server ended TLS, if it did.
+    pub(crate) fn alert(&self) -> Option<rustls::AlertDescription> {
+        match self.cause.as_deref()? {
+            Cause::Tls(rustls::Error::AlertReceived(alert)) => Some(*alert),
+            _ => None,
+        }
+    }
+
     /// Returns whether a later try may succeed.
     pub fn may_pass(&self) -> bool {
         self.cause.as_deref().is_some_and(Cause::may_pass)
@@ -406,7 +414,10 @@ mod tests {
         );
         assert_eq!(wait(Code::TooManySessions, "come back in 5 min"), None);
         assert_eq!(wait(Code::TooManySessions, "later"), None);
-        assert_eq!(wait(Code::TryLater, "the disk is full; try again in 9 s"), seconds(9));
+        assert_eq!(
+            wait(Code::TryLater, "the disk is full; try again in 9 s"),
+            seconds(9)
+        );
         assert_eq!(wait(Code::AlreadyHere, words), None);
         assert!(refused(Code::AlreadyHere).may_be_ours());
         assert!(!refused(Code::TooManySessions).may_be_ours());

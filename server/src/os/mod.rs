@@ -5,6 +5,9 @@
 
 #[cfg(not(unix))]
 mod other;
+mod port_holder;
+#[cfg(unix)]
+mod signals;
 #[cfg(unix)]
 mod unix;
 
@@ -16,8 +19,9 @@ use std::path::Path;
 pub use other::stop_signal;
 #[cfg(not(unix))]
 pub(crate) use other::*;
+pub(crate) use port_holder::{Holder, holder_of};
 #[cfg(unix)]
-pub use unix::stop_signal;
+pub use signals::stop_signal;
 #[cfg(unix)]
 pub(crate) use unix::*;
 

@@ -11,10 +11,11 @@ use pki::{Gate, Identity, Refusal as GateRefusal, Revocations};
 use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 use wire::{Reason, Refusal, Timestamp, Welcome};
 
 use crate::config::Limits;
+use crate::explain::Explainer;
 use crate::log::BOUNDED;
 use crate::room::ask::Ask;
 use crate::room::desk::{Asks, Posted, Waiter, cannot_record};
@@ -40,6 +41,7 @@ pub(crate) struct Serving {
     pub(crate) epoch: String,
     pub(crate) limits: Arc<Limits>,
     pub(crate) stop: CancellationToken,
+    pub(crate) explainer: Explainer,
 }
 
 /// A client that the gate admitted.
@@ -111,6 +113,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Admitted<S> {
             None => return Err(not_begun(stream, WhyNot::NoRecorder)),
         };
         log_entered(&facts, session);
+        log_unshown_name(&identity);
+        serving.explainer.entered(&facts, session);
 
         let limits = serving.limits.clone();
         let (transcript, asks) = (serving.transcript.clone(), serving.asks.clone());
@@ -171,7 +175,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Begun<S> {
         let (reason, cause) = (ended.reason, ended.cause);
         let closed = ended.is_closed.then(|| running.inbound.into_reader());
 
-        info!(target: BOUNDED, id = %identity.id(), session, %reason, cause, "left");
+        info!(target: BOUNDED, id = %identity.id(), session, %reason, cause = cause.as_deref(), "left");
+        let explainer = &serving.explainer;
+        explainer.left(identity.id(), session, reason, cause.as_deref());
         let leave = Ask::Leave {
             id: identity.id().clone(),
             session,
@@ -239,6 +245,7 @@ fn welcome(identity: &Identity, facts: &ConnectionFacts, serving: &Serving) -> W
         clock: Timestamp::from(now),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         expires: is_near.then(|| Timestamp::from(not_after)),
+        name: identity.full_name().cloned(),
     }
 }
 
@@ -262,6 +269,20 @@ fn log_entered(facts: &ConnectionFacts, session: u64) {
         dialect = facts.dialect.name().unwrap_or("plain"),
         "entered"
     );
+}
+
+/// Logs why a full name is not shown: nobody in the room can see that it is there. Bounded like the
+/// line before it, and never the name itself, which is what somebody wrote.
+fn log_unshown_name(identity: &Identity) {
+    if let Some(fault) = identity.full_name_fault() {
+        warn!(
+            target: BOUNDED,
+            id = %identity.id(),
+            serial = %identity.serial(),
+            %fault,
+            "the full name in this certificate is not shown"
+        );
+    }
 }
 
 /// Runs a session. A panic in it ends this session only.

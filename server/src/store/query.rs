@@ -15,7 +15,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::answer::Answer;
-use super::sqlite::files::beside;
+use super::sqlite::files::{beside, percent_encoded};
 use crate::os;
 
 /// The largest value that a query may compute. The record's own values are far smaller, and a value
@@ -232,24 +232,6 @@ fn probe(connection: Connection) -> Result<Option<Connection>, rusqlite::Error> 
 
 fn has_journal(path: &Path) -> bool {
     std::fs::metadata(beside(path, "-wal")).is_ok_and(|journal| journal.len() > 0)
-}
-
-/// Returns an absolute path as SQLite's URIs need it.
-fn percent_encoded(path: &Path) -> String {
-    let mut encoded = String::new();
-    if cfg!(windows) {
-        encoded.push('/');
-    }
-    for &byte in path.as_os_str().as_encoded_bytes() {
-        match byte {
-            b'\\' if cfg!(windows) => encoded.push('/'),
-            b'/' | b'.' | b'-' | b'_' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => {
-                encoded.push(char::from(byte));
-            }
-            byte => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
 }
 
 /// Makes SQLite refuse every statement that does more than read when it is prepared. The file is

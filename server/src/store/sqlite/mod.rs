@@ -36,7 +36,7 @@ use crate::transcript::fault::{DatabaseError, Fault};
 use crate::transcript::record::{Found, Record, Space};
 use commit::{BATCH, COMMIT, STORED};
 use disk::Disk;
-use files::{beside, check_writable, create, lock};
+use files::{beside, check_writable, create, lock, name_for_sqlx};
 use health::{check_pragmas, look_for_damage};
 use journal::Journal;
 use migrations::MIGRATIONS;
@@ -100,7 +100,7 @@ impl Database {
         }
         let sqlite = |cause| DatabaseError::sqlite(path, cause);
         let options = SqliteConnectOptions::new()
-            .filename(path)
+            .filename(name_for_sqlx(path))
             .journal_mode(SqliteJournalMode::Wal)
             // Without this no commit survives a power cut: WAL alone syncs only at checkpoints.
             .synchronous(SqliteSynchronous::Full)

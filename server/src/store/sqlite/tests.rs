@@ -347,7 +347,7 @@ async fn a_database_of_the_first_version_keeps_the_last_lines_of_each_run() {
         .fetch_one(&mut database.connection)
         .await
         .expect("a version");
-    assert_eq!(schema, "2");
+    assert_eq!(schema, "4");
 }
 
 #[tokio::test]

@@ -520,7 +520,7 @@ impl Mint {
     }
 
     /// Presents a chain and is not let in: from which port, and by which alert.
-    async fn knock(
+    pub(super) async fn knock(
         &self,
         served: &Served,
         chain: &[CertificateDer<'static>],

@@ -106,6 +106,40 @@ fn a_list_that_takes_people_off_hold_is_noted_and_one_that_forgets_revocations_i
     assert!(line.contains(" ERROR "), "{line}");
 }
 
+#[test]
+fn a_person_on_hold_is_told_so_in_the_room_in_the_record_and_in_the_log_and_comes_back_with_the_same_file()
+ {
+    let site = site();
+    let mut served = site.serve(&[]);
+    let mut alice = site.enter(&served, "alice", &["--raw"]);
+    let bob = site.enter(&served, "bob", &[]);
+    let on_hold = Which::people(&["bob".to_owned()]);
+    let held = site
+        .ca()
+        .revoke(&["bob".to_owned()], Reason::CertificateHold);
+    held.expect("a hold");
+    alice.expect_out("* bob@127.0.0.1 left (on-hold)");
+    let bob = end(bob);
+    bob.failed(6, "your certificate is on hold", "with the same file");
+    assert!(!bob.err.contains("revoked"), "{}", bob.err);
+    let line = served.program.expect_err("reason=on-hold");
+    assert!(!line.contains("revoked"), "{line}");
+    assert_eq!(
+        site.query("select reason from joins where id = 'bob'"),
+        ["on-hold"]
+    );
+    let address = served.address.to_string();
+    let refused = run_client(&site, &address, "bob", "");
+    refused.failed(62, "or is on hold", "works again after a hold");
+    let line = served.program.expect_err("refused");
+    assert!(line.contains("is on hold"), "{line}");
+
+    site.ca().unhold(&on_hold).expect("no hold");
+    served.program.expect_err("no longer on hold");
+    let back = run_client(&site, &address, "bob", "hello again\n");
+    assert_eq!(back.code, Some(0), "{}", back.err);
+}
+
 #[cfg(unix)]
 #[test]
 fn sighup_reads_the_revocation_list_though_nothing_changed() {

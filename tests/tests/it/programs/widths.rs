@@ -91,7 +91,9 @@ fn disagreed() -> Vec<char> {
         let ours = known.c.width().map_or(-1, |width| width as i32);
         let eaw = 1 + i32::from(known.is_wide || known.is_ambiguous);
         let is_one_of_many = matches!(known.c, '\u{e040}'..='\u{f8ff}' | '\u{f0000}'..);
-        known.is_assigned && !is_one_of_many && (ours != known.glibc || (eaw != ours && !known.is_mark))
+        known.is_assigned
+            && !is_one_of_many
+            && (ours != known.glibc || (eaw != ours && !known.is_mark))
     });
     of_some
         .map(|known| known.c)
