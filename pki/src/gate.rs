@@ -15,15 +15,18 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::{
     CertificateError as TlsCertificateError, RootCertStore, server::WebPkiClientVerifier,
 };
+use x509_parser::certificate::X509Certificate;
 
 use crate::certificate::{Certificate, key_is_acceptable, parse_der};
 use crate::crypto::provider;
+use crate::fault::CertificateFault;
 use crate::identity::Identity;
 use crate::limits::LEAF_BYTES_MAX;
 use crate::profile::{CA, CLIENT, ProfileError};
 use crate::refusal::Refusal;
 use crate::revocation::{RevocationError, RevocationList, Revocations};
 use crate::witness::Check;
+use crate::words::{Peer, judged_words, tls_words};
 
 /// Decides who is admitted.
 #[derive(Debug)]
@@ -108,7 +111,7 @@ impl Gate {
         let said = Certificate::of(leaf, &certificate);
         self.chains
             .verify_client_cert(leaf, &[], unix_time(now))
-            .map_err(|error| self.refuse_chain(&error, &said))?;
+            .map_err(|error| self.refuse_chain(&error, &said, &certificate))?;
         passed(Check::Path);
 
         CLIENT.check(&certificate).map_err(Refusal::Profile)?;
@@ -125,11 +128,16 @@ impl Gate {
     }
 
     /// Returns the reason why webpki refused a certificate, in our words.
-    fn refuse_chain(&self, error: &rustls::Error, said: &Certificate) -> Refusal {
+    fn refuse_chain(
+        &self,
+        error: &rustls::Error,
+        said: &Certificate,
+        certificate: &X509Certificate<'_>,
+    ) -> Refusal {
         use TlsCertificateError as E;
         let name = said.subject.to_string();
         let rustls::Error::InvalidCertificate(error) = error else {
-            return Refusal::Chain(error.to_string());
+            return Refusal::Chain(format!("is refused: {}", tls_words(error, Peer::Client)));
         };
         match error {
             E::Expired | E::ExpiredContext { .. } => Refusal::Expired { name },
@@ -146,8 +154,10 @@ impl Gate {
                 }
             }
             E::UnknownIssuer | E::BadSignature => Refusal::Signature { name },
-            E::Other(error) => Refusal::Chain(error.to_string()),
-            other => Refusal::Chain(other.to_string()),
+            other => match CertificateFault::of_extensions(certificate) {
+                Some(fault) => Refusal::Fault { name, fault },
+                None => Refusal::Chain(judged_words(other)),
+            },
         }
     }
 

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
 use narration::Narrator;
 use pki::{CaHints, Gate, RevocationList};
@@ -50,19 +51,27 @@ pub enum Command {
     /// Query the database with SQL, read-only.
     #[command(after_help = "Examples:
   server query \"select * from transcript\"
-  server query --csv \"select * from attendance\" > attendance.csv")]
+  server query --csv --out attendance.csv \"select * from attendance\"")]
     Query {
         /// The query in SQL. Tables: joins, history, senders, meta; views: transcript, attendance.
         sql: String,
         /// The database file.
         #[arg(long, default_value = "chat.db", value_name = "FILE")]
         db: PathBuf,
-        /// Write the answer as CSV.
+        /// Write the answer as CSV for a spreadsheet: a ' stands before texts that it would take for
+        /// formulas, and a file begins with the mark by which Excel knows UTF-8.
         #[arg(long, conflicts_with = "json")]
         csv: bool,
-        /// Write the answer as JSON.
+        /// With --csv: write each text to the byte, without that mark, for programs.
+        #[arg(long, requires = "csv")]
+        raw: bool,
+        /// Write the answer as JSON. A second column of the same name gets a number, as in id_2.
         #[arg(long)]
         json: bool,
+        /// Write the answer to this file, which only you can read. It takes the place of an older
+        /// one when it is whole.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
 }
 
@@ -148,6 +157,31 @@ pub struct Serve {
     backlog: u64,
 }
 
+/// Returns the flag that somebody may have looked for, if it has another name here.
+pub fn hint(refused: &clap::Error) -> Option<&'static str> {
+    const LISTEN: &str = "--listen [IP:]PORT names the port and the address, as in --listen 28111";
+    if refused.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let ContextValue::String(flag) = refused.get(ContextKind::InvalidArg)? else {
+        return None;
+    };
+    match flag.trim_start_matches('-').split('=').next()? {
+        "port" | "p" | "host" | "address" | "addr" | "ip" | "bind" | "b" | "l" => Some(LISTEN),
+        "database" | "data" | "file" | "d" => Some("--db FILE names the database"),
+        "bundle" | "key" | "certificate" | "c" | "ca" | "cacert" => Some(
+            "--cert FILE names the server's bundle: certificate, key and CA certificate in one file",
+        ),
+        "revocation" | "revoked" | "crl-file" => Some("--crl FILE names the revocation list"),
+        "log" | "logfile" | "o" => Some("--log-file FILE writes the log to a file too"),
+        "verbose" | "v" | "debug" | "quiet" | "q" => {
+            Some("RUST_LOG chooses what is logged, for example RUST_LOG=debug or RUST_LOG=warn")
+        }
+        "output" => Some("--out FILE writes the answer to a file"),
+        _ => None,
+    }
+}
+
 /// The address that a server is to listen on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Listen {
@@ -223,7 +257,7 @@ fn why_not_an_address(text: &str) -> String {
     let is_address = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
     match its_port {
         Some(its_port) if is_address => format!("{its_port:?} is not a port; {PORTS}"),
-        _ if !host.is_empty() && host.chars().all(is_of_a_name) => format!(
+        _ if host.starts_with(char::is_alphanumeric) && host.chars().all(is_of_a_name) => format!(
             "{host} is a name, and a server listens on addresses: 127.0.0.1:{port} for this machine alone, or a port \
              alone, such as {port}, for every address that it has"
         ),
@@ -276,7 +310,7 @@ impl Serve {
     pub fn load(&self) -> Result<Config> {
         self.check_log()?;
         let bundle = read_bundle(&self.cert).map_err(|error| {
-            let hint = error.hint().map(str::to_owned);
+            let hint = error.hint();
             Hinted::maybe(error.to_string(), hint)
         })?;
         let gate = Gate::new(bundle.anchor().clone(), self.strict_revocation)
@@ -549,7 +583,7 @@ mod tests {
         for (bad, why) in [
             ("", "such as 0.0.0.0:27332 or [::1]:27332, or a port alone"),
             (":28111", "such as 0.0.0.0:27332"),
-            ("-1", "-1 is a name"),
+            ("-1", "such as 0.0.0.0:27332"),
             (
                 "localhost",
                 "localhost is a name, and a server listens on addresses: 127.0.0.1:27332",
@@ -576,7 +610,7 @@ mod tests {
             ("65536", "65536 is not a port; ports go from 0 to 65535"),
             (
                 "[fe80::1%no-such-link]:9",
-                "this machine has no interface no-such-link, but lo",
+                "this machine has no interface no-such-link, but ",
             ),
         ] {
             let told = parse_listen(bad).expect_err(bad);

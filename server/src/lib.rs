@@ -30,7 +30,7 @@ pub use config::{Config, Limits, SameId};
 pub use door::descriptors::{Allowed, TooFewFiles, connections_allowed};
 pub use door::socket::listen;
 pub use failure::Failure;
-pub use os::stop_signal;
+pub use os::{stdout_is_new_file, stop_signal};
 pub use run::{processors, run};
 pub use simulated::MemoryRoom;
 pub use store::{memory, query};

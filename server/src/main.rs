@@ -9,9 +9,11 @@ use clap::Parser as _;
 use narration::Narrator;
 use server::args::{Args, Command, Hinted, Serve};
 use server::log::{self, LogFile, say};
-use server::query::{Format, QueryError, query};
+use server::query::{Format, OutFile, QueryError, query};
 use server::terminal::stdout_columns;
-use server::{Allowed, Failure, TooFewFiles, connections_allowed, processors, stop_signal};
+use server::{
+    Allowed, Failure, TooFewFiles, connections_allowed, processors, stdout_is_new_file, stop_signal,
+};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -22,6 +24,9 @@ fn main() -> ExitCode {
         Err(refused) if !refused.use_stderr() => refused.exit(),
         Err(refused) => {
             say(refused.to_string().trim_end());
+            if let Some(hint) = server::args::hint(&refused) {
+                say(&format!("hint: {hint}"));
+            }
             return ExitCode::from(USAGE);
         }
     };
@@ -31,7 +36,23 @@ fn main() -> ExitCode {
     };
     let done = runtime.block_on(async {
         match &args.command {
-            Some(Command::Query { sql, db, csv, json }) => ask(db, sql, *csv, *json),
+            Some(Command::Query {
+                sql,
+                db,
+                csv,
+                raw,
+                json,
+                out,
+            }) => {
+                let format = match (csv, json) {
+                    (true, _) if *raw => Format::RawCsv,
+                    (true, _) if out.is_some() || stdout_is_new_file() => Format::CsvFile,
+                    (true, _) => Format::Csv,
+                    (_, true) => Format::Json,
+                    _ => Format::Table,
+                };
+                ask(db, sql, format, out.as_deref())
+            }
             None => serve(&args.serve).await,
         }
     });
@@ -104,12 +125,13 @@ async fn serve(serve: &Serve) -> Result<()> {
     Ok(())
 }
 
-fn ask(db: &Path, sql: &str, csv: bool, json: bool) -> Result<()> {
-    let format = match (csv, json) {
-        (true, _) => Format::Csv,
-        (_, true) => Format::Json,
-        _ => Format::Table,
-    };
+fn ask(db: &Path, sql: &str, format: Format, out: Option<&Path>) -> Result<()> {
+    if let Some(path) = out {
+        let mut file = OutFile::create(path, db)?;
+        query(db, sql, format, &mut file, || None)?;
+        file.finish()?;
+        return Ok(());
+    }
     let out = io::BufWriter::new(io::stdout().lock());
     match query(db, sql, format, out, stdout_columns) {
         // The reader has seen enough, as `head` has.

@@ -125,6 +125,11 @@ impl Explainer {
     /// Step 7: the start was asked for.
     pub(crate) fn started(&self, line: &str) {
         self.tell(|| Part::of(steps::START).sent(from_client(line.as_bytes())));
+        self.tell(|| {
+            Part::of(steps::WATCH).done(
+                "a ping goes out after 30 s without a line; 75 s of silence end the connection",
+            )
+        });
     }
 
     /// Step 8: nothing was sent for a while.

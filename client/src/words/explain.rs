@@ -5,6 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
+use pki::Peer;
 use rustls::AlertDescription as Alert;
 use rustls::CertificateError as Judged;
 use wire::terminal::inert;
@@ -95,7 +96,11 @@ fn in_words(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
             Failure::new(Exit::Network, format!("{target} does not speak TLS"))
                 .hint(format!("a room's port is usually {}", wire::PORT))
         }
-        Cause::Tls(other) => Failure::new(Exit::Other, format!("TLS with {target} failed: {other}")),
+        Cause::Tls(other) => Failure::new(
+            Exit::Other,
+            format!("TLS with {target} failed: {}", pki::tls_words(other, Peer::Server)),
+        )
+        .hint("is this a room's port? if it is, tell whoever runs the room"),
         Cause::Refused(refusal) => explain_refusal(refusal, scene),
         Cause::Bye { reason, words } => explain_bye(reason, words),
     }
@@ -213,8 +218,12 @@ fn explain_alert(alert: Alert, scene: &Scene, now: SystemTime) -> Failure {
         .hint(format!("a room's port is usually {}", wire::PORT)),
         other => Failure::new(
             Exit::Other,
-            format!("{target} ended the TLS handshake: {other:?}"),
-        ),
+            format!(
+                "{target} ended the TLS handshake: {}",
+                pki::alert_words(other, Peer::Server)
+            ),
+        )
+        .hint("the server's log may say why"),
     }
 }
 
@@ -280,7 +289,11 @@ fn explain_server(judged: &Judged, scene: &Scene) -> Failure {
             "{target} proves itself with a certificate that is not one for a server"
         ))
         .hint("somebody may be posing as the server with a person's certificate"),
-        other => untrusted(format!("the certificate of {target} is not good: {other}")),
+        other => untrusted(format!(
+            "the certificate of {target} {}",
+            pki::judged_words(other)
+        ))
+        .hint("tell whoever runs the room"),
     }
 }
 
@@ -566,7 +579,7 @@ mod tests {
                 "no extended key usage serverAuth",
                 "ca-tool issue-server chat.example",
             ),
-            (Judged::Revoked, "is not good", ""),
+            (Judged::Revoked, "was revoked", "tell whoever runs the room"),
         ] {
             let cause = Cause::Tls(rustls::Error::InvalidCertificate(judged));
             check(&cause, today(), Exit::Untrusted, words, hint);

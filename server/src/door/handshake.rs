@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
-use pki::{Identity, ServerTls, Verdict};
+use pki::{Identity, Peer, ServerTls, Verdict};
 use rustls::{HandshakeKind, ProtocolVersion};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -331,10 +331,7 @@ pub(crate) async fn unless_told(guest: &Guest, closing: impl Future<Output = ()>
 fn describe(failure: &std::io::Error) -> String {
     match tls_error(failure) {
         Some(rustls::Error::NoCertificatesPresented) => "no certificate was presented".to_owned(),
-        Some(rustls::Error::AlertReceived(alert)) => {
-            format!("the client refused this server: {alert:?}")
-        }
-        Some(other) => other.to_string(),
+        Some(error) => pki::tls_words(error, Peer::Client),
         None if failure.kind() == std::io::ErrorKind::UnexpectedEof => {
             "the client closed the connection during the handshake".to_owned()
         }

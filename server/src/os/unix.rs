@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _}
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::fs::OFlags;
+use rustix::fs::{FileType, OFlags};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::Socket;
 
@@ -170,6 +170,13 @@ pub(crate) fn follow_links(options: &mut OpenOptions) {
 pub(crate) fn let_writes_wait(file: &File) -> io::Result<()> {
     let flags = rustix::fs::fcntl_getfl(file)?;
     Ok(rustix::fs::fcntl_setfl(file, flags - OFlags::NONBLOCK)?)
+}
+
+/// Returns whether standard output is a file that nothing has been written to, as after `> FILE`.
+pub fn stdout_is_new_file() -> bool {
+    rustix::fs::fstat(io::stdout()).is_ok_and(|stat| {
+        FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_size == 0
+    })
 }
 
 /// Returns how many names a file has, or `None` when it cannot be examined.

@@ -12,6 +12,7 @@ mod find;
 mod health;
 mod journal;
 mod jsonb;
+pub(super) mod kind;
 mod migrations;
 mod pages;
 mod rows;
@@ -39,6 +40,7 @@ use disk::Disk;
 use files::{beside, check_writable, create, lock, name_for_sqlx};
 use health::{check_pragmas, look_for_damage};
 use journal::Journal;
+use kind::check_kind;
 use migrations::MIGRATIONS;
 use pages::Readers;
 
@@ -95,6 +97,7 @@ impl Database {
                 path: path.to_owned(),
             });
         }
+        check_kind(path).await?;
         for warning in os::warnings_of_writers(path, "the record") {
             warn!("{warning}");
         }

@@ -39,8 +39,11 @@ fn a_revocation_list_that_is_worse_than_the_last_one_is_refused_loudly() {
     let namesake = Site::new("Networks 101");
     let namesakes = fs::read(namesake.ca().register().revocation_list()).expect("a list");
     for (bad, cause) in [
-        (&good[..good.len() / 2], "not a whole revocation list"),
-        (&[], "not a whole revocation list"),
+        (
+            &good[..good.len() / 2],
+            "PEM section 1 (X509 CRL) in it is damaged",
+        ),
+        (&[], "it is empty"),
         (&theirs, "it was not signed by this CA"),
         (&namesakes, "it was not signed by this CA"),
         (&changed, "it was not signed by this CA"),
