@@ -24,8 +24,6 @@ fn check(outcome: &Outcome, room: &Room, code: i32, sentence: &str, hint: &str) 
     assert_eq!(outcome.stdout, "");
 }
 
-const ASK: &str = "ask whoever runs the room for a new certificate";
-
 #[tokio::test]
 async fn a_revoked_certificate_is_told_so() {
     let room = Room::open().await.revoking(7);
