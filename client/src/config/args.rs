@@ -12,7 +12,7 @@ use pki::Bundle;
 use super::ask::target;
 use super::cert;
 use crate::os;
-use crate::settings::{Bell, Form, Since, Target, Theme};
+use crate::settings::{Bell, Form, Mouse, Since, Target, Theme};
 use crate::words::{Clock, Failure};
 
 /// Enter a room with your certificate, say what you type, show what is said.
@@ -46,7 +46,7 @@ pub struct Args {
     /// Print lines on a terminal too: no window
     #[arg(long, action = ArgAction::SetTrue)]
     pub plain: bool,
-    /// dark, light, classic or none (like NO_COLOR)
+    /// auto, dark, light, classic, none (like NO_COLOR)
     #[arg(long, value_name = "THEME", hide_possible_values = true)]
     pub theme: Option<Theme>,
     /// When to ring: mention, all or off
@@ -58,6 +58,15 @@ pub struct Args {
         hide_default_value = true
     )]
     pub bell: Bell,
+    /// Window: on, or off to select and copy; F7
+    #[arg(
+        long,
+        value_name = "on|off",
+        default_value = "on",
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
+    pub mouse: Mouse,
     /// Window: `[ID]`, not `[ID@IP]`; F9 switches
     #[arg(long)]
     pub short: bool,
@@ -94,6 +103,8 @@ pub struct Config {
     pub theme: Theme,
     /// When the window's bell rings.
     pub bell: Bell,
+    /// Whether the window has the mouse.
+    pub mouse: Mouse,
     /// Whether stamps in the window leave out addresses.
     pub is_short: bool,
     /// How times are shown.
@@ -144,6 +155,7 @@ impl Args {
             has_window,
             theme: self.theme.unwrap_or_else(default_theme),
             bell: self.bell,
+            mouse: self.mouse,
             is_short: self.short,
             give_up_after: self.give_up_after.map(Duration::from_secs),
             form: self.form(),
@@ -191,7 +203,7 @@ const WINDOW_ENTRIES: u64 = 200;
 fn default_theme() -> Theme {
     match std::env::var_os("NO_COLOR") {
         Some(set) if !set.is_empty() => Theme::None,
-        _ => Theme::Dark,
+        _ => Theme::Auto,
     }
 }
 
