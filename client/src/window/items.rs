@@ -132,9 +132,12 @@ pub(super) fn own_line(own: &OwnLine, ip: &str, looks: &Looks<'_>) -> Vec<Line<'
     if own.is_stored() {
         return rows;
     }
-    rows.into_iter()
-        .map(|row| row.patch_style(looks.colours.dim()))
-        .collect()
+    let dim = looks.colours.dim();
+    let dimmed = |row: Line<'static>| {
+        let spans = row.spans.into_iter();
+        spans.map(|span| span.patch_style(dim)).collect()
+    };
+    rows.into_iter().map(dimmed).collect()
 }
 
 /// Returns the rows of a line that somebody said: our own on the right, unless its blanks mean

@@ -21,6 +21,7 @@ use ratatui::style::{Color, Modifier};
 use wire::{Code, Entry, Nonce, Refusal, Reply, ServerLine, Timestamp};
 
 use super::app::{App, Choices, Effect, Facts, Happened, Mode};
+use super::background::{Depth, Ground, Rgb};
 use super::view;
 use crate::connect::{Route, TlsFacts};
 use crate::link::Event;
@@ -57,13 +58,15 @@ impl Window {
         };
         let mut facts = Facts {
             server: "chat.example:27332".to_owned(),
-            tls: "TLS 1.3 X25519MLKEM768".to_owned(),
+            ground: Ground::Dark,
+            depth: Depth::Many,
             expiry: expiry(100),
         };
         let mut choices = Choices {
             theme: Theme::Dark,
             bell: Bell::Mention,
-            is_short: false,
+            is_short: Some(false),
+            has_mouse: true,
             clock: Clock::utc(),
         };
         change(&mut choices, &mut facts);
@@ -217,24 +220,46 @@ impl Window {
             .lines()
             .map(|line| line.trim_start().trim_start_matches('┃').trim_end())
             .collect();
-        let screen = self.screen();
+        let mut screen = self.screen();
+        // The tests of the status line say what it shows.
+        let bar = screen.len().checked_sub(2).filter(|bar| expected.get(*bar) == Some(&"<bar>"));
+        if let Some(bar) = bar {
+            screen[bar] = "<bar>".to_owned();
+        }
         assert_eq!(screen, expected, "\n{}\n", screen.join("\n"));
     }
 
-    /// The style of the cell at which a text begins.
-    fn style_of(&self, text: &str) -> ratatui::style::Style {
+    /// Returns the status line.
+    fn bar(&self) -> String {
+        let screen = self.screen();
+        let above = screen.len().checked_sub(2).expect("a window with a status line");
+        screen[above].clone()
+    }
+
+    /// The style of each cell of the first text on the screen that is this one.
+    fn styles_of(&self, text: &str) -> Vec<ratatui::style::Style> {
         let buffer = self.buffer();
         for y in 0..buffer.area.height {
-            let row: Vec<&str> = (0..buffer.area.width)
-                .map(|x| buffer[(x, y)].symbol())
-                .collect();
-            for x in 0..row.len() {
-                if row[x..].concat().starts_with(text) {
-                    return buffer[(u16::try_from(x).expect("a column"), y)].style();
+            for x in 0..buffer.area.width {
+                let cells = (x..buffer.area.width).map(|x| &buffer[(x, y)]);
+                let mut rest = text;
+                let mut styles = Vec::new();
+                for cell in cells {
+                    let Some(after) = rest.strip_prefix(cell.symbol()) else { break };
+                    styles.push(cell.style());
+                    rest = after;
+                    if rest.is_empty() {
+                        return styles;
+                    }
                 }
             }
         }
         panic!("{text} is not on the screen:\n{}", self.screen().join("\n"));
+    }
+
+    /// The style of the cell at which a text begins.
+    fn style_of(&self, text: &str) -> ratatui::style::Style {
+        self.styles_of(text)[0]
     }
 }
 

@@ -24,17 +24,24 @@ fn a_lost_connection_counts_down_and_typed_lines_wait() {
             .contains(" reconnecting in 1 s · no route")
     );
     w.enters("are you there?");
-    assert!(
-        w.style_of("are you there?")
-            .add_modifier
-            .contains(Modifier::DIM)
-    );
+    assert_eq!(w.style_of("are you there?").fg, w.app.colours.dim().fg);
     w.enters("/who");
     assert!(
         w.screen()
             .join("\n")
             .contains("not asked, because there is no connection")
     );
+    back(&mut w);
+    assert!(matches!(w.app.room.standing, Standing::Connected));
+    assert!(w.screen().join("\n").contains(" connected"));
+}
+
+fn replaced() -> Failure {
+    Failure::new(Exit::Ended, "another session of yours took this one's place")
+        .hint("two terminals need --same-id allow")
+}
+
+fn back(w: &mut Window) {
     let Ok(ServerLine::Reply(Reply::Welcome(welcome))) = ServerLine::parse(GREETING) else {
         panic!("a greeting");
     };
@@ -47,25 +54,18 @@ fn a_lost_connection_counts_down_and_typed_lines_wait() {
             tls: TlsFacts::none(),
         },
     });
-    assert!(matches!(w.app.room.standing, Standing::Connected));
-    assert!(w.screen().join("\n").contains(" connected"));
 }
 
 #[test]
 fn a_final_end_is_shown_and_the_window_stays_until_the_person_leaves() {
     let mut w = Window::open();
-    let failure = Failure::new(
-        Exit::Ended,
-        "another session of yours took this one's place",
-    )
-    .hint("two terminals need --same-id allow");
-    w.happens(Happened::Ended(Some(failure)));
+    w.happens(Happened::Ended(Some(replaced())));
     assert_eq!(w.effects, []);
-    let screen = w.screen().join("\n");
-    assert!(
-        screen.contains(" ended, C-c closes: another session of yours took this one's place"),
-        "{screen}"
-    );
+    assert!(w.bar().contains(" ended: F5 tries again, C-c closes · another session"), "{}", w.bar());
+    assert_eq!(w.style_of(" ended").bg, w.app.colours.alarm().bg);
+    // In full, which the status line has no room for.
+    let screen = w.screen().concat().replace("        ", " ");
+    assert!(screen.contains("! another session of yours took this one's place (two terminals need"), "{screen}");
     w.enters("hello?");
     assert!(
         w.screen()
@@ -77,19 +77,43 @@ fn a_final_end_is_shown_and_the_window_stays_until_the_person_leaves() {
 }
 
 #[test]
-fn the_end_is_shown_while_a_line_is_selected_and_nobody_counts_as_here() {
+fn after_the_end_one_key_tries_again_and_lines_that_were_typed_before_go_out() {
     let mut w = Window::open();
+    w.key(KeyCode::F(5));
+    assert_eq!(w.effects, []);
+    w.app.update(Happened::Paste("typed before".to_owned()), w.now);
+    w.app.update(Happened::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)), w.now);
+    w.app.update(Happened::Ended(Some(replaced())), w.now);
+    assert!(!w.app.room.has_out());
+    assert_eq!(w.app.room.unsent(), 1);
+    w.key(KeyCode::F(5));
+    assert_eq!(w.effects, [Effect::TryAgain]);
+    assert!(w.bar().contains("trying again"), "{}", w.bar());
+    w.happens(Happened::Ended(Some(replaced())));
+    assert!(w.bar().contains(" ended: F5 tries again"), "{}", w.bar());
+    w.key(KeyCode::F(5));
+    back(&mut w);
+    assert!(w.bar().starts_with(" connected · "), "{}", w.bar());
+    assert!(w.out.contains(&"typed before".to_owned()), "{:?}", w.out);
+}
+
+#[test]
+fn the_end_is_shown_while_a_line_is_selected_and_the_list_is_dim() {
+    let mut w = Window::open();
+    w.size(100, 24);
     w.says("bob", "hello");
     w.chord(KeyModifiers::ALT, KeyCode::Up);
-    assert!(w.screen().join("\n").contains("\n 1 2026-11-21"));
+    assert!(w.bar().starts_with(" 1 2026-11-21"), "{}", w.bar());
     assert!(w.screen().join("\n").contains(" 1 here"));
+    let (own, dim) = (w.app.colours.own().fg, w.app.colours.dim().fg);
+    assert_eq!(w.style_of("alice (you").fg, own);
     let lost = Failure::new(Exit::Network, "the server closed it");
     w.hears(Event::Lost {
         failure: lost,
         pause: Duration::from_secs(4),
     });
-    let screen = w.screen().join("\n");
-    assert!(screen.contains("\n reconnecting in 4 s"), "{screen}");
+    assert!(w.bar().starts_with(" reconnecting in 4 s"), "{}", w.bar());
+    assert_eq!(w.style_of("alice (you").fg, dim);
     let failure = Failure::new(Exit::Ended, "you were replaced");
     w.happens(Happened::Ended(Some(failure)));
     for finds in [false, true] {
@@ -99,14 +123,56 @@ fn the_end_is_shown_while_a_line_is_selected_and_nobody_counts_as_here() {
             w.key(KeyCode::Enter);
             w.key(KeyCode::Esc);
         }
-        let screen = w.screen().join("\n");
-        assert!(
-            screen.contains("\n ended, C-c closes: you were replaced"),
-            "{screen}"
-        );
-        assert!(!screen.contains(" here"), "{screen}");
-        assert!(!screen.contains("alice (you)"), "{screen}");
+        assert!(w.bar().starts_with(" ended: F5 tries again"), "{}", w.bar());
+        assert!(w.screen().join("\n").contains("│ 1 were here"));
+        assert_eq!(w.style_of("alice (you").fg, dim);
     }
+}
+
+#[test]
+fn silence_is_counted_from_three_seconds_on_while_the_server_owes_an_answer() {
+    let mut w = Window::open();
+    let seconds = |w: &mut Window, count: u64| {
+        for _ in 0..count {
+            w.passes(Duration::from_secs(1));
+            w.happens(Happened::Tick);
+        }
+    };
+    // Nothing is owed, so nothing is missing.
+    seconds(&mut w, 5);
+    assert!(w.bar().starts_with(" connected"), "{}", w.bar());
+    w.enters("are you there?");
+    seconds(&mut w, 2);
+    assert!(w.bar().starts_with(" connected"), "{}", w.bar());
+    seconds(&mut w, 1);
+    assert!(w.bar().starts_with(" no answer for 3 s"), "{}", w.bar());
+    assert!(!w.bar().contains(" ms"), "{}", w.bar());
+    assert_eq!(w.style_of(" no answer").bg, w.app.colours.alarm().bg);
+    seconds(&mut w, 4);
+    assert!(w.bar().starts_with(" no answer for 7 s"), "{}", w.bar());
+    // Whatever is heard shows that somebody is there.
+    w.says("bob", "hello");
+    assert!(w.bar().starts_with(" connected"), "{}", w.bar());
+    seconds(&mut w, 3);
+    assert!(w.bar().starts_with(" no answer for 3 s"), "{}", w.bar());
+    w.answers("= ok k3v9q2a7-1 2");
+    w.says("alice", "are you there?");
+    seconds(&mut w, 1);
+    assert!(w.bar().starts_with(" connected"), "{}", w.bar());
+}
+
+#[test]
+fn a_server_that_only_owes_a_ping_is_silent_too_and_our_own_sleep_is_not_its_silence() {
+    let mut w = Window::open();
+    for _ in 0..18 {
+        w.passes(Duration::from_secs(1));
+        w.happens(Happened::Tick);
+    }
+    assert!(w.bar().starts_with(" no answer for 3 s"), "{}", w.bar());
+    // Stopped with C-z, or a laptop that slept: we did not listen.
+    w.passes(Duration::from_secs(60));
+    w.happens(Happened::Tick);
+    assert!(w.bar().starts_with(" connected"), "{}", w.bar());
 }
 
 #[test]
@@ -125,7 +191,7 @@ fn a_person_leaves_when_everything_is_acknowledged_or_by_asking_again() {
     assert!(
         w.screen()
             .join("\n")
-            .contains("one of your lines is not acknowledged; press C-c again to leave anyway")
+            .contains("! 1 line is not stored yet. Ctrl-C again leaves without it")
     );
     w.control('c');
     assert_eq!(w.effects, [Effect::Leave]);

@@ -3,12 +3,11 @@
 use super::*;
 
 /// The test is two programs: on a terminal it is the one that panics.
-#[cfg(unix)]
 #[test]
 fn a_panic_is_told_on_a_terminal_that_is_as_it_was() {
     const PANICS: &str = "COUNTERSIGN_TEST_PANICS";
     if std::env::var_os(PANICS).is_some() {
-        let mut screen = super::screen::Screen::open().expect("a terminal");
+        let mut screen = super::super::screen::Screen::open(true).expect("a terminal");
         let w = Window::open();
         screen.draw(&w.app).expect("drawn");
         panic!("on purpose");
