@@ -47,6 +47,7 @@ pub use ledger::index::IndexEntry;
 pub use ledger::register::Register;
 pub use notice::{Listener, Notice, Progress, Silent};
 pub use people::candidate::{Candidate, Location};
+pub use people::handout::Help;
 pub use people::parcel::Parcel;
 pub use people::plan::{ShutOut, Skipped};
 pub use people::roster::Roster;

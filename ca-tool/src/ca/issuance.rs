@@ -10,11 +10,13 @@ use super::Ca;
 use super::order::{self, Issued, Order, SIGNING_STEPS, find_places, steps};
 use crate::error::Error;
 use crate::ledger::index;
-use crate::ledger::index::Index;
+use crate::ledger::index::{Index, IndexEntry};
+use crate::ledger::settings::{CLIENT_URL, CONTACT};
 use crate::notice::{Progress, Silent};
 use crate::people::candidate::Candidate;
+use crate::people::handout::{Handout, Help};
 use crate::people::parcel::{Parcel, into_bytes};
-use crate::people::plan::{Plan, Rules, ShutOut, Skipped, plan_for};
+use crate::people::plan::{Person, Plan, Rules, ShutOut, Skipped, plan_for};
 use crate::sign::host::{Host, Reach};
 use crate::sign::subject::Subject;
 
@@ -33,6 +35,8 @@ pub struct IssueOptions {
     pub server: Option<Reach>,
     /// The file that each person gets.
     pub parcel: Parcel,
+    /// What the page in a zip says about help; those of the last run where nothing is given.
+    pub help: Help,
 }
 
 /// The result of `issue`.
@@ -80,6 +84,7 @@ impl Ca {
             of: steps(candidates.len()),
         });
         let (_lock, mut index) = self.lock()?;
+        let help = self.help_for(&options.help)?;
         let rules = Rules {
             role: options.role,
             allow_lookalike: options.allow_lookalike,
@@ -110,11 +115,12 @@ impl Ca {
                 entry.set_note(index::NAME, name);
             }
             let bundle = self.bundle_text(subject, &signed, server.as_deref());
-            let id = person.id.as_str();
+            let handout = self.handout(person, &entry, server.as_deref(), &help);
+            let bytes = options.parcel.pack(&handout, bundle);
             orders.push(Order {
-                name: id.to_owned(),
+                name: person.id.to_string(),
                 entry,
-                bytes: options.parcel.pack(id, self.name(), bundle),
+                bytes,
                 certificate: signed.certificate,
                 place,
             });
@@ -123,8 +129,10 @@ impl Ca {
                 of: steps(people.len()),
             });
         }
+        let issued = self.deliver(&mut index, orders, &out, &*self.listener)?;
+        self.remember(&options.help)?;
         Ok(Issuance {
-            issued: self.deliver(&mut index, orders, &out, &*self.listener)?,
+            issued,
             skipped,
             shut_out,
             clamped,
@@ -144,6 +152,52 @@ impl Ca {
         };
         let until = self.issuer.clamp(wanted);
         Ok((until, (until < wanted).then_some(until)))
+    }
+
+    /// Returns the facts for the page that goes with a bundle.
+    pub(super) fn handout<'a>(
+        &'a self,
+        person: &'a Person,
+        entry: &IndexEntry,
+        server: Option<&'a str>,
+        help: &'a Help,
+    ) -> Handout<'a> {
+        Handout {
+            id: person.id.as_str(),
+            full_name: person.full_name.as_deref(),
+            room: self.name(),
+            server,
+            until: entry.not_after,
+            help,
+        }
+    }
+
+    /// Returns what the page in a zip says about help: as given, or as remembered.
+    pub(super) fn help_for(&self, given: &Help) -> Result<Help, Error> {
+        let settings = self.register.settings()?;
+        let or_before = |given: &Option<String>, key| {
+            let before = || settings.find(key).map(str::to_owned);
+            given.clone().or_else(before)
+        };
+        Ok(Help {
+            contact: or_before(&given.contact, CONTACT),
+            client_url: or_before(&given.client_url, CLIENT_URL),
+        })
+    }
+
+    /// Remembers what was given for the pages of later zips. The caller holds the lock.
+    pub(super) fn remember(&self, given: &Help) -> Result<(), Error> {
+        let before = self.register.settings()?;
+        let mut settings = before.clone();
+        for (key, text) in [(CONTACT, &given.contact), (CLIENT_URL, &given.client_url)] {
+            if let Some(text) = text {
+                settings.set(key, text);
+            }
+        }
+        match settings == before {
+            true => Ok(()),
+            false => settings.write(self.folder()),
+        }
     }
 
     /// Returns where bundles say that the server is.

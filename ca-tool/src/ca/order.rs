@@ -91,7 +91,14 @@ impl Ca {
         };
         let folder = self.folder();
         let mut delivery = Delivery::begin(folder, &[&folder.certificates(), out])?;
+        let is_elsewhere = out != self.register.people();
         for order in &mut orders {
+            if is_elsewhere && order.entry.person().is_some() {
+                let folder = std::path::absolute(out).unwrap_or_else(|_| out.to_owned());
+                order
+                    .entry
+                    .set_note(index::FOLDER, &folder.to_string_lossy());
+            }
             let serial = &order.entry.serial;
             let (bundle, certificate) = (take(&mut order.bytes), take(&mut order.certificate));
             delivery.add(OUT, serial, order.place.name(), bundle, Access::Private);

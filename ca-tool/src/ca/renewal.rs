@@ -78,6 +78,7 @@ impl Ca {
         let (until, clamped) = self.end_for(options.until, now)?;
         let server = self.server_for(options.server.as_ref())?;
         let (_lock, mut index) = self.lock()?;
+        let help = self.help_for(&options.help)?;
         let on_hold = match whose {
             Whose::People(_) => Vec::new(),
             Whose::Everybody => {
@@ -113,11 +114,12 @@ impl Ca {
                 }
             }
             let bundle = self.bundle_text(subject, &signed, server.as_deref());
-            let id = one.person.id.as_str();
+            let handout = self.handout(&one.person, &entry, server.as_deref(), &help);
+            let bytes = parcel.pack(&handout, bundle);
             orders.push(Order {
-                name: id.to_owned(),
+                name: one.person.id.to_string(),
                 entry,
-                bytes: parcel.pack(id, self.name(), bundle),
+                bytes,
                 certificate: signed.certificate,
                 place,
             });
@@ -137,6 +139,7 @@ impl Ca {
         };
         // The old certificates end when the new ones begin: when the index is written.
         let issued = self.deliver(&mut index, orders, &out, &Silent);
+        self.remember(&options.help)?;
         if revoked > 0 && matches!(issued, Ok(_) | Err(Error::NotDelivered { .. })) {
             self.sign_list(&index, now)?;
         }

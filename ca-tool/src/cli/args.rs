@@ -10,6 +10,7 @@ use wire::Role;
 use super::passphrase::Source;
 use super::report_args::{Report, parse_role};
 use crate::ca::Which;
+use crate::people::handout::Help;
 use crate::sign::host::{Host, Reach};
 use crate::sign::reason::Reason;
 
@@ -83,6 +84,31 @@ impl From<Selection> for Which {
     }
 }
 
+/// What the page in a zip says about help.
+#[derive(Debug, clap::Args)]
+pub(super) struct PageHelp {
+    /// Whom people may ask, for the page; remembered for later runs
+    #[arg(long, value_name = "TEXT", requires = "zip", value_parser = parse_contact)]
+    contact: Option<String>,
+    /// Where people get the program `client`, for the page; remembered for later runs
+    #[arg(long, value_name = "URL", requires = "zip", value_parser = parse_url)]
+    client_url: Option<String>,
+}
+
+impl From<PageHelp> for Help {
+    fn from(
+        PageHelp {
+            contact,
+            client_url,
+        }: PageHelp,
+    ) -> Self {
+        Self {
+            contact,
+            client_url,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Make a CA, an empty revocation list and a bundle for the server
@@ -125,7 +151,7 @@ pub(super) enum Command {
         ca-tool issue alice bob\n  \
         ca-tool issue --roster class.csv --until 2027-02-01\n  \
         ca-tool issue --roster export.csv --id-column \"Student ID\"\n  \
-        ca-tool issue --roster class.csv --zip --out handouts --server chat.example.org\n\n\
+        ca-tool issue --roster class.csv --zip --out handouts --contact teacher@example.org\n\n\
         A roster is CSV in UTF-8 whose first line names the columns: id, and optionally name,\n\
         email and role; or it has one id per line. People who have a certificate are skipped, so\n\
         the same roster with three late enrolments issues three. People on hold are skipped too,\n\
@@ -153,6 +179,8 @@ pub(super) enum Command {
         /// Make one zip per person, with the bundle and a page that explains it
         #[arg(long)]
         zip: bool,
+        #[command(flatten)]
+        help: PageHelp,
         /// Allow names that look like others, such as barnes and bames
         #[arg(long)]
         allow_lookalike: bool,
@@ -201,6 +229,8 @@ pub(super) enum Command {
         /// Make one zip per person, with the bundle and a page that explains it
         #[arg(long)]
         zip: bool,
+        #[command(flatten)]
+        help: PageHelp,
         /// The server's address in the bundles [default: the one from init]
         #[arg(long, value_name = "HOST[:PORT]", value_parser = Reach::parse)]
         server: Option<Reach>,
@@ -367,6 +397,31 @@ fn parse_note(text: &str) -> Result<String, String> {
         .ok_or_else(|| "a note has 1 to 256 bytes on one line".to_owned())
 }
 
+/// Reads a contact, which has to fit on one line of a page.
+fn parse_contact(text: &str) -> Result<String, String> {
+    match is_short_line(text) {
+        true => Ok(text.trim().to_owned()),
+        false => Err("a contact has 1 to 256 bytes on one line".to_owned()),
+    }
+}
+
+/// Reads the address of a page or a file. A browser opens it when somebody clicks it, so nothing but
+/// HTTP is allowed.
+fn parse_url(text: &str) -> Result<String, String> {
+    let rest = ["https://", "http://"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme));
+    let is_url = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
+    match is_url && is_short_line(text) && !text.contains(char::is_whitespace) {
+        true => Ok(text.to_owned()),
+        false => Err("write an address such as https://chat.example.org/client".to_owned()),
+    }
+}
+
+fn is_short_line(text: &str) -> bool {
+    !text.trim().is_empty() && text.len() <= 256 && wire::escape(text) == text
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -382,6 +437,29 @@ mod tests {
             let help = command.get_after_help().map(ToString::to_string);
             let has_example = help.is_some_and(|help| help.contains("ca-tool "));
             assert!(has_example, "{}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn a_contact_and_an_address_fit_on_one_line_and_an_address_is_one_of_the_web() {
+        for good in ["teacher@example.org", "Room 12, Monday 10 to 11", "张老师"] {
+            assert_eq!(parse_contact(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "  ", "a\nb", "a\u{202e}b", &"x".repeat(257)] {
+            assert!(parse_contact(bad).is_err(), "{bad}");
+        }
+        for good in ["https://chat.example/", "http://192.0.2.7:8000/client?a=b"] {
+            assert_eq!(parse_url(good).as_deref(), Ok(good));
+        }
+        for bad in [
+            "chat.example",
+            "https://",
+            "javascript:alert(1)",
+            "file:///etc/passwd",
+            "https:///a",
+            "https://a b",
+        ] {
+            assert!(parse_url(bad).is_err(), "{bad}");
         }
     }
 

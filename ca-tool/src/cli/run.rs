@@ -75,6 +75,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
             role,
             out,
             zip,
+            help,
             allow_lookalike,
             server,
         } => {
@@ -85,6 +86,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 allow_lookalike,
                 server,
                 parcel: parcel(zip),
+                help: help.into(),
             };
             let recipients = Recipients {
                 names,
@@ -103,6 +105,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
             overlap,
             out,
             zip,
+            help,
             server,
         } => {
             let options = IssueOptions {
@@ -110,6 +113,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 out,
                 server,
                 parcel: parcel(zip),
+                help: help.into(),
                 ..IssueOptions::default()
             };
             let whose = if all {
@@ -143,6 +147,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 allow_lookalike,
                 server,
                 parcel: Parcel::Answer,
+                ..IssueOptions::default()
             };
             sign::sign(&context, &request, &name, &options)
         }

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use super::deed::{Deed, Item, notes_on_moved};
+use super::missing_files::notes_on_missing_files;
 use super::{Context, Reply};
 use crate::ca::{Ca, Issuance, IssueOptions};
 use crate::error::Error;
 use crate::notice::Notice;
 use crate::people::candidate::Candidate;
-use crate::people::parcel::Parcel;
 use crate::people::plan::{ShutOut, Skipped};
 use crate::people::roster::Roster;
 use crate::sign::reason::Reason;
@@ -55,10 +55,10 @@ pub(crate) fn issue(
         .skipped(issuance.skipped.iter().map(Item::skipped))
         .skipped(issuance.shut_out.iter().map(Item::shut_out))
         .issued(&issuance.issued);
-    Ok(Reply::new(deed).noting(notes(&ca, &issuance, options)))
+    Ok(Reply::new(deed).noting(notes(&ca, &issuance, options)?))
 }
 
-fn notes(ca: &Ca, issuance: &Issuance, options: &IssueOptions) -> Vec<String> {
+fn notes(ca: &Ca, issuance: &Issuance, options: &IssueOptions) -> Result<Vec<String>, Error> {
     let mut notes = notes_on_moved(&issuance.issued);
     notes.extend(issuance.clamped.map(note_on_clamped));
     let count = issuance.skipped.len();
@@ -72,13 +72,17 @@ fn notes(ca: &Ca, issuance: &Issuance, options: &IssueOptions) -> Vec<String> {
     }
     notes_on_other_roles(&issuance.skipped, &mut notes);
     if options.out.is_none() {
-        notes_on_missing_files(ca, &issuance.skipped, options.parcel, &mut notes);
+        notes.extend(notes_on_missing_files(
+            ca,
+            &issuance.skipped,
+            options.parcel,
+        )?);
     }
     notes_on_shut_out(&issuance.shut_out, &mut notes);
     if !issuance.issued.is_empty() {
         notes.push(NOTE_ON_BUNDLES.to_owned());
     }
-    notes
+    Ok(notes)
 }
 
 /// The note about new bundles.
@@ -130,39 +134,5 @@ fn notes_on_shut_out(shut_out: &[ShutOut], notes: &mut Vec<String>) {
         notes.push(format!(
             "{people} skipped for the same reason; see `ca-tool list --revoked`"
         ));
-    }
-}
-
-/// Notes people whose file is not where `issue` puts it, and people who have a file of another kind.
-fn notes_on_missing_files(ca: &Ca, skipped: &[Skipped], parcel: Parcel, notes: &mut Vec<String>) {
-    let file = |parcel: Parcel, skipped: &Skipped| {
-        let name = parcel.file_name(skipped.id.as_str());
-        ca.register().people().join(name)
-    };
-    let without = skipped.iter().filter(|one| !file(parcel, one).exists());
-    // People who made their own key have no bundle here, and people with a bundle need no zip.
-    let (others, lost): (Vec<_>, Vec<_>) = without.partition(|one| {
-        let mut others = parcel.others();
-        others.any(|other| file(other, one).exists())
-    });
-    if parcel == Parcel::Zip && !others.is_empty() {
-        let who = counted(others.len(), "person has a file", "people have files");
-        let people = ca.register().people();
-        let people = people.display();
-        notes.push(format!(
-            "{who} of another kind in {people}: only new certificates are put into zips"
-        ));
-    }
-    notes.extend(lost.iter().take(NOTES_MAX).map(|one| {
-        let (id, bundle) = (&one.id, file(parcel, one));
-        let bundle = bundle.display();
-        format!(
-            "{bundle} does not exist; if it is lost, `ca-tool revoke {id} --reason superseded` and issue again"
-        )
-    }));
-    let more = lost.len().saturating_sub(NOTES_MAX);
-    if more > 0 {
-        let files = counted(more, "other file does", "other files do");
-        notes.push(format!("{files} not exist either"));
     }
 }

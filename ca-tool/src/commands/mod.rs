@@ -12,6 +12,7 @@ pub(crate) mod init;
 pub(crate) mod issue;
 pub(crate) mod issue_server;
 pub(crate) mod look;
+mod missing_files;
 pub(crate) mod renew;
 pub(crate) mod report;
 pub(crate) mod request;

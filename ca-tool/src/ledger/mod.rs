@@ -7,3 +7,4 @@
 pub(crate) mod index;
 pub(crate) mod register;
 pub(crate) mod revoked;
+pub(crate) mod settings;

@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 
 use super::index::{Index, IndexEntry};
 use super::revoked;
+use super::settings::{SERVER, Settings};
 use crate::disk::files::{self, TEXT_BYTES_MAX};
 use crate::disk::folder::Folder;
 use crate::error::Error;
@@ -134,22 +135,22 @@ impl Register {
     /// Reads where people's bundles say that the server is.
     pub(crate) fn server(&self) -> Result<Option<String>, Error> {
         let path = self.folder.settings();
-        let Some(text) = files::read_text_if_there(&path, TEXT_BYTES_MAX)? else {
-            return Ok(None);
-        };
-        let server = text
-            .lines()
-            .filter_map(|line| line.split_once('='))
-            .find(|(key, _)| key.trim() == "server");
+        let settings = self.settings()?;
+        let server = settings.find(SERVER);
         server
-            .map(|(_, server)| {
+            .map(|server| {
                 let fault = |error: HostError| Error::Damaged {
                     path: path.clone(),
                     fault: error.to_string(),
                 };
-                Ok(Reach::parse(server.trim()).map_err(fault)?.to_string())
+                Ok(Reach::parse(server).map_err(fault)?.to_string())
             })
             .transpose()
+    }
+
+    /// Reads the settings.
+    pub(crate) fn settings(&self) -> Result<Settings, Error> {
+        Settings::read(&self.folder)
     }
 
     /// Returns the folder.

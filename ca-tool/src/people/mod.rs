@@ -4,6 +4,7 @@
 //! `known_names`, and `parcel` packs the file. Nothing here signs or writes: a plan is only a decision.
 
 pub(crate) mod candidate;
+pub(crate) mod handout;
 pub(crate) mod known_names;
 pub(crate) mod parcel;
 pub(crate) mod plan;

@@ -13,6 +13,8 @@ use zeroize::Zeroizing;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
+use super::handout::{Handout, PAGE_NAME};
+
 /// The kinds of file for a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Parcel {
@@ -44,15 +46,14 @@ impl Parcel {
     /// Returns the bytes of a person's file.
     pub(crate) fn pack(
         self,
-        id: &str,
-        room: &str,
+        handout: &Handout<'_>,
         bundle: Zeroizing<String>,
     ) -> Zeroizing<Vec<u8>> {
         match self {
             Parcel::Bundle | Parcel::Answer => into_bytes(bundle),
             Parcel::Zip => zip_of(&[
-                (&format!("{id}.pem"), &bundle),
-                ("README.txt", &page(id, room)),
+                (&format!("{}.pem", handout.id), &bundle),
+                (PAGE_NAME, &handout.page()),
             ])
             .expect("a zip of two short texts fits into memory"),
         }
@@ -62,14 +63,6 @@ impl Parcel {
 /// Turns a text into bytes without copying it.
 pub(crate) fn into_bytes(mut text: Zeroizing<String>) -> Zeroizing<Vec<u8>> {
     take(&mut *text).into_bytes().into()
-}
-
-fn page(id: &str, room: &str) -> String {
-    format!(
-        "{id}.pem is your certificate for \"{room}\", and its private key.\r\n\
-         Anybody who has it can speak as you: keep it to yourself.\r\n\r\n\
-         Enter the room with:  client --cert {id}.pem\r\n"
-    )
 }
 
 fn zip_of(files: &[(&str, &str)]) -> zip::result::ZipResult<Zeroizing<Vec<u8>>> {

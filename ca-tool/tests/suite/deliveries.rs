@@ -324,9 +324,9 @@ fn make_zips(asked: Asked) {
             .output()
             .expect("python3 runs");
         assert!(python.status.success(), "{}", stderr(&python));
-        assert_eq!(stdout(&python).trim(), "['张三.pem', 'README.txt']");
+        assert_eq!(stdout(&python).trim(), "['张三.pem', 'README.html']");
         w.admit(&w.path("there/张三.pem")).expect("admitted");
-        let page = fs::read_to_string(w.path("there/README.txt")).expect("a page");
+        let page = fs::read_to_string(w.path("there/README.html")).expect("a page");
         assert!(page.contains("client --cert 张三.pem"), "{page}");
     }
 
@@ -408,18 +408,94 @@ fn a_person_who_has_a_file_of_another_kind_is_not_told_to_have_lost_it() {
         "ca-tool: note: 10 people have a certificate; skipped\n"
     );
 
-    // Missing files are reported, but a whole class does not fill the screen.
+    // Files that were moved away were most likely handed out: nobody is told to revoke anything unless
+    // somebody lost theirs, and a whole class does not fill the screen.
     for name in &class[1..] {
         fs::remove_file(w.path(&format!("ca/people/{name}.pem"))).expect("removed");
     }
-    let lost = told(&["issue", "--roster", "class.csv", "--zip"]);
+    let gone = told(&["issue", "--roster", "class.csv", "--zip"]);
     assert!(
-        lost.contains("1 person has a file of another kind"),
-        "{lost}"
+        gone.contains("1 person has a file of another kind"),
+        "{gone}"
     );
-    assert_eq!(lost.matches("does not exist; if it is lost").count(), 8);
     assert!(
-        lost.contains("1 other file does not exist either"),
-        "{lost}"
+        gone.contains(
+            "9 people have no file in ca/people: s11, s12, s13, s14, s15, s16, s17, s18 and 1 more. \
+             That is as it should be if you handed the files out. Only if somebody no longer has theirs: "
+        ),
+        "{gone}"
     );
+    assert_eq!(gone.matches("revoke").count(), 1, "{gone}");
+}
+
+#[test]
+fn files_that_were_written_to_another_folder_are_known_to_be_there() {
+    let w = World::new();
+    fs::write(w.path("class.csv"), "id\nalice\nbob\n").expect("written");
+    let told = |arguments: &[&str]| {
+        let output = w.run(arguments);
+        assert!(output.status.success(), "{}", stderr(&output));
+        stderr(&output)
+    };
+    told(&[
+        "issue",
+        "--roster",
+        "class.csv",
+        "--zip",
+        "--out",
+        "handouts",
+    ]);
+    // A late enrolment, once with the same folder and once without.
+    fs::write(w.path("class.csv"), "id\nalice\nbob\ncarol\n").expect("written");
+    let late = told(&["issue", "--roster", "class.csv", "--zip"]);
+    let folder = w.path("handouts");
+    let words = format!("2 people's files were written to {}\n", folder.display());
+    assert!(late.contains(&words), "{late}");
+    assert!(!late.contains("revoke"), "{late}");
+    // A file that was written to the usual folder later is looked for there.
+    told(&["renew", "alice"]);
+    fs::remove_file(w.path("ca/people/alice.pem")).expect("removed");
+    let moved = told(&["issue", "alice", "bob"]);
+    assert!(moved.contains("1 person's file was written to"), "{moved}");
+    assert!(
+        moved.contains("1 person has no file in ca/people: alice."),
+        "{moved}"
+    );
+}
+
+#[test]
+fn a_page_remembers_whom_to_ask_and_where_the_client_is() {
+    let w = World::new();
+    let page_of = |arguments: &[&str], name: &str| {
+        let output = w.run(arguments);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let zip = fs::read(w.path(&format!("ca/people/{name}.zip"))).expect("a zip");
+        // It is stored, not compressed.
+        String::from_utf8_lossy(&zip).into_owned()
+    };
+    let url = "https://school.example/client";
+    let given = ["--contact", "teacher@school.example", "--client-url", url];
+    let first = page_of(
+        &[&["issue", "alice", "--zip"], &given[..]].concat(),
+        "alice",
+    );
+    assert!(first.contains("mailto:teacher@school.example"), "{first}");
+    assert!(first.contains(&format!("<a href=\"{url}\">")), "{first}");
+    let later = page_of(&["issue", "bob", "--zip"], "bob");
+    assert!(later.contains("mailto:teacher@school.example"), "{later}");
+    assert!(later.contains(&format!("<a href=\"{url}\">")), "{later}");
+    // The server's address, which was there before, still is.
+    assert!(later.contains("localhost:27332") == first.contains("localhost:27332"));
+    let changed = ["renew", "bob", "--zip", "--contact", "Room 12"];
+    let changed = page_of(&changed, "bob");
+    assert!(changed.contains("<td>Room 12</td>"), "{changed}");
+    assert!(
+        changed.contains(&format!("<a href=\"{url}\">")),
+        "{changed}"
+    );
+    // Nothing is written when nothing was issued.
+    let settings = fs::read(w.path("ca/settings")).ok();
+    let refused = w.run(&["issue", "Bad Name", "--zip", "--contact", "nobody"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", stderr(&refused));
+    assert_eq!(fs::read(w.path("ca/settings")).ok(), settings);
 }

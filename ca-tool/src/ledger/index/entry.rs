@@ -176,6 +176,8 @@ pub(crate) const KEY: &str = "key";
 pub(crate) const KEY_HASH: &str = "keyhash";
 /// The full name of a person, from the roster.
 pub(crate) const NAME: &str = "name";
+/// The folder that a person's file was written to, if that was not the usual one.
+pub(crate) const FOLDER: &str = "folder";
 /// When a certificate is to be revoked because another replaces it.
 pub(super) const SUPERSEDED: &str = "superseded";
 /// When a certificate was last taken off hold.

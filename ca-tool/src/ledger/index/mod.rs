@@ -23,7 +23,7 @@ use line::{format_line, parse_line};
 use moment::format_moment;
 
 pub use entry::IndexEntry;
-pub(crate) use entry::{KEY, KEY_HASH, NAME, NOTE};
+pub(crate) use entry::{FOLDER, KEY, KEY_HASH, NAME, NOTE};
 
 /// Everything that was issued, oldest first.
 #[derive(Debug, Clone, Default)]

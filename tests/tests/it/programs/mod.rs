@@ -4,6 +4,8 @@ mod by_hand;
 mod client;
 #[cfg(target_os = "linux")]
 mod descriptors;
+#[cfg(unix)]
+mod handout;
 mod independent;
 #[cfg(target_os = "linux")]
 mod logs;
