@@ -143,6 +143,12 @@ pub(crate) const SILENCE_BEFORE_TOLD: Duration = Duration::from_secs(3);
 /// Our lines that may wait at once in the window.
 pub(crate) const OWN_LINES_MAX: usize = 1000;
 
+/// The lines of a paste that the plain mode says at once. A file may have more.
+pub(crate) const PASTE_LINES_MAX: usize = 1000;
+
+/// The lines and commands that were typed and wait for the link. With more, no key is taken.
+pub(crate) const TYPED_MAX: usize = 64;
+
 /// The keys that may wait for the window; a paste is one event, so they are all that a person can
 /// type ahead.
 pub(crate) const KEYS_MAX: usize = 256;

@@ -4,14 +4,13 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use client::limits::INTERRUPT_TIMEOUT;
 use client::{Args, Exit, os, report, run_plain, run_window, tell};
 use tokio_util::sync::CancellationToken;
 
 fn main() -> ExitCode {
     let typed: Vec<OsString> = std::env::args_os().collect();
-    let args = match Args::try_parse_from(&typed) {
+    let args = match Args::read(&typed) {
         Ok(args) => args,
         Err(refused) if !refused.use_stderr() => refused.exit(),
         Err(refused) => {
@@ -60,12 +59,14 @@ async fn hear_signals(leave: CancellationToken) {
             return;
         }
         if leave.is_cancelled() {
+            os::give_line_back();
             std::process::exit(INTERRUPTED);
         }
         leave.cancel();
         // A terminal may accept nothing any more, and then a write to it waits forever.
         std::thread::spawn(|| {
             std::thread::sleep(INTERRUPT_TIMEOUT);
+            os::give_line_back();
             std::process::exit(INTERRUPTED);
         });
     }

@@ -25,14 +25,153 @@ pub(crate) fn others_can_read(path: &Path) -> bool {
     imp::others_can_read(path)
 }
 
+/// Returns whether the terminal understands escape sequences, by its name in `TERM`.
+pub(crate) fn has_escapes() -> bool {
+    imp::has_escapes()
+}
+
+/// Returns whether the terminal says that it understands no escape sequences, so that no window can
+/// be drawn on it.
+pub(crate) fn is_dumb_terminal() -> bool {
+    imp::is_dumb_terminal()
+}
+
+/// The terminal while the program edits the line that a person types. It is given back when this is
+/// dropped.
+#[derive(Debug)]
+pub(crate) struct Typing(());
+
+impl Typing {
+    /// Takes over the line that is typed, if standard input and standard output are a terminal that
+    /// can be used so. Ctrl-C and Ctrl-Z stay signals.
+    pub(crate) fn begin() -> Option<Self> {
+        imp::take_line_over().then_some(Self(()))
+    }
+}
+
+impl Drop for Typing {
+    fn drop(&mut self) {
+        give_line_back();
+    }
+}
+
+/// Gives the terminal back its line, if it was taken over: before the program ends at once.
+pub fn give_line_back() {
+    imp::give_line_back();
+}
+
+/// Gives the terminal back whenever the program is stopped, as by Ctrl-Z, and takes it over again
+/// when it goes on; then calls `back`. Runs for ever.
+pub(crate) async fn mind_stops(back: impl FnMut()) -> io::Result<()> {
+    imp::mind_stops(back).await
+}
+
 #[cfg(unix)]
 mod imp {
-    use std::io;
+    use std::io::{self, IsTerminal as _, Write as _};
     use std::os::unix::fs::MetadataExt as _;
     use std::path::Path;
+    use std::sync::{Mutex, PoisonError};
+    use std::time::Duration;
 
-    use rustix::process::{Signal, getpid, kill_process};
+    use rustix::process::{Signal, getpgrp, getpid, kill_process};
+    use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
     use tokio::signal::unix::{SignalKind, signal};
+
+    /// The settings to give back. Global, because whatever ends the program must find them.
+    static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+
+    /// A terminal that accepts nothing more does not keep the program from ending.
+    const ESCAPE_TIMEOUT: Duration = Duration::from_millis(100);
+
+    pub(super) fn has_escapes() -> bool {
+        std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
+    }
+
+    pub(super) fn is_dumb_terminal() -> bool {
+        !has_escapes()
+    }
+
+    pub(super) fn take_line_over() -> bool {
+        let (stdin, stdout) = (io::stdin(), io::stdout());
+        if !stdin.is_terminal() || !stdout.is_terminal() || !has_escapes() {
+            return false;
+        }
+        let Ok(before) = tcgetattr(&stdin) else {
+            return false;
+        };
+        BEFORE
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(before);
+        take_over_again();
+        true
+    }
+
+    /// Does nothing in the background: there the terminal belongs to somebody else.
+    fn take_over_again() {
+        let stdin = io::stdin();
+        let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(before) = before.as_ref() else {
+            return;
+        };
+        if !tcgetpgrp(&stdin).is_ok_and(|group| group == getpgrp()) {
+            return;
+        }
+        let mut ours = before.clone();
+        // Each key comes at once and is not shown; signals and the ends of lines stay as they are.
+        ours.local_modes -= LocalModes::ICANON | LocalModes::ECHO;
+        // If it fails, the terminal is gone, and reading says so.
+        let _gone = tcsetattr(&stdin, OptionalActions::Now, &ours);
+        escape(b"\x1b[?2004h");
+    }
+
+    pub(super) fn give_line_back() {
+        let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(before) = before {
+            restore(&before);
+        }
+    }
+
+    fn restore(before: &Termios) {
+        let stdin = io::stdin();
+        if tcgetpgrp(&stdin).is_ok_and(|group| group == getpgrp()) {
+            escape(b"\x1b[?2004l\x1b[?7h");
+            let _gone = tcsetattr(&stdin, OptionalActions::Now, before);
+        }
+    }
+
+    /// Sends a sequence to the terminal, on a thread that nobody has to wait for.
+    fn escape(sequence: &'static [u8]) {
+        let (done, sent) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let mut stdout = io::stdout();
+            // A terminal that is gone needs no sequence.
+            let _gone = stdout.write_all(sequence).and_then(|()| stdout.flush());
+            let _nobody = done.send(());
+        });
+        let _late = sent.recv_timeout(ESCAPE_TIMEOUT);
+    }
+
+    pub(super) async fn mind_stops(mut back: impl FnMut()) -> io::Result<()> {
+        let mut stop = signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?;
+        let mut go_on = signal(SignalKind::from_raw(Signal::CONT.as_raw()))?;
+        loop {
+            tokio::select! {
+                _ = stop.recv() => {
+                    let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                    if let Some(before) = before {
+                        restore(&before);
+                    }
+                    kill_process(getpid(), Signal::STOP)?;
+                }
+                _ = go_on.recv() => {
+                    take_over_again();
+                    back();
+                }
+            }
+        }
+    }
 
     pub(super) async fn interrupted() -> io::Result<()> {
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -59,6 +198,26 @@ mod imp {
 mod imp {
     use std::io;
     use std::path::Path;
+
+    pub(super) fn has_escapes() -> bool {
+        false
+    }
+
+    pub(super) fn is_dumb_terminal() -> bool {
+        // Here no variable tells.
+        false
+    }
+
+    // The terminal edits the line itself.
+    pub(super) fn take_line_over() -> bool {
+        false
+    }
+
+    pub(super) fn give_line_back() {}
+
+    pub(super) async fn mind_stops(_back: impl FnMut()) -> io::Result<()> {
+        std::future::pending().await
+    }
 
     pub(super) async fn interrupted() -> io::Result<()> {
         tokio::signal::ctrl_c().await

@@ -12,6 +12,9 @@
 use std::borrow::Cow;
 
 use unicode_normalization::char::is_combining_mark;
+use unicode_properties::{
+    EmojiStatus, GeneralCategory, UnicodeEmoji as _, UnicodeGeneralCategory as _,
+};
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthChar as _;
 
@@ -151,18 +154,94 @@ pub fn is_contested(c: char) -> bool {
 ///
 /// Marks and joiners count too: the Linux console shows them in cells of their own, and each
 /// version of Unicode has marks that older terminals do not know. Characters that are "ambiguous"
-/// in Unicode's East Asian Width (UAX #11) count two. So does everything from U+2000 on, which
-/// includes symbols, emoji and the scripts of East Asia.
+/// in Unicode's East Asian Width (UAX #11) count two, letters too, as in `xterm -cjk_width`; below
+/// U+2000 they are all Latin, Greek or Cyrillic. So does everything from U+2000 on, which includes
+/// symbols, emoji and the scripts of East Asia.
 pub fn columns_max(c: char) -> usize {
     match c {
-        '\0'..='~' => 1,
-        // Signs, of which some can be emoji; and the parts of Hangul.
-        '\u{a0}'..='\u{bf}' | '\u{1100}'..='\u{11ff}' | '\u{2000}'.. => 2,
+        // The marks among them are ambiguous too, but where they have a cell it is a narrow one.
+        '\0'..='~' | '\u{300}'..='\u{36f}' => 1,
+        // Latin with its signs, Greek and Cyrillic; the parts of Hangul; and the rest.
+        '\u{a0}'..='\u{52f}' | '\u{1100}'..='\u{11ff}' | '\u{2000}'.. => 2,
         c => {
             let [narrow, wide] = [c.width(), c.width_cjk()].map(Option::unwrap_or_default);
             narrow.max(wide).max(1)
         }
     }
+}
+
+/// Returns the fewest columns that any terminal gives a character.
+///
+/// That is none for marks, format characters, colours of skin, and the vowels and ends of Hangul
+/// syllables; and for characters that are not assigned, which some terminals do not show at all.
+/// For others it is the column or two of unicode-width's table, and of glibc's where that gives less.
+pub fn columns_min(c: char) -> usize {
+    match c {
+        '\0'..='~' => 1,
+        '\u{1160}'..='\u{11ff}' | '\u{d7b0}'..='\u{d7ff}' => 0,
+        c if is_left_out(c) => 0,
+        c if has_become_wide(c) => 1,
+        c => c.width().unwrap_or_default(),
+    }
+}
+
+/// Returns whether terminals in their usual setting disagree about the columns of a character: the
+/// cells after it may stand one further left or right than a table says.
+///
+/// Not about those that are "ambiguous", where it is a setting, and not about marks that join the
+/// character before them in each table.
+pub fn is_disputed(c: char) -> bool {
+    match c {
+        '\0'..='~' => false,
+        '\u{d7b0}'..='\u{d7ff}' | '\u{302e}' | '\u{302f}' => true,
+        // In glibc they are wide.
+        '\u{3248}'..='\u{324f}' => true,
+        c => {
+            is_contested(c)
+                || has_become_wide(c)
+                || c.emoji_status() == COLOUR_OF_SKIN
+                || match c.general_category() {
+                    // Unassigned ones, and those that became assigned after a terminal's table.
+                    GeneralCategory::Unassigned => true,
+                    GeneralCategory::SpacingMark => c.width() != Some(1) || c == '\u{1171e}',
+                    GeneralCategory::NonspacingMark | GeneralCategory::Format => {
+                        c.width() != Some(0)
+                    }
+                    _ => false,
+                }
+        }
+    }
+}
+
+/// Returns whether some table gives all characters of this kind no column.
+fn is_left_out(c: char) -> bool {
+    use GeneralCategory::{
+        Control, EnclosingMark, Format, LineSeparator, NonspacingMark, ParagraphSeparator,
+        SpacingMark, Unassigned,
+    };
+    let is_of_such_kind = matches!(
+        c.general_category(),
+        Control
+            | EnclosingMark
+            | Format
+            | LineSeparator
+            | NonspacingMark
+            | ParagraphSeparator
+            | SpacingMark
+            | Unassigned
+    );
+    is_of_such_kind || is_invisible(c) || c.emoji_status() == COLOUR_OF_SKIN
+}
+
+const COLOUR_OF_SKIN: EmojiStatus = EmojiStatus::EmojiPresentationAndModifierAndEmojiComponent;
+
+/// Returns whether a character outside the scripts of East Asia has two columns in unicode-width's
+/// table, and is no emoji: glibc's gives it one, as Unicode 15 did.
+fn has_become_wide(c: char) -> bool {
+    matches!(c, '\u{80}'..'\u{2e80}' | '\u{1d300}'..='\u{1d37f}')
+        && c.width().unwrap_or_default() > 1
+        && !('\u{1100}'..='\u{115f}').contains(&c)
+        && !c.is_emoji_char()
 }
 
 /// Returns JSON in which every character that does not print is escaped. JSON itself lets such

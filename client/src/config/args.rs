@@ -17,9 +17,9 @@ use crate::words::{Clock, Failure};
 
 /// Enter a room with your certificate, say what you type, show what is said.
 #[derive(Debug, Parser)]
-#[command(version, before_help = EXAMPLES, after_help = EXITS, help_template = HELP)]
+#[command(version, disable_version_flag = true, before_help = EXAMPLES, after_help = EXITS, help_template = HELP)]
 pub struct Args {
-    /// Your certificate, as `ca-tool issue` made it
+    /// Your certificate, as `ca-tool issue` made it; or FILE alone
     #[arg(long, value_name = "FILE")]
     pub cert: PathBuf,
     /// The server [default: the one that FILE names]
@@ -46,6 +46,9 @@ pub struct Args {
     /// Print lines on a terminal too: no window
     #[arg(long, action = ArgAction::SetTrue)]
     pub plain: bool,
+    /// Give commands in a pipe: `/who`, `/quit`
+    #[arg(long)]
+    pub commands: bool,
     /// auto, dark, light, classic, none (like NO_COLOR)
     #[arg(long, value_name = "THEME", hide_possible_values = true)]
     pub theme: Option<Theme>,
@@ -70,6 +73,10 @@ pub struct Args {
     /// Window: `[ID]`, not `[ID@IP]`; F9 switches
     #[arg(long)]
     pub short: bool,
+    /// Print the version
+    // Hidden, because everybody knows it and the help has a row to spare for something else.
+    #[arg(short = 'V', long, action = ArgAction::Version, hide = true)]
+    version: Option<bool>,
 }
 
 /// All of it fits a terminal of 80 columns and 24 rows, with a row left for the prompt.
@@ -99,6 +106,8 @@ pub struct Config {
     pub form: Form,
     /// Whether there is a window, rather than lines.
     pub has_window: bool,
+    /// Whether a line of a pipe that begins with a slash is a command.
+    pub obeys_pipe: bool,
     /// The colours of the window.
     pub theme: Theme,
     /// When the window's bell rings.
@@ -114,23 +123,45 @@ pub struct Config {
 }
 
 impl Args {
+    /// Reads the words of a command line. A file without a flag is the certificate.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be understood, or ask for the help.
+    pub fn read(typed: &[OsString]) -> Result<Self, clap::Error> {
+        let refused = match Self::try_parse_from(typed) {
+            Ok(args) => return Ok(args),
+            Err(refused) => refused,
+        };
+        let has_cert = typed.iter().any(|word| {
+            let word = word.to_string_lossy();
+            word == "--cert" || word.starts_with("--cert=")
+        });
+        let stray = match stray_word(&refused) {
+            Some(word) if !has_cert && is_bundle_name(word) => word,
+            _ => return Err(refused),
+        };
+        let is_it = |word: &OsString| word.to_str() == Some(stray);
+        let Some(at) = typed.iter().skip(1).position(is_it) else {
+            return Err(refused);
+        };
+        let mut with_flag = typed.to_vec();
+        with_flag.insert(at + 1, "--cert".into());
+        Self::try_parse_from(with_flag)
+    }
+
     /// Returns a guess at the meaning of a word without a flag, among the words that were typed.
     pub fn hint(refused: &clap::Error, typed: &[OsString]) -> Option<String> {
-        if refused.kind() != ErrorKind::UnknownArgument {
-            return None;
+        if let Some(flag) = unknown_flag(refused) {
+            return hint_of_flag(flag).map(str::to_owned);
         }
-        let ContextValue::String(word) = refused.get(ContextKind::InvalidArg)? else {
-            return None;
-        };
-        if word.starts_with('-') {
-            return None;
-        }
+        let word = stray_word(refused)?;
         if word.parse::<u16>().is_ok()
             && let Some(host) = server_in(typed)
         {
             return Some(format!("did you mean --server {host}:{word}?"));
         }
-        let flag = match Path::new(word).extension().is_some_and(|e| e == "pem") {
+        let flag = match is_bundle_name(word) {
             true => "--cert",
             false => "--server",
         };
@@ -153,6 +184,7 @@ impl Args {
                 false => Since::Head,
             }),
             has_window,
+            obeys_pipe: self.commands,
             theme: self.theme.unwrap_or_else(default_theme),
             bell: self.bell,
             mouse: self.mouse,
@@ -173,7 +205,7 @@ impl Args {
     /// alone.
     fn has_window(&self) -> bool {
         let on_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-        on_terminal && !self.plain && self.form() == Form::Stamped
+        on_terminal && !os::is_dumb_terminal() && !self.plain && self.form() == Form::Stamped
     }
 
     fn form(&self) -> Form {
@@ -184,6 +216,51 @@ impl Args {
             _ => Form::Stamped,
         }
     }
+}
+
+/// Returns the argument that is not known.
+fn unknown(refused: &clap::Error) -> Option<&str> {
+    if refused.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    match refused.get(ContextKind::InvalidArg)? {
+        ContextValue::String(word) => Some(word),
+        _ => None,
+    }
+}
+
+fn stray_word(refused: &clap::Error) -> Option<&str> {
+    unknown(refused).filter(|word| !word.starts_with('-'))
+}
+
+fn unknown_flag(refused: &clap::Error) -> Option<&str> {
+    unknown(refused).filter(|word| word.starts_with('-'))
+}
+
+/// Returns the advice for a flag that other programs have.
+fn hint_of_flag(flag: &str) -> Option<&'static str> {
+    let name = flag.split('=').next().unwrap_or(flag);
+    Some(match name {
+        "--port" | "-p" => "the port follows the server: --server HOST:PORT",
+        "--host" | "--address" | "--url" | "--connect" => "did you mean --server HOST[:PORT]?",
+        "--key" | "--ca" | "--cacert" | "--bundle" | "--file" => {
+            "one file holds your certificate, your key and the room's CA: --cert FILE"
+        }
+        "--user" | "--name" | "--nick" | "-u" => "your name is in your certificate: --cert FILE",
+        "--listen" => "a server listens, and a client connects: --server HOST[:PORT]",
+        _ => return None,
+    })
+}
+
+/// Returns whether a word looks like the file of a person.
+fn is_bundle_name(word: &str) -> bool {
+    let path = Path::new(word);
+    let is_of_kind = |kind: &std::ffi::OsStr| {
+        ["pem", "p12", "pfx", "crt", "cer", "key"]
+            .iter()
+            .any(|known| kind == *known)
+    };
+    path.extension().is_some_and(is_of_kind) || path.is_file()
 }
 
 /// Returns the server among the words of a command line.
@@ -253,6 +330,73 @@ mod tests {
             rows[1..4].iter().all(|row| row.contains("client --cert ")),
             "{help}"
         );
+    }
+
+    fn read(typed: &[&str]) -> Result<Args, clap::Error> {
+        let typed: Vec<OsString> = typed.iter().map(OsString::from).collect();
+        Args::read(&typed)
+    }
+
+    #[test]
+    fn a_file_needs_no_flag() {
+        for typed in [
+            &["client", "people/alice.pem"][..],
+            &["client", "people/alice.pem", "--plain"],
+            &[
+                "client",
+                "--server",
+                "chat.example",
+                "people/alice.pem",
+                "--utc",
+            ],
+            &["client", "--cert", "people/alice.pem"],
+        ] {
+            let args = read(typed).expect("a command line");
+            assert_eq!(args.cert, Path::new("people/alice.pem"));
+        }
+        assert!(read(&["client", "chat.example"]).is_err());
+        assert!(read(&["client", "--cert", "a.pem", "b.pem"]).is_err());
+        assert!(read(&["client", "a.pem", "b.pem"]).is_err());
+    }
+
+    #[test]
+    fn a_flag_of_other_programs_is_told_ours() {
+        for (typed, hint) in [
+            (
+                &["client", "--cert", "a.pem", "--port", "4000"][..],
+                "--server HOST:PORT",
+            ),
+            (
+                &["client", "--cert", "a.pem", "--port=4000"],
+                "--server HOST:PORT",
+            ),
+            (&["client", "--host", "chat.example"], "--server"),
+            (&["client", "--key", "a.key"], "one file holds"),
+            (
+                &["client", "--cert", "a.pem", "chat.example"],
+                "did you mean --server chat.example?",
+            ),
+            (
+                &["client", "--cert", "a.pem", "b.pem"],
+                "did you mean --cert b.pem?",
+            ),
+            (
+                &[
+                    "client",
+                    "--cert",
+                    "a.pem",
+                    "--server",
+                    "chat.example",
+                    "4000",
+                ],
+                "--server chat.example:4000?",
+            ),
+        ] {
+            let words: Vec<OsString> = typed.iter().map(OsString::from).collect();
+            let refused = Args::read(&words).expect_err("refused");
+            let told = Args::hint(&refused, &words).expect("a hint");
+            assert!(told.contains(hint), "{typed:?}: {told}");
+        }
     }
 
     #[test]

@@ -18,7 +18,23 @@ pub(crate) struct Printer<W> {
     /// Returns the columns of the terminal that `out` is now; `None` for a pipe or a file, where
     /// every byte stays as it is.
     pub(crate) columns: fn() -> Option<usize>,
+    /// Whether `out` is a terminal that understands escape sequences.
+    pub(crate) has_escapes: bool,
+    /// Whether the row of the person who types is drawn, below everything else.
+    pub(crate) has_row: bool,
 }
+
+/// The terminal wraps nothing while we write: if it gives a character more columns than any table
+/// does, or became narrower just now, then the end of a row is lost, and no row begins with a text.
+const WRAPS_NOTHING: &str = "\x1b[?7l";
+const WRAPS_AGAIN: &str = "\x1b[?7h";
+
+/// Our own words are bold, and the texts of people are not. A terminal that becomes narrower breaks
+/// rows that it has shown already, where we cannot indent them.
+const BOLD: &str = "\x1b[1m";
+const NOT_BOLD: &str = "\x1b[22m";
+
+const ERASE_ROW: &str = "\r\x1b[K";
 
 impl<W: Write> Printer<W> {
     /// Prints the greeting, for programs.
@@ -44,10 +60,10 @@ impl<W: Write> Printer<W> {
             Form::Raw => Ok(()),
             Form::Json => self.json(&Json::of_entry(entry, false)),
             Form::Bare => match &entry.kind {
-                Kind::Message(_) => self.line(&entry.body().to_string()),
+                Kind::Message(_) => self.stamped(entry, &entry.body().to_string()),
                 Kind::Enter | Kind::Leave(_) => Ok(()),
             },
-            Form::Stamped => self.line(&stamped(entry, &self.clock)),
+            Form::Stamped => self.stamped(entry, &stamped(entry, &self.clock)),
         }
     }
 
@@ -67,7 +83,7 @@ impl<W: Write> Printer<W> {
             (Form::Json, reply) => self.json(&Json::of_reply(reply)),
             (_, Reply::Replayed(entry)) => self.entry(entry),
             (_, Reply::ReplayedNewer(entry)) => self.newer_entry(entry),
-            (_, Reply::Who { seq, count }) => self.line(&sentences::who(*seq, *count)),
+            (_, Reply::Who { count, .. }) => self.line(&sentences::who(*count)),
             (_, Reply::Here(here)) => {
                 let words = sentences::here(here, &self.clock);
                 self.line(&format!("  {words}"))
@@ -99,9 +115,27 @@ impl<W: Write> Printer<W> {
         }
     }
 
-    /// Flushes the output.
-    pub(crate) fn flush(&mut self) -> io::Result<()> {
+    /// Draws the row of the person who types, if there is one, and flushes the output.
+    pub(crate) fn flush(&mut self, row: Option<&str>) -> io::Result<()> {
+        self.make_way()?;
+        if let Some(row) = row {
+            write!(self.out, "{WRAPS_NOTHING}{row}{WRAPS_AGAIN}")?;
+            self.has_row = true;
+        }
         self.out.flush()
+    }
+
+    /// Erases the row of the person who types.
+    pub(crate) fn make_way(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.has_row) {
+            self.out.write_all(ERASE_ROW.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Prints what a person typed.
+    pub(crate) fn typed(&mut self, text: &str) -> io::Result<()> {
+        self.line(text)
     }
 
     fn json(&mut self, json: &Json<'_>) -> io::Result<()> {
@@ -109,8 +143,34 @@ impl<W: Write> Printer<W> {
         self.line(&wire::terminal::escape_json(&text))
     }
 
+    /// Prints an entry, of which everything but the text of a person is ours.
+    fn stamped(&mut self, entry: &Entry, text: &str) -> io::Result<()> {
+        let said = match &entry.kind {
+            Kind::Message(line) => line.as_str().len(),
+            Kind::Enter | Kind::Leave(_) => 0,
+        };
+        self.line_with(&text[..text.len() - said], text)
+    }
+
     fn line(&mut self, text: &str) -> io::Result<()> {
-        writeln!(self.out, "{}", shown(text, (self.columns)()))
+        self.line_with("", text)
+    }
+
+    /// Prints a text that begins with words of our own.
+    fn line_with(&mut self, ours: &str, text: &str) -> io::Result<()> {
+        self.make_way()?;
+        let shown = shown(text, (self.columns)());
+        if !self.has_escapes {
+            return writeln!(self.out, "{shown}");
+        }
+        // Where a terminal is so narrow that the stamp is broken, nothing is bold.
+        let ours = if shown.starts_with(ours) { ours } else { "" };
+        let rest = &shown[ours.len()..];
+        write!(self.out, "{WRAPS_NOTHING}")?;
+        if !ours.is_empty() {
+            write!(self.out, "{BOLD}{ours}{NOT_BOLD}")?;
+        }
+        writeln!(self.out, "{rest}{WRAPS_AGAIN}")
     }
 }
 
@@ -126,6 +186,8 @@ mod tests {
             form,
             clock: Clock::utc(),
             columns,
+            has_escapes: false,
+            has_row: false,
         };
         for text in lines {
             printer.wire(text).expect("memory takes all");
@@ -162,7 +224,7 @@ mod tests {
              2026-11-21 10:00:01 * bob@192.0.2.9 entered\n\
              2026-11-21 10:00:02 * bob@192.0.2.9 left (lost)\n\
              note: the list is old\n\
-             one person is here, as of entry 43:\n  \
+             one person is here:\n  \
                alice@::1 (bot) since 2026-11-21 10:00:00, 2 sessions\n\
              /who  who is here\n\
              bob role=student ip=::1 left=2026-11-21T10:00:02.000Z reason=lost sessions=0\n"
@@ -235,6 +297,8 @@ mod tests {
             form: Form::Json,
             clock: Clock::utc(),
             columns: || None,
+            has_escapes: false,
+            has_row: false,
         };
         printer.greeting(&welcome, "").expect("memory takes all");
         let text = String::from_utf8(printer.out).expect("only text is printed");
@@ -278,6 +342,8 @@ mod tests {
                 form: Form::Raw,
                 clock: Clock::utc(),
                 columns,
+                has_escapes: false,
+                has_row: false,
             };
             printer.wire(evil).expect("memory takes all");
             String::from_utf8(printer.out).expect("only text is printed")
@@ -304,5 +370,57 @@ mod tests {
             printed(Form::Bare, wider, &[line, line]),
             "[alice@192.0.2.7] \n    and so it goes \n    on\n[alice@192.0.2.7] and so it goes on\n"
         );
+    }
+    /// Returns what a terminal of this width is sent, without the sequences for its wrapping.
+    fn on_a_terminal(columns: fn() -> Option<usize>, text: &str) -> String {
+        let mut printer = Printer {
+            out: Vec::new(),
+            form: Form::Bare,
+            clock: Clock::utc(),
+            columns,
+            has_escapes: true,
+            has_row: false,
+        };
+        let Ok(ServerLine::Entry(entry)) = ServerLine::parse(text) else {
+            panic!("an entry");
+        };
+        printer.entry(&entry).expect("memory takes all");
+        let all = String::from_utf8(printer.out).expect("only text is printed");
+        let row = all
+            .strip_prefix(WRAPS_NOTHING)
+            .and_then(|all| all.strip_suffix(&format!("{WRAPS_AGAIN}\n")));
+        row.expect("the terminal wraps nothing of it").to_owned()
+    }
+
+    #[test]
+    fn on_a_terminal_only_our_own_words_are_bold() {
+        let line = "41 2026-11-21T10:00:00.123Z [eve@192.0.2.7] hi [bob@192.0.2.9] no";
+        assert_eq!(
+            on_a_terminal(|| Some(80), line),
+            "\x1b[1m[eve@192.0.2.7] \x1b[22mhi [bob@192.0.2.9] no"
+        );
+        assert_eq!(
+            on_a_terminal(|| Some(10), line),
+            "[eve@192.\n    0.2.7\n    ] hi \n    [bob@\n    192.0\n    .2.9]\n     no"
+        );
+    }
+
+    #[test]
+    fn the_row_of_the_person_who_types_makes_way_and_comes_back() {
+        let mut printer = Printer {
+            out: Vec::new(),
+            form: Form::Bare,
+            clock: Clock::utc(),
+            columns: || Some(80),
+            has_escapes: true,
+            has_row: false,
+        };
+        printer.flush(Some("> he")).expect("memory takes all");
+        printer.typed("x").expect("memory takes all");
+        printer.flush(Some("> hel")).expect("memory takes all");
+        printer.flush(None).expect("memory takes all");
+        let all = String::from_utf8(printer.out).expect("only text is printed");
+        let all = all.replace(WRAPS_NOTHING, "").replace(WRAPS_AGAIN, "");
+        assert_eq!(all, "> he\r\x1b[Kx\n> hel\r\x1b[K");
     }
 }

@@ -8,8 +8,11 @@ mod form;
 mod json;
 mod talk;
 mod typed;
+mod written;
 
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, IsTerminal as _};
+
+use crossterm::event::Event as TerminalEvent;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
@@ -17,20 +20,23 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::enter::{begin, enter};
-use crate::limits::{LEAVE_PRINT_TIMEOUT, READ_BYTES_MAX};
+use crate::limits::{KEYS_MAX, LEAVE_PRINT_TIMEOUT, READ_BYTES_MAX};
 use crate::link::{Door, End, Event, Handle, Outcome, Stay};
+use crate::os;
 use crate::settings::Form;
 use crate::words::{Exit, report, stdout_columns, tell, tell_unacknowledged};
 
 use form::Printer;
-use talk::{Talk, in_doubt};
-use typed::Typed;
+use talk::{Input, Talk, in_doubt};
+use typed::{Source, Typed};
 
 /// Runs until standard input ends, the session ends, or `leave` is cancelled.
 pub async fn run(config: Config, leave: CancellationToken) -> Exit {
     for warning in &config.warnings {
         tell(warning);
     }
+    // From here on, so that what is pasted while we connect is known as a paste.
+    let typing = os::Typing::begin();
     let mut door = Door {
         bundle: config.bundle,
         target: config.target,
@@ -65,12 +71,23 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
         } else {
             || None
         },
+        has_escapes: io::stdout().is_terminal() && os::has_escapes(),
+        has_row: false,
+    };
+    let source = match (io::stdin().is_terminal(), config.obeys_pipe) {
+        (true, _) => Source::Person,
+        (false, true) => Source::Commands,
+        (false, false) => Source::Text,
+    };
+    let input = match typing {
+        Some(_) => Input::of_keys(read_keys()),
+        None => Input::of_lines(read_stdin(source)),
     };
     let mut talk = Talk::new(printer, config.since, connected.welcome.head);
     talk.greet(&connected.welcome, &connected.greeting);
     // The outbox holds the sender of events, and its end ends the talk.
     let stay = tokio::spawn(Stay::new(door, outbox, config.give_up_after).run(connected));
-    let printed = print(talk, handle, events);
+    let printed = print(talk, handle, events, input);
     let left = match stay.await {
         Ok(ended) => ended,
         Err(error) => {
@@ -85,9 +102,13 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
     let talk = tokio::select! {
         biased;
         talk = printed => talk,
-        () = patience => return conclude_unprinted(&left),
+        () = patience => {
+            drop(typing);
+            return conclude_unprinted(&left);
+        }
     };
     forward.abort();
+    drop(typing);
     match talk {
         Ok(talk) => talk.conclude(&left),
         Err(_) => {
@@ -99,11 +120,16 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
 
 /// Prints on a thread of its own, which a write to standard output may block forever. Returns the
 /// conversation when it is over.
-fn print(mut talk: Talk, handle: Handle, events: mpsc::Receiver<Event>) -> oneshot::Receiver<Talk> {
+fn print(
+    mut talk: Talk,
+    handle: Handle,
+    events: mpsc::Receiver<Event>,
+    input: Input,
+) -> oneshot::Receiver<Talk> {
     let (over, printed) = oneshot::channel();
     let runtime = tokio::runtime::Handle::current();
     std::thread::spawn(move || {
-        runtime.block_on(talk.run(handle, events, read_stdin()));
+        runtime.block_on(talk.run(handle, events, input));
         // If nobody waits for it any more, the program is ending.
         let _ = over.send(talk);
     });
@@ -123,10 +149,33 @@ fn conclude_unprinted(left: &Outcome) -> Exit {
 
 /// Reads standard input on a thread of its own: a read of a terminal cannot be cancelled, and the
 /// end of the program must not wait for it.
-fn read_stdin() -> mpsc::Receiver<Typed> {
+fn read_stdin(source: Source) -> mpsc::Receiver<Typed> {
     let (send, typed) = mpsc::channel(1);
     std::thread::spawn(move || {
-        typed::read(io::stdin(), |typed| send.blocking_send(typed).is_ok());
+        typed::read(io::stdin(), source, |typed| {
+            send.blocking_send(typed).is_ok()
+        });
     });
     typed
+}
+
+/// Reads the keys of the terminal, likewise. After the program was stopped, a change of size that
+/// changes nothing stands for the row that has to be drawn again.
+fn read_keys() -> mpsc::Receiver<io::Result<TerminalEvent>> {
+    let (send, keys) = mpsc::channel(KEYS_MAX);
+    let back = send.clone();
+    tokio::spawn(os::mind_stops(move || {
+        // If there is no place, keys are coming that draw the row as well.
+        let _full = back.try_send(Ok(TerminalEvent::Resize(0, 0)));
+    }));
+    std::thread::spawn(move || {
+        loop {
+            let event = crossterm::event::read();
+            let is_last = event.is_err();
+            if send.blocking_send(event).is_err() || is_last {
+                return;
+            }
+        }
+    });
+    keys
 }

@@ -1,15 +1,18 @@
 //! One conversation in lines: the output of each event, the effect of each typed line, and the time
 //! to go.
 
+use std::collections::VecDeque;
 use std::io::{self, BufWriter, Stdout};
 
+use crossterm::event::Event as TerminalEvent;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use wire::{Code, Refusal, Reply, Welcome};
 
 use super::form::Printer;
 use super::typed::Typed;
-use crate::limits::{CATCH_UP_TIMEOUT, EVENTS_MAX};
+use super::written::Written;
+use crate::limits::{CATCH_UP_TIMEOUT, EVENTS_MAX, TERMINAL_COLUMNS, TYPED_MAX};
 use crate::link::{End, Event, Gone, Handle, Outcome, Permit};
 use crate::settings::{Form, Since};
 use crate::words::{Exit, Expiry, report, sentences, tell, tell_unacknowledged};
@@ -19,8 +22,22 @@ pub(super) struct Talk {
     printer: Printer<BufWriter<Stdout>>,
     /// Whether standard output still accepts anything, and if not, whether that is fine.
     output: Output,
+    /// The line that a person writes, where we edit it.
+    written: Option<Written>,
     /// Whether some line was not sent.
     has_refused: bool,
+    /// The last hint, which is not repeated for each line.
+    hinted: Option<&'static str>,
+    /// The lines in which nothing can be seen, between others.
+    blank: u64,
+    /// The same since the last other line; at the end they are none.
+    blank_so_far: u64,
+    /// Whether standard input may have more lines.
+    is_pipe_open: bool,
+    /// Whether `/quit` was read, so that every further line is one that is lost.
+    counts_late: bool,
+    /// The lines after `/quit`.
+    late: u64,
     /// Whether standard input has ended, or nobody wants to read on.
     is_input_over: bool,
     /// Whether `/quit` was said.
@@ -38,6 +55,34 @@ enum Output {
     /// The reader has gone, as `head` does.
     Closed,
     Failed,
+}
+
+/// The source of lines and commands.
+pub(super) struct Input {
+    /// Closed where keys are read.
+    typed: mpsc::Receiver<Typed>,
+    keys: Option<mpsc::Receiver<io::Result<TerminalEvent>>>,
+    /// What the keys meant, in their order.
+    steps: VecDeque<Typed>,
+}
+
+impl Input {
+    /// Lines that are read whole.
+    pub(super) fn of_lines(typed: mpsc::Receiver<Typed>) -> Self {
+        Self {
+            typed,
+            keys: None,
+            steps: VecDeque::new(),
+        }
+    }
+
+    /// Keys, of which lines are made here.
+    pub(super) fn of_keys(keys: mpsc::Receiver<io::Result<TerminalEvent>>) -> Self {
+        Self {
+            keys: Some(keys),
+            ..Self::of_lines(mpsc::channel(1).1)
+        }
+    }
 }
 
 /// The events that must come before it is time to go.
@@ -65,7 +110,14 @@ impl Talk {
         Self {
             printer,
             output: Output::Open,
+            written: None,
             has_refused: false,
+            hinted: None,
+            blank: 0,
+            blank_so_far: 0,
+            is_pipe_open: true,
+            counts_late: false,
+            late: 0,
             is_input_over: false,
             has_quit: false,
             is_offline: false,
@@ -85,8 +137,15 @@ impl Talk {
         &mut self,
         mut handle: Handle,
         mut events: mpsc::Receiver<Event>,
-        mut typed: mpsc::Receiver<Typed>,
+        input: Input,
     ) {
+        let Input {
+            mut typed,
+            mut keys,
+            mut steps,
+        } = input;
+        self.written = keys.is_some().then(Written::default);
+        self.flush();
         loop {
             let done = self.is_input_over && !self.has_quit && self.waits.are_over();
             if done && self.is_offline {
@@ -95,6 +154,11 @@ impl Talk {
                 self.has_quit = true;
                 continue;
             }
+            // After `/quit`, the lines that still come are counted.
+            let has_steps = match keys {
+                Some(_) => !steps.is_empty() && !self.is_input_over,
+                None => self.is_pipe_open && (!self.is_input_over || self.counts_late),
+            };
             let patience = self.waits.by;
             let only_entries = self.is_input_over
                 && !self.has_quit
@@ -104,7 +168,11 @@ impl Talk {
             tokio::select! {
                 event = events.recv() => {
                     let Some(event) = event else {
-                        return;
+                        while let Ok(Typed::Late) = typed.try_recv() {
+                            self.late += 1;
+                        }
+                        self.written = None;
+                        return self.flush();
                     };
                     self.hear(event);
                     // No more at once than the channel holds: typed lines have their turn too.
@@ -113,11 +181,21 @@ impl Talk {
                         self.hear(event);
                     }
                     // Nothing more is waiting, so nothing is held back either.
-                    self.print(Printer::flush);
+                    self.flush();
                 }
-                next = next_step(&mut handle, &mut typed, done), if done || !self.is_input_over => match next {
-                    Ok((place, Step::Act(typed))) => self.act(typed, place),
-                    Ok((_, Step::End)) => self.is_input_over = true,
+                key = next_key(&mut keys), if keys.is_some() && !self.is_input_over && steps.len() < TYPED_MAX => {
+                    self.press(key, &mut steps);
+                    self.flush();
+                }
+                next = next_step(&mut handle, &mut typed, &mut steps, done), if done || has_steps => match next {
+                    Ok((place, Step::Act(typed))) => {
+                        self.act(typed, place);
+                        self.flush();
+                    }
+                    Ok((_, Step::End)) => {
+                        self.is_input_over = true;
+                        self.is_pipe_open = false;
+                    }
                     Ok((place, Step::Quit)) => {
                         place.quit();
                         self.has_quit = true;
@@ -129,14 +207,59 @@ impl Talk {
                     }
                 },
                 () = sleep_until(patience), if only_entries => {
-                    tell("warning: the server acknowledged everything, but did not show all of it");
+                    self.tell("warning: the server acknowledged everything, but did not show all of it");
                     self.waits.until = 0;
                 }
             }
         }
     }
 
+    /// Takes a key, or the end of the keys.
+    fn press(&mut self, key: Option<io::Result<TerminalEvent>>, steps: &mut VecDeque<Typed>) {
+        let event = match key {
+            Some(Ok(event)) => event,
+            Some(Err(error)) => {
+                steps.push_back(Typed::Unreadable {
+                    words: format!("cannot read standard input: {error}"),
+                    hint: None,
+                });
+                return;
+            }
+            None => return steps.push_back(Typed::Quit { unsent: 0 }),
+        };
+        let Some(written) = &mut self.written else {
+            return;
+        };
+        let effect = written.take(&event);
+        if let Some(kept) = effect.kept {
+            self.print(|printer| printer.typed(&kept));
+        }
+        for words in effect.told {
+            self.tell(&words);
+        }
+        self.has_refused |= effect.is_refusal;
+        steps.extend(effect.steps);
+    }
+
+    /// Shows everything that was printed, and the line that the person writes below it.
+    fn flush(&mut self) {
+        let columns = (self.printer.columns)().unwrap_or(TERMINAL_COLUMNS);
+        let row = self.written.as_ref().map(|written| written.row(columns));
+        self.print(|printer| printer.flush(row.as_deref()));
+    }
+
+    /// Tells the person something on standard error, which may be the same terminal.
+    fn tell(&mut self, words: &str) {
+        if self.written.is_some() {
+            self.print(|printer| printer.flush(None));
+        }
+        tell(words);
+    }
+
     fn act(&mut self, typed: Typed, place: Permit<'_>) {
+        if typed != Typed::Blank {
+            self.blank += std::mem::take(&mut self.blank_so_far);
+        }
         match typed {
             Typed::Say(line) => {
                 place.say(line);
@@ -151,16 +274,12 @@ impl Talk {
             // The lines before it are waited for, as at the end of standard input.
             Typed::Quit { unsent } => {
                 self.is_input_over = true;
-                match unsent {
-                    0 => {}
-                    1 => {
-                        tell("warning: /quit came first, so at least 1 line after it was not sent")
-                    }
-                    unsent => tell(&format!(
-                        "warning: /quit came first, so at least {unsent} lines after it were not sent"
-                    )),
-                }
+                self.counts_late = true;
+                self.late += unsent as u64;
             }
+            Typed::Late => self.late += 1,
+            Typed::Blank => self.blank_so_far += 1,
+            Typed::Told(words) => self.tell(&words),
             Typed::Refused { words, hint } => self.refuse(&words, hint),
             Typed::Unreadable { words, hint } => {
                 self.refuse(&words, hint);
@@ -169,11 +288,12 @@ impl Talk {
         }
     }
 
-    fn refuse(&mut self, words: &str, hint: Option<&str>) {
+    fn refuse(&mut self, words: &str, hint: Option<&'static str>) {
         self.has_refused = true;
-        tell(&format!("error: {words}"));
-        if let Some(hint) = hint {
-            tell(&format!("hint: {hint}"));
+        self.tell(&format!("error: {words}"));
+        if let Some(words) = hint.filter(|_| self.hinted != hint) {
+            self.tell(&format!("hint: {words}"));
+            self.hinted = hint;
         }
     }
 
@@ -185,7 +305,7 @@ impl Talk {
             .map(|expires| Expiry::new(welcome.clock, expires).notice(&self.printer.clock));
         // A connection that comes and goes is no reason to repeat the warning.
         if let Some(words) = words.filter(|words| self.told_of_end.as_ref() != Some(words)) {
-            tell(&words);
+            self.tell(&words);
             self.told_of_end = Some(words);
         }
     }
@@ -211,7 +331,7 @@ impl Talk {
             }
             Event::Refused(refusal) => self.hear_refusal(&refusal),
             Event::Disorder { after, came } => {
-                tell(&format!("warning: {}", sentences::disorder(after, came)));
+                self.tell(&format!("warning: {}", sentences::disorder(after, came)));
             }
             Event::OtherHistory { set_aside } => self.hear_other_history(set_aside),
             Event::Lost { failure, pause } => {
@@ -223,7 +343,7 @@ impl Talk {
                 self.is_offline = true;
                 // A question that was asked on one connection is not answered on another.
                 self.waits.pings = 0;
-                tell(&format!(
+                self.tell(&format!(
                     "{state} ({}); {}",
                     failure.in_short(),
                     sentences::next_try(&failure, pause)
@@ -235,11 +355,13 @@ impl Talk {
                 route,
             } => {
                 self.is_offline = false;
-                tell(&format!("connected again {}", route.describe(&welcome)));
+                self.tell(&format!("connected again {}", route.describe(&welcome)));
                 self.greet(&welcome, &greeting);
             }
-            Event::Garbled(fault) => tell(&format!("warning: {fault}")),
-            Event::WarningsLeftOut => tell(&format!("warning: {}", sentences::warnings_left_out())),
+            Event::Garbled(fault) => self.tell(&format!("warning: {fault}")),
+            Event::WarningsLeftOut => {
+                self.tell(&format!("warning: {}", sentences::warnings_left_out()))
+            }
         }
     }
 
@@ -248,9 +370,9 @@ impl Talk {
         self.waits.until = 0;
         self.waits.shown = 0;
         self.waits.unanswered = self.waits.unanswered.saturating_sub(set_aside as u64);
-        tell(&format!("warning: {}", sentences::OTHER_HISTORY));
+        self.tell(&format!("warning: {}", sentences::OTHER_HISTORY));
         if set_aside > 0 {
-            tell(&format!(
+            self.tell(&format!(
                 "warning: {set_aside} of the lines were not acknowledged before, and are not sent again, because the history is a different one"
             ));
         }
@@ -281,13 +403,13 @@ impl Talk {
             (Some(_), _) => {
                 self.has_refused = true;
                 self.waits.unanswered = self.waits.unanswered.saturating_sub(1);
-                tell(&format!("not sent: {}", refusal.words));
+                self.tell(&format!("not sent: {}", refusal.words));
             }
-            (None, Code::Waiting) => tell(&format!(
+            (None, Code::Waiting) => self.tell(&format!(
                 "the server is waiting ({}); nothing is lost",
                 refusal.words
             )),
-            (None, _) => tell(&format!("refused: {}", refusal.words)),
+            (None, _) => self.tell(&format!("refused: {}", refusal.words)),
         }
         self.print(|printer| printer.refusal(refusal));
     }
@@ -306,17 +428,31 @@ impl Talk {
             self.output = Output::Closed;
         } else {
             self.output = Output::Failed;
-            tell(&format!("error: cannot write to standard output: {error}"));
+            self.tell(&format!("error: cannot write to standard output: {error}"));
         }
     }
 
     pub(super) fn conclude(mut self, left: &Outcome) -> Exit {
-        self.print(Printer::flush);
+        self.print(|printer| printer.flush(None));
         // The link knows best: while a person leaves, not every event is waited for.
         let known = left.answered + in_doubt(left);
         let unsent = self.waits.said.saturating_sub(known);
         if unsent > 0 {
             tell(&format!("warning: {unsent} of the lines were not sent"));
+        }
+        if self.late > 0 {
+            let lines = match self.late {
+                1 => "1 line after /quit was".to_owned(),
+                late => format!("{late} lines after /quit were"),
+            };
+            tell(&format!("error: {lines} not sent"));
+        }
+        if self.blank > 0 {
+            let lines = match self.blank {
+                1 => "1 blank line was".to_owned(),
+                blank => format!("{blank} blank lines were"),
+            };
+            tell(&format!("note: {lines} left out: the room has none"));
         }
         let unacknowledged = in_doubt(left);
         tell_unacknowledged(unacknowledged);
@@ -324,7 +460,12 @@ impl Talk {
             return report(failure);
         }
         let refused = self.has_refused || left.refused > 0;
-        if refused || unsent > 0 || unacknowledged > 0 || self.output == Output::Failed {
+        if refused
+            || self.late > 0
+            || unsent > 0
+            || unacknowledged > 0
+            || self.output == Output::Failed
+        {
             return Exit::Other;
         }
         Exit::Done
@@ -349,14 +490,28 @@ enum Step {
 async fn next_step<'a>(
     handle: &'a mut Handle,
     typed: &mut mpsc::Receiver<Typed>,
+    steps: &mut VecDeque<Typed>,
     done: bool,
 ) -> Result<(Permit<'a>, Step), Gone> {
     let place = handle.reserve().await?;
     if done {
         return Ok((place, Step::Quit));
     }
+    if let Some(step) = steps.pop_front() {
+        return Ok((place, Step::Act(step)));
+    }
     let step = typed.recv().await.map_or(Step::End, Step::Act);
     Ok((place, step))
+}
+
+/// Returns the next key. Without keys there is none, ever.
+async fn next_key(
+    keys: &mut Option<mpsc::Receiver<io::Result<TerminalEvent>>>,
+) -> Option<io::Result<TerminalEvent>> {
+    match keys {
+        Some(keys) => keys.recv().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Returns the lines that may or may not be in the record.

@@ -9,6 +9,7 @@
 mod answer;
 mod asking;
 mod here;
+pub(crate) mod meaning;
 mod mention;
 mod model;
 mod near_miss;

@@ -40,10 +40,10 @@ pub(crate) fn next_try(failure: &Failure, pause: Duration) -> String {
 }
 
 /// Returns the first line of the list of people.
-pub(crate) fn who(seq: u64, count: u64) -> String {
+pub(crate) fn who(count: u64) -> String {
     match count {
-        1 => format!("one person is here, as of entry {seq}:"),
-        count => format!("{count} people are here, as of entry {seq}:"),
+        1 => "one person is here:".to_owned(),
+        count => format!("{count} people are here:"),
     }
 }
 

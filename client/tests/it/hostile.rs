@@ -94,7 +94,7 @@ async fn nothing_that_no_text_may_have_reaches_a_pipe_but_as_raw() {
     const EVIL: &str = "\x1b]52;c;b3duZWQ=\x07\x1b[2J\u{9b}6n\u{9d}2;owned\u{9c}\0\u{202e}evil\u{2066}\u{2028}\u{e0041}";
     for form in ["--plain", "--bare", "--json", "--raw"] {
         let room = Room::open().await;
-        let mut alice = room.alice(&[form]);
+        let mut alice = room.alice(&[form, "--commands"]);
         alice.types("/who\n/help\n/whois bob\n/nick\n").await;
         let mut session = room.enter().await;
         for asked in ["/who", "/help", "/whois bob", "/nick"] {
@@ -147,7 +147,7 @@ async fn nothing_that_no_text_may_have_reaches_a_pipe_but_as_raw() {
 async fn an_answer_that_nobody_asked_for_is_shown_to_nobody() {
     for form in ["--plain", "--json"] {
         let room = Room::open().await;
-        let mut alice = room.alice(&[form]);
+        let mut alice = room.alice(&[form, "--commands"]);
         let mut session = room.enter().await;
         let here = "= here eve role=bot ip=::1 since=2026-11-21T10:00:00.123Z sessions=1";
         for unasked in [
@@ -297,7 +297,7 @@ async fn a_terminal_is_shown_no_escape_and_no_false_stamp() {
     use kit::Terminal;
     use pty_process::blocking::Command;
 
-    use crate::room::Leaf;
+    use crate::room::{Leaf, without_our_sequences};
 
     let room = Room::open().await;
     let server = format!("127.0.0.1:{}", room.port);
@@ -322,12 +322,13 @@ async fn a_terminal_is_shown_no_escape_and_no_false_stamp() {
     session.send("= bye shutting-down").await;
     session.closed().await;
     let code = terminal.ends().code();
-    let shown = String::from_utf8(terminal.written().to_vec()).expect("UTF-8");
+    let shown = without_our_sequences(terminal.written());
     assert_eq!(code, Some(6), "{shown}");
     assert!(!shown.contains('\x1b'));
     assert!(shown.contains("= help \u{fffd}[2J\u{fffd}x\r\n"));
     let evil: Vec<&str> = shown
         .lines()
+        .map(|line| line.trim_start_matches("> \r"))
         .skip_while(|line| !line.starts_with("42 "))
         .collect();
     assert!(evil[0].chars().count() <= 40, "{evil:?}");

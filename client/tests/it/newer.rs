@@ -45,14 +45,14 @@ async fn lines_of_a_newer_server_are_shown_or_ignored_in_every_form() {
              2026-11-21 18:00:00 ? topic: what we do today\n\
              2026-11-21 18:00:00 * bob@192.0.2.9 left (lost-his-way)\n\
              2026-11-21 18:00:00 [bob@192.0.2.9] fine\n\
-             one person is here, as of entry 47:\n  \
+             one person is here:\n  \
                bob@::1 (bot) since 2026-11-21 18:00:00\n",
         ),
         (
             "--bare",
             "[bob@192.0.2.9] hello\n\
              [bob@192.0.2.9] fine\n\
-             one person is here, as of entry 47:\n  \
+             one person is here:\n  \
                bob@::1 (bot) since 2026-11-21 18:00:00\n",
         ),
         (
@@ -82,7 +82,7 @@ async fn lines_of_a_newer_server_are_shown_or_ignored_in_every_form() {
         ),
     ] {
         let room = Room::open().await;
-        let mut alice = room.alice(&[form]);
+        let mut alice = room.alice(&[form, "--commands"]);
         let mut session = room.enter().await;
         say_newer(&mut session).await;
         asks_who(&mut alice, &mut session).await;

@@ -366,6 +366,7 @@ async fn the_command_line_and_its_files_are_checked_first() {
             1,
             "there is no file absent.pem",
         ),
+        (vec!["absent.pem"], 1, "there is no file absent.pem"),
     ] {
         let outcome = Person::start(&arguments).ends().await;
         let (came, told) = outcome.told();
@@ -380,7 +381,10 @@ async fn the_command_line_and_its_files_are_checked_first() {
         (&["--cert", path, "--since", "tail"], None),
         (&["--cert", path, "--sever", "chat.example"], None),
         (&[], None),
-        (&["alice.pem"], Some("did you mean --cert alice.pem?")),
+        (
+            &["--cert", path, "alice.pem"],
+            Some("did you mean --cert alice.pem?"),
+        ),
         (
             &["--cert", path, "chat.example"],
             Some("did you mean --server chat.example?"),

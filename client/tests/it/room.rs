@@ -245,6 +245,17 @@ pub(crate) fn entry(seq: u64, text: &str) -> String {
     format!("{seq} 2026-11-21T10:00:00.123Z [bob@192.0.2.9] {text}")
 }
 
+/// Returns what a terminal was sent by the plain mode without the sequences of its own: for the
+/// wrapping of rows, for bold words, for the row of the person who types, and for pastes.
+#[cfg(unix)]
+pub(crate) fn without_our_sequences(written: &[u8]) -> String {
+    let mut text = String::from_utf8(written.to_vec()).expect("UTF-8");
+    for ours in ["[?7l", "[?7h", "[1m", "[22m", "[K", "[?2004h", "[?2004l"] {
+        text = text.replace(&format!("\x1b{ours}"), "");
+    }
+    text
+}
+
 /// The program, running.
 pub(crate) struct Person {
     pub(crate) child: Child,

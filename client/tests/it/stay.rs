@@ -66,7 +66,7 @@ async fn after_a_loss_it_follows_on_and_says_unacknowledged_lines_again() {
 #[tokio::test]
 async fn entries_missed_in_a_quiet_room_are_asked_for() {
     let room = Room::open().await;
-    let mut alice = room.alice(&["--bare"]);
+    let mut alice = room.alice(&["--bare", "--commands"]);
     let mut session = room.enter().await;
     // Once this is shown, so was the `= at` before it.
     alice.types("/ping\n").await;

@@ -44,7 +44,7 @@ async fn nothing_is_claimed_or_sent_before_the_greeting() {
 #[tokio::test]
 async fn slashes_commands_and_replies_find_their_way() {
     let room = Room::open().await;
-    let mut alice = room.alice(&["--utc"]);
+    let mut alice = room.alice(&["--utc", "--commands"]);
     alice.types("//who\n/who\n/ping\n/history 1\n").await;
     let mut session = room.enter().await;
     assert_eq!(session.take(42).await, "/who");
@@ -65,7 +65,7 @@ async fn slashes_commands_and_replies_find_their_way() {
     assert_eq!(
         outcome.stdout,
         "2026-11-21 10:00:00 [bob@192.0.2.9] /who\n\
-         one person is here, as of entry 42:\n  \
+         one person is here:\n  \
            alice@192.0.2.7 (bot) since 2026-11-21 10:00:00\n\
          the newest entry is 42\n\
          2026-11-21 10:00:00 [bob@192.0.2.9] /who\n"
@@ -160,7 +160,7 @@ async fn a_signal_leaves_properly_and_a_second_one_at_once() {
 #[tokio::test]
 async fn a_refused_line_is_told_and_counts_in_the_exit_code() {
     let room = Room::open().await;
-    let mut alice = room.alice(&[]);
+    let mut alice = room.alice(&["--commands"]);
     alice.types("one\n\x1b\ntwo\n/frobnicate\n").await;
     alice.stops_typing();
     let mut session = room.enter().await;
@@ -400,16 +400,46 @@ async fn lines_after_a_quit_are_not_sent_and_that_is_told() {
         ("\n", None),
         (
             "two\n\nthree",
-            Some("client: warning: /quit came first, so at least 2 lines after it were not sent"),
+            Some("client: error: 2 lines after /quit were not sent"),
         ),
     ] {
         let room = Room::open().await;
-        let mut alice = room.alice(&["--bare"]);
+        let mut alice = room.alice(&["--bare", "--commands"]);
         alice.types(format!("one\n/quit\n{after}")).await;
         let mut session = room.enter().await;
         assert_eq!(session.take(42).await, "one");
         session.goodbye().await;
         let outcome = alice.ends().await;
-        assert_eq!(outcome.told(), (Some(0), told.into_iter().collect()));
+        let code = i32::from(told.is_some());
+        assert_eq!(outcome.told(), (Some(code), told.into_iter().collect()));
     }
+}
+
+#[tokio::test]
+async fn a_pipe_is_said_as_it_is_and_what_is_not_said_is_an_exit_code() {
+    let room = Room::open().await;
+    let mut alice = room.alice(&["--bare"]);
+    let text = "see these paths:\n/usr/bin/env\n\n/who\n/quit\n//x\nhelp\nlast\n";
+    alice.types(text).await;
+    alice.stops_typing();
+    let mut session = room.enter().await;
+    let said = ["see these paths:", "/usr/bin/env", "//x", "help", "last"];
+    for (at, text) in said.into_iter().enumerate() {
+        assert_eq!(session.take(42 + at as u64).await, text);
+    }
+    session.goodbye().await;
+    let outcome = alice.ends().await;
+    let hint = "client: hint: pass --commands to give commands in a pipe; there, a line that begins with two slashes says one";
+    assert_eq!(
+        outcome.told(),
+        (
+            Some(1),
+            vec![
+                "client: error: line 4 not sent: /who is a command, and a pipe is read as text",
+                hint,
+                "client: error: line 5 not sent: /quit is a command, and a pipe is read as text",
+                "client: note: 1 blank line was left out: the room has none",
+            ]
+        )
+    );
 }
