@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 use x509_parser::extensions::GeneralName;
+use x509_parser::oid_registry::OID_X509_NAME;
 use x509_parser::prelude::{FromDer, X509Certificate, X509Name};
 use x509_parser::public_key::PublicKey;
 use x509_parser::time::ASN1Time;
@@ -53,6 +54,8 @@ pub struct Name {
     pub units: Vec<String>,
     /// Every O.
     pub organizations: Vec<String>,
+    /// Every `name` (OID 2.5.4.41): a person's full name.
+    pub full_names: Vec<String>,
 }
 
 /// A certificate's serial number: its bytes, written as hexadecimal digits.
@@ -139,6 +142,7 @@ impl Name {
             common_names: texts(name.iter_common_name()),
             units: texts(name.iter_organizational_unit()),
             organizations: texts(name.iter_organization()),
+            full_names: texts(name.iter_by_oid(&OID_X509_NAME)),
         }
     }
 

@@ -2,8 +2,10 @@
 
 use std::time::SystemTime;
 
-use wire::{ClientId, Role};
+use wire::{ClientId, FullName, FullNameError, Role};
 use x509_parser::certificate::X509Certificate;
+use x509_parser::oid_registry::OID_X509_NAME;
+use x509_parser::x509::AttributeTypeAndValue;
 
 use crate::certificate::{Certificate, Fingerprint, Serial};
 use crate::refusal::Refusal;
@@ -13,6 +15,7 @@ use crate::refusal::Refusal;
 pub struct Identity {
     id: ClientId,
     role: Role,
+    full_name: Result<Option<FullName>, FullNameFault>,
     serial: Serial,
     fingerprint: Fingerprint,
     not_after: SystemTime,
@@ -27,6 +30,7 @@ impl Identity {
         Ok(Self {
             id: client_id(certificate)?,
             role: role(&said.subject.units),
+            full_name: full_name(certificate),
             serial: said.serial,
             fingerprint: said.fingerprint,
             not_after: said.not_after,
@@ -41,6 +45,17 @@ impl Identity {
     /// Returns the role in its OU.
     pub fn role(&self) -> Role {
         self.role
+    }
+
+    /// Returns the full name in it, if there is one that can be shown.
+    pub fn full_name(&self) -> Option<&FullName> {
+        self.full_name.as_ref().ok()?.as_ref()
+    }
+
+    /// Returns why the full name in it is not shown, if it has one that is not. That keeps nobody out:
+    /// the name identifies nobody, and its holder did not write it.
+    pub fn full_name_fault(&self) -> Option<&FullNameFault> {
+        self.full_name.as_ref().err()
     }
 
     /// Returns its serial number.
@@ -67,8 +82,7 @@ fn client_id(certificate: &X509Certificate<'_>) -> Result<ClientId, Refusal> {
     if names.next().is_some() {
         return Err(Refusal::TwoNames);
     }
-    let is_common_name =
-        |a: &x509_parser::x509::AttributeTypeAndValue<'_>| a.attr_type() == name.attr_type();
+    let is_common_name = |a: &AttributeTypeAndValue<'_>| a.attr_type() == name.attr_type();
     let shares_its_rdn = certificate
         .subject()
         .iter_rdn()
@@ -76,17 +90,50 @@ fn client_id(certificate: &X509Certificate<'_>) -> Result<ClientId, Refusal> {
     if shares_its_rdn {
         return Err(Refusal::NameNotAlone);
     }
-    // IA5String and NumericString can be read too, but names use only these two encodings.
-    const UTF8_STRING: u32 = 12;
-    const PRINTABLE_STRING: u32 = 19;
-    let text = match name.attr_value().header.tag().0 {
-        UTF8_STRING | PRINTABLE_STRING => name.as_str().map_err(|_| Refusal::NameEncoding)?,
-        _ => return Err(Refusal::NameEncoding),
-    };
+    let text = text_of(name).ok_or(Refusal::NameEncoding)?;
     ClientId::parse(text).map_err(|error| Refusal::Name {
         name: escape(text),
         error,
     })
+}
+
+/// Returns the text of an attribute. IA5String and NumericString could be read too, but names use only
+/// UTF8String and PrintableString.
+fn text_of<'a>(attribute: &'a AttributeTypeAndValue<'_>) -> Option<&'a str> {
+    const UTF8_STRING: u32 = 12;
+    const PRINTABLE_STRING: u32 = 19;
+    match attribute.attr_value().header.tag().0 {
+        UTF8_STRING | PRINTABLE_STRING => attribute.as_str().ok(),
+        _ => None,
+    }
+}
+
+/// Why the full name in a certificate is not shown.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FullNameFault {
+    /// There could be two, and two readers could show different ones.
+    #[error("there is more than one")]
+    Several,
+    /// It is neither UTF8String nor PrintableString.
+    #[error("it is not a UTF8String or PrintableString")]
+    Encoding,
+    /// It breaks a rule of [`FullName`].
+    #[error(transparent)]
+    Rule(#[from] FullNameError),
+}
+
+/// Returns the full name: the attribute `name` (OID 2.5.4.41), if there is exactly one.
+// Not givenName and surname: their order is not the same everywhere, and nobody here could know it.
+fn full_name(certificate: &X509Certificate<'_>) -> Result<Option<FullName>, FullNameFault> {
+    let mut names = certificate.subject().iter_by_oid(&OID_X509_NAME);
+    let Some(name) = names.next() else {
+        return Ok(None);
+    };
+    if names.next().is_some() {
+        return Err(FullNameFault::Several);
+    }
+    let text = text_of(name).ok_or(FullNameFault::Encoding)?;
+    Ok(Some(FullName::parse(text)?))
 }
 
 /// Escapes an invalid name for the log, in at most some 128 bytes. Every character that is not

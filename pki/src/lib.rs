@@ -19,7 +19,7 @@ pub use certificate::{
 };
 pub use crypto::provider;
 pub use gate::{Gate, GateError};
-pub use identity::Identity;
+pub use identity::{FullNameFault, Identity};
 pub use profile::{BACKDATE, CA, CLIENT, Profile, ProfileError, Purpose, SERVER};
 pub use refusal::Refusal;
 pub use revocation::{

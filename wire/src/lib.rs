@@ -8,6 +8,7 @@
 
 mod decoder;
 mod entry;
+mod full_name;
 mod id;
 mod line;
 mod nonce;
@@ -23,6 +24,7 @@ pub mod terminal;
 
 pub use decoder::{LineDecoder, Overlong};
 pub use entry::{Entry, EntryError, Kind, NewerEntry, NewerKind};
+pub use full_name::{FullName, FullNameError};
 pub use id::{ClientId, IdError};
 pub use line::{
     Line, LineError, escape, excerpt, is_blank, is_forbidden, is_invisible, without_refused,

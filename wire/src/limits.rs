@@ -22,6 +22,9 @@ pub const ID_CHARS_MAX: usize = 32;
 /// The bytes of a name.
 pub const ID_BYTES_MAX: usize = 64;
 
+/// The characters of a full name; in UTF-8 each has at most 4 bytes.
+pub const FULL_NAME_CHARS_MAX: usize = 64;
+
 /// The lines of one session that may wait for their acknowledgement.
 pub const UNACKNOWLEDGED_LINES_MAX: usize = 64;
 

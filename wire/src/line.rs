@@ -179,7 +179,7 @@ fn is_mongolian(c: char) -> bool {
 }
 
 /// Returns whether a character may stand in a new text, after the one before it.
-fn may_follow(before: Option<char>, c: char) -> bool {
+pub(crate) fn may_follow(before: Option<char>, c: char) -> bool {
     !is_forbidden(c) && (!is_invisible(c) || before.is_some_and(|before| has_use_after(before, c)))
 }
 

@@ -10,8 +10,8 @@ use crate::line::is_forbidden;
 use crate::nonce::parse_count;
 use crate::reason::is_reason;
 use crate::{
-    ByeReason, COMMANDS, ClientId, Command, Entry, NewerEntry, Nonce, Reason, Refusal, Role,
-    Timestamp,
+    ByeReason, COMMANDS, ClientId, Command, Entry, FullName, NewerEntry, Nonce, Reason, Refusal,
+    Role, Timestamp,
 };
 
 /// One line from a server.
@@ -141,9 +141,11 @@ pub struct Welcome {
     pub version: String,
     /// The last moment of the client's certificate, when that is near.
     pub expires: Option<Timestamp>,
+    /// The person's full name, if the certificate has one.
+    pub name: Option<FullName>,
 }
 
-/// `= here alice role=student ip=192.0.2.7 since=... sessions=1`
+/// `= here alice role=student ip=192.0.2.7 since=... sessions=1 name="Alice Ng"`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Here {
     /// The person.
@@ -156,9 +158,11 @@ pub struct Here {
     pub since: Timestamp,
     /// The number of sessions; 0 for someone whose connection broke a moment ago.
     pub sessions: u64,
+    /// The person's full name, if the certificate has one.
+    pub name: Option<FullName>,
 }
 
-/// `= whois alice role=student ip=192.0.2.7 since=... sessions=1`
+/// `= whois alice role=student ip=192.0.2.7 since=... sessions=1 name="Alice Ng"`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Whois {
     /// The person.
@@ -169,6 +173,8 @@ pub struct Whois {
     pub ip: IpAddr,
     /// Whether the person is here.
     pub seen: Seen,
+    /// The person's full name, if the certificate has one.
+    pub name: Option<FullName>,
 }
 
 /// Whether a person is here, or when and why they left.
@@ -293,7 +299,13 @@ fn parse_welcome(rest: &str) -> Option<Welcome> {
             Some(time) => Some(Timestamp::parse(time).ok()?),
             None => None,
         },
+        name: shown_name(&pairs),
     })
+}
+
+/// A full name that breaks the rules is not shown; the rest of the line is as good as before.
+fn shown_name(pairs: &Pairs) -> Option<FullName> {
+    FullName::parse(pairs.value("name")?).ok()
 }
 
 fn parse_note(rest: &str) -> Option<Reply> {
@@ -322,6 +334,7 @@ fn parse_here(rest: &str) -> Option<Here> {
         ip: pairs.value("ip")?.parse().ok()?,
         since: Timestamp::parse(pairs.value("since")?).ok()?,
         sessions: parse_count(pairs.value("sessions")?)?,
+        name: shown_name(&pairs),
     })
 }
 
@@ -329,7 +342,7 @@ fn parse_whois(rest: &str) -> Option<Whois> {
     let (id, rest) = rest.split_once(' ')?;
     let pairs = Pairs::parse(rest)?;
     // A line with other keys is shown as it came: a `Whois` could not hold all of it.
-    const KEYS: [&str; 6] = ["role", "ip", "since", "left", "reason", "sessions"];
+    const KEYS: [&str; 7] = ["role", "ip", "since", "left", "reason", "sessions", "name"];
     if pairs.0.iter().any(|(key, _)| !KEYS.contains(&key.as_str())) {
         return None;
     }
@@ -354,6 +367,10 @@ fn parse_whois(rest: &str) -> Option<Whois> {
         role: role(&pairs)?,
         ip: pairs.value("ip")?.parse().ok()?,
         seen,
+        name: match pairs.value("name") {
+            Some(name) => Some(FullName::parse(name).ok()?),
+            None => None,
+        },
     })
 }
 
@@ -435,10 +452,10 @@ impl fmt::Display for Reply {
                     w.clock,
                     w.version
                 )?;
-                match w.expires {
-                    Some(expires) => write!(f, " expires={expires}"),
-                    None => Ok(()),
+                if let Some(expires) = w.expires {
+                    write!(f, " expires={expires}")?;
                 }
+                write_name(f, w.name.as_ref())
             }
             Reply::Ok { nonce, seq } => write!(f, "= ok {nonce} {seq}"),
             Reply::At(seq) => write!(f, "= at {seq}"),
@@ -449,14 +466,27 @@ impl fmt::Display for Reply {
             Reply::ReplayedNewer(entry) => write!(f, "= {entry}"),
             Reply::Who { seq, count } => write!(f, "= who {seq} count={count}"),
             Reply::Note { about, words } => write!(f, "= note {about} {words}"),
-            Reply::Here(here) => write!(
-                f,
-                "= here {} role={} ip={} since={} sessions={}",
-                here.id, here.role, here.ip, here.since, here.sessions
-            ),
+            Reply::Here(here) => {
+                write!(
+                    f,
+                    "= here {} role={} ip={} since={} sessions={}",
+                    here.id, here.role, here.ip, here.since, here.sessions
+                )?;
+                write_name(f, here.name.as_ref())
+            }
             Reply::Whois(whois) => write!(f, "= whois {whois}"),
             Reply::Other(text) => write!(f, "= {text}"),
         }
+    }
+}
+
+/// The name is the last pair: where a terminal writes from right to left for a while, nothing follows
+/// that could be drawn in another place.
+fn write_name(f: &mut fmt::Formatter<'_>, name: Option<&FullName>) -> fmt::Result {
+    match name {
+        // It has no character that `Quoted` would escape.
+        Some(name) => write!(f, " name={}", name.quoted()),
+        None => Ok(()),
     }
 }
 
@@ -472,13 +502,14 @@ impl fmt::Display for Whois {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} role={} ip={}", self.id, self.role, self.ip)?;
         match &self.seen {
-            Seen::Here { since, sessions } => write!(f, " since={since} sessions={sessions}"),
+            Seen::Here { since, sessions } => write!(f, " since={since} sessions={sessions}")?,
             Seen::Left { at, reason } => {
                 let at = at.map_or(String::new(), |at| at.to_string());
                 let reason = reason.as_ref().map_or(String::new(), Reason::to_string);
-                write!(f, " left={at} reason={reason} sessions=0")
+                write!(f, " left={at} reason={reason} sessions=0")?;
             }
         }
+        write_name(f, self.name.as_ref())
     }
 }
 
@@ -521,6 +552,13 @@ mod tests {
             "= end history",
             "= who 44 count=1",
             "= here alice role=bot ip=::1 since=2026-11-21T10:00:00.123Z sessions=2",
+            "= here alice role=bot ip=::1 since=2026-11-21T10:00:00.123Z sessions=2 name=\"Alice Ng\"",
+            "= welcome id=alice role=student ip=::1 room=\"\" head=0 epoch=9f86d081884c7d65 \
+             clock=2026-11-21T10:00:00.123Z version=0.1.0 name=\"Alice\"",
+            "= welcome id=alice role=student ip=::1 room=\"\" head=0 epoch=9f86d081884c7d65 \
+             clock=2026-11-21T10:00:00.123Z version=0.1.0 expires=2026-12-01T00:00:00.000Z name=\"吴 爱丽\"",
+            "= whois alice role=student ip=::1 since=2026-11-21T10:00:00.123Z sessions=2 name=\"Ng, Alice\"",
+            "= whois alice role=bot ip=192.0.2.7 left=2026-11-21T10:00:02.000Z reason=lost sessions=0 name=\"محمد\"",
             "= note stale-list the revocation list is old",
             "= help /who  who is here",
             "= whois alice role=student ip=::1 since=2026-11-21T10:00:00.123Z sessions=2",
@@ -580,6 +618,22 @@ mod tests {
         );
         let line = ServerLine::parse("= who 4 count=1 colour=\"dark red\"");
         assert_eq!(line, Ok(ServerLine::Reply(Reply::Who { seq: 4, count: 1 })));
+    }
+
+    #[test]
+    fn a_full_name_that_breaks_the_rules_is_not_shown() {
+        let here = "here alice role=bot ip=::1 since=2026-11-21T10:00:00.123Z sessions=2";
+        for name in ["", "bob@10.0.0.1] hi", "a\\\"b", "100003", " Alice"] {
+            let text = format!("= {here} name=\"{name}\"");
+            let Ok(ServerLine::Reply(Reply::Here(read))) = ServerLine::parse(&text) else {
+                panic!("not read: {text}");
+            };
+            assert_eq!((read.id.as_str(), read.name), ("alice", None));
+            // The answer to a person's own question is shown with all that it says, as it came.
+            let whois = text.replace("= here ", "whois ");
+            let read = ServerLine::parse(&format!("= {whois}"));
+            assert_eq!(read, Ok(ServerLine::Reply(Reply::Other(whois))));
+        }
     }
 
     #[test]

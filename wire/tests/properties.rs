@@ -8,8 +8,8 @@ use unicode_width::UnicodeWidthChar as _;
 use wire::limits::{DISCARD_BYTES_MAX, LINE_BYTES_MAX};
 use wire::terminal::{COLUMNS_MIN, INDENT, shown};
 use wire::{
-    ClientId, Entry, Kind, Line, LineDecoder, Nonce, Overlong, Reason, Request, ServerLine,
-    Timestamp,
+    ClientId, Entry, FullName, Here, Kind, Line, LineDecoder, Nonce, Overlong, Reason, Reply,
+    Request, Role, Seen, ServerLine, Timestamp, Welcome, Whois,
 };
 
 fn any_id() -> impl Strategy<Value = ClientId> {
@@ -45,6 +45,71 @@ fn any_entry() -> impl Strategy<Value = Entry> {
             kind,
         },
     )
+}
+
+/// Texts that try to be more than a full name: names, IDs, stamps, pairs, and everything that Unicode has.
+fn any_full_name() -> impl Strategy<Value = FullName> {
+    let piece = prop_oneof![
+        4 => "[A-Za-z]{1,8}",
+        3 => Just(" ".to_owned()),
+        3 => "[-'.,()/&@\\[\\]\"=*!:<>\\\\0-9]{1,3}",
+        2 => "\\PC{1,6}",
+        1 => any::<char>().prop_map(|c| c.to_string()),
+        1 => proptest::sample::select(vec![
+            "bob", "alice@10.0.0.1] hi", "[bob@192.0.2.9] ", "role=instructor", "\" role=bot x=\"",
+            "محمد", "בן־גוריון", "张三丰", "e\u{301}", "★", "😀", "״", "\u{200d}", "\u{202e}", "* bob@::1 entered",
+            "41 2026-11-21T10:00:00.123Z ",
+        ])
+        .prop_map(str::to_owned),
+    ];
+    proptest::collection::vec(piece, 1..8)
+        .prop_map(|pieces| pieces.concat())
+        .prop_filter_map("a full name", |text| {
+            FullName::parse(&text).or(FullName::parse_typed(&text)).ok()
+        })
+}
+
+/// Every reply that has a full name in it.
+fn replies(id: &ClientId, ip: IpAddr, at: Timestamp, name: Option<FullName>) -> [Reply; 4] {
+    let whois = |seen| {
+        Reply::Whois(Whois {
+            id: id.clone(),
+            role: Role::Student,
+            ip,
+            seen,
+            name: name.clone(),
+        })
+    };
+    [
+        Reply::Here(Here {
+            id: id.clone(),
+            role: Role::Student,
+            ip,
+            since: at,
+            sessions: 1,
+            name: name.clone(),
+        }),
+        whois(Seen::Here {
+            since: at,
+            sessions: 1,
+        }),
+        whois(Seen::Left {
+            at: Some(at),
+            reason: Some(Reason::Lost),
+        }),
+        Reply::Welcome(Welcome {
+            id: id.clone(),
+            role: Role::Student,
+            ip,
+            room: "Networks 101".to_owned(),
+            head: 1,
+            epoch: "9f86d081884c7d65".to_owned(),
+            clock: at,
+            version: "0.1.0".to_owned(),
+            expires: None,
+            name: name.clone(),
+        }),
+    ]
 }
 
 /// Pieces of a stream: the texts of people and of attackers, and very long runs.
@@ -276,6 +341,51 @@ proptest! {
             prop_assert_eq!(id.as_str(), name.as_str());
             prop_assert!(!name.contains(['@', ' ', ']', '/', '\\', '\'', '"']));
             prop_assert_eq!(ClientId::parse_typed(&name).ok(), Some(id));
+        }
+    }
+
+    #[test]
+    fn a_full_name_is_never_taken_for_anything_else(
+        id in any_id(),
+        ip in any::<IpAddr>(),
+        name in any_full_name(),
+    ) {
+        let at = Timestamp::from_unix_millis(1_795_255_200_123);
+        let text = name.as_str();
+        let quoted = name.quoted();
+        // It is shown as one quoted piece, and what is quoted is not an ID.
+        prop_assert!(!text.contains(['"', '\\', '[', ']', '=', '*', '!', ':', '\t']));
+        prop_assert!(!text.contains(wire::is_forbidden));
+        prop_assert!(ClientId::parse(&quoted).is_err() && ClientId::parse_typed(&quoted).is_err());
+        let beside = FullName::beside(&id, Some(&name));
+        prop_assert_eq!(beside.split_once(' '), Some((id.as_str(), quoted.as_str())));
+        // No part of it is a stamp.
+        for (from, _) in text.char_indices() {
+            prop_assert!(Entry::parse(&text[from..]).is_err());
+            prop_assert!(!matches!(ServerLine::parse(&text[from..]), Ok(ServerLine::Entry(_))));
+            let entry = format!("41 2026-11-21T10:00:00.123Z {}", &text[from..]);
+            prop_assert!(Entry::parse(&entry).is_err());
+        }
+        let with = replies(&id, ip, at, Some(name.clone()));
+        let without = replies(&id, ip, at, None);
+        for (with, without) in with.into_iter().zip(without) {
+            let line = with.to_string();
+            // A reader that knows nothing of names, and takes a line apart at its spaces, finds what
+            // it would find in a line without the name.
+            prop_assert_eq!(&line, &format!("{without} name={quoted}"));
+            prop_assert_eq!(ServerLine::parse(&line), Ok(ServerLine::Reply(with)));
+        }
+    }
+
+    #[test]
+    fn a_full_name_is_read_in_one_form_only(text in "\\PC{0,80}") {
+        if let Ok(name) = FullName::parse(&text) {
+            prop_assert_eq!(name.as_str(), text.as_str());
+            prop_assert!(text.chars().count() <= 64 && text.len() <= 256);
+            prop_assert_eq!(FullName::parse_typed(&text), Ok(name));
+        }
+        if let Ok(name) = FullName::parse_typed(&text) {
+            prop_assert_eq!(FullName::parse(name.as_str()), Ok(name.clone()));
         }
     }
 

@@ -1,10 +1,11 @@
 //! Issues certificates, to people and to servers.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use pki::Bundle;
 use time::OffsetDateTime;
-use wire::{ClientId, Role};
+use wire::{ClientId, FullName, Role};
 
 use super::Ca;
 use super::order::{self, Issued, Order, SIGNING_STEPS, find_places, steps};
@@ -35,6 +36,9 @@ pub struct IssueOptions {
     pub server: Option<Reach>,
     /// The file that each person gets.
     pub parcel: Parcel,
+    /// The full name of the only person, for [`Ca::sign`] and [`Ca::renew`]; by default the one in the
+    /// person's last certificate. [`Ca::issue`] takes it from the [`Candidate`].
+    pub full_name: Option<FullName>,
     /// What the page in a zip says about help; those of the last run where nothing is given.
     pub help: Help,
 }
@@ -98,10 +102,11 @@ impl Ca {
             order::in_the_way(&bundle, &index)
         };
         let Plan {
-            people,
+            mut people,
             skipped,
             shut_out,
         } = plan_for(candidates, &index, rules, now, in_the_way).map_err(Error::Problems)?;
+        keep_full_names(&mut people, &index);
         let places = find_places(&people, &out, options.parcel, &index)?;
 
         let mut orders = Vec::new();
@@ -112,7 +117,7 @@ impl Ca {
             taken.insert(signed.serial.clone());
             let mut entry = self.entry(subject, &signed);
             if let Some(name) = &person.full_name {
-                entry.set_note(index::NAME, name);
+                entry.set_note(index::NAME, name.as_str());
             }
             let bundle = self.bundle_text(subject, &signed, server.as_deref());
             let handout = self.handout(person, &entry, server.as_deref(), &help);
@@ -164,7 +169,7 @@ impl Ca {
     ) -> Handout<'a> {
         Handout {
             id: person.id.as_str(),
-            full_name: person.full_name.as_deref(),
+            full_name: person.full_name.as_ref().map(FullName::as_str),
             room: self.name(),
             server,
             until: entry.not_after,
@@ -265,5 +270,28 @@ impl Ca {
         };
         let mut issued = self.deliver(index, vec![order], &out, &Silent)?;
         Ok(issued.pop().expect("one order, one bundle"))
+    }
+}
+
+/// Gives people whom nobody named the full name in their last certificate. The same ID is the same
+/// person. A name that breaks the rules is left out: nobody asked for it now.
+pub(super) fn keep_full_names(people: &mut [Person], index: &Index) {
+    if people.iter().all(|person| person.full_name.is_some()) {
+        return;
+    }
+    let named = index
+        .entries()
+        .iter()
+        .filter(|entry| entry.full_name().is_some());
+    // A later entry takes the place of an earlier one.
+    let last: HashMap<ClientId, &IndexEntry> = named
+        .filter_map(|entry| Some((entry.person()?.0, entry)))
+        .collect();
+    for person in people
+        .iter_mut()
+        .filter(|person| person.full_name.is_none())
+    {
+        let last = last.get(&person.id);
+        person.full_name = last.and_then(|entry| entry.next_full_name().ok().flatten());
     }
 }

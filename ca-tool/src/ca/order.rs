@@ -161,10 +161,19 @@ impl Ca {
             self.issuer.says().fingerprint.to_string(),
         );
         let subject_notes = match subject {
-            Subject::Person { id, role, .. } => {
-                [("id", id.to_string()), ("role", role.to_string())]
+            Subject::Person {
+                id,
+                role,
+                full_name,
+                ..
+            } => {
+                let name = full_name.map(|name| ("name", name.to_string()));
+                let mut notes = vec![("id", id.to_string())];
+                notes.extend(name);
+                notes.push(("role", role.to_string()));
+                notes
             }
-            Subject::Server { hosts } => [
+            Subject::Server { hosts } => vec![
                 ("host", hosts[0].to_string()),
                 ("role", "server".to_owned()),
             ],

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use pki::Certificate;
 use rcgen::{PublicKeyData as _, SubjectPublicKeyInfo};
 use time::{Duration, OffsetDateTime};
-use wire::ClientId;
+use wire::{ClientId, FullName, FullNameError};
 
 use super::Ca;
 use super::issuance::IssueOptions;
@@ -45,13 +45,16 @@ pub struct Renewal {
     pub revoked: usize,
     /// When the old ones will be revoked, if not at once.
     pub until: Option<OffsetDateTime>,
+    /// People whose full name in the index breaks a rule, and is not in their new certificate.
+    pub unnamed: Vec<(ClientId, FullNameError)>,
 }
 
 /// Renewing everybody twice within this time renews them once, so an interrupted run can be repeated.
 const AGAIN: Duration = Duration::DAY;
 
 impl Ca {
-    /// Issues new certificates to people who have one, with the same role, mail address and full name.
+    /// Issues new certificates to people who have one, with the same role, mail address and full name,
+    /// or the full name in the options.
     /// The old ones are revoked as superseded: at once, or by the first run after `overlap`. People who
     /// made their own key keep it and get certificates alone; everybody else gets a new key. The role
     /// in `options` is ignored.
@@ -85,7 +88,8 @@ impl Ca {
                 people(&index, |entry| entry.is_on_hold() && now <= entry.not_after)
             }
         };
-        let (renewed, skipped) = self.find_renewed(whose, &on_hold, until, &index, now)?;
+        let (mut renewed, skipped) = self.find_renewed(whose, &on_hold, until, &index, now)?;
+        let unnamed = name_anew(&mut renewed, options.full_name.as_ref());
         let out = options
             .out
             .clone()
@@ -108,10 +112,13 @@ impl Ca {
             };
             taken.insert(signed.serial.clone());
             let mut entry = self.entry(subject, &signed);
-            for key in [index::NAME, index::KEY] {
-                if let Some(text) = one.old.note(key) {
-                    entry.set_note(key, text);
-                }
+            if let Some(text) = one.old.note(index::KEY) {
+                entry.set_note(index::KEY, text);
+            }
+            // A name that breaks the rules stays in the index.
+            let name = one.person.full_name.as_ref().map(FullName::as_str);
+            if let Some(name) = name.or(one.old.full_name()) {
+                entry.set_note(index::NAME, name);
             }
             let bundle = self.bundle_text(subject, &signed, server.as_deref());
             let handout = self.handout(&one.person, &entry, server.as_deref(), &help);
@@ -150,6 +157,7 @@ impl Ca {
             clamped,
             revoked,
             until: ends,
+            unnamed,
         })
     }
 
@@ -188,6 +196,7 @@ impl Ca {
                         id,
                         until: one.old.ends_at(),
                         other_role: None,
+                        other_name: None,
                     });
                 }
                 Ok(one) if one.keeps_one_of(&compromised) => problems.push(Problem {
@@ -232,7 +241,7 @@ impl Ca {
         Ok(Renewed {
             person: Person {
                 id: id.clone(),
-                full_name: old.note(index::NAME).map(str::to_owned),
+                full_name: None,
                 role,
                 email: said.emails.first().cloned(),
                 location,
@@ -261,6 +270,23 @@ impl Renewed {
         let own_key = self.own_key.as_ref();
         own_key.is_some_and(|key| keys.contains(&key_hash(&key.subject_public_key_info())))
     }
+}
+
+/// Gives everybody the full name `given`, or else the one that they have. Returns those whose name
+/// breaks a rule: they are renewed without one.
+fn name_anew(renewed: &mut [Renewed], given: Option<&FullName>) -> Vec<(ClientId, FullNameError)> {
+    let mut unnamed = Vec::new();
+    for one in renewed {
+        let name = match given {
+            Some(name) => Ok(Some(name.clone())),
+            None => one.old.next_full_name(),
+        };
+        one.person.full_name = name.unwrap_or_else(|error| {
+            unnamed.push((one.person.id.clone(), error));
+            None
+        });
+    }
+    unnamed
 }
 
 /// Returns the people who have a matching certificate, in the order of issue.

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use wire::ClientId;
 
 use super::Ca;
-use super::issuance::{Issuance, IssueOptions};
+use super::issuance::{Issuance, IssueOptions, keep_full_names};
 use super::order::{Order, find_places};
 use crate::error::Error;
 use crate::ledger::index::{self, Index, IndexEntry};
@@ -23,7 +23,7 @@ const KEY_OF_ITS_HOLDER: &str = "its holder's";
 
 impl Ca {
     /// Issues a certificate to the person `name` for the key in a request. Everything else in the request
-    /// is ignored. A person who has a certificate for this key already is skipped.
+    /// is ignored; a full name comes from the options, or from an earlier certificate. A person who has a certificate for this key already is skipped.
     ///
     /// # Errors
     ///
@@ -46,7 +46,9 @@ impl Ca {
             allow_lookalike: options.allow_lookalike,
         };
         let Plan {
-            people, skipped, ..
+            mut people,
+            skipped,
+            ..
         } = plan(&candidates, &index, rules, now).map_err(Error::Problems)?;
         let same_key = self.certificates_for(&key_hash(&request.key_der), &index)?;
         if let Some(skipped) = skipped.first() {
@@ -60,6 +62,10 @@ impl Ca {
             let Skipped { id, until, .. } = skipped.clone();
             return Err(Error::HasCertificate { id, until });
         }
+        for person in &mut people {
+            person.full_name.clone_from(&options.full_name);
+        }
+        keep_full_names(&mut people, &index);
         let [person] = &people[..] else {
             return Err(Error::Nobody);
         };
@@ -76,6 +82,9 @@ impl Ca {
             .certify(subject, &request.key, now, until, &taken)?;
         let mut entry = self.entry(subject, &signed);
         entry.set_note(index::KEY, KEY_OF_ITS_HOLDER);
+        if let Some(name) = &person.full_name {
+            entry.set_note(index::NAME, name.as_str());
+        }
         let text = self.bundle_text(subject, &signed, server.as_deref());
         let order = Order {
             name: person.id.to_string(),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use pki::Serial;
 use time::{Date, Month};
-use wire::Role;
+use wire::{FullName, Role};
 
 use super::passphrase::Source;
 use super::report_args::{Report, parse_role};
@@ -149,6 +149,7 @@ pub(super) enum Command {
     /// Issue a certificate to each person who has none
     #[command(after_help = "Examples:\n  \
         ca-tool issue alice bob\n  \
+        ca-tool issue alice --name \"Alice Ng\"\n  \
         ca-tool issue --roster class.csv --until 2027-02-01\n  \
         ca-tool issue --roster export.csv --id-column \"Student ID\"\n  \
         ca-tool issue --roster class.csv --zip --out handouts --contact teacher@example.org\n\n\
@@ -167,6 +168,11 @@ pub(super) enum Command {
         /// The roster's column of people's names [default: id]
         #[arg(long, value_name = "COLUMN", requires = "roster")]
         id_column: Option<String>,
+        /// The full name of the one person that you issue to, which the room shows beside the ID
+        /// [default: the one in an earlier certificate]
+        #[arg(long = "name", value_name = "FULL NAME", value_parser = FullName::parse_typed,
+              requires = "names", conflicts_with = "roster")]
+        full_name: Option<FullName>,
         /// The last day on which the certificates are valid [default: 180 days]
         #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
         until: Option<Date>,
@@ -206,6 +212,7 @@ pub(super) enum Command {
     /// Issue new certificates to people who have one, and end the old ones, at once or later
     #[command(after_help = "Examples:\n  \
         ca-tool renew alice\n  \
+        ca-tool renew alice --name \"Alice Li\"\n  \
         ca-tool renew --all --until 2027-07-31 --overlap 14\n\n\
         People who made their own key keep it and get NAME.crt, for `ca-tool adopt`. Everybody else \
         gets a new key.")]
@@ -216,6 +223,10 @@ pub(super) enum Command {
         /// Renew the certificates of everybody who has a valid one and is not on hold
         #[arg(long, conflicts_with = "names")]
         all: bool,
+        /// The new full name of the one person whose certificate you renew [default: the old one]
+        #[arg(long = "name", value_name = "FULL NAME", value_parser = FullName::parse_typed,
+              conflicts_with = "all")]
+        full_name: Option<FullName>,
         /// The last day on which the new certificates are valid [default: 180 days]
         #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
         until: Option<Date>,
@@ -307,6 +318,10 @@ pub(super) enum Command {
         /// The person whose key it is; the name in the request is ignored
         #[arg(long = "as", value_name = "NAME")]
         name: String,
+        /// The person's full name; one in the request is ignored [default: the one in an earlier
+        /// certificate]
+        #[arg(long = "name", value_name = "FULL NAME", value_parser = FullName::parse_typed)]
+        full_name: Option<FullName>,
         /// The last day on which the certificate is valid [default: 180 days]
         #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
         until: Option<Date>,

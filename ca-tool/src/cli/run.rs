@@ -71,6 +71,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
             names,
             roster,
             id_column,
+            full_name,
             until,
             role,
             out,
@@ -86,12 +87,14 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 allow_lookalike,
                 server,
                 parcel: parcel(zip),
+                full_name: None,
                 help: help.into(),
             };
             let recipients = Recipients {
                 names,
                 roster,
                 id_column,
+                full_name,
             };
             issue::issue(&context, recipients, &options)
         }
@@ -101,6 +104,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
         Command::Renew {
             names,
             all,
+            full_name,
             until,
             overlap,
             out,
@@ -113,6 +117,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 out,
                 server,
                 parcel: parcel(zip),
+                full_name,
                 help: help.into(),
                 ..IssueOptions::default()
             };
@@ -134,6 +139,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
         Command::Sign {
             request,
             name,
+            full_name,
             until,
             role,
             out,
@@ -147,6 +153,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 allow_lookalike,
                 server,
                 parcel: Parcel::Answer,
+                full_name,
                 ..IssueOptions::default()
             };
             sign::sign(&context, &request, &name, &options)

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use wire::FullName;
+
 use super::deed::{Deed, Item, notes_on_moved};
 use super::missing_files::notes_on_missing_files;
 use super::{Context, Reply};
@@ -20,6 +22,8 @@ pub(crate) struct Recipients {
     pub(crate) roster: Option<PathBuf>,
     /// The name of the roster's column `id`.
     pub(crate) id_column: Option<String>,
+    /// The full name of the only person.
+    pub(crate) full_name: Option<FullName>,
 }
 
 /// How many notes there are about people who were skipped; beyond that, only their number.
@@ -31,6 +35,12 @@ pub(crate) fn issue(
     options: &IssueOptions,
 ) -> Result<Reply, Error> {
     let mut candidates = Candidate::named(recipients.names);
+    if let Some(name) = recipients.full_name {
+        let [person] = &mut candidates[..] else {
+            return Err(Error::NameOfSeveral(candidates.len()));
+        };
+        person.full_name = Some(name.to_string());
+    }
     let has_roster = recipients.roster.is_some();
     if let Some(path) = recipients.roster {
         let roster = Roster::read(&path, recipients.id_column.as_deref())?;
@@ -71,6 +81,7 @@ fn notes(ca: &Ca, issuance: &Issuance, options: &IssueOptions) -> Result<Vec<Str
         }));
     }
     notes_on_other_roles(&issuance.skipped, &mut notes);
+    notes_on_other_names(&issuance.skipped, &mut notes);
     if options.out.is_none() {
         notes.extend(notes_on_missing_files(
             ca,
@@ -112,6 +123,27 @@ fn notes_on_other_roles(skipped: &[Skipped], notes: &mut Vec<String>) {
     if more > 0 {
         let people = counted(more, "other person keeps", "other people keep");
         notes.push(format!("{people} another role too; see `ca-tool list`"));
+    }
+}
+
+/// Notes people whose certificate has another full name than the one that was requested, or none.
+fn notes_on_other_names(skipped: &[Skipped], notes: &mut Vec<String>) {
+    let others = || {
+        let names = skipped.iter();
+        names.filter_map(|one| Some((&one.id, one.other_name.as_ref()?)))
+    };
+    notes.extend(others().take(NOTES_MAX).map(|(id, name)| {
+        let name = name.quoted();
+        format!(
+            "the certificate of {id} does not have the full name {name}: `ca-tool renew {id} --name {name}` makes one that has it"
+        )
+    }));
+    let more = others().count().saturating_sub(NOTES_MAX);
+    if more > 0 {
+        let people = counted(more, "other certificate does", "other certificates do");
+        notes.push(format!(
+            "{people} not have the full name from the roster either"
+        ));
     }
 }
 

@@ -1,6 +1,7 @@
 //! `renew`: issues new certificates to people who have one. It asks first if everybody would notice.
 
 use time::Duration;
+use wire::{ClientId, FullNameError};
 
 use super::deed::{Deed, Item, notes_on_moved};
 use super::issue::{NOTE_ON_BUNDLES, note_on_clamped};
@@ -15,6 +16,12 @@ pub(crate) fn renew(
     overlap: Duration,
     options: &IssueOptions,
 ) -> Result<Reply, Error> {
+    if let Whose::People(people) = whose
+        && options.full_name.is_some()
+        && people.len() != 1
+    {
+        return Err(Error::NameOfSeveral(people.len()));
+    }
     if matches!(whose, Whose::Everybody) && overlap.is_zero() {
         context.ask.confirm(
             "everybody's certificates would end now, and servers would refuse people who do not have their new one yet",
@@ -46,6 +53,7 @@ pub(crate) fn renew(
             "on hold, so not renewed: {names}; `ca-tool unhold` lets them in again, and then you can renew theirs"
         ));
     }
+    notes.extend(notes_on_unnamed(&done.unnamed));
     notes.extend(notes_on_moved(&done.issued));
     if done.issued.is_empty() {
         return Ok(Reply::new(deed).noting(notes));
@@ -82,4 +90,24 @@ pub(crate) fn renew(
         notes.push(NOTE_ON_BUNDLES.to_owned());
     }
     Ok(Reply::new(deed).noting(notes))
+}
+
+/// Notes people who were renewed without their full name, each with the reason.
+fn notes_on_unnamed(unnamed: &[(ClientId, FullNameError)]) -> Vec<String> {
+    let some = unnamed.iter().take(NAMES_SHOWN_MAX);
+    let mut notes: Vec<String> = some
+        .map(|(id, error)| {
+            format!(
+                "the full name of {id} is not in the new certificate: {error}; `ca-tool renew {id} --name \"NAME\"` puts another into it"
+            )
+        })
+        .collect();
+    let more = unnamed.len().saturating_sub(NAMES_SHOWN_MAX);
+    if more > 0 {
+        let people = counted(more, "other person has", "other people have");
+        notes.push(format!(
+            "{people} no full name in the new certificate either"
+        ));
+    }
+    notes
 }

@@ -7,7 +7,10 @@ impl Error {
     /// passphrase or a wrong one, 3 when `status` failed, and 1 otherwise.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::StaysEncrypted(_) | Error::NotConfirmed(_) | Error::Nobody => 2,
+            Error::StaysEncrypted(_)
+            | Error::NotConfirmed(_)
+            | Error::Nobody
+            | Error::NameOfSeveral(_) => 2,
             Error::Broken(_) => 3,
             Error::NoPassphrase
             | Error::BadPassphrase(_)

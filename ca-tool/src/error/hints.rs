@@ -74,6 +74,9 @@ impl Error {
             Error::Roster { .. } => {
                 "a roster is CSV in UTF-8 whose first line names the columns: id,name,email,role (--id-column gives another name for id); or it has one id per line"
             }
+            Error::NameOfSeveral(_) => {
+                "run it once for each of them, or put the names into the column name of a roster"
+            }
             Error::Nobody => "`ca-tool issue alice bob` or `ca-tool issue --roster class.csv`",
             Error::Past(_) => "--until is the last day, such as 2027-02-01",
             Error::OtherRequest { .. } => {

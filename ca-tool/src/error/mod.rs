@@ -158,6 +158,9 @@ pub enum Error {
     /// Neither a name nor a roster was given.
     #[error("nobody was named")]
     Nobody,
+    /// One full name for several people, or for none.
+    #[error("--name is the full name of one person, and the command names {0}")]
+    NameOfSeveral(usize),
     /// `--until` names a day in the past.
     #[error("{0} is in the past")]
     Past(time::Date),

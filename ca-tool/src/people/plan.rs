@@ -5,7 +5,7 @@
 
 use rustls::pki_types::ServerName;
 use time::OffsetDateTime;
-use wire::{ClientId, Role};
+use wire::{ClientId, FullName, FullNameError, Role};
 
 use super::candidate::{Candidate, Location};
 use super::known_names::{Decision, KnownNames, Standing};
@@ -29,7 +29,7 @@ pub(crate) struct Plan {
 #[derive(Debug)]
 pub(crate) struct Person {
     pub(crate) id: ClientId,
-    pub(crate) full_name: Option<String>,
+    pub(crate) full_name: Option<FullName>,
     pub(crate) role: Role,
     pub(crate) email: Option<String>,
     pub(crate) location: Location,
@@ -41,6 +41,7 @@ impl Person {
         Subject::Person {
             id: &self.id,
             role: self.role,
+            full_name: self.full_name.as_ref(),
             email: self.email.as_deref(),
         }
     }
@@ -55,6 +56,8 @@ pub struct Skipped {
     pub until: OffsetDateTime,
     /// Its role, if you asked for a different one.
     pub other_role: Option<Role>,
+    /// The full name that you asked for, if the certificate has another or none.
+    pub other_name: Option<FullName>,
 }
 
 /// Somebody whose certificate was revoked and who is in the roster. That does not count as a change of
@@ -78,8 +81,6 @@ pub(crate) struct Rules {
 
 /// A mail address (RFC 5321, section 4.5.3.1.3).
 const EMAIL_BYTES_MAX: usize = 254;
-/// A full name.
-const FULL_NAME_CHARS_MAX: usize = 128;
 /// How much of a text an error shows: enough to find it.
 const EXCERPT_CHARS_MAX: usize = 72;
 
@@ -122,9 +123,10 @@ pub(crate) fn plan_for(
         if let Some(what) = candidate.email.as_deref().and_then(email_fault) {
             object(what);
         }
-        if let Some(what) = candidate.full_name.as_deref().and_then(full_name_fault) {
+        let full_name = full_name(candidate).unwrap_or_else(|what| {
             object(what);
-        }
+            None
+        });
         let id = match ClientId::parse_typed(&candidate.name) {
             Ok(id) => id,
             Err(error) => {
@@ -147,6 +149,8 @@ pub(crate) fn plan_for(
                     id: id.clone(),
                     until,
                     other_role: (is_asked_for && theirs != role).then_some(theirs),
+                    other_name: full_name
+                        .filter(|name| index.certified_name(&id) != Some(name.as_str())),
                 });
             }
             Decision::Refused(what) => object(what),
@@ -154,7 +158,7 @@ pub(crate) fn plan_for(
                 Some(what) => object(what),
                 None => plan.people.push(Person {
                     id: id.clone(),
-                    full_name: candidate.full_name.clone(),
+                    full_name,
                     role,
                     email: candidate.email.clone(),
                     location: candidate.location.clone(),
@@ -180,16 +184,19 @@ fn role(candidate: &Candidate, otherwise: Role) -> Result<Role, String> {
     })
 }
 
-/// Returns the fault of a full name. It has to fit on one line, like a message.
-fn full_name_fault(name: &str) -> Option<String> {
-    let is_good =
-        name.chars().count() <= FULL_NAME_CHARS_MAX && wire::Line::parse(name.as_bytes()).is_ok();
-    (!is_good).then(|| {
-        format!(
-            "\"{}\" cannot be a full name: it has more than {FULL_NAME_CHARS_MAX} characters, or one that moves the cursor",
-            excerpt(name)
-        )
-    })
+/// Returns the full name; a cell of blanks is none.
+fn full_name(candidate: &Candidate) -> Result<Option<FullName>, String> {
+    let Some(text) = candidate.full_name.as_deref() else {
+        return Ok(None);
+    };
+    match FullName::parse_typed(text) {
+        Ok(name) => Ok(Some(name)),
+        Err(FullNameError::Empty) => Ok(None),
+        Err(error) => Err(format!(
+            "\"{}\" cannot be a full name: {error}",
+            excerpt(text)
+        )),
+    }
 }
 
 /// Shortens a text: an unclosed quote turns a whole roster into one.

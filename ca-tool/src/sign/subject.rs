@@ -2,7 +2,7 @@
 
 use rcgen::string::Ia5String;
 use rcgen::{DistinguishedName, DnType, DnValue, SanType};
-use wire::{ClientId, Role};
+use wire::{ClientId, FullName, Role};
 
 use super::host::Host;
 use crate::error::Error;
@@ -14,11 +14,17 @@ pub(crate) enum Subject<'a> {
     Person {
         id: &'a ClientId,
         role: Role,
+        full_name: Option<&'a FullName>,
         email: Option<&'a str>,
     },
     /// A server with all its names. The first one becomes its common name.
     Server { hosts: &'a [Host] },
 }
+
+/// The attribute of a full name, as OpenSSL calls it in its database.
+pub(crate) const FULL_NAME: &str = "name";
+/// The same by its number (X.520, section 6.2.1).
+const FULL_NAME_OID: [u64; 4] = [2, 5, 4, 41];
 
 impl Subject<'_> {
     /// Returns what a certificate for this subject may be used for.
@@ -29,13 +35,21 @@ impl Subject<'_> {
         }
     }
 
-    /// Returns the parts of the name: CN, OU for a person, and the CA's name as O.
+    /// Returns the parts of the name: CN, OU for a person, the CA's name as O, and the person's full
+    /// name.
     pub(crate) fn parts(&self, ca: &str) -> Vec<(&'static str, String)> {
         let mut parts = Vec::new();
+        let mut name = None;
         match self {
-            Subject::Person { id, role, .. } => {
+            Subject::Person {
+                id,
+                role,
+                full_name,
+                ..
+            } => {
                 parts.push(("CN", id.to_string()));
                 parts.push(("OU", role.to_string()));
+                name = *full_name;
             }
             // A CN has at most 64 characters (X.520). A longer host is in the SAN only.
             Subject::Server { hosts } => {
@@ -47,6 +61,7 @@ impl Subject<'_> {
             }
         }
         parts.push(("O", ca.to_owned()));
+        parts.extend(name.map(|name| (FULL_NAME, name.to_string())));
         parts
     }
 
@@ -57,6 +72,7 @@ impl Subject<'_> {
             let kind = match kind {
                 "CN" => DnType::CommonName,
                 "OU" => DnType::OrganizationalUnitName,
+                FULL_NAME => DnType::CustomDnType(FULL_NAME_OID.to_vec()),
                 _ => DnType::OrganizationName,
             };
             name.push(kind, DnValue::Utf8String(text));

@@ -13,6 +13,7 @@ mod layers;
 #[cfg(target_os = "linux")]
 mod memory;
 mod mistakes;
+mod names;
 mod openssl;
 mod passphrase;
 mod people;

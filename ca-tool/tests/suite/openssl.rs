@@ -242,7 +242,7 @@ fn openssl_answers_ocsp_from_the_index() {
     let w = World::new();
     fs::write(
         w.path("class.csv"),
-        "id,name\nalice,Liddell; 100 %\n张三,\nbob,\n",
+        "id,name\nalice,\"Liddell, Alice s/o X\"\n张三,\nbob,\n",
     )
     .expect("written");
     assert!(w.run(&["issue", "--roster", "class.csv"]).status.success());

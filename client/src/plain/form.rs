@@ -203,15 +203,17 @@ mod tests {
         String::from_utf8(printer.out).expect("only text is printed")
     }
 
-    const LINES: [&str; 10] = [
+    const LINES: [&str; 12] = [
         "41 2026-11-21T10:00:00.123Z [alice@192.0.2.7] hello \"you\"",
         "42 2026-11-21T10:00:01.456Z * bob@192.0.2.9 entered",
         "43 2026-11-21T10:00:02.000Z * bob@192.0.2.9 left (lost)",
         "= note stale-list the list is old",
         "= who 43 count=1",
         "= here alice role=bot ip=::1 since=2026-11-21T10:00:00.123Z sessions=2",
+        "= here bob role=student ip=::1 since=2026-11-21T10:00:00.123Z sessions=1 name=\"吴 爱丽\"",
         "= help /who  who is here",
         "= whois bob role=student ip=::1 left=2026-11-21T10:00:02.000Z reason=lost sessions=0",
+        "= whois carol role=student ip=::1 left= reason= sessions=0 name=\"Carol O'Neil\"",
         "= moon full",
         "! moon-phase - wrong moon",
     ];
@@ -225,9 +227,11 @@ mod tests {
              2026-11-21 10:00:02 * bob@192.0.2.9 left (lost)\n\
              note: the list is old\n\
              one person is here:\n  \
-               alice@::1 (bot) since 2026-11-21 10:00:00, 2 sessions\n\
+               alice@::1 (bot) since 2026-11-21 10:00:00, 2 sessions\n  \
+               bob@::1 \"吴 爱丽\" (student) since 2026-11-21 10:00:00\n\
              /who  who is here\n\
-             bob role=student ip=::1 left=2026-11-21T10:00:02.000Z reason=lost sessions=0\n"
+             bob role=student ip=::1 left=2026-11-21T10:00:02.000Z reason=lost sessions=0\n\
+             carol role=student ip=::1 left= reason= sessions=0 name=\"Carol O'Neil\"\n"
         );
         assert_eq!(
             printed(Form::Bare, || None, &LINES[..3]),
@@ -253,9 +257,13 @@ mod tests {
                 "\n",
                 r#"{"kind":"here","id":"alice","role":"bot","ip":"::1","since":"2026-11-21T10:00:00.123Z","sessions":2}"#,
                 "\n",
+                r#"{"kind":"here","id":"bob","role":"student","name":"吴 爱丽","ip":"::1","since":"2026-11-21T10:00:00.123Z","sessions":1}"#,
+                "\n",
                 r#"{"kind":"reply","text":"help /who  who is here"}"#,
                 "\n",
                 r#"{"kind":"reply","id":"bob","role":"student","ip":"::1","text":"whois bob role=student ip=::1 left=2026-11-21T10:00:02.000Z reason=lost sessions=0","topic":"whois","reason":"lost","sessions":0,"left":"2026-11-21T10:00:02.000Z"}"#,
+                "\n",
+                r#"{"kind":"reply","id":"carol","role":"student","name":"Carol O'Neil","ip":"::1","text":"whois carol role=student ip=::1 left= reason= sessions=0 name=\"Carol O'Neil\"","topic":"whois","sessions":0}"#,
                 "\n",
                 r#"{"kind":"reply","text":"moon full"}"#,
                 "\n",

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
-use wire::{Entry, Kind, NewerEntry, NewerKind, Reason, Refusal, Reply, Seen, Welcome, Whois};
+use wire::{
+    Entry, FullName, Kind, NewerEntry, NewerKind, Reason, Refusal, Reply, Seen, Welcome, Whois,
+};
 
 /// One object of `--json`. Keys that do not apply are left out.
 #[derive(Debug, Default, Serialize)]
@@ -17,6 +19,9 @@ pub(super) struct Json<'a> {
     id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<&'static str>,
+    /// A person's full name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ip: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,6 +108,7 @@ impl<'a> Json<'a> {
             at: Some(welcome.clock.to_string()),
             id: Some(welcome.id.as_str()),
             role: Some(welcome.role.as_str()),
+            name: welcome.name.as_ref().map(FullName::as_str),
             ip: Some(welcome.ip.to_string()),
             room: Some(&welcome.room),
             head: Some(welcome.head),
@@ -146,6 +152,7 @@ impl<'a> Json<'a> {
             Reply::Here(here) => Self {
                 id: Some(here.id.as_str()),
                 role: Some(here.role.as_str()),
+                name: here.name.as_ref().map(FullName::as_str),
                 ip: Some(here.ip.to_string()),
                 since: Some(here.since.to_string()),
                 sessions: Some(here.sessions),
@@ -174,6 +181,7 @@ impl<'a> Json<'a> {
             topic: Some("whois"),
             id: Some(whois.id.as_str()),
             role: Some(whois.role.as_str()),
+            name: whois.name.as_ref().map(FullName::as_str),
             ip: Some(whois.ip.to_string()),
             since: since.map(|since| since.to_string()),
             sessions: Some(sessions),

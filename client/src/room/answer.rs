@@ -1,15 +1,17 @@
 //! The answers of the server, in sentences.
 
-use wire::{Seen, Whois};
+use wire::{FullName, Role, Seen, Whois};
 
 use crate::words::Clock;
 
 /// Returns the answer to `/whois`: `bob is a student, here since 2026-11-21 19:00:00 from 192.0.2.9`.
 pub(crate) fn whois(whois: &Whois, clock: &Clock) -> String {
-    let Whois { id, role, ip, seen } = whois;
-    let is = match role.as_str() {
-        word if word.starts_with(['a', 'e', 'i', 'o', 'u']) => format!("{id} is an {word}"),
-        word => format!("{id} is a {word}"),
+    let Whois { role, ip, seen, .. } = whois;
+    let person = FullName::beside(&whois.id, whois.name.as_ref());
+    let is = match role {
+        Role::Assistant | Role::Instructor => format!("{person} is an {role}"),
+        Role::Student | Role::Bot => format!("{person} is a {role}"),
+        Role::Unknown => format!("{person} has a role that this version does not know"),
     };
     match seen {
         Seen::Here { since, sessions } => {
@@ -46,6 +48,10 @@ mod tests {
             (
                 format!("dr.okafor role=instructor ip=::1 since={at} sessions=2"),
                 "dr.okafor is an instructor, here since 2026-11-21 19:00:00 from ::1, in 2 sessions",
+            ),
+            (
+                format!("bob role=student ip=192.0.2.9 since={at} sessions=1 name=\"Bob Li\""),
+                "bob \"Bob Li\" is a student, here since 2026-11-21 19:00:00 from 192.0.2.9",
             ),
             (
                 format!("bob role=student ip=192.0.2.9 since={at} sessions=0"),

@@ -12,7 +12,6 @@ mod here;
 pub(crate) mod meaning;
 mod mention;
 mod model;
-mod near_miss;
 mod own;
 mod search;
 #[cfg(test)]
@@ -23,7 +22,6 @@ pub(crate) use asking::Outgoing;
 pub(crate) use here::People;
 pub(crate) use mention::{mentioned, places};
 pub(crate) use model::{News, Parting, Room, Standing};
-pub(crate) use near_miss::{NearMiss, near_miss};
 pub(crate) use own::OwnLine;
 pub(crate) use search::Progress;
 pub(crate) use timeline::{Item, Move, NoteKind, Said, Timeline};

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use wire::{
-    Code, Entry, Here, Kind, Line, NewerEntry, NewerKind, Nonce, Refusal, Reply, Request, Role, Welcome,
+    Code, Entry, Here, Kind, Line, NewerEntry, NewerKind, Nonce, Refusal, Reply, Role, Welcome,
 };
 
 use super::answer;
@@ -464,46 +464,36 @@ impl Room {
 
     // Wishes of the person.
 
-    /// Says a line or asks a question, as it was typed.
-    pub(crate) fn send(&mut self, text: &str) {
-        if self.is_over(text) {
+    /// Says a line.
+    pub(crate) fn say(&mut self, line: Line, is_pasted: bool) {
+        if self.is_over(line.as_str()) {
             return;
         }
-        let request = match Request::parse(text.as_bytes()) {
-            Ok(Some(request)) => request,
-            Ok(None) => return,
-            Err(refusal) => {
-                return self.fail(&format!("not sent ({}): {text}", refusal.words));
-            }
-        };
-        match request {
-            Request::Say(line) => self.say(line, false),
-            Request::SayOnce(..) | Request::Follow(_) => {
-                self.fail(&format!("not sent: {}", sentences::OUR_COMMANDS));
-            }
-            _ if matches!(self.standing, Standing::Lost { .. }) => self.fail(&format!(
-                "not asked, because there is no connection: {text}"
-            )),
-            _ if self.asking.questions() >= QUESTIONS_MAX => self.fail(&format!(
-                "not asked ({QUESTIONS_MAX} questions wait already): {text}"
-            )),
-            _ => {
-                let typed = Line::parse(text.as_bytes());
-                let typed = typed.expect("it was read as a request already");
-                self.asking.push(Outgoing::Command(typed, Asked::Typed));
-            }
+        if self.own.is_full() {
+            let words = format!("not sent ({OWN_LINES_MAX} lines wait already): {line}");
+            return self.fail(&words);
         }
+        self.timeline.new_from = None;
+        self.own.push(&line, is_pasted);
+        self.asking.push(Outgoing::Say(line));
     }
 
-    /// Says a line as it is: a slash at its begin is a slash.
-    pub(crate) fn send_as_it_is(&mut self, text: &str, is_pasted: bool) {
-        if self.is_over(text) {
+    /// Asks a question that the person typed.
+    pub(crate) fn ask_typed(&mut self, command: Line) {
+        if self.is_over(command.as_str()) {
             return;
         }
-        match Line::parse(text.as_bytes()) {
-            Ok(line) => self.say(line, is_pasted),
-            Err(error) => self.fail(&format!("not sent ({error}): {text}")),
+        if matches!(self.standing, Standing::Lost { .. }) {
+            return self.fail(&format!(
+                "not asked, because there is no connection: {command}"
+            ));
         }
+        if self.asking.questions() >= QUESTIONS_MAX {
+            return self.fail(&format!(
+                "not asked ({QUESTIONS_MAX} questions wait already): {command}"
+            ));
+        }
+        self.asking.push(Outgoing::Command(command, Asked::Typed));
     }
 
     /// Returns whether nothing can be sent any more, and says so.
@@ -513,16 +503,6 @@ impl Room {
             self.fail(&format!("not sent (the connection has ended): {text}"));
         }
         is_over
-    }
-
-    fn say(&mut self, line: Line, is_pasted: bool) {
-        if self.own.is_full() {
-            let words = format!("not sent ({OWN_LINES_MAX} lines wait already): {line}");
-            return self.fail(&words);
-        }
-        self.timeline.new_from = None;
-        self.own.push(&line, is_pasted);
-        self.asking.push(Outgoing::Say(line));
     }
 
     /// Returns whether the session has ended for good.

@@ -20,7 +20,8 @@ use super::theme::Colours;
 use super::viewport::{Scroll, Viewport};
 use crate::limits::OWN_LINES_MAX;
 use crate::link::Event;
-use crate::room::{Item, NearMiss, News, Parting, Progress, Room, near_miss};
+use crate::room::meaning::{self, Doubt, Meaning};
+use crate::room::{Item, News, Parting, Progress, Room};
 use crate::settings::{Bell, Theme};
 use crate::words::{Clock, Expiry, Failure};
 
@@ -123,11 +124,8 @@ pub(crate) enum Mode {
     Writing,
     /// Answering whether to send the lines of a paste.
     Asking(Vec<String>),
-    /// Answering whether to say a word that is the name of a command.
-    AskingWord {
-        word: String,
-        command: &'static str,
-    },
+    /// Answering whether to say a line that may have been meant as a command.
+    Doubting(Doubt),
     Finding {
         text: String,
     },
@@ -270,7 +268,7 @@ impl App {
                 self.turn_help(key.code);
                 Vec::new()
             }
-            Mode::Asking(_) | Mode::AskingWord { .. } => {
+            Mode::Asking(_) | Mode::Doubting(_) => {
                 match key.code {
                     KeyCode::Enter | KeyCode::Char('y') => self.say_what_was_asked_about(),
                     KeyCode::Esc | KeyCode::Char('n') => self.mode = Mode::Writing,
@@ -336,11 +334,8 @@ impl App {
 
     fn edit(&mut self, key: KeyEvent) -> Vec<Effect> {
         match self.editor.press(key) {
-            Pressed::Send(text) => return self.enter(&text),
-            Pressed::SendAsItIs(text) => {
-                self.look_at_newest();
-                self.room.send_as_it_is(&text, false);
-            }
+            Pressed::Send(text) => return self.enter(meaning::of_typed(&text), &text),
+            Pressed::SendAsItIs(text) => return self.enter(meaning::of_pasted_line(&text), &text),
             Pressed::Complete => self.complete(),
             Pressed::Full => self.note_full(),
             Pressed::Changed | Pressed::Ignored => {}
@@ -370,22 +365,16 @@ impl App {
     }
 
     /// Says a written line, or obeys it if it is a command.
-    fn enter(&mut self, text: &str) -> Vec<Effect> {
+    fn enter(&mut self, meaning: Meaning, text: &str) -> Vec<Effect> {
         self.look_at_newest();
-        match Request::parse(text.as_bytes()) {
-            Ok(Some(Request::Quit)) => return self.leave(),
-            Ok(Some(Request::Help)) => self.mode = Mode::Help { first: 0 },
-            Ok(Some(Request::Say(line))) => match near_miss_of(&line, text) {
-                None => self.room.send(text),
-                Some(NearMiss::HiddenSlash) => self.room.fail(&format!(
-                    "not sent, because it looks like a command; a command begins with / at once, and // says a slash: {text}"
-                )),
-                Some(NearMiss::LoneWord(command)) => {
-                    let word = text.to_owned();
-                    self.mode = Mode::AskingWord { word, command };
-                }
-            },
-            _ => self.room.send(text),
+        match meaning {
+            Meaning::Nothing => {}
+            Meaning::Say(line) => self.room.say(line, false),
+            Meaning::Ask(doubt) => self.mode = Mode::Doubting(doubt),
+            Meaning::Command(Request::Quit, _) => return self.leave(),
+            Meaning::Command(Request::Help, _) => self.mode = Mode::Help { first: 0 },
+            Meaning::Command(_, command) => self.room.ask_typed(command),
+            Meaning::Refused(why) => self.room.fail(&format!("not sent ({why}): {text}")),
         }
         Vec::new()
     }
@@ -432,18 +421,21 @@ impl App {
         Vec::new()
     }
 
-    /// Says the lines of a paste as they are, or the word.
+    /// Says the lines of a paste as they are, or the line in doubt.
     fn say_what_was_asked_about(&mut self) {
         self.look_at_newest();
         match std::mem::replace(&mut self.mode, Mode::Writing) {
             Mode::Asking(lines) => {
                 self.editor.sent(&lines);
-                // A blank line cannot be said, because the record has none.
-                for line in lines.iter().filter(|line| !wire::is_blank(line)) {
-                    self.room.send_as_it_is(line, true);
+                // The room has no blank lines.
+                for text in lines.iter().filter(|line| !wire::is_blank(line)) {
+                    match Line::parse(text.as_bytes()) {
+                        Ok(line) => self.room.say(line, true),
+                        Err(error) => self.room.fail(&format!("not sent ({error}): {text}")),
+                    }
                 }
             }
-            Mode::AskingWord { word, .. } => self.room.send_as_it_is(&word, false),
+            Mode::Doubting(doubt) => self.room.say(doubt.line, false),
             Mode::Writing | Mode::Finding { .. } | Mode::Help { .. } => {}
         }
     }
@@ -616,12 +608,4 @@ impl App {
             "a line may have at most {TEXT_BYTES_MAX} bytes, and with this it would have more"
         ));
     }
-}
-
-/// Returns what a typed line may have been meant as. A text behind two slashes is meant as it is.
-fn near_miss_of(line: &Line, typed: &str) -> Option<NearMiss> {
-    if typed.starts_with("//") {
-        return None;
-    }
-    near_miss(line)
 }

@@ -31,9 +31,9 @@ pub(super) fn status(app: &App, columns: usize) -> (String, Style) {
     }
     if let Mode::Finding { text } = &app.mode {
         parts.push(format!("find: {text}▏"));
-        parts.push(finding(app, text));
         // Nothing takes the place of bad news.
         parts.extend(is_bad.then_some(standing).into_iter().flatten());
+        parts.push(finding(app, text));
     } else if let Some(stamp) = selected_stamp(app) {
         parts.extend(is_bad.then_some(standing).into_iter().flatten());
         parts.push(stamp);

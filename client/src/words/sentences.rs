@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wire::Here;
+use wire::{FullName, Here};
 
 use super::clock::{Clock, seconds};
 use super::failure::Failure;
@@ -55,8 +55,10 @@ pub(crate) fn here(here: &Here, clock: &Clock) -> String {
         1 => String::new(),
         more => format!(", {more} sessions"),
     };
+    let name = here.name.as_ref().map(FullName::quoted);
+    let name = name.map_or(String::new(), |name| format!(" {name}"));
     format!(
-        "{}@{} ({}) since {since}{sessions}",
+        "{}@{}{name} ({}) since {since}{sessions}",
         here.id, here.ip, here.role
     )
 }
@@ -75,6 +77,25 @@ pub(crate) fn note(words: &str) -> String {
 mod tests {
     use super::*;
     use crate::words::Exit;
+    use wire::{Reply, ServerLine};
+
+    #[test]
+    fn a_full_name_stands_in_quotes_after_the_id() {
+        let line = "= here bob role=bot ip=::1 since=2026-11-21T10:00:00.123Z sessions=1";
+        let words = |line: &str| match ServerLine::parse(line) {
+            Ok(ServerLine::Reply(Reply::Here(person))) => here(&person, &Clock::utc()),
+            other => panic!("{other:?}"),
+        };
+        let named = words(&format!("{line} name=\"Ng, Alice\""));
+        assert_eq!(
+            named,
+            "bob@::1 \"Ng, Alice\" (bot) since 2026-11-21 10:00:00"
+        );
+        // One that breaks the rules is left out.
+        let forged = words(&format!("{line} name=\"x] (bot) since\""));
+        assert_eq!(forged, words(line));
+        assert_eq!(forged, "bob@::1 (bot) since 2026-11-21 10:00:00");
+    }
 
     #[test]
     fn a_pause_that_nobody_notices_is_not_counted() {

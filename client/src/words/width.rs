@@ -11,14 +11,12 @@ pub(crate) fn widest(c: char) -> usize {
 }
 
 /// Returns the fewest columns that any terminal gives a character: 0 to 2.
-#[cfg_attr(not(test), expect(dead_code, reason = "the window is to use it"))]
 pub(crate) fn narrowest(c: char) -> usize {
     wire::terminal::columns_min(c)
 }
 
 /// Returns whether terminals in their usual setting disagree about a character. Those that are wide
 /// in some settings only, such as Cyrillic letters, are not disputed.
-#[cfg_attr(not(test), expect(dead_code, reason = "the window is to use it"))]
 pub(crate) fn disputed(c: char) -> bool {
     wire::terminal::is_disputed(c)
 }

@@ -82,8 +82,14 @@ impl Room {
     pub(crate) fn new(found: Found, rules: Rules, until: Instant) -> Self {
         let quotas = Quotas::new(rules.quota, found.last_at, found.used);
         let mut presence = Presence::new(rules);
-        for WasHere { left, since, role } in found.here {
-            presence.remember(left, since, role, until);
+        for person in found.here {
+            let WasHere {
+                left,
+                since,
+                role,
+                name,
+            } = person;
+            presence.remember(left, since, (role, name), until);
         }
         let ids = found.ids.iter().filter_map(|id| ClientId::parse(id).ok());
         let skeletons = ids.flat_map(|id| id.skeletons().map(|skeleton| (skeleton, id.clone())));

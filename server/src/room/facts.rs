@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use pki::{Fingerprint, Identity, Serial};
-use wire::{ClientId, Role};
+use wire::{ClientId, FullName, Role};
 
 /// A connection: its member, its addresses, and its encryption.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +36,7 @@ pub(crate) enum Dialect {
 pub(crate) struct Member {
     pub(crate) id: ClientId,
     pub(crate) role: Role,
+    pub(crate) name: Option<FullName>,
     pub(crate) serial: Serial,
     pub(crate) fingerprint: Fingerprint,
 }
@@ -80,6 +81,7 @@ impl From<&Identity> for Member {
         Self {
             id: identity.id().clone(),
             role: identity.role(),
+            name: identity.full_name().cloned(),
             serial: identity.serial().clone(),
             fingerprint: identity.fingerprint(),
         }

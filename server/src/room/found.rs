@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pki::CrlNumber;
-use wire::{ClientId, Role, Timestamp};
+use wire::{ClientId, FullName, Role, Timestamp};
 
 use crate::room::presence::Left;
 use crate::room::quota::Used;
@@ -34,4 +34,5 @@ pub(crate) struct WasHere {
     /// The start of the last session.
     pub(crate) since: Timestamp,
     pub(crate) role: Role,
+    pub(crate) name: Option<FullName>,
 }

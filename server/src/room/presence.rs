@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use wire::{ClientId, Code, Here, Reason, Refusal, Timestamp};
+use wire::{ClientId, Code, FullName, Here, Reason, Refusal, Timestamp};
 
 use crate::config::{Limits, SameId};
 use crate::room::facts::Member;
@@ -97,6 +97,7 @@ struct Person {
     /// When the last session ended.
     ended: Option<Instant>,
     role: wire::Role,
+    name: Option<FullName>,
 }
 
 #[derive(Debug)]
@@ -123,10 +124,11 @@ impl Presence {
         &mut self,
         left: Left,
         since: Timestamp,
-        role: wire::Role,
+        (role, name): (wire::Role, Option<FullName>),
         until: Instant,
     ) {
         let mut person = Person::new(role);
+        person.name = name;
         let id = left.id.clone();
         person.absent = Some(Absent { until, since, left });
         self.people.insert(id, person);
@@ -184,6 +186,7 @@ impl Presence {
         person.absent = None;
         person.began.push_back(now);
         person.role = live.member.role;
+        person.name = live.member.name.clone();
         // Usually there is one session; without this the vector would have room for four.
         person.sessions.reserve_exact(1);
         person.sessions.push(live);
@@ -325,6 +328,7 @@ impl Person {
             began: VecDeque::new(),
             ended: None,
             role,
+            name: None,
         }
     }
 
@@ -362,6 +366,7 @@ impl Person {
             ip,
             since,
             sessions,
+            name: self.name.clone(),
         })
     }
 }
@@ -421,7 +426,7 @@ mod tests {
                 session: 1,
                 reason: Reason::Lost,
             };
-            presence.remember(left, since, wire::Role::default(), until);
+            presence.remember(left, since, (wire::Role::default(), None), until);
         }
         let mut here = Vec::new();
         for name in ["carol", "alice", "bob"] {

@@ -11,7 +11,7 @@ use pki::{Gate, Identity, Refusal as GateRefusal, Revocations};
 use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 use wire::{Reason, Refusal, Timestamp, Welcome};
 
 use crate::config::Limits;
@@ -111,6 +111,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Admitted<S> {
             None => return Err(not_begun(stream, WhyNot::NoRecorder)),
         };
         log_entered(&facts, session);
+        log_unshown_name(&identity);
 
         let limits = serving.limits.clone();
         let (transcript, asks) = (serving.transcript.clone(), serving.asks.clone());
@@ -239,6 +240,7 @@ fn welcome(identity: &Identity, facts: &ConnectionFacts, serving: &Serving) -> W
         clock: Timestamp::from(now),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         expires: is_near.then(|| Timestamp::from(not_after)),
+        name: identity.full_name().cloned(),
     }
 }
 
@@ -262,6 +264,20 @@ fn log_entered(facts: &ConnectionFacts, session: u64) {
         dialect = facts.dialect.name().unwrap_or("plain"),
         "entered"
     );
+}
+
+/// Logs why a full name is not shown: nobody in the room can see that it is there. Bounded like the
+/// line before it, and never the name itself, which is what somebody wrote.
+fn log_unshown_name(identity: &Identity) {
+    if let Some(fault) = identity.full_name_fault() {
+        warn!(
+            target: BOUNDED,
+            id = %identity.id(),
+            serial = %identity.serial(),
+            %fault,
+            "the full name in this certificate is not shown"
+        );
+    }
 }
 
 /// Runs a session. A panic in it ends this session only.

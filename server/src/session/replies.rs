@@ -52,6 +52,7 @@ pub(crate) async fn whois(transcript: &Transcript, id: &ClientId) -> Told {
             role: here.role,
             ip: here.ip,
             seen,
+            name: here.name.clone(),
         }));
     }
     match transcript.last_session(id).await {
@@ -63,6 +64,7 @@ pub(crate) async fn whois(transcript: &Transcript, id: &ClientId) -> Told {
                 at: last.left_at,
                 reason: last.reason,
             },
+            name: last.name,
         })),
         Ok(None) => {
             let words = format!("{id} was never here");

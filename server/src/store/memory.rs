@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use pki::CrlNumber;
-use wire::{ClientId, Entry, Kind, Nonce, Reason, Role, Timestamp};
+use wire::{ClientId, Entry, FullName, Kind, Nonce, Reason, Role, Timestamp};
 
 use crate::room::batch::Recorded;
 use crate::room::found::WasHere;
@@ -63,6 +63,7 @@ struct Run {
 struct Join {
     id: ClientId,
     role: Role,
+    name: Option<FullName>,
     ip: IpAddr,
     at: Timestamp,
     ended: Option<(Timestamp, Reason)>,
@@ -151,6 +152,7 @@ impl Disk {
                 left,
                 since: join.at,
                 role: join.role,
+                name: join.name.clone(),
             }
         });
         let mut ids: Vec<String> = self
@@ -218,6 +220,7 @@ impl Disk {
             let row = Join {
                 id: join.facts.member.id.clone(),
                 role: join.facts.member.role,
+                name: join.facts.member.name.clone(),
                 ip: join.facts.ip,
                 at: join.at,
                 ended: None,
@@ -327,6 +330,7 @@ impl Pages for Memory {
         let join = disk.joins.values().rev().find(|join| join.id == *id);
         answer(join.map(|join| LastSession {
             role: join.role,
+            name: join.name.clone(),
             ip: join.ip,
             left_at: join.ended.map(|(at, _)| at),
             reason: join.ended.map(|(_, why)| why),

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use std::net::IpAddr;
 use std::pin::Pin;
 
-use wire::{ClientId, Reason, Role, Timestamp};
+use wire::{ClientId, FullName, Reason, Role, Timestamp};
 
 pub use crate::room::batch::Batch;
 pub use crate::room::found::Found;
@@ -86,6 +86,8 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, DatabaseError>> +
 pub struct LastSession {
     /// The role that the certificate gave.
     pub role: Role,
+    /// The full name in it.
+    pub name: Option<FullName>,
     /// The client's address.
     pub ip: IpAddr,
     /// The time when it ended.

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use wire::Role;
 
 use crate::error::Error;
-use crate::ledger::index::{Index, IndexEntry, NAME};
+use crate::ledger::index::{Index, IndexEntry};
 use crate::ledger::register::Register;
 use crate::words::Moment;
 
@@ -44,7 +44,7 @@ impl Listed {
         };
         Self {
             name: entry.name().to_owned(),
-            full_name: entry.note(NAME).map(str::to_owned),
+            full_name: entry.full_name().map(str::to_owned),
             kind: match (&person, entry.is_unseen()) {
                 (Some(_), _) => "person",
                 (None, true) => "unknown",

@@ -2,11 +2,12 @@
 
 use pki::Serial;
 use time::OffsetDateTime;
-use wire::{ClientId, Role};
+use wire::{ClientId, FullName, FullNameError, Role};
 
 use super::moment::parse_moment;
 use super::notes::Notes;
 use crate::sign::reason::Reason;
+use crate::sign::subject::FULL_NAME;
 
 /// One certificate that was issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub struct IndexEntry {
     pub not_after: OffsetDateTime,
     /// When it was revoked and why, if it was.
     pub revoked: Option<(OffsetDateTime, Reason)>,
-    /// CN, OU and O, as in the certificate.
+    /// CN, OU, O and the full name, as in the certificate.
     pub(super) subject: Vec<(String, String)>,
     /// Notes that OpenSSL does not keep.
     pub(super) notes: Notes,
@@ -80,6 +81,21 @@ impl IndexEntry {
     /// Returns the name in it: a person's, or a server's first host.
     pub fn name(&self) -> &str {
         self.part("CN").unwrap_or("(no name)")
+    }
+
+    /// Returns the person's full name: the one in the certificate, or else the one that was noted when
+    /// certificates had none.
+    pub fn full_name(&self) -> Option<&str> {
+        self.part(FULL_NAME).or(self.note(NAME))
+    }
+
+    /// Returns the full name for another certificate of the same person.
+    ///
+    /// # Errors
+    ///
+    /// When it breaks the rules. An earlier version, which put it into no certificate, took more.
+    pub(crate) fn next_full_name(&self) -> Result<Option<FullName>, FullNameError> {
+        self.full_name().map(FullName::parse_typed).transpose()
     }
 
     /// Returns whether it can be used at `now`.

@@ -15,9 +15,11 @@ use std::path::Path;
 
 use pki::Serial;
 use time::OffsetDateTime;
+use wire::ClientId;
 
 use crate::error::Error;
 use crate::sign::reason::{Reason, Revoked};
+use crate::sign::subject::FULL_NAME;
 use entry::{SUPERSEDED, UNHELD};
 use line::{format_line, parse_line};
 use moment::format_moment;
@@ -75,6 +77,17 @@ impl Index {
     /// Returns the certificate with this number, if it was issued here.
     pub(crate) fn find(&self, serial: &Serial) -> Option<&IndexEntry> {
         self.0.iter().find(|entry| entry.serial == *serial)
+    }
+
+    /// Returns the full name in the newest certificate of a person that was not revoked.
+    pub(crate) fn certified_name(&self, id: &ClientId) -> Option<&str> {
+        let is_theirs = |entry: &&IndexEntry| {
+            entry.revoked.is_none()
+                && entry.part("CN") == Some(id.as_str())
+                && entry.person().is_some()
+        };
+        let newest = self.0.iter().rev().find(is_theirs)?;
+        newest.part(FULL_NAME)
     }
 
     /// Returns the entries of the revocation list. Expired certificates stay on it: a clock that is

@@ -39,8 +39,8 @@ fn the_status_line_says_what_matters_most_and_where_help_is() {
     for (columns, bar) in [
         (120, " connected · \"Networks 101\" · 12 ms · chat.example:27332"),
         (80, " connected · \"Networks 101\" · 1 here · 12 ms · chat.example:27332"),
-        (40, " connected · \"Networks 101\" ·… F1 help"),
-        (20, " connected · \"Networ…"),
+        (40, " connected · \"Networks 101\" · … F1 help"),
+        (20, " connected · \"Netwo…"),
     ] {
         w.size(columns, 12);
         let shown = w.bar();
@@ -76,14 +76,14 @@ fn the_window_in_the_readme_is_the_one_that_is_drawn() {
     let mut w = Window::open();
     w.size(100, 14);
     w.answers("= who 3 count=4");
-    for (id, role) in [
-        ("alice", "student"),
-        ("bob", "student"),
-        ("dr.okafor", "instructor"),
-        ("张三", "student"),
+    for (id, more) in [
+        ("alice", "role=student"),
+        ("bob", "role=student name=\"Bob Li\""),
+        ("dr.okafor", "role=instructor"),
+        ("张三", "role=student"),
     ] {
         w.answers(&format!(
-            "= here {id} role={role} ip=192.0.2.9 since=2026-11-21T19:00:00.000Z sessions=1"
+            "= here {id} {more} ip=192.0.2.9 since=2026-11-21T19:00:00.000Z sessions=1"
         ));
     }
     w.entry("* dr.okafor@192.0.2.9 entered");
@@ -128,10 +128,10 @@ fn a_large_terminal_shows_everything_at_once() {
             format!("        {}", "好 ".repeat(40).trim_end()),
             format!(
                 "{}[alice@192.0.2.7] {}",
-                " ".repeat(41),
+                " ".repeat(40),
                 "ok ".repeat(38).trim_end()
             ),
-            format!("{}{}", " ".repeat(43), "ok ".repeat(22).trim_end()),
+            format!("{}{}", " ".repeat(42), "ok ".repeat(22).trim_end()),
         ]
     );
 }

@@ -155,7 +155,8 @@ fn answer_page(w: &mut Window, question: &str) {
     w.answers("= begin history");
     for seq in before.saturating_sub(200).max(1)..before {
         let text = if seq == 32 { "a needle" } else { "hay" };
-        w.answers(&format!("= {seq} 2026-11-{:02}T19:00:00.000Z [bob@192.0.2.9] {text}", 1 + seq / 40));
+        let day = 1 + (seq / 40) % 28;
+        w.answers(&format!("= {seq} 2026-11-{day:02}T19:00:00.000Z [bob@192.0.2.9] {text}"));
     }
     w.answers("= end history");
 }
@@ -231,6 +232,7 @@ fn a_search_that_finds_nothing_says_so_and_can_be_stopped_and_gone_on_with() {
 #[test]
 fn a_lost_connection_and_a_refusal_stop_a_search() {
     let mut w = in_a_long_record();
+    w.size(140, 12);
     w.control('f');
     w.types("nowhere");
     w.key(KeyCode::Enter);

@@ -143,3 +143,61 @@ fn help_answers_notices_and_failures_look_different() {
     assert!(answer.fg != failure.fg && failure.fg != notice.fg && notice.fg != answer.fg);
     assert!(failure.add_modifier.contains(Modifier::BOLD));
 }
+
+#[test]
+fn full_names_stand_in_quotes_after_the_ids_and_take_no_row_of_their_own() {
+    let mut w = Window::open();
+    w.size(100, 14);
+    w.passes(Duration::from_secs(2));
+    w.entry("* bob@192.0.2.9 entered");
+    let since = "since=2026-11-21T19:00:00.000Z";
+    let cjk = "張".repeat(64);
+    let marks = "q\u{323}\u{302}x\u{331} ".repeat(10);
+    let people = [
+        ("bob", "student", "Bob Li"),
+        // Another person's ID, as a name.
+        ("mallory", "student", "bob"),
+        ("prof", "instructor", "Prof. Dr. Eve Okafor-Adeyemi"),
+        ("s1", "student", cjk.as_str()),
+        ("s2", "student", "محمد بن عبد الله"),
+        ("s3", "student", marks.trim()),
+        (
+            "a-very-long-name-that-does-n.fit",
+            "assistant",
+            "Nobody Sees This",
+        ),
+        // Names that break the rules, from a server that does not keep them.
+        ("t1", "student", "😀"),
+        ("t2", "student", "bob\\\" (instructor"),
+    ];
+    w.answers(&format!("= who 1 count={}", people.len()));
+    for (id, role, name) in people {
+        w.answers(&format!(
+            "= here {id} role={role} ip=192.0.2.9 {since} sessions=1 name=\"{name}\""
+        ));
+    }
+    let list: Vec<String> = w
+        .screen()
+        .iter()
+        .filter_map(|row| Some(row.split_once('│')?.1.trim().to_owned()))
+        .filter(|row| !row.is_empty())
+        .collect();
+    let s3 = list.iter().find(|row| row.starts_with("s3 ")).cloned();
+    let s3 = s3.expect("s3 is here");
+    assert!(s3.starts_with("s3 \"q\u{323}\u{302}x\u{331} "), "{s3:?}");
+    assert_eq!(
+        list.iter().filter(|row| **row != s3).collect::<Vec<_>>(),
+        [
+            "9 here",
+            "»prof instructor \"Prof. Dr…",
+            "»a-very-long-nam… assistant",
+            "bob \"Bob Li\"",
+            "mallory \"bob\"",
+            "s1 \"張張張張張張張張張張…",
+            "s2 \"محمد بن عبد الله\"",
+            "t1",
+            "t2",
+        ]
+    );
+    assert_eq!(w.style_of("\"Bob Li\"").fg, w.app.colours.dim().fg);
+}

@@ -103,6 +103,7 @@ fn room() -> Stage {
         clock: Timestamp::EPOCH,
         version: "0".into(),
         expires: None,
+        name: None,
     };
     let outbound = Arc::new(Outbound::new(
         wire.clone(),

@@ -13,10 +13,10 @@ pub(super) const BATCH: &str = "
     create temp trigger people instead of insert on batch
     when coalesce(new.joins, new.ends, new.leaves) is not null begin
         insert into joins (session, id, role, ip, port, local_ip, prefix, interface, interface_index,
-            serial, fingerprint, tls, cipher, key_exchange, client, joined_at)
+            serial, fingerprint, tls, cipher, key_exchange, client, joined_at, name)
         select value ->> '$[0]', value ->> '$[1]', value ->> '$[2]', value ->> '$[3]', value ->> '$[4]', value ->> '$[5]',
             value ->> '$[6]', value ->> '$[7]', value ->> '$[8]', value ->> '$[9]', value ->> '$[10]', value ->> '$[11]',
-            value ->> '$[12]', value ->> '$[13]', value ->> '$[14]', value ->> '$[15]'
+            value ->> '$[12]', value ->> '$[13]', value ->> '$[14]', value ->> '$[15]', value ->> '$[16]'
         from jsonb_each(new.joins);
 
         update joins set left_at = ended.value ->> '$[1]', reason = ended.value ->> '$[2]'

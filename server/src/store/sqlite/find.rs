@@ -10,7 +10,7 @@ use pki::CrlNumber;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 use tracing::warn;
-use wire::{ClientId, Reason, Role, Timestamp};
+use wire::{ClientId, FullName, Reason, Role, Timestamp};
 
 use super::Database;
 use crate::room::found::{Found, WasHere};
@@ -133,7 +133,15 @@ fn parse_here(row: &SqliteRow) -> Option<WasHere> {
         left,
         since: Timestamp::parse(row.get("joined_at")).ok()?,
         role: Role::parse(row.get("role"))?,
+        name: parse_name(row),
     })
+}
+
+/// Returns the full name in a row of `joins`. A version with other rules may have written it; it
+/// identifies nobody, so a name that breaks the rules is not shown, and is no damage.
+pub(super) fn parse_name(row: &SqliteRow) -> Option<FullName> {
+    let name: Option<&str> = row.get("name");
+    FullName::parse(name?).ok()
 }
 
 /// A session that was open when the server died ended when the server was last known to run.
@@ -156,7 +164,8 @@ pub(super) const FIND: &str = "
         (select value from meta where key = 'crl_number') as crl_number";
 
 pub(super) const FIND_HERE: &str = "
-    select id, role, ip, max(session) as session, joined_at, coalesce(reason, 'server-crash') as reason
+    select id, role, name, ip, max(session) as session, joined_at,
+        coalesce(reason, 'server-crash') as reason
     from joins
     where leave_seq is null
     group by id";

@@ -30,6 +30,14 @@ pub(super) static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
                     "/../migrations/0002_senders.sql"
                 )),
             ),
+            migration(
+                4,
+                "names",
+                include_str!(concat!(
+                    env!("CARGO_MANIFEST_DIR"),
+                    "/../migrations/0004_names.sql"
+                )),
+            ),
         ]
         .into(),
         ..Migrator::DEFAULT

@@ -8,6 +8,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteRow};
 use wire::{ClientId, Reason, Role, Timestamp};
 
+use super::find::parse_name;
 use crate::transcript::fault::DatabaseError;
 use crate::transcript::record::{Answer, LastSession, Pages};
 
@@ -128,6 +129,7 @@ fn parse_last_session(row: &SqliteRow) -> Option<LastSession> {
     let reason: Option<&str> = row.get("reason");
     Some(LastSession {
         role: Role::parse(row.get("role"))?,
+        name: parse_name(row),
         ip: row.get::<&str, _>("ip").parse().ok()?,
         left_at: left_at.map(Timestamp::parse).transpose().ok()?,
         // A later version may know more reasons, and is no damage.
@@ -141,7 +143,7 @@ pub(crate) const PAGE: &str = "
     from (select seq, at, line from transcript where seq > ? and seq <= ? order by seq limit ?)";
 
 pub(crate) const LAST_SESSION: &str = "
-    select role, ip, left_at, reason from joins where id = ? order by session desc limit 1";
+    select role, name, ip, left_at, reason from joins where id = ? order by session desc limit 1";
 
 /// Walks back from the head until the texts, each with some 80 bytes of stamp, fill the tail.
 pub(crate) const START_OF_TAIL: &str = "

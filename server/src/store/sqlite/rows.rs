@@ -1,6 +1,6 @@
 //! A batch as rows for SQLite, with all rows of a table in one value.
 
-use wire::{Entry, Kind};
+use wire::{Entry, FullName, Kind};
 
 use super::jsonb::{Row, Rows};
 use crate::room::batch::{Batch, Join, SessionEnd};
@@ -27,7 +27,8 @@ pub(crate) fn joins(batch: &Batch) -> Option<Vec<u8>> {
                 .text(&facts.cipher)
                 .or_null(facts.key_exchange.as_deref(), Row::text)
                 .or_null(facts.dialect.name(), Row::text)
-                .shown(at);
+                .shown(at)
+                .or_null(member.name.as_ref().map(FullName::as_str), Row::text);
         });
     }
     rows.close()

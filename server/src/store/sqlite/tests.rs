@@ -347,7 +347,71 @@ async fn a_database_of_the_first_version_keeps_the_last_lines_of_each_run() {
         .fetch_one(&mut database.connection)
         .await
         .expect("a version");
-    assert_eq!(schema, "2");
+    assert_eq!(schema, "4");
+}
+
+#[tokio::test]
+async fn a_database_from_before_there_were_names_is_opened_and_nobody_in_it_has_one() {
+    let folder = folder();
+    let mut old = SqliteConnectOptions::new()
+        .filename(folder.path().join("chat.db"))
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .connect()
+        .await
+        .expect("a database");
+    let before: Vec<_> = MIGRATIONS
+        .iter()
+        .filter(|m| m.version < 4)
+        .cloned()
+        .collect();
+    let before = Migrator {
+        migrations: before.into(),
+        ..Migrator::DEFAULT
+    };
+    before
+        .run_direct(None, &mut old, false)
+        .await
+        .expect("the tables of the last version");
+    old.execute(
+        "insert into joins (id, role, ip, port, local_ip, serial, fingerprint, tls, cipher, joined_at)
+        values ('alice', 'student', '::1', 1, '::1', '01', '02', 'TLSv1.3', 'x', '2026-11-21T10:00:00.000Z')",
+    )
+    .await
+    .expect("a session");
+    old.close().await.expect("a good end");
+
+    let (mut database, pages, found) = open(&folder).await;
+    let [was_here] = &found.here[..] else {
+        panic!("alice was here");
+    };
+    assert_eq!(
+        (was_here.left.id.as_str(), &was_here.name),
+        ("alice", &None)
+    );
+    let id = ClientId::parse("alice").expect("an ID");
+    let last = pages.last_session(&id).await.expect("read");
+    assert_eq!(last.expect("a session").name, None);
+    // Another program, or a version with other rules, may write anything.
+    for (name, read) in [
+        ("Alice Ng", Some("Alice Ng")),
+        ("x\" y", None),
+        ("100003", None),
+    ] {
+        sqlx::query("update joins set name = ?")
+            .bind(name)
+            .execute(&mut database.connection)
+            .await
+            .expect("written");
+        let last = pages.last_session(&id).await.expect("read");
+        let last = last.expect("a session").name;
+        assert_eq!(last.as_ref().map(wire::FullName::as_str), read);
+    }
+    let days: Vec<Option<String>> = sqlx::query_scalar("select name from attendance")
+        .fetch_all(&mut database.connection)
+        .await
+        .expect("a day");
+    assert_eq!(days, [Some("100003".to_owned())]);
 }
 
 #[tokio::test]

@@ -44,6 +44,7 @@ pub const ANY_PURPOSE: &[u8] = &[0x55, 0x1d, 0x25, 0];
 pub const COMMON_NAME: &[u8] = &[0x55, 4, 3];
 pub const ORGANIZATION: &[u8] = &[0x55, 4, 10];
 pub const UNIT: &[u8] = &[0x55, 4, 11];
+pub const FULL_NAME: &[u8] = &[0x55, 4, 41];
 
 pub const ALTERNATIVE_NAMES: &[u8] = &[0x55, 0x1d, 0x11];
 const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];

@@ -410,6 +410,75 @@ async fn a_certificate_of_an_honest_issuer_is_admitted() {
     assert_eq!(refusals(&end(served)), [""; 0]);
 }
 
+#[tokio::test]
+async fn a_full_name_that_breaks_a_rule_is_not_shown_and_keeps_nobody_out() {
+    let m = Mint::new();
+    let full_name = |tag, bytes: &[u8]| attribute(FULL_NAME, tag, bytes);
+    let named = |names: &[Vec<u8>]| {
+        let common = attribute(COMMON_NAME, UTF8, b"alice");
+        let mut parts: Vec<Vec<&[u8]>> = vec![vec![&common]];
+        parts.extend(names.iter().map(|one| vec![one.as_slice()]));
+        let parts: Vec<&[&[u8]]> = parts.iter().map(Vec::as_slice).collect();
+        m.sign(&m.leaf_of(name(&parts)))
+    };
+    let utf8 = |text: &str| named(&[full_name(UTF8, text.as_bytes())]);
+    let cjk = "張".repeat(64);
+    let allowed = "; letters, digits, spaces and ' - . , ( ) / & @ are allowed";
+    // The certificate, the name that is shown, or how the log says that there is none.
+    #[rustfmt::skip]
+    let rows = [
+        ("no full name", named(&[]), Ok(None)),
+        ("UTF8String", utf8("Alice Ng"), Ok(Some("Alice Ng"))),
+        ("PrintableString", named(&[full_name(PRINTABLE, b"Alice Ng")]), Ok(Some("Alice Ng"))),
+        ("the ID of somebody else", utf8("wendy"), Ok(Some("wendy"))),
+        ("64 characters", utf8(&cjk), Ok(Some(cjk.as_str()))),
+        ("65 characters", utf8(&"x".repeat(65)), Err("it has more than 64 characters".to_owned())),
+        ("7000 characters", utf8(&"x".repeat(7000)), Err("it has more than 64 characters".to_owned())),
+        ("nothing", utf8(""), Err("it is empty".to_owned())),
+        ("LF and a forged stamp", utf8("x\n[wendy@10.0.0.9] hi"), Err(format!("it contains U+000A{allowed}"))),
+        ("ESC, which a terminal obeys", utf8("\u{1b}[2J"), Err(format!("it contains U+001B{allowed}"))),
+        ("a bidi override", utf8("a\u{202e}b"), Err(format!("it contains U+202E{allowed}"))),
+        ("the end of a pair", utf8("a\" role=instructor"), Err(format!("it contains '\"' (U+0022){allowed}"))),
+        ("a stamp without brackets", utf8("wendy@10.0.0.9"), Err("it contains '@' within a word, like a mail address".to_owned())),
+        ("normalization form D", utf8("Zoe\u{308}"), Err("it is not in Unicode normalization form C".to_owned())),
+        ("two of them", named(&[full_name(UTF8, b"Alice"), full_name(UTF8, b"Bob")]), Err("there is more than one".to_owned())),
+        ("BMPString", named(&[full_name(BMP, &[0, 65])]), Err("it is not a UTF8String or PrintableString".to_owned())),
+        ("not UTF-8", named(&[full_name(UTF8, b"\xff\xfe")]), Err("it is not a UTF8String or PrintableString".to_owned())),
+    ];
+    let served = m.site.serve(&["--sessions-per-minute", "0"]);
+    let mut faults = Vec::new();
+    for (presented, chain, shown) in rows {
+        let mut alice = m.peer(&served, &chain, &m.key).await;
+        let welcome = alice.welcome().await;
+        assert_eq!(welcome.id.as_str(), "alice", "{presented}");
+        let name = welcome.name.as_ref().map(ToString::to_string);
+        let expected = shown.as_ref().ok().copied().flatten();
+        assert_eq!(name.as_deref(), expected, "{presented}");
+        faults.extend(shown.err());
+        alice.close().await;
+    }
+    // One line for each, and never the name itself.
+    let log = end(served);
+    let told: Vec<&str> = log
+        .iter()
+        .filter_map(|line| line.split_once("the full name in this certificate is not shown"))
+        .map(|(_, fields)| fields.trim())
+        .collect();
+    let expected: Vec<String> = faults
+        .iter()
+        .map(|fault| format!("id=alice serial=4d fault={fault}"))
+        .collect();
+    assert_eq!(told, expected);
+    assert!(
+        log.iter().all(|line| !line.contains(char::is_control)),
+        "{log:?}"
+    );
+    let names = m
+        .site
+        .query("select distinct name from joins where name is not null order by 1");
+    assert_eq!(names, ["Alice Ng", "wendy", cjk.as_str()]);
+}
+
 /// A certificate that should not pass, and how it is refused.
 struct Row {
     presented: &'static str,

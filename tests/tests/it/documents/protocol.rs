@@ -43,6 +43,7 @@ fn the_limits_in_the_protocol_are_those_of_the_code() {
         ("PREFIX_BYTES_MAX", limits::PREFIX_BYTES_MAX),
         ("ID_CHARS_MAX", limits::ID_CHARS_MAX),
         ("ID_BYTES_MAX", limits::ID_BYTES_MAX),
+        ("FULL_NAME_CHARS_MAX", limits::FULL_NAME_CHARS_MAX),
         ("UNACKNOWLEDGED_LINES_MAX", limits::UNACKNOWLEDGED_LINES_MAX),
         ("RUN_CHARS_MIN", limits::RUN_CHARS_MIN),
         ("RUN_CHARS_MAX", limits::RUN_CHARS_MAX),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ca_tool::{Candidate, IssueOptions};
 use tests::{Scene, Transcript, World, fences, instructors, lasting, pages};
 
 use crate::certificates::mint::publish_list;
@@ -50,6 +51,12 @@ async fn room(setting: &str) -> World {
             "alice",
             &lasting(Duration::from_secs(9 * 24 * 60 * 60 + 60)),
         ),
+        "named" => {
+            let mut alice = Candidate::named(["alice"]);
+            alice[0].full_name = Some("Ng, Alice (Ally)".to_owned());
+            let issued = world.ca().issue(&alice, &IssueOptions::default());
+            issued.expect("a certificate");
+        }
         // Alice is an instructor, and the revocation list is out of date.
         "stale-list" => {
             world.stop().await.expect("a good end");

@@ -68,6 +68,48 @@ const ATTENDANCE: &str =
     "select id, day, minutes, sessions, lines from attendance order by id, day";
 
 #[tokio::test]
+async fn attendance_names_people_by_their_newest_certificate() {
+    let day = |hour: u32| format!("2026-11-21T{hour}:00:00.000Z");
+    let (ten, eleven) = (day(10), day(11));
+    let w = record(
+        &[
+            (1, "s01", &ten, Some(&eleven)),
+            (2, "s01", &eleven, Some(&eleven)),
+            (3, "s02", &ten, Some(&eleven)),
+            (4, "s03", &ten, Some(&eleven)),
+            (5, "s03", &eleven, Some(&eleven)),
+        ],
+        &[],
+    )
+    .await;
+    let mut connection = w.sqlite().await;
+    for (session, name) in [
+        (1, "Alice Ng"),
+        (2, "Li, Alice"),
+        (4, "Carol, without a name since"),
+    ] {
+        sqlx::query("update joins set name = ? where session = ?")
+            .bind(name)
+            .bind(session)
+            .execute(&mut connection)
+            .await
+            .expect("a name");
+    }
+    let sql = "select id, name, minutes, sessions from attendance order by id";
+    assert_eq!(
+        ask(&w.db(), "UTC", sql),
+        ["s01,\"Li, Alice\",60.0,2", "s02,,60.0,1", "s03,,60.0,2"]
+    );
+    // A new column comes last: programs may count them.
+    let columns = w.column("select name from pragma_table_info('attendance') order by cid");
+    let columns = columns.await.join(" ");
+    assert_eq!(
+        columns,
+        "id day first_in last_out minutes sessions lines name"
+    );
+}
+
+#[tokio::test]
 async fn attendance_counts_overlapping_sessions_once() {
     let w = record(
         &[

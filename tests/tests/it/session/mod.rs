@@ -2,6 +2,7 @@
 
 mod ends;
 mod load;
+mod names;
 mod presence;
 mod room;
 #[cfg(target_os = "linux")]

@@ -15,7 +15,7 @@ use x509_parser::prelude::{CertificateRevocationList, FromDer as _};
 
 use crate::disk::files;
 use crate::error::Error;
-use crate::ledger::index::{IndexEntry, NAME};
+use crate::ledger::index::IndexEntry;
 use crate::ledger::register::Register;
 use crate::sign::reason::Reason;
 use crate::sign::request::wishes;
@@ -132,10 +132,11 @@ impl Shown {
         let is_person = said.purposes.contains(&Purpose::Client);
         let role = is_person.then(|| said.subject.units.first()).flatten();
         let entry = entry_of(&said, ca);
-        let full_name = entry.as_ref().and_then(|entry| entry.note(NAME));
+        let noted = entry.as_ref().and_then(|entry| entry.full_name());
+        let full_name = said.subject.full_names.first().map(String::as_str);
         Some(Shown::Certificate(Box::new(ShownCertificate {
             name: name_in(&said.subject),
-            full_name: full_name.map(str::to_owned),
+            full_name: full_name.or(noted).map(str::to_owned),
             role: role.cloned(),
             organization: said.subject.organizations.first().cloned(),
             issuer: name_in(&said.issuer),
