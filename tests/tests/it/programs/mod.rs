@@ -16,6 +16,8 @@ mod startup;
 mod stop;
 #[cfg(unix)]
 mod terminal;
+#[cfg(unix)]
+mod widths;
 #[cfg(target_os = "linux")]
 mod window;
 
