@@ -15,6 +15,8 @@ use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
 use ratatui::buffer::{Buffer, Cell, CellWidth as _};
 use ratatui::layout::{Position, Rect, Size};
 
+use crate::words::width::{narrowest, widest};
+
 /// A terminal whose width table is not trusted.
 #[derive(Debug)]
 pub(crate) struct Careful<W: Write> {
@@ -23,23 +25,14 @@ pub(crate) struct Careful<W: Write> {
     written: Buffer,
 }
 
-/// Returns whether all terminals give a grapheme the columns that ratatui counts: a printable
-/// character of ASCII, or one character of the scripts that were wide from the beginning.
+/// Returns whether all terminals give a grapheme the columns that ratatui counts: one character about
+/// which no table and no setting differs.
 pub(crate) fn is_sure(grapheme: &str) -> bool {
     let mut chars = grapheme.chars();
     let (Some(c), None) = (chars.next(), chars.next()) else {
         return false;
     };
-    matches!(c,
-        ' '..='~'
-        // Hiragana and Katakana.
-        | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}'
-        // Ideographs: also those that have no character yet are wide in every table.
-        | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'
-        // Hangul.
-        | '\u{ac00}'..='\u{d7a3}'
-        // The fullwidth forms of ASCII.
-        | '\u{ff01}'..='\u{ff60}')
+    matches!(c, ' '..='~') || narrowest(c) == widest(c)
 }
 
 impl<W: Write> Careful<W> {
@@ -152,5 +145,160 @@ impl<W: Write> Backend for Careful<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         Backend::flush(&mut self.inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::Terminal;
+    use ratatui::text::Line;
+    use ratatui::widgets::Paragraph;
+    use ratatui::{TerminalOptions, Viewport};
+
+    use super::*;
+    use crate::words::drawable;
+
+    const COLUMNS: u16 = 80;
+    const ROWS: u16 = 24;
+
+    /// Stands at the right end of each row, in this column.
+    const END: &str = "|end";
+    const END_COLUMN: u16 = 70;
+
+    /// Characters that stand in one row.
+    const IN_A_ROW: usize = 8;
+
+    /// Texts whose characters join, or seem to.
+    const JOINED: [&str; 14] = [
+        "e\u{301}\u{302}",
+        "क\u{94d}ष\u{93f}",
+        "কা",
+        "กำ",
+        "\u{1112}\u{1161}\u{11ab}",
+        "\u{1161}",
+        "👨\u{200d}👩\u{200d}👧",
+        "👩🏽\u{200d}💻",
+        "🏽",
+        "❤\u{fe0f}",
+        "❤\u{fe0e}",
+        "1\u{fe0f}\u{20e3}",
+        "\u{1f1e9}\u{1f1ea}",
+        "\u{1f1e9}",
+    ];
+
+    /// Returns every text about whose width terminals may disagree, as the window would draw it.
+    fn doubtful() -> Vec<String> {
+        let one = (' '..=char::MAX).filter(|c| !is_sure(c.encode_utf8(&mut [0; 4])));
+        // Of the characters for private use, and of those that do not exist, a few stand for all.
+        let is_like_many = |c: char| u32::from(c) >= 0xe000 && widest(c) != narrowest(c);
+        let mut texts: Vec<String> = Vec::new();
+        for (at, c) in one.filter(|c| !wire::is_forbidden(*c)).enumerate() {
+            if u32::from(c) < 0xd800 || (0x1f000..0x20000).contains(&u32::from(c)) || (is_like_many(c) && at % 97 == 0) {
+                texts.push(drawable(&format!("{c}")));
+            }
+        }
+        texts.extend(JOINED.map(str::to_owned));
+        texts
+    }
+
+    /// Returns the rows of the frames that show all of it: `a❤b…`, and a mark at the right end.
+    fn frames() -> Vec<Vec<String>> {
+        let rows: Vec<String> = doubtful()
+            .chunks(IN_A_ROW)
+            .map(|some| some.iter().map(|text| format!("a{text}b")).collect())
+            .collect();
+        rows.chunks(usize::from(ROWS)).map(<[String]>::to_vec).collect()
+    }
+
+    /// Draws frames one after the other. Returns the bytes for a terminal.
+    fn drawn(frames: &[&[String]], end: &str) -> Vec<u8> {
+        let mut bytes = b"\x1b[?7l\x1b[2J".to_vec();
+        let area = Rect::new(0, 0, COLUMNS, ROWS);
+        let viewport = Viewport::Fixed(area);
+        let backend = Careful::new(&mut bytes);
+        let mut terminal = Terminal::with_options(backend, TerminalOptions { viewport }).expect("a terminal");
+        for rows in frames {
+            let draw = |frame: &mut ratatui::Frame<'_>| {
+                let lines: Vec<Line<'_>> = rows.iter().map(|row| Line::raw(row.as_str())).collect();
+                frame.render_widget(Paragraph::new(lines), area);
+                for y in 0..ROWS {
+                    frame.buffer_mut().set_string(END_COLUMN, y, end, ratatui::style::Style::new());
+                }
+            };
+            terminal.draw(draw).expect("drawn");
+        }
+        drop(terminal);
+        bytes
+    }
+
+    /// Other text in every row, so that whatever stays of a frame shows.
+    fn plain() -> Vec<String> {
+        vec!["-".repeat(20); usize::from(ROWS)]
+    }
+
+    #[test]
+    fn a_sure_character_is_ascii_or_wide_everywhere() {
+        for sure in ["a", " ", "~", "张", "あ", "한"] {
+            assert!(is_sure(sure), "{sure}");
+        }
+        for doubtful in ["\u{e9}", "ж", "│", "…", "❤\u{fe0f}", "\u{600}", "e\u{301}", "", "☰"] {
+            assert!(!is_sure(doubtful), "{doubtful}");
+        }
+    }
+
+    /// vt100 has a width table of its own, which is not ours.
+    #[test]
+    fn nothing_shifts_the_end_of_a_row_and_nothing_stays_of_it() {
+        let frames = frames();
+        assert!(frames.len() > 10, "{}", frames.len());
+        let shown = |bytes: &[u8]| {
+            let mut parser = vt100::Parser::new(ROWS, COLUMNS, 0);
+            parser.process(bytes);
+            parser
+        };
+        let fresh = shown(&drawn(&[&plain()], END));
+        for frame in &frames {
+            let after = shown(&drawn(&[frame, &plain()], END));
+            assert_eq!(after.screen().contents(), fresh.screen().contents(), "{frame:?}");
+            let during = shown(&drawn(&[&plain(), frame], END));
+            for y in 0..ROWS {
+                let end: String = (END_COLUMN..COLUMNS)
+                    .filter_map(|x| during.screen().cell(y, x).map(|cell| cell.contents().to_owned()))
+                    .collect();
+                assert_eq!(end, END, "{:?}", frame.get(usize::from(y)));
+            }
+        }
+    }
+
+    /// The same on terminals that other people wrote. Each shows the last frame after all the others,
+    /// and by itself: there must be no difference.
+    #[cfg(unix)]
+    #[test]
+    #[ignore = "needs tmux, screen, xterm and Xvfb: run with --include-ignored"]
+    fn nothing_stays_of_a_row_on_other_terminals() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let frames = frames();
+        let plain = plain();
+        let mut all: Vec<&[String]> = Vec::new();
+        for frame in &frames {
+            all.extend([frame.as_slice(), plain.as_slice()]);
+        }
+        let put = |name: &str, frames: &[&[String]]| {
+            let file = folder.path().join(name);
+            let mut bytes = drawn(frames, END);
+            // Below everything, where the next words of the terminal stand.
+            bytes.extend(format!("\x1b[{ROWS};1H\r\n").bytes());
+            std::fs::write(&file, bytes).expect("a file");
+            format!("cat {}", file.display())
+        };
+        let (after, fresh) = (put("after", &all), put("fresh", &[&plain]));
+        for emulator in kit::Emulator::ALL {
+            emulator.require();
+            let rows = |script: &str| emulator.run(COLUMNS, script).rows();
+            let fresh = rows(&fresh);
+            let ends = fresh.iter().filter(|row| row.ends_with(END)).count();
+            assert!(ends >= usize::from(ROWS) - 1, "{emulator:?}: {fresh:?}");
+            assert_eq!(rows(&after), fresh, "{emulator:?}");
+        }
     }
 }
