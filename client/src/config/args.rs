@@ -17,9 +17,10 @@ use crate::words::{Clock, Failure};
 
 /// Enter a room with your certificate, say what you type, show what is said.
 #[derive(Debug, Parser)]
-#[command(version, disable_version_flag = true, before_help = EXAMPLES, after_help = EXITS, help_template = HELP)]
+#[command(version, disable_version_flag = true, disable_help_flag = true)]
+#[command(before_help = EXAMPLES, after_help = EXITS, help_template = HELP)]
 pub struct Args {
-    /// Your certificate, as `ca-tool issue` made it; or FILE alone
+    /// Your certificate; `client FILE` means the same
     #[arg(long, value_name = "FILE")]
     pub cert: PathBuf,
     /// The server [default: the one that FILE names]
@@ -49,7 +50,7 @@ pub struct Args {
     /// Give commands in a pipe: `/who`, `/quit`
     #[arg(long)]
     pub commands: bool,
-    /// auto, dark, light, classic, none (like NO_COLOR)
+    /// auto, dark, light, classic or none (NO_COLOR)
     #[arg(long, value_name = "THEME", hide_possible_values = true)]
     pub theme: Option<Theme>,
     /// When to ring: mention, all or off
@@ -73,10 +74,13 @@ pub struct Args {
     /// Window: `[ID]`, not `[ID@IP]`; F9 switches
     #[arg(long)]
     pub short: bool,
+    // Hidden, because everybody knows these two and the help needs the rows for something else.
     /// Print the version
-    // Hidden, because everybody knows it and the help has a row to spare for something else.
     #[arg(short = 'V', long, action = ArgAction::Version, hide = true)]
     version: Option<bool>,
+    /// Print this help
+    #[arg(short, long, action = ArgAction::Help, hide = true)]
+    help: Option<bool>,
 }
 
 /// All of it fits a terminal of 80 columns and 24 rows, with a row left for the prompt.

@@ -25,7 +25,9 @@ pub(crate) fn whois(whois: &Whois, clock: &Clock) -> String {
         }
         Seen::Left { at, reason } => {
             let at = at.map_or(String::new(), |at| format!(" at {}", clock.show(at)));
-            let why = reason.as_ref().map_or(String::new(), |why| format!(" ({why})"));
+            let why = reason
+                .as_ref()
+                .map_or(String::new(), |why| format!(" ({why})"));
             format!("{is}, not here: left{at}{why}, last seen from {ip}")
         }
     }
@@ -62,7 +64,9 @@ mod tests {
                 "mia is an assistant, not here: left at 2026-11-21 19:00:00 (goodbye), last seen from 192.0.2.9",
             ),
         ] {
-            let Ok(ServerLine::Reply(Reply::Whois(answer))) = ServerLine::parse(&format!("= whois {line}")) else {
+            let Ok(ServerLine::Reply(Reply::Whois(answer))) =
+                ServerLine::parse(&format!("= whois {line}"))
+            else {
                 panic!("{line}");
             };
             assert_eq!(whois(&answer, &Clock::utc()), words);

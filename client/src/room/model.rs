@@ -150,7 +150,9 @@ impl Room {
 
     /// Returns for how long the server owes an answer and has not been heard, once that is long.
     pub(crate) fn silent_for(&self) -> Option<Duration> {
-        if !matches!(self.standing, Standing::Connected | Standing::Leaving) || self.waiting.is_some() {
+        if !matches!(self.standing, Standing::Connected | Standing::Leaving)
+            || self.waiting.is_some()
+        {
             return None;
         }
         let waits = [self.own.waiting_since(), self.asking.waiting_since()];

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use wire::Timestamp;
 
 use super::timeline::Item;
-use crate::limits::{SEARCHED_BYTES_MAX, SEARCH_PAGES_MAX};
+use crate::limits::{SEARCH_PAGES_MAX, SEARCHED_BYTES_MAX};
 
 /// A search, under way or at its end.
 #[derive(Debug)]
@@ -91,7 +91,11 @@ impl Search {
     /// Takes the next page.
     pub(super) fn take(&mut self, page: Vec<Item>) {
         // An answer to a search before this one: taking it would leave a gap.
-        if page.last().and_then(Item::last_seq).is_some_and(|last| last + 1 < self.before) {
+        if page
+            .last()
+            .and_then(Item::last_seq)
+            .is_some_and(|last| last + 1 < self.before)
+        {
             return;
         }
         let older = |item: &Item| item.last_seq().is_some_and(|last| last < self.before);

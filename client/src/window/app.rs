@@ -212,7 +212,9 @@ impl App {
     fn hear(&mut self, event: Event) -> Vec<Effect> {
         match &event {
             Event::OtherHistory { .. } => self.viewport.selected = None,
-            Event::Entry(entry) if matches!(entry.kind, Kind::Message(_)) => self.names.meet(&entry.id),
+            Event::Entry(entry) if matches!(entry.kind, Kind::Message(_)) => {
+                self.names.meet(&entry.id)
+            }
             Event::Reply(Reply::Replayed(entry)) => self.names.meet(&entry.id),
             Event::Reply(Reply::Here(here)) => self.names.meet(&here.id),
             _ => {}

@@ -121,8 +121,12 @@ impl Depth {
     pub(crate) fn of(term: &str, colorterm: Option<&str>) -> Self {
         let is_rich = colorterm.is_some_and(|told| told == "truecolor" || told == "24bit");
         let is_poor = is_console(term)
-            || ["vt", "ansi", "cons"].iter().any(|poor| term.starts_with(poor))
-            || ["-16color", "-8color"].iter().any(|poor| term.ends_with(poor))
+            || ["vt", "ansi", "cons"]
+                .iter()
+                .any(|poor| term.starts_with(poor))
+            || ["-16color", "-8color"]
+                .iter()
+                .any(|poor| term.ends_with(poor))
             || term == "xterm-color";
         if is_poor && !is_rich {
             Self::Sixteen
@@ -135,7 +139,10 @@ impl Depth {
 /// Returns whether a terminal by this name may be asked: old ones would show the question.
 pub(crate) fn may_be_asked(term: &str) -> bool {
     let never = ["", "dumb", "unknown"].contains(&term) || is_console(term);
-    !never && !["vt", "ansi", "cons"].iter().any(|old| term.starts_with(old))
+    !never
+        && !["vt", "ansi", "cons"]
+            .iter()
+            .any(|old| term.starts_with(old))
 }
 
 fn is_console(term: &str) -> bool {
@@ -193,7 +200,8 @@ impl Answers {
         self.was_escape = key.code == KeyCode::Esc;
         if self.held.is_empty() {
             let alt = key.modifiers == KeyModifiers::ALT;
-            let begins = key.code == KeyCode::Char(']') && (alt || was_escape && key.modifiers.is_empty());
+            let begins =
+                key.code == KeyCode::Char(']') && (alt || was_escape && key.modifiers.is_empty());
             if !begins {
                 return Sorted::Typed(vec![event]);
             }
@@ -243,7 +251,8 @@ impl Answers {
         ["11;rgb:", "11;rgba:"].iter().any(|begin| {
             let parts = so_far.strip_prefix(begin);
             begin.starts_with(&so_far)
-                || parts.is_some_and(|parts| parts.chars().all(|c| c == '/' || c.is_ascii_hexdigit()))
+                || parts
+                    .is_some_and(|parts| parts.chars().all(|c| c == '/' || c.is_ascii_hexdigit()))
         })
     }
 
@@ -327,7 +336,11 @@ mod tests {
             ("\x1b]1 and more", "\x1b]1 and more", None),
             ("\x1b]11;rgb:zz", "\x1b]11;rgb:zz", None),
             ("\x1b]11;rgb:00/00\x07", "\x1b]11;rgb:00/00\x07", None),
-            ("\x1b]11;rgb:00/00/00/00\x07x", "\x1b]11;rgb:00/00/00/00\x07x", None),
+            (
+                "\x1b]11;rgb:00/00/00/00\x07x",
+                "\x1b]11;rgb:00/00/00/00\x07x",
+                None,
+            ),
             ("]11;rgb:00/00/00\x07", "]11;rgb:00/00/00\x07", None),
         ] {
             assert_eq!(sort(&[sent]), (keys(typed), answer), "{sent:?}");
@@ -348,7 +361,10 @@ mod tests {
         let now = Instant::now();
         let mut answers = Answers::default();
         let alt = key(KeyModifiers::ALT, KeyCode::Char(']'));
-        assert_eq!(answers.take(alt.clone(), now), Sorted::Typed(vec![alt.clone()]));
+        assert_eq!(
+            answers.take(alt.clone(), now),
+            Sorted::Typed(vec![alt.clone()])
+        );
         answers.asked(now);
         assert_eq!(answers.take(alt.clone(), now), Sorted::Held);
         assert_eq!(answers.overdue(now), []);
@@ -365,7 +381,11 @@ mod tests {
             ("linux", None, Ground::Dark),
             ("tmux-256color", Some(""), Ground::Unknown),
         ] {
-            assert_eq!(Ground::guess(term, colorfgbg), ground, "{term} {colorfgbg:?}");
+            assert_eq!(
+                Ground::guess(term, colorfgbg),
+                ground,
+                "{term} {colorfgbg:?}"
+            );
         }
         for (term, colorterm, depth) in [
             ("xterm-256color", None, Depth::Many),
@@ -378,7 +398,13 @@ mod tests {
         ] {
             assert_eq!(Depth::of(term, colorterm), depth, "{term} {colorterm:?}");
         }
-        for (term, may) in [("xterm", true), ("screen", true), ("linux", false), ("vt100", false), ("dumb", false)] {
+        for (term, may) in [
+            ("xterm", true),
+            ("screen", true),
+            ("linux", false),
+            ("vt100", false),
+            ("dumb", false),
+        ] {
             assert_eq!(may_be_asked(term), may, "{term}");
         }
     }

@@ -10,9 +10,7 @@ use super::names::Names;
 use super::rows::{fit, width, wrap};
 use super::theme::Colours;
 use super::viewport::Viewport;
-use crate::room::{
-    Item, Move, NoteKind, OwnLine, People, Said, Timeline, mentioned, places,
-};
+use crate::room::{Item, Move, NoteKind, OwnLine, People, Said, Timeline, mentioned, places};
 use crate::words::{Clock, drawable, few, unknown};
 
 /// The column of times: `19:00 `. Its last place is for the mark of staff.
@@ -81,7 +79,11 @@ pub(super) fn rows_of(
     if let Some(at) = &at
         && at_before.as_deref().and_then(day) != day(at)
     {
-        rules.push(rule(day(at).unwrap_or_default(), looks, looks.colours.dim()));
+        rules.push(rule(
+            day(at).unwrap_or_default(),
+            looks,
+            looks.colours.dim(),
+        ));
     }
     if let Some(new_from) = timeline.new_from
         && item.begins(new_from, before.and_then(Item::last_seq))
@@ -188,7 +190,11 @@ fn line_of(said: &Said, time: &str, is_selected: bool, looks: &Looks<'_>) -> Vec
         .map(|(at, row)| width(row.trim_end()) + indent(at))
         .max()
         .unwrap_or(0);
-    let left = if is_right { columns.saturating_sub(widest) } else { 0 };
+    let left = if is_right {
+        columns.saturating_sub(widest)
+    } else {
+        0
+    };
     let is_staff = is_staff(looks.people.role(&said.id));
     let mut lines = Vec::new();
     for (at, spans) in paint(&rows, &styles).into_iter().enumerate() {
@@ -203,7 +209,8 @@ fn line_of(said: &Said, time: &str, is_selected: bool, looks: &Looks<'_>) -> Vec
         line.extend(spans);
         lines.push(Line::from(line));
     }
-    if is_staff && left == 0
+    if is_staff
+        && left == 0
         && let Some(first) = lines.first_mut()
         && time_columns(looks) > 0
     {
@@ -215,9 +222,14 @@ fn line_of(said: &Said, time: &str, is_selected: bool, looks: &Looks<'_>) -> Vec
 /// Puts the mark of staff into the last place of the column of times.
 fn mark(line: &mut Line<'static>, looks: &Looks<'_>) {
     if let Some(time) = line.spans.first_mut() {
-        let shortened = time.content.chars().take(TIME_COLUMNS - 1).collect::<String>();
+        let shortened = time
+            .content
+            .chars()
+            .take(TIME_COLUMNS - 1)
+            .collect::<String>();
         *time = Span::styled(shortened, time.style);
-        line.spans.insert(1, Span::styled(STAFF, looks.colours.staff()));
+        line.spans
+            .insert(1, Span::styled(STAFF, looks.colours.staff()));
     }
 }
 
@@ -239,7 +251,9 @@ fn list(people: &[Here], looks: &Looks<'_>) -> Vec<Line<'static>> {
         1 => "· 1 person is here".to_owned(),
         count => format!("· {count} people are here"),
     };
-    let widest = |text: &dyn Fn(&Here) -> usize, most: usize| people.iter().map(text).max().unwrap_or(0).min(most);
+    let widest = |text: &dyn Fn(&Here) -> usize, most: usize| {
+        people.iter().map(text).max().unwrap_or(0).min(most)
+    };
     let ids = widest(&|here| width(here.id.as_str()), ID_COLUMNS_MAX);
     let quoted = |here: &Here| match &here.name {
         Some(name) => drawable(&format!("  {}", name.quoted())),
@@ -254,7 +268,11 @@ fn list(people: &[Here], looks: &Looks<'_>) -> Vec<Line<'static>> {
         let since = minute(&since).unwrap_or_default();
         let name = fit(&quoted(here), names);
         let after_name = " ".repeat(names - width(&name));
-        let mut rest = format!("{name}{after_name}  {:roles$}  since {since}  {}", here.role.as_str(), here.ip);
+        let mut rest = format!(
+            "{name}{after_name}  {:roles$}  since {since}  {}",
+            here.role.as_str(),
+            here.ip
+        );
         rest.push_str(&match here.sessions {
             0 => "  connection lost a moment ago".to_owned(),
             1 => String::new(),
@@ -270,7 +288,9 @@ fn list(people: &[Here], looks: &Looks<'_>) -> Vec<Line<'static>> {
         ])
     };
     let head = Line::from(vec![time_span("", looks), Span::raw(fit(&head, columns))]);
-    std::iter::once(head).chain(people.iter().map(row)).collect()
+    std::iter::once(head)
+        .chain(people.iter().map(row))
+        .collect()
 }
 
 /// Returns the item before, leaving out notes.
@@ -357,14 +377,20 @@ fn plain(text: &str, time: &str, looks: &Looks<'_>, style: Style) -> Vec<Line<'s
 
 /// Gives each row the styles of the parts of its text; a later style is laid over an earlier one.
 fn paint(rows: &[String], styles: &[(Range<usize>, Style)]) -> Vec<Vec<Span<'static>>> {
-    let mut edges: Vec<usize> = styles.iter().flat_map(|(at, _)| [at.start, at.end]).collect();
+    let mut edges: Vec<usize> = styles
+        .iter()
+        .flat_map(|(at, _)| [at.start, at.end])
+        .collect();
     edges.sort_unstable();
     edges.dedup();
     let mut lines = Vec::new();
     let mut start = 0;
     for row in rows {
         let end = start + row.len();
-        let inner = edges.iter().copied().filter(|edge| *edge > start && *edge < end);
+        let inner = edges
+            .iter()
+            .copied()
+            .filter(|edge| *edge > start && *edge < end);
         let mut spans = Vec::new();
         let mut from = start;
         for to in inner.chain([end]) {
@@ -373,7 +399,10 @@ fn paint(rows: &[String], styles: &[(Range<usize>, Style)]) -> Vec<Vec<Span<'sta
                 .filter(|(at, _)| at.start <= from && at.end >= to)
                 .fold(Style::new(), |all, (_, style)| all.patch(*style));
             if from < to {
-                spans.push(Span::styled(row[from - start..to - start].to_owned(), style));
+                spans.push(Span::styled(
+                    row[from - start..to - start].to_owned(),
+                    style,
+                ));
             }
             from = to;
         }
@@ -436,8 +465,9 @@ mod tests {
             left: left.then(|| "lost".to_owned()),
         };
         let (a, b, c) = (moved("a1", false), moved("b1", false), moved("c1", true));
-        let tell =
-            |moves: &[&Move]| tell_moves(&moves.iter().copied().cloned().collect::<Vec<_>>(), false);
+        let tell = |moves: &[&Move]| {
+            tell_moves(&moves.iter().copied().cloned().collect::<Vec<_>>(), false)
+        };
         assert_eq!(tell(&[&a]), "a1@::1 entered");
         assert_eq!(tell(&[&c]), "c1@::1 left (lost)");
         assert_eq!(tell_moves(std::slice::from_ref(&a), true), "a1 entered");

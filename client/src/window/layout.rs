@@ -46,7 +46,9 @@ fn visible(timeline: &Timeline, view: &Viewport, looks: &Looks<'_>, height: usiz
     let mut rows: Vec<Row> = rows.into_iter().rev().map(|(_, row)| row).collect();
     // The line at the top always carries its time, which may have been told further up.
     let timed = rows.iter_mut().filter(|row| row.has_time_column);
-    let first = timed.filter_map(|row| Some((timeline.item(row.item)?.at()?, row))).next();
+    let first = timed
+        .filter_map(|row| Some((timeline.item(row.item)?.at()?, row)))
+        .next();
     if let Some((at, row)) = first {
         put_time(row, at, looks);
     }

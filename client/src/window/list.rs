@@ -35,7 +35,10 @@ pub(super) fn draw_list(frame: &mut Frame<'_>, app: &App, area: Rect) {
         lines.push(person(app, here, columns, is_known));
     }
     if shown < here.len() {
-        lines.push(Line::styled(format!("│ and {} more", here.len() - shown), dim));
+        lines.push(Line::styled(
+            format!("│ and {} more", here.len() - shown),
+            dim,
+        ));
     }
     lines.resize(rows, Line::styled("│", dim));
     frame.render_widget(Paragraph::new(lines), area);

@@ -88,12 +88,18 @@ mod tests {
         for n in 0..24 {
             names.meet(&id(&format!("student{n}")));
         }
-        let numbers: HashSet<usize> = (0..24).map(|n| names.number(&id(&format!("student{n}")))).collect();
+        let numbers: HashSet<usize> = (0..24)
+            .map(|n| names.number(&id(&format!("student{n}"))))
+            .collect();
         assert_eq!(numbers.len(), 24);
         for n in 24..27 {
             names.meet(&id(&format!("student{n}")));
         }
-        assert!(names.taken.iter().all(|count| *count <= 2), "{:?}", names.taken);
+        assert!(
+            names.taken.iter().all(|count| *count <= 2),
+            "{:?}",
+            names.taken
+        );
     }
 
     #[test]
@@ -111,7 +117,10 @@ mod tests {
     fn no_number_of_names_takes_up_memory_without_end() {
         let mut names = Names::new(5);
         (0..3 * NAMES_MAX).for_each(|n| names.meet(&id(&format!("s{n}"))));
-        assert_eq!((names.met.len(), names.numbers.len()), (NAMES_MAX, NAMES_MAX));
+        assert_eq!(
+            (names.met.len(), names.numbers.len()),
+            (NAMES_MAX, NAMES_MAX)
+        );
         assert_eq!(names.taken.iter().sum::<usize>(), NAMES_MAX);
     }
 }

@@ -133,8 +133,14 @@ mod tests {
     #[test]
     fn a_stamp_never_stands_alone_above_its_text() {
         for (text, rows) in [
-            ("[bob] 我的也可以我的也可以", vec!["[bob] 我的", "也可以我的", "也可以"]),
-            ("[bob] https://a.example/x", vec!["[bob] http", "s://", "a.example/", "x"]),
+            (
+                "[bob] 我的也可以我的也可以",
+                vec!["[bob] 我的", "也可以我的", "也可以"],
+            ),
+            (
+                "[bob] https://a.example/x",
+                vec!["[bob] http", "s://", "a.example/", "x"],
+            ),
             ("[bob] hi there", vec!["[bob] hi ", "there"]),
             // Nothing fits beside it.
             ("[long.name] hi", vec!["[long.name", "] hi"]),
@@ -146,7 +152,14 @@ mod tests {
 
     #[test]
     fn a_character_whose_width_is_in_doubt_never_takes_the_last_column() {
-        for doubted in ["\u{e9}", "\u{2014}", "ж", "\u{1fae9}", "\u{e000}", "❤\u{fe0f}"] {
+        for doubted in [
+            "\u{e9}",
+            "\u{2014}",
+            "ж",
+            "\u{1fae9}",
+            "\u{e000}",
+            "❤\u{fe0f}",
+        ] {
             let text = doubted.repeat(40);
             for row in wrap(&text, 0, 9, 9) {
                 let last = row.graphemes(true).next_back().expect("a grapheme");

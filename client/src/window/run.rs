@@ -268,7 +268,10 @@ impl EventLoop {
 }
 
 /// Waits for the terminal's answer to the last question, if it can still come.
-async fn wait_for_answer(keys: &mut mpsc::Receiver<io::Result<TerminalEvent>>, answers: &mut Answers) {
+async fn wait_for_answer(
+    keys: &mut mpsc::Receiver<io::Result<TerminalEvent>>,
+    answers: &mut Answers,
+) {
     while let Some(asked_at) = answers.open_since() {
         let by = asked_at + ANSWER_TIMEOUT;
         let Ok(Some(Ok(event))) = tokio::time::timeout_at(by.into(), keys.recv()).await else {

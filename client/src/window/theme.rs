@@ -288,7 +288,8 @@ mod tests {
             232.. => [8 + 10 * (index - 232); 3],
             _ => {
                 let index = index - 16;
-                [index / 36, index / 6 % 6, index % 6].map(|step| [0, 95, 135, 175, 215, 255][usize::from(step)])
+                [index / 36, index / 6 % 6, index % 6]
+                    .map(|step| [0, 95, 135, 175, 215, 255][usize::from(step)])
             }
         };
         Rgb(parts.map(|part| f64::from(part) / 255.0))
@@ -300,8 +301,16 @@ mod tests {
     }
 
     fn texts(palette: &Palette) -> Vec<Color> {
-        let Palette { own, dim, notice, failure, names } = palette;
-        let some = [own, dim, notice, failure].into_iter().filter_map(|color| *color);
+        let Palette {
+            own,
+            dim,
+            notice,
+            failure,
+            names,
+        } = palette;
+        let some = [own, dim, notice, failure]
+            .into_iter()
+            .filter_map(|color| *color);
         some.chain(names.iter().copied()).collect()
     }
 
@@ -350,7 +359,13 @@ mod tests {
             0.2126 * red + 0.7152 * green + 0.0722 * blue,
             (0.0193 * red + 0.1192 * green + 0.9505 * blue) / 1.089,
         ]
-        .map(|t| if t > 0.008_856 { t.cbrt() } else { 7.787 * t + 16.0 / 116.0 });
+        .map(|t| {
+            if t > 0.008_856 {
+                t.cbrt()
+            } else {
+                7.787 * t + 16.0 / 116.0
+            }
+        });
         [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
     }
 
@@ -361,7 +376,12 @@ mod tests {
             for (at, one) in all.iter().enumerate() {
                 for other in &all[at + 1..] {
                     let (a, b) = (lab(of_index(*one)), lab(of_index(*other)));
-                    let far = a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+                    let far = a
+                        .iter()
+                        .zip(b)
+                        .map(|(a, b)| (a - b).powi(2))
+                        .sum::<f64>()
+                        .sqrt();
                     assert!(far >= apart, "{one:?} {other:?}: {far:.1}");
                 }
             }
@@ -391,7 +411,12 @@ mod tests {
                 assert_eq!((style.fg, style.bg), (None, None));
             }
         }
-        for ground in [Ground::Dark, Ground::Light, Ground::Between, Ground::Unknown] {
+        for ground in [
+            Ground::Dark,
+            Ground::Light,
+            Ground::Between,
+            Ground::Unknown,
+        ] {
             for style in styles(Colours::of(Theme::Auto, ground, Depth::Sixteen)) {
                 assert!(!matches!(style.fg, Some(Color::Indexed(_))), "{style:?}");
                 assert!(!matches!(style.bg, Some(Color::Indexed(_))), "{style:?}");

@@ -37,15 +37,24 @@ fn lines_of_others_stand_on_the_left_and_our_own_on_the_right() {
 fn the_status_line_says_what_matters_most_and_where_help_is() {
     let mut w = Window::open();
     for (columns, bar) in [
-        (120, " connected · \"Networks 101\" · 12 ms · chat.example:27332"),
-        (80, " connected · \"Networks 101\" · 1 here · 12 ms · chat.example:27332"),
+        (
+            120,
+            " connected · \"Networks 101\" · 12 ms · chat.example:27332",
+        ),
+        (
+            80,
+            " connected · \"Networks 101\" · 1 here · 12 ms · chat.example:27332",
+        ),
         (40, " connected · \"Networks 101\" · … F1 help"),
         (20, " connected · \"Netwo…"),
     ] {
         w.size(columns, 12);
         let shown = w.bar();
         assert!(shown.starts_with(bar), "{columns}: {shown}");
-        assert!(columns < 30 || shown.ends_with(" F1 help"), "{columns}: {shown}");
+        assert!(
+            columns < 30 || shown.ends_with(" F1 help"),
+            "{columns}: {shown}"
+        );
     }
     w.key(KeyCode::F(1));
     assert!(w.screen().join("\n").contains("/whois ID"));
@@ -60,8 +69,16 @@ fn a_narrow_window_leaves_out_addresses_and_the_list_unless_it_is_asked_for_them
         w.size(columns, 12);
         let screen = w.screen().join("\n");
         let is_wide = columns >= 100;
-        assert_eq!(screen.contains("[bob@192.0.2.9] hello"), is_wide, "{screen}");
-        assert_eq!(screen.contains("carol@192.0.2.9 entered"), is_wide, "{screen}");
+        assert_eq!(
+            screen.contains("[bob@192.0.2.9] hello"),
+            is_wide,
+            "{screen}"
+        );
+        assert_eq!(
+            screen.contains("carol@192.0.2.9 entered"),
+            is_wide,
+            "{screen}"
+        );
         assert_eq!(screen.contains("│ 1 here"), is_wide, "{screen}");
         assert_eq!(w.bar().contains(" 1 here"), !is_wide, "{screen}");
         w.key(KeyCode::F(9));

@@ -124,7 +124,11 @@ fn a_mention_rings_and_is_marked_unless_it_is_old_or_the_bell_is_off() {
     let is_marked = |text: &str| w.style_of(text).add_modifier.contains(Modifier::UNDERLINED);
     assert!(is_marked("Alice!") && !is_marked("hi Alice") && !is_marked("!"));
     let styles = w.styles_of("[bob@192.0.2.9] hi Alice!");
-    assert!(styles.iter().all(|style| !style.add_modifier.contains(Modifier::REVERSED)));
+    assert!(
+        styles
+            .iter()
+            .all(|style| !style.add_modifier.contains(Modifier::REVERSED))
+    );
     w.says("bob", "hi carol");
     assert_eq!(w.effects, []);
     w.app.choices.bell = Bell::Off;

@@ -24,7 +24,11 @@ fn looking_back_keeps_its_place_counts_new_lines_and_asks_for_more() {
         ┃<bar>
         ┃>",
     );
-    assert!(w.bar().starts_with(" 2 new lines below · connected · "), "{}", w.bar());
+    assert!(
+        w.bar().starts_with(" 2 new lines below · connected · "),
+        "{}",
+        w.bar()
+    );
     w.key(KeyCode::Home);
     assert_eq!(w.out, ["/history 200 before 101"]);
     let before = w.screen();
@@ -103,7 +107,12 @@ fn without_addresses_the_selected_line_still_has_its_whole_stamp() {
         ┃<bar>
         ┃>",
     );
-    assert!(w.bar().starts_with(" 1 2026-11-21 19:00:00 [bob@192.0.2.9] · "), "{}", w.bar());
+    assert!(
+        w.bar()
+            .starts_with(" 1 2026-11-21 19:00:00 [bob@192.0.2.9] · "),
+        "{}",
+        w.bar()
+    );
     // Its stamp is marked, and its text can be read as before.
     let is_reversed = |text: &str| w.style_of(text).add_modifier.contains(Modifier::REVERSED);
     assert!(is_reversed("[bob] one") && !is_reversed("one"));
@@ -124,14 +133,15 @@ fn the_loaded_lines_can_be_searched_and_the_words_are_marked() {
     }
     w.control('f');
     w.types("LINE 1");
-    let is_selected = |w: &Window, text: &str| {
-        w.style_of(text).add_modifier.contains(Modifier::REVERSED)
-    };
+    let is_selected =
+        |w: &Window, text: &str| w.style_of(text).add_modifier.contains(Modifier::REVERSED);
     assert!(is_selected(&w, "[bob@192.0.2.9] line 19"));
     // The words that were found, in each line that is in view, and nothing else.
     for line in ["line 19", "line 18"] {
         let styles = w.styles_of(line);
-        let marked = styles.iter().take_while(|style| style.bg == w.app.colours.found().bg);
+        let marked = styles
+            .iter()
+            .take_while(|style| style.bg == w.app.colours.found().bg);
         assert_eq!(marked.count(), "line 1".len(), "{line}");
         assert_ne!(styles[6].bg, w.app.colours.found().bg, "{line}");
     }
@@ -150,13 +160,18 @@ fn the_loaded_lines_can_be_searched_and_the_words_are_marked() {
 
 /// Answers a question for a page of the record, in which entry 32 holds the word.
 fn answer_page(w: &mut Window, question: &str) {
-    let before = question.rsplit(' ').next().and_then(|seq| seq.parse::<u64>().ok());
+    let before = question
+        .rsplit(' ')
+        .next()
+        .and_then(|seq| seq.parse::<u64>().ok());
     let before = before.expect("a question for a page");
     w.answers("= begin history");
     for seq in before.saturating_sub(200).max(1)..before {
         let text = if seq == 32 { "a needle" } else { "hay" };
         let day = 1 + (seq / 40) % 28;
-        w.answers(&format!("= {seq} 2026-11-{day:02}T19:00:00.000Z [bob@192.0.2.9] {text}"));
+        w.answers(&format!(
+            "= {seq} 2026-11-{day:02}T19:00:00.000Z [bob@192.0.2.9] {text}"
+        ));
     }
     w.answers("= end history");
 }
@@ -177,7 +192,12 @@ fn a_search_goes_on_into_the_record_and_says_how_far_it_is() {
     let mut w = in_a_long_record();
     w.control('f');
     w.types("needle");
-    assert!(w.bar().contains("not found since 2026-11-21, Enter searches the record"), "{}", w.bar());
+    assert!(
+        w.bar()
+            .contains("not found since 2026-11-21, Enter searches the record"),
+        "{}",
+        w.bar()
+    );
     assert_eq!(w.out, [""; 0]);
     w.key(KeyCode::Enter);
     for (question, day) in [
@@ -186,7 +206,12 @@ fn a_search_goes_on_into_the_record_and_says_how_far_it_is() {
         ("/history 200 before 201", "2026-11-06"),
     ] {
         assert_eq!(w.out.last().map(String::as_str), Some(question));
-        assert!(w.bar().contains(&format!("searched back to {day}, Esc stops")), "{}", w.bar());
+        assert!(
+            w.bar()
+                .contains(&format!("searched back to {day}, Esc stops")),
+            "{}",
+            w.bar()
+        );
         // What was in view stays in view.
         assert!(w.screen().join("\n").contains("line 14"));
         answer_page(&mut w, question);
@@ -199,7 +224,11 @@ fn a_search_goes_on_into_the_record_and_says_how_far_it_is() {
     assert!(!w.app.room.timeline.is_detached());
     // And there is no older one.
     w.key(KeyCode::Enter);
-    assert!(w.bar().contains("no other line before this one"), "{}", w.bar());
+    assert!(
+        w.bar().contains("no other line before this one"),
+        "{}",
+        w.bar()
+    );
     assert_eq!(w.out.len(), 3);
 }
 
@@ -211,22 +240,40 @@ fn a_search_that_finds_nothing_says_so_and_can_be_stopped_and_gone_on_with() {
     w.key(KeyCode::Enter);
     let first = w.out[0].clone();
     w.key(KeyCode::Esc);
-    assert!(w.bar().contains("not found since 2026-11-21, Enter goes on"), "{}", w.bar());
+    assert!(
+        w.bar()
+            .contains("not found since 2026-11-21, Enter goes on"),
+        "{}",
+        w.bar()
+    );
     // The answer was on its way.
     answer_page(&mut w, &first);
     assert_eq!(w.out.len(), 1);
-    assert!(w.bar().contains("not found since 2026-11-11, Enter goes on"), "{}", w.bar());
+    assert!(
+        w.bar()
+            .contains("not found since 2026-11-11, Enter goes on"),
+        "{}",
+        w.bar()
+    );
     w.key(KeyCode::Enter);
     for _ in 0..2 {
         let question = w.out.last().expect("a question").clone();
         answer_page(&mut w, &question);
     }
     assert_eq!(w.out.len(), 3);
-    assert!(w.bar().contains("not found in the whole record"), "{}", w.bar());
+    assert!(
+        w.bar().contains("not found in the whole record"),
+        "{}",
+        w.bar()
+    );
     assert!(w.screen().join("\n").contains("line 14"));
     // Another word begins anew, and an old answer does not confuse it.
     w.key(KeyCode::Backspace);
-    assert!(w.bar().contains("not found since 2026-11-21"), "{}", w.bar());
+    assert!(
+        w.bar().contains("not found since 2026-11-21"),
+        "{}",
+        w.bar()
+    );
 }
 
 #[test]
@@ -237,20 +284,34 @@ fn a_lost_connection_and_a_refusal_stop_a_search() {
     w.types("nowhere");
     w.key(KeyCode::Enter);
     w.answers("! try-later - too much at once");
-    assert!(w.bar().contains("not found since 2026-11-21, Enter goes on"), "{}", w.bar());
-    assert!(w.screen().join("\n").contains("! the search stopped: too much at once"));
+    assert!(
+        w.bar()
+            .contains("not found since 2026-11-21, Enter goes on"),
+        "{}",
+        w.bar()
+    );
+    assert!(
+        w.screen()
+            .join("\n")
+            .contains("! the search stopped: too much at once")
+    );
     w.key(KeyCode::Enter);
     w.hears(Event::Lost {
         failure: Failure::new(Exit::Network, "no route"),
         pause: Duration::from_secs(4),
     });
-    assert!(w.bar().contains("not found since 2026-11-21; the rest needs a connection"), "{}", w.bar());
+    assert!(
+        w.bar()
+            .contains("not found since 2026-11-21; the rest needs a connection"),
+        "{}",
+        w.bar()
+    );
     assert!(w.bar().contains("reconnecting in 4 s"), "{}", w.bar());
 }
 
 #[test]
 fn a_search_is_bounded_and_keeps_only_the_last_pages() {
-    use crate::limits::{SEARCHED_BYTES_MAX, SEARCH_PAGES_MAX};
+    use crate::limits::{SEARCH_PAGES_MAX, SEARCHED_BYTES_MAX};
     let mut w = Window::open();
     w.size(100, 12);
     w.seq = 50_000;
@@ -289,7 +350,11 @@ fn the_line_at_the_top_always_carries_its_time() {
     assert!(w.screen()[0].starts_with("19:00 [bob"), "{:?}", w.screen());
     w.says("bob", &"long ".repeat(100));
     // Its first row is further up.
-    assert!(w.screen()[0].starts_with("19:00   long"), "{:?}", w.screen());
+    assert!(
+        w.screen()[0].starts_with("19:00   long"),
+        "{:?}",
+        w.screen()
+    );
     w.key(KeyCode::PageUp);
     assert!(w.screen()[0].starts_with("19:00 "), "{:?}", w.screen());
 }

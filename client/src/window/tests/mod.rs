@@ -5,9 +5,9 @@ mod entries;
 mod looking_back;
 mod people;
 mod standing;
-mod writing;
 #[cfg(unix)]
 mod terminal;
+mod writing;
 
 use std::time::{Duration, Instant};
 
@@ -222,7 +222,10 @@ impl Window {
             .collect();
         let mut screen = self.screen();
         // The tests of the status line say what it shows.
-        let bar = screen.len().checked_sub(2).filter(|bar| expected.get(*bar) == Some(&"<bar>"));
+        let bar = screen
+            .len()
+            .checked_sub(2)
+            .filter(|bar| expected.get(*bar) == Some(&"<bar>"));
         if let Some(bar) = bar {
             screen[bar] = "<bar>".to_owned();
         }
@@ -232,7 +235,10 @@ impl Window {
     /// Returns the status line.
     fn bar(&self) -> String {
         let screen = self.screen();
-        let above = screen.len().checked_sub(2).expect("a window with a status line");
+        let above = screen
+            .len()
+            .checked_sub(2)
+            .expect("a window with a status line");
         screen[above].clone()
     }
 
@@ -245,7 +251,9 @@ impl Window {
                 let mut rest = text;
                 let mut styles = Vec::new();
                 for cell in cells {
-                    let Some(after) = rest.strip_prefix(cell.symbol()) else { break };
+                    let Some(after) = rest.strip_prefix(cell.symbol()) else {
+                        break;
+                    };
                     styles.push(cell.style());
                     rest = after;
                     if rest.is_empty() {

@@ -66,7 +66,10 @@ fn the_people_here_are_listed_with_roles_staff_first() {
     w.says("prof", "good evening");
     w.says("bob", "»[prof@192.0.2.9] no");
     let screen = w.screen().join("\n");
-    assert!(screen.contains("     »[prof@192.0.2.9] good evening"), "{screen}");
+    assert!(
+        screen.contains("     »[prof@192.0.2.9] good evening"),
+        "{screen}"
+    );
     assert!(screen.contains("      [bob@192.0.2.9] »[prof"), "{screen}");
     w.key(KeyCode::F(8));
     assert!(!w.screen().join("\n").contains("│"));
@@ -79,10 +82,20 @@ fn our_own_entry_shows_our_role() {
     w.passes(Duration::from_secs(2));
     w.entry("* bob@192.0.2.9 entered");
     w.answers("= who 1 count=1");
-    w.answers("= here alice role=instructor ip=192.0.2.7 since=2026-11-21T19:00:00.000Z sessions=1");
-    assert!(w.screen().join("\n").contains("│»alice (you, instructor)"), "{:?}", w.screen());
+    w.answers(
+        "= here alice role=instructor ip=192.0.2.7 since=2026-11-21T19:00:00.000Z sessions=1",
+    );
+    assert!(
+        w.screen().join("\n").contains("│»alice (you, instructor)"),
+        "{:?}",
+        w.screen()
+    );
     w.says("alice", "hello");
-    assert!(w.screen().join("\n").contains(" »[alice@192.0.2.7] hello"), "{:?}", w.screen());
+    assert!(
+        w.screen().join("\n").contains(" »[alice@192.0.2.7] hello"),
+        "{:?}",
+        w.screen()
+    );
 }
 
 #[test]
@@ -92,10 +105,26 @@ fn the_answer_to_who_is_one_row_a_person_in_columns() {
     w.enters("/who");
     w.answers("= who 7 count=4");
     for (id, role, more) in [
-        ("dr.okafor", "instructor", "ip=192.0.2.1 since=2026-11-21T18:55:00.000Z sessions=2"),
-        ("alice", "student", "ip=192.0.2.7 since=2026-11-21T19:00:00.000Z sessions=1"),
-        ("张三", "student", "ip=2001:db8::7 since=2026-11-21T19:01:00.000Z sessions=1"),
-        ("bob", "bot", "ip=192.0.2.9 since=2026-11-21T19:02:00.000Z sessions=0"),
+        (
+            "dr.okafor",
+            "instructor",
+            "ip=192.0.2.1 since=2026-11-21T18:55:00.000Z sessions=2",
+        ),
+        (
+            "alice",
+            "student",
+            "ip=192.0.2.7 since=2026-11-21T19:00:00.000Z sessions=1",
+        ),
+        (
+            "张三",
+            "student",
+            "ip=2001:db8::7 since=2026-11-21T19:01:00.000Z sessions=1",
+        ),
+        (
+            "bob",
+            "bot",
+            "ip=192.0.2.9 since=2026-11-21T19:02:00.000Z sessions=0",
+        ),
     ] {
         w.answers(&format!("= here {id} role={role} {more}"));
     }
@@ -125,7 +154,9 @@ fn twenty_seven_people_have_colours_that_hardly_repeat() {
     }
     let mut seen = std::collections::HashMap::new();
     for n in 1..=27 {
-        *seen.entry(w.style_of(&format!("│ s{n} ")[..].replace("│ ", "")).fg).or_insert(0) += 1;
+        *seen
+            .entry(w.style_of(&format!("│ s{n} ")[..].replace("│ ", "")).fg)
+            .or_insert(0) += 1;
     }
     assert!(seen.values().all(|count| *count <= 2), "{seen:?}");
 }
@@ -139,7 +170,8 @@ fn help_answers_notices_and_failures_look_different() {
     w.enters("/nick carol");
     w.answers("! name-from-certificate - your certificate says so");
     w.answers("= bye kicked you were asked to leave");
-    let [answer, failure, notice] = ["· bob is", "! refused", "· the server says"].map(|text| w.style_of(text));
+    let [answer, failure, notice] =
+        ["· bob is", "! refused", "· the server says"].map(|text| w.style_of(text));
     assert!(answer.fg != failure.fg && failure.fg != notice.fg && notice.fg != answer.fg);
     assert!(failure.add_modifier.contains(Modifier::BOLD));
 }

@@ -37,8 +37,11 @@ fn a_lost_connection_counts_down_and_typed_lines_wait() {
 }
 
 fn replaced() -> Failure {
-    Failure::new(Exit::Ended, "another session of yours took this one's place")
-        .hint("two terminals need --same-id allow")
+    Failure::new(
+        Exit::Ended,
+        "another session of yours took this one's place",
+    )
+    .hint("two terminals need --same-id allow")
 }
 
 fn back(w: &mut Window) {
@@ -61,11 +64,19 @@ fn a_final_end_is_shown_and_the_window_stays_until_the_person_leaves() {
     let mut w = Window::open();
     w.happens(Happened::Ended(Some(replaced())));
     assert_eq!(w.effects, []);
-    assert!(w.bar().contains(" ended: F5 tries again, C-c closes · another session"), "{}", w.bar());
+    assert!(
+        w.bar()
+            .contains(" ended: F5 tries again, C-c closes · another session"),
+        "{}",
+        w.bar()
+    );
     assert_eq!(w.style_of(" ended").bg, w.app.colours.alarm().bg);
     // In full, which the status line has no room for.
     let screen = w.screen().concat().replace("        ", " ");
-    assert!(screen.contains("! another session of yours took this one's place (two terminals need"), "{screen}");
+    assert!(
+        screen.contains("! another session of yours took this one's place (two terminals need"),
+        "{screen}"
+    );
     w.enters("hello?");
     assert!(
         w.screen()
@@ -81,8 +92,12 @@ fn after_the_end_one_key_tries_again_and_lines_that_were_typed_before_go_out() {
     let mut w = Window::open();
     w.key(KeyCode::F(5));
     assert_eq!(w.effects, []);
-    w.app.update(Happened::Paste("typed before".to_owned()), w.now);
-    w.app.update(Happened::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)), w.now);
+    w.app
+        .update(Happened::Paste("typed before".to_owned()), w.now);
+    w.app.update(
+        Happened::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)),
+        w.now,
+    );
     w.app.update(Happened::Ended(Some(replaced())), w.now);
     assert!(!w.app.room.has_out());
     assert_eq!(w.app.room.unsent(), 1);

@@ -61,7 +61,11 @@ fn a_paste_of_more_than_one_line_is_one_question() {
     let mut w = Window::open();
     w.size(60, 10);
     w.happens(Happened::Paste("one\r\ntwo".to_owned()));
-    assert!(w.screen().join("\n").contains(" say these 2 lines to everybody? Enter yes, Esc no "));
+    assert!(
+        w.screen()
+            .join("\n")
+            .contains(" say these 2 lines to everybody? Enter yes, Esc no ")
+    );
     w.key(KeyCode::Enter);
     assert_eq!(w.out, ["one", "two"]);
     w.out.clear();
@@ -90,9 +94,14 @@ fn a_paste_of_more_than_one_line_is_one_question() {
 fn pasted_text_is_said_as_it_is() {
     let mut w = Window::open();
     w.size(60, 14);
-    w.happens(Happened::Paste("#!/bin/sh\n/quit\n\n/* a comment */\n//x\n\n".to_owned()));
+    w.happens(Happened::Paste(
+        "#!/bin/sh\n/quit\n\n/* a comment */\n//x\n\n".to_owned(),
+    ));
     let screen = w.screen().join("\n");
-    assert!(screen.contains(" say these 4 lines to everybody? "), "{screen}");
+    assert!(
+        screen.contains(" say these 4 lines to everybody? "),
+        "{screen}"
+    );
     assert!(screen.contains("blank lines are left out"), "{screen}");
     w.key(KeyCode::Char('y'));
     assert_eq!(w.out, ["#!/bin/sh", "/quit", "/* a comment */", "//x"]);
@@ -108,7 +117,11 @@ fn pasted_text_is_said_as_it_is() {
     w.happens(Happened::Paste("/who".to_owned()));
     w.key(KeyCode::Enter);
     assert_eq!(w.out.len(), 1);
-    assert!(w.screen().join("\n").contains("/who was pasted, so it is text and not a command"));
+    assert!(
+        w.screen()
+            .join("\n")
+            .contains("/who was pasted, so it is text and not a command")
+    );
     w.key(KeyCode::Esc);
     // A slash that was typed is a command as ever, also in place of a pasted one.
     w.happens(Happened::Paste("/who".to_owned()));
@@ -142,7 +155,11 @@ fn pastes_and_lines_that_begin_with_blanks_stay_left_and_keep_their_indentation(
     w.says("alice", "    return 1");
     w.shows(rows);
     w.enters("  typed");
-    assert!(w.screen().join("\n").contains("\n      [alice@192.0.2.7]   typed"));
+    assert!(
+        w.screen()
+            .join("\n")
+            .contains("\n      [alice@192.0.2.7]   typed")
+    );
 }
 
 #[test]
@@ -155,8 +172,14 @@ fn a_near_miss_of_a_command_is_not_said_to_everybody() {
     w.enters("help");
     assert_eq!(w.out, [""; 0]);
     let screen = w.screen().join("\n");
-    assert!(screen.contains(" say it to everybody? Enter yes, Esc no "), "{screen}");
-    assert!(screen.contains("the command is /help; without its slash"), "{screen}");
+    assert!(
+        screen.contains(" say it to everybody? Enter yes, Esc no "),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("the command is /help; without its slash"),
+        "{screen}"
+    );
     w.key(KeyCode::Esc);
     assert_eq!(w.out, [""; 0]);
     w.enters("help");
