@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use ca_tool::{Ca, InitOptions, IssueOptions, Roster};
+use ca_tool::{Ca, Choices, InitOptions, IssueOptions, Roster};
 
 /// The time limit for a thousand people.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -48,7 +48,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 }
 
 fn issue(ca: &Ca, roster: &Path) -> Result<usize, ca_tool::Error> {
-    let roster = Roster::read(roster, None)?;
+    let roster = Roster::read(roster, &Choices::default())?;
     let issuance = ca.issue(&roster.candidates, &IssueOptions::default())?;
     Ok(issuance.issued.len())
 }

@@ -41,7 +41,7 @@ pub use ca::{
     Whose,
 };
 pub use cli::main;
-pub use error::{Error, Origin, Problem};
+pub use error::{Answer, Error, Origin, Problem};
 pub use keys::passphrase::Passphrase;
 pub use ledger::index::IndexEntry;
 pub use ledger::register::Register;
@@ -50,7 +50,7 @@ pub use people::candidate::{Candidate, Location};
 pub use people::handout::Help;
 pub use people::parcel::Parcel;
 pub use people::plan::{ShutOut, Skipped};
-pub use people::roster::Roster;
+pub use people::roster::{Choices, Roster};
 pub use sign::host::{Host, HostError, Reach};
 pub use sign::reason::Reason;
 pub use sign::request::Request;

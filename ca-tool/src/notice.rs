@@ -104,6 +104,22 @@ pub enum Notice {
         /// Whether the list has expired already.
         has_expired: bool,
     },
+    /// Something was assumed or passed over while a roster was read.
+    RosterRead {
+        /// The roster.
+        roster: PathBuf,
+        /// What.
+        note: String,
+    },
+    /// Which columns of a roster hold what is remembered for the next one of its kind.
+    Remembered {
+        /// The roster.
+        roster: PathBuf,
+        /// The file that remembers it.
+        file: PathBuf,
+    },
+    /// It cannot be remembered, which changes nothing else.
+    NotRemembered(Error),
     /// The roster has columns that ca-tool does not use.
     UnusedColumns {
         /// Their names.
@@ -190,6 +206,16 @@ impl fmt::Display for Notice {
                     f,
                     "the revocation list or the index needs repair, but {error}"
                 )
+            }
+            Notice::RosterRead { roster, note } => write!(f, "{}: {note}", roster.display()),
+            Notice::Remembered { roster, file } => write!(
+                f,
+                "the next roster with the headings of {} is read in the same way, without these flags ({} remembers it)",
+                roster.display(),
+                file.display()
+            ),
+            Notice::NotRemembered(error) => {
+                write!(f, "the flags have to be typed again next time: {error}")
             }
             Notice::UnusedColumns { columns, roster } => write!(
                 f,

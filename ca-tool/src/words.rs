@@ -18,6 +18,20 @@ pub(crate) fn first_few(names: &[String], max: usize, separator: &str) -> String
     }
 }
 
+/// Returns a word of a command, quoted if a shell would read it otherwise.
+pub(crate) fn shell_word(word: &str) -> String {
+    let is_plain =
+        |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@' | '+' | ',');
+    let is_quotable = |c: char| !matches!(c, '"' | '$' | '`' | '\\' | '!') && !c.is_control();
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else if word.chars().all(is_quotable) {
+        format!("\"{word}\"")
+    } else {
+        format!("'{}'", wire::escape(word).replace('\'', "'\\''"))
+    }
+}
+
 /// How many names fit into one line for people; `ca-tool list` shows all of them.
 pub(crate) const NAMES_SHOWN_MAX: usize = 8;
 
@@ -65,6 +79,22 @@ mod tests {
             [files(0), files(1), files(2)],
             ["0 files", "1 file", "2 files"]
         );
+    }
+
+    #[test]
+    fn a_word_of_a_command_is_one_word_for_a_shell() {
+        for (word, quoted) in [
+            ("class.csv", "class.csv"),
+            ("Email address", "\"Email address\""),
+            ("学号", "学号"),
+            ("N° étudiant", "\"N° étudiant\""),
+            ("O'Brien's", "\"O'Brien's\""),
+            ("$(rm) `x` \"y\"", "'$(rm) `x` \"y\"'"),
+            ("it's $1", "'it'\\''s $1'"),
+            ("", "\"\""),
+        ] {
+            assert_eq!(shell_word(word), quoted);
+        }
     }
 
     #[test]

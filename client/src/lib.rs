@@ -6,13 +6,15 @@
 //! outlive one connection is in one place, the [`Outbox`]; a [`Stay`] takes it to the next one.
 //!
 //! Each file and folder imports only from those to the left of it in this order (a test looks):
-//! `{limits, os} <- settings <- words <- connect <- link <- {config, enter} <- room <-
-//! {plain, window} <- lib`.
-// No SQL here and nothing that signs: a client needs neither.
+//! `{limits, os} <- settings <- words <- explain <- connect <- link <- {config, enter} <- room <-
+//! {plain, window, conformance} <- lib`.
+// No SQL here. Nothing signs but `conformance`, for a server that it makes up itself.
 
 mod config;
+mod conformance;
 mod connect;
 mod enter;
+mod explain;
 mod link;
 mod plain;
 mod room;
@@ -24,7 +26,9 @@ pub mod limits;
 pub mod os;
 
 pub use config::{Args, Config};
-pub use connect::{Connected, Opening, Route, TlsFacts, connect};
+pub use conformance::{ConformanceArgs, run as run_conformance};
+pub use connect::{Connected, Opening, Route, TlsFacts, connect, connect_explained};
+pub use explain::Explainer;
 pub use link::{
     Dial, Door, End, Event, Gone, Handle, Link, Outbox, Outcome, Pauses, Permit, Stay, open,
     open_run,

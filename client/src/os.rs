@@ -4,6 +4,8 @@
 use std::io;
 use std::path::Path;
 
+use tokio::process::{Child, Command};
+
 /// Waits until the person, or the system, asks this program to end: SIGINT, SIGTERM, or Ctrl-C
 /// where there are no signals.
 ///
@@ -23,6 +25,16 @@ pub(crate) fn stop_until_continued() -> io::Result<()> {
 /// Returns whether anybody but its owner can read a file, or `false` where files have no mode.
 pub(crate) fn others_can_read(path: &Path) -> bool {
     imp::others_can_read(path)
+}
+
+/// Has a command lead a group of processes, which [`kill_group`] ends with everything that it started.
+pub(crate) fn lead_a_group(command: &mut Command) {
+    imp::lead_a_group(command);
+}
+
+/// Ends a program by force, and where there are groups of processes, its group.
+pub(crate) fn kill_group(child: &mut Child) {
+    imp::kill_group(child);
 }
 
 /// Returns whether the terminal understands escape sequences, by its name in `TERM`.
@@ -74,8 +86,9 @@ mod imp {
     use std::sync::{Mutex, PoisonError};
     use std::time::Duration;
 
-    use rustix::process::{Signal, getpgrp, getpid, kill_process};
+    use rustix::process::{Pid, Signal, getpgrp, getpid, kill_process, kill_process_group};
     use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
+    use tokio::process::{Child, Command};
     use tokio::signal::unix::{SignalKind, signal};
 
     /// The settings to give back. Global, because whatever ends the program must find them.
@@ -192,12 +205,26 @@ mod imp {
         const GROUP_OR_OTHERS: u32 = 0o077;
         std::fs::metadata(path).is_ok_and(|file| file.mode() & GROUP_OR_OTHERS != 0)
     }
+
+    pub(super) fn lead_a_group(command: &mut Command) {
+        command.process_group(0);
+    }
+
+    pub(super) fn kill_group(child: &mut Child) {
+        // A child that was waited for has no ID any more, and another program may have it.
+        let id = child.id().and_then(|id| i32::try_from(id).ok());
+        if let Some(group) = id.and_then(Pid::from_raw) {
+            let _gone = kill_process_group(group, Signal::KILL);
+        }
+    }
 }
 
 #[cfg(not(unix))]
 mod imp {
     use std::io;
     use std::path::Path;
+
+    use tokio::process::{Child, Command};
 
     pub(super) fn has_escapes() -> bool {
         false
@@ -229,5 +256,11 @@ mod imp {
 
     pub(super) fn others_can_read(_path: &Path) -> bool {
         false
+    }
+
+    pub(super) fn lead_a_group(_command: &mut Command) {}
+
+    pub(super) fn kill_group(child: &mut Child) {
+        let _gone = child.start_kill();
     }
 }

@@ -4,17 +4,23 @@
 //! -key alice.pem -CAfile alice.pem` and Python's `load_cert_chain("alice.pem")` take it as it is.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::pki_types::pem::{PemObject as _, SectionKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
+use x509_parser::certificate::X509Certificate;
+use zeroize::Zeroizing;
 
-use crate::certificate::{Certificate, CertificateError};
+use crate::certificate::{Certificate, parse_der};
 use crate::crypto::provider;
+use crate::fault::CertificateFault;
+use crate::form::shell_word;
 use crate::limits::BUNDLE_BYTES_MAX;
+use crate::neighbour;
+use crate::pem::{Kind, Pem, PemError};
+use crate::profile::Purpose;
 
 /// A leaf, its key and its trust anchor.
 pub struct Bundle {
@@ -34,57 +40,124 @@ pub struct BundleError {
 
 #[derive(Debug, thiserror::Error)]
 enum Fault {
-    #[error("{0}")]
-    Io(#[from] std::io::Error),
-    #[error("it is too large to be a bundle")]
+    #[error("{}", io_words(.0))]
+    Io(#[from] io::Error),
+    #[error("it has more than {} KiB, too much for a bundle", BUNDLE_BYTES_MAX >> 10)]
     TooLarge,
-    #[error("it is not PEM, as certificates are: no line in it begins with '-----BEGIN'")]
-    NotPem,
-    #[error("a PEM section in it is damaged")]
-    Damaged,
-    #[error("it holds no certificate")]
-    NoCertificate,
-    #[error("it holds no certificate but that of a CA")]
-    OnlyAnchor,
+    #[error("{0}")]
+    Pem(#[from] PemError),
+    #[error("it holds no certificate, only: {0}")]
+    NoCertificate(String),
+    #[error("it is the certificate of the CA \"{0}\", which checks others and admits nobody")]
+    OnlyAnchor(String),
+    #[error("it is the certificate and the key of \"{0}\", a CA or a self-signed certificate")]
+    SelfSigned(String),
     #[error("it holds a certificate but no private key")]
     NoKey,
     #[error("its private key is encrypted, and this program cannot ask for a passphrase")]
     EncryptedKey,
+    #[error("its private key is an \"{0}\", which this program cannot read")]
+    KeyKind(String),
     #[error("it holds {0} private keys, so it is unclear which one to use")]
     TwoKeys(usize),
     #[error("it holds no CA certificate to trust")]
     NoAnchor,
+    #[error("it holds {}, and none of them issued the certificate of \"{leaf}\"", list(.anchors))]
+    TwoAnchors { leaf: String, anchors: Vec<String> },
     #[error("its private key does not belong to its certificate")]
     OtherKey,
-    #[error("its private key cannot be used: {0}")]
-    BadKey(rustls::Error),
-    #[error("a certificate in it cannot be read")]
-    BadCertificate(#[from] CertificateError),
+    #[error("its private key is damaged, or of a kind that TLS does not use")]
+    BadKey,
+    #[error("the certificate in its PEM section {number} {fault}")]
+    BadCertificate {
+        number: usize,
+        fault: CertificateFault,
+    },
+}
+
+/// An error of the operating system in our words, if it is one that people meet.
+fn io_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "you may not read it".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn list(anchors: &[String]) -> String {
+    format!("{} CA certificates ({})", anchors.len(), anchors.join("; "))
 }
 
 impl BundleError {
-    /// Returns what the user can do about it, if anything.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self.fault {
-            Fault::NoKey | Fault::NoAnchor | Fault::NoCertificate | Fault::NotPem => Some(
-                "use the whole file that `ca-tool issue` made, for example ca/people/alice.pem",
-            ),
-            Fault::OnlyAnchor => Some(
-                "a CA's certificate is there to check others; use the whole file that `ca-tool issue` made, for example ca/people/alice.pem",
-            ),
-            Fault::EncryptedKey => {
-                Some("`openssl pkey -in FILE` writes the key without a passphrase")
-            }
+    /// Returns what the user can do about it, if anything. The advice depends on whose bundle is
+    /// wanted: a server's or a person's.
+    pub fn hint(&self, wanted: Purpose) -> Option<String> {
+        let path = &self.path;
+        let whole = |why: &str| {
+            Some(match wanted {
+                Purpose::Client => format!(
+                    "{why}use the whole file that `ca-tool issue` made, for example {}",
+                    neighbour::persons_file(path)
+                ),
+                Purpose::Server => format!(
+                    "{why}use the whole file that `ca-tool init` or `ca-tool issue-server` made, for example {}",
+                    neighbour::servers_file(path)
+                ),
+            })
+        };
+        match &self.fault {
+            Fault::Io(error) => match error.kind() {
+                io::ErrorKind::NotFound => match neighbour::alike(path) {
+                    Some(other) => Some(format!("did you mean {}?", shell_word(&other))),
+                    None if wanted == Purpose::Client => Some(format!(
+                        "`ca-tool issue` writes a file for each person, for example {}; pass the path of yours",
+                        neighbour::persons_file(path)
+                    )),
+                    None => whole(""),
+                },
+                io::ErrorKind::IsADirectory => Some(match neighbour::example_in(path) {
+                    Some(file) => format!("name a file in it, for example {}", shell_word(&file)),
+                    None => "name your file, not its folder; there is no .pem file in it".to_owned(),
+                }),
+                io::ErrorKind::PermissionDenied => Some(
+                    "only its owner may read such a file; `ls -l` shows the owner. Use your own file, or run this as that user".to_owned(),
+                ),
+                _ => None,
+            },
+            Fault::TooLarge => whole("it is something else; "),
+            Fault::Pem(PemError::NotPem) => whole(""),
+            Fault::Pem(error) => error.hint(path),
+            Fault::NoKey if wanted == Purpose::Client => Some(format!(
+                "if you made the key yourself, combine the two: `ca-tool adopt {} --key {}`; otherwise use the whole file that `ca-tool issue` made",
+                shell_word(path),
+                shell_word(&path.with_extension("key"))
+            )),
+            Fault::NoKey | Fault::NoAnchor | Fault::NoCertificate(_) | Fault::OnlyAnchor(_) => whole(""),
+            Fault::SelfSigned(_) => whole("the room's CA has to issue the certificate: "),
+            Fault::EncryptedKey => Some(format!(
+                "`openssl pkey -in {}` asks for the passphrase and prints the key without it; put that in place of the encrypted key",
+                shell_word(path)
+            )),
             Fault::OtherKey => {
-                Some("the file was assembled from two people's files; ask for a new one")
+                Some("the file was assembled from two people's files; ask for a new one".to_owned())
             }
-            _ => None,
+            Fault::TwoAnchors { .. } => {
+                Some("keep the certificate of the CA that issued yours, and delete the others; or ask for a new file".to_owned())
+            }
+            Fault::TwoKeys(_) => Some("keep the key that belongs to the certificate, and delete the others; or ask for a new file".to_owned()),
+            Fault::BadCertificate { .. } => {
+                Some("ask whoever runs the room for a new certificate".to_owned())
+            }
+            Fault::KeyKind(_) | Fault::BadKey => {
+                Some("P-256, P-384, Ed25519 and RSA from 2048 bits are accepted; `ca-tool issue` makes a P-256 key".to_owned())
+            }
         }
     }
 
     /// Returns whether the file does not exist.
     pub fn is_not_found(&self) -> bool {
-        matches!(&self.fault, Fault::Io(error) if error.kind() == std::io::ErrorKind::NotFound)
+        matches!(&self.fault, Fault::Io(error) if error.kind() == io::ErrorKind::NotFound)
     }
 
     /// Returns whether the file could not be read at all, which may pass.
@@ -121,41 +194,41 @@ impl Bundle {
     }
 
     fn parse_bytes(bytes: &[u8]) -> Result<Self, Fault> {
-        let (mut certificates, mut keys) = (Vec::new(), Vec::new());
-        for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(bytes) {
-            match section.map_err(|_| Fault::Damaged)? {
-                (SectionKind::Certificate, der) => certificates.push(CertificateDer::from(der)),
-                (SectionKind::PrivateKey, der) => keys.push(PrivateKeyDer::Pkcs8(der.into())),
-                (SectionKind::EcPrivateKey, der) => keys.push(PrivateKeyDer::Sec1(der.into())),
-                (SectionKind::RsaPrivateKey, der) => keys.push(PrivateKeyDer::Pkcs1(der.into())),
-                _ => {}
+        let pem = Pem::parse(bytes)?;
+        let certificates = read_certificates(&pem)?;
+        check_keys(&pem, &certificates)?;
+        let key = pem.sections.iter().find_map(|section| {
+            let der = section.der.to_vec();
+            match section.kind {
+                Kind::Pkcs8Key => Some(PrivateKeyDer::Pkcs8(der.into())),
+                Kind::Sec1Key => Some(PrivateKeyDer::Sec1(der.into())),
+                Kind::Pkcs1Key => Some(PrivateKeyDer::Pkcs1(der.into())),
+                _ => None,
             }
-        }
-        let text = String::from_utf8_lossy(bytes);
-        if text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
-            return Err(Fault::EncryptedKey);
-        }
-        if certificates.is_empty() && keys.is_empty() {
-            return Err(if text.contains("-----BEGIN") {
-                Fault::NoCertificate
-            } else {
-                Fault::NotPem
+        });
+        let public = match &key {
+            Some(key) => Some(public_key(key)?),
+            None => None,
+        };
+        let (chain, anchor) = sort(&certificates, public.as_deref(), pem.has_key())?;
+        let key = key.ok_or(Fault::NoKey)?;
+        // The library reads it more strictly than we did; its words would be about the key.
+        if let Some(fault) = CertificateFault::of(&chain[0]) {
+            let number = certificates.iter().find(|one| one.der == chain[0]);
+            return Err(Fault::BadCertificate {
+                number: number.map_or(1, |one| one.number),
+                fault,
             });
         }
-        if keys.len() > 1 {
-            return Err(Fault::TwoKeys(keys.len()));
-        }
-        let (chain, anchor) = sort(certificates)?;
-        let key = keys.pop().ok_or(Fault::NoKey)?;
         let key =
             CertifiedKey::from_der(chain.clone(), key, &provider()).map_err(
                 |error| match error {
                     rustls::Error::InconsistentKeys(_) => Fault::OtherKey,
-                    other => Fault::BadKey(other),
+                    _ => Fault::BadKey,
                 },
             )?;
         Ok(Self {
-            preamble: parse_preamble(&text),
+            preamble: parse_preamble(&pem.preamble),
             chain,
             anchor,
             key: Arc::new(key),
@@ -223,41 +296,176 @@ impl std::fmt::Debug for Bundle {
     }
 }
 
-/// Returns the chain to present, and the last self-issued CA certificate as the trust anchor.
-fn sort(
-    certificates: Vec<CertificateDer<'static>>,
-) -> Result<(Vec<CertificateDer<'static>>, CertificateDer<'static>), Fault> {
-    let mut chain = Vec::new();
-    let mut anchor = None;
-    for der in certificates {
-        let said = Certificate::parse(&der)?;
-        if said.is_ca && said.subject == said.issuer {
-            anchor = Some(der);
-        } else {
-            chain.push(der);
-        }
+/// A certificate in a bundle.
+struct Held {
+    number: usize,
+    der: CertificateDer<'static>,
+    said: Certificate,
+}
+
+impl Held {
+    fn is_anchor(&self) -> bool {
+        self.said.is_ca && self.said.subject == self.said.issuer
     }
-    match (chain.is_empty(), anchor) {
-        (true, None) => Err(Fault::NoCertificate),
-        (true, Some(_)) => Err(Fault::OnlyAnchor),
-        (false, None) => Err(Fault::NoAnchor),
-        (false, Some(anchor)) => Ok((chain, anchor)),
+
+    fn parsed(&self) -> X509Certificate<'_> {
+        parse_der(&self.der).expect("it was read when the bundle was")
+    }
+
+    /// Returns whether this one's key signed the other.
+    fn signed(&self, other: &Self) -> bool {
+        let other = other.parsed();
+        other
+            .verify_signature(Some(self.parsed().public_key()))
+            .is_ok()
     }
 }
 
-fn parse_preamble(text: &str) -> Vec<(String, String)> {
-    text.lines()
-        .take_while(|line| !line.starts_with("-----BEGIN"))
+fn read_certificates(pem: &Pem) -> Result<Vec<Held>, Fault> {
+    let mut certificates: Vec<Held> = Vec::new();
+    for section in pem.of(Kind::Certificate) {
+        let der = CertificateDer::from(section.der.to_vec());
+        // The same one twice is one.
+        if certificates.iter().any(|held| held.der == der) {
+            continue;
+        }
+        let said = Certificate::parse(&der).map_err(|_| Fault::BadCertificate {
+            number: section.number,
+            fault: CertificateFault::Unreadable,
+        })?;
+        certificates.push(Held {
+            number: section.number,
+            der,
+            said,
+        });
+    }
+    Ok(certificates)
+}
+
+/// Checks that there is something to use, and at most one key.
+fn check_keys(pem: &Pem, certificates: &[Held]) -> Result<(), Fault> {
+    let keys: Vec<_> = pem.sections.iter().filter(|s| s.kind.is_key()).collect();
+    let is_encrypted = |kind| matches!(kind, Kind::EncryptedKey | Kind::OldEncryptedKey);
+    if keys.iter().any(|key| is_encrypted(key.kind)) {
+        return Err(Fault::EncryptedKey);
+    }
+    if certificates.is_empty() {
+        return Err(Fault::NoCertificate(pem.labels()));
+    }
+    if let Some(key) = keys.iter().find(|key| key.kind == Kind::OtherKey) {
+        return Err(Fault::KeyKind(wire::excerpt(&key.label, 48)));
+    }
+    match keys.len() {
+        0 | 1 => Ok(()),
+        more => Err(Fault::TwoKeys(more)),
+    }
+}
+
+/// Returns a private key's public half, as certificates contain it.
+fn public_key(key: &PrivateKeyDer<'static>) -> Result<Vec<u8>, Fault> {
+    let key = provider()
+        .key_provider
+        .load_private_key(key.clone_key())
+        .map_err(|_| Fault::BadKey)?;
+    let public = key.public_key().ok_or(Fault::BadKey)?;
+    Ok(public.to_vec())
+}
+
+type Sorted = (Vec<CertificateDer<'static>>, CertificateDer<'static>);
+
+/// Returns the chain to present and the trust anchor. The leaf is the certificate that the key
+/// belongs to; of several, for example after a renewal was appended, the newest. The anchor is the
+/// CA that issued it.
+fn sort(certificates: &[Held], key: Option<&[u8]>, has_key: bool) -> Result<Sorted, Fault> {
+    let (anchors, others): (Vec<&Held>, Vec<&Held>) =
+        certificates.iter().partition(|held| held.is_anchor());
+    let is_the_keys = |held: &&&Held| key.is_none_or(|key| held.parsed().public_key().raw == key);
+    let newest = |candidates: Vec<&Held>| -> Option<usize> {
+        let number = |held: &&Held| (held.said.not_before, held.said.not_after);
+        let mut newest: Option<&Held> = None;
+        for held in candidates {
+            if newest.is_none_or(|so_far| number(&held) > number(&so_far)) {
+                newest = Some(held);
+            }
+        }
+        newest.map(|held| held.number)
+    };
+    let theirs = newest(others.iter().filter(is_the_keys).copied().collect());
+    let leaf = others.iter().find(|held| Some(held.number) == theirs);
+    let Some(leaf) = leaf.or(others.first()) else {
+        let Some(anchor) = anchors.first() else {
+            return Err(Fault::NoCertificate(String::new()));
+        };
+        let name = anchor.said.subject.to_string();
+        return Err(match has_key {
+            true => Fault::SelfSigned(name),
+            false => Fault::OnlyAnchor(name),
+        });
+    };
+    let intermediates: Vec<&Held> = others
+        .iter()
+        .filter(|held| held.said.is_ca && held.number != leaf.number)
+        .copied()
+        .collect();
+    let anchor = match anchors.as_slice() {
+        [] if leaf.said.subject == leaf.said.issuer => {
+            return Err(Fault::SelfSigned(leaf.said.subject.to_string()));
+        }
+        [] => return Err(Fault::NoAnchor),
+        [anchor] => anchor,
+        several => issuer_of(leaf, &intermediates, several)?,
+    };
+    let chain = std::iter::once(leaf).chain(&intermediates);
+    let chain = chain.map(|held| held.der.clone()).collect();
+    Ok((chain, anchor.der.clone()))
+}
+
+/// Returns the one of several CAs that issued a certificate, with or without CAs between. A CA that
+/// was renewed with the same key has two certificates that fit: the newest one counts.
+fn issuer_of<'a>(
+    leaf: &Held,
+    intermediates: &[&Held],
+    anchors: &[&'a Held],
+) -> Result<&'a Held, Fault> {
+    let mut below = leaf;
+    // Each step needs another intermediate.
+    for _ in 0..=intermediates.len() {
+        let named = anchors
+            .iter()
+            .filter(|anchor| anchor.said.subject == below.said.issuer && anchor.signed(below));
+        if let Some(anchor) = named.max_by_key(|anchor| anchor.said.not_after) {
+            return Ok(anchor);
+        }
+        let next = intermediates
+            .iter()
+            .find(|held| held.said.subject == below.said.issuer && held.signed(below));
+        match next {
+            Some(next) => below = next,
+            None => break,
+        }
+    }
+    let shown = anchors.iter().map(|anchor| anchor.said.to_string());
+    Err(Fault::TwoAnchors {
+        leaf: leaf.said.subject.to_string(),
+        anchors: shown.collect(),
+    })
+}
+
+fn parse_preamble(lines: &[String]) -> Vec<(String, String)> {
+    lines
+        .iter()
         .filter_map(|line| line.strip_prefix('#')?.split_once('='))
         .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
         .collect()
 }
 
-fn read_bounded(path: &Path) -> Result<Vec<u8>, Fault> {
-    let mut bytes = Vec::new();
-    File::open(path)?
-        .take(BUNDLE_BYTES_MAX + 1)
-        .read_to_end(&mut bytes)?;
+fn read_bounded(path: &Path) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    let file = File::open(path)?;
+    // Allocated for the whole file: growing would leave a copy behind, and it holds a key.
+    let length = file.metadata().map_or(0, |there| there.len());
+    let capacity = usize::try_from(length.min(BUNDLE_BYTES_MAX) + 1).unwrap_or(0);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
+    file.take(BUNDLE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > BUNDLE_BYTES_MAX {
         return Err(Fault::TooLarge);
     }
@@ -280,14 +488,18 @@ mod tests {
         key: String,
     }
 
+    fn new_key() -> KeyPair {
+        KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a key")
+    }
+
+    fn named(name: &str) -> CertificateParams {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params
+    }
+
     fn parts() -> Parts {
-        let new_key = || KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a key");
-        let named = |name: &str| {
-            let mut params = CertificateParams::default();
-            params.distinguished_name = rcgen::DistinguishedName::new();
-            params.distinguished_name.push(DnType::CommonName, name);
-            params
-        };
         let mut ca = named("Networks 101");
         ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -335,11 +547,12 @@ mod tests {
         let Parts { leaf, anchor, key } = parts();
         let other = parts();
         let encrypted =
-            "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+            "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n";
+        let old_encrypted = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END EC PRIVATE KEY-----\n";
         for (text, why) in [
-            (String::new(), "it is not PEM"),
+            (String::new(), "it is empty"),
             ("\u{0}\u{1}der".to_owned(), "it is not PEM"),
-            (key.clone(), "it holds no certificate"),
+            (key.clone(), "it holds no certificate, only: PRIVATE KEY"),
             (
                 format!("{leaf}{anchor}"),
                 "it holds a certificate but no private key",
@@ -349,14 +562,28 @@ mod tests {
                 "its private key is encrypted",
             ),
             (
+                format!("{leaf}{anchor}{old_encrypted}"),
+                "its private key is encrypted",
+            ),
+            (
+                format!(
+                    "{leaf}{anchor}{}",
+                    key.replace("PRIVATE", "OPENSSH PRIVATE")
+                ),
+                "its private key is an \"OPENSSH PRIVATE KEY\"",
+            ),
+            (
                 format!("{leaf}{key}"),
                 "it holds no CA certificate to trust",
             ),
             (
                 format!("{anchor}{key}"),
-                "it holds no certificate but that of a CA",
+                "it is the certificate and the key of \"Networks 101\", a CA or a self-signed certificate",
             ),
-            (anchor.clone(), "it holds no certificate but that of a CA"),
+            (
+                anchor.clone(),
+                "it is the certificate of the CA \"Networks 101\", which checks others and admits nobody",
+            ),
             (
                 "# Read me\n\nA chat.\n".to_owned(),
                 "it is not PEM, as certificates are: no line in it begins with '-----BEGIN'",
@@ -371,7 +598,7 @@ mod tests {
             ),
             (
                 format!("{leaf}{anchor}{}", &key[..key.len() - 40]),
-                "a PEM section in it is damaged",
+                "PEM section 3 (PRIVATE KEY) in it is damaged: its line '-----END ...' is missing",
             ),
         ] {
             let error = parse(&text).expect_err(why);
@@ -380,5 +607,133 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    /// A CA that can issue, and its certificate as PEM.
+    struct Authority {
+        pem: String,
+        issuer: Issuer<'static, KeyPair>,
+    }
+
+    impl Authority {
+        fn new(name: &str) -> Self {
+            let key = new_key();
+            let mut params = named(name);
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+            let pem = params.self_signed(&key).expect("a CA").pem();
+            let issuer = Issuer::new(params, key);
+            Self { pem, issuer }
+        }
+
+        fn below(name: &str, above: &Self) -> Self {
+            let key = new_key();
+            let mut params = named(name);
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+            let pem = params.signed_by(&key, &above.issuer).expect("a CA").pem();
+            let issuer = Issuer::new(params, key);
+            Self { pem, issuer }
+        }
+
+        fn issue(&self, name: &str, key: &KeyPair, day: u8) -> String {
+            let mut params = named(name);
+            params.not_before = rcgen::date_time_ymd(2026, 1, day);
+            params.signed_by(key, &self.issuer).expect("a leaf").pem()
+        }
+
+        fn der(&self) -> Vec<u8> {
+            let pem = Pem::parse(self.pem.as_bytes()).expect("PEM");
+            pem.sections[0].der.to_vec()
+        }
+    }
+
+    #[test]
+    fn of_several_cas_the_one_that_issued_the_certificate_is_trusted() {
+        let (old, new) = (
+            Authority::new("Networks 101"),
+            Authority::new("Networks 102"),
+        );
+        let twin = Authority::new("Networks 101");
+        let key = new_key();
+        let secret = key.serialize_pem();
+        for (issuer, others) in [
+            (&old, [&new, &twin]),
+            (&twin, [&old, &new]),
+            (&new, [&twin, &old]),
+        ] {
+            let leaf = issuer.issue("alice", &key, 1);
+            let (a, b) = (&others[0].pem, &others[1].pem);
+            for text in [
+                format!("{leaf}{}{a}{b}{secret}", issuer.pem),
+                format!("{a}{leaf}{b}{}{secret}", issuer.pem),
+                format!("{a}{b}{}{secret}{leaf}", issuer.pem),
+            ] {
+                let bundle = parse(&text).expect("a bundle");
+                assert_eq!(bundle.anchor().as_ref(), issuer.der());
+                assert_eq!(bundle.chain().len(), 1);
+            }
+        }
+        // With a CA between, the one above it.
+        let between = Authority::below("Between", &old);
+        let leaf = between.issue("alice", &key, 1);
+        let text = format!(
+            "{leaf}{}{}{}{}{secret}",
+            twin.pem, between.pem, old.pem, new.pem
+        );
+        let bundle = parse(&text).expect("a bundle");
+        assert_eq!(bundle.anchor().as_ref(), old.der());
+        assert_eq!(bundle.chain().len(), 2);
+
+        // None of them, although one has the right name: both are named, apart.
+        let stranger = Authority::new("Networks 101").issue("alice", &key, 1);
+        let refused = parse(&format!("{stranger}{}{}{secret}", old.pem, twin.pem));
+        let refused = refused.expect_err("no issuer");
+        let print = |authority: &Authority| crate::Fingerprint::of(&authority.der()).short();
+        assert!(
+            refused.contains("none of them issued the certificate of \"alice\""),
+            "{refused}"
+        );
+        for ca in [&old, &twin] {
+            let named = format!("\"Networks 101\", SHA-256 {}", print(ca));
+            assert!(refused.contains(&named), "{refused}");
+        }
+    }
+
+    #[test]
+    fn of_several_certificates_the_newest_of_the_key_is_presented() {
+        let ca = Authority::new("Networks 101");
+        let (key, other) = (new_key(), new_key());
+        let secret = key.serialize_pem();
+        let (first, second) = (ca.issue("alice", &key, 1), ca.issue("alice", &key, 9));
+        let bobs = ca.issue("bob", &other, 20);
+        let newest = Pem::parse(second.as_bytes()).expect("PEM").sections[0]
+            .der
+            .to_vec();
+        for text in [
+            format!("{first}{second}{bobs}{}{secret}", ca.pem),
+            format!("{bobs}{second}{first}{}{secret}", ca.pem),
+        ] {
+            let bundle = parse(&text).expect("a bundle");
+            assert_eq!(bundle.leaf().as_ref(), newest);
+            assert_eq!(bundle.chain().len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_tls_refuses_is_described_itself_and_not_its_key() {
+        let ca = Authority::new("Networks 101");
+        let key = new_key();
+        let mut params = named("alice");
+        let mut extension =
+            rcgen::CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99, 1], vec![5, 0]);
+        extension.set_criticality(true);
+        params.custom_extensions = vec![extension];
+        let leaf = params.signed_by(&key, &ca.issuer).expect("a leaf").pem();
+        let refused = parse(&format!("{}{leaf}{}", ca.pem, key.serialize_pem()));
+        assert_eq!(
+            refused.expect_err("refused"),
+            "cannot read alice.pem: the certificate in its PEM section 2 has the critical extension 1.3.6.1.4.1.99.1, which programs have to refuse unless they understand it, and this one does not"
+        );
     }
 }

@@ -126,6 +126,18 @@ impl Certificate {
     }
 }
 
+impl fmt::Display for Certificate {
+    /// Writes the name with the beginning of the fingerprint, for when the name alone is not enough.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "\"{}\", SHA-256 {}",
+            self.subject,
+            self.fingerprint.short()
+        )
+    }
+}
+
 impl Name {
     fn of(name: &X509Name<'_>) -> Self {
         fn texts<'a>(
@@ -201,6 +213,12 @@ impl Fingerprint {
     /// Returns the fingerprint of a certificate's DER.
     pub fn of(der: &[u8]) -> Self {
         Self(Sha256::digest(der).into())
+    }
+
+    /// Returns its first 8 bytes: enough to tell two certificates apart, and to find the whole one.
+    pub fn short(&self) -> String {
+        let digits = self.to_string();
+        format!("{}...", &digits[..16])
     }
 }
 

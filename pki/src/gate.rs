@@ -15,14 +15,18 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::{
     CertificateError as TlsCertificateError, RootCertStore, server::WebPkiClientVerifier,
 };
+use x509_parser::certificate::X509Certificate;
 
 use crate::certificate::{Certificate, key_is_acceptable, parse_der};
 use crate::crypto::provider;
+use crate::fault::CertificateFault;
 use crate::identity::Identity;
 use crate::limits::LEAF_BYTES_MAX;
 use crate::profile::{CA, CLIENT, ProfileError};
 use crate::refusal::Refusal;
 use crate::revocation::{RevocationError, RevocationList, Revocations};
+use crate::witness::Check;
+use crate::words::{Peer, judged_words, tls_words};
 
 /// Decides who is admitted.
 #[derive(Debug)]
@@ -83,33 +87,57 @@ impl Gate {
         revocations: &Revocations,
         now: SystemTime,
     ) -> Result<Identity, Refusal> {
+        self.admit_telling(leaf, revocations, now, |_| {})
+    }
+
+    /// Does the same, and tells each check that the certificate passes.
+    pub(crate) fn admit_telling(
+        &self,
+        leaf: &CertificateDer<'_>,
+        revocations: &Revocations,
+        now: SystemTime,
+        mut passed: impl FnMut(Check),
+    ) -> Result<Identity, Refusal> {
         if leaf.len() > LEAF_BYTES_MAX {
             return Err(Refusal::TooLarge(leaf.len()));
         }
+        passed(Check::Size);
         if !self.anchor_says.is_valid_at(now) {
             return Err(Refusal::Anchor);
         }
+        passed(Check::Anchor);
         let certificate = parse_der(leaf).map_err(|_| Refusal::Unreadable)?;
+        passed(Check::Readable);
         let said = Certificate::of(leaf, &certificate);
         self.chains
             .verify_client_cert(leaf, &[], unix_time(now))
-            .map_err(|error| self.refuse_chain(&error, &said))?;
+            .map_err(|error| self.refuse_chain(&error, &said, &certificate))?;
+        passed(Check::Path);
 
         CLIENT.check(&certificate).map_err(Refusal::Profile)?;
+        passed(Check::Profile);
         if !key_is_acceptable(certificate.public_key()) {
             return Err(Refusal::Key(said.key));
         }
+        passed(Check::Key);
         let identity = Identity::of(&certificate, said)?;
+        passed(Check::Name);
         self.still_welcome(&identity, revocations, now)?;
+        passed(Check::Revocation);
         Ok(identity)
     }
 
     /// Returns the reason why webpki refused a certificate, in our words.
-    fn refuse_chain(&self, error: &rustls::Error, said: &Certificate) -> Refusal {
+    fn refuse_chain(
+        &self,
+        error: &rustls::Error,
+        said: &Certificate,
+        certificate: &X509Certificate<'_>,
+    ) -> Refusal {
         use TlsCertificateError as E;
         let name = said.subject.to_string();
         let rustls::Error::InvalidCertificate(error) = error else {
-            return Refusal::Chain(error.to_string());
+            return Refusal::Chain(format!("is refused: {}", tls_words(error, Peer::Client)));
         };
         match error {
             E::Expired | E::ExpiredContext { .. } => Refusal::Expired { name },
@@ -126,8 +154,10 @@ impl Gate {
                 }
             }
             E::UnknownIssuer | E::BadSignature => Refusal::Signature { name },
-            E::Other(error) => Refusal::Chain(error.to_string()),
-            other => Refusal::Chain(other.to_string()),
+            other => match CertificateFault::of_extensions(certificate) {
+                Some(fault) => Refusal::Fault { name, fault },
+                None => Refusal::Chain(judged_words(other)),
+            },
         }
     }
 

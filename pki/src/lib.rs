@@ -6,26 +6,40 @@
 mod bundle;
 mod certificate;
 mod crypto;
+mod fault;
+mod form;
 mod gate;
 mod identity;
+mod neighbour;
+pub mod pem;
 mod profile;
 mod refusal;
 mod revocation;
 mod tls;
+mod witness;
+mod words;
 
 pub use bundle::{Bundle, BundleError};
 pub use certificate::{
     Certificate, CertificateError, Fingerprint, Name, Serial, describe_key, key_is_acceptable,
 };
 pub use crypto::provider;
+pub use fault::CertificateFault;
+pub use form::{Form, shell_word};
 pub use gate::{Gate, GateError};
 pub use identity::{FullNameFault, Identity};
+pub use neighbour::alike;
+pub use pem::{Pem, PemError};
 pub use profile::{BACKDATE, CA, CLIENT, Profile, ProfileError, Purpose, SERVER};
 pub use refusal::Refusal;
 pub use revocation::{
     CRL_DAYS, CRL_RENEW_DAYS, CrlNumber, RevocationError, RevocationList, Revocations,
 };
-pub use tls::{CaHints, ServerTls, TlsError, Verdict, client_config, proves_a_server};
+pub use tls::{
+    CaHints, ServerTls, TlsError, Verdict, client_config, proves_a_server, watched_client_config,
+};
+pub use witness::{Check, Sight, Witness};
+pub use words::{Peer, alert_name, alert_words, judged_words, tls_words};
 
 /// The limits on inputs, units last.
 pub mod limits {

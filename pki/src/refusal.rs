@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use rustls::CertificateError as TlsCertificateError;
+use rustls::{AlertDescription, CertificateError as TlsCertificateError};
 
 use crate::certificate::Serial;
+use crate::fault::CertificateFault;
 use crate::limits::LEAF_BYTES_MAX;
 use crate::profile::ProfileError;
 
@@ -53,8 +54,16 @@ pub enum Refusal {
         /// The holder as the certificate names it.
         name: String,
     },
-    /// webpki found another fault, which it describes like this.
-    #[error("the certificate is invalid: {0}")]
+    /// It is built in a way that TLS refuses, whoever signed it.
+    #[error("the certificate of \"{name}\" {fault}")]
+    Fault {
+        /// The holder as the certificate names it.
+        name: String,
+        /// The fault.
+        fault: CertificateFault,
+    },
+    /// webpki found another fault; the words end the sentence.
+    #[error("the certificate {0}")]
     Chain(String),
     /// It is not for a person.
     #[error("the certificate is not one for a person: {0}")]
@@ -69,10 +78,14 @@ pub enum Refusal {
     #[error("the certificate has more than one name (CN)")]
     TwoNames,
     /// The CN shares its RDN with other attributes.
-    #[error("the name (CN) is not alone in its RDN")]
+    #[error(
+        "the name (CN) in the certificate is tied to another attribute, so it is unclear which of them is the name"
+    )]
     NameNotAlone,
     /// The CN is neither UTF8String nor PrintableString.
-    #[error("the name (CN) is not a UTF8String or PrintableString")]
+    #[error(
+        "the name (CN) in the certificate is in an old encoding; UTF8String and PrintableString are accepted"
+    )]
     NameEncoding,
     /// The CN is not a valid name in this room.
     #[error("the name \"{name}\" is not acceptable: {error}")]
@@ -98,6 +111,15 @@ fn revoked_or_held(is_on_hold: bool) -> &'static str {
 }
 
 impl Refusal {
+    /// Returns the alert that the client is sent (RFC 8446, section 6.2).
+    pub fn alert(&self) -> AlertDescription {
+        match self.to_tls() {
+            rustls::Error::InvalidCertificate(error) => AlertDescription::from(error),
+            // Every refusal is about a certificate.
+            _ => AlertDescription::InternalError,
+        }
+    }
+
     /// Returns the TLS error for which rustls sends the most fitting alert (RFC 8446, section 6.2).
     pub(crate) fn to_tls(&self) -> rustls::Error {
         let error = match self {
@@ -106,9 +128,10 @@ impl Refusal {
             Refusal::Revoked { .. } => TlsCertificateError::Revoked,
             Refusal::UnknownIssuer { .. } => TlsCertificateError::UnknownIssuer,
             Refusal::Profile(_) => TlsCertificateError::InvalidPurpose,
-            Refusal::Unreadable | Refusal::TooLarge(_) | Refusal::Chain(_) => {
-                TlsCertificateError::BadEncoding
-            }
+            Refusal::Unreadable
+            | Refusal::TooLarge(_)
+            | Refusal::Fault { .. }
+            | Refusal::Chain(_) => TlsCertificateError::BadEncoding,
             Refusal::Signature { .. } => TlsCertificateError::BadSignature,
             Refusal::Key(_)
             | Refusal::NoName

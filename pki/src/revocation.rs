@@ -5,11 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
+use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _, ReasonCode};
 
 use crate::certificate::{Serial, parse_der, system_time};
+use crate::pem::{self, Kind, Pem, PemError};
 
 /// The validity of a list in days.
 pub const CRL_DAYS: u32 = 180;
@@ -46,7 +46,16 @@ pub struct CrlNumber(Vec<u8>);
 /// The reason why a list was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RevocationError {
-    /// It is cut short, empty, or something else.
+    /// It is neither PEM nor a list in DER.
+    #[error("{0}")]
+    Pem(PemError),
+    /// It is PEM without a list.
+    #[error("it holds no revocation list, only: {0}")]
+    None(String),
+    /// Reading only one of them would let in people whom the others revoke.
+    #[error("it holds more than one revocation list")]
+    Several,
+    /// Its contents are not a list.
     #[error("it is not a whole revocation list")]
     Unreadable,
     /// It was signed by another CA, or changed after it was signed.
@@ -78,15 +87,8 @@ impl RevocationList {
         anchor: &CertificateDer<'_>,
         now: SystemTime,
     ) -> Result<Self, RevocationError> {
-        let pem = bytes
-            .starts_with(b"-----")
-            .then(|| CertificateRevocationListDer::from_pem_slice(bytes));
-        let der = match &pem {
-            Some(Ok(der)) => der.as_ref(),
-            Some(Err(_)) => return Err(RevocationError::Unreadable),
-            None => bytes,
-        };
-        let Ok(([], list)) = CertificateRevocationList::from_der(der) else {
+        let der = Self::der_in(bytes)?;
+        let Ok(([], list)) = CertificateRevocationList::from_der(&der) else {
             return Err(RevocationError::Unreadable);
         };
         let anchor = parse_der(anchor).map_err(|_| RevocationError::Signature)?;
@@ -123,6 +125,26 @@ impl RevocationList {
                 })
                 .collect(),
         })
+    }
+
+    /// Returns the DER of the one list in a file, PEM or DER. Nothing is verified.
+    ///
+    /// # Errors
+    ///
+    /// When there is no list in it, a damaged one, or more than one: reading only one of them would
+    /// let in people whom the others revoke.
+    pub fn der_in(bytes: &[u8]) -> Result<Vec<u8>, RevocationError> {
+        match Pem::parse(bytes) {
+            Ok(pem) if pem.of(Kind::List).count() > 1 => Err(RevocationError::Several),
+            Ok(pem) => match pem.of(Kind::List).next() {
+                Some(section) => Ok(section.der.to_vec()),
+                None => Err(RevocationError::None(pem.labels())),
+            },
+            Err(error) => match pem::first_of(Kind::List, bytes) {
+                Ok(Some(der)) => Ok(der.to_vec()),
+                _ => Err(RevocationError::Pem(error)),
+            },
+        }
     }
 
     /// Returns its number.

@@ -7,11 +7,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{Resumption, WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor};
+use rustls::client::{
+    ResolvesClientCert, Resumption, WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor,
+};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{NoServerSessionStorage, ParsedCertificate};
-use rustls::sign::SingleCertAndKey;
+use rustls::server::{NoServerSessionStorage, ParsedCertificate, ResolvesServerCert};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, ExtendedKeyPurpose,
     RootCertStore, ServerConfig, SignatureScheme,
@@ -25,6 +27,7 @@ use crate::identity::Identity;
 use crate::profile::Purpose;
 use crate::refusal::Refusal;
 use crate::revocation::Revocations;
+use crate::witness::{Check, Presented, Sight, Witness};
 
 /// A TLS configuration could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +38,7 @@ pub struct TlsError(#[from] rustls::Error);
 #[derive(Debug, Clone)]
 pub struct ServerTls {
     gate: Arc<Gate>,
-    certified: Arc<SingleCertAndKey>,
+    certified: Arc<CertifiedKey>,
     ca_hints: CaHints,
 }
 
@@ -58,10 +61,9 @@ pub struct Verdict(Arc<OnceLock<Result<Identity, Refusal>>>);
 impl ServerTls {
     /// Returns a server's end that presents `bundle` and admits everybody whom `gate` admits.
     pub fn new(bundle: &Bundle, gate: Arc<Gate>, ca_hints: CaHints) -> Self {
-        let certified = Arc::new(SingleCertAndKey::from(bundle.certified_key().clone()));
         Self {
             gate,
-            certified,
+            certified: bundle.certified_key().clone(),
             ca_hints,
         }
     }
@@ -88,17 +90,35 @@ impl ServerTls {
         &self,
         revocations: Revocations,
     ) -> Result<(Arc<ServerConfig>, Verdict), TlsError> {
+        self.accept_before(revocations, None)
+    }
+
+    /// Does the same before a witness, who is told each step of the handshake.
+    ///
+    /// # Errors
+    ///
+    /// The same as those of [`Self::accept`].
+    pub fn accept_before(
+        &self,
+        revocations: Revocations,
+        witness: Option<Arc<dyn Witness>>,
+    ) -> Result<(Arc<ServerConfig>, Verdict), TlsError> {
+        let resolver: Arc<dyn ResolvesServerCert> = match &witness {
+            Some(witness) => Arc::new(Presented::new(&self.certified, witness.clone())),
+            None => Arc::new(SingleCertAndKey::from(self.certified.clone())),
+        };
         let verdict = Verdict::default();
         let verifier = Judge {
             gate: self.gate.clone(),
             revocations,
             verdict: verdict.clone(),
             ca_hints: self.ca_hints,
+            witness,
         };
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .with_client_cert_verifier(Arc::new(verifier))
-            .with_cert_resolver(self.certified.clone());
+            .with_cert_resolver(resolver);
         config.alpn_protocols = vec![wire::ALPN.to_vec()];
         // No kind of resumption.
         config.send_tls13_tickets = 0;
@@ -122,6 +142,24 @@ impl Verdict {
 ///
 /// When the CA certificate cannot serve as a trust anchor.
 pub fn client_config(bundle: &Bundle, alpn: &[&[u8]]) -> Result<Arc<ClientConfig>, TlsError> {
+    watched_client_config(bundle, alpn, None)
+}
+
+/// Returns the same before a witness, who is told each step of the handshake.
+///
+/// # Errors
+///
+/// The same as those of [`client_config`].
+pub fn watched_client_config(
+    bundle: &Bundle,
+    alpn: &[&[u8]],
+    witness: Option<Arc<dyn Witness>>,
+) -> Result<Arc<ClientConfig>, TlsError> {
+    let certified = bundle.certified_key();
+    let resolver: Arc<dyn ResolvesClientCert> = match &witness {
+        Some(witness) => Arc::new(Presented::new(certified, witness.clone())),
+        None => Arc::new(SingleCertAndKey::from(certified.clone())),
+    };
     let mut roots = RootCertStore::empty();
     roots.add(bundle.anchor().clone())?;
     let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
@@ -131,10 +169,8 @@ pub fn client_config(bundle: &Bundle, alpn: &[&[u8]]) -> Result<Arc<ClientConfig
         .with_protocol_versions(&[&rustls::version::TLS13])?
         // Stricter than webpki: everything that webpki refuses is refused.
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(PurposeVerifier { chains }))
-        .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(
-            bundle.certified_key().clone(),
-        )));
+        .with_custom_certificate_verifier(Arc::new(PurposeVerifier { chains, witness }))
+        .with_client_cert_resolver(resolver);
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
@@ -187,6 +223,59 @@ fn names_a_server(leaf: &CertificateDer<'_>) -> Result<(), CertificateError> {
 #[derive(Debug)]
 struct PurposeVerifier {
     chains: Arc<WebPkiServerVerifier>,
+    witness: Option<Arc<dyn Witness>>,
+}
+
+impl PurposeVerifier {
+    /// Judges a server's certificate, and tells each check that it passes.
+    fn judge(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let chains = &self.chains;
+        let verified = chains.verify_server_cert(leaf, intermediates, name, ocsp, now);
+        // rustls looks at the name only once there is a path to the CA.
+        if verified.as_ref().is_ok() || verified.as_ref().is_err_and(is_about_the_name) {
+            tell(&self.witness, Sight::Passed(Check::Path));
+        }
+        let verified = verified?;
+        tell(&self.witness, Sight::Passed(Check::ServerName));
+        names_a_server(leaf)?;
+        tell(&self.witness, Sight::Passed(Check::ServerPurpose));
+        Ok(verified)
+    }
+}
+
+fn is_about_the_name(error: &rustls::Error) -> bool {
+    use CertificateError::{NotValidForName, NotValidForNameContext};
+    matches!(
+        error,
+        rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. })
+    )
+}
+
+fn tell(witness: &Option<Arc<dyn Witness>>, sight: Sight<'_>) {
+    if let Some(witness) = witness {
+        witness.saw(sight);
+    }
+}
+
+/// Passes on whether a signature is good, and tells it.
+fn tell_verified(
+    witness: &Option<Arc<dyn Witness>>,
+    signature: &DigitallySignedStruct,
+    verified: Result<HandshakeSignatureValid, rustls::Error>,
+) -> Result<HandshakeSignatureValid, rustls::Error> {
+    let sight = Sight::Verified {
+        scheme: signature.scheme,
+        is_good: verified.is_ok(),
+    };
+    tell(witness, sight);
+    verified
 }
 
 impl ServerCertVerifier for PurposeVerifier {
@@ -198,11 +287,14 @@ impl ServerCertVerifier for PurposeVerifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let verified = self
-            .chains
-            .verify_server_cert(leaf, intermediates, name, ocsp, now)?;
-        names_a_server(leaf)?;
-        Ok(verified)
+        let others = intermediates.len();
+        tell(&self.witness, Sight::Certificate { leaf, others });
+        let judged = self.judge(leaf, intermediates, name, ocsp, now);
+        match &judged {
+            Ok(_) => tell(&self.witness, Sight::Trusted),
+            Err(error) => tell(&self.witness, Sight::Distrusted(error)),
+        }
+        judged
     }
 
     fn verify_tls12_signature(
@@ -221,8 +313,10 @@ impl ServerCertVerifier for PurposeVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.chains
-            .verify_tls13_signature(message, certificate, signature)
+        let verified = self
+            .chains
+            .verify_tls13_signature(message, certificate, signature);
+        tell_verified(&self.witness, signature, verified)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -237,6 +331,7 @@ struct Judge {
     revocations: Revocations,
     verdict: Verdict,
     ca_hints: CaHints,
+    witness: Option<Arc<dyn Witness>>,
 }
 
 impl ClientCertVerifier for Judge {
@@ -252,11 +347,20 @@ impl ClientCertVerifier for Judge {
         leaf: &CertificateDer<'_>,
         // A client that presents its whole file also sends its CA's certificate. Further
         // certificates are ignored.
-        _intermediates: &[CertificateDer<'_>],
+        intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
         let now: SystemTime = UNIX_EPOCH + Duration::from_secs(now.as_secs());
-        let said = self.gate.admit(leaf, &self.revocations, now);
+        let others = intermediates.len();
+        tell(&self.witness, Sight::Certificate { leaf, others });
+        let passed = |check| tell(&self.witness, Sight::Passed(check));
+        let said = self
+            .gate
+            .admit_telling(leaf, &self.revocations, now, passed);
+        match &said {
+            Ok(identity) => tell(&self.witness, Sight::Admitted(identity)),
+            Err(refusal) => tell(&self.witness, Sight::Refused(refusal)),
+        }
         let answer = match &said {
             Ok(_) => Ok(ClientCertVerified::assertion()),
             Err(refusal) => Err(refusal.to_tls()),
@@ -287,9 +391,9 @@ impl ClientCertVerifier for Judge {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.gate
-            .chains()
-            .verify_tls13_signature(message, certificate, signature)
+        let chains = self.gate.chains();
+        let verified = chains.verify_tls13_signature(message, certificate, signature);
+        tell_verified(&self.witness, signature, verified)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

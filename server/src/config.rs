@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use narration::Narrator;
 use pki::{Bundle, CaHints, Gate, RevocationList};
 
 /// Everything that a server needs to run.
@@ -24,6 +25,8 @@ pub struct Config {
     pub db: PathBuf,
     /// The room's name, from the CA's certificate.
     pub room: String,
+    /// Explains each step, or does nothing.
+    pub narrator: Narrator,
     /// Whether each entry is printed to standard output once it is committed.
     pub show: bool,
     /// How to treat a second connection of an ID.

@@ -58,6 +58,11 @@ impl Failure {
             Failure::Database(DatabaseError::NotAFile { .. }) => {
                 Some("--db takes the name of a file, such as --db chat.db")
             }
+            Failure::Database(
+                DatabaseError::NotADatabase { .. } | DatabaseError::OfAnotherProgram { .. },
+            ) => Some(
+                "it was not changed. --db takes the file of a room's record, such as --db chat.db, which the server creates if it does not exist",
+            ),
             Failure::Database(error) if error.is_about_a_missing_folder() => {
                 Some("create its folder first: the server creates the database, but no folders")
             }
@@ -85,8 +90,8 @@ impl Failure {
     }
 }
 
-/// SQLite does not tell another kind of file from a database whose first bytes are damaged.
-const NOT_A_DATABASE: &str = "does --db name another kind of file? It was not changed. If it is the database, its first bytes are damaged: restore the last backup";
+/// Files of well-known other kinds were named before; these bytes could be a database's or anything else's.
+const NOT_A_DATABASE: &str = "it was not changed. If it is another kind of file, name the record's with --db; if it is the record, its first bytes are damaged: restore the last backup";
 
 /// A server never repairs: nobody could know what is left after that.
 const DAMAGED: &str = "check the disk; nothing was repaired. If the server does not start again, restore the last backup, or save the readable part with: sqlite3 chat.db .recover";

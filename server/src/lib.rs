@@ -4,11 +4,12 @@
 //! `ARCHITECTURE.md` at the top of the repository shows how the parts fit together.
 //!
 //! Each file and folder imports only from those to the left of it in this order (a test looks):
-//! `{few, lock, os, terminal} <- {config, log} <- room <- {transcript, watch} <- {store, session} <- door
+//! `{few, lock, os, terminal} <- {config, log} <- room <- explain <- {transcript, watch} <- {store, session} <- door
 //! <- {args, failure, simulated} <- run <- lib`.
 
 mod config;
 mod door;
+mod explain;
 mod failure;
 mod few;
 mod lock;
@@ -29,7 +30,7 @@ pub use config::{Config, Limits, SameId};
 pub use door::descriptors::{Allowed, TooFewFiles, connections_allowed};
 pub use door::socket::listen;
 pub use failure::Failure;
-pub use os::stop_signal;
+pub use os::{stdout_is_new_file, stop_signal};
 pub use run::{processors, run};
 pub use simulated::MemoryRoom;
 pub use store::{memory, query};

@@ -10,19 +10,22 @@ mod line;
 mod queue;
 mod rate;
 
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::path::Path;
-use std::sync::{Arc, mpsc};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tracing::{Subscriber, error, warn};
+use tokio::sync::watch;
+use tracing::{Subscriber, error, info, warn};
 use tracing_subscriber::fmt::format::{DefaultFields, Format};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer, fmt};
 
+use crate::lock::lock;
 use line::OneLine;
 use queue::Queue;
 use rate::Rates;
@@ -40,16 +43,97 @@ const END_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct LogGuard(Vec<Arc<Queue>>);
 
+/// The file that the log is written to, by the name that it was given.
+#[derive(Debug, Clone)]
+pub struct LogFile {
+    path: PathBuf,
+    /// The file that the log's thread is to write to from its next line on.
+    next: Arc<Mutex<Option<File>>>,
+}
+
+impl LogFile {
+    /// Opens the file, or creates it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be opened, or could not be a log.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file = crate::os::open_log(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            next: Arc::new(Mutex::new(Some(file))),
+        })
+    }
+
+    /// Opens the file again whenever somebody asks for it: a tool that rotates logs has renamed the old one, and
+    /// waits for a new one under its name. Where that fails, the old one is written to as before.
+    pub async fn reopen_when_asked(self, mut asked: watch::Receiver<()>) {
+        while asked.changed().await.is_ok() {
+            let path = self.path.clone();
+            // A disk that does not answer must not hold up the runtime's thread.
+            let opened = tokio::task::spawn_blocking(move || crate::os::open_log(&path)).await;
+            let opened = opened.unwrap_or_else(|failed| Err(io::Error::other(failed)));
+            let path = self.path.display();
+            match opened {
+                Ok(file) => {
+                    *lock(&self.next) = Some(file);
+                    info!(%path, "log opened again");
+                    warn_of_writers(&self.path);
+                }
+                Err(error) => error!(
+                    %error,
+                    "the log {path} cannot be opened again; it goes on in the file that was open"
+                ),
+            }
+        }
+    }
+
+    /// Returns the place that the log's thread writes to.
+    fn place(&self) -> Reopened {
+        Reopened {
+            file: None,
+            next: self.next.clone(),
+        }
+    }
+}
+
+/// The newest file that was opened under the log's name.
+struct Reopened {
+    file: Option<File>,
+    next: Arc<Mutex<Option<File>>>,
+}
+
+impl Reopened {
+    fn newest(&mut self) -> io::Result<&mut File> {
+        let next = lock(&self.next).take();
+        let file = next.or(self.file.take());
+        match file {
+            Some(file) => Ok(self.file.insert(file)),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+}
+
+impl io::Write for Reopened {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.newest()?.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.newest()?.flush()
+    }
+}
+
 /// Logs to standard error, and to `file` if there is one. The file also names the thread and the
 /// source line. `RUST_LOG` selects what is logged; the default is `info`.
 ///
 /// # Errors
 ///
-/// When the file cannot be opened or a thread cannot be started.
-pub fn start(file: Option<&Path>) -> io::Result<LogGuard> {
+/// When a thread cannot be started.
+pub fn start(file: Option<&LogFile>) -> io::Result<LogGuard> {
     let file = match file {
         None => None,
-        Some(path) => Some(written_to(crate::os::open_log(path)?)?),
+        Some(file) => Some(written_to(file.place())?),
     };
     let stderr = written_to(io::stderr())?;
     let queues: Vec<_> = [Some(stderr.clone()), file.clone()]
@@ -75,7 +159,7 @@ pub fn start(file: Option<&Path>) -> io::Result<LogGuard> {
     Ok(LogGuard(queues))
 }
 
-/// Warns about other users who can change the log. Call it once the log is open.
+/// Warns about other users who can change the log. Call it once the log has started.
 pub fn warn_of_writers(file: &Path) {
     for warning in crate::os::warnings_of_writers(file, "the log") {
         warn!("{warning}");

@@ -6,11 +6,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
+use narration::Narrator;
 use server::args::{Args, Command, Hinted, Serve};
-use server::log::{self, say};
-use server::query::{Format, QueryError, query};
+use server::log::{self, LogFile, say};
+use server::query::{Format, OutFile, QueryError, query};
 use server::terminal::stdout_columns;
-use server::{Allowed, Failure, TooFewFiles, connections_allowed, processors, stop_signal};
+use server::{
+    Allowed, Failure, TooFewFiles, connections_allowed, processors, stdout_is_new_file, stop_signal,
+};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -21,6 +24,9 @@ fn main() -> ExitCode {
         Err(refused) if !refused.use_stderr() => refused.exit(),
         Err(refused) => {
             say(refused.to_string().trim_end());
+            if let Some(hint) = server::args::hint(&refused) {
+                say(&format!("hint: {hint}"));
+            }
             return ExitCode::from(USAGE);
         }
     };
@@ -30,7 +36,23 @@ fn main() -> ExitCode {
     };
     let done = runtime.block_on(async {
         match &args.command {
-            Some(Command::Query { sql, db, csv, json }) => ask(db, sql, *csv, *json),
+            Some(Command::Query {
+                sql,
+                db,
+                csv,
+                raw,
+                json,
+                out,
+            }) => {
+                let format = match (csv, json) {
+                    (true, _) if *raw => Format::RawCsv,
+                    (true, _) if out.is_some() || stdout_is_new_file() => Format::CsvFile,
+                    (true, _) => Format::Csv,
+                    (_, true) => Format::Json,
+                    _ => Format::Table,
+                };
+                ask(db, sql, format, out.as_deref())
+            }
             None => serve(&args.serve).await,
         }
     });
@@ -60,14 +82,25 @@ const USAGE: u8 = 2;
 
 async fn serve(serve: &Serve) -> Result<()> {
     let mut config = serve.load()?;
-    let _log = match &serve.log_file {
-        Some(path) => log::start(Some(path))
-            .with_context(|| format!("cannot open the log {}", path.display()))?,
-        None => log::start(None)?,
+    let log_file = match &serve.log_file {
+        Some(path) => Some(
+            LogFile::open(path)
+                .with_context(|| format!("cannot open the log {}", path.display()))?,
+        ),
+        None => None,
     };
+    let _log = log::start(log_file.as_ref()).context("cannot start the log")?;
     if let Some(path) = &serve.log_file {
         log::warn_of_writers(path);
     }
+    let _explanation = match serve.explain {
+        true => {
+            let started = Narrator::start(io::stderr()).context("cannot explain")?;
+            config.narrator = started.0;
+            Some(started.1)
+        }
+        false => None,
+    };
     let allowed = connections_allowed(config.limits.connections_max)?;
     config.limits.connections_max = allowed.connections;
     if let Allowed {
@@ -83,18 +116,22 @@ async fn serve(serve: &Serve) -> Result<()> {
     }
     let (ask_for_reload, reload) = watch::channel(());
     let stop = stop_signal(ask_for_reload).context("cannot wait for signals")?;
+    if let Some(file) = log_file {
+        tokio::spawn(file.reopen_when_asked(reload.clone()));
+    }
     let listener = serve.listen()?;
     server::run(config, listener, stop, reload).await?;
     info!("stopped");
     Ok(())
 }
 
-fn ask(db: &Path, sql: &str, csv: bool, json: bool) -> Result<()> {
-    let format = match (csv, json) {
-        (true, _) => Format::Csv,
-        (_, true) => Format::Json,
-        _ => Format::Table,
-    };
+fn ask(db: &Path, sql: &str, format: Format, out: Option<&Path>) -> Result<()> {
+    if let Some(path) = out {
+        let mut file = OutFile::create(path, db)?;
+        query(db, sql, format, &mut file, || None)?;
+        file.finish()?;
+        return Ok(());
+    }
     let out = io::BufWriter::new(io::stdout().lock());
     match query(db, sql, format, out, stdout_columns) {
         // The reader has seen enough, as `head` has.

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::door::accept::Acceptor;
 use crate::door::handshake::Door;
 use crate::door::refusal_log::RefusalLog;
+use crate::explain::Explainer;
 use crate::failure::Failure;
 use crate::room::desk::Asks;
 use crate::room::presence::Rules;
@@ -50,6 +51,7 @@ pub async fn run(
     let pages: Arc<dyn Pages> = Arc::new(readers);
     let (epoch, newest_list) = (found.epoch.clone(), found.crl_number.clone());
     announce(&config, &listener, found.crashed)?;
+    let explainer = explain_start(&config, &listener, found.head)?;
     let stopping = CancellationToken::new();
     let recorder = Recorder::new(
         database,
@@ -61,6 +63,7 @@ pub async fn run(
     )
     .await;
     let (recorder, asks, views) = recorder.map_err(Failure::Tail)?;
+    let recorder = recorder.explained(explainer.clone());
     let progress = recorder.progress();
     let recording = tokio::spawn(recorder.run());
 
@@ -97,8 +100,9 @@ pub async fn run(
             epoch,
             limits: limits.clone(),
             stop: stopping.clone(),
+            explainer: explainer.clone(),
         },
-        refusals: RefusalLog::new(limits.refusals_logged_per_second),
+        refusals: RefusalLog::new(limits.refusals_logged_per_second).explained(explainer),
         abandon: abandon.clone(),
     };
     let acceptor = Acceptor::new(listener, Arc::new(door), sessions.clone(), threads());
@@ -142,6 +146,16 @@ fn announce(config: &Config, listener: &TcpListener, crashed: u64) -> Result<(),
         warn!("--no-revocation: revoked certificates are let in");
     }
     Ok(())
+}
+
+/// Explains the first two steps. Returns the explainer of all others.
+fn explain_start(config: &Config, listener: &TcpListener, head: u64) -> Result<Explainer, Failure> {
+    let explainer = Explainer::new(config.narrator.clone());
+    let list = config.crl.as_ref().map(|(_, list)| &**list);
+    let address = listener.local_addr().map_err(Failure::Listener)?;
+    explainer.loaded(&config.bundle, &config.gate, list, address);
+    explainer.opened(&config.db.display(), head);
+    Ok(explainer)
 }
 
 /// Starts the watches of files.

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Limits, SameId};
+use crate::explain::Explainer;
 use crate::room::facts::{ConnectionFacts, Dialect, LocalEnd, Member};
 use crate::room::presence::Rules;
 use crate::session::admitted::{Admitted, Serving};
@@ -62,6 +63,7 @@ impl MemoryRoom {
             epoch,
             limits: Arc::new(limits),
             stop,
+            explainer: Explainer::default(),
         };
         let running = async { tokio::join!(recorder.run(), flusher.run()).0 };
         Ok((Self { serving }, running))

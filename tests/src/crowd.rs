@@ -238,6 +238,7 @@ impl Crowd {
 /// Returns what one person needs to connect over the network.
 pub fn door(bundle: Bundle, address: SocketAddr) -> Door {
     Door {
+        explainer: client::Explainer::default(),
         bundle,
         target: Target::parse(&address.to_string()).expect("an address"),
         clock: Clock::utc(),

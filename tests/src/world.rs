@@ -126,6 +126,7 @@ impl World {
             crl: Some((path, Arc::new(list))),
             db: self.db(),
             room: "Networks 101".to_owned(),
+            narrator: narration::Narrator::default(),
             show: false,
             same_id: self.options.same_id,
             ca_hints: self.options.ca_hints,

@@ -19,6 +19,8 @@ pub enum Reason {
     Replaced,
     /// The certificate was revoked.
     Revoked,
+    /// The certificate is on hold: revoked for a while.
+    OnHold,
     /// The certificate expired.
     Expired,
     /// The server was stopped.
@@ -29,7 +31,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Reason; 10] = [
+    pub const ALL: [Reason; 11] = [
         Reason::Goodbye,
         Reason::Lost,
         Reason::Stalled,
@@ -37,6 +39,7 @@ impl Reason {
         Reason::Flooding,
         Reason::Replaced,
         Reason::Revoked,
+        Reason::OnHold,
         Reason::Expired,
         Reason::ShuttingDown,
         Reason::ServerCrash,
@@ -52,6 +55,7 @@ impl Reason {
             Reason::Flooding => "flooding",
             Reason::Replaced => "replaced",
             Reason::Revoked => "revoked",
+            Reason::OnHold => "on-hold",
             Reason::Expired => "expired",
             Reason::ShuttingDown => "shutting-down",
             Reason::ServerCrash => "server-crash",

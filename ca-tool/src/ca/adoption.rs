@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use pki::pem::{Kind, Pem, PemError};
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use time::OffsetDateTime;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
@@ -17,14 +17,16 @@ use super::founding::{Founding, check_name};
 use super::list::GIVEN_NUMBER_MAX;
 use super::place::check_empty;
 use crate::disk::files::{self, TEXT_BYTES_MAX};
-use crate::error::Error;
+use crate::error::{Error, pem_error};
 use crate::keys::passphrase::Passphrase;
 use crate::keys::private_key;
 use crate::ledger::revoked::GivenList;
 use crate::notice::{Listener, Silent};
+use crate::sign::certificate::first_in;
 use crate::sign::host::Host;
 use crate::sign::issuer::Issuer;
 use crate::sign::request::is_in_another_form;
+use crate::words::{NAMES_SHOWN_MAX, first_few};
 
 /// A CA that exists already.
 #[derive(Debug, Clone)]
@@ -49,10 +51,10 @@ impl AdoptOptions {
         Ok(private_key::is_encrypted(&self.read_key()?))
     }
 
-    fn read_key(&self) -> Result<Zeroizing<String>, Error> {
-        let text = files::read_text_if_there(&self.key, TEXT_BYTES_MAX)?;
+    fn read_key(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let bytes = files::read_if_there(&self.key, TEXT_BYTES_MAX)?;
         Ok(Zeroizing::new(
-            text.ok_or_else(|| files::missing(&self.key))?,
+            bytes.ok_or_else(|| files::missing(&self.key))?,
         ))
     }
 }
@@ -111,20 +113,53 @@ fn load(options: &AdoptOptions, now: OffsetDateTime) -> Result<(Issuer, GivenLis
 
 fn read_certificate(path: &Path) -> Result<Vec<u8>, Error> {
     let pem = files::read_if_there(path, TEXT_BYTES_MAX)?.ok_or_else(|| files::missing(path))?;
-    match fault(&pem) {
-        None => Ok(pem),
-        Some(fault) => Err(Error::NotAdoptable {
-            path: path.to_owned(),
-            fault,
-        }),
+    let unfit = |fault| Error::NotAdoptable {
+        path: path.to_owned(),
+        fault,
+    };
+    let all = certificates_in(&pem).map_err(pem_error(path))?;
+    // Which of them is meant, nobody can know: the folder of a new CA is no place for a guess.
+    if let [_, _, ..] = &all[..] {
+        let said = all
+            .iter()
+            .filter_map(|der| pki::Certificate::parse(der).ok());
+        let shown: Vec<_> = said.map(|said| said.to_string()).collect();
+        return Err(unfit(format!(
+            "it holds {} certificates ({}); give a file that holds only the CA's own",
+            all.len(),
+            first_few(&shown, NAMES_SHOWN_MAX, "; ")
+        )));
     }
+    match all.first().and_then(fault) {
+        None => Ok(pem),
+        Some(fault) => Err(unfit(fault)),
+    }
+}
+
+/// Returns the different certificates in a file, PEM or DER.
+fn certificates_in(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemError> {
+    let pem = match Pem::parse(bytes) {
+        Ok(pem) => pem,
+        Err(error) => {
+            return first_in(bytes)
+                .map(|one| one.into_iter().collect())
+                .map_err(|_| error);
+        }
+    };
+    let mut all: Vec<CertificateDer<'static>> = Vec::new();
+    for section in pem.of(Kind::Certificate) {
+        let der = CertificateDer::from(section.der.to_vec());
+        if !all.contains(&der) {
+            all.push(der);
+        }
+    }
+    Ok(all)
 }
 
 /// Returns why nothing that this CA signs could be verified. If this is no certificate at all, loading
 /// it reports that.
-fn fault(pem: &[u8]) -> Option<String> {
-    let der = CertificateDer::from_pem_slice(pem).ok()?;
-    let (_, certificate) = X509Certificate::from_der(&der).ok()?;
+fn fault(der: &CertificateDer<'static>) -> Option<String> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
     fault_of_key(certificate.public_key())
         .or_else(|| fault_of_signature(&certificate))
         .or_else(|| fault_of_extensions(&certificate))

@@ -16,6 +16,7 @@ use crate::ledger::settings::{CLIENT_URL, CONTACT};
 use crate::notice::{Progress, Silent};
 use crate::people::candidate::Candidate;
 use crate::people::handout::{Handout, Help};
+use crate::people::naming::name_all;
 use crate::people::parcel::{Parcel, into_bytes};
 use crate::people::plan::{Person, Plan, Rules, ShutOut, Skipped, plan_for};
 use crate::sign::host::{Host, Reach};
@@ -89,6 +90,8 @@ impl Ca {
         });
         let (_lock, mut index) = self.lock()?;
         let help = self.help_for(&options.help)?;
+        let named = name_all(candidates, &index).into_iter();
+        let candidates: Vec<Candidate> = named.map(|named| named.candidate).collect();
         let rules = Rules {
             role: options.role,
             allow_lookalike: options.allow_lookalike,
@@ -105,7 +108,7 @@ impl Ca {
             mut people,
             skipped,
             shut_out,
-        } = plan_for(candidates, &index, rules, now, in_the_way).map_err(Error::Problems)?;
+        } = plan_for(&candidates, &index, rules, now, in_the_way).map_err(Error::Problems)?;
         keep_full_names(&mut people, &index);
         let places = find_places(&people, &out, options.parcel, &index)?;
 
@@ -118,6 +121,17 @@ impl Ca {
             let mut entry = self.entry(subject, &signed);
             if let Some(name) = &person.full_name {
                 entry.set_note(index::NAME, name.as_str());
+            }
+            // The next roster must find the same person, whatever its order.
+            if let Some(email) = &person.email {
+                entry.set_note(index::EMAIL, email);
+            }
+            if let Some(source) = person
+                .made_from
+                .as_ref()
+                .filter(|from| person.email.as_ref() != Some(from))
+            {
+                entry.set_note(index::SOURCE, source);
             }
             let bundle = self.bundle_text(subject, &signed, server.as_deref());
             let handout = self.handout(person, &entry, server.as_deref(), &help);
@@ -135,7 +149,7 @@ impl Ca {
             });
         }
         let issued = self.deliver(&mut index, orders, &out, &*self.listener)?;
-        self.remember(&options.help)?;
+        self.remember_help(&options.help)?;
         Ok(Issuance {
             issued,
             skipped,
@@ -191,7 +205,7 @@ impl Ca {
     }
 
     /// Remembers what was given for the pages of later zips. The caller holds the lock.
-    pub(super) fn remember(&self, given: &Help) -> Result<(), Error> {
+    pub(super) fn remember_help(&self, given: &Help) -> Result<(), Error> {
         let before = self.register.settings()?;
         let mut settings = before.clone();
         for (key, text) in [(CONTACT, &given.contact), (CLIENT_URL, &given.client_url)] {

@@ -58,7 +58,7 @@ impl Ca {
     /// the certificate is still there and names its owner.
     pub(super) fn entry_of(&self, serial: &Serial) -> Result<IndexEntry, Error> {
         let pem = self.register.issued(serial)?;
-        let der = pem.and_then(|pem| certificate::first_in(&pem));
+        let der = pem.and_then(|pem| certificate::first_in(&pem).ok().flatten());
         let said = der.and_then(|der| Certificate::parse(&der).ok());
         let found = said.filter(|said| said.serial == *serial).map(|said| {
             let subject = &said.subject;

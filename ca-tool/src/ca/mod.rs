@@ -10,6 +10,7 @@ mod delivery;
 mod founding;
 mod issuance;
 mod list;
+mod memory;
 mod missed;
 mod old_bundle;
 mod order;
@@ -41,6 +42,7 @@ use crate::sign::issuer::Issuer;
 pub use adoption::AdoptOptions;
 pub use founding::InitOptions;
 pub use issuance::{Issuance, IssueOptions};
+pub(crate) use memory::remembered;
 pub use order::Issued;
 pub use renewal::{Renewal, Whose};
 pub use revocation::{Revocation, Which};
@@ -98,7 +100,7 @@ impl Ca {
         let pem = files::read_if_there(&certificate, TEXT_BYTES_MAX)?
             .ok_or_else(|| Error::NoCa(path.to_owned()))?;
         let secret =
-            files::read_text_if_there(&key, TEXT_BYTES_MAX)?.ok_or_else(|| files::missing(&key))?;
+            files::read_if_there(&key, TEXT_BYTES_MAX)?.ok_or_else(|| files::missing(&key))?;
         let secret = Zeroizing::new(secret);
         let issuer = Issuer::load((&certificate, &pem), (&key, &secret), passphrase, now)?;
         Self::of(folder, issuer)

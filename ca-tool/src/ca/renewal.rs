@@ -112,8 +112,10 @@ impl Ca {
             };
             taken.insert(signed.serial.clone());
             let mut entry = self.entry(subject, &signed);
-            if let Some(text) = one.old.note(index::KEY) {
-                entry.set_note(index::KEY, text);
+            for key in [index::EMAIL, index::SOURCE, index::KEY] {
+                if let Some(text) = one.old.note(key) {
+                    entry.set_note(key, text);
+                }
             }
             // A name that breaks the rules stays in the index.
             let name = one.person.full_name.as_ref().map(FullName::as_str);
@@ -146,7 +148,7 @@ impl Ca {
         };
         // The old certificates end when the new ones begin: when the index is written.
         let issued = self.deliver(&mut index, orders, &out, &Silent);
-        self.remember(&options.help)?;
+        self.remember_help(&options.help)?;
         if revoked > 0 && matches!(issued, Ok(_) | Err(Error::NotDelivered { .. })) {
             self.sign_list(&index, now)?;
         }
@@ -227,7 +229,7 @@ impl Ca {
             .register
             .issued(&old.serial)
             .map_err(|error| error.to_string())?;
-        let der = pem.and_then(|pem| certificate::first_in(&pem));
+        let der = pem.and_then(|pem| certificate::first_in(&pem).ok().flatten());
         let der = der.ok_or_else(unreadable)?;
         let said = Certificate::parse(&der).map_err(|_| unreadable())?;
         let own_key = match old.note(index::KEY) {
@@ -244,6 +246,7 @@ impl Ca {
                 full_name: None,
                 role,
                 email: said.emails.first().cloned(),
+                made_from: None,
                 location,
             },
             own_key,

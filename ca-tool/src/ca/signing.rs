@@ -136,7 +136,7 @@ impl Ca {
             return Ok(None);
         }
         let pem = self.register.issued(&entry.serial)?;
-        let der = pem.and_then(|pem| certificate::first_in(&pem));
+        let der = pem.and_then(|pem| certificate::first_in(&pem).ok().flatten());
         let hash = der.and_then(|der| Some(key_hash(public_key(&der)?)));
         hash.map(Some).ok_or_else(|| Error::Damaged {
             path: self.folder().issued(&entry.serial),

@@ -151,21 +151,38 @@ pub(super) enum Command {
         ca-tool issue alice bob\n  \
         ca-tool issue alice --name \"Alice Ng\"\n  \
         ca-tool issue --roster class.csv --until 2027-02-01\n  \
-        ca-tool issue --roster export.csv --id-column \"Student ID\"\n  \
+        ca-tool issue --roster export.csv --preview      shows who would get which ID\n  \
+        ca-tool issue --roster export.csv --id-from \"Email address\"\n  \
         ca-tool issue --roster class.csv --zip --out handouts --contact teacher@example.org\n\n\
-        A roster is CSV in UTF-8 whose first line names the columns: id, and optionally name,\n\
-        email and role; or it has one id per line. People who have a certificate are skipped, so\n\
-        the same roster with three late enrolments issues three. People on hold are skipped too,\n\
-        and so are people whose certificate was revoked. To issue to them anyway, name them:\n\
-        `issue NAME`.")]
+        A roster is an Excel workbook or CSV whose first line names the columns: id, and optionally\n\
+        name, email and role; or it has one ID on each line. Exports of Moodle, Canvas, Blackboard\n\
+        and Google Classroom need --id-from once; after that it is remembered for the next list\n\
+        with the same headings.\n\n\
+        --id-from makes an ID by these rules: the part before the @, in lower case, without spaces,\n\
+        apostrophes and other signs; accents stay, at most 32 characters, and equal ones are\n\
+        numbered. The same person keeps the same ID in every run.\n\n\
+        People who have a certificate are skipped, so the same roster with three late enrolments\n\
+        issues three. People on hold are skipped too, and so are people whose certificate was\n\
+        revoked. To issue to them anyway, name them: `issue NAME`.")]
     Issue {
         /// People's names, as they appear in the room
         #[arg(value_name = "NAME")]
         names: Vec<String>,
-        /// A CSV file of people, or one name per line
+        /// A class list: CSV, an Excel workbook (.xlsx), or one ID on each line
         #[arg(long, value_name = "FILE")]
         roster: Option<PathBuf>,
-        /// The roster's column of people's names [default: id]
+        /// Show who would get which ID, and issue nothing
+        #[arg(long, requires = "roster")]
+        preview: bool,
+        /// The roster's column from which to make IDs, by its heading or its number
+        #[arg(
+            long,
+            value_name = "COLUMN",
+            requires = "roster",
+            conflicts_with = "id_column"
+        )]
+        id_from: Option<String>,
+        /// The roster's column whose texts are IDs as they are [default: id]
         #[arg(long, value_name = "COLUMN", requires = "roster")]
         id_column: Option<String>,
         /// The full name of the one person that you issue to, which the room shows beside the ID
@@ -173,6 +190,21 @@ pub(super) enum Command {
         #[arg(long = "name", value_name = "FULL NAME", value_parser = FullName::parse_typed,
               requires = "names", conflicts_with = "roster")]
         full_name: Option<FullName>,
+        /// Its column of full names; given twice, as for first and last names, the two are joined
+        #[arg(long = "name-column", value_name = "COLUMN", requires = "roster")]
+        name_columns: Vec<String>,
+        /// Its column of mail addresses
+        #[arg(long, value_name = "COLUMN", requires = "roster")]
+        email_column: Option<String>,
+        /// Its first line is a person, whatever it looks like
+        #[arg(long, requires = "roster")]
+        no_header: bool,
+        /// The sheet of a workbook [default: the first one that has text]
+        #[arg(long, value_name = "NAME", requires = "roster")]
+        sheet: Option<String>,
+        /// The encoding of a roster that is neither UTF-8 nor UTF-16, such as gb18030
+        #[arg(long, value_name = "NAME", requires = "roster", value_parser = parse_encoding)]
+        encoding: Option<&'static encoding_rs::Encoding>,
         /// The last day on which the certificates are valid [default: 180 days]
         #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
         until: Option<Date>,
@@ -379,6 +411,13 @@ fn parse_date(text: &str) -> Result<Date, String> {
         Date::from_calendar_date(year.parse().ok()?, month, day.parse().ok()?).ok()
     };
     read().ok_or_else(|| "write a day as 2027-02-01".to_owned())
+}
+
+fn parse_encoding(name: &str) -> Result<&'static encoding_rs::Encoding, String> {
+    let encoding = encoding_rs::Encoding::for_label(name.as_bytes());
+    encoding.ok_or_else(|| {
+        "write an encoding as windows-1252, gb18030, big5, shift_jis, euc-kr, windows-1251 or iso-8859-2".to_owned()
+    })
 }
 
 fn parse_reason(word: &str) -> Result<Reason, String> {

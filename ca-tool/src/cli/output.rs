@@ -68,6 +68,9 @@ const PROBLEMS_SHOWN_MAX: usize = 20;
 
 /// Prints an error with its first problems and its hint.
 pub(super) fn error(error: &Error) {
+    for line in error.shown() {
+        say(format_args!("{line}"));
+    }
     let problems = error.problems();
     for problem in problems.iter().take(PROBLEMS_SHOWN_MAX) {
         say(format_args!("{problem}"));

@@ -22,6 +22,7 @@ use crate::error::Error;
 use crate::keys::passphrase::Passphrase;
 use crate::notice::Listener;
 use crate::people::parcel::Parcel;
+use crate::people::roster::Choices;
 use crate::words::end_of;
 
 /// Runs one command, and returns the exit code.
@@ -70,8 +71,15 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
         Command::Issue {
             names,
             roster,
+            preview,
+            id_from,
             id_column,
             full_name,
+            name_columns,
+            email_column,
+            no_header,
+            sheet,
+            encoding,
             until,
             role,
             out,
@@ -93,8 +101,18 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
             let recipients = Recipients {
                 names,
                 roster,
-                id_column,
                 full_name,
+                choices: Choices {
+                    id_column,
+                    id_from,
+                    name_columns,
+                    email_column,
+                    no_header,
+                    sheet,
+                    encoding,
+                },
+                is_preview: preview,
+                typed: typed(),
             };
             issue::issue(&context, recipients, &options)
         }
@@ -212,6 +230,13 @@ fn run_report(context: &Context<'_>, report: Report) -> Result<Reply, Error> {
         Report::Doctor { crl } => look::doctor(context, crl.as_deref()),
         Report::Crl { merge } => crl::crl(context, merge.as_deref()),
     }
+}
+
+/// Returns the command line as it was typed, with the program's name and not its path.
+fn typed() -> Vec<String> {
+    let words = std::env::args_os().skip(1);
+    let words = words.map(|word| word.to_string_lossy().into_owned());
+    std::iter::once("ca-tool".to_owned()).chain(words).collect()
 }
 
 fn parcel(zip: bool) -> Parcel {

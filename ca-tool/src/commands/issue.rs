@@ -6,13 +6,14 @@ use wire::FullName;
 
 use super::deed::{Deed, Item, notes_on_moved};
 use super::missing_files::notes_on_missing_files;
-use super::{Context, Reply};
-use crate::ca::{Ca, Issuance, IssueOptions};
+use super::{Context, Reply, preview};
+use crate::ca::{Ca, Issuance, IssueOptions, remembered};
 use crate::error::Error;
+use crate::ledger::register::Register;
 use crate::notice::Notice;
 use crate::people::candidate::Candidate;
 use crate::people::plan::{ShutOut, Skipped};
-use crate::people::roster::Roster;
+use crate::people::roster::{Choices, Kind, Reading};
 use crate::sign::reason::Reason;
 use crate::words::counted;
 
@@ -20,10 +21,14 @@ use crate::words::counted;
 pub(crate) struct Recipients {
     pub(crate) names: Vec<String>,
     pub(crate) roster: Option<PathBuf>,
-    /// The name of the roster's column `id`.
-    pub(crate) id_column: Option<String>,
     /// The full name of the only person.
     pub(crate) full_name: Option<FullName>,
+    /// Which columns of the roster hold what.
+    pub(crate) choices: Choices,
+    /// Whether to show who would get which ID, and issue nothing.
+    pub(crate) is_preview: bool,
+    /// The command as it was typed, for advice that can be typed too.
+    pub(crate) typed: Vec<String>,
 }
 
 /// How many notes there are about people who were skipped; beyond that, only their number.
@@ -34,6 +39,39 @@ pub(crate) fn issue(
     recipients: Recipients,
     options: &IssueOptions,
 ) -> Result<Reply, Error> {
+    let is_preview = recipients.is_preview;
+    let roster = recipients.roster.clone();
+    let (candidates, kind, hint) = gather(context, recipients)?;
+    if candidates.is_empty() {
+        return Err(Error::Nobody);
+    }
+    if is_preview {
+        let index = Register::open(context.dir)?.index()?;
+        let reply = preview::preview(&candidates, &index, options);
+        return Ok(Reply { hint, ..reply });
+    }
+    let ca = context.open()?;
+    let issuance = ca.issue(&candidates, options)?;
+    if let (Some(kind), Some(roster)) = (kind, roster) {
+        // Everybody has their certificate, so a failure here is no failure of `issue`.
+        match ca.remember(kind) {
+            Ok(Some(file)) => context.notice(&Notice::Remembered { roster, file }),
+            Ok(None) => {}
+            Err(error) => context.notice(&Notice::NotRemembered(error)),
+        }
+    }
+    let deed = Deed::new("issue")
+        .skipped(issuance.skipped.iter().map(Item::skipped))
+        .skipped(issuance.shut_out.iter().map(Item::shut_out))
+        .issued(&issuance.issued);
+    Ok(Reply::new(deed).noting(notes(&ca, &issuance, options)?))
+}
+
+/// Returns everybody who is named, what to remember of the roster, and how to issue what a preview shows.
+fn gather(
+    context: &Context<'_>,
+    recipients: Recipients,
+) -> Result<(Vec<Candidate>, Option<Kind>, Option<String>), Error> {
     let mut candidates = Candidate::named(recipients.names);
     if let Some(name) = recipients.full_name {
         let [person] = &mut candidates[..] else {
@@ -41,31 +79,46 @@ pub(crate) fn issue(
         };
         person.full_name = Some(name.to_string());
     }
-    let has_roster = recipients.roster.is_some();
-    if let Some(path) = recipients.roster {
-        let roster = Roster::read(&path, recipients.id_column.as_deref())?;
-        if !roster.ignored.is_empty() {
-            context.notice(&Notice::UnusedColumns {
-                columns: roster.ignored,
-                roster: path,
-            });
+    let Some(path) = recipients.roster else {
+        return Ok((candidates, None, None));
+    };
+    let remembered = remembered(context.dir)?;
+    let (roster, hint) = match Reading::read(&path, &recipients.choices, &remembered)? {
+        Reading::Roster(roster) => (roster, None),
+        Reading::Question(mut question) => {
+            let proposal = question.proposal.take();
+            // Without a CA nobody has an ID yet.
+            let index = Register::open(context.dir).and_then(|register| register.index());
+            let index = index.unwrap_or_default();
+            let people = proposal
+                .as_ref()
+                .map_or(&[][..], |roster| &roster.candidates);
+            let shown = preview::first_lines(people, &index);
+            let error = question.into_error(&path, shown, &recipients.typed);
+            match proposal {
+                Some(roster) if recipients.is_preview => (roster, error.hint()),
+                proposal => {
+                    for note in proposal.map(|roster| roster.notes).unwrap_or_default() {
+                        let roster = path.clone();
+                        context.notice(&Notice::RosterRead { roster, note });
+                    }
+                    return Err(error);
+                }
+            }
         }
-        candidates.extend(roster.candidates);
+    };
+    for note in roster.notes {
+        let roster = path.clone();
+        context.notice(&Notice::RosterRead { roster, note });
     }
-    if candidates.is_empty() && !has_roster {
-        return Err(Error::Nobody);
+    if !roster.ignored.is_empty() {
+        context.notice(&Notice::UnusedColumns {
+            columns: roster.ignored,
+            roster: path,
+        });
     }
-    let ca = context.open()?;
-    if candidates.is_empty() {
-        let notes = vec!["the roster names nobody".to_owned()];
-        return Ok(Reply::new(Deed::new("issue")).noting(notes));
-    }
-    let issuance = ca.issue(&candidates, options)?;
-    let deed = Deed::new("issue")
-        .skipped(issuance.skipped.iter().map(Item::skipped))
-        .skipped(issuance.shut_out.iter().map(Item::shut_out))
-        .issued(&issuance.issued);
-    Ok(Reply::new(deed).noting(notes(&ca, &issuance, options)?))
+    candidates.extend(roster.candidates);
+    Ok((candidates, roster.kind, hint))
 }
 
 fn notes(ca: &Ca, issuance: &Issuance, options: &IssueOptions) -> Result<Vec<String>, Error> {

@@ -13,6 +13,7 @@ pub(crate) mod issue;
 pub(crate) mod issue_server;
 pub(crate) mod look;
 mod missing_files;
+mod preview;
 pub(crate) mod renew;
 pub(crate) mod report;
 pub(crate) mod request;

@@ -79,6 +79,11 @@ impl Folder {
         self.0.join("settings")
     }
 
+    /// Returns the file that says which columns of rosters hold what.
+    pub(crate) fn rosters(&self) -> PathBuf {
+        self.0.join("rosters.json")
+    }
+
     /// Returns the file that names the folders in which files wait for delivery.
     pub(crate) fn pending(&self) -> PathBuf {
         self.0.join(".pending")

@@ -2,7 +2,10 @@
 
 use std::io;
 
+use pki::Purpose;
+
 use super::{Error, Origin};
+use crate::words::shell_word;
 
 impl Error {
     /// Returns advice about the error, if there is any.
@@ -72,7 +75,16 @@ impl Error {
             }
             Error::Locked(_) => "wait until it has finished",
             Error::Roster { .. } => {
-                "a roster is CSV in UTF-8 whose first line names the columns: id,name,email,role (--id-column gives another name for id); or it has one id per line"
+                "a roster is an Excel workbook (.xlsx) or CSV whose first line names the columns: id,name,email,role (--id-from and --name-column name others); or it has one ID on each line"
+            }
+            Error::Question { typed, answers, .. } => {
+                let hints = answers
+                    .iter()
+                    .map(|answer| format!("{}\n  {}", answer.when, retyped(typed, &answer.flags)));
+                return Some(hints.collect::<Vec<_>>().join("\n"));
+            }
+            Error::Remembered { .. } => {
+                "delete it: it only remembers which columns of rosters hold what"
             }
             Error::NameOfSeveral(_) => {
                 "run it once for each of them, or put the names into the column name of a roster"
@@ -97,7 +109,8 @@ impl Error {
             Error::NoBundle(_) => {
                 "if the bundle is elsewhere, name its file, as in `ca-tool export alice.pem --p12`; people who made their own key have their own bundle"
             }
-            Error::Bundle(error) => return error.hint().map(str::to_owned),
+            Error::Bundle(error) => return error.hint(Purpose::Client),
+            Error::Pem { path, fault } => return fault.hint(path),
             Error::NotConfirmed(_) => "--yes confirms it",
             Error::UnknownSerial(_) => "`ca-tool list` shows the numbers",
             Error::Unknown(_) => "`ca-tool list` shows who has a certificate",
@@ -120,4 +133,19 @@ impl Error {
         };
         Some(hint.to_owned())
     }
+}
+
+/// Returns a command with more flags, as a shell reads it.
+fn retyped(typed: &[String], flags: &[String]) -> String {
+    let flagged = typed
+        .iter()
+        .position(|word| word == "--")
+        .unwrap_or(typed.len());
+    let (before, after) = typed.split_at(flagged);
+    let before = before.iter().filter(|word| *word != "--preview");
+    let words = before.chain(flags).chain(after);
+    words
+        .map(|word| shell_word(word))
+        .collect::<Vec<_>>()
+        .join(" ")
 }

@@ -17,7 +17,7 @@ use pki::ProfileError;
 use crate::words::counted;
 
 pub use origin::Origin;
-pub use problem::Problem;
+pub use problem::{Answer, Problem};
 
 /// Why nothing was done, or not all of it.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +91,14 @@ pub enum Error {
         /// The fault.
         fault: String,
     },
+    /// A file that should be PEM is something else, or damaged.
+    #[error("cannot read {}: {fault}", path.display())]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// The fault.
+        fault: pki::PemError,
+    },
     /// The record of everything that was issued and revoked is lost or damaged.
     #[error("cannot read {}: {fault}", path.display())]
     Index {
@@ -150,6 +158,28 @@ pub enum Error {
     /// The roster cannot be read at all.
     #[error("cannot read {}: {fault}", path.display())]
     Roster {
+        /// The file.
+        path: PathBuf,
+        /// The fault.
+        fault: String,
+    },
+    /// The roster does not say who its people are, and a guess is not enough.
+    #[error("cannot tell the IDs in {}: {what}; nothing was issued", path.display())]
+    Question {
+        /// The file.
+        path: PathBuf,
+        /// What is not known.
+        what: String,
+        /// What the first answer comes to, one line for each of the first people.
+        shown: Vec<String>,
+        /// The command that somebody typed.
+        typed: Vec<String>,
+        /// The possible answers.
+        answers: Vec<Answer>,
+    },
+    /// The file that remembers how rosters are read is not what ca-tool wrote.
+    #[error("cannot read {}: {fault}", path.display())]
+    Remembered {
         /// The file.
         path: PathBuf,
         /// The fault.
@@ -310,6 +340,12 @@ fn and_others(others: usize) -> String {
         0 => String::new(),
         others => format!(" (and {})", counted(others, "other", "others")),
     }
+}
+
+/// Returns a function that adds the file to a fault in its PEM.
+pub(crate) fn pem_error(path: &Path) -> impl FnOnce(pki::PemError) -> Error {
+    let path = path.to_owned();
+    move |fault| Error::Pem { path, fault }
 }
 
 /// Returns a function that adds the action and the file to an operating system's error.

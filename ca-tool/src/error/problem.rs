@@ -14,6 +14,15 @@ pub struct Problem {
     pub what: String,
 }
 
+/// A possible answer to a question that a roster raises.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// When it is the right one, as the beginning of a sentence.
+    pub when: String,
+    /// The flags that give it.
+    pub flags: Vec<String>,
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.location, self.what)
@@ -25,6 +34,14 @@ impl Error {
     pub fn problems(&self) -> &[Problem] {
         match self {
             Error::Problems(problems) => problems,
+            _ => &[],
+        }
+    }
+
+    /// Returns the lines to show before those: what the answer to a question would come to.
+    pub fn shown(&self) -> &[String] {
+        match self {
+            Error::Question { shown, .. } => shown,
             _ => &[],
         }
     }

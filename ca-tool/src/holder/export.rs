@@ -61,11 +61,11 @@ pub(crate) fn export(
     listener: &dyn Listener,
     show: impl FnOnce(&Exported) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let text = files::read_text_if_there(bundle, TEXT_BYTES_MAX)?
+    let bytes = files::read_if_there(bundle, TEXT_BYTES_MAX)?
         .ok_or_else(|| Error::NoBundle(bundle.to_owned()))?;
-    let text = Zeroizing::new(text);
-    let read = Bundle::parse(text.as_bytes(), bundle).map_err(Error::Bundle)?;
-    let key = private_key::read(&text, bundle, || Err(Error::NoPassphrase))?;
+    let bytes = Zeroizing::new(bytes);
+    let read = Bundle::parse(&bytes, bundle).map_err(Error::Bundle)?;
+    let key = private_key::read(&bytes, bundle, || Err(Error::NoPassphrase))?;
     let failed = |error: p12_keystore::error::Error| Error::Export(error.to_string());
     let key = PrivateKey::from_der(private_key::to_pkcs8(&key)?.as_bytes()).map_err(failed)?;
     let certificate = |der: &[u8]| Certificate::from_der(der).map_err(failed);

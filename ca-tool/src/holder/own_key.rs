@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use pki::pem::{Kind, Pem};
 use pki::{Bundle, Gate, Revocations, Serial};
 use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, PublicKeyData as _};
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use time::OffsetDateTime;
 use wire::ClientId;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::disk::draft::Draft;
 use crate::disk::files::{self, TEXT_BYTES_MAX};
-use crate::error::Error;
+use crate::error::{Error, pem_error};
 use crate::keys::passphrase::Passphrase;
 use crate::keys::private_key::{self, PrivateKey};
 use crate::notice::Listener;
@@ -121,8 +121,8 @@ fn old_key(path: &Path, request: &Path, draft: &Draft) -> Result<Option<PrivateK
     if !is_free || !os::is_file_of(path, draft.folder()) {
         return Err(in_the_way());
     }
-    let text = files::read_text_if_there(path, TEXT_BYTES_MAX)?.ok_or_else(in_the_way)?;
-    private_key::read(&Zeroizing::new(text), path, || Err(in_the_way())).map(Some)
+    let bytes = files::read_if_there(path, TEXT_BYTES_MAX)?.ok_or_else(in_the_way)?;
+    private_key::read(&Zeroizing::new(bytes), path, || Err(in_the_way())).map(Some)
 }
 
 /// Combines the answer to a request, which is a certificate with the CA's, and its key into a bundle
@@ -140,9 +140,10 @@ pub(crate) fn adopt(
     listener: &dyn Listener,
     passphrase: impl FnOnce(&Path) -> Result<Passphrase, Error>,
 ) -> Result<Joined, Error> {
-    let text =
-        files::read_text_if_there(answer, TEXT_BYTES_MAX)?.ok_or_else(|| files::missing(answer))?;
-    let secret = files::read_text_if_there(key, TEXT_BYTES_MAX)?;
+    let bytes =
+        files::read_if_there(answer, TEXT_BYTES_MAX)?.ok_or_else(|| files::missing(answer))?;
+    let pem = Pem::parse(&bytes).map_err(pem_error(answer))?;
+    let secret = files::read_if_there(key, TEXT_BYTES_MAX)?;
     let secret = Zeroizing::new(secret.ok_or_else(|| files::missing(key))?);
     let pair = private_key::read(&secret, key, || passphrase(key))?;
     let public_key = pair.subject_public_key_info();
@@ -151,7 +152,7 @@ pub(crate) fn adopt(
         path: answer.to_owned(),
         fault: fault.to_owned(),
     };
-    let (leaf, anchor) = sort(&text).ok_or_else(|| unfit("a certificate in it is damaged"))?;
+    let (leaf, anchor) = sort(&pem).ok_or_else(|| unfit("a certificate in it is damaged"))?;
     let leaf = leaf.ok_or_else(|| unfit("it contains no person's certificate"))?;
     let anchor = anchor.ok_or_else(|| unfit("it lacks the CA's certificate"))?;
     let is_theirs =
@@ -168,9 +169,8 @@ pub(crate) fn adopt(
         .admit(&leaf, &Revocations::Unchecked, now)
         .map_err(|refusal| unfit(&refusal.to_string()))?;
 
-    let notes = text.lines().take_while(|line| !line.starts_with("-----"));
-    let notes = notes.filter(|line| line.starts_with('#'));
-    let notes: String = notes.map(|note| format!("{}\n", note.trim_end())).collect();
+    let notes = pem.preamble.iter().filter(|line| line.starts_with('#'));
+    let notes: String = notes.map(|note| format!("{note}\n")).collect();
     let key_text = private_key::write(&pair, None)?;
     let rest = Zeroizing::new(Bundle::compose(
         &[],
@@ -244,10 +244,10 @@ type Sorted = (
 );
 
 /// Returns the first certificate that is not a CA's, and the first that is.
-fn sort(text: &str) -> Option<Sorted> {
+fn sort(pem: &Pem) -> Option<Sorted> {
     let (mut leaf, mut anchor) = (None, None);
-    for der in CertificateDer::pem_slice_iter(text.as_bytes()) {
-        let der = der.ok()?;
+    for section in pem.of(Kind::Certificate) {
+        let der = CertificateDer::from(section.der.to_vec());
         let place = match pki::Certificate::parse(&der).ok()?.is_ca {
             true => &mut anchor,
             false => &mut leaf,

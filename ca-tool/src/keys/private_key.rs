@@ -9,12 +9,13 @@ use pkcs8::spki::AlgorithmIdentifierRef;
 use pkcs8::{
     EncryptedPrivateKeyInfoRef, LineEnding, ObjectIdentifier, PrivateKeyInfoRef, SecretDocument,
 };
+use pki::Pem;
+use pki::pem::Kind;
 use rcgen::{KeyPair, PublicKeyData, SignatureAlgorithm, SigningKey};
 use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::PemObject as _;
 use zeroize::Zeroizing;
 
-use crate::error::Error;
+use crate::error::{Error, pem_error};
 use crate::keys::passphrase::Passphrase;
 use crate::keys::random::random;
 
@@ -84,10 +85,10 @@ pub(crate) fn write(
         .map_err(|error| failed(&error))
 }
 
-/// Reads the key in a file's text. Errors name `path`. The passphrase is asked for only when the key is
+/// Reads the first key in a file. Errors name `path`. The passphrase is asked for only when the key is
 /// encrypted.
 pub(crate) fn read(
-    text: &str,
+    bytes: &[u8],
     path: &Path,
     passphrase: impl FnOnce() -> Result<Passphrase, Error>,
 ) -> Result<PrivateKey, Error> {
@@ -95,29 +96,35 @@ pub(crate) fn read(
         path: path.to_owned(),
         fault: fault.to_owned(),
     };
-    if is_old_encryption(text) {
-        return Err(Error::UnknownEncryption(path.to_owned()));
-    }
-    let der: PrivateKeyDer<'static> = if is_encrypted(text) {
-        // The file may hold more, before the key and after it.
-        let begin = text.find("-----BEGIN ENCRYPTED").unwrap_or(0);
-        let (label, encrypted) = SecretDocument::from_pem(text[begin..].trim_end())
-            .map_err(|_| damaged("the encrypted key in it is damaged"))?;
-        debug_assert_eq!(label, ENCRYPTED);
-        let encrypted = EncryptedPrivateKeyInfoRef::try_from(encrypted.as_bytes())
-            .ok()
-            .filter(|encrypted| encrypted.encryption_algorithm.pbes2().is_some())
-            .ok_or_else(|| Error::UnknownEncryption(path.to_owned()))?;
-        let passphrase = passphrase()?;
-        let wrong = |_| Error::WrongPassphrase {
-            key: path.to_owned(),
-            origin: passphrase.origin().clone(),
-        };
-        let plain = encrypted.decrypt(passphrase.bytes()).map_err(wrong)?;
-        PrivateKeyDer::Pkcs8(plain.as_bytes().to_vec().into())
-    } else {
-        PrivateKeyDer::from_pem_slice(text.as_bytes())
-            .map_err(|_| damaged("it holds no private key"))?
+    let pem = Pem::parse(bytes).map_err(pem_error(path))?;
+    let key = pem.sections.iter().find(|section| section.kind.is_key());
+    let key =
+        key.ok_or_else(|| damaged(&format!("it holds no private key, only: {}", pem.labels())))?;
+    let plain = || key.der.to_vec();
+    let der: PrivateKeyDer<'static> = match key.kind {
+        Kind::EncryptedKey => {
+            let encrypted = EncryptedPrivateKeyInfoRef::try_from(key.der.as_slice())
+                .ok()
+                .filter(|encrypted| encrypted.encryption_algorithm.pbes2().is_some())
+                .ok_or_else(|| Error::UnknownEncryption(path.to_owned()))?;
+            let passphrase = passphrase()?;
+            let wrong = |_| Error::WrongPassphrase {
+                key: path.to_owned(),
+                origin: passphrase.origin().clone(),
+            };
+            let plain = encrypted.decrypt(passphrase.bytes()).map_err(wrong)?;
+            PrivateKeyDer::Pkcs8(plain.as_bytes().to_vec().into())
+        }
+        Kind::Pkcs8Key => PrivateKeyDer::Pkcs8(plain().into()),
+        Kind::Sec1Key => PrivateKeyDer::Sec1(plain().into()),
+        Kind::Pkcs1Key => PrivateKeyDer::Pkcs1(plain().into()),
+        Kind::OldEncryptedKey => return Err(Error::UnknownEncryption(path.to_owned())),
+        _ => {
+            return Err(damaged(&format!(
+                "its private key is an \"{}\", which ca-tool cannot read",
+                wire::excerpt(&key.label, 48)
+            )));
+        }
     };
     KeyPair::try_from(&*Zeroizing::new(der))
         .map(|key| PrivateKey(Zeroizing::new(key)))
@@ -167,12 +174,8 @@ static CURVES: [(&SignatureAlgorithm, ObjectIdentifier); 3] = [
     ),
 ];
 
-/// Returns whether the key in a file's text needs a passphrase.
-pub(crate) fn is_encrypted(text: &str) -> bool {
-    text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----")
-}
-
-/// Returns whether a key is encrypted in OpenSSL's own way from before PKCS#8: one round of MD5.
-fn is_old_encryption(text: &str) -> bool {
-    text.contains("Proc-Type: 4,ENCRYPTED")
+/// Returns whether the key in a file needs a passphrase. A file that cannot be read needs none: reading
+/// it says why.
+pub(crate) fn is_encrypted(bytes: &[u8]) -> bool {
+    Pem::parse(bytes).is_ok_and(|pem| pem.of(Kind::EncryptedKey).next().is_some())
 }

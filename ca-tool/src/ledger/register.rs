@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use pki::{RevocationList, Serial};
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use time::OffsetDateTime;
 
 use super::index::{Index, IndexEntry};
@@ -13,7 +12,8 @@ use super::revoked;
 use super::settings::{SERVER, Settings};
 use crate::disk::files::{self, TEXT_BYTES_MAX};
 use crate::disk::folder::Folder;
-use crate::error::Error;
+use crate::error::{Error, pem_error};
+use crate::sign::certificate::first_in;
 use crate::sign::host::{HostError, Reach};
 use crate::sign::reason::Revoked;
 
@@ -43,8 +43,9 @@ impl Register {
         };
         let pem = files::read_if_there(&certificate, TEXT_BYTES_MAX)?
             .ok_or_else(|| Error::NoCa(path.to_owned()))?;
-        let anchor =
-            CertificateDer::from_pem_slice(&pem).map_err(|_| damaged("it holds no certificate"))?;
+        let anchor = first_in(&pem)
+            .map_err(pem_error(&certificate))?
+            .ok_or_else(|| damaged("it holds no certificate"))?;
         Self::new(folder, anchor).map_err(|_| damaged("the certificate is damaged"))
     }
 

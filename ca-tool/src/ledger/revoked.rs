@@ -4,13 +4,12 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use pki::{CrlNumber, Serial};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
+use pki::{CrlNumber, RevocationError, RevocationList, Serial};
+use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _, ReasonCode, X509Certificate};
 
 use crate::disk::files;
-use crate::error::Error;
+use crate::error::{Error, pem_error};
 use crate::sign::reason::{Reason, Revoked};
 
 /// A list from outside whose revocations are to be added: a server's copy, or one that this CA signed
@@ -38,20 +37,20 @@ impl GivenList {
     ) -> Result<Self, Error> {
         let bytes = files::read_if_there(path, pki::limits::CRL_BYTES_MAX)?
             .ok_or_else(|| files::missing(path))?;
-        Self::parse(&bytes, anchor, number_max).map_err(|fault| Error::Damaged {
-            path: path.to_owned(),
-            fault: fault.to_owned(),
-        })
+        let der = RevocationList::der_in(&bytes).map_err(|error| match error {
+            RevocationError::Pem(fault) => pem_error(path)(fault),
+            other => damaged(path, &other.to_string()),
+        })?;
+        Self::parse(&der, anchor, number_max).map_err(|fault| damaged(path, fault))
     }
 
     fn parse(
-        bytes: &[u8],
+        der: &[u8],
         anchor: &CertificateDer<'_>,
         number_max: u64,
     ) -> Result<Self, &'static str> {
-        let der = der_of(bytes)?;
-        let Ok(([], list)) = CertificateRevocationList::from_der(&der) else {
-            return Err("it holds no complete revocation list");
+        let Ok(([], list)) = CertificateRevocationList::from_der(der) else {
+            return Err("it is not a whole revocation list");
         };
         let Ok((_, anchor)) = X509Certificate::from_der(anchor) else {
             return Err("the CA's certificate cannot be read");
@@ -77,7 +76,7 @@ impl GivenList {
 
 /// Returns the entries of a list that was verified before.
 pub(crate) fn entries_in(bytes: &[u8]) -> Vec<Revoked> {
-    let der = der_of(bytes).unwrap_or_default();
+    let der = RevocationList::der_in(bytes).unwrap_or_default();
     let list = CertificateRevocationList::from_der(&der);
     list.map_or_else(|_| Vec::new(), |(_, list)| entries_from(&list))
 }
@@ -88,16 +87,10 @@ pub(crate) fn reasons(entries: &[Revoked]) -> HashMap<&Serial, Reason> {
     pairs.collect()
 }
 
-fn der_of(bytes: &[u8]) -> Result<Vec<u8>, &'static str> {
-    let mut lists = CertificateRevocationListDer::pem_slice_iter(bytes);
-    let Some(first) = lists.next() else {
-        return Ok(bytes.to_vec());
-    };
-    let first = first.map_err(|_| "it holds no complete revocation list")?;
-    match lists.next() {
-        None => Ok(first.as_ref().to_vec()),
-        // Reading only one of them would let in people whom the others revoke.
-        Some(_) => Err("it holds more than one revocation list"),
+fn damaged(path: &Path, fault: &str) -> Error {
+    Error::Damaged {
+        path: path.to_owned(),
+        fault: fault.to_owned(),
     }
 }
 

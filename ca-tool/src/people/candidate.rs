@@ -19,6 +19,9 @@ pub struct Candidate {
     pub location: Location,
     /// The fault found while reading it. It is reported together with all other problems.
     pub fault: Option<String>,
+    /// What the roster has in place of an ID. The ID is made from it when the people who were issued
+    /// certificates before are known; until then `name` holds what it would be for a new person.
+    pub made_from: Option<String>,
 }
 
 /// The place where a candidate was written.
@@ -44,6 +47,7 @@ impl Candidate {
                 role: None,
                 location: Location::Argument(index + 1),
                 fault: None,
+                made_from: None,
             })
             .collect()
     }

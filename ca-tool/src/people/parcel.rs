@@ -6,9 +6,8 @@ use std::mem::take;
 use std::path::Path;
 
 use pki::limits::BUNDLE_BYTES_MAX;
+use pki::pem::{Kind, Pem};
 use pki::{Bundle, Serial};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use zeroize::Zeroizing;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
@@ -104,8 +103,9 @@ fn serial_in_answer(path: &Path) -> Option<Serial> {
     let mut bytes = Vec::new();
     let file = fs::File::open(path).ok()?;
     file.take(BUNDLE_BYTES_MAX).read_to_end(&mut bytes).ok()?;
-    let certificates = CertificateDer::pem_slice_iter(&bytes).flatten();
-    let mut said = certificates.filter_map(|der| pki::Certificate::parse(&der).ok());
+    let pem = Pem::parse(&bytes).ok()?;
+    let certificates = pem.of(Kind::Certificate);
+    let mut said = certificates.filter_map(|section| pki::Certificate::parse(&section.der).ok());
     Some(said.find(|said| !said.is_ca)?.serial)
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct Person {
     pub(crate) full_name: Option<FullName>,
     pub(crate) role: Role,
     pub(crate) email: Option<String>,
+    /// What the ID was made from, if the roster had none.
+    pub(crate) made_from: Option<String>,
     pub(crate) location: Location,
 }
 
@@ -161,6 +163,7 @@ pub(crate) fn plan_for(
                     full_name,
                     role,
                     email: candidate.email.clone(),
+                    made_from: candidate.made_from.clone(),
                     location: candidate.location.clone(),
                 }),
             },
@@ -205,7 +208,7 @@ fn excerpt(text: &str) -> String {
 }
 
 /// Returns the fault of a mail address. Certificates allow only ASCII (RFC 5280, section 4.2.1.6).
-fn email_fault(email: &str) -> Option<String> {
+pub(super) fn email_fault(email: &str) -> Option<String> {
     let shown = excerpt(email);
     if !email.is_ascii() {
         return Some(format!(

@@ -1,7 +1,8 @@
 //! Facts about a certificate and the public key in it.
 
+use pki::PemError;
+use pki::pem::{self as reader, Kind};
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use sha2::{Digest as _, Sha256};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
@@ -19,9 +20,10 @@ pub(crate) fn public_key(der: &[u8]) -> Option<&[u8]> {
     Some(certificate.tbs_certificate.subject_pki.raw)
 }
 
-/// Returns the first certificate in a PEM text.
-pub(crate) fn first_in(pem: &[u8]) -> Option<CertificateDer<'static>> {
-    CertificateDer::from_pem_slice(pem).ok()
+/// Returns the first certificate in a file, PEM or DER.
+pub(crate) fn first_in(bytes: &[u8]) -> Result<Option<CertificateDer<'static>>, PemError> {
+    let der = reader::first_of(Kind::Certificate, bytes)?;
+    Ok(der.map(|der| CertificateDer::from(der.to_vec())))
 }
 
 /// Returns a certificate as PEM, with the same line ends on every system.

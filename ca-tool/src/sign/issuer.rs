@@ -14,16 +14,15 @@ use rcgen::{
     RevokedCertParams, SerialNumber,
 };
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use zeroize::Zeroizing;
 
-use super::certificate::{key_hash, pem_of};
+use super::certificate::{first_in, key_hash, pem_of};
 use super::reason::Revoked;
 use super::subject::Subject;
-use crate::error::Error;
+use crate::error::{Error, pem_error};
 use crate::keys::passphrase::Passphrase;
 use crate::keys::private_key::{self, PrivateKey};
 use crate::keys::random::random;
@@ -70,7 +69,7 @@ impl Issuer {
     /// Reads a CA from these two files.
     pub(crate) fn load(
         (certificate_path, certificate): (&Path, &[u8]),
-        (key_path, key): (&Path, &str),
+        (key_path, key): (&Path, &[u8]),
         passphrase: impl FnOnce(&Path) -> Result<Passphrase, Error>,
         now: OffsetDateTime,
     ) -> Result<Self, Error> {
@@ -78,8 +77,9 @@ impl Issuer {
             path: path.to_owned(),
             fault: fault.to_owned(),
         };
-        let der = CertificateDer::from_pem_slice(certificate)
-            .map_err(|_| damaged(certificate_path, "it holds no certificate"))?;
+        let der = first_in(certificate)
+            .map_err(pem_error(certificate_path))?
+            .ok_or_else(|| damaged(certificate_path, "it holds no certificate"))?;
         let Ok(([], parsed)) = X509Certificate::from_der(&der) else {
             return Err(damaged(certificate_path, "the certificate is damaged"));
         };

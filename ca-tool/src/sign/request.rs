@@ -4,9 +4,8 @@
 
 use std::path::Path;
 
+use pki::pem::{self, Kind};
 use rcgen::{PublicKeyData as _, SubjectPublicKeyInfo};
-use rustls::pki_types::CertificateSigningRequestDer;
-use rustls::pki_types::pem::PemObject as _;
 use x509_parser::asn1_rs::Oid;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::error::X509Error;
@@ -58,13 +57,10 @@ impl Request {
     }
 
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
-        // GnuTLS writes the label of an older draft, which OpenSSL reads as well.
-        let text =
-            String::from_utf8_lossy(bytes).replace(" NEW CERTIFICATE REQ", " CERTIFICATE REQ");
-        let pem = CertificateSigningRequestDer::from_pem_slice(text.as_bytes());
-        let der = pem.as_ref().map_or(bytes, |der| der.as_ref());
-        let Ok(([], request)) = X509CertificationRequest::from_der(der) else {
-            return Err("it holds no request for a certificate".to_owned());
+        let der = pem::first_of(Kind::Request, bytes).map_err(|error| error.to_string())?;
+        let der = der.ok_or("it holds no request for a certificate")?;
+        let Ok(([], request)) = X509CertificationRequest::from_der(&der) else {
+            return Err("its request for a certificate is damaged".to_owned());
         };
         let info = &request.certification_request_info;
         check_key(&info.subject_pki)?;

@@ -141,8 +141,14 @@ fn a_ca_is_not_adopted_with_a_list_that_it_did_not_sign() {
     );
     for (file, why) in [
         ("other.crl", "it was not signed by this CA"),
-        ("cut.crl", "it holds no complete revocation list"),
-        ("school.pem", "it holds no complete revocation list"),
+        (
+            "cut.crl",
+            "PEM section 1 (X509 CRL) in it is damaged: its line '-----END ...' is missing",
+        ),
+        (
+            "school.pem",
+            "it holds no revocation list, only: CERTIFICATE",
+        ),
         ("high.crl", "its number is too large to continue from"),
         ("none.crl", "cannot read none.crl"),
     ] {

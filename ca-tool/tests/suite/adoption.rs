@@ -200,11 +200,11 @@ fn a_ca_whose_certificates_would_not_lead_to_it_is_not_adopted() {
         ),
         (
             "-subj /CN=School && echo >school.key",
-            "cannot read school.key: it holds no private key",
+            "cannot read school.key: it is not PEM",
         ),
         (
             "-subj /CN=School && echo >school.pem",
-            "cannot read school.pem: it holds no certificate",
+            "cannot read school.pem: it is not PEM",
         ),
         (
             "-subj /CN=School && rm school.pem",

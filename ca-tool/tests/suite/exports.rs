@@ -164,7 +164,11 @@ fn nothing_is_exported_that_is_no_bundle_or_would_take_the_place_of_something() 
             "people who made their own key have their own bundle",
         ),
         ("export junk.pem --p12", 1, "it is not PEM"),
-        ("export ca/ca.pem --p12", 1, "it holds"),
+        (
+            "export ca/ca.pem --p12",
+            1,
+            "it is the certificate of the CA",
+        ),
         ("export ../x --p12", 1, "../x does not exist"),
         ("export alice", 2, "--p12"),
     ] {

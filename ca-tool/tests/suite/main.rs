@@ -3,11 +3,13 @@
 mod adopted_lists;
 mod adoption;
 mod certificates;
+mod class_lists;
 #[cfg(target_os = "linux")]
 mod crashes;
 mod crowds;
 mod deliveries;
 mod exports;
+mod forms;
 mod json;
 mod layers;
 #[cfg(target_os = "linux")]

@@ -201,14 +201,14 @@ fn tell_keys_apart(asked: Asked) {
         (
             short.as_str(),
             Some(1),
-            "the encrypted key in it is damaged",
+            "PEM section 1 (ENCRYPTED PRIVATE KEY) in it is damaged: only",
         ),
         (
             old,
             Some(1),
             "its key is encrypted in a way that ca-tool does not support",
         ),
-        ("", Some(1), "it holds no private key"),
+        ("", Some(1), "it is empty"),
     ] {
         fs::write(&key, text).expect("written");
         let (said, _, err) = shell(above.path(), issue);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::thread;
 
-use ca_tool::{Ca, Candidate, Error, InitOptions, IssueOptions, Reason, Roster};
+use ca_tool::{Ca, Candidate, Choices, Error, InitOptions, IssueOptions, Reason, Roster};
 
 use crate::{World, snapshot, stderr, stdout};
 
@@ -14,7 +14,12 @@ fn one_bad_name_stops_them_all_and_nothing_is_written() {
     w.issue("alice");
     let before = snapshot(w.above.path());
     let roster = "id,role\nbob,student\nb ob,student\nALICE,boss\ncarol,\n";
-    let roster = Roster::parse(roster.as_bytes(), Path::new("class.csv"), None).expect("a roster");
+    let roster = Roster::parse(
+        roster.as_bytes(),
+        Path::new("class.csv"),
+        &Choices::default(),
+    )
+    .expect("a roster");
     let options = IssueOptions {
         out: Some(w.path("out")),
         ..IssueOptions::default()
@@ -212,9 +217,9 @@ fn a_ca_whose_files_do_not_belong_together_signs_nothing() {
         key.replace("BEGIN ", "BEGIN ENCRYPTED "),
     )
     .expect("written");
-    assert!(matches!(load(), Error::Damaged { .. }));
+    assert!(matches!(load(), Error::Pem { .. }));
     fs::write(w.ca.register().key(), "").expect("written");
-    assert!(matches!(load(), Error::Damaged { .. }));
+    assert!(matches!(load(), Error::Pem { .. }));
     fs::remove_file(w.ca.register().key()).expect("removed");
     assert!(matches!(load(), Error::NoFile(_)));
     fs::write(w.ca.register().key(), key).expect("written");

@@ -240,7 +240,7 @@ fn request_with_a_key_that_is_there(asked: Asked) {
         ("rm dave.key; mkdir dave.key", "dave.key already exists"),
         (
             "rmdir dave.key; umask 077; echo junk >dave.key",
-            "it holds no private key",
+            "it is not PEM",
         ),
         (
             "umask 077; openssl ecparam -name secp521r1 -genkey -noout -out dave.key",
@@ -653,9 +653,10 @@ fn an_answer_is_joined_only_with_its_own_key_and_only_while_it_lets_somebody_in(
         ),
         ("other-ca --key alice.key", "cannot adopt other-ca: "),
         ("server.crt --key server.key", "cannot adopt server.crt: "),
+        ("alice.crt --key empty", "cannot read empty: it is not PEM"),
         (
-            "alice.crt --key empty",
-            "cannot read empty: it holds no private key",
+            "alice.crt --key only-ca",
+            "cannot read only-ca: it holds no private key, only: CERTIFICATE",
         ),
         (
             "alice.csr --key alice.key",

@@ -136,9 +136,15 @@ fn merge_only_whole_lists(asked: Asked) {
     for (file, why) in [
         ("other.pem", "it was not signed by this CA"),
         ("two.pem", "it holds more than one revocation list"),
-        ("cut.pem", "it holds no complete revocation list"),
-        ("empty.pem", "it holds no complete revocation list"),
-        ("ca/ca.pem", "it holds no complete revocation list"),
+        (
+            "cut.pem",
+            "PEM section 1 (X509 CRL) in it is damaged: its line '-----END ...' is missing",
+        ),
+        ("empty.pem", "it is empty"),
+        (
+            "ca/ca.pem",
+            "it holds no revocation list, only: CERTIFICATE",
+        ),
         ("none.pem", "cannot read none.pem"),
     ] {
         let (code, _, err) = shell(above, &format!("ca-tool crl --merge {file}"));

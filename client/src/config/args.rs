@@ -11,6 +11,7 @@ use pki::Bundle;
 
 use super::ask::target;
 use super::cert;
+use crate::explain::Explainer;
 use crate::os;
 use crate::settings::{Bell, Form, Mouse, Since, Target, Theme};
 use crate::words::{Clock, Failure};
@@ -71,6 +72,9 @@ pub struct Args {
         hide_default_value = true
     )]
     pub mouse: Mouse,
+    /// Explain each step and message on stderr
+    #[arg(long)]
+    pub explain: bool,
     /// Window: `[ID]`, not `[ID@IP]`; F9 switches
     #[arg(long)]
     pub short: bool,
@@ -122,6 +126,8 @@ pub struct Config {
     pub is_short: bool,
     /// How times are shown.
     pub clock: Clock,
+    /// Explains each step, or does nothing.
+    pub explainer: Explainer,
     /// Warnings to show before anything else.
     pub warnings: Vec<String>,
 }
@@ -200,6 +206,7 @@ impl Args {
             } else {
                 Clock::local()
             },
+            explainer: Explainer::default(),
             warnings: warn_of_readers(&self.cert).into_iter().collect(),
             bundle,
         })
@@ -209,7 +216,13 @@ impl Args {
     /// alone.
     fn has_window(&self) -> bool {
         let on_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-        on_terminal && !os::is_dumb_terminal() && !self.plain && self.form() == Form::Stamped
+        // An explanation on the same terminal would destroy the window; in a file it does not.
+        let explains_here = self.explain && io::stderr().is_terminal();
+        on_terminal
+            && !os::is_dumb_terminal()
+            && !self.plain
+            && !explains_here
+            && self.form() == Form::Stamped
     }
 
     fn form(&self) -> Form {

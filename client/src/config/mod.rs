@@ -8,3 +8,4 @@ mod ask;
 mod cert;
 
 pub use args::{Args, Config};
+pub(crate) use cert::read as read_bundle;

@@ -20,6 +20,7 @@ use super::incoming::Incoming;
 use super::network::{interface_of, reach, resolve};
 use super::opening::{FirstWords, Opening};
 use super::tls::TlsFacts;
+use crate::explain::{Explainer, Handshake};
 use crate::limits::GREETING_TIMEOUT;
 use crate::settings::Target;
 use crate::words::{Cause, Clock, Failure, Scene, explain};
@@ -55,10 +56,29 @@ pub async fn connect(
     target: &Target,
     clock: &Clock,
 ) -> Result<Connected, Failure> {
+    connect_explained(bundle, target, clock, &Explainer::default()).await
+}
+
+/// Does the same, and explains each step.
+///
+/// # Errors
+///
+/// The same as those of [`connect()`].
+pub async fn connect_explained(
+    bundle: &pki::Bundle,
+    target: &Target,
+    clock: &Clock,
+    explainer: &Explainer,
+) -> Result<Connected, Failure> {
     let scene = Arc::new(scene(bundle, target, clock));
-    enter(bundle, scene.clone())
+    explainer.bundle(&scene.own, bundle.anchor());
+    enter(bundle, scene.clone(), explainer)
         .await
-        .map_err(|cause| explain(&cause, &scene, SystemTime::now()))
+        .map_err(|cause| {
+            let failure = explain(&cause, &scene, SystemTime::now());
+            explainer.failed(&failure);
+            failure
+        })
 }
 
 /// Returns the circumstances that failures will be explained with.
@@ -73,18 +93,28 @@ fn scene(bundle: &pki::Bundle, target: &Target, clock: &Clock) -> Scene {
     }
 }
 
-async fn enter(bundle: &pki::Bundle, scene: Arc<Scene>) -> Result<Connected, Cause> {
+async fn enter(
+    bundle: &pki::Bundle,
+    scene: Arc<Scene>,
+    explainer: &Explainer,
+) -> Result<Connected, Cause> {
     // The server would only say the same in its own words, and perhaps with the wrong clock.
     if !scene.own.is_valid_at(SystemTime::now()) {
         return Err(Cause::OwnDates);
     }
-    let config = pki::client_config(bundle, &[wire::ALPN])
+    let handshake = explainer.handshake();
+    let config = pki::watched_client_config(bundle, &[wire::ALPN], handshake.witness())
         .map_err(|error| Cause::Setup(error.to_string()))?;
     let addresses = resolve(&scene.target).await?;
+    explainer.resolved(&scene.target, &addresses);
     let (tcp, server) = reach(&addresses).await?;
-    timeout(GREETING_TIMEOUT, greet(config, tcp, server, scene))
-        .await
-        .map_err(|_| Cause::Slow)?
+    let explained = (explainer, handshake);
+    timeout(
+        GREETING_TIMEOUT,
+        greet(config, tcp, server, scene, explained),
+    )
+    .await
+    .map_err(|_| Cause::Slow)?
 }
 
 async fn greet(
@@ -92,19 +122,25 @@ async fn greet(
     tcp: TcpStream,
     server: SocketAddr,
     scene: Arc<Scene>,
+    (explainer, handshake): (&Explainer, Handshake),
 ) -> Result<Connected, Cause> {
     let gone = |_| Cause::ClosedUnheard;
     // Without this, an exchange of two lines takes 44 ms instead of 1.
     tcp.set_nodelay(true).map_err(gone)?;
     let local = tcp.local_addr().map_err(gone)?;
+    explainer.reached(local, server, || interface_of(local.ip()));
     let connecting = TlsConnector::from(config)
-        .connect(scene.target.server_name(), Opening::new(tcp))
+        .connect(
+            scene.target.server_name(),
+            Opening::new(tcp).before(handshake.clone()),
+        )
         .into_fallible();
     let mut stream = match connecting.await {
         Ok(stream) => stream,
         Err((error, opening)) => return Err(before_tls(&error, opening).await),
     };
     stream.get_mut().0.is_over();
+    handshake.complete(stream.get_ref().1.alpn_protocol());
     let mut incoming = Incoming::new();
     let said = hear_greeting(&mut stream, &mut incoming).await;
     // A server that rejects our certificate says so by an alert, even if it knows no dialect.
@@ -118,6 +154,7 @@ async fn greet(
         return Err(Cause::OtherProtocol);
     }
     check_name(&welcome, &scene)?;
+    explainer.greeted(&greeting);
     Ok(Connected {
         welcome,
         greeting,

@@ -10,7 +10,7 @@ mod network;
 mod opening;
 mod tls;
 
-pub use connected::{Connected, Route, connect};
+pub use connected::{Connected, Route, connect, connect_explained};
 pub use opening::Opening;
 pub use tls::TlsFacts;
 

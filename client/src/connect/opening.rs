@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use wire::{Code, Refusal, ServerLine};
 
+use crate::explain::Handshake;
 use crate::limits::{OPENING_BYTES_MAX, OPENING_CHARS_MAX};
 
 /// A stream whose first bytes are kept, as they came.
@@ -18,6 +19,8 @@ pub struct Opening<S> {
     stream: S,
     /// `None` after the handshake.
     heard: Option<Vec<u8>>,
+    /// Is shown the bytes of the handshake.
+    handshake: Handshake,
 }
 
 /// The first words of a server that does not begin with TLS.
@@ -39,12 +42,19 @@ impl<S> Opening<S> {
         Self {
             stream,
             heard: Some(Vec::new()),
+            handshake: Handshake::default(),
         }
+    }
+
+    /// Shows the bytes of the handshake to whoever explains it.
+    pub(crate) fn before(self, handshake: Handshake) -> Self {
+        Self { handshake, ..self }
     }
 
     /// The handshake is over, and nothing that comes now is plain text.
     pub(crate) fn is_over(&mut self) {
         self.heard = None;
+        self.handshake = Handshake::default();
     }
 }
 
@@ -91,6 +101,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Opening<S> {
     ) -> Poll<io::Result<()>> {
         let before = into.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, into))?;
+        self.handshake.came(&into.filled()[before..]);
         if let Some(heard) = &mut self.heard {
             let read = &into.filled()[before..];
             let room = OPENING_BYTES_MAX.saturating_sub(heard.len());
@@ -106,7 +117,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Opening<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let wrote = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
+        self.handshake.sent(&bytes[..wrote]);
+        Poll::Ready(Ok(wrote))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -122,7 +135,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Opening<S> {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bytes)
+        let wrote = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bytes))?;
+        let mut left = wrote;
+        for piece in bytes {
+            let sent = left.min(piece.len());
+            self.handshake.sent(&piece[..sent]);
+            left -= sent;
+        }
+        Poll::Ready(Ok(wrote))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -123,7 +123,7 @@ impl Course {
         match (self.outbox.last, self.outbox.since) {
             (None, Since::Last(count)) if count > 0 => {
                 self.stage = Stage::Replaying;
-                self.write(&format!("/history {count}"));
+                self.begin_with(&format!("/history {count}"));
             }
             (None, Since::Beginning) => self.follow("0"),
             (None, Since::Head | Since::Last(_)) => self.follow("head"),
@@ -146,13 +146,13 @@ impl Course {
         }
         self.stage = Stage::Replaying;
         let count = head.saturating_sub(begun_at) + 1;
-        self.write(&format!("/history {count} before {}", head + 1));
+        self.begin_with(&format!("/history {count} before {}", head + 1));
     }
 
     fn follow(&mut self, from: &str) {
         self.stage = Stage::CatchingUp;
         self.awaited.follow();
-        self.write(&format!("/follow {from}"));
+        self.begin_with(&format!("/follow {from}"));
         if std::mem::replace(&mut self.has_resent, true) {
             return;
         }
@@ -163,6 +163,7 @@ impl Course {
             .map(|(nonce, line)| say(nonce, line))
             .collect();
         for line in lines {
+            self.outbox.explainer.sent(&line);
             self.write(&line);
         }
     }
@@ -186,11 +187,14 @@ impl Course {
     pub(crate) fn order(&mut self, order: Order) {
         match order {
             Order::Say(nonce, line) => {
+                let waiting = self.outbox.unacknowledged().len();
+                self.outbox.explainer.said(&nonce, &line, waiting);
                 self.write(&say(&nonce, &line));
                 self.outbox.keep(nonce, line);
             }
             Order::Command(command) => {
                 self.awaited.command(&command);
+                self.outbox.explainer.sent(command.as_str());
                 self.write(command.as_str());
             }
             Order::Quit => self.quit(),
@@ -201,13 +205,21 @@ impl Course {
         if !self.is_quitting {
             self.is_quitting = true;
             self.outbox.quits = true;
+            self.outbox.explainer.quits();
             self.write("/quit");
         }
     }
 
     pub(crate) fn ping(&mut self) {
         self.awaited.ping();
+        self.outbox.explainer.pinged();
         self.write("/ping");
+    }
+
+    /// Writes a line that says where to start.
+    fn begin_with(&mut self, line: &str) {
+        self.outbox.explainer.started(line);
+        self.write(line);
     }
 
     fn write(&mut self, line: &str) {
@@ -245,6 +257,7 @@ impl Course {
                 return;
             }
         };
+        self.outbox.explainer.heard(&line);
         if self.outbox.wire_too {
             let text = String::from_utf8_lossy(&line).into_owned();
             self.owed.push_back(Event::Wire(text));

@@ -5,7 +5,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use super::stay::Dial;
-use crate::connect::{Connected, Opening, connect};
+use crate::connect::{Connected, Opening, connect_explained};
+use crate::explain::Explainer;
 use crate::settings::Target;
 use crate::words::{Clock, Failure};
 
@@ -18,12 +19,14 @@ pub struct Door {
     pub target: Target,
     /// How failures show times.
     pub clock: Clock,
+    /// Explains each step, or does nothing.
+    pub explainer: Explainer,
 }
 
 impl Dial for Door {
     type Stream = TlsStream<Opening<TcpStream>>;
 
     async fn dial(&mut self) -> Result<Connected, Failure> {
-        connect(&self.bundle, &self.target, &self.clock).await
+        connect_explained(&self.bundle, &self.target, &self.clock, &self.explainer).await
     }
 }

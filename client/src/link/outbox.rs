@@ -13,6 +13,7 @@ use wire::{Line, Nonce, Run, Timestamp};
 
 use super::event::Event;
 use super::handle::{Handle, Order};
+use crate::explain::Explainer;
 use crate::limits::{EVENTS_MAX, ORDERS_MAX};
 use crate::settings::Since;
 
@@ -49,6 +50,7 @@ pub fn open_run(run: Run, since: Since, wire_too: bool) -> (Handle, Outbox, mpsc
         unacknowledged: VecDeque::new(),
         answered: 0,
         refused: 0,
+        explainer: Explainer::default(),
     };
     (handle, outbox, heard)
 }
@@ -74,9 +76,16 @@ pub struct Outbox {
     pub(crate) answered: u64,
     /// The refused ones among them.
     pub(crate) refused: u64,
+    pub(crate) explainer: Explainer,
 }
 
 impl Outbox {
+    /// Returns the same outbox, whose links explain each line.
+    #[must_use]
+    pub fn explained(self, explainer: Explainer) -> Self {
+        Self { explainer, ..self }
+    }
+
     /// Returns the lines that may or may not be stored, oldest first.
     pub fn unacknowledged(&self) -> impl ExactSizeIterator<Item = (&Nonce, &Line)> {
         self.unacknowledged

@@ -110,6 +110,7 @@ impl<D: Dial> Stay<D> {
             let End::Failed(failure) = end else {
                 break end;
             };
+            self.outbox.explainer.failed(&failure);
             if entered.elapsed() >= HEALTH_BEFORE_RESET {
                 self.pauses.reset();
             }
@@ -164,6 +165,7 @@ impl<D: Dial> Stay<D> {
                 failure: failure.clone(),
                 pause,
             };
+            self.outbox.explainer.comes_back(pause);
             self.tell(lost).await?;
             // A server that is slow to answer does not extend the time that the person allowed.
             // Only the last try may take as long as any other needs to reach a server.

@@ -41,6 +41,7 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
         bundle: config.bundle,
         target: config.target,
         clock: config.clock.clone(),
+        explainer: config.explainer.clone(),
     };
     let connected = match enter(&mut door, config.give_up_after, &leave).await {
         Ok(connected) => connected,
@@ -86,7 +87,14 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
     let mut talk = Talk::new(printer, config.since, connected.welcome.head);
     talk.greet(&connected.welcome, &connected.greeting);
     // The outbox holds the sender of events, and its end ends the talk.
-    let stay = tokio::spawn(Stay::new(door, outbox, config.give_up_after).run(connected));
+    let stay = tokio::spawn(
+        Stay::new(
+            door,
+            outbox.explained(config.explainer),
+            config.give_up_after,
+        )
+        .run(connected),
+    );
     let printed = print(talk, handle, events, input);
     let left = match stay.await {
         Ok(ended) => ended,

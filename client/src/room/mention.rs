@@ -62,15 +62,19 @@ mod tests {
     #[test]
     fn words_are_found_in_any_case_and_told_in_bytes_of_the_text() {
         for (text, words, found) in [
-            ("one Fish, red FISH", "fish", vec![4..8, 14..18]),
+            ("one Fish, red FISH", "fish", &[(4, 8), (14, 18)][..]),
             // The dotted capital I is two characters in lower case.
-            ("İx", "x", vec![2..3]),
-            ("aİb", "i", vec![1..3]),
-            ("你好, 张三!", "张三", vec![8..14]),
-            ("abc", "", vec![]),
-            ("abc", "d", vec![]),
+            ("İx", "x", &[(2, 3)][..]),
+            ("aİb", "i", &[(1, 3)][..]),
+            ("你好, 张三!", "张三", &[(8, 14)][..]),
+            ("abc", "", &[][..]),
+            ("abc", "d", &[][..]),
         ] {
-            assert_eq!(places(text, words), found, "{text}");
+            let places: Vec<(usize, usize)> = places(text, words)
+                .into_iter()
+                .map(|at| (at.start, at.end))
+                .collect();
+            assert_eq!(places, found, "{text}");
         }
     }
 }

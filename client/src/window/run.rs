@@ -52,6 +52,7 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
         bundle: config.bundle,
         target: config.target,
         clock: config.clock,
+        explainer: config.explainer.clone(),
     };
     let connected = match enter(&mut door, config.give_up_after, &leave).await {
         Ok(connected) => connected,
@@ -75,7 +76,14 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
             return Exit::Other;
         }
     };
-    let stay = tokio::spawn(Stay::new(door, outbox, config.give_up_after).stay(connected));
+    let stay = tokio::spawn(
+        Stay::new(
+            door,
+            outbox.explained(config.explainer),
+            config.give_up_after,
+        )
+        .stay(connected),
+    );
     let window = EventLoop {
         handle,
         events,

@@ -5,6 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
+use pki::Peer;
 use rustls::AlertDescription as Alert;
 use rustls::CertificateError as Judged;
 use wire::terminal::inert;
@@ -95,7 +96,11 @@ fn in_words(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
             Failure::new(Exit::Network, format!("{target} does not speak TLS"))
                 .hint(format!("a room's port is usually {}", wire::PORT))
         }
-        Cause::Tls(other) => Failure::new(Exit::Other, format!("TLS with {target} failed: {other}")),
+        Cause::Tls(other) => Failure::new(
+            Exit::Other,
+            format!("TLS with {target} failed: {}", pki::tls_words(other, Peer::Server)),
+        )
+        .hint("is this a room's port? if it is, tell whoever runs the room"),
         Cause::Refused(refusal) => explain_refusal(refusal, scene),
         Cause::Bye { reason, words } => explain_bye(reason, words),
     }
@@ -111,8 +116,8 @@ fn lost(target: &Target, why: String) -> Failure {
     }
 }
 
-/// Neither TLS nor the room's `bye` tells revoked from suspended.
-const MAY_BE_ON_HOLD: &str = "; this one may only be on hold (suspended)";
+/// TLS has one alert for both.
+const REVOKED_OR_ON_HOLD: &str = "ask whoever runs the room: this file works again after a hold, and after a revocation you need a new certificate";
 
 const ASK_FOR_NEW: &str = "ask whoever runs the room for a new certificate";
 
@@ -189,9 +194,9 @@ fn explain_alert(alert: Alert, scene: &Scene, now: SystemTime) -> Failure {
         Alert::CertificateExpired => explain_expired(scene, now),
         Alert::CertificateRevoked => Failure::new(
             Exit::CertificateInvalid,
-            format!("the certificate of {name} was revoked by \"{anchor}\""),
+            format!("the certificate of {name} was revoked by \"{anchor}\", or is on hold"),
         )
-        .hint(format!("{ASK_FOR_NEW}{MAY_BE_ON_HOLD}")),
+        .hint(REVOKED_OR_ON_HOLD),
         Alert::UnknownCA => Failure::new(
             Exit::CertificateInvalid,
             format!(
@@ -212,8 +217,12 @@ fn explain_alert(alert: Alert, scene: &Scene, now: SystemTime) -> Failure {
         ),
         other => Failure::new(
             Exit::Other,
-            format!("{target} ended the TLS handshake: {other:?}"),
-        ),
+            format!(
+                "{target} ended the TLS handshake: {}",
+                pki::alert_words(other, Peer::Server)
+            ),
+        )
+        .hint("the server's log may say why"),
     }
 }
 
@@ -279,7 +288,11 @@ fn explain_server(judged: &Judged, scene: &Scene) -> Failure {
             "{target} proves itself with a certificate that is not one for a server"
         ))
         .hint("somebody may be posing as the server with a person's certificate"),
-        other => untrusted(format!("the certificate of {target} is not good: {other}")),
+        other => untrusted(format!(
+            "the certificate of {target} {}",
+            pki::judged_words(other)
+        ))
+        .hint("tell whoever runs the room"),
     }
 }
 
@@ -350,10 +363,10 @@ fn explain_bye(reason: &ByeReason, words: &str) -> Failure {
         Some(Reason::Replaced) => ended.hint(
             "somebody with the same certificate entered; two terminals at once need a server with `--same-id allow`",
         ),
-        Some(Reason::Revoked) => {
-            ended.hint(format!("{ASK_FOR_NEW}{MAY_BE_ON_HOLD}"))
+        Some(Reason::OnHold) => {
+            ended.hint("ask whoever runs the room; when the hold has ended, connect again with the same file")
         }
-        Some(Reason::Expired) => ended.hint(ASK_FOR_NEW),
+        Some(Reason::Revoked | Reason::Expired) => ended.hint(ASK_FOR_NEW),
         Some(Reason::ShuttingDown) => ended.hint("connect again when the server is back"),
         _ => ended,
     }
@@ -463,8 +476,8 @@ mod tests {
             (
                 Alert::CertificateRevoked,
                 CertificateInvalid,
-                "was revoked by \"Networks 101\"",
-                "on hold (suspended)",
+                "was revoked by \"Networks 101\", or is on hold",
+                "works again after a hold",
             ),
             (
                 Alert::UnknownCA,
@@ -565,7 +578,7 @@ mod tests {
                 "no extended key usage serverAuth",
                 "ca-tool issue-server chat.example",
             ),
-            (Judged::Revoked, "is not good", ""),
+            (Judged::Revoked, "was revoked", "tell whoever runs the room"),
         ] {
             let cause = Cause::Tls(rustls::Error::InvalidCertificate(judged));
             check(&cause, today(), Exit::Untrusted, words, hint);
@@ -634,6 +647,13 @@ mod tests {
             exit,
             "session: revoked",
             "new certificate",
+        );
+        check(
+            &bye("on-hold", ""),
+            today(),
+            exit,
+            "session: on-hold",
+            "with the same file",
         );
         check(
             &bye("kicked", "\u{1b}[2Jout"),

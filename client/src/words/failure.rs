@@ -85,6 +85,14 @@ impl Failure {
         self.in_short.as_deref().unwrap_or(&self.sentence)
     }
 
+    /// Returns the alert with which the server ended TLS, if it did.
+    pub(crate) fn alert(&self) -> Option<rustls::AlertDescription> {
+        match self.cause.as_deref()? {
+            Cause::Tls(rustls::Error::AlertReceived(alert)) => Some(*alert),
+            _ => None,
+        }
+    }
+
     /// Returns whether a later try may succeed.
     pub fn may_pass(&self) -> bool {
         self.cause.as_deref().is_some_and(Cause::may_pass)

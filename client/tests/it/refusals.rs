@@ -437,17 +437,37 @@ async fn the_mistakes_of_a_newcomer_are_told_plainly() {
     let folder = certificate.with_file_name("people");
     std::fs::create_dir(&folder).expect("a folder");
     let adopt = format!(
-        "combine it with your key: `ca-tool adopt {} --key {}`",
+        "if you made the key yourself, combine the two: `ca-tool adopt {} --key {}`; otherwise use the whole file that `ca-tool issue` made",
         certificate.display(),
         certificate.with_extension("key").display()
     );
+    // The PEM file beside it is the one that is meant.
     let pem = format!(
-        "use the .pem file: --cert {}",
-        browsers.with_extension("pem").display()
+        "PKCS#12 is for browsers; use the PEM file beside it: {}",
+        alice.display()
     );
+    let alone = certificate.with_file_name("carol.p12");
+    std::fs::copy(&browsers, &alone).expect("copied");
+    let converts = format!(
+        "PKCS#12 is for browsers; `openssl pkcs12 -in {} -nodes -out {}` makes PEM of it",
+        alone.display(),
+        alone.with_extension("pem").display()
+    );
+    std::fs::write(folder.join("carol.pem"), &bundle).expect("written");
     let inside = format!(
-        "pass your file in it, for example --cert {}",
-        folder.join("alice.pem").display()
+        "name a file in it, for example {}",
+        folder.join("carol.pem").display()
+    );
+    let whole = format!(
+        "use the whole file that `ca-tool issue` made, for example {}",
+        folder.join("carol.pem").display()
+    );
+    let mistyped = certificate.with_file_name("alcie.pem");
+    let meant = format!("did you mean {}?", alice.display());
+    let cut = room.write("cut.pem", &bundle[..bundle.len() - 50]);
+    let elsewhere = format!(
+        "`ca-tool issue` writes a file for each person, for example {}; pass the path of yours",
+        folder.join("carol.pem").display()
     );
     let absent = certificate.with_file_name("absent.pem");
     for (cert, server, code, sentence, hint) in [
@@ -456,14 +476,14 @@ async fn the_mistakes_of_a_newcomer_are_told_plainly() {
             "chat.example",
             1,
             "README.md: it is not PEM, as certificates are: no line in it begins with '-----BEGIN'",
-            "use the whole file that `ca-tool issue` made, for example ca/people/alice.pem",
+            whole.as_str(),
         ),
         (
             &ca,
             "chat.example",
             1,
-            "ca.pem: it holds no certificate but that of a CA",
-            "a CA's certificate is there to check others; use the whole file that `ca-tool issue` made, for example ca/people/alice.pem",
+            ", which checks others and admits nobody",
+            whole.as_str(),
         ),
         (
             &certificate,
@@ -476,22 +496,43 @@ async fn the_mistakes_of_a_newcomer_are_told_plainly() {
             &browsers,
             "chat.example",
             1,
-            "alice.p12 is PKCS#12, which is for browsers",
+            "alice.p12: it is PKCS#12 (.p12 or .pfx), not PEM",
             pem.as_str(),
+        ),
+        (
+            &alone,
+            "chat.example",
+            1,
+            "carol.p12: it is PKCS#12 (.p12 or .pfx), not PEM",
+            converts.as_str(),
+        ),
+        (
+            &mistyped,
+            "chat.example",
+            1,
+            "alcie.pem: there is no such file",
+            meant.as_str(),
+        ),
+        (
+            &cut,
+            "chat.example",
+            1,
+            "cut.pem: PEM section 3 (PRIVATE KEY) in it is damaged: its line '-----END ...' is missing, so the file was cut off or badly put together",
+            "copy the file again from where it was made; if that is lost, ask for a new one, or restore it from a backup",
         ),
         (
             &folder,
             "chat.example",
             1,
-            "people is a folder",
+            "people: it is a folder",
             inside.as_str(),
         ),
         (
             &absent,
             "chat.example",
             1,
-            "absent.pem",
-            "`ca-tool issue` writes a file for each person, for example ca/people/alice.pem; pass the path of yours",
+            "absent.pem: there is no such file",
+            elsewhere.as_str(),
         ),
         (
             &alice,

@@ -176,8 +176,8 @@ async fn everything_that_a_server_sends_fills_cells_of_the_window_and_does_nothi
         ┃        [eve@192.0.2.66] I did it
         ┃      [bob] ZALGO calm
         ┃      [bob] \u{5d0}\u{5d1} 12 \u{627}\u{628}
-        ┃      [bob] 张张张张张张张张张张张张张张张张张张张张张张张张张张张张张张张张张
-        ┃        张张张张张张张张张张张张张张张张张张张张张张张张张张张张张张张张张张张
+        ┃      [bob] 张张张张张张张张张张张张张张张张张张张张张张张张张张张张张张张张张张
+        ┃        张张张张张张张张张张张张张张张张张张张张张张张张张张张张张张张张张张张张
         ┃      · the server sent a line with U+001B, which no text may have; it was
         ┃        ignored
         ┃      · the server sent a line with U+001B, which no text may have; it was

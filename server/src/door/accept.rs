@@ -5,21 +5,23 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tracing::error;
 
 use crate::config::Limits;
 use crate::door::descriptors::TURNED_AWAY_MAX;
-use crate::door::handshake::{AdmittedByTls, Connection, Door, hear, unless_told};
+use crate::door::handshake::{Connection, Door, hear, unless_told};
 use crate::door::interfaces::Interfaces;
 use crate::door::lobby::{Guest, Lobby, LobbyBounds, NoRoom};
 use crate::door::permits::{HandshakePermits, PermitBounds};
 use crate::door::socket::{canonical, prepare, send_at_once};
 use crate::door::tls::TlsStream;
 use crate::os;
-use crate::session::admitted::Begun;
+use crate::session::admitted::{Admitted, Begun};
 use crate::session::closing::close;
 use crate::session::metered::Metered;
 
@@ -113,7 +115,8 @@ impl Acceptor {
         let Ok(local) = stream.local_addr() else {
             return;
         };
-        let local = self.interfaces.local_end(canonical(local));
+        let local = self.interfaces.local_end(local);
+        self.door.serving.explainer.accepted(ip, port, &local);
         let connection = Connection {
             stream,
             ip,
@@ -193,20 +196,23 @@ fn spare() -> Option<File> {
 }
 
 /// An admitted client with its place in the lobby.
-struct Arrived {
-    admitted: AdmittedByTls,
+struct Arrived<S> {
+    admitted: Admitted<S>,
     guest: Guest,
 }
 
+/// A client that the gate admitted, over TLS, with its place in the lobby.
+type ArrivedByTls = Arrived<TlsStream<Metered<TcpStream>>>;
+
 /// Serves one connection, from its first byte to its end.
-async fn serve(arriving: impl Future<Output = Option<Box<Arrived>>> + Unpin, door: &Door) {
+async fn serve(arriving: impl Future<Output = Option<Box<ArrivedByTls>>> + Unpin, door: &Door) {
     let arrived = tokio::select! {
         () = door.serving.stop.cancelled() => return,
         arrived = arriving => arrived,
     };
     let Some(arrived) = arrived else { return };
     tokio::select! {
-        () = arrived.serve(door) => {}
+        () = arrived.serve_explained(door) => {}
         // The recorder closes its row in `joins`.
         () = door.abandon.cancelled() => {}
     }
@@ -219,9 +225,10 @@ async fn admit(
     guest: Guest,
     permits: HandshakePermits,
     door: Arc<Door>,
-) -> Option<Box<Arrived>> {
-    let ip = connection.ip;
+) -> Option<Box<ArrivedByTls>> {
+    let (ip, port) = (connection.ip, connection.port);
     let hello = hear(connection, &guest, &door).await?;
+    let heard = Instant::now();
     // A class behind one address waits for its turn; a client is sent away only after a long wait.
     let patience = door.serving.limits.handshake_wait_timeout;
     let permit = tokio::select! {
@@ -232,11 +239,33 @@ async fn admit(
         hello.turn_away(NoRoom::Handshakes, &door).await;
         return None;
     };
+    let waited = heard.elapsed();
+    door.serving.explainer.permitted(ip, port, waited);
     let admitted = hello.shake(permit, &guest, &door).await?;
     Some(Box::new(Arrived { admitted, guest }))
 }
 
-impl Arrived {
+impl ArrivedByTls {
+    /// Serves the client, and explains its lines if somebody wants that.
+    async fn serve_explained(self: Box<Self>, door: &Door) {
+        let explainer = &door.serving.explainer;
+        if !explainer.is_on() {
+            return self.serve(door).await;
+        }
+        let Self { admitted, guest } = *self;
+        let admitted = Admitted {
+            stream: explainer.overhear(admitted.stream, &admitted.facts),
+            written: admitted.written,
+            identity: admitted.identity,
+            facts: admitted.facts,
+            revocations: admitted.revocations,
+        };
+        // In a box, so that the tasks of other servers do not grow.
+        Box::pin(Box::new(Arrived { admitted, guest }).serve(door)).await;
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Arrived<S> {
     /// Begins a session and runs it to its end.
     // The beginning has its own box: a task is as large as its largest step for as long as it
     // lasts. `self` leaves its box first, because that box would otherwise stay until the session
@@ -254,7 +283,7 @@ impl Arrived {
 
     /// Begins the session. Returns `None` when the client was not admitted after all, which has
     /// been logged.
-    async fn begin(self, door: &Door) -> Option<(Begun<TlsStream<Metered<TcpStream>>>, Guest)> {
+    async fn begin(self, door: &Door) -> Option<(Begun<S>, Guest)> {
         let Self { admitted, guest } = self;
         let (ip, port) = (admitted.facts.ip, admitted.facts.port);
         // Before the recorder is asked: no newcomer waits for the place of a connection that waits

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
-use pki::{Identity, ServerTls, Verdict};
+use pki::{Identity, Peer, ServerTls, Verdict};
 use rustls::{HandshakeKind, ProtocolVersion};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -123,6 +123,8 @@ async fn try_hear(connection: Connection, guest: &Guest, door: &Door) -> Option<
     match read {
         Ok(hello) => {
             guest.note_hello();
+            let explainer = &door.serving.explainer;
+            explainer.heard_hello(ip, port, hello.bytes());
             Some(Hello {
                 hello,
                 ip,
@@ -167,7 +169,9 @@ impl Hello {
         // Subscribed before the client is judged: the session sees a list that arrives in between.
         let mut revocations = door.serving.revocations.clone();
         let list = revocations.borrow_and_update().clone();
-        let (config, verdict) = match door.tls.borrow().accept(list) {
+        let explained = door.serving.explainer.handshake(ip, port, &list);
+        let accepted = door.tls.borrow().accept_before(list, explained.witness());
+        let (config, verdict) = match accepted {
             Ok(accepted) => accepted,
             Err(failure) => {
                 error!("{failure}");
@@ -179,6 +183,7 @@ impl Hello {
         let half_done = permit.answered();
         let finished = match answered {
             Ok(handshake) => {
+                explained.answered(handshake.answer());
                 let finishing = pin!(handshake.finish());
                 tokio::select! {
                     // First, so that a completed handshake is never thrown away.
@@ -194,6 +199,7 @@ impl Hello {
             Some(Ok(stream)) => {
                 let (identity, facts) = facts(&stream, &verdict, ip, port, local, door)?;
                 half_done.finished();
+                explained.complete(stream.tls().alpn_protocol());
                 Some(Admitted {
                     written: stream.socket().written(),
                     stream,
@@ -325,10 +331,7 @@ pub(crate) async fn unless_told(guest: &Guest, closing: impl Future<Output = ()>
 fn describe(failure: &std::io::Error) -> String {
     match tls_error(failure) {
         Some(rustls::Error::NoCertificatesPresented) => "no certificate was presented".to_owned(),
-        Some(rustls::Error::AlertReceived(alert)) => {
-            format!("the client refused this server: {alert:?}")
-        }
-        Some(other) => other.to_string(),
+        Some(error) => pki::tls_words(error, Peer::Client),
         None if failure.kind() == std::io::ErrorKind::UnexpectedEof => {
             "the client closed the connection during the handshake".to_owned()
         }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing::warn;
 
+use crate::explain::Explainer;
 use crate::log::{BOUNDED, CAUSE_BYTES_MAX, cut};
 use crate::room::pace::Pace;
 
@@ -17,6 +18,7 @@ const BURST: u32 = 20;
 pub(crate) struct RefusalLog {
     pace: Pace,
     unlogged: AtomicU64,
+    explainer: Explainer,
 }
 
 impl RefusalLog {
@@ -24,11 +26,18 @@ impl RefusalLog {
         Self {
             pace: Pace::new(per_second, BURST),
             unlogged: AtomicU64::new(0),
+            explainer: Explainer::default(),
         }
+    }
+
+    /// Returns the same log, whose refusals are explained too.
+    pub(crate) fn explained(self, explainer: Explainer) -> Self {
+        Self { explainer, ..self }
     }
 
     /// Logs one attempt, or counts it. The log escapes the cause.
     pub(crate) fn log(&self, ip: IpAddr, port: u16, cause: &str) {
+        self.explainer.refused(ip, port, cause);
         if self.pace.take().is_err() {
             self.unlogged.fetch_add(1, Ordering::Relaxed);
             return;

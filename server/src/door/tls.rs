@@ -159,6 +159,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientHello<S> {
         }
     }
 
+    /// Returns the ClientHello as it came.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Returns the socket, to which nothing was sent.
     pub(crate) fn into_socket(self) -> S {
         self.socket
@@ -194,6 +199,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientHello<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<S> {
+    /// Returns the answer as it will be sent.
+    pub(crate) fn answer(&self) -> &[u8] {
+        &self.0.outgoing
+    }
+
     /// Sends the answer and waits for the client's part of the handshake.
     ///
     /// # Errors

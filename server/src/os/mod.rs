@@ -5,6 +5,9 @@
 
 #[cfg(not(unix))]
 mod other;
+mod port_holder;
+#[cfg(unix)]
+mod signals;
 #[cfg(unix)]
 mod unix;
 
@@ -13,11 +16,14 @@ use std::io;
 use std::path::Path;
 
 #[cfg(not(unix))]
-pub use other::stop_signal;
-#[cfg(not(unix))]
 pub(crate) use other::*;
+#[cfg(not(unix))]
+pub use other::{stdout_is_new_file, stop_signal};
+pub(crate) use port_holder::{Holder, holder_of};
 #[cfg(unix)]
-pub use unix::stop_signal;
+pub use signals::stop_signal;
+#[cfg(unix)]
+pub use unix::stdout_is_new_file;
 #[cfg(unix)]
 pub(crate) use unix::*;
 

@@ -78,6 +78,12 @@ pub(crate) fn set_user_timeout(_socket: &Socket, _timeout: Duration) -> io::Resu
     Ok(())
 }
 
+/// Returns whether standard output is a file that nothing has been written to: shells here may write it anew in
+/// another encoding, with a mark of their own.
+pub fn stdout_is_new_file() -> bool {
+    false
+}
+
 /// Returns a future that completes at the first Ctrl-C. Nothing asks for a reload.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Unix: owners, modes and links of files, the limit on open files, and signals.
+//! Unix: owners, modes and links of files, and the limit on open files.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
@@ -6,11 +6,9 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _}
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::fs::OFlags;
+use rustix::fs::{FileType, OFlags};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::Socket;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
 
 use super::{DiskBytes, is_link};
 
@@ -174,6 +172,13 @@ pub(crate) fn let_writes_wait(file: &File) -> io::Result<()> {
     Ok(rustix::fs::fcntl_setfl(file, flags - OFlags::NONBLOCK)?)
 }
 
+/// Returns whether standard output is a file that nothing has been written to, as after `> FILE`.
+pub fn stdout_is_new_file() -> bool {
+    rustix::fs::fstat(io::stdout()).is_ok_and(|stat| {
+        FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_size == 0
+    })
+}
+
 /// Returns how many names a file has, or `None` when it cannot be examined.
 pub(crate) fn names_of(path: &Path) -> Option<u64> {
     Some(std::fs::metadata(path).ok()?.nlink())
@@ -196,41 +201,6 @@ pub(crate) fn set_user_timeout(socket: &Socket, timeout: Duration) -> io::Result
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     let _ = (socket, timeout);
     Ok(())
-}
-
-/// Returns a future that completes at the first SIGTERM or SIGINT; a second one ends the program at
-/// once. SIGHUP asks for the revocation list and the bundle to be read again.
-///
-/// # Errors
-///
-/// When the system does not let this program handle a signal.
-pub fn stop_signal(reload: watch::Sender<()>) -> io::Result<impl Future<Output = ()>> {
-    let mut hangups = signal(SignalKind::hangup())?;
-    tokio::spawn(async move {
-        while hangups.recv().await.is_some() {
-            reload.send_replace(());
-        }
-    });
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    tokio::spawn(async move {
-        let mut stop = Some(stop);
-        loop {
-            let code = tokio::select! {
-                _ = terminate.recv() => 143,
-                _ = interrupt.recv() => 130,
-            };
-            match stop.take() {
-                Some(stop) => drop(stop),
-                None => std::process::exit(code),
-            }
-        }
-    });
-    Ok(async move {
-        // The other end is dropped, never used: either way it is time to stop.
-        let _dropped = stopped.await;
-    })
 }
 
 #[cfg(test)]

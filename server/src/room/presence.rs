@@ -220,7 +220,11 @@ impl Presence {
         };
         // A person who says goodbye, or may not come back, has left; anyone else may only have a
         // bad connection.
-        if matches!(reason, Reason::Goodbye | Reason::Revoked | Reason::Expired) {
+        let is_over = matches!(
+            reason,
+            Reason::Goodbye | Reason::Revoked | Reason::OnHold | Reason::Expired
+        );
+        if is_over {
             return Some(left);
         }
         let until = now + self.rules.absence_max;

@@ -15,6 +15,7 @@ use tracing::{debug, error, info, warn};
 use wire::{Reason, Refusal, Timestamp, Welcome};
 
 use crate::config::Limits;
+use crate::explain::Explainer;
 use crate::log::BOUNDED;
 use crate::room::ask::Ask;
 use crate::room::desk::{Asks, Posted, Waiter, cannot_record};
@@ -40,6 +41,7 @@ pub(crate) struct Serving {
     pub(crate) epoch: String,
     pub(crate) limits: Arc<Limits>,
     pub(crate) stop: CancellationToken,
+    pub(crate) explainer: Explainer,
 }
 
 /// A client that the gate admitted.
@@ -112,6 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Admitted<S> {
         };
         log_entered(&facts, session);
         log_unshown_name(&identity);
+        serving.explainer.entered(&facts, session);
 
         let limits = serving.limits.clone();
         let (transcript, asks) = (serving.transcript.clone(), serving.asks.clone());
@@ -172,7 +175,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Begun<S> {
         let (reason, cause) = (ended.reason, ended.cause);
         let closed = ended.is_closed.then(|| running.inbound.into_reader());
 
-        info!(target: BOUNDED, id = %identity.id(), session, %reason, cause, "left");
+        info!(target: BOUNDED, id = %identity.id(), session, %reason, cause = cause.as_deref(), "left");
+        let explainer = &serving.explainer;
+        explainer.left(identity.id(), session, reason, cause.as_deref());
         let leave = Ask::Leave {
             id: identity.id().clone(),
             session,

@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use pki::Peer;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use wire::limits::{LINE_BYTES_MAX, UNACKNOWLEDGED_LINES_MAX};
 use wire::{Reason, Refusal};
@@ -41,8 +42,7 @@ pub(crate) async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(
 /// otherwise.
 pub(crate) fn broken(failure: &io::Error) -> End {
     let words = match tls_error(failure) {
-        Some(rustls::Error::AlertReceived(alert)) => format!("the client ended TLS: {alert:?}"),
-        Some(other) => format!("TLS failed: {other}"),
+        Some(error) => pki::tls_words(error, Peer::Client),
         None if failure.kind() == io::ErrorKind::UnexpectedEof => {
             "the connection ended without close_notify".to_owned()
         }
@@ -96,11 +96,14 @@ mod tests {
         };
         let tls = |failure: rustls::Error| io::Error::new(io::ErrorKind::InvalidData, failure);
         let alert = rustls::Error::AlertReceived(AlertDescription::InternalError);
-        let words = "the client ended TLS: InternalError";
+        let words = "the client had an internal error (alert internal_error)";
         assert_eq!(told(tls(alert)), (Reason::Lost, words.to_owned()));
         let (reason, words) = told(tls(InvalidMessage::InvalidContentType.into()));
         assert_eq!(reason, Reason::Lost);
-        assert!(words.starts_with("TLS failed: "), "{words}");
+        assert!(
+            words.starts_with("the client sent something that is not TLS"),
+            "{words}"
+        );
         let words = "the connection ended without close_notify";
         let failure = io::ErrorKind::UnexpectedEof.into();
         assert_eq!(told(failure), (Reason::Lost, words.to_owned()));

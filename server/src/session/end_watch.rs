@@ -79,16 +79,14 @@ impl EndWatch {
             .still_welcome(&self.identity, &revocations, now)
             .err()?
         {
-            GateRefusal::Revoked { is_on_hold, .. } => {
-                let words = match is_on_hold {
-                    true => "your certificate is on hold; ask whoever issued it",
-                    false => "your certificate was revoked; ask whoever issued it",
-                };
-                Some(End {
-                    reason: Reason::Revoked,
-                    words: words.into(),
-                })
-            }
+            GateRefusal::Revoked { is_on_hold: true, .. } => Some(End {
+                reason: Reason::OnHold,
+                words: "your certificate is on hold; you can enter again when whoever issued it ends the hold".into(),
+            }),
+            GateRefusal::Revoked { is_on_hold: false, .. } => Some(End {
+                reason: Reason::Revoked,
+                words: "your certificate was revoked; ask whoever issued it".into(),
+            }),
             GateRefusal::Expired { .. } => Some(End {
                 reason: Reason::Expired,
                 words: "your certificate has expired; ask for a new one".into(),

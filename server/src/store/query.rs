@@ -4,6 +4,8 @@
 // Not sqlx: it has no authorizer, and it reads every text as UTF-8, even when it is not.
 
 mod answer;
+mod guard;
+mod out_file;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -15,7 +17,9 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::answer::Answer;
-use super::sqlite::files::beside;
+pub use self::out_file::OutFile;
+use super::sqlite::files::{beside, percent_encoded};
+use super::sqlite::kind::other_kind;
 use crate::os;
 
 /// The largest value that a query may compute. The record's own values are far smaller, and a value
@@ -27,8 +31,12 @@ const VALUE_BYTES_MAX: i32 = 16 * 1024 * 1024;
 pub enum Format {
     /// A table for people.
     Table,
-    /// RFC 4180, with a header.
+    /// RFC 4180, with a header, for people: nothing in it is a formula to a spreadsheet.
     Csv,
+    /// The same with a byte order mark in front, without which Excel takes UTF-8 for something older.
+    CsvFile,
+    /// RFC 4180, with a header, for programs: each text to the byte.
+    RawCsv,
     /// A JSON array of objects.
     Json,
 }
@@ -42,6 +50,14 @@ pub enum QueryError {
     /// The path names a folder, a named pipe or a device.
     #[error("{} is not a regular file", .0.display())]
     NotAFile(PathBuf),
+    /// The file is plainly something else.
+    #[error("{} is not a database, but {kind}", path.display())]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
+    },
     /// The file cannot be opened as a database.
     #[error("cannot open {}: {}", path.display(), in_words(cause))]
     Open {
@@ -68,6 +84,20 @@ pub enum QueryError {
     /// The answer cannot be written.
     #[error("cannot write the answer: {0}")]
     Write(#[from] io::Error),
+    /// The answer would take the place of the record.
+    #[error("{} belongs to the database itself", .0.display())]
+    OutIsDatabase(PathBuf),
+    /// The place for the answer is a folder, a named pipe or a device.
+    #[error("cannot write the answer to {}: it is not a regular file", .0.display())]
+    OutNotAFile(PathBuf),
+    /// The file for the answer cannot be written.
+    #[error("cannot write the answer to {}: {cause}", path.display())]
+    Out {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        cause: io::Error,
+    },
 }
 
 impl QueryError {
@@ -78,6 +108,21 @@ impl QueryError {
                 "the server creates its database in the folder where it was started; name the file with --db FILE",
             ),
             QueryError::NotAFile(_) => Some("--db takes the name of a file, such as --db chat.db"),
+            QueryError::NotADatabase { .. } => Some(
+                "--db takes the file of a room's record, which is chat.db unless the server was given another name",
+            ),
+            QueryError::OutIsDatabase(_) => {
+                Some("--out needs a file of its own, such as --out answer.csv")
+            }
+            QueryError::OutNotAFile(_) => {
+                Some("name a file with --out, or leave --out away to write to standard output")
+            }
+            QueryError::Out { .. } => {
+                Some("--out needs a folder that exists and that you may write to")
+            }
+            QueryError::Sql(words) if words.starts_with("no such table") => Some(
+                "tables: joins, history, senders, meta; views: transcript, attendance. If they are not there, is this the record of a room? --db names another file",
+            ),
             QueryError::Open { cause, .. }
                 if cause.sqlite_error_code() == Some(ErrorCode::NotADatabase) =>
             {
@@ -176,6 +221,12 @@ fn open(path: &Path) -> Result<Connection, QueryError> {
     if !path.is_file() {
         return Err(QueryError::NotAFile(path.to_owned()));
     }
+    if let Some(kind) = other_kind(path) {
+        return Err(QueryError::NotADatabase {
+            path: path.to_owned(),
+            kind,
+        });
+    }
     let unreadable = |cause| QueryError::Open {
         path: path.to_owned(),
         cause,
@@ -232,24 +283,6 @@ fn probe(connection: Connection) -> Result<Option<Connection>, rusqlite::Error> 
 
 fn has_journal(path: &Path) -> bool {
     std::fs::metadata(beside(path, "-wal")).is_ok_and(|journal| journal.len() > 0)
-}
-
-/// Returns an absolute path as SQLite's URIs need it.
-fn percent_encoded(path: &Path) -> String {
-    let mut encoded = String::new();
-    if cfg!(windows) {
-        encoded.push('/');
-    }
-    for &byte in path.as_os_str().as_encoded_bytes() {
-        match byte {
-            b'\\' if cfg!(windows) => encoded.push('/'),
-            b'/' | b'.' | b'-' | b'_' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => {
-                encoded.push(char::from(byte));
-            }
-            byte => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
 }
 
 /// Makes SQLite refuse every statement that does more than read when it is prepared. The file is

@@ -28,6 +28,22 @@ pub enum DatabaseError {
         /// The database.
         path: PathBuf,
     },
+    /// The file is plainly something else.
+    #[error("{} is not a database, but {kind}", path.display())]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// It is an SQLite database, with other tables than a record has.
+    #[error("{} is a database of another program, with the tables {tables}", path.display())]
+    OfAnotherProgram {
+        /// The database.
+        path: PathBuf,
+        /// Some of its tables.
+        tables: String,
+    },
     /// SQLite reported an error.
     #[error("{}: {}", path.display(), in_words(cause))]
     Sqlite {

@@ -14,6 +14,7 @@ use tracing::{error, info};
 use wire::{Kind, Timestamp};
 
 use crate::config::Limits;
+use crate::explain::Explainer;
 use crate::room::ask::Ask;
 use crate::room::batch::{Batch, Recorded};
 use crate::room::decide::{Moment, Room, Work};
@@ -70,6 +71,9 @@ pub(crate) struct Recorder<R> {
     stop: CancellationToken,
     /// When the recorder noticed that the server stops.
     stopped_at: Option<Instant>,
+    explainer: Explainer,
+    /// How long the asks of this batch waited for others, which only an explanation needs.
+    gathered: Duration,
 }
 
 impl<R: Record> Recorder<R> {
@@ -110,10 +114,17 @@ impl<R: Record> Recorder<R> {
                 limits,
                 stop,
                 stopped_at: None,
+                explainer: Explainer::default(),
+                gathered: Duration::ZERO,
             },
             sender,
             views,
         ))
+    }
+
+    /// Returns the same recorder, whose commits are explained.
+    pub(crate) fn explained(self, explainer: Explainer) -> Self {
+        Self { explainer, ..self }
     }
 
     /// Returns the progress, which the flushers report to.
@@ -149,7 +160,9 @@ impl<R: Record> Recorder<R> {
                         if taken == 0 {
                             break;
                         }
+                        let began = Instant::now();
                         self.batcher.gather(&mut asks, &mut self.asks).await;
+                        self.gathered = began.elapsed();
                     }
                 }
             } else {
@@ -160,6 +173,7 @@ impl<R: Record> Recorder<R> {
         }
         self.end_what_is_left().await?;
         self.record.close().await?;
+        self.explainer.closed(self.room.head());
         Ok(())
     }
 
@@ -178,10 +192,17 @@ impl<R: Record> Recorder<R> {
         for (number, ask) in asks.into_iter().enumerate() {
             self.room.apply(number, ask, moment, space, &mut work);
         }
+        self.explainer.stamped(&work, self.gathered);
+        let began = Instant::now();
         self.commit(&work.rows).await?;
+        self.explainer.committed(&work, began.elapsed());
         // A commit to a deleted file does not count.
         self.record.check()?;
         let is_published = self.publish(&work);
+        if self.explainer.is_on() {
+            let here = self.view.borrow().here.len();
+            self.explainer.published(&work, self.room.head(), here);
+        }
         let is_told = !work.outcomes.is_empty();
         self.desk.tell(work.outcomes, &mut waiters);
         // Only now, so that a session's answers go out together with the published entries.

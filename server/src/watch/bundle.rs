@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use pki::{Bundle, BundleError, Certificate, Fingerprint, Gate, Revocations, SERVER, ServerTls};
+use pki::{
+    Bundle, BundleError, Certificate, Fingerprint, Gate, Purpose, Revocations, SERVER, ServerTls,
+};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 use wire::Timestamp;
@@ -72,12 +74,17 @@ pub enum ServerBundleError {
 
 impl ServerBundleError {
     /// Returns advice for the operator, if there is any.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
             Self::Bundle(error) if error.is_not_found() => {
-                Some("run `ca-tool init` in this folder, or name the server's bundle with --cert")
+                let found = error
+                    .hint(Purpose::Server)
+                    .filter(|hint| hint.starts_with("did you mean"));
+                return found.or_else(|| {
+                    Some("run `ca-tool init` in this folder, or name the server's bundle with --cert".to_owned())
+                });
             }
-            Self::Bundle(error) => error.hint(),
+            Self::Bundle(error) => return error.hint(Purpose::Server),
             Self::Purpose(_) => {
                 Some("`ca-tool init` makes ca/server.pem; people's certificates are for clients")
             }
@@ -89,7 +96,8 @@ impl ServerBundleError {
             }
             Self::Revoked(_) => Some(RENEW),
             Self::Read { .. } | Self::OtherCa(_) => None,
-        }
+        };
+        hint.map(str::to_owned)
     }
 
     /// Returns whether the file may become good without being changed.

@@ -7,9 +7,26 @@ use std::process::Command;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Node, PackageId};
 
-const OURS: [&str; 7] = ["wire", "pki", "ca-tool", "server", "client", "kit", "tests"];
+const OURS: [&str; 8] = [
+    "wire",
+    "pki",
+    "narration",
+    "ca-tool",
+    "server",
+    "client",
+    "kit",
+    "tests",
+];
 /// The folders in which they are.
-const FOLDERS: [&str; 6] = ["wire", "pki", "ca-tool", "server", "client", "tests"];
+const FOLDERS: [&str; 7] = [
+    "wire",
+    "pki",
+    "narration",
+    "ca-tool",
+    "server",
+    "client",
+    "tests",
+];
 const PROGRAMS: [&str; 3] = ["ca-tool", "server", "client"];
 
 /// The workspace and everything that it can link, on any system.
@@ -115,7 +132,7 @@ fn only_ca_tool_can_sign_and_only_the_server_holds_the_record() {
         ("sqlx", "server"),
         ("libsqlite3-sys", "server"),
     ] {
-        for name in ["wire", "pki", "ca-tool", "server", "client"] {
+        for name in ["wire", "pki", "narration", "ca-tool", "server", "client"] {
             assert_eq!(links(name, what), name == who, "{name} and {what}");
         }
     }
@@ -127,9 +144,10 @@ fn dependencies_run_one_way() {
     for (name, expected) in [
         ("wire", &[][..]),
         ("pki", &["wire"]),
+        ("narration", &["pki", "wire"]),
         ("ca-tool", &["pki", "wire"]),
-        ("server", &["pki", "wire"]),
-        ("client", &["pki", "wire"]),
+        ("server", &["narration", "pki", "wire"]),
+        ("client", &["narration", "pki", "wire"]),
     ] {
         let ours = graph.ours(name, &BUILT);
         assert_eq!(Vec::from_iter(ours), expected, "{name}");

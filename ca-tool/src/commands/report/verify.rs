@@ -4,15 +4,16 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pki::{Bundle, Certificate, Gate, Identity, Purpose, Refusal, Revocations};
+use pki::pem::{Kind, Pem, PemError};
+use pki::{Bundle, Certificate, Form, Gate, Identity, Purpose, Refusal, Revocations};
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::disk::files;
-use crate::error::Error;
+use crate::error::{Error, pem_error};
 use crate::ledger::register::Register;
+use crate::sign::certificate::first_in;
 use crate::words::Moment;
 
 /// The options of the server.
@@ -75,7 +76,7 @@ fn gate(
 struct Presented {
     leaf: CertificateDer<'static>,
     /// Why a client could not use the file, if it is a client's.
-    fault: Option<(String, Option<&'static str>)>,
+    fault: Option<(String, Option<String>)>,
 }
 
 impl Presented {
@@ -86,23 +87,29 @@ impl Presented {
         };
         let bytes = files::read_if_there(path, pki::limits::BUNDLE_BYTES_MAX)?
             .ok_or_else(|| damaged("there is no such file"))?;
-        let mut all: Vec<_> = CertificateDer::pem_slice_iter(&bytes)
-            .collect::<Result<_, _>>()
-            .map_err(|_| damaged("a PEM section in it is damaged"))?;
-        if all.is_empty() && Certificate::parse(&bytes).is_ok() {
-            all.push(bytes.clone().into());
-        }
-        if all.is_empty() {
-            return Err(damaged("it contains no certificate"));
-        }
+        let (mut all, has_key) = match Pem::parse(&bytes) {
+            Ok(pem) => {
+                let all = pem.of(Kind::Certificate);
+                let all: Vec<CertificateDer<'static>> =
+                    all.map(|section| section.der.to_vec().into()).collect();
+                if all.is_empty() {
+                    let labels = pem.labels();
+                    return Err(damaged(&format!("it holds no certificate, only: {labels}")));
+                }
+                (all, pem.has_key())
+            }
+            Err(PemError::Form(Form::Certificate)) => {
+                let der = first_in(&bytes).ok().flatten();
+                (der.into_iter().collect(), false)
+            }
+            Err(error) => return Err(pem_error(path)(error)),
+        };
         let is_ca = |der: &CertificateDer<'_>| Certificate::parse(der).is_ok_and(|c| c.is_ca);
         let leaf = all.iter().position(|der| !is_ca(der)).unwrap_or(0);
         let leaf = all.remove(leaf);
         // A certificate alone is enough. A file that contains a key has to be a complete bundle.
         let fault = match Bundle::parse(&bytes, path) {
-            Err(error) if String::from_utf8_lossy(&bytes).contains("PRIVATE KEY-----") => {
-                Some((error.to_string(), error.hint()))
-            }
+            Err(error) if has_key => Some((error.to_string(), error.hint(Purpose::Client))),
             _ => None,
         };
         Ok(Self { leaf, fault })
@@ -135,7 +142,7 @@ fn judge(
     if let (true, Some((fault, hint))) = (verdict.admitted, &presented.fault) {
         verdict.admitted = false;
         verdict.reason = Some(fault.clone());
-        verdict.hint = hint.map(str::to_owned);
+        verdict.hint = hint.clone();
     }
     verdict
 }

@@ -25,7 +25,7 @@ use line::{format_line, parse_line};
 use moment::format_moment;
 
 pub use entry::IndexEntry;
-pub(crate) use entry::{FOLDER, KEY, KEY_HASH, NAME, NOTE};
+pub(crate) use entry::{EMAIL, FOLDER, KEY, KEY_HASH, NAME, NOTE, SOURCE};
 
 /// Everything that was issued, oldest first.
 #[derive(Debug, Clone, Default)]

@@ -13,6 +13,7 @@ use unicode_width::UnicodeWidthStr as _;
 use wire::terminal::{escape_json, inert, shown};
 
 use super::Format;
+use super::guard::guarded;
 use crate::terminal::COLUMNS;
 
 /// The number of rows from which a table determines the widths of its columns.
@@ -23,6 +24,9 @@ const SAMPLE_BYTES_MAX: usize = 1024 * 1024;
 
 /// No column of a table is padded to more than this. A longer text shifts the columns after it.
 const PADDED_COLUMNS_MAX: usize = 60;
+
+/// U+FEFF, which tells some programs that the text after it is UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Precedes a text that is not UTF-8, which is written in hexadecimal digits.
 const NOT_UTF8: &str = "not UTF-8: ";
@@ -48,7 +52,9 @@ impl<W: Write> Answer<W> {
         };
         Ok(match format {
             Format::Table => Answer::Table(Table::new(names, out)),
-            Format::Csv => Answer::Csv(Box::new(Csv::new(names, out)?)),
+            Format::Csv | Format::CsvFile | Format::RawCsv => {
+                Answer::Csv(Box::new(Csv::new(format, names, out)?))
+            }
             Format::Json => Answer::Json(Json::new(&names, out)?),
         })
     }
@@ -56,7 +62,7 @@ impl<W: Write> Answer<W> {
     pub(super) fn row(&mut self, values: &[ValueRef<'_>]) -> io::Result<()> {
         match self {
             Answer::Table(table) => table.row(values),
-            Answer::Csv(csv) => csv.row(values.iter().map(|value| text(*value))),
+            Answer::Csv(csv) => csv.row(values.iter().copied()),
             Answer::Json(json) => json.row(values),
         }
     }
@@ -74,30 +80,44 @@ impl<W: Write> Answer<W> {
 pub(super) struct Csv<W: Write> {
     writer: csv::Writer<Screen<W>>,
     is_terminal: bool,
+    is_raw: bool,
 }
 
 impl<W: Write> Csv<W> {
-    fn new(names: Vec<String>, out: Screen<W>) -> io::Result<Self> {
+    fn new(format: Format, names: Vec<String>, mut out: Screen<W>) -> io::Result<Self> {
         let is_terminal = out.columns.is_some();
-        let writer = csv::Writer::from_writer(out);
+        if format == Format::CsvFile {
+            out.write_all(BYTE_ORDER_MARK)?;
+        }
         let mut csv = Self {
-            writer,
+            writer: csv::Writer::from_writer(out),
             is_terminal,
+            is_raw: format == Format::RawCsv,
         };
-        csv.row(names.into_iter().map(Cow::Owned))?;
+        csv.row(names.iter().map(|name| ValueRef::Text(name.as_bytes())))?;
         Ok(csv)
     }
 
-    /// Writes a row. In a pipe each value is unchanged, byte for byte. On a terminal a line end in
-    /// a value would begin a new row of the screen, so it is escaped.
-    fn row<'a>(&mut self, values: impl Iterator<Item = Cow<'a, str>>) -> io::Result<()> {
+    /// Writes a row. Raw, each value is unchanged, byte for byte; otherwise a text that a spreadsheet
+    /// would compute is marked. On a terminal a line end in a value would begin a new row of the
+    /// screen, so it is escaped.
+    fn row<'a>(&mut self, values: impl Iterator<Item = ValueRef<'a>>) -> io::Result<()> {
         for value in values {
-            let value = if self.is_terminal {
-                Cow::Owned(inert(&value).into_owned())
-            } else {
-                value
+            let is_number = match value {
+                ValueRef::Integer(_) => true,
+                ValueRef::Real(number) => number.is_finite(),
+                ValueRef::Null | ValueRef::Text(_) | ValueRef::Blob(_) => false,
             };
-            self.writer.write_field(value.as_bytes()).map_err(of_csv)?;
+            let shown = text(value);
+            let shown = match self.is_raw || is_number {
+                true => shown,
+                false => Cow::Owned(guarded(&shown).into_owned()),
+            };
+            let shown = match self.is_terminal {
+                true => Cow::Owned(inert(&shown).into_owned()),
+                false => shown,
+            };
+            self.writer.write_field(shown.as_bytes()).map_err(of_csv)?;
         }
         self.writer.write_record(None::<&[u8]>).map_err(of_csv)
     }

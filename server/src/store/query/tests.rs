@@ -86,7 +86,8 @@ fn every_format_has_its_form_also_without_rows() {
     );
     assert_eq!(ask(twice, Format::Csv), "id,id,id_2,id\n1,2,3,4\n");
     let infinite = "select 9e999 as a, -9e999 as b";
-    assert_eq!(ask(infinite, Format::Csv), "a,b\nInf,-Inf\n");
+    assert_eq!(ask(infinite, Format::Csv), "a,b\nInf,'-Inf\n");
+    assert_eq!(ask(infinite, Format::RawCsv), "a,b\nInf,-Inf\n");
     assert_eq!(
         ask(infinite, Format::Json),
         "[\n{\"a\":\"Inf\",\"b\":\"-Inf\"}\n]\n"
@@ -360,7 +361,7 @@ fn neither_a_value_nor_the_name_of_a_column_moves_a_cursor() {
     let read: Vec<BTreeMap<String, String>> = serde_json::from_str(&json).expect("JSON");
     assert_eq!(read[0][&evil], format!("{evil}\u{200b}"));
     // A program gets the exact bytes that were said.
-    let csv = record.ask(&sql, Format::Csv).expect("CSV");
+    let csv = record.ask(&sql, Format::RawCsv).expect("CSV");
     assert_eq!(csv, format!("\"{evil}\"\n\"{evil}\u{200b}\"\n"));
 }
 
@@ -459,9 +460,89 @@ fn a_file_of_any_name_is_opened_and_none_but_a_database() {
     fs::write(record.path(), "something else".repeat(1000)).expect("a file");
     let refused = record.ask("select 1", Format::Csv);
     assert!(
+        matches!(
+            refused,
+            Err(QueryError::NotADatabase {
+                kind: "a text file",
+                ..
+            })
+        ),
+        "{refused:?}"
+    );
+    fs::write(record.path(), [0xff; 5000]).expect("a file");
+    let refused = record.ask("select 1", Format::Csv);
+    assert!(
         matches!(refused, Err(QueryError::Open { .. })),
         "{refused:?}"
     );
+}
+
+#[test]
+fn csv_for_people_holds_no_formula_and_csv_for_programs_each_byte() {
+    let record = Record::new(
+        "create table said (text, n);
+         insert into said values ('=1+1', -1), ('a;@b', -1.5), (char(9) || 'x', 2), ('-5', null), ('你好', 1)",
+    );
+    let sql = "select text, n as \"=n\" from said";
+    let csv = record.ask(sql, Format::Csv).expect("CSV");
+    let guarded = "text,'=n\n'=1+1,-1\na;'@b,-1.5\n'\tx,2\n-5,\n你好,1\n";
+    assert_eq!(csv, guarded);
+    let file = record.ask(sql, Format::CsvFile).expect("CSV");
+    assert_eq!(file, format!("\u{feff}{guarded}"));
+    let raw = record.ask(sql, Format::RawCsv).expect("CSV");
+    assert_eq!(raw, "text,=n\n=1+1,-1\na;@b,-1.5\n\tx,2\n-5,\n你好,1\n");
+}
+
+#[test]
+fn an_answer_takes_the_place_of_a_file_only_when_it_is_whole_and_never_that_of_the_record() {
+    let record = Record::new(SAID);
+    let place = record.0.path().join("answer.csv");
+    let ask = |sql: &str, place: &Path| {
+        let mut file = OutFile::create(place, &record.path())?;
+        query(&record.path(), sql, Format::Csv, &mut file, || None)?;
+        file.finish()
+    };
+    let read = || fs::read_to_string(&place).expect("a file");
+    ask("select 1 as n", &place).expect("an answer");
+    assert_eq!(read(), "n\n1\n");
+    let failed = ask("select json('{') as n from said", &place);
+    assert!(matches!(failed, Err(QueryError::Sql(_))), "{failed:?}");
+    assert_eq!(read(), "n\n1\n");
+    ask("select 2 as n", &place).expect("an answer");
+    assert_eq!(read(), "n\n2\n");
+    // Nothing is left beside it.
+    let names = record
+        .files()
+        .into_keys()
+        .map(|path| path.file_name().map(ToOwned::to_owned));
+    assert!(
+        !names
+            .flatten()
+            .any(|name| name.to_string_lossy().starts_with(".answer"))
+    );
+    let own = ask("select 1", &record.path());
+    assert!(matches!(own, Err(QueryError::OutIsDatabase(_))), "{own:?}");
+    let folder = ask("select 1", record.0.path());
+    assert!(
+        matches!(folder, Err(QueryError::OutNotAFile(_))),
+        "{folder:?}"
+    );
+    let nowhere = ask("select 1", &record.0.path().join("no/answer.csv"));
+    assert!(
+        matches!(nowhere, Err(QueryError::Out { .. })),
+        "{nowhere:?}"
+    );
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt as _, symlink};
+        assert_eq!(fs::metadata(&place).expect("a file").mode() & 0o777, 0o600);
+        // A link is replaced, and the file that it names stays as it is.
+        let link = record.0.path().join("link.csv");
+        symlink(&place, &link).expect("a link");
+        ask("select 3 as n", &link).expect("an answer");
+        assert!(fs::symlink_metadata(&link).expect("a file").is_file());
+        assert_eq!(read(), "n\n2\n");
+    }
 }
 
 #[test]

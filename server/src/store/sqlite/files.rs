@@ -1,5 +1,6 @@
 //! The database's file and those beside it: created, locked and checked before SQLite opens them.
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
@@ -43,6 +44,33 @@ pub(in crate::store) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)
+}
+
+/// Returns an absolute path as sqlx takes it, which is text. A path that is not UTF-8 becomes a URI, which SQLite reads
+/// byte by byte.
+pub(super) fn name_for_sqlx(path: &Path) -> Cow<'_, Path> {
+    match path.to_str() {
+        Some(_) => Cow::Borrowed(path),
+        None => Cow::Owned(PathBuf::from(format!("file:{}", percent_encoded(path)))),
+    }
+}
+
+/// Returns an absolute path as SQLite's URIs need it.
+pub(in crate::store) fn percent_encoded(path: &Path) -> String {
+    let mut encoded = String::new();
+    if cfg!(windows) {
+        encoded.push('/');
+    }
+    for &byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'\\' if cfg!(windows) => encoded.push('/'),
+            b'/' | b'.' | b'-' | b'_' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => {
+                encoded.push(char::from(byte));
+            }
+            byte => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
 }
 
 /// Checks that the file can be written to: SQLite silently opens a protected file read-only, and

@@ -31,6 +31,14 @@ pub(super) static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
                 )),
             ),
             migration(
+                3,
+                "days",
+                include_str!(concat!(
+                    env!("CARGO_MANIFEST_DIR"),
+                    "/../migrations/0003_days.sql"
+                )),
+            ),
+            migration(
                 4,
                 "names",
                 include_str!(concat!(

@@ -12,6 +12,7 @@ mod find;
 mod health;
 mod journal;
 mod jsonb;
+pub(super) mod kind;
 mod migrations;
 mod pages;
 mod rows;
@@ -36,9 +37,10 @@ use crate::transcript::fault::{DatabaseError, Fault};
 use crate::transcript::record::{Found, Record, Space};
 use commit::{BATCH, COMMIT, STORED};
 use disk::Disk;
-use files::{beside, check_writable, create, lock};
+use files::{beside, check_writable, create, lock, name_for_sqlx};
 use health::{check_pragmas, look_for_damage};
 use journal::Journal;
+use kind::check_kind;
 use migrations::MIGRATIONS;
 use pages::Readers;
 
@@ -95,12 +97,13 @@ impl Database {
                 path: path.to_owned(),
             });
         }
+        check_kind(path).await?;
         for warning in os::warnings_of_writers(path, "the record") {
             warn!("{warning}");
         }
         let sqlite = |cause| DatabaseError::sqlite(path, cause);
         let options = SqliteConnectOptions::new()
-            .filename(path)
+            .filename(name_for_sqlx(path))
             .journal_mode(SqliteJournalMode::Wal)
             // Without this no commit survives a power cut: WAL alone syncs only at checkpoints.
             .synchronous(SqliteSynchronous::Full)

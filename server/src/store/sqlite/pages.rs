@@ -8,6 +8,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteRow};
 use wire::{ClientId, Reason, Role, Timestamp};
 
+use super::files::name_for_sqlx;
 use super::find::parse_name;
 use crate::transcript::fault::DatabaseError;
 use crate::transcript::record::{Answer, LastSession, Pages};
@@ -41,7 +42,11 @@ impl Readers {
             .idle_timeout(None)
             .max_lifetime(None)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(SqliteConnectOptions::new().filename(path).read_only(true))
+            .connect_with(
+                SqliteConnectOptions::new()
+                    .filename(name_for_sqlx(path))
+                    .read_only(true),
+            )
             .await;
         Ok(Self {
             pool: pool.map_err(|source| DatabaseError::sqlite(path, source))?,

@@ -635,15 +635,19 @@ async fn the_file_is_not_for_everyone() {
 async fn a_file_that_is_not_a_database_is_reported() {
     let folder = folder();
     let path = folder.path().join("chat.db");
-    std::fs::write(
-        &path,
-        "this is not a database, and long enough to be looked at".repeat(20),
-    )
-    .expect("a file");
-    let failure = Database::open(&path, &Limits::default())
-        .await
-        .expect_err("no database");
+    let refused = async |bytes: &[u8]| {
+        std::fs::write(&path, bytes).expect("a file");
+        let opened = Database::open(&path, &Limits::default()).await;
+        opened.expect_err("no database")
+    };
+    let failure = refused(&[0xa5; 1000]).await;
     assert!(failure.is_io_or_corruption(), "{failure}");
+    let failure = refused("these are notes\n".repeat(50).as_bytes()).await;
+    assert!(
+        matches!(failure, DatabaseError::NotADatabase { .. }),
+        "{failure}"
+    );
+    assert!(!failure.is_io_or_corruption(), "{failure}");
 }
 
 #[tokio::test]

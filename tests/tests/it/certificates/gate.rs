@@ -79,7 +79,7 @@ async fn two_names_or_none_are_no_name() {
     let denied = Alert::AccessDenied;
     let none = "the certificate has no name (CN)";
     let two = "the certificate has more than one name (CN)";
-    let not_alone = "the name (CN) is not alone in its RDN";
+    let not_alone = "the name (CN) in the certificate is tied to another attribute, so it is unclear which of them is the name";
     #[rustfmt::skip]
     let rows = vec![
         row("no subject at all", named(name(&[])), ACCEPTS, none, denied),
@@ -152,7 +152,7 @@ async fn a_name_has_one_encoding_or_the_other() {
         ("UTF8String that is not UTF-8", UTF8, b"alice\xff".to_vec()),
         ("OCTET STRING", OCTETS, b"alice".to_vec()),
     ];
-    let says = "the name (CN) is not a UTF8String or PrintableString";
+    let says = "the name (CN) in the certificate is in an old encoding; UTF8String and PrintableString are accepted";
     let rows = rows.map(|(presented, tag, text)| {
         let subject = name(&[&[&attribute(COMMON_NAME, tag, &text)]]);
         let chain = m.sign(&m.leaf_of(subject));
@@ -263,10 +263,10 @@ async fn a_certificate_that_no_honest_issuer_makes_is_refused_early() {
             "the certificate was issued by \"Maze\", not by this room's CA", Alert::UnknownCA),
         row("an extension that we do not know and must not ignore",
             others(vec![critical]), "UnsupportedCriticalExtension",
-            "the certificate is invalid: UnsupportedCriticalExtension", Alert::BadCertificate),
+            "the certificate of \"alice\" has the critical extension 1.2.3.4, which programs have to refuse unless they understand it, and this one does not", Alert::BadCertificate),
         row("two extended key usages, one for servers and one for clients",
             m.sign(&Leaf { purposes: vec![&[SERVER_AUTH], &[CLIENT_AUTH]], ..alice() }),
-            "ExtensionValueInvalid", "the certificate is invalid: ExtensionValueInvalid", Alert::BadCertificate),
+            "ExtensionValueInvalid", "the certificate of \"alice\" has the extension extendedKeyUsage (2.5.29.37) twice", Alert::BadCertificate),
         row("a byte after the certificate", m.altered(|der| der.push(0)), "BadEncoding", unreadable, Alert::BadCertificate),
         row("a certificate that ends in the middle", m.altered(|der| der.truncate(200)), "BadEncoding", unreadable, Alert::BadCertificate),
         row("no certificate, but something of that length", vec![CertificateDer::from(vec![7; 600])], "BadEncoding", unreadable, Alert::BadCertificate),
@@ -276,7 +276,7 @@ async fn a_certificate_that_no_honest_issuer_makes_is_refused_early() {
             Alert::DecryptError),
         row("version 1, which has no extensions",
             m.sign(&Leaf { is_version_3: false, ..alice() }), "UnsupportedCertVersion",
-            "the certificate is invalid: UnsupportedCertVersion", Alert::BadCertificate),
+            "the certificate of \"alice\" is of version 1; TLS needs version 3, which has extensions", Alert::BadCertificate),
     ];
     m.nobody_gets_in(rows).await;
 }
@@ -589,7 +589,7 @@ impl Mint {
     }
 
     /// Presents a chain and is not let in: from which port, and by which alert.
-    async fn knock(
+    pub(super) async fn knock(
         &self,
         served: &Served,
         chain: &[CertificateDer<'static>],

@@ -65,7 +65,7 @@ async fn a_client_tells_what_a_server_says_of_its_certificate() {
         (
             CertificateError::InvalidOcspResponse,
             1,
-            "ROOM ended the TLS handshake: BadCertificateStatusResponse",
+            "ROOM ended the TLS handshake: the server cannot check whether the client's certificate is still good (alert bad_certificate_status_response)",
             "",
         ),
     ] {
@@ -121,31 +121,31 @@ async fn whatever_a_server_says_of_tls_itself_is_told() {
         (
             Alert::HandshakeFailure,
             1,
-            "ROOM ended the TLS handshake: HandshakeFailure",
+            "ROOM ended the TLS handshake: the server and the client have no cipher or key exchange in common (alert handshake_failure)",
             "",
         ),
         (
             Alert::InsufficientSecurity,
             1,
-            "ROOM ended the TLS handshake: InsufficientSecurity",
+            "ROOM ended the TLS handshake: the server wants stronger cryptography than the client offers (alert insufficient_security)",
             "",
         ),
         (
             Alert::UnrecognisedName,
             1,
-            "ROOM ended the TLS handshake: UnrecognisedName",
+            "ROOM ended the TLS handshake: the server does not know the name by which the client called it (alert unrecognized_name)",
             "",
         ),
         (
             Alert::InternalError,
             1,
-            "ROOM ended the TLS handshake: InternalError",
+            "ROOM ended the TLS handshake: the server had an internal error (alert internal_error)",
             "",
         ),
         (
             Alert::Unknown(200),
             1,
-            "ROOM ended the TLS handshake: AlertDescription(0xc8)",
+            "ROOM ended the TLS handshake: the server ended the TLS handshake for an unknown reason (alert 200)",
             "",
         ),
     ] {
@@ -188,9 +188,9 @@ async fn a_server_that_cannot_prove_itself_is_not_trusted() {
 
     // The acceptance beside the refusals: this server proves itself, and then judges us.
     let script = m.tls(&m.server(), Judge::refusing(CertificateError::Revoked));
-    let revoked = "the certificate of alice was revoked by \"Networks 101\"";
-    let ask = format!("{ASK}; this one may only be on hold (suspended)");
-    assert_eq!(m.client_of(&script).await, (62, said(revoked, &ask)));
+    let revoked = "the certificate of alice was revoked by \"Networks 101\", or is on hold";
+    let ask = "ask whoever runs the room: this file works again after a hold, and after a revocation you need a new certificate";
+    assert_eq!(m.client_of(&script).await, (62, said(revoked, ask)));
 }
 
 /// The script of a server that gets one connection.

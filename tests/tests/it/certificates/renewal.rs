@@ -90,10 +90,10 @@ async fn a_bundle_that_is_worse_than_the_last_one_is_refused_loudly() {
         .expect("a connection");
     wendy.welcome().await;
     for (bad, cause) in [
-        (String::new(), "it is not PEM"),
+        (String::new(), "it is empty"),
         (
             good[..good.len() / 2].to_owned(),
-            "a PEM section in it is damaged",
+            "in it is damaged: its line '-----END ...' is missing",
         ),
         (
             format!("{leaf}{anchor}{their_key}"),

@@ -39,8 +39,11 @@ fn a_revocation_list_that_is_worse_than_the_last_one_is_refused_loudly() {
     let namesake = Site::new("Networks 101");
     let namesakes = fs::read(namesake.ca().register().revocation_list()).expect("a list");
     for (bad, cause) in [
-        (&good[..good.len() / 2], "not a whole revocation list"),
-        (&[], "not a whole revocation list"),
+        (
+            &good[..good.len() / 2],
+            "PEM section 1 (X509 CRL) in it is damaged",
+        ),
+        (&[], "it is empty"),
         (&theirs, "it was not signed by this CA"),
         (&namesakes, "it was not signed by this CA"),
         (&changed, "it was not signed by this CA"),
@@ -104,6 +107,40 @@ fn a_list_that_takes_people_off_hold_is_noted_and_one_that_forgets_revocations_i
     replace(&list, &listed);
     let line = served.program.expect_err("lets in certificates");
     assert!(line.contains(" ERROR "), "{line}");
+}
+
+#[test]
+fn a_person_on_hold_is_told_so_in_the_room_in_the_record_and_in_the_log_and_comes_back_with_the_same_file()
+ {
+    let site = site();
+    let mut served = site.serve(&[]);
+    let mut alice = site.enter(&served, "alice", &["--raw"]);
+    let bob = site.enter(&served, "bob", &[]);
+    let on_hold = Which::people(&["bob".to_owned()]);
+    let held = site
+        .ca()
+        .revoke(&["bob".to_owned()], Reason::CertificateHold);
+    held.expect("a hold");
+    alice.expect_out("* bob@127.0.0.1 left (on-hold)");
+    let bob = end(bob);
+    bob.failed(6, "your certificate is on hold", "with the same file");
+    assert!(!bob.err.contains("revoked"), "{}", bob.err);
+    let line = served.program.expect_err("reason=on-hold");
+    assert!(!line.contains("revoked"), "{line}");
+    assert_eq!(
+        site.query("select reason from joins where id = 'bob'"),
+        ["on-hold"]
+    );
+    let address = served.address.to_string();
+    let refused = run_client(&site, &address, "bob", "");
+    refused.failed(62, "or is on hold", "works again after a hold");
+    let line = served.program.expect_err("refused");
+    assert!(line.contains("is on hold"), "{line}");
+
+    site.ca().unhold(&on_hold).expect("no hold");
+    served.program.expect_err("no longer on hold");
+    let back = run_client(&site, &address, "bob", "hello again\n");
+    assert_eq!(back.code, Some(0), "{}", back.err);
 }
 
 #[cfg(unix)]

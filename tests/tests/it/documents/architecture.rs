@@ -12,7 +12,15 @@ use crate::arrows::Order;
 
 static ARCHITECTURE: LazyLock<&str> = LazyLock::new(|| page("ARCHITECTURE.md"));
 
-const CRATES: [&str; 6] = ["wire", "pki", "ca-tool", "server", "client", "tests"];
+const CRATES: [&str; 7] = [
+    "wire",
+    "pki",
+    "narration",
+    "ca-tool",
+    "server",
+    "client",
+    "tests",
+];
 
 #[test]
 fn every_folder_and_file_of_the_crates_is_on_the_map() {
@@ -127,45 +135,95 @@ fn every_function_that_the_documents_name_is_there() {
 }
 
 #[test]
-fn every_box_of_the_flowcharts_is_a_function_with_its_step_below() {
+fn every_box_of_the_flowcharts_is_a_step_below_that_names_its_function() {
     for (of, heading) in [
         ("server", "## The server, step by step"),
         ("client", "## The client, step by step"),
     ] {
-        let page = section(&ARCHITECTURE, heading);
+        let page = section(page("docs/flow.md"), heading);
         let chart = fences(page, "mermaid\n").next().expect("a chart");
-        let mut numbers = Vec::new();
-        for label in chart.split('"').skip(1).step_by(2) {
-            let (what, place) = label.split_once("<br>").expect("what, and where");
-            let (number, _) = what.split_once(' ').expect("a number");
-            numbers.push(number.parse::<usize>().expect("a number"));
-            let is_named = CRATES.iter().any(|of| place.starts_with(&format!("{of}/")));
-            let place = match is_named {
-                true => place.to_owned(),
-                false => format!("{of}/{place}"),
-            };
-            assert!(is_there(&place), "there is no {place}");
-        }
-        numbers.sort_unstable();
-        let steps = page.lines().filter_map(|line| line.split_once(". "));
-        let steps: Vec<usize> = steps.filter_map(|(n, _)| n.parse().ok()).collect();
-        assert_eq!(numbers, steps, "{heading}");
+        let mut boxes: Vec<usize> = numbers_of_boxes(chart).collect();
+        boxes.sort_unstable();
+        let steps: Vec<(usize, String)> = steps(page).collect();
+        let numbers: Vec<usize> = steps.iter().map(|(number, _)| *number).collect();
+        assert_eq!(boxes, numbers, "{heading}");
         assert!((12..=18).contains(&steps.len()), "a chart that can be read");
-        let of = &of[..1];
-        for number in steps.into_iter().skip(1) {
-            let is_led_to = arrows(chart).any(|(_, to)| to == format!("{of}{number}"));
-            // Nothing leads to the box of a person who types.
-            let is_a_start = of == "c" && number == 12;
-            assert_ne!(is_led_to, is_a_start, "{of}{number}");
+        for (number, words) in &steps {
+            let mut code = words.split('`').skip(1).step_by(2);
+            let place = code.find(|code| code.contains(".rs: "));
+            let place = place.unwrap_or_else(|| panic!("{of}: step {number} names no function"));
+            let of_another = is_there(place);
+            assert!(
+                of_another || is_there(&format!("{of}/{place}")),
+                "{of}, step {number}: there is no {place}"
+            );
+        }
+        // Something leads to each box, or to the group of boxes of which it is the first.
+        let groups = groups(chart);
+        let starts: Vec<&str> = arrows(chart)
+            .filter_map(|(_, to)| groups.get(to).map(String::as_str))
+            .collect();
+        for (number, _) in steps.iter().skip(1) {
+            let own = format!("{}{number}", &of[..1]);
+            let is_led_to = arrows(chart).any(|(_, to)| to == own);
+            assert!(is_led_to || starts.contains(&own.as_str()), "{own}");
         }
     }
+}
+
+/// Returns the numbers in the boxes of a chart: every other label begins otherwise.
+fn numbers_of_boxes(chart: &str) -> impl Iterator<Item = usize> {
+    let labels = chart
+        .split(['[', '{'])
+        .filter_map(|rest| rest.strip_prefix('"'));
+    labels.filter_map(|label| label.split(' ').next()?.parse().ok())
+}
+
+/// Returns the numbered steps below a chart, each with its words.
+fn steps(page: &str) -> impl Iterator<Item = (usize, String)> {
+    let mut steps: Vec<(usize, String)> = Vec::new();
+    for line in page.lines() {
+        let begun = line
+            .split_once(". ")
+            .and_then(|(number, words)| Some((number.parse().ok()?, words.to_owned())));
+        match (begun, steps.last_mut()) {
+            (Some(step), _) => steps.push(step),
+            (None, Some((_, words))) => {
+                words.push(' ');
+                words.push_str(line.trim());
+            }
+            (None, None) => {}
+        }
+    }
+    steps.into_iter()
+}
+
+/// Returns the groups of a chart, each with the first box in it.
+fn groups(chart: &str) -> BTreeMap<&str, String> {
+    let mut groups = BTreeMap::new();
+    let mut open = Vec::new();
+    for line in chart.lines().map(str::trim) {
+        if let Some(rest) = line.strip_prefix("subgraph ") {
+            open.push(first_word(rest));
+        } else if line.contains("[\"") || line.contains("{\"") {
+            for group in open.drain(..) {
+                groups.insert(group, first_word(line).to_owned());
+            }
+        }
+    }
+    groups
 }
 
 /// Returns the arrows of a chart, each as the box that it leaves and the box that it reaches.
 /// `a --> b --> c` are two arrows, and so are `a & b --> c`.
 fn arrows(chart: &str) -> impl Iterator<Item = (&str, &str)> {
     chart.lines().flat_map(|line| {
-        let boxes: Vec<&str> = line.trim().split(" -->").collect();
+        // An arrow with two heads leads both ways; here the way in counts.
+        let boxes: Vec<&str> = line
+            .trim()
+            .split(" -->")
+            .flat_map(|part| part.split(" <-->"))
+            .collect();
         let steps = boxes.windows(2).flat_map(|pair| {
             let to = pair[1]
                 .rsplit_once("| ")
@@ -186,9 +244,14 @@ fn arrows(chart: &str) -> impl Iterator<Item = (&str, &str)> {
 
 #[test]
 fn arrows_are_read_from_chains_and_from_several_boxes() {
-    let chart = "a[\"1 x & y<br>z\"] -->|no| b{\"2\"} --> c\n d & e --> f";
+    let chart = "a[\"1 x & y<br>z\"] -->|no| b{\"2\"} --> c\n d & e --> f\n g <-->|\"x\"| h";
     let read: Vec<_> = arrows(chart).collect();
-    assert_eq!(read, [("a", "b"), ("b", "c"), ("d", "f"), ("e", "f")]);
+    let expected = [("a", "b"), ("b", "c"), ("d", "f"), ("e", "f"), ("g", "h")];
+    assert_eq!(read, expected);
+    assert_eq!(numbers_of_boxes(chart).collect::<Vec<_>>(), [1, 2]);
+    let grouped =
+        groups("subgraph in [\"The way in\"]\n direction TB\n a[\"1 x\"]\n a --> b[\"2 y\"]\nend");
+    assert_eq!(grouped, BTreeMap::from([("in", "a".to_owned())]));
 }
 
 fn first_word(text: &str) -> &str {
@@ -200,7 +263,7 @@ fn first_word(text: &str) -> &str {
 fn every_thread_and_task_that_is_started_is_in_the_table() {
     let table = section(&ARCHITECTURE, "## Threads and tasks");
     let mut starts = 0;
-    for program in ["server", "client"] {
+    for program in ["server", "client", "narration"] {
         let source = Path::new(program).join("src");
         for file in files_below(&source) {
             let name = file.strip_prefix(&source).expect("it is below");

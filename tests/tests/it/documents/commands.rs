@@ -191,6 +191,8 @@ fn type_in(folder: &tempfile::TempDir, commands: &[&str]) {
         if command.starts_with("server") && !command.starts_with("server query") {
             // The port that everybody's server takes may be taken.
             let serve = format!("exec {command} --listen 127.0.0.1:0");
+            // It uses the same database as one that was started before.
+            drop(server.take());
             let mut started = Running::spawn(shell(&serve, folder));
             let said = started.expect_err("listening on ");
             let (_, port) = said.split_once("127.0.0.1:").expect("a port");

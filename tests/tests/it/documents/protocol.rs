@@ -102,6 +102,36 @@ fn every_rule_that_the_grammar_uses_is_defined_in_it() {
     }
 }
 
+/// The order in which people's tools find the parts, and each note.
+#[test]
+fn a_bundle_is_laid_out_as_the_protocol_says() {
+    let site = tests::Site::new("Networks 101");
+    let path = site.path(&site.bundle("alice"));
+    let bundle = std::fs::read_to_string(path).expect("a bundle");
+    let parts: Vec<&str> = bundle
+        .lines()
+        .filter(|line| line.starts_with("-----BEGIN "))
+        .collect();
+    let layout = section(&PROTOCOL, "## The bundle");
+    let rows = layout.lines().filter_map(|row| row.strip_prefix("| `"));
+    let first: Vec<&str> = rows.filter_map(|row| row.split('`').next()).collect();
+    let (told, notes): (Vec<&str>, Vec<&str>) = first
+        .iter()
+        .partition(|cell| cell.starts_with("-----BEGIN "));
+    assert_eq!(parts, told);
+    let (before, _) = bundle.split_once("-----BEGIN ").expect("a part");
+    for line in before.lines() {
+        let note = line
+            .strip_prefix("# ")
+            .and_then(|line| line.split(" = ").next());
+        let note = note.unwrap_or_else(|| panic!("{line:?} is no note"));
+        assert!(notes.contains(&note), "the table has no {note}");
+    }
+    for always in notes.iter().filter(|note| **note != "server") {
+        assert!(before.contains(&format!("# {always} = ")), "{always}");
+    }
+}
+
 /// Returns the first thing in backquotes of each row of the table in a section.
 fn first_column(heading: &str) -> BTreeSet<&str> {
     let rows = section(&PROTOCOL, heading).lines();

@@ -327,3 +327,43 @@ fn rust_log_chooses_what_is_logged_and_is_named_when_it_cannot_be_read() {
         assert!(!log.contains(missing), "{rust_log}: {log}");
     }
 }
+
+#[test]
+fn a_log_that_was_renamed_is_begun_anew_on_sighup_and_goes_on_where_that_fails() {
+    let site = tests::Site::new("Networks 101");
+    fs::create_dir(site.path("logs")).expect("a folder");
+    // As operators name it: relative, and behind a link.
+    std::os::unix::fs::symlink("logs/room.log", site.path("room.log")).expect("a link");
+    let (log, first, second) = (
+        site.path("logs/room.log"),
+        site.path("logs/room.log.1"),
+        site.path("logs/room.log.2"),
+    );
+    let mut served = site.serve(&["--log-file", "room.log"]);
+    let until = |path: &std::path::Path, part: &str| {
+        let read = || {
+            fs::read_to_string(path)
+                .ok()
+                .filter(|log| log.contains(part))
+        };
+        kit::look_until(&format!("{part} in {}", path.display()), read)
+    };
+    until(&log, "listening on ");
+    fs::rename(&log, &first).expect("renamed");
+    served.program.signal("-HUP");
+    served.program.expect_err("log opened again");
+    let begun = until(&log, "log opened again");
+    assert!(!begun.contains("listening on "), "{begun}");
+    let rotated = fs::read_to_string(&first).expect("a log");
+    assert!(!rotated.contains("log opened again"), "{rotated}");
+
+    fs::rename(&log, &second).expect("renamed");
+    fs::create_dir(&log).expect("a folder in its place");
+    served.program.signal("-HUP");
+    let line = served.program.expect_err("cannot be opened again");
+    assert!(line.contains("it is a folder"), "{line}");
+    until(&second, "cannot be opened again");
+    fs::remove_dir(&log).expect("removed");
+    served.program.signal("-HUP");
+    until(&log, "log opened again");
+}

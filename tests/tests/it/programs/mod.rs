@@ -5,6 +5,8 @@ mod client;
 #[cfg(target_os = "linux")]
 mod descriptors;
 #[cfg(unix)]
+mod explain;
+#[cfg(unix)]
 mod handout;
 mod independent;
 #[cfg(target_os = "linux")]

@@ -2,7 +2,14 @@
 
 use std::fs;
 
-use super::{Ended, site};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
+#[cfg(target_os = "linux")]
+use tests::program;
+#[cfg(target_os = "linux")]
+use tests::{Running, require};
+
+use super::{Ended, run_client, site};
 
 #[test]
 fn a_record_has_one_server() {
@@ -25,25 +32,134 @@ fn a_file_that_is_no_record_is_left_as_it_is() {
     fs::write(site.path("notes.txt"), &text).expect("written");
     let arguments = ["--listen", "127.0.0.1:0", "--db", "notes.txt"];
     let refused = Ended::from(site.run("server", &arguments));
-    assert_eq!(refused.code, Some(74), "{}", refused.err);
-    let line = refused
-        .err
-        .lines()
-        .find(|line| line.starts_with("server: error: "));
-    let line = line.unwrap_or_else(|| panic!("no error: {}", refused.err));
-    assert!(line.contains("notes.txt"), "{line}");
-    assert_eq!(line.matches("file is not a database").count(), 1, "{line}");
-    let hint = "server: hint: does --db name another kind of file?";
-    assert!(refused.err.contains(hint), "{}", refused.err);
+    let error = "notes.txt is not a database, but a text file";
+    refused.failed(1, error, "--db takes the file of a room's record");
     let now = fs::read_to_string(site.path("notes.txt"));
     assert_eq!(now.expect("notes"), text);
     let asked = Ended::from(site.run("server", &["query", "--db", "notes.txt", "select 1"]));
+    asked.failed(1, error, "--db takes the file of a room's record");
+    // Nobody calls for a backup because of the CA's certificate.
+    let arguments = ["--listen", "127.0.0.1:0", "--db", "ca/ca.pem"];
+    let refused = Ended::from(site.run("server", &arguments));
+    let error = "ca/ca.pem is not a database, but a file of certificates or keys (PEM)";
+    refused.failed(1, error, "it was not changed");
+    assert!(!refused.err.contains("backup"), "{}", refused.err);
+    // These bytes may be what is left of a record.
+    fs::write(site.path("bytes"), [0xa5; 8192]).expect("written");
+    let refused = Ended::from(site.run("server", &["--listen", "127.0.0.1:0", "--db", "bytes"]));
+    refused.failed(
+        74,
+        "bytes: file is not a database",
+        "restore the last backup",
+    );
+}
+
+#[tokio::test]
+async fn a_database_of_another_program_is_left_as_it_is_and_an_empty_file_becomes_a_record() {
+    let site = site();
+    let other = site.path("bookmarks.db");
+    let options = SqliteConnectOptions::new().filename(&other);
+    let made = options.create_if_missing(true).connect().await;
+    let mut made = made.expect("a database");
+    let tables = "create table bookmarks (url); create table meta (key, value); insert into bookmarks values ('x')";
+    sqlx::raw_sql(tables)
+        .execute(&mut made)
+        .await
+        .expect("tables");
+    made.close().await.expect("a good end");
+    let before = fs::read(&other).expect("a file");
+    let arguments = ["--listen", "127.0.0.1:0", "--db", "bookmarks.db"];
+    let refused = Ended::from(site.run("server", &arguments));
+    let error = "bookmarks.db is a database of another program, with the tables bookmarks, meta";
+    refused.failed(1, error, "it was not changed");
+    assert_eq!(fs::read(&other).expect("a file"), before);
+    assert!(!site.path("bookmarks.db-wal").exists());
+    let asked = ["query", "--db", "bookmarks.db", "select * from transcript"];
+    let asked = Ended::from(site.run("server", &asked));
     asked.failed(
         1,
-        "cannot open notes.txt: file is not a database",
-        "another kind of file",
+        "no such table: transcript",
+        "is this the record of a room?",
     );
-    assert_eq!(asked.err.matches("file is not a database").count(), 1);
+
+    fs::write(site.path("empty.db"), "").expect("written");
+    let served = site.serve(&["--db", "empty.db"]);
+    let said = run_client(&site, &served.address.to_string(), "alice", "hello\n");
+    assert_eq!(said.code, Some(0), "{}", said.err);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn files_may_lie_in_folders_and_have_names_that_are_not_utf_8() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::process::Command;
+
+    let site = site();
+    let folder = site.folder().join(OsStr::from_bytes(b"caf\xe9"));
+    fs::create_dir(&folder).expect("a folder");
+    for name in ["server.pem", "crl.pem"] {
+        fs::copy(site.path("ca").join(name), folder.join(name)).expect("a copy");
+    }
+    let db = folder.join(OsStr::from_bytes(b"r\xf6om?a=%41#.db"));
+    let mut command = Command::new(program("server"));
+    for (flag, path) in [
+        ("--cert", folder.join("server.pem")),
+        ("--crl", folder.join("crl.pem")),
+        ("--log-file", folder.join(OsStr::from_bytes(b"l\xf6g"))),
+        ("--db", db.clone()),
+    ] {
+        command.arg(flag).arg(path);
+    }
+    let served = site.serve_by(command);
+    let said = run_client(&site, &served.address.to_string(), "alice", "hello\n");
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(db.exists());
+    let mut query = Command::new(program("server"));
+    query.args([
+        "query",
+        "--csv",
+        "select text from history where kind = 'message'",
+        "--db",
+    ]);
+    let asked = Ended::from(
+        Running::spawn({
+            query.arg(&db);
+            query
+        })
+        .finish(),
+    );
+    assert_eq!(asked.out, "text\nhello", "{}", asked.err);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "needs strace: run with --include-ignored"]
+fn where_there_is_no_ipv6_the_program_that_has_the_port_is_named_all_the_same() {
+    require("strace");
+    let site = site();
+    let served = site.serve(&[]);
+    let port = served.address.port().to_string();
+    // The first address that is taken is the one of IPv6.
+    let mut command = std::process::Command::new("strace");
+    command.args([
+        "-f",
+        "-qq",
+        "-e",
+        "trace=bind",
+        "-e",
+        "inject=bind:error=EADDRNOTAVAIL:when=1",
+        "-o",
+        "trace",
+    ]);
+    command
+        .arg(program("server"))
+        .args(["--db", "other.db", "--listen", &port]);
+    command.current_dir(site.folder());
+    let refused = Ended::from(Running::spawn(command).finish());
+    let id = served.program.id();
+    let error = format!("cannot listen on 0.0.0.0:{port}: process {id} (server) has port {port}");
+    refused.failed(1, &error, "is a server already running?");
 }
 
 #[cfg(unix)]
@@ -78,17 +194,27 @@ fn a_server_takes_a_port_alone_and_says_how_to_write_what_it_does_not_understand
     let served = site.serve(&[]);
     // It is taken on one of the addresses, so nothing is open to others while this is tested.
     let port = served.address.port().to_string();
+    let holder = match cfg!(target_os = "linux") {
+        true => format!("process {} (server)", served.program.id()),
+        false => "another program".to_owned(),
+    };
     Ended::from(site.run("server", &["--listen", &port])).failed(
         1,
-        &format!(":{port}: "),
-        "another program uses this port",
+        &format!(":{port}: {holder} has port {port}"),
+        "is a server already running?",
     );
     for (arguments, error) in [
         (
             &["--listen", "localhost:28111"][..],
-            "such as 0.0.0.0:27332 or [::1]:27332, or a port alone",
+            "localhost is a name, and a server listens on addresses: 127.0.0.1:27332",
         ),
-        (&["--port", "28111"], "'--port'"),
+        (
+            &["--port", "28111"],
+            "hint: --listen [IP:]PORT names the port",
+        ),
+        (&["--port=28111"], "hint: --listen [IP:]PORT names the port"),
+        (&["-p", "28111"], "hint: --listen [IP:]PORT names the port"),
+        (&["--line-rate", "fast"], "write a whole number"),
         (&["query"], "<SQL>"),
     ] {
         let refused = Ended::from(site.run("server", arguments));
@@ -113,7 +239,7 @@ fn a_server_names_each_file_that_it_needs_and_does_not_find_and_says_what_to_do(
         (
             ["--listen", &taken],
             format!("cannot listen on {taken}: "),
-            "another program uses this port",
+            "is a server already running?",
         ),
         (
             ["--cert", "no/server.pem"],
@@ -132,7 +258,8 @@ fn a_server_names_each_file_that_it_needs_and_does_not_find_and_says_what_to_do(
         ),
         (
             ["--crl", "ca/server.pem"],
-            "cannot use ca/server.pem: it is not a whole revocation list".to_owned(),
+            "cannot use ca/server.pem: it holds no revocation list, only: CERTIFICATE, PRIVATE KEY"
+                .to_owned(),
             "--crl names another",
         ),
     ] {

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteConnectOptions;
 use tests::{World, pages, program};
@@ -208,6 +211,144 @@ async fn a_session_that_ends_at_midnight_counts_on_one_day() {
         ask(&w.db(), "UTC", ATTENDANCE),
         ["alice,2026-11-20,60.0,1,0"]
     );
+}
+
+/// Where clocks are changed at midnight, just after it, by half an hour, by a whole day, or not at all.
+const ZONES: [&str; 14] = [
+    "Africa/Cairo",
+    "Africa/Casablanca",
+    "America/Goose_Bay",
+    "America/Havana",
+    "America/Nuuk",
+    "America/Santiago",
+    "America/Sao_Paulo",
+    "Asia/Beirut",
+    "Asia/Kathmandu",
+    "Atlantic/Azores",
+    "Australia/Lord_Howe",
+    "Europe/Berlin",
+    "Pacific/Apia",
+    "UTC",
+];
+
+#[tokio::test]
+async fn attendance_counts_each_moment_on_the_local_day_that_it_has() {
+    for (zone, joined, left, expected) in [
+        // The 24th begins at 22:00 UTC, as 01:00.
+        (
+            "Africa/Cairo",
+            "2026-04-23T21:10:00.000Z",
+            "2026-04-23T21:50:00.000Z",
+            &["2026-04-23,40.0"][..],
+        ),
+        (
+            "Africa/Cairo",
+            "2026-04-23T21:30:00.000Z",
+            "2026-04-23T22:10:00.500Z",
+            &["2026-04-23,30.0", "2026-04-24,10.0"],
+        ),
+        // The last hour of the 4th comes twice.
+        (
+            "America/Santiago",
+            "2026-04-05T02:30:00.000Z",
+            "2026-04-05T04:30:00.000Z",
+            &["2026-04-04,90.0", "2026-04-05,30.0"],
+        ),
+        // The 19th lasted a minute, and came back after the rest of the 18th.
+        (
+            "America/Goose_Bay",
+            "2010-11-07T02:50:00.000Z",
+            "2010-11-07T04:10:00.000Z",
+            &["2010-11-06,69.0", "2010-11-07,11.0"],
+        ),
+        // There was no 30th.
+        (
+            "Pacific/Apia",
+            "2011-12-30T09:00:00.000Z",
+            "2011-12-30T11:00:00.000Z",
+            &["2011-12-29,60.0", "2011-12-31,60.0"],
+        ),
+    ] {
+        let w = record(&[(1, "alice", joined, Some(left))], &[]).await;
+        let days = "select day, minutes from attendance order by day";
+        assert_eq!(ask(&w.db(), zone, days), expected, "{zone} {joined}");
+    }
+}
+
+#[tokio::test]
+async fn in_every_zone_no_part_of_a_session_is_lost_or_counted_twice() {
+    let mut chance = fastrand::Rng::with_seed(7);
+    for zone in ZONES {
+        let time_zone = TimeZone::get(zone).expect("a zone");
+        let begin: Timestamp = "2009-06-01T00:00:00Z".parse().expect("a time");
+        // SQLite guesses from there on.
+        let end: Timestamp = "2037-01-01T00:00:00Z".parse().expect("a time");
+        let changes = time_zone.following(begin).map(|change| change.timestamp());
+        let moments = changes.take(20).take_while(|change| *change < end);
+        let mut sessions = vec![(begin, begin + SignedDuration::from_hours(100 * 24))];
+        // Around each change of the clocks, or around any moment where there is none.
+        for moment in moments.chain([begin]) {
+            for longest in [1_000, 3_600_000, 40 * 3_600_000] {
+                let before = chance.i64(0..=longest);
+                let joined = moment - SignedDuration::from_millis(before);
+                let left = joined + SignedDuration::from_millis(chance.i64(0..=longest));
+                sessions.push((joined, left));
+            }
+        }
+        let names: Vec<String> = (1..=sessions.len()).map(|n| format!("p{n:03}")).collect();
+        let texts: Vec<(String, String)> = sessions
+            .iter()
+            .map(|(joined, left)| (format!("{joined:.3}"), format!("{left:.3}")))
+            .collect();
+        let rows: Vec<_> = (1..)
+            .zip(names.iter().zip(&texts))
+            .map(|(n, (name, (joined, left)))| {
+                (n, name.as_str(), joined.as_str(), Some(left.as_str()))
+            })
+            .collect();
+        let w = record(&rows, &[]).await;
+        let attended = ask(
+            &w.db(),
+            zone,
+            "select id, day, minutes, first_in <= last_out from attendance order by id, day",
+        );
+        let mut expected = Vec::new();
+        for (name, (joined, left)) in names.iter().zip(&sessions) {
+            for (day, length) in by_day(&time_zone, *joined, *left) {
+                expected.push((format!("{name},{day}"), length.as_secs_f64() / 60.0));
+            }
+        }
+        for (row, (person_and_day, minutes)) in attended.iter().zip(&expected) {
+            let rest = row.strip_prefix(person_and_day.as_str());
+            let rest = rest.and_then(|rest| rest.strip_prefix(',')?.strip_suffix(",1"));
+            let rest = rest.unwrap_or_else(|| panic!("{zone}: {row} for {person_and_day}"));
+            let counted: f64 = rest.parse().expect("minutes");
+            // They are rounded to a tenth.
+            assert!(
+                (counted - minutes).abs() < 0.051,
+                "{zone}: {row} for {minutes}"
+            );
+        }
+        assert_eq!(attended.len(), expected.len(), "{zone}");
+    }
+}
+
+/// Returns how much of a session belongs to each local day: of each minute it is asked which date it has.
+fn by_day(zone: &TimeZone, joined: Timestamp, left: Timestamp) -> BTreeMap<Date, SignedDuration> {
+    let mut days = BTreeMap::new();
+    let mut from = joined;
+    loop {
+        let minute = from.as_second().div_euclid(60) + 1;
+        let to = Timestamp::from_second(minute * 60)
+            .expect("a time")
+            .min(left);
+        let day = days.entry(from.to_zoned(zone.clone()).date()).or_default();
+        *day += to.duration_since(from);
+        if to == left {
+            return days;
+        }
+        from = to;
+    }
 }
 
 #[tokio::test]

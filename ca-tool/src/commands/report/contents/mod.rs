@@ -5,16 +5,15 @@ mod words;
 
 use std::path::Path;
 
+use pki::pem::{self, Kind, Pem, PemError};
 use pki::{Certificate, Name, Purpose, RevocationList, Serial};
-use rustls::pki_types::CertificateRevocationListDer;
-use rustls::pki_types::pem::{PemObject as _, SectionKind};
 use serde::Serialize;
 use time::OffsetDateTime;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _};
 
 use crate::disk::files;
-use crate::error::Error;
+use crate::error::{Error, pem_error};
 use crate::ledger::index::IndexEntry;
 use crate::ledger::register::Register;
 use crate::sign::reason::Reason;
@@ -93,31 +92,42 @@ impl Shown {
             fault: fault.to_owned(),
         };
         let mut all = Vec::new();
-        for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(bytes) {
-            let (kind, der) = section.map_err(|_| damaged("a PEM section in it is damaged"))?;
-            let shown = match kind {
-                SectionKind::Certificate => Self::certificate(&der, ca, now)
-                    .ok_or_else(|| damaged("a certificate in it cannot be read"))?,
-                SectionKind::Crl => Self::list(&der, ca, now)
-                    .ok_or_else(|| damaged("a revocation list in it cannot be read"))?,
-                SectionKind::Csr => {
-                    Self::request(&der).ok_or_else(|| damaged("a request in it cannot be read"))?
+        let (sections, der) = match Pem::parse(bytes) {
+            Ok(pem) => (pem.sections, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        for section in sections {
+            let unreadable = |what: &str| {
+                let number = section.number;
+                damaged(&format!(
+                    "the {what} in its PEM section {number} cannot be read"
+                ))
+            };
+            let der = &section.der;
+            let shown = match section.kind {
+                Kind::Certificate => {
+                    Self::certificate(der, ca, now).ok_or_else(|| unreadable("certificate"))?
                 }
-                SectionKind::PrivateKey
-                | SectionKind::EcPrivateKey
-                | SectionKind::RsaPrivateKey => Shown::PrivateKey { encrypted: false },
+                Kind::List => {
+                    Self::list(der, ca, now).ok_or_else(|| unreadable("revocation list"))?
+                }
+                Kind::Request => Self::request(der).ok_or_else(|| unreadable("request"))?,
+                Kind::EncryptedKey | Kind::OldEncryptedKey => Shown::PrivateKey { encrypted: true },
+                kind if kind.is_key() => Shown::PrivateKey { encrypted: false },
                 _ => continue,
             };
             all.push(shown);
         }
-        if contains(bytes, b"-----BEGIN ENCRYPTED PRIVATE KEY-----") {
-            all.push(Shown::PrivateKey { encrypted: true });
-        }
-        if all.is_empty() {
-            let der = Self::certificate(bytes, ca, now)
-                .or_else(|| Self::list(bytes, ca, now))
-                .or_else(|| Self::request(bytes));
-            all.extend(der);
+        if let Some(error) = der {
+            let in_der = |kind| pem::first_of(kind, bytes).ok().flatten();
+            let certificate = in_der(Kind::Certificate).map(|der| Self::certificate(&der, ca, now));
+            let list = || in_der(Kind::List).map(|der| Self::list(&der, ca, now));
+            let request = || in_der(Kind::Request).map(|der| Self::request(&der));
+            match (certificate.or_else(list).or_else(request).flatten(), error) {
+                (Some(der), _) => all.push(der),
+                (None, PemError::NotPem) => {}
+                (None, error) => return Err(pem_error(path)(error)),
+            }
         }
         if all.is_empty() {
             return Err(damaged(
@@ -249,13 +259,9 @@ fn issuer_of(list: &CertificateRevocationList<'_>) -> String {
 
 /// Returns when a revocation list was signed, according to itself.
 pub(super) fn list_signed_at(bytes: &[u8]) -> Option<OffsetDateTime> {
-    let list = CertificateRevocationListDer::from_pem_slice(bytes).ok()?;
+    let list = RevocationList::der_in(bytes).ok()?;
     let (_, list) = CertificateRevocationList::from_der(&list).ok()?;
     Some(list.last_update().to_datetime())
-}
-
-fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
-    bytes.windows(wanted.len()).any(|window| window == wanted)
 }
 
 /// Returns the first part of a name.

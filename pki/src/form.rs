@@ -1,0 +1,196 @@
+//! Files that are not PEM, recognised by their first bytes: each has a command that makes PEM of it.
+
+use std::fmt;
+use std::path::Path;
+
+use x509_parser::prelude::{
+    CertificateRevocationList, FromDer as _, X509Certificate, X509CertificationRequest,
+};
+
+use crate::pem::{Kind, der_bytes, name_for_pem};
+
+/// The form of a file that is not PEM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Text of two bytes a character; the name is that of `iconv`.
+    Utf16(&'static str),
+    /// PFX of RFC 7292, also called .pfx.
+    Pkcs12,
+    /// A certificate in DER.
+    Certificate,
+    /// A revocation list in DER.
+    List,
+    /// A request in DER.
+    Request,
+    /// Certificates in PKCS#7, also called .p7b.
+    Pkcs7,
+    /// A private key in DER.
+    Key,
+    /// A private key in DER that a passphrase protects.
+    EncryptedKey,
+    /// A zip, such as the one that `issue --zip` makes.
+    Zip,
+    /// SQLite's.
+    Database,
+    /// A page of the web, such as one that asks for a login.
+    Page,
+}
+
+impl Form {
+    /// Returns the form of these bytes; `None` if they may be PEM, or are something unknown.
+    pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
+        match bytes {
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return Some(Self::Utf16("UTF-16")),
+            [b'-', 0, b'-', 0, ..] | [b'#', 0, b' ', 0, ..] => {
+                return Some(Self::Utf16("UTF-16LE"));
+            }
+            [0, b'-', 0, b'-', ..] | [0, b'#', 0, b' ', ..] => {
+                return Some(Self::Utf16("UTF-16BE"));
+            }
+            _ => {}
+        }
+        if bytes.starts_with(b"PK\x03\x04") {
+            return Some(Self::Zip);
+        }
+        if bytes.starts_with(b"SQLite format 3\0") {
+            return Some(Self::Database);
+        }
+        let begin = bytes.trim_ascii_start();
+        let begin = &begin[..begin.len().min(16)];
+        let begin = begin.to_ascii_lowercase();
+        if begin.starts_with(b"<!doctype html") || begin.starts_with(b"<html") {
+            return Some(Self::Page);
+        }
+        Self::of_der(bytes)
+    }
+
+    fn of_der(bytes: &[u8]) -> Option<Self> {
+        let [0x30, length, rest @ ..] = bytes else {
+            return None;
+        };
+        // A short length is in the first byte; 0x80 says that the end is marked instead (BER).
+        let content = match length {
+            0..=0x80 => rest,
+            long => rest.get(usize::from(long & 0x7f)..)?,
+        };
+        // A SEQUENCE that begins with version 3.
+        if content.starts_with(&[0x02, 0x01, 0x03]) {
+            return Some(Self::Pkcs12);
+        }
+        // id-signedData (RFC 5652).
+        if content.starts_with(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02") {
+            return Some(Self::Pkcs7);
+        }
+        let all = der_bytes(bytes)?;
+        // A newline may follow, for example from an editor.
+        if bytes.len() < all || !bytes[all..].trim_ascii().is_empty() {
+            return None;
+        }
+        if X509Certificate::from_der(bytes).is_ok() {
+            return Some(Self::Certificate);
+        }
+        if CertificateRevocationList::from_der(bytes).is_ok() {
+            return Some(Self::List);
+        }
+        if X509CertificationRequest::from_der(bytes).is_ok() {
+            return Some(Self::Request);
+        }
+        match content {
+            // The version, then an algorithm (PKCS#8), a number (PKCS#1) or an octet string (SEC 1).
+            [0x02, 0x01, 0x00 | 0x01, 0x30 | 0x02 | 0x04, ..] => Some(Self::Key),
+            // An algorithm of PKCS#5, then an octet string.
+            [
+                0x30,
+                _,
+                0x06,
+                0x09,
+                0x2a,
+                0x86,
+                0x48,
+                0x86,
+                0xf7,
+                0x0d,
+                0x01,
+                0x05,
+                ..,
+            ] => Some(Self::EncryptedKey),
+            _ => None,
+        }
+    }
+
+    /// Returns whether it is the DER of what a PEM section of this kind contains.
+    pub(crate) fn is_der_of(self, kind: Kind) -> bool {
+        matches!(
+            (self, kind),
+            (Self::Certificate, Kind::Certificate)
+                | (Self::List, Kind::List)
+                | (Self::Request, Kind::Request)
+        )
+    }
+
+    /// Returns the command that makes PEM of it.
+    pub(crate) fn hint(self, path: &Path) -> Option<String> {
+        let (from, to) = (shell_word(path), shell_word(&name_for_pem(path)));
+        let pem = path.with_extension("pem");
+        let hint = match self {
+            Self::Utf16(name) => format!(
+                "convert it: `iconv -f {name} -t UTF-8 {from} > {to}`, or in PowerShell `Get-Content {from} | Set-Content -Encoding ascii {to}`"
+            ),
+            Self::Pkcs12 if pem != path && pem.is_file() => format!(
+                "PKCS#12 is for browsers; use the PEM file beside it: {}",
+                shell_word(&pem)
+            ),
+            Self::Pkcs12 => format!(
+                "PKCS#12 is for browsers; `openssl pkcs12 -in {from} -nodes -out {to}` makes PEM of it"
+            ),
+            Self::Certificate => {
+                format!("`openssl x509 -inform DER -in {from} -out {to}` makes PEM of it")
+            }
+            Self::List => format!("`openssl crl -inform DER -in {from} -out {to}` makes PEM of it"),
+            Self::Request => {
+                format!("`openssl req -inform DER -in {from} -out {to}` makes PEM of it")
+            }
+            Self::Pkcs7 => format!(
+                "it holds no private key; `openssl pkcs7 -inform DER -in {from} -print_certs -out {to}` takes its certificates out"
+            ),
+            Self::Key | Self::EncryptedKey => {
+                format!("`openssl pkey -inform DER -in {from} -out {to}` makes PEM of it")
+            }
+            Self::Zip => "unpack it first, and use the .pem file that is in it".to_owned(),
+            Self::Page => {
+                "it was probably saved from a page that asks for a login; download it again"
+                    .to_owned()
+            }
+            Self::Database => return None,
+        };
+        Some(hint)
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Utf16(_) => "it is text in UTF-16, as Windows writes it, and not plain PEM",
+            Self::Pkcs12 => "it is PKCS#12 (.p12 or .pfx), not PEM",
+            Self::Certificate => "it is a certificate in DER, the binary form, not PEM",
+            Self::List => "it is a revocation list in DER, the binary form, not PEM",
+            Self::Request => "it is a request in DER, the binary form, not PEM",
+            Self::Pkcs7 => "it is PKCS#7 (.p7b), not PEM",
+            Self::Key => "it is a private key in DER, the binary form, not PEM",
+            Self::EncryptedKey => "it is an encrypted private key in DER, the binary form, not PEM",
+            Self::Zip => "it is a zip, not PEM",
+            Self::Database => "it is an SQLite database, not PEM",
+            Self::Page => "it is a web page, not PEM",
+        })
+    }
+}
+
+/// Returns a path as a shell takes it, to paste into a command.
+pub fn shell_word(path: &Path) -> String {
+    let shown = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%=,~\\".contains(c);
+    match !shown.is_empty() && shown.chars().all(is_plain) {
+        true => shown,
+        false => format!("'{}'", wire::escape(&shown).replace('\'', r"'\''")),
+    }
+}
