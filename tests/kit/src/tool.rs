@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Each tool, and the package of Debian and Ubuntu that has it.
-const PACKAGES: [(&str, &str); 20] = [
+const PACKAGES: [(&str, &str); 23] = [
     ("Xvfb", "xvfb"),
     ("certtool", "gnutls-bin"),
     ("certutil", "libnss3-tools"),
