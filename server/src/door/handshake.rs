@@ -214,11 +214,17 @@ impl Hello {
                 // The gate's own words if it judged the client, otherwise rustls's error.
                 let cause = match verdict.get() {
                     Some(Err(refusal)) => refusal.to_string(),
-                    Some(Ok(identity)) if is_signature_wrong(&failure) => format!(
-                        "the client presented the certificate of \"{}\", and did not prove that it has the private key",
-                        identity.id()
-                    ),
-                    _ => describe(&failure),
+                    judged => {
+                        explained.failed(tls_error(&failure));
+                        match judged {
+                            // The certificate is good, so its name may be told: somebody may have copied it.
+                            Some(Ok(identity)) if is_signature_wrong(&failure) => format!(
+                                "the client presented the certificate of \"{}\", and did not prove that it has the private key",
+                                identity.id()
+                            ),
+                            _ => describe(&failure),
+                        }
+                    }
                 };
                 refusals.log(ip, port, &cause);
                 unless_told(guest, close(&mut stream)).await;
