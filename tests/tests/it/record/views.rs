@@ -416,8 +416,8 @@ async fn each_question_in_the_documents_has_the_answer_that_it_asks_for() {
         (
             "Who was here on a day, and for how many minutes?",
             &[
-                "alice,2026-11-21T10:00:00.000Z,2026-11-21T10:35:30.000Z,25.5,2",
-                "bob,2026-11-21T10:05:00.000Z,2026-11-21T10:40:00.000Z,35.0,2",
+                "alice,,2026-11-21T10:00:00.000Z,2026-11-21T10:35:30.000Z,25.5,2",
+                "bob,,2026-11-21T10:05:00.000Z,2026-11-21T10:40:00.000Z,35.0,2",
             ][..],
         ),
         ("Who said the most?", &["carol,3", "alice,2", "bob,2"]),
