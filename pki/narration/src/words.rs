@@ -41,6 +41,7 @@ fn name(name: &Name) -> String {
     let mut parts = Vec::new();
     for (attribute, values) in [
         ("CN", &name.common_names),
+        ("name", &name.full_names),
         ("OU", &name.units),
         ("O", &name.organizations),
         ("name", &name.full_names),
