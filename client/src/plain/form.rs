@@ -6,6 +6,7 @@ use wire::terminal::shown;
 use wire::{Entry, Kind, NewerEntry, Refusal, Reply, Welcome};
 
 use super::json::Json;
+use crate::room;
 use crate::settings::Form;
 use crate::words::{Clock, sentences, stamped, stamped_newer};
 
@@ -90,7 +91,8 @@ impl<W: Write> Printer<W> {
             }
             (_, Reply::Note { words, .. }) => self.line(&sentences::note(words)),
             (_, Reply::At(seq)) => self.line(&sentences::newest(*seq)),
-            (_, Reply::Whois(_) | Reply::Other(_)) => match reply.answer() {
+            (_, Reply::Whois(whois)) => self.line(&room::whois(whois, &self.clock)),
+            (_, Reply::Other(_)) => match reply.answer() {
                 Some((_, words)) => self.line(&words),
                 // Anything else that a newer server may say is for programs.
                 None => Ok(()),
@@ -230,8 +232,8 @@ mod tests {
                alice@::1 (bot) since 2026-11-21 10:00:00, 2 sessions\n  \
                bob@::1 \"吴 爱丽\" (student) since 2026-11-21 10:00:00\n\
              /who  who is here\n\
-             bob role=student ip=::1 left=2026-11-21T10:00:02.000Z reason=lost sessions=0\n\
-             carol role=student ip=::1 left= reason= sessions=0 name=\"Carol O'Neil\"\n"
+             bob is a student, not here: left at 2026-11-21 10:00:02 (lost), last seen from ::1\n\
+             carol \"Carol O'Neil\" is a student, not here: left, last seen from ::1\n"
         );
         assert_eq!(
             printed(Form::Bare, || None, &LINES[..3]),

@@ -18,6 +18,7 @@ mod search;
 mod tests;
 mod timeline;
 
+pub(crate) use answer::whois;
 pub(crate) use asking::Outgoing;
 pub(crate) use here::People;
 pub(crate) use mention::{mentioned, places};
