@@ -311,6 +311,33 @@ fn what_has_no_column_id_is_a_question_with_the_flags_that_answer_it() {
 }
 
 #[test]
+fn a_column_that_is_named_by_its_number_does_not_make_a_heading_of_a_person() {
+    let text = b"Erin;Brown;5\nFrank;Green;6\n";
+    let from = |column: &str, no_header: bool| Choices {
+        id_from: Some(column.to_owned()),
+        no_header,
+        ..Choices::default()
+    };
+    let read = |choices: &Choices| Roster::parse(text, Path::new("class.csv"), choices);
+    let error = read(&from("1", false)).expect_err("a question").to_string();
+    assert!(
+        error.contains("begins with \"Erin Brown 5\", may be a heading or a person"),
+        "{error}"
+    );
+    assert_eq!(
+        read(&from("1", true)).expect("two people").candidates.len(),
+        2
+    );
+    assert_eq!(
+        read(&from("Erin", false))
+            .expect("one person")
+            .candidates
+            .len(),
+        1
+    );
+}
+
+#[test]
 fn names_are_put_together_from_the_columns_that_hold_them() {
     for (heading, row, expected) in [
         ("Login,First name,Surname", "e,Erin,Brown", "Erin Brown"),
