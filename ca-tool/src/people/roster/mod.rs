@@ -287,8 +287,14 @@ impl Reader<'_> {
         }
         let known = |row: &Row| row.cells.iter().filter(|cell| is_heading(cell)).count();
         if known(first) < 2 {
-            // A title may stand above the headings.
-            let below = beginning().skip(1).find(|(_, row)| known(row) >= 2);
+            // A title may stand above the headings. It has fewer cells than they have.
+            let filled = |row: &Row| row.cells.iter().filter(|cell| !cell.is_empty()).count();
+            let is_below_a_title = |at: usize, row: &Row| {
+                known(row) >= 2 && rows[..at].iter().all(|above| filled(above) < filled(row))
+            };
+            let below = beginning()
+                .skip(1)
+                .find(|(at, row)| is_below_a_title(*at, row));
             if let Some((at, _)) = below {
                 return Heading::Row(at);
             }

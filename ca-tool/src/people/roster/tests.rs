@@ -292,6 +292,10 @@ fn what_has_no_column_id_is_a_question_with_the_flags_that_answer_it() {
             "--id-from 1 --email-column 1",
         ),
         ("Foo;Bar\nx;erin@example.org\n", "--id-from Bar"),
+        (
+            "Foo;Bar;Baz\nerin@example.org;Student;Lab\n",
+            "--id-from Foo",
+        ),
         ("Erin Brown\nFrank Green\n", "--id-from 1"),
         (
             "First Name,Last Name\nErin,Brown\n",
