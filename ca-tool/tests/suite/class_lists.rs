@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Cursor, Write as _};
+use std::io::{Cursor, Read as _, Write as _};
+use std::path::Path;
 
+use ca_tool::{Choices, Roster};
 use serde_json::Value;
-use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
+use zip::{ZipArchive, ZipWriter};
 
 use crate::{World, shell, snapshot, stderr, stdout};
 
@@ -815,4 +817,65 @@ fn what_was_assumed_and_passed_over_is_told() {
             "{told}: {said}"
         );
     }
+}
+
+#[test]
+fn a_workbook_with_any_damage_is_read_or_refused() {
+    let good = workbook(&[(
+        "Class",
+        "id|name|born\nerin|Erin Brown|day:38000\n900102|Pat|day:38001.5\n",
+    )]);
+    let mut files = Vec::new();
+    let mut zip = ZipArchive::new(Cursor::new(good)).expect("a zip");
+    for at in 0..zip.len() {
+        let mut file = zip.by_index(at).expect("a file");
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).expect("read");
+        files.push((file.name().expect("UTF-8").into_owned(), bytes));
+    }
+    let mut chance = 27_332_u64;
+    let mut draw = |below: usize| {
+        chance = chance
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(chance >> 33).expect("31 bits") % below
+    };
+    let pieces: [&[u8]; 10] = [
+        b"<c r=\"\">",
+        b"r=\"A0\"",
+        b"r=\"ZZZZZZ99999999\"",
+        b"99999999999999999999",
+        b"-1",
+        b"t=\"s\"",
+        b"<v>7</v>",
+        b"&#0;",
+        b"</row>",
+        b"\"",
+    ];
+    let (mut read, mut refused) = (0, 0);
+    for _ in 0..400 {
+        let mut damaged = files.clone();
+        for _ in 0..=draw(3) {
+            let file = draw(damaged.len());
+            let (_, bytes) = &mut damaged[file];
+            let (from, piece) = (draw(bytes.len()), pieces[draw(pieces.len())]);
+            let to = bytes.len().min(from + draw(12));
+            bytes.splice(from..to, piece.iter().copied());
+        }
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, bytes) in &damaged {
+            zip.start_file(name, SimpleFileOptions::default())
+                .expect("a file");
+            zip.write_all(bytes).expect("written");
+        }
+        let bytes = zip.finish().expect("a zip").into_inner();
+        match Roster::parse(&bytes, Path::new("class.xlsx"), &Choices::default()) {
+            Ok(_) => read += 1,
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(
+        read > 0 && refused > 0,
+        "{read} were read, {refused} refused"
+    );
 }

@@ -188,6 +188,12 @@ impl Reader<'_> {
         let heading = match self.heading(&rows) {
             Heading::Row(at) => Some(at),
             Heading::None => None,
+            Heading::Doubtful(word) => {
+                return Err(format!(
+                    "its first line, which begins with \"{}\", may be a heading or a person; name the column by its heading, or add --no-header",
+                    wire::excerpt(&word, HEADING_CHARS_SHOWN_MAX)
+                ));
+            }
             Heading::Unclear(word) => {
                 return Ok(Reading::Question(self.is_it_a_heading(&word, rows)));
             }
@@ -281,8 +287,14 @@ impl Reader<'_> {
         }
         let known = |row: &Row| row.cells.iter().filter(|cell| is_heading(cell)).count();
         if known(first) < 2 {
-            // A title may stand above the headings.
-            let below = beginning().skip(1).find(|(_, row)| known(row) >= 2);
+            // A title may stand above the headings. It has fewer cells than they have.
+            let filled = |row: &Row| row.cells.iter().filter(|cell| !cell.is_empty()).count();
+            let is_below_a_title = |at: usize, row: &Row| {
+                known(row) >= 2 && rows[..at].iter().all(|above| filled(above) < filled(row))
+            };
+            let below = beginning()
+                .skip(1)
+                .find(|(at, row)| is_below_a_title(*at, row));
             if let Some((at, _)) = below {
                 return Heading::Row(at);
             }
@@ -292,8 +304,13 @@ impl Reader<'_> {
             .take(HEADING_LINES_MAX)
             .all(|row| row.cells.len() == 1);
         if !is_one_column {
-            return match first.cells.iter().any(|cell| is_address(cell)) {
-                true => Heading::None,
+            if first.cells.iter().any(|cell| is_address(cell)) {
+                return Heading::None;
+            }
+            // A number names a column without saying whether the first line is a person.
+            let is_by_number = self.choices.has_id();
+            return match is_by_number && known(first) == 0 {
+                true => Heading::Doubtful(first.cells.join(" ").trim().to_owned()),
                 false => Heading::Row(0),
             };
         }
@@ -543,6 +560,8 @@ enum Heading {
     None,
     /// The first line of a list is a word that is known as a heading.
     Unclear(String),
+    /// The first line of a table has no known heading, and somebody named a column by its number.
+    Doubtful(String),
 }
 
 /// Returns whether the first line of a list is unlike all others, as a heading in a language that is not

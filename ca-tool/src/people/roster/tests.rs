@@ -292,6 +292,10 @@ fn what_has_no_column_id_is_a_question_with_the_flags_that_answer_it() {
             "--id-from 1 --email-column 1",
         ),
         ("Foo;Bar\nx;erin@example.org\n", "--id-from Bar"),
+        (
+            "Foo;Bar;Baz\nerin@example.org;Student;Lab\n",
+            "--id-from Foo",
+        ),
         ("Erin Brown\nFrank Green\n", "--id-from 1"),
         (
             "First Name,Last Name\nErin,Brown\n",
@@ -308,6 +312,33 @@ fn what_has_no_column_id_is_a_question_with_the_flags_that_answer_it() {
     ] {
         assert_eq!(question(text.as_bytes()).1, [flags], "{text}");
     }
+}
+
+#[test]
+fn a_column_that_is_named_by_its_number_does_not_make_a_heading_of_a_person() {
+    let text = b"Erin;Brown;5\nFrank;Green;6\n";
+    let from = |column: &str, no_header: bool| Choices {
+        id_from: Some(column.to_owned()),
+        no_header,
+        ..Choices::default()
+    };
+    let read = |choices: &Choices| Roster::parse(text, Path::new("class.csv"), choices);
+    let error = read(&from("1", false)).expect_err("a question").to_string();
+    assert!(
+        error.contains("begins with \"Erin Brown 5\", may be a heading or a person"),
+        "{error}"
+    );
+    assert_eq!(
+        read(&from("1", true)).expect("two people").candidates.len(),
+        2
+    );
+    assert_eq!(
+        read(&from("Erin", false))
+            .expect("one person")
+            .candidates
+            .len(),
+        1
+    );
 }
 
 #[test]
