@@ -90,9 +90,9 @@ impl Ca {
             of: steps(candidates.len()),
         });
         let (_lock, mut index) = self.lock()?;
-        let help = self.help_for(&options.help)?;
         let named = name_all(candidates, &index).into_iter();
         let candidates: Vec<Candidate> = named.map(|named| named.candidate).collect();
+        let help = self.help_for(&options.help)?;
         let rules = Rules {
             role: options.role,
             allow_lookalike: options.allow_lookalike,

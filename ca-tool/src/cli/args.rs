@@ -186,11 +186,6 @@ pub(super) enum Command {
         /// The roster's column whose texts are IDs as they are [default: id]
         #[arg(long, value_name = "COLUMN", requires = "roster")]
         id_column: Option<String>,
-        /// The full name of the one person that you issue to, which the room shows beside the ID
-        /// [default: the one in an earlier certificate]
-        #[arg(long = "name", value_name = "FULL NAME", value_parser = FullName::parse_typed,
-              requires = "names", conflicts_with = "roster")]
-        full_name: Option<FullName>,
         /// Its column of full names; given twice, as for first and last names, the two are joined
         #[arg(long = "name-column", value_name = "COLUMN", requires = "roster")]
         name_columns: Vec<String>,
@@ -206,6 +201,11 @@ pub(super) enum Command {
         /// The encoding of a roster that is neither UTF-8 nor UTF-16, such as gb18030
         #[arg(long, value_name = "NAME", requires = "roster", value_parser = parse_encoding)]
         encoding: Option<&'static encoding_rs::Encoding>,
+        /// The full name of the one person that you issue to, which the room shows beside the ID
+        /// [default: the one in an earlier certificate]
+        #[arg(long = "name", value_name = "FULL NAME", value_parser = FullName::parse_typed,
+              requires = "names", conflicts_with = "roster")]
+        full_name: Option<FullName>,
         /// The last day on which the certificates are valid, to its end where you are [default: 180 days]
         #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
         until: Option<Date>,

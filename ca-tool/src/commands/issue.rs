@@ -21,14 +21,14 @@ use crate::words::{counted, day, local, moment};
 pub(crate) struct Recipients {
     pub(crate) names: Vec<String>,
     pub(crate) roster: Option<PathBuf>,
-    /// The full name of the only person.
-    pub(crate) full_name: Option<FullName>,
     /// Which columns of the roster hold what.
     pub(crate) choices: Choices,
     /// Whether to show who would get which ID, and issue nothing.
     pub(crate) is_preview: bool,
     /// The command as it was typed, for advice that can be typed too.
     pub(crate) typed: Vec<String>,
+    /// The full name of the only person.
+    pub(crate) full_name: Option<FullName>,
 }
 
 /// How many notes there are about people who were skipped; beyond that, only their number.
@@ -41,7 +41,11 @@ pub(crate) fn issue(
 ) -> Result<Reply, Error> {
     let is_preview = recipients.is_preview;
     let roster = recipients.roster.clone();
-    let (candidates, kind, hint) = gather(context, recipients)?;
+    let Gathered {
+        candidates,
+        kind,
+        hint,
+    } = gather(context, recipients)?;
     if candidates.is_empty() {
         return Err(Error::Nobody);
     }
@@ -54,7 +58,7 @@ pub(crate) fn issue(
     let issuance = ca.issue(&candidates, options)?;
     if let (Some(kind), Some(roster)) = (kind, roster) {
         // Everybody has their certificate, so a failure here is no failure of `issue`.
-        match ca.remember(kind) {
+        match ca.remember_roster(kind) {
             Ok(Some(file)) => context.notice(&Notice::Remembered { roster, file }),
             Ok(None) => {}
             Err(error) => context.notice(&Notice::NotRemembered(error)),
@@ -67,11 +71,16 @@ pub(crate) fn issue(
     Ok(Reply::new(deed).noting(notes(&ca, &issuance, options)?))
 }
 
-/// Returns everybody who is named, what to remember of the roster, and how to issue what a preview shows.
-fn gather(
-    context: &Context<'_>,
-    recipients: Recipients,
-) -> Result<(Vec<Candidate>, Option<Kind>, Option<String>), Error> {
+/// Everybody who is named, on the command line and in a roster.
+struct Gathered {
+    candidates: Vec<Candidate>,
+    /// What to remember of the roster.
+    kind: Option<Kind>,
+    /// How to issue what a preview shows.
+    hint: Option<String>,
+}
+
+fn gather(context: &Context<'_>, recipients: Recipients) -> Result<Gathered, Error> {
     let mut candidates = Candidate::named(recipients.names);
     if let Some(name) = recipients.full_name {
         let [person] = &mut candidates[..] else {
@@ -80,7 +89,11 @@ fn gather(
         person.full_name = Some(name.to_string());
     }
     let Some(path) = recipients.roster else {
-        return Ok((candidates, None, None));
+        return Ok(Gathered {
+            candidates,
+            kind: None,
+            hint: None,
+        });
     };
     let remembered = remembered(context.dir)?;
     let (roster, hint) = match Reading::read(&path, &recipients.choices, &remembered)? {
@@ -118,7 +131,11 @@ fn gather(
         });
     }
     candidates.extend(roster.candidates);
-    Ok((candidates, roster.kind, hint))
+    Ok(Gathered {
+        candidates,
+        kind: roster.kind,
+        hint,
+    })
 }
 
 fn notes(ca: &Ca, issuance: &Issuance, options: &IssueOptions) -> Result<Vec<String>, Error> {

@@ -45,13 +45,13 @@ fn in_words(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
         )
         .hint("check the network and the spelling; --server overrides the server that the certificate's file names"),
         Cause::Unreachable(tried) => explain_unreachable(target, tried),
-        Cause::Slow => Failure::new(Exit::Network, format!("{target} did not send a greeting in time"))
-            .hint("is this a room's port? the server may be very busy"),
+        Cause::Slow => Failure::new(Exit::Network, format!("{target} accepts connections but does not answer"))
+            .hint("the server may be stopped or very busy: try again later; is this a room's port?"),
         Cause::ClosedUnheard => Failure::new(
             Exit::Network,
-            format!("{target} closed the connection without a word"),
+            format!("{target} closed the connection without an answer"),
         )
-        .hint("it may have no room for more connections now: try again later; the server's log may say why"),
+        .hint("it may be full: try again later; its log may say why"),
         Cause::ClosedEarly => Failure::new(
             Exit::Network,
             format!("{target} closed the connection before its greeting"),
@@ -219,8 +219,9 @@ fn explain_alert(alert: Alert, scene: &Scene, now: SystemTime) -> Failure {
         Alert::NoApplicationProtocol => explain_other_protocol(target),
         Alert::ProtocolVersion => Failure::new(
             Exit::Other,
-            format!("{target} does not speak TLS 1.3"),
-        ),
+            format!("{target} speaks an older TLS than 1.3, so it is not a room"),
+        )
+        .hint(format!("a room's port is usually {}", wire::PORT)),
         other => Failure::new(
             Exit::Other,
             format!(
@@ -510,7 +511,7 @@ mod tests {
                 "it is not a room",
                 "27332",
             ),
-            (Alert::ProtocolVersion, Other, "does not speak TLS 1.3", ""),
+            (Alert::ProtocolVersion, Other, "older TLS than 1.3", "27332"),
             (Alert::InternalError, Other, "InternalError", ""),
         ] {
             let cause = Cause::Tls(rustls::Error::AlertReceived(alert));
