@@ -1,13 +1,11 @@
 //! Files that are not PEM, recognised by their first bytes: each has a command that makes PEM of it.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use x509_parser::prelude::{
     CertificateRevocationList, FromDer as _, X509Certificate, X509CertificationRequest,
 };
-
-use crate::pem::{Kind, der_bytes, name_for_pem};
 
 /// The form of a file that is not PEM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,16 +116,6 @@ impl Form {
         }
     }
 
-    /// Returns whether it is the DER of what a PEM section of this kind contains.
-    pub(crate) fn is_der_of(self, kind: Kind) -> bool {
-        matches!(
-            (self, kind),
-            (Self::Certificate, Kind::Certificate)
-                | (Self::List, Kind::List)
-                | (Self::Request, Kind::Request)
-        )
-    }
-
     /// Returns the command that makes PEM of it.
     pub(crate) fn hint(self, path: &Path) -> Option<String> {
         let (from, to) = (shell_word(path), shell_word(&name_for_pem(path)));
@@ -192,5 +180,33 @@ pub fn shell_word(path: &Path) -> String {
     match !shown.is_empty() && shown.chars().all(is_plain) {
         true => shown,
         false => format!("'{}'", wire::escape(&shown).replace('\'', r"'\''")),
+    }
+}
+
+/// Returns how many bytes the SEQUENCE at the start of these bytes says that it has, with its header.
+pub(crate) fn der_bytes(der: &[u8]) -> Option<usize> {
+    let [0x30, first, rest @ ..] = der else {
+        return None;
+    };
+    if *first < 0x80 {
+        return Some(2 + usize::from(*first));
+    }
+    let count = usize::from(first & 0x7f);
+    if count == 0 || count > 4 {
+        return None;
+    }
+    let length = rest.get(..count)?;
+    let length = length
+        .iter()
+        .fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte));
+    length.checked_add(2 + count)
+}
+
+/// Returns a name beside `path` that a converted file can have without overwriting anything.
+fn name_for_pem(path: &Path) -> PathBuf {
+    let pem = path.with_extension("pem");
+    match pem.exists() {
+        true => path.with_extension("new.pem"),
+        false => pem,
     }
 }

@@ -7,12 +7,12 @@
 //! section that we need and that is not whole is an error that names the section.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use base64ct::{Base64Unpadded, Encoding as _};
 use zeroize::Zeroizing;
 
-use crate::form::Form;
+use crate::form::{Form, der_bytes};
 
 /// A PEM text.
 #[derive(Debug)]
@@ -195,7 +195,7 @@ const LABELS_SHOWN_MAX: usize = 4;
 pub fn first_of(kind: Kind, bytes: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, PemError> {
     match Pem::parse(bytes) {
         Ok(pem) => Ok(pem.of(kind).next().map(|section| section.der.clone())),
-        Err(PemError::Form(form)) if form.is_der_of(kind) => {
+        Err(PemError::Form(form)) if kind.is_in(form) => {
             // A newline may follow.
             let all = der_bytes(bytes).unwrap_or(bytes.len());
             Ok(Some(bytes[..all].to_vec().into()))
@@ -379,25 +379,6 @@ const KEY_BASE64_BYTES: usize = 16 * 1024;
 
 const TRUSTED_CERTIFICATE: &str = "TRUSTED CERTIFICATE";
 
-/// Returns how many bytes the SEQUENCE at the start of these bytes says that it has, with its header.
-pub(crate) fn der_bytes(der: &[u8]) -> Option<usize> {
-    let [0x30, first, rest @ ..] = der else {
-        return None;
-    };
-    if *first < 0x80 {
-        return Some(2 + usize::from(*first));
-    }
-    let count = usize::from(first & 0x7f);
-    if count == 0 || count > 4 {
-        return None;
-    }
-    let length = rest.get(..count)?;
-    let length = length
-        .iter()
-        .fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte));
-    length.checked_add(2 + count)
-}
-
 impl Kind {
     fn of(label: &str) -> Self {
         match label {
@@ -426,6 +407,16 @@ impl Kind {
         )
     }
 
+    /// Returns whether a file of this form is the DER of what such a section contains.
+    fn is_in(self, form: Form) -> bool {
+        matches!(
+            (self, form),
+            (Self::Certificate, Form::Certificate)
+                | (Self::List, Form::List)
+                | (Self::Request, Form::Request)
+        )
+    }
+
     /// Returns whether its contents are decoded.
     fn is_read(self) -> bool {
         !matches!(self, Self::OldEncryptedKey | Self::OtherKey | Self::Other)
@@ -439,15 +430,6 @@ impl fmt::Debug for Section {
             .field("number", &self.number)
             .field("kind", &self.kind)
             .finish_non_exhaustive()
-    }
-}
-
-/// Returns a name beside `path` that a converted file can have without overwriting anything.
-pub(crate) fn name_for_pem(path: &Path) -> PathBuf {
-    let pem = path.with_extension("pem");
-    match pem.exists() {
-        true => path.with_extension("new.pem"),
-        false => pem,
     }
 }
 

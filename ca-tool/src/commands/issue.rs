@@ -177,10 +177,13 @@ pub(super) const NOTE_ON_BUNDLES: &str =
 /// Returns the note about a day that was typed: to which moment it extends.
 pub(super) fn note_on_until(until: Option<time::OffsetDateTime>) -> Option<String> {
     let until = until?;
+    let (here, in_utc) = (local(until), moment(until));
+    let in_utc = match here.contains(" +00:00") {
+        true => String::new(),
+        false => format!(", which is {in_utc} in UTC"),
+    };
     Some(format!(
-        "--until means the end of that day here: {}, which is {} in UTC",
-        local(until),
-        moment(until)
+        "--until means the end of that day here: {here}{in_utc}"
     ))
 }
 

@@ -68,7 +68,7 @@ pub(crate) fn renew(
                 _ => ("certificates are", "them"),
             };
             notes.push(format!(
-                "the old {old} valid until {} at the latest; the first ca-tool command after that revokes {them}, such as `ca-tool crl`. The server tells their owners, from two weeks before",
+                "the old {old} valid until {} at the latest; the first ca-tool command after that revokes {them}, such as `ca-tool crl`. The server's greeting tells the people who still use {them}",
                 day(until)
             ));
             notes.push(format!(

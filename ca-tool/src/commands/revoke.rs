@@ -16,10 +16,12 @@ pub(crate) fn revoke(
     note: Option<&str>,
 ) -> Result<Reply, Error> {
     let on_hold = reason == Reason::CertificateHold;
+    let ca = context.open()?;
+    // After the passphrase: whoever types it out of habit must not see it as the answer to a question.
     if !on_hold {
         context.ask.confirm_if_here(&warning(which))?;
     }
-    let done = context.open()?.revoke_which(which, reason, note)?;
+    let done = ca.revoke_which(which, reason, note)?;
     let unseen = unseen(which, &done);
     let words = Words {
         command: "revoke",

@@ -50,7 +50,7 @@ fn check_what_it_signs(above: TempDir, passphrase: &str) {
          certtool --verify --load-ca-certificate ca/ca.pem --infile leaf --load-crl ca/crl.pem",
     );
     let ca = Ca::load_with(&above.path().join("ca"), |_| {
-        ca_tool::Passphrase::new("sesame")
+        ca_tool::Passphrase::new("open sesame")
     });
     let w = World {
         ca: ca.expect("a CA"),

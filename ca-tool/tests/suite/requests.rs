@@ -508,7 +508,10 @@ fn a_request_that_is_weak_forged_or_none_is_refused_before_anything_is_written()
             "its signature is not valid, so nothing proves who has the key",
         ),
         ("trailing.csr", "it holds no request"),
-        ("short.csr", "it holds no request"),
+        (
+            "short.csr",
+            "PEM section 1 (CERTIFICATE REQUEST) in it is damaged",
+        ),
         ("empty.csr", "it holds no request"),
         ("huge.csr", "it has more than"),
         ("good.key", "it holds no request"),

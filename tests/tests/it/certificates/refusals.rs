@@ -157,18 +157,20 @@ async fn whatever_a_server_says_of_tls_itself_is_told() {
 async fn a_server_that_cannot_prove_itself_is_not_trusted() {
     let m = Mint::new();
     let ours = m.site.ca().register().says().fingerprint.short();
-    let another = &format!(
+    let another = "ROOM proves itself with a certificate of another CA, not of \"Networks 101\"";
+    let right = "is this the right server? if the room's CA is new, ask for a new certificate";
+    let namesake = &format!(
         "ROOM proves itself with a certificate of another CA that is called \"Networks 101\" too; the one in your file has SHA-256 {ours}"
     );
-    let right = "is this the right server? compare `ca-tool show ca/ca.pem` there; if the room's CA is new, ask for a new certificate";
+    let compare = "is this the right server? compare `ca-tool show ca/ca.pem` there; if the room's CA is new, ask for a new certificate";
     let its_own = Leaf {
         issuer: m.server().subject,
         ..m.server()
     };
-    for (leaf, signer) in [
+    for (leaf, signer, another, right) in [
         // Signed with its own key, and by a CA that only has the name of ours.
-        (&its_own, &m.key),
-        (&m.server(), &new_key()),
+        (&its_own, &m.key, another, right),
+        (&m.server(), &new_key(), namesake.as_str(), compare),
     ] {
         let script = m.tls_with(
             sign(leaf, signer),
