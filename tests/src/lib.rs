@@ -38,7 +38,7 @@ mod transcript;
 mod world;
 
 #[cfg(unix)]
-pub use kit::{Oddities, Pane, Terminal, Tmux};
+pub use kit::{Emulator, Oddities, Pane, Shown, Terminal, Tmux};
 pub use kit::{PATIENCE, Running, look_until, require, require_root, within};
 #[cfg(target_os = "linux")]
 pub use kit::{peak_kib, processor_time, resident_kib};

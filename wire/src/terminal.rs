@@ -77,12 +77,24 @@ pub fn wrap(text: &str, columns: usize) -> String {
     let columns = columns.max(COLUMNS_MIN) - 1;
     let mut rows = String::with_capacity(text.len());
     let mut row = Row::default();
-    for c in with_few_marks(text).chars() {
-        if c == '\t' {
+    // What belongs together is not broken: a joiner at the beginning of a row would join the indent.
+    for grapheme in with_few_marks(text).graphemes(true) {
+        let width: usize = grapheme.chars().map(columns_max).sum();
+        if grapheme == "\t" {
             let spaces = TAB_COLUMNS - row.width % TAB_COLUMNS;
-            (0..spaces).for_each(|_| row.push(' ', columns, &mut rows));
+            (0..spaces).for_each(|_| row.push(" ", 1, columns, &mut rows));
+        } else if INDENT.len() + width <= columns {
+            row.push(grapheme, width, columns, &mut rows);
         } else {
-            row.push(c, columns, &mut rows);
+            // No row has room for all of it, so its parts stand apart.
+            for c in grapheme.chars().filter(|c| *c != '\u{200d}') {
+                row.push(
+                    c.encode_utf8(&mut [0; 4]),
+                    columns_max(c),
+                    columns,
+                    &mut rows,
+                );
+            }
         }
     }
     rows + &row.text
@@ -100,25 +112,26 @@ struct Row {
 }
 
 impl Row {
-    fn push(&mut self, c: char, columns: usize, rows: &mut String) {
-        let width = columns_max(c);
+    fn push(&mut self, grapheme: &str, width: usize, columns: usize, rows: &mut String) {
         while self.width + width > columns {
-            self.end(rows);
+            self.end(rows, columns);
         }
-        self.text.push(c);
+        self.text.push_str(grapheme);
         self.width += width;
-        if c != ' ' {
+        if grapheme != " " {
             self.is_filled = true;
         } else if self.is_filled {
             self.break_at = Some((self.text.len(), self.width));
         }
     }
 
-    /// Ends the row at its last space, or here when it has none.
-    fn end(&mut self, rows: &mut String) {
+    /// Ends the row at its last space. Ends it here when it has none, or when half of it would stay
+    /// empty, as before a long word, and before a sentence in Chinese.
+    fn end(&mut self, rows: &mut String, columns: usize) {
         let (at, width) = self
             .break_at
             .take()
+            .filter(|(_, width)| width * 2 > columns)
             .unwrap_or((self.text.len(), self.width));
         let rest = self.text.split_off(at);
         rows.push_str(&self.text);
@@ -302,10 +315,18 @@ mod tests {
             ("0123456789abcde", "0123456789abcde"),
             ("0123456789abcdef", "0123456789abcde\n    f"),
             ("0123456789 abcdef", "0123456789 \n    abcdef"),
+            // A stamp does not stand alone before a long word.
+            ("01 23456789abcdef", "01 23456789abcd\n    ef"),
             ("张三张三张三张", "张三张三张三张"),
             ("张三张三张三张三", "张三张三张三张\n    三"),
             ("x张三张三张三张", "x张三张三张三张"),
             ("a\tb", "a       b"),
+            // What is joined stays together, where a row has room for it.
+            ("0123456789👩\u{200d}💻", "0123456789\n    👩\u{200d}💻"),
+            (
+                "0123456789ab👩🏽\u{200d}💻👩",
+                "0123456789ab\n    👩🏽\u{200d}💻👩",
+            ),
             // A mark counts as a column, because some terminal gives it one.
             ("e\u{301}123456789abcd", "e\u{301}123456789abcd"),
             ("e\u{301}123456789abcde", "e\u{301}123456789abcd\n    e"),

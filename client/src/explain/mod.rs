@@ -30,6 +30,11 @@ pub struct Explainer(Narrator);
 pub(crate) struct Handshake(Option<Arc<narration::Client>>);
 
 impl Explainer {
+    /// Returns whether anything is explained.
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.is_on()
+    }
+
     /// Starts to explain on standard error.
     ///
     /// # Errors

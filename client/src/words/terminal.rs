@@ -53,9 +53,13 @@ pub fn report(failure: &Failure) -> Exit {
 
 /// Warns of lines that may or may not be in the record, if there are any.
 pub(crate) fn tell_unacknowledged(lines: u64) {
-    if lines > 0 {
-        tell(&format!(
-            "warning: the server did not acknowledge {lines} of the lines; they may or may not be in the record"
-        ));
+    match lines {
+        0 => {}
+        1 => tell(
+            "warning: the server did not acknowledge 1 line; it may or may not be in the record",
+        ),
+        lines => tell(&format!(
+            "warning: the server did not acknowledge {lines} lines; they may or may not be in the record"
+        )),
     }
 }

@@ -44,6 +44,7 @@ fn name(name: &Name) -> String {
         ("name", &name.full_names),
         ("OU", &name.units),
         ("O", &name.organizations),
+        ("name", &name.full_names),
     ] {
         let values = values.iter().take(NAMES_MAX);
         parts.extend(

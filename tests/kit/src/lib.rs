@@ -13,6 +13,8 @@ mod files;
 mod proc;
 mod running;
 #[cfg(unix)]
+mod screens;
+#[cfg(unix)]
 mod terminal;
 #[cfg(unix)]
 mod tmux;
@@ -23,6 +25,8 @@ pub use files::files_below;
 #[cfg(target_os = "linux")]
 pub use proc::{peak_kib, processor_time, resident_kib};
 pub use running::Running;
+#[cfg(unix)]
+pub use screens::{Emulator, Shown};
 #[cfg(unix)]
 pub use terminal::{Oddities, Terminal};
 #[cfg(unix)]

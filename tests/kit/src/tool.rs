@@ -7,12 +7,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Each tool, and the package of Debian and Ubuntu that has it.
-const PACKAGES: [(&str, &str); 17] = [
+const PACKAGES: [(&str, &str); 23] = [
+    ("Xvfb", "xvfb"),
     ("certtool", "gnutls-bin"),
     ("certutil", "libnss3-tools"),
     ("faketime", "faketime"),
+    ("gcc", "gcc libssl-dev"),
     ("gnutls-cli", "gnutls-bin"),
+    ("go", "golang-go"),
     ("ip", "iproute2"),
+    ("javac", "default-jdk-headless"),
     ("mount", "mount"),
     ("node", "nodejs"),
     ("nsenter", "util-linux"),
@@ -20,11 +24,13 @@ const PACKAGES: [(&str, &str); 17] = [
     ("pk12util", "libnss3-tools"),
     ("prlimit", "util-linux"),
     ("python3", "python3"),
+    ("screen", "screen"),
     ("setpriv", "util-linux"),
     ("sqlite3", "sqlite3"),
     ("strace", "strace"),
     ("tmux", "tmux"),
     ("unshare", "util-linux"),
+    ("xterm", "xterm"),
 ];
 
 /// Fails the test, saying how to install the tool, unless the tool is on the path.

@@ -2,6 +2,8 @@
 
 mod by_hand;
 mod client;
+#[cfg(unix)]
+mod conformance;
 #[cfg(target_os = "linux")]
 mod descriptors;
 #[cfg(unix)]
@@ -18,6 +20,8 @@ mod startup;
 mod stop;
 #[cfg(unix)]
 mod terminal;
+#[cfg(unix)]
+mod widths;
 #[cfg(target_os = "linux")]
 mod window;
 

@@ -12,7 +12,7 @@ fn status_knows_who_never_connected() {
         site.bundle(name);
     }
     let served = site.serve(&[]);
-    let mut alice = site.enter(&served, "alice", &[]);
+    let mut alice = site.enter(&served, "alice", &["--commands"]);
     alice.send("/quit\n");
     alice.wait();
     let asked = |arguments: &[&str]| {
