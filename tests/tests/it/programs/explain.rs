@@ -276,7 +276,8 @@ fn a_client_tells_why_it_does_not_trust_a_server() {
     );
     served
         .program
-        .expect_err(" 8 -- the client refused this server: BadCertificate");
+        .expect_err("<- the alert bad_certificate (42): the client ends TLS");
+    served.program.expect_err(" 8 == says why not, and closes");
 
     let stranger = others.path(&others.bundle("alice"));
     let stranger = stranger.to_string_lossy();
