@@ -19,7 +19,7 @@ use crate::words::{Clock, Failure};
 /// Enter a room with your certificate, say what you type, show what is said.
 #[derive(Debug, Parser)]
 #[command(version, disable_version_flag = true, disable_help_flag = true)]
-#[command(before_help = EXAMPLES, after_help = EXITS, help_template = HELP)]
+#[command(before_help = EXAMPLES, help_template = HELP)]
 pub struct Args {
     /// Your certificate; `client FILE` means the same
     #[arg(long, value_name = "FILE")]
@@ -88,16 +88,17 @@ pub struct Args {
 }
 
 /// All of it fits a terminal of 80 columns and 24 rows, with a row left for the prompt.
-const HELP: &str = "{about}:\n{before-help}{usage-heading} {usage}\n{options}{after-help}";
+const HELP: &str = "\
+{about}:
+{before-help}{usage-heading} {usage}
+{options}
+Exit codes: 0 done, 1 other, 2 usage, 4 network, 5 server not trusted, 6 ended,
+            60 no certificate, 61 not admitted, 62 certificate not valid";
 
 const EXAMPLES: &str = "\
 \x20 client --cert alice.pem                       a window, on a terminal
   client --cert alice.pem --plain --since 20    lines, and the last 20 first
   echo done | client --cert bot.pem             say a line and leave";
-
-const EXITS: &str = "\
-Exit codes: 0 done, 1 other, 2 usage, 4 network, 5 server not trusted, 6 ended,
-            60 no certificate, 61 not admitted, 62 certificate not valid";
 
 /// The configuration of one run, read and checked.
 #[derive(Debug)]
