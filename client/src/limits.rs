@@ -12,6 +12,15 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// For the TLS handshake and the greeting together.
 pub const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The same at an address after which others can be tried.
+pub const GREETING_BEFORE_NEXT_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// The addresses of a name that are tried.
+pub const ADDRESSES_MAX: usize = 8;
+
+/// While an answer is owed and no byte comes, before the person is told.
+pub const UNANSWERED_BEFORE_TOLD: Duration = Duration::from_secs(3);
+
 /// Since we last sent something, before we ask whether the other end is still there.
 pub const SILENCE_BEFORE_PING: Duration = Duration::from_secs(30);
 

@@ -21,7 +21,7 @@ use crate::words::{Clock, Failure};
 #[command(version, disable_version_flag = true, disable_help_flag = true)]
 #[command(before_help = EXAMPLES, help_template = HELP)]
 pub struct Args {
-    /// Your certificate; `client FILE` means the same
+    /// Your certificate; `client FILE` works too
     #[arg(long, value_name = "FILE")]
     pub cert: PathBuf,
     /// The server [default: the one that FILE names]

@@ -21,7 +21,7 @@ use super::network::{interface_of, reach, resolve};
 use super::opening::{FirstWords, Opening};
 use super::tls::TlsFacts;
 use crate::explain::{Explainer, Handshake};
-use crate::limits::GREETING_TIMEOUT;
+use crate::limits::{GREETING_BEFORE_NEXT_TIMEOUT, GREETING_TIMEOUT};
 use crate::settings::Target;
 use crate::words::{Cause, Clock, Failure, Scene, explain};
 
@@ -45,7 +45,7 @@ pub struct Connected<S = TlsStream<Opening<TcpStream>>> {
     pub(crate) incoming: Incoming,
 }
 
-/// Connects to the first address that answers, presents our certificate, and waits for the
+/// Connects to the addresses of the server in turn, presents our certificate, and waits for a
 /// greeting.
 ///
 /// # Errors
@@ -89,6 +89,7 @@ fn scene(bundle: &pki::Bundle, target: &Target, clock: &Clock) -> Scene {
         target: target.clone(),
         own: bundle.certificate(),
         anchor: anchor.subject.to_string(),
+        anchor_print: anchor.fingerprint.short(),
         clock: clock.clone(),
     }
 }
@@ -102,19 +103,69 @@ async fn enter(
     if !scene.own.is_valid_at(SystemTime::now()) {
         return Err(Cause::OwnDates);
     }
-    let handshake = explainer.handshake();
-    let config = pki::watched_client_config(bundle, &[wire::ALPN], handshake.witness())
-        .map_err(|error| Cause::Setup(error.to_string()))?;
     let addresses = resolve(&scene.target).await?;
     explainer.resolved(&scene.target, &addresses);
-    let (tcp, server) = reach(&addresses).await?;
-    let explained = (explainer, handshake);
-    timeout(
-        GREETING_TIMEOUT,
-        greet(config, tcp, server, scene, explained),
-    )
-    .await
-    .map_err(|_| Cause::Slow)?
+    enter_at(&addresses, bundle, scene, explainer).await
+}
+
+/// Tries the addresses until a server greets us at one of them, or judges us.
+async fn enter_at(
+    addresses: &[SocketAddr],
+    bundle: &pki::Bundle,
+    scene: Arc<Scene>,
+    explainer: &Explainer,
+) -> Result<Connected, Cause> {
+    let mut met = Met::default();
+    for (at, address) in addresses.iter().enumerate() {
+        let handshake = explainer.handshake();
+        let config = pki::watched_client_config(bundle, &[wire::ALPN], handshake.witness())
+            .map_err(|error| Cause::Setup(error.to_string()))?;
+        let tcp = match reach(*address).await {
+            Ok(tcp) => tcp,
+            Err(error) => {
+                met.unreachable.push((*address, error));
+                continue;
+            }
+        };
+        // The last one is waited for as long as a busy server may need.
+        let patience = match at + 1 == addresses.len() {
+            true => GREETING_TIMEOUT,
+            false => GREETING_BEFORE_NEXT_TIMEOUT,
+        };
+        let explained = (explainer, handshake);
+        let greeted = greet(config, tcp, *address, scene.clone(), explained);
+        match timeout(patience, greeted).await.unwrap_or(Err(Cause::Slow)) {
+            Ok(connected) => return Ok(connected),
+            Err(cause) if cause.is_verdict() => return Err(cause),
+            Err(cause) => met.take(cause),
+        }
+    }
+    Err(met.worst())
+}
+
+/// The failures at the addresses of a name. Another address may belong to another machine or lead
+/// another way, so it is tried whatever the one before it did, except that it judged us.
+#[derive(Default)]
+struct Met {
+    unreachable: Vec<(SocketAddr, String)>,
+    cause: Option<Cause>,
+}
+
+impl Met {
+    /// Keeps the cause that came closest to a greeting, and the first among those alike.
+    fn take(&mut self, cause: Cause) {
+        if self
+            .cause
+            .as_ref()
+            .is_none_or(|kept| kept.nearness() < cause.nearness())
+        {
+            self.cause = Some(cause);
+        }
+    }
+
+    fn worst(self) -> Cause {
+        self.cause.unwrap_or(Cause::Unreachable(self.unreachable))
+    }
 }
 
 async fn greet(
@@ -262,5 +313,114 @@ impl Route {
             "as {} from {}{via} to \"{}\" at {target} ({}, {}, {})",
             welcome.id, welcome.ip, welcome.room, tls.version, tls.key_exchange, tls.cipher
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kit::mint::{Authority, Leaf};
+    use pki::{Bundle, CaHints, Gate, Revocations, ServerTls};
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
+    use super::*;
+
+    const GREETING: &[u8] = b"= welcome id=alice role=student ip=::1 room=x head=0 epoch=9f86 \
+        clock=2026-11-21T10:00:00.123Z version=0.1.0\n";
+
+    /// What a machine at an address does with a connection.
+    #[derive(Clone, Copy, PartialEq)]
+    enum Does {
+        Refuse,
+        Close,
+        Keep,
+        Talk(&'static [u8]),
+        Greet,
+    }
+
+    fn authority() -> (Authority, Bundle, Bundle) {
+        let authority = Authority::new("Networks 101");
+        let bundle = |leaf: &Leaf| {
+            let text = authority.bundle(leaf, &authority, &[]);
+            Bundle::parse(text.as_bytes(), "x.pem".as_ref()).expect("a bundle")
+        };
+        let server = bundle(&Leaf::server(&["127.0.0.1"]));
+        let alice = bundle(&Leaf::person("alice"));
+        (authority, server, alice)
+    }
+
+    /// Returns the address of a machine that does so, with each connection.
+    async fn machine(does: Does, server: &Bundle) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        if does == Does::Refuse {
+            return address;
+        }
+        let gate = Gate::new(server.anchor().clone(), false).expect("a gate");
+        let tls = ServerTls::new(server, Arc::new(gate), CaHints::default());
+        let (config, _) = tls.accept(Revocations::Unchecked).expect("a configuration");
+        tokio::spawn(async move {
+            let mut kept = Vec::new();
+            while let Ok((mut tcp, _)) = listener.accept().await {
+                match does {
+                    Does::Refuse | Does::Close => {}
+                    Does::Keep => kept.push(tcp),
+                    Does::Talk(words) => tcp.write_all(words).await.expect("it is read"),
+                    Does::Greet => {
+                        let acceptor = TlsAcceptor::from(Arc::clone(&config));
+                        let mut stream = acceptor.accept(tcp).await.expect("a handshake");
+                        stream.write_all(GREETING).await.expect("it is read");
+                        stream.flush().await.expect("it is read");
+                        kept.push(stream.into_inner().0);
+                    }
+                }
+            }
+        });
+        address
+    }
+
+    async fn enter_among(machines: &[Does]) -> Result<SocketAddr, Cause> {
+        let (_authority, server, alice) = authority();
+        let mut addresses = Vec::new();
+        for does in machines {
+            addresses.push(machine(*does, &server).await);
+        }
+        let target = Target::parse("127.0.0.1").expect("a target");
+        let scene = Arc::new(scene(&alice, &target, &Clock::utc()));
+        let entered = enter_at(&addresses, &alice, scene, &Explainer::default()).await;
+        entered.map(|connected| connected.server)
+    }
+
+    #[tokio::test]
+    async fn the_addresses_of_a_name_are_tried_until_one_greets() {
+        for others in [
+            &[Does::Refuse][..],
+            &[Does::Close],
+            &[Does::Talk(b"SSH-2.0-OpenSSH_9.2\r\n")],
+            &[Does::Talk(b"! try-later - it is full\n")],
+            &[Does::Keep],
+            &[Does::Refuse, Does::Close, Does::Close],
+        ] {
+            let machines = [others, &[Does::Greet]].concat();
+            let entered = enter_among(&machines).await;
+            assert!(entered.is_ok(), "{entered:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn of_the_failures_at_several_addresses_the_one_nearest_to_a_greeting_is_told() {
+        let met = |machines: &'static [Does]| async {
+            enter_among(machines).await.expect_err("no greeting")
+        };
+        let unreachable = met(&[Does::Refuse, Does::Refuse]).await;
+        assert!(matches!(&unreachable, Cause::Unreachable(tried) if tried.len() == 2));
+        assert_eq!(
+            met(&[Does::Close, Does::Refuse]).await,
+            Cause::ClosedUnheard
+        );
+        let full = met(&[Does::Talk(b"! try-later - it is full\n"), Does::Close]).await;
+        assert!(matches!(full, Cause::Refused(_)), "{full:?}");
+        assert!(matches!(met(&[]).await, Cause::Unreachable(tried) if tried.is_empty()));
     }
 }

@@ -6,34 +6,40 @@ use std::net::{IpAddr, SocketAddr};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::limits::{CONNECT_TIMEOUT, RESOLVE_TIMEOUT};
+use crate::limits::{ADDRESSES_MAX, CONNECT_TIMEOUT, RESOLVE_TIMEOUT};
 use crate::settings::Target;
 use crate::words::Cause;
 
+/// Returns the addresses of a server, each once, in the order in which the system prefers them.
 pub(super) async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Cause> {
-    let found = tokio::net::lookup_host((target.host(), target.port()));
+    let route = target.route();
+    let found = tokio::net::lookup_host((route.as_str(), target.port()));
     match timeout(RESOLVE_TIMEOUT, found).await {
-        Ok(Ok(addresses)) => Ok(addresses.collect()),
+        Ok(Ok(found)) => {
+            let mut addresses = Vec::new();
+            for address in found {
+                if !addresses.contains(&address) && addresses.len() < ADDRESSES_MAX {
+                    addresses.push(address);
+                }
+            }
+            Ok(addresses)
+        }
         // Systems word it differently, and their words say no more than ours.
         Ok(Err(_)) => Err(Cause::Unresolved { is_slow: false }),
         Err(_) => Err(Cause::Unresolved { is_slow: true }),
     }
 }
 
-/// Tries each address in turn: the first may belong to a network that does not work here.
-pub(super) async fn reach(addresses: &[SocketAddr]) -> Result<(TcpStream, SocketAddr), Cause> {
-    let mut tried = Vec::new();
-    for address in addresses {
-        match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
-            Ok(Ok(tcp)) => return Ok((tcp, *address)),
-            Ok(Err(error)) => tried.push((*address, error.to_string())),
-            Err(_) => tried.push((
-                *address,
-                format!("no answer in {} seconds", CONNECT_TIMEOUT.as_secs()),
-            )),
-        }
+/// Reaches one address, or says why not.
+pub(super) async fn reach(address: SocketAddr) -> Result<TcpStream, String> {
+    match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+        Ok(Ok(tcp)) => Ok(tcp),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!(
+            "no answer in {} seconds",
+            CONNECT_TIMEOUT.as_secs()
+        )),
     }
-    Err(Cause::Unreachable(tried))
 }
 
 /// Returns the name of the interface that has this address.

@@ -83,6 +83,10 @@ impl<S: AsyncRead + AsyncWrite> Link<S> {
                 course.deliver();
             }
             let hears = course.owed.is_empty();
+            silence.owes(hears && course.is_owed());
+            if silence.next(hears) < alarm.deadline() {
+                alarm.as_mut().reset(silence.next(hears));
+            }
             if hears && let Some(farewell) = course.farewell.take() {
                 break Stop::Said(farewell);
             }
@@ -103,6 +107,7 @@ impl<S: AsyncRead + AsyncWrite> Link<S> {
                 () = &mut alarm => match silence.ring(hears) {
                     Alarm::Silent => break Stop::Silent,
                     Alarm::NoFarewell => break Stop::NoFarewell,
+                    Alarm::Unanswered(since) => course.owed.push_back(Event::Unanswered(since)),
                     Alarm::Ping if writes && course.out.is_empty() && !course.is_quitting => course.ping(),
                     Alarm::Ping | Alarm::Nothing => {}
                 },
@@ -136,7 +141,9 @@ impl<S: AsyncRead + AsyncWrite> Link<S> {
                 },
                 read = reader.read_buf(incoming.space()), if hears => match read {
                     Ok(0) => break Stop::Closed,
-                    Ok(_) => silence.heard(course.is_owed()),
+                    Ok(_) => if silence.heard(course.is_owed()) {
+                        course.owed.push_back(Event::Answered);
+                    },
                     Err(error) => break Stop::Broke(error),
                 },
             }

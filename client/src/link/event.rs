@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
 use wire::{Entry, NewerEntry, Refusal, Reply, Welcome};
 
 use crate::connect::Route;
@@ -37,6 +38,11 @@ pub enum Event {
         /// The unacknowledged lines that were not sent again, because it is another database.
         set_aside: usize,
     },
+    /// The server owes an answer, to a line or a command, and has been silent since then: for a few
+    /// seconds, or this would not be told. Whoever shows it counts on.
+    Unanswered(Instant),
+    /// The server is heard again, after such a silence.
+    Answered,
     /// There is no connection now.
     Lost {
         /// The reason: the end of the last connection, or of the last try to connect.

@@ -2,7 +2,7 @@
 //! standard error.
 //!
 //! [`run()`] is all that the program needs of it. It holds no model of the room: its readers build
-//! their own from the lines.
+//! their own from the lines. Of `room` it uses the meaning of a line alone.
 
 mod form;
 mod json;
@@ -36,7 +36,12 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
         tell(warning);
     }
     // From here on, so that what is pasted while we connect is known as a paste.
-    let typing = os::Typing::begin();
+    let explains_here = config.explainer.is_on() && io::stderr().is_terminal();
+    let typing = match explains_here {
+        // Its steps come at any time, and would be mixed with the line.
+        true => None,
+        false => os::Typing::begin(),
+    };
     let mut door = Door {
         bundle: config.bundle,
         target: config.target,

@@ -358,6 +358,11 @@ impl Talk {
                 self.tell(&format!("connected again {}", route.describe(&welcome)));
                 self.greet(&welcome, &greeting);
             }
+            Event::Unanswered(since) => {
+                let words = sentences::unanswered(since.elapsed());
+                self.tell(&format!("warning: {words}"));
+            }
+            Event::Answered => self.tell("the server answers again"),
             Event::Garbled(fault) => self.tell(&format!("warning: {fault}")),
             Event::WarningsLeftOut => {
                 self.tell(&format!("warning: {}", sentences::warnings_left_out()))
@@ -372,8 +377,14 @@ impl Talk {
         self.waits.unanswered = self.waits.unanswered.saturating_sub(set_aside as u64);
         self.tell(&format!("warning: {}", sentences::OTHER_HISTORY));
         if set_aside > 0 {
+            let lines = match set_aside {
+                1 => "1 line was not acknowledged before, and is not sent again".to_owned(),
+                lines => {
+                    format!("{lines} lines were not acknowledged before, and are not sent again")
+                }
+            };
             self.tell(&format!(
-                "warning: {set_aside} of the lines were not acknowledged before, and are not sent again, because the history is a different one"
+                "warning: {lines}, because the history is a different one"
             ));
         }
     }
@@ -438,7 +449,11 @@ impl Talk {
         let known = left.answered + in_doubt(left);
         let unsent = self.waits.said.saturating_sub(known);
         if unsent > 0 {
-            tell(&format!("warning: {unsent} of the lines were not sent"));
+            let lines = match unsent {
+                1 => "1 line was".to_owned(),
+                lines => format!("{lines} lines were"),
+            };
+            tell(&format!("warning: {lines} not sent"));
         }
         if self.late > 0 {
             let lines = match self.late {

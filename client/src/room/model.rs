@@ -36,6 +36,8 @@ pub(crate) struct Room {
     pub(crate) round_trip: Option<Duration>,
     /// Why the server cannot store anything at the moment.
     pub(crate) waiting: Option<String>,
+    /// Since when the server owes an answer and is silent, once that is some seconds.
+    pub(crate) unanswered_since: Option<Instant>,
     /// The moment of the last event or wish.
     pub(crate) now: Instant,
     /// The search through the record, once somebody has begun one.
@@ -115,6 +117,7 @@ impl Room {
             own: OwnLines::default(),
             round_trip: None,
             waiting: None,
+            unanswered_since: None,
             now,
             search: None,
             heard_at: now,
@@ -242,6 +245,8 @@ impl Room {
             Event::Garbled(fault) => self.note(&fault.to_string()),
             Event::WarningsLeftOut => self.note(&sentences::warnings_left_out()),
             // The lines of the wire are for programs.
+            Event::Unanswered(since) => self.unanswered_since = Some(since.into_std()),
+            Event::Answered => self.unanswered_since = None,
             Event::Wire(_) => {}
         }
         News::Nothing
@@ -431,6 +436,7 @@ impl Room {
         self.stop_search();
         self.pinged_at = None;
         self.round_trip = None;
+        self.unanswered_since = None;
     }
 
     /// Notes that the link has ended for good. `failure` says why, unless we left. Returns whether

@@ -45,13 +45,13 @@ fn in_words(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
         )
         .hint("check the network and the spelling; --server overrides the server that the certificate's file names"),
         Cause::Unreachable(tried) => explain_unreachable(target, tried),
-        Cause::Slow => Failure::new(Exit::Network, format!("{target} did not send a greeting in time"))
-            .hint("is this a room's port? the server may be very busy"),
+        Cause::Slow => Failure::new(Exit::Network, format!("{target} accepts connections but does not answer"))
+            .hint("the server may be stopped or very busy: try again later; is this a room's port?"),
         Cause::ClosedUnheard => Failure::new(
             Exit::Network,
-            format!("{target} closed the connection without a word"),
+            format!("{target} closed the connection without an answer"),
         )
-        .hint("it may have no room for more connections now: try again later; the server's log may say why"),
+        .hint("it may be full: try again later; its log may say why"),
         Cause::ClosedEarly => Failure::new(
             Exit::Network,
             format!("{target} closed the connection before its greeting"),
@@ -199,22 +199,29 @@ fn explain_alert(alert: Alert, scene: &Scene, now: SystemTime) -> Failure {
         .hint(REVOKED_OR_ON_HOLD),
         Alert::UnknownCA => Failure::new(
             Exit::CertificateInvalid,
-            format!(
-                "the certificate of {name} is from the CA \"{}\", which {target} does not trust; its own CA is \"{anchor}\"",
-                scene.own.issuer
-            ),
+            match scene.own.issuer.to_string() == *anchor {
+                false => format!(
+                    "the certificate of {name} is from the CA \"{}\", which {target} does not trust; its own CA is \"{anchor}\"",
+                    scene.own.issuer
+                ),
+                true => format!(
+                    "the certificate of {name} is from a CA that {target} does not trust, although it is called \"{anchor}\" too; the one in your file has SHA-256 {}",
+                    scene.anchor_print
+                ),
+            },
         )
         .hint("is this the right room? if its CA is new, ask for a new certificate"),
         Alert::DecryptError => Failure::new(
             Exit::CertificateInvalid,
-            format!("{target} could not verify the certificate of {name}: it is damaged, or from another CA with the name \"{anchor}\""),
+            format!("{target} could not verify the certificate of {name}: it is damaged, or from another CA with the name \"{anchor}\"; the CA in your file has SHA-256 {}", scene.anchor_print),
         )
         .hint(ASK_FOR_NEW),
         Alert::NoApplicationProtocol => explain_other_protocol(target),
         Alert::ProtocolVersion => Failure::new(
             Exit::Other,
-            format!("{target} does not speak TLS 1.3"),
-        ),
+            format!("{target} speaks an older TLS than 1.3, so it is not a room"),
+        )
+        .hint(format!("a room's port is usually {}", wire::PORT)),
         other => Failure::new(
             Exit::Other,
             format!(
@@ -259,7 +266,13 @@ fn explain_server(judged: &Judged, scene: &Scene) -> Failure {
             explain_names(target, &names)
         }
         Judged::NotValidForName => explain_names(target, &[]),
-        Judged::UnknownIssuer | Judged::BadSignature => untrusted(format!(
+        // The name of its issuer fits, and the signature does not.
+        Judged::BadSignature => untrusted(format!(
+            "{target} proves itself with a certificate of another CA that is called \"{anchor}\" too; the one in your file has SHA-256 {}",
+            scene.anchor_print
+        ))
+        .hint("is this the right server? compare `ca-tool show ca/ca.pem` there; if the room's CA is new, ask for a new certificate"),
+        Judged::UnknownIssuer => untrusted(format!(
             "{target} proves itself with a certificate of another CA, not of \"{anchor}\""
         ))
         .hint("is this the right server? if the room's CA is new, ask for a new certificate"),
@@ -413,6 +426,7 @@ mod tests {
             target: Target::parse("chat.example").expect("a target"),
             own,
             anchor: "Networks 101".to_owned(),
+            anchor_print: "0123456789abcdef...".to_owned(),
             clock: Clock::utc(),
         }
     }
@@ -482,7 +496,7 @@ mod tests {
             (
                 Alert::UnknownCA,
                 CertificateInvalid,
-                "is from the CA \"Networks 101\", which chat.example:27332 does not trust; its own CA is \"Networks 101\"",
+                "is from a CA that chat.example:27332 does not trust, although it is called \"Networks 101\" too; the one in your file has SHA-256 0123456789abcdef...",
                 "right room",
             ),
             (
@@ -497,7 +511,7 @@ mod tests {
                 "it is not a room",
                 "27332",
             ),
-            (Alert::ProtocolVersion, Other, "does not speak TLS 1.3", ""),
+            (Alert::ProtocolVersion, Other, "older TLS than 1.3", "27332"),
             (Alert::InternalError, Other, "InternalError", ""),
         ] {
             let cause = Cause::Tls(rustls::Error::AlertReceived(alert));
@@ -540,8 +554,8 @@ mod tests {
             ),
             (
                 Judged::BadSignature,
-                "another CA, not of \"Networks 101\"",
-                "right server",
+                "another CA that is called \"Networks 101\" too; the one in your file has SHA-256 0123456789abcdef...",
+                "ca-tool show ca/ca.pem",
             ),
             (Judged::Expired, "has expired", "clock"),
             (

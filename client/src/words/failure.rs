@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use pki::Certificate;
+use rustls::AlertDescription as Alert;
 use wire::{ByeReason, Code, Reason, Refusal};
 
 use super::clock::Clock;
@@ -131,6 +132,8 @@ pub struct Scene {
     pub own: Certificate,
     /// The trust anchor's name.
     pub anchor: String,
+    /// The trust anchor's fingerprint, for when another CA has the same name.
+    pub anchor_print: String,
     /// How times are shown.
     pub clock: Clock,
 }
@@ -157,6 +160,7 @@ impl Scene {
                 key: String::new(),
             },
             anchor: String::new(),
+            anchor_print: String::new(),
             clock: Clock::utc(),
         }
     }
@@ -253,12 +257,52 @@ impl Cause {
         }
     }
 
+    /// Returns whether a server that has proved itself has judged us, so that its other addresses
+    /// would say the same.
+    pub(crate) fn is_verdict(&self) -> bool {
+        match self {
+            // Before TLS anybody can say so.
+            Cause::Refused(refusal) => refusal.code != Code::TryLater,
+            Cause::Bye { .. }
+            | Cause::OtherName(_)
+            | Cause::Greeting(_)
+            | Cause::Endless
+            | Cause::OwnDates
+            | Cause::Setup(_) => true,
+            // A server says these about a certificate, after it has presented its own.
+            Cause::Tls(rustls::Error::AlertReceived(alert)) => matches!(
+                alert,
+                Alert::AccessDenied
+                    | Alert::BadCertificate
+                    | Alert::CertificateExpired
+                    | Alert::CertificateRequired
+                    | Alert::CertificateRevoked
+                    | Alert::CertificateUnknown
+                    | Alert::DecryptError
+                    | Alert::UnknownCA
+                    | Alert::UnsupportedCertificate
+            ),
+            _ => false,
+        }
+    }
+
+    /// Returns how close a try came to a greeting, to tell the failure that says most.
+    pub(crate) fn nearness(&self) -> u8 {
+        match self {
+            Cause::Unresolved { .. } | Cause::Unreachable(_) => 0,
+            Cause::ClosedUnheard | Cause::ClosedEarly | Cause::Slow => 1,
+            Cause::Refused(_) => 3,
+            _ => 2,
+        }
+    }
+
     /// Returns how long the server asks us to wait: the words of a refusal for now may end with it.
     fn wait(&self) -> Option<Duration> {
         let Cause::Refused(refusal) = self else {
             return None;
         };
-        if refusal.code != Code::TooManySessions {
+        // Before TLS anybody can send the second; it costs a minute at most.
+        if !matches!(refusal.code, Code::TooManySessions | Code::TryLater) {
             return None;
         }
         let (_, wait) = refusal.words.rsplit_once(" in ")?;
@@ -276,8 +320,38 @@ impl Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustls::AlertDescription as Alert;
     use rustls::CertificateError as Judged;
+
+    #[test]
+    fn another_address_is_tried_unless_the_server_itself_has_judged_us() {
+        let refused = |code| Cause::Refused(Refusal::new(code, ""));
+        let alert = |alert| Cause::Tls(rustls::Error::AlertReceived(alert));
+        for verdict in [
+            refused(Code::AlreadyHere),
+            refused(Code::TooManySessions),
+            alert(Alert::CertificateRevoked),
+            alert(Alert::AccessDenied),
+            alert(Alert::UnknownCA),
+            Cause::OtherName(String::new()),
+        ] {
+            assert!(verdict.is_verdict(), "{verdict:?}");
+        }
+        for other in [
+            Cause::Unreachable(Vec::new()),
+            Cause::ClosedUnheard,
+            Cause::ClosedEarly,
+            Cause::Slow,
+            refused(Code::TryLater),
+            alert(Alert::HandshakeFailure),
+            alert(Alert::NoApplicationProtocol),
+            Cause::Tls(rustls::Error::InvalidCertificate(Judged::UnknownIssuer)),
+            Cause::OtherProtocol,
+        ] {
+            assert!(!other.is_verdict(), "{other:?}");
+        }
+        assert!(Cause::ClosedUnheard.nearness() < Cause::OtherProtocol.nearness());
+        assert!(Cause::OtherProtocol.nearness() < refused(Code::TryLater).nearness());
+    }
 
     #[test]
     fn only_failures_that_time_may_fix_are_tried_again() {
@@ -343,6 +417,10 @@ mod tests {
         );
         assert_eq!(wait(Code::TooManySessions, "come back in 5 min"), None);
         assert_eq!(wait(Code::TooManySessions, "later"), None);
+        assert_eq!(
+            wait(Code::TryLater, "the disk is full; try again in 9 s"),
+            seconds(9)
+        );
         assert_eq!(wait(Code::AlreadyHere, words), None);
         assert!(refused(Code::AlreadyHere).may_be_ours());
         assert!(!refused(Code::TooManySessions).may_be_ours());

@@ -22,15 +22,20 @@ pub(crate) fn disorder(after: u64, came: u64) -> String {
     )
 }
 
+/// Returns the warning that an answer is owed and nothing was heard for so long.
+pub(crate) fn unanswered(silence: Duration) -> String {
+    format!("no answer from the server for {}", seconds(silence))
+}
+
 /// Returns the last warning before some are left out.
 pub(crate) fn warnings_left_out() -> String {
     format!("{WARNINGS_MAX} warnings within a minute; the next ones about this server are left out")
 }
 
-/// Returns when the next try to connect begins, to be said after the failure of the last one.
+/// Returns when the next try to connect begins, to be said after the failure of the last one. If the
+/// server's own words end with the time, a second time beside it would only confuse.
 pub(crate) fn next_try(failure: &Failure, pause: Duration) -> String {
-    if failure.wait() == Some(pause) {
-        // The server's own words end with the time.
+    if failure.wait().is_some_and(|wait| wait <= pause) {
         return "waiting".to_owned();
     }
     if pause < Duration::from_millis(50) {
@@ -109,5 +114,23 @@ mod tests {
         ] {
             assert_eq!(next_try(&failure, Duration::from_millis(millis)), words);
         }
+    }
+
+    #[test]
+    fn a_wait_that_the_server_named_is_not_named_again() {
+        let words = "you may begin 10 sessions a minute; try again in 9 s";
+        let refusal = wire::Refusal::new(wire::Code::TooManySessions, words);
+        let failure = Failure {
+            cause: Some(Box::new(crate::words::Cause::Refused(refusal))),
+            ..Failure::new(Exit::NotAdmitted, words)
+        };
+        for seconds in [9, 12] {
+            assert_eq!(next_try(&failure, Duration::from_secs(seconds)), "waiting");
+        }
+        // Less, where the person allows no more time.
+        assert_eq!(
+            next_try(&failure, Duration::from_secs(1)),
+            "trying again in 1 s"
+        );
     }
 }

@@ -8,4 +8,6 @@ mod room;
 mod stay;
 mod talk;
 #[cfg(unix)]
+mod typed;
+#[cfg(unix)]
 mod window;

@@ -318,6 +318,20 @@ impl Person {
         }
     }
 
+    /// Waits until it tells this on standard error.
+    #[cfg(unix)]
+    pub(crate) async fn tells(&mut self, part: &str) {
+        let stderr = self.child.stderr.as_mut().expect("standard error is open");
+        let mut told = Vec::new();
+        while !String::from_utf8_lossy(&told).contains(part) {
+            let byte = timeout(DEADLINE, stderr.read_u8()).await;
+            told.push(
+                byte.expect("it tells something")
+                    .expect("it tells something"),
+            );
+        }
+    }
+
     #[cfg(unix)]
     pub(crate) async fn signal(&self, name: &str) {
         let id = self.child.id().expect("it runs").to_string();

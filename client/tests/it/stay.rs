@@ -216,7 +216,7 @@ async fn a_restored_record_gets_the_lines_and_another_database_does_not() {
             ["connection lost", "connected again", history]
         );
         let (code, told) = outcome.told();
-        let doubt = "client: warning: the server did not acknowledge 1 of the lines; they may or may not be in the record";
+        let doubt = "client: warning: the server did not acknowledge 1 line; it may or may not be in the record";
         assert_eq!(told.contains(&doubt), !is_restored, "{told:?}");
         assert_eq!(code, Some(i32::from(!is_restored)));
     }
@@ -321,7 +321,7 @@ async fn a_signal_ends_it_at_once_while_there_is_no_connection() {
         }
         let doubt = rest
             .iter()
-            .any(|line| line.contains("did not acknowledge 1 of"));
+            .any(|line| line.contains("did not acknowledge 1 line"));
         assert_eq!(doubt, is_said, "{rest:?}");
     }
 }
@@ -338,6 +338,6 @@ async fn giving_up_says_which_lines_are_in_doubt() {
     session.close().await;
     let outcome = alice.ends().await;
     assert_eq!(outcome.code, Some(4), "{}", outcome.stderr);
-    let doubt = "the server did not acknowledge 1 of the lines";
+    let doubt = "the server did not acknowledge 1 line";
     assert!(outcome.stderr.contains(doubt), "{}", outcome.stderr);
 }

@@ -83,8 +83,8 @@ async fn whoever_followed_another_record_is_told_and_starts_afresh() {
                 assert_eq!(texts, ["anew"]);
                 assert_eq!(shown, ["before", "after 1", "after 2", "anew"]);
                 for words in [
-                    "1 of the lines were not acknowledged before, and are not sent again",
-                    "the server did not acknowledge 1 of the lines",
+                    "1 line was not acknowledged before, and is not sent again",
+                    "the server did not acknowledge 1 line",
                 ] {
                     assert!(told.contains(words), "{words}: {told}");
                 }

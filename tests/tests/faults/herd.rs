@@ -80,7 +80,7 @@ async fn a_restart_under_300_members_writes_no_enters_and_no_leaves() {
             "is being stopped",
             "before its greeting",
             // The server ended before TLS began.
-            "without a word",
+            "without an answer",
             // It ended after that, before it could say goodbye: it closed the connection, or its system did.
             "the server closed it",
             "os error",
