@@ -274,6 +274,38 @@ async fn everything_that_a_server_sends_fills_cells_of_plain_lines_and_does_noth
 }
 
 #[tokio::test]
+async fn after_the_end_a_key_comes_back_and_says_unstored_lines_once_more_under_their_names() {
+    let room = Room::open().await;
+    let (mut terminal, mut session) = alice(&room, &[]).await;
+    session.send(GREETING).await;
+    assert_eq!(session.next().await, "/follow head");
+    session.send("= at 41").await;
+    session.send(&entry(42, "hello")).await;
+    terminal.shows("[bob] hello");
+    terminal.types("one\r");
+    let said = until_said(&mut session).await;
+    session.send("= bye replaced from 192.0.2.9").await;
+    session.closed().await;
+    terminal.shows(" ended: F5 tries again");
+    terminal.types("\x1b[15~");
+    let mut session = room.accept().await;
+    session.send(&GREETING.replace("head=41", "head=42")).await;
+    assert_eq!(session.next().await, "/follow 42 2026-11-21T10:00:00.123Z");
+    assert_eq!(until_said(&mut session).await, said);
+    terminal.shows(" connected · ");
+}
+
+/// Returns the next line that is said, with its name, past questions.
+async fn until_said(session: &mut Session) -> String {
+    loop {
+        let line = session.next().await;
+        if line.starts_with("/say ") {
+            return line;
+        }
+    }
+}
+
+#[tokio::test]
 async fn lines_of_a_newer_server_are_shown_plainly_in_the_window() {
     let at = "2026-11-21T10:00:00.123Z";
     let room = Room::open().await;

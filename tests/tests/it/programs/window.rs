@@ -25,20 +25,20 @@ fn two_people_talk_in_their_windows_and_a_server_that_dies_loses_and_doubles_not
     let bob = tmux.pane("bob", 40, 12, site.folder());
     enter(&alice, &site, &served, "alice", "");
     enter(&bob, &site, &served, "bob", "");
-    alice.shows("│ bob");
+    alice.shows(" 2 here");
     bob.enters("hello alice, 你好 👋");
-    alice.shows("[bob@127.0.0.1] hello alice, 你好 👋");
+    alice.shows("[bob] hello alice, 你好 👋");
     alice.enters("hi bob");
-    bob.shows("[alice@127.0.0.1] hi bob");
+    bob.shows("[alice] hi bob");
     alice.until("alice's window", |screen| {
         is_like(
             screen,
             "
-            ┃───────────────────── <date>     ────────────────────── │
-            ┃<now> * alice and bob entered                           │
-            ┃      [bob@127.0.0.1] hello alice, 你好 👋              │
-            ┃                               [alice@127.0.0.1] hi bob │
-            ┃ connected · \"Networks 101\" at <server>",
+            ┃────────────────────────────────── <date>     ──────────────────────────────────
+            ┃<now> * alice and bob entered
+            ┃      [bob] hello alice, 你好 👋
+            ┃                                                                  [alice] hi bob
+            ┃ connected · \"Networks 101\" · <server>",
         )
     });
     bob.until("bob's window", |screen| {
@@ -47,10 +47,9 @@ fn two_people_talk_in_their_windows_and_a_server_that_dies_loses_and_doubles_not
             "
             ┃────────────── <date>     ──────────────
             ┃<now> * alice and bob entered
-            ┃       [bob@127.0.0.1] hello alice, 你好
-            ┃         👋
-            ┃      [alice@127.0.0.1] hi bob
-            ┃ connected · \"Networks 101\" at <server>",
+            ┃              [bob] hello alice, 你好 👋
+            ┃      [alice] hi bob
+            ┃ connected · \"Networks 101\" · <server>",
         )
     });
 
@@ -58,7 +57,7 @@ fn two_people_talk_in_their_windows_and_a_server_that_dies_loses_and_doubles_not
     alice.shows(" reconnecting in ");
     bob.shows(" reconnecting in ");
     alice.enters("said meanwhile");
-    alice.shows("[alice@127.0.0.1] said meanwhile");
+    alice.shows("[alice] said meanwhile");
     let _served = site.serve_again(address, &[]);
     bob.shows("said meanwhile");
     for pane in [&alice, &bob] {
@@ -133,7 +132,7 @@ fn the_terminal_is_as_it_was_however_the_window_ends() {
     pane.enters("fg");
     pane.shows("> half a line");
     pane.enters(" of text");
-    pane.shows("[alice@127.0.0.1] half a line of text");
+    pane.shows("[alice] half a line of text");
     pane.presses("C-d");
     is_given_back();
 }
@@ -148,7 +147,7 @@ fn a_window_survives_every_size() {
     let pane = tmux.pane("alice", 80, 24, site.folder());
     enter(&pane, &site, &served, "alice", "");
     pane.enters("你好, wide");
-    pane.shows("wide │");
+    pane.shows("[alice] 你好, wide");
     for (columns, rows) in [
         (40, 12),
         (20, 5),
@@ -165,7 +164,27 @@ fn a_window_survives_every_size() {
     pane.shows("[alice@127.0.0.1] 你好, wide │");
     pane.resize(80, 24);
     pane.enters("and this afterwards");
-    pane.shows("[alice@127.0.0.1] and this afterwards │");
+    pane.shows("[alice] and this afterwards");
+    pane.enters("/quit");
+    pane.until("the shell", |screen| screen.ends_with('$'));
+}
+
+#[test]
+#[ignore = "needs tmux: run with --include-ignored"]
+fn the_mouse_is_the_terminals_when_it_is_wanted_so() {
+    require("tmux");
+    let site = Site::new("Networks 101");
+    let served = site.serve(&[]);
+    let tmux = Tmux::new();
+    let pane = tmux.pane("alice", 80, 24, site.folder());
+    enter(&pane, &site, &served, "alice", "--mouse off");
+    assert_eq!(pane.knows("mouse_any_flag"), "0");
+    pane.presses("F7");
+    pane.shows("F7 leaves it to the terminal");
+    assert_eq!(pane.knows("mouse_any_flag"), "1");
+    pane.presses("F7");
+    pane.shows("F7 takes it back");
+    assert_eq!(pane.knows("mouse_any_flag"), "0");
     pane.enters("/quit");
     pane.until("the shell", |screen| screen.ends_with('$'));
 }
