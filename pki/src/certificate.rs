@@ -227,7 +227,7 @@ impl Fingerprint {
     /// Returns its first 8 bytes: enough to tell two certificates apart, and to find the whole one.
     pub fn short(&self) -> String {
         let digits = self.to_string();
-        format!("{}...", &digits[..16])
+        format!("{}…", &digits[..16])
     }
 }
 

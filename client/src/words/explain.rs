@@ -426,7 +426,7 @@ mod tests {
             target: Target::parse("chat.example").expect("a target"),
             own,
             anchor: "Networks 101".to_owned(),
-            anchor_print: "0123456789abcdef...".to_owned(),
+            anchor_print: "0123456789abcdef…".to_owned(),
             clock: Clock::utc(),
         }
     }
@@ -496,7 +496,7 @@ mod tests {
             (
                 Alert::UnknownCA,
                 CertificateInvalid,
-                "is from a CA that chat.example:27332 does not trust, although it is called \"Networks 101\" too; the one in your file has SHA-256 0123456789abcdef...",
+                "is from a CA that chat.example:27332 does not trust, although it is called \"Networks 101\" too; the one in your file has SHA-256 0123456789abcdef…",
                 "right room",
             ),
             (
@@ -512,7 +512,12 @@ mod tests {
                 "27332",
             ),
             (Alert::ProtocolVersion, Other, "older TLS than 1.3", "27332"),
-            (Alert::InternalError, Other, "InternalError", ""),
+            (
+                Alert::InternalError,
+                Other,
+                "had an internal error (alert internal_error)",
+                "the server's log",
+            ),
         ] {
             let cause = Cause::Tls(rustls::Error::AlertReceived(alert));
             check(&cause, today(), exit, words, hint);
@@ -554,7 +559,7 @@ mod tests {
             ),
             (
                 Judged::BadSignature,
-                "another CA that is called \"Networks 101\" too; the one in your file has SHA-256 0123456789abcdef...",
+                "another CA that is called \"Networks 101\" too; the one in your file has SHA-256 0123456789abcdef…",
                 "ca-tool show ca/ca.pem",
             ),
             (Judged::Expired, "has expired", "clock"),

@@ -110,7 +110,12 @@ async fn whatever_a_server_says_of_tls_itself_is_told() {
             "ROOM speaks TLS, but it is not a room (it does not know countersign/1)",
             port,
         ),
-        (Alert::ProtocolVersion, 1, "ROOM does not speak TLS 1.3", ""),
+        (
+            Alert::ProtocolVersion,
+            1,
+            "ROOM speaks an older TLS than 1.3, so it is not a room",
+            "a room's port is usually 27332",
+        ),
         (
             Alert::DecodeError,
             61,
