@@ -117,15 +117,8 @@ impl Shown {
                     self.path("printing").display()
                 );
                 let mut command = Command::new("xterm");
-                command.args([
-                    "-display",
-                    &display,
-                    "-u8",
-                    "-fa",
-                    "DejaVu Sans Mono",
-                    "-fs",
-                    "6",
-                ]);
+                // Of a scalable font it would look for each character that the font has not.
+                command.args(["-display", &display, "-u8", "-fn", "fixed"]);
                 command.args(["-sl", &ROWS_MAX.to_string()]);
                 command.args(["-geometry", &format!("{}x24", self.columns)]);
                 command.args(["-xrm", &print, "-xrm", "XTerm*printAttributes: 0"]);
