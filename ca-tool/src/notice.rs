@@ -190,7 +190,7 @@ impl fmt::Display for Notice {
             ),
             Notice::ListSigned(list) => write!(
                 f,
-                "{} was signed again; a server on another machine needs the new file",
+                "{} was signed again. If the server is on another machine, copy it there",
                 list.display()
             ),
             Notice::ListLocked { has_expired } => write!(

@@ -1,8 +1,9 @@
 //! Small pieces of text that every layer needs: counts, short lists, days. Nothing here knows about
 //! certificates.
 
+use jiff::tz::TimeZone;
 use serde::{Serialize, Serializer};
-use time::{Date, OffsetDateTime, UtcOffset};
+use time::{Date, Month, OffsetDateTime, UtcOffset};
 
 /// Returns a count with its noun: `1 file`, `2 files`.
 pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
@@ -46,9 +47,9 @@ pub(crate) fn moment(moment: OffsetDateTime) -> String {
 pub(crate) struct Moment(pub(crate) OffsetDateTime);
 
 impl Moment {
-    /// Returns its day, in UTC.
+    /// Returns its day where this machine is.
     pub(crate) fn day(self) -> Date {
-        self.0.to_offset(UtcOffset::UTC).date()
+        day(self.0)
     }
 }
 
@@ -58,9 +59,61 @@ impl Serialize for Moment {
     }
 }
 
-/// Returns the last moment of a day, in UTC.
+/// Returns the day of a moment where this machine is: people read days as their own.
+pub(crate) fn day(moment: OffsetDateTime) -> Date {
+    day_in(moment, &TimeZone::system())
+}
+
+/// Returns the last second of a day where this machine is: whoever types a day means their own.
 pub(crate) fn end_of(day: Date) -> OffsetDateTime {
-    day.with_time(time::macros::time!(23:59:59)).assume_utc()
+    end_in(day, &TimeZone::system())
+}
+
+/// Returns a moment with its time of day where this machine is, for when the day alone is not enough:
+/// `2027-01-31 23:59:59 -08:00 (America/Los_Angeles)`.
+pub(crate) fn local(moment: OffsetDateTime) -> String {
+    let zone = TimeZone::system();
+    let local = zoned(moment, &zone);
+    let shown = local.strftime("%Y-%m-%d %H:%M:%S %:z").to_string();
+    match zone.iana_name() {
+        Some(name) => format!("{shown} ({name})"),
+        None => shown,
+    }
+}
+
+fn day_in(moment: OffsetDateTime, zone: &TimeZone) -> Date {
+    let local = zoned(moment, zone);
+    let month = u8::try_from(local.month()).ok();
+    let month = month.and_then(|month| Month::try_from(month).ok());
+    let day = u8::try_from(local.day()).ok();
+    month
+        .zip(day)
+        .and_then(|(month, day)| Date::from_calendar_date(local.year().into(), month, day).ok())
+        .unwrap_or_else(|| moment.to_offset(UtcOffset::UTC).date())
+}
+
+/// The end of a day is where the next one begins. That need not be midnight: in Cairo, Beirut or Havana
+/// the clocks are changed at midnight, so that it does not exist on one day and exists twice on another.
+fn end_in(day: Date, zone: &TimeZone) -> OffsetDateTime {
+    let in_utc = || day.with_time(time::macros::time!(23:59:59)).assume_utc();
+    let next = || {
+        let day = jiff::civil::Date::new(
+            i16::try_from(day.year()).ok()?,
+            i8::try_from(u8::from(day.month())).ok()?,
+            i8::try_from(day.day()).ok()?,
+        );
+        let next = day.ok()?.tomorrow().ok()?;
+        let begin = next.to_zoned(zone.clone()).ok()?.timestamp();
+        OffsetDateTime::from_unix_timestamp(begin.as_second() - 1).ok()
+    };
+    // Only the last days that a calendar can hold have no next one.
+    next().unwrap_or_else(in_utc)
+}
+
+fn zoned(moment: OffsetDateTime, zone: &TimeZone) -> jiff::Zoned {
+    let seconds = moment.unix_timestamp();
+    let moment = jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX);
+    moment.to_zoned(zone.clone())
 }
 
 /// Returns a byte as two hexadecimal digits.
@@ -111,5 +164,67 @@ mod tests {
         assert_eq!(first_few(&names, 3, ", "), "a, b, c");
         assert_eq!(first_few(&names, 2, " "), "a b and 1 more");
         assert_eq!(first_few(&[], 2, " "), "");
+    }
+
+    #[test]
+    fn a_day_ends_where_it_is_typed_also_where_midnight_is_missing_or_comes_twice() {
+        use time::macros::{date, datetime};
+
+        for (zone, day, end) in [
+            (
+                "UTC",
+                date!(2027 - 01 - 31),
+                datetime!(2027-01-31 23:59:59 UTC),
+            ),
+            (
+                "America/Los_Angeles",
+                date!(2027 - 01 - 31),
+                datetime!(2027-02-01 07:59:59 UTC),
+            ),
+            (
+                "Pacific/Kiritimati",
+                date!(2027 - 01 - 31),
+                datetime!(2027-01-31 09:59:59 UTC),
+            ),
+            (
+                "Asia/Kolkata",
+                date!(2027 - 01 - 31),
+                datetime!(2027-01-31 18:29:59 UTC),
+            ),
+            // In Cairo 2026-04-24 begins at 01:00, so the 23rd ends at 23:59:59 at UTC+2.
+            (
+                "Africa/Cairo",
+                date!(2026 - 04 - 23),
+                datetime!(2026-04-23 21:59:59 UTC),
+            ),
+            (
+                "Africa/Cairo",
+                date!(2026 - 04 - 24),
+                datetime!(2026-04-24 20:59:59 UTC),
+            ),
+            // There 2026-10-29 has its last hour twice; the second one ends the day.
+            (
+                "Africa/Cairo",
+                date!(2026 - 10 - 29),
+                datetime!(2026-10-29 21:59:59 UTC),
+            ),
+            // In Havana 2026-11-01 has its first hour twice; the first one begins the day.
+            (
+                "America/Havana",
+                date!(2026 - 10 - 31),
+                datetime!(2026-11-01 03:59:59 UTC),
+            ),
+        ] {
+            let there = TimeZone::get(zone).expect(zone);
+            assert_eq!(end_in(day, &there), end, "{zone} {day}");
+            // The day is shown as it was typed, to its last second and no longer.
+            assert_eq!(day_in(end, &there), day, "{zone} {day}");
+            let after = end + time::Duration::SECOND;
+            assert_eq!(
+                day_in(after, &there),
+                day.next_day().expect("a day"),
+                "{zone}"
+            );
+        }
     }
 }

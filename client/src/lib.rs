@@ -34,6 +34,6 @@ pub use link::{
     open_run,
 };
 pub use plain::run as run_plain;
-pub use settings::{Bell, Form, Since, Target, TargetError, Theme};
+pub use settings::{Bell, Form, Mouse, Since, Target, TargetError, Theme};
 pub use window::run as run_window;
 pub use words::{Cause, Clock, Exit, Failure, Fault, Scene, explain, report, tell};

@@ -139,11 +139,18 @@ pub(crate) const NEWEST_MAX: usize = 500;
 /// The enters and leaves that one item of a timeline holds.
 pub(crate) const MOVES_MAX: usize = 500;
 
+/// Pages that a search asks for before the person is asked whether it is to go on: 20,000 entries.
+pub(crate) const SEARCH_PAGES_MAX: usize = 100;
+
+/// The bytes of the texts that a search keeps, so that the way from what it found to the newest entry
+/// is short.
+pub(crate) const SEARCHED_BYTES_MAX: usize = LOADED_BYTES_MAX / 4;
+
+/// Since the server was heard last, while it owes an answer, before the window says so.
+pub(crate) const SILENCE_BEFORE_TOLD: Duration = Duration::from_secs(3);
+
 /// Our lines that may wait at once in the window.
 pub(crate) const OWN_LINES_MAX: usize = 1000;
-
-/// A paste of more lines than this is sent only after the person has confirmed it.
-pub(crate) const PASTED_LINES_MAX: usize = 3;
 
 /// The lines of a paste that the plain mode says at once. A file may have more.
 pub(crate) const PASTE_LINES_MAX: usize = 1000;

@@ -4,6 +4,7 @@
 use std::io;
 use std::path::Path;
 
+use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 /// Waits until the person, or the system, asks this program to end: SIGINT, SIGTERM, or Ctrl-C
@@ -27,14 +28,21 @@ pub(crate) fn others_can_read(path: &Path) -> bool {
     imp::others_can_read(path)
 }
 
-/// Has a command lead a group of processes, which [`kill_group`] ends with everything that it started.
+/// Makes a folder that only its owner can enter, and that is removed with everything in it.
+pub(crate) fn private_folder() -> io::Result<TempDir> {
+    imp::private_folder()
+}
+
+/// Has a command lead a group of processes, which [`kill_group`] ends with everything that it
+/// started.
 pub(crate) fn lead_a_group(command: &mut Command) {
     imp::lead_a_group(command);
 }
 
-/// Ends a program by force, and where there are groups of processes, its group.
-pub(crate) fn kill_group(child: &mut Child) {
-    imp::kill_group(child);
+/// Ends a program by force, and where there are groups of processes, everything in the group that it
+/// leads. `leader` is the ID that it had when it began.
+pub(crate) fn kill_group(child: &mut Child, leader: Option<u32>) {
+    imp::kill_group(child, leader);
 }
 
 /// Returns whether the terminal understands escape sequences, by its name in `TERM`.
@@ -80,14 +88,16 @@ pub(crate) async fn mind_stops(back: impl FnMut()) -> io::Result<()> {
 
 #[cfg(unix)]
 mod imp {
+    use std::fs::Permissions;
     use std::io::{self, IsTerminal as _, Write as _};
-    use std::os::unix::fs::MetadataExt as _;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     use std::path::Path;
     use std::sync::{Mutex, PoisonError};
     use std::time::Duration;
 
     use rustix::process::{Pid, Signal, getpgrp, getpid, kill_process, kill_process_group};
     use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
+    use tempfile::TempDir;
     use tokio::process::{Child, Command};
     use tokio::signal::unix::{SignalKind, signal};
 
@@ -206,13 +216,18 @@ mod imp {
         std::fs::metadata(path).is_ok_and(|file| file.mode() & GROUP_OR_OTHERS != 0)
     }
 
+    pub(super) fn private_folder() -> io::Result<TempDir> {
+        let owner_only = Permissions::from_mode(0o700);
+        tempfile::Builder::new().permissions(owner_only).tempdir()
+    }
+
     pub(super) fn lead_a_group(command: &mut Command) {
         command.process_group(0);
     }
 
-    pub(super) fn kill_group(child: &mut Child) {
-        // A child that was waited for has no ID any more, and another program may have it.
-        let id = child.id().and_then(|id| i32::try_from(id).ok());
+    pub(super) fn kill_group(_child: &mut Child, leader: Option<u32>) {
+        // The leader may have ended. Its ID names the group as long as anybody is in it.
+        let id = leader.and_then(|id| i32::try_from(id).ok());
         if let Some(group) = id.and_then(Pid::from_raw) {
             let _gone = kill_process_group(group, Signal::KILL);
         }
@@ -224,6 +239,7 @@ mod imp {
     use std::io;
     use std::path::Path;
 
+    use tempfile::TempDir;
     use tokio::process::{Child, Command};
 
     pub(super) fn has_escapes() -> bool {
@@ -258,9 +274,14 @@ mod imp {
         false
     }
 
+    pub(super) fn private_folder() -> io::Result<TempDir> {
+        // The folder for temporary files is the user's own where files have no mode.
+        tempfile::tempdir()
+    }
+
     pub(super) fn lead_a_group(_command: &mut Command) {}
 
-    pub(super) fn kill_group(child: &mut Child) {
+    pub(super) fn kill_group(child: &mut Child, _leader: Option<u32>) {
         let _gone = child.start_kill();
     }
 }

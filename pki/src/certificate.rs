@@ -120,6 +120,15 @@ impl Certificate {
         certificate
     }
 
+    /// Returns the name of its subject; with its fingerprint if `other` has the same name, because then
+    /// the name alone would say nothing.
+    pub fn told_apart_from(&self, other: &Self) -> String {
+        match self.subject.to_string() == other.subject.to_string() {
+            true => self.to_string(),
+            false => format!("\"{}\"", self.subject),
+        }
+    }
+
     /// Returns whether it is valid at `now`.
     pub fn is_valid_at(&self, now: SystemTime) -> bool {
         self.not_before <= now && now <= self.not_after

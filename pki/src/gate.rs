@@ -153,7 +153,10 @@ impl Gate {
                     issuer: said.issuer.to_string(),
                 }
             }
-            E::UnknownIssuer | E::BadSignature => Refusal::Signature { name },
+            E::UnknownIssuer | E::BadSignature => Refusal::Signature {
+                name,
+                ca: self.anchor_says.to_string(),
+            },
             other => match CertificateFault::of_extensions(certificate) {
                 Some(fault) => Refusal::Fault { name, fault },
                 None => Refusal::Chain(judged_words(other)),

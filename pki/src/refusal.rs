@@ -48,11 +48,13 @@ pub enum Refusal {
     },
     /// It names our CA as its issuer, but our CA did not sign it.
     #[error(
-        "the signature of \"{name}\"'s certificate is invalid: it was changed, or signed by another CA with this name"
+        "the signature of \"{name}\"'s certificate is invalid: it was changed, or signed by another CA with the name of this room's CA, which is {ca}"
     )]
     Signature {
         /// The holder as the certificate names it.
         name: String,
+        /// Our CA, with its fingerprint.
+        ca: String,
     },
     /// It is built in a way that TLS refuses, whoever signed it.
     #[error("the certificate of \"{name}\" {fault}")]

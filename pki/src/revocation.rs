@@ -25,6 +25,8 @@ pub struct RevocationList {
     next_update: SystemTime,
     /// The certificates on it; the value is true for those that are only on hold.
     revoked: HashMap<Serial, bool>,
+    /// When certificates that are still good will be revoked, from the notes in its file.
+    ends: HashMap<Serial, SystemTime>,
 }
 
 /// The server's knowledge about revoked certificates.
@@ -124,7 +126,37 @@ impl RevocationList {
                     (Serial::new(revoked.raw_serial()), is_on_hold)
                 })
                 .collect(),
+            ends: read_ends(bytes),
         })
+    }
+
+    /// Returns the text of a list's file: the list as PEM, and a note for each certificate that will
+    /// be revoked because another replaces it.
+    ///
+    /// A list has no place for the future: a date in it, whatever it says, is one on which the
+    /// certificate was revoked (RFC 5280, section 5.3). So the notes follow the list, where every
+    /// reader of PEM passes over them. They are not signed, and serve only to tell people in time;
+    /// nobody is refused because of one.
+    pub fn with_ends<'a>(
+        list: &str,
+        ends: impl IntoIterator<Item = (&'a Serial, SystemTime)>,
+    ) -> String {
+        let mut text = list.to_owned();
+        for (serial, at) in ends {
+            let at = wire::Timestamp::from(at);
+            text.push_str(&format!("{ENDS_NOTE} {serial} {at}\n"));
+        }
+        text
+    }
+
+    /// Returns when a certificate will be revoked because another replaces it, if its CA decided so.
+    pub fn ends_at(&self, serial: &Serial) -> Option<SystemTime> {
+        self.ends.get(serial).copied()
+    }
+
+    /// Returns every certificate for which that was decided, in no order.
+    pub fn ends(&self) -> impl Iterator<Item = (&Serial, SystemTime)> {
+        self.ends.iter().map(|(serial, at)| (serial, *at))
     }
 
     /// Returns the DER of the one list in a file, PEM or DER. Nothing is verified.
@@ -185,7 +217,33 @@ impl RevocationList {
     }
 }
 
+/// Begins a note about a certificate that will be revoked.
+const ENDS_NOTE: &str = "# ends";
+
+fn read_ends(bytes: &[u8]) -> HashMap<Serial, SystemTime> {
+    // DER has no lines; what looks like one there is no note of ours.
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    let notes = text.lines().filter_map(|line| {
+        let (serial, at) = line
+            .trim()
+            .strip_prefix(ENDS_NOTE)?
+            .trim()
+            .split_once(' ')?;
+        let at = wire::Timestamp::parse(at.trim()).ok()?;
+        Some((Serial::parse(serial)?, at.to_system_time()))
+    });
+    notes.collect()
+}
+
 impl Revocations {
+    /// Returns when a certificate will be revoked because another replaces it, if that is known.
+    pub fn ends_at(&self, serial: &Serial) -> Option<SystemTime> {
+        match self {
+            Revocations::Unchecked => None,
+            Revocations::List(list) => list.ends_at(serial),
+        }
+    }
+
     /// Returns whether this certificate was revoked.
     pub fn revokes(&self, serial: &Serial) -> bool {
         match self {
@@ -305,6 +363,38 @@ mod tests {
             assert_eq!(refused, RevocationError::Number);
             assert_eq!(refused.to_string(), "its number is longer than 20 bytes");
         }
+    }
+
+    #[test]
+    fn the_notes_after_a_list_say_when_certificates_will_end() {
+        let key = KeyPair::generate().expect("a key");
+        let mut ca = CertificateParams::default();
+        ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        let anchor = ca.self_signed(&key).expect("a certificate");
+        let now = SystemTime::now();
+        let list = CertificateRevocationListParams {
+            this_update: now.into(),
+            next_update: (now + std::time::Duration::from_secs(60)).into(),
+            crl_number: SerialNumber::from(7),
+            issuing_distribution_point: None,
+            revoked_certs: Vec::new(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let list = list.signed_by(&Issuer::new(ca, key)).expect("a list");
+        let list = list.pem().expect("PEM");
+        let end = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_000);
+        let (alice, bob) = (Serial::new(&[7, 1]), Serial::new(&[7, 2]));
+        let text = RevocationList::with_ends(&list, [(&alice, end)]);
+        let damaged = "# ends 0702\n# ends x 2027\n# ends 0702 tomorrow\n";
+        for text in [text.clone(), text.replace('\n', "\r\n"), text + damaged] {
+            let read = RevocationList::parse(text.as_bytes(), anchor.der(), now).expect("a list");
+            assert_eq!(read.ends_at(&alice), Some(end));
+            assert_eq!(read.ends_at(&bob), None);
+            // It is good until then.
+            assert!(!read.revokes(&alice));
+        }
+        let read = RevocationList::parse(list.as_bytes(), anchor.der(), now).expect("a list");
+        assert_eq!(read.ends().count(), 0);
     }
 
     #[test]

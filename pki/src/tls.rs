@@ -242,11 +242,34 @@ impl PurposeVerifier {
         if verified.as_ref().is_ok() || verified.as_ref().is_err_and(is_about_the_name) {
             tell(&self.witness, Sight::Passed(Check::Path));
         }
-        let verified = verified?;
+        let verified = verified.map_err(|error| with_true_names(error, leaf))?;
         tell(&self.witness, Sight::Passed(Check::ServerName));
         names_a_server(leaf)?;
         tell(&self.witness, Sight::Passed(Check::ServerPurpose));
         Ok(verified)
+    }
+}
+
+/// Returns the error with the names of the certificate written as we read them. webpki writes
+/// `fd00:0:0:1::5` as `fd00::1::5`, which is no address; RFC 5952 is what people and programs read.
+fn with_true_names(error: rustls::Error, leaf: &CertificateDer<'_>) -> rustls::Error {
+    use CertificateError::NotValidForNameContext;
+    match (error, Certificate::parse(leaf)) {
+        (
+            rustls::Error::InvalidCertificate(NotValidForNameContext { expected, .. }),
+            Ok(certificate),
+        ) => {
+            let names = certificate.dns_names.iter();
+            let names = names.map(|name| format!("DnsName({name:?})"));
+            let addresses = certificate.addresses.iter();
+            let addresses = addresses.map(|address| format!("IpAddress({address})"));
+            let presented = names.chain(addresses).collect();
+            rustls::Error::InvalidCertificate(NotValidForNameContext {
+                expected,
+                presented,
+            })
+        }
+        (error, _) => error,
     }
 }
 
@@ -398,5 +421,39 @@ impl ClientCertVerifier for Judge {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.gate.chains().supported_verify_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair, SanType};
+
+    use super::*;
+
+    #[test]
+    fn addresses_of_another_server_are_written_as_rfc_5952_says() {
+        let mut params = CertificateParams::new(vec!["chat.example".to_owned()]).expect("a name");
+        let written = ["::1", "fd00:0:0:1::5", "2001:db8::1:0:0:1", "192.0.2.7"];
+        for address in written {
+            let address = address.parse().expect("an address");
+            params.subject_alt_names.push(SanType::IpAddress(address));
+        }
+        let key = KeyPair::generate().expect("a key");
+        let leaf = params.self_signed(&key).expect("a certificate");
+        let expected = ServerName::try_from("other.example").expect("a name");
+        let error = rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+            expected,
+            presented: vec!["IpAddress(0::1)".to_owned()],
+        });
+        let rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+            presented,
+            ..
+        }) = with_true_names(error, leaf.der())
+        else {
+            panic!("another error");
+        };
+        let addresses = written.map(|address| format!("IpAddress({address})"));
+        assert_eq!(presented[0], "DnsName(\"chat.example\")");
+        assert_eq!(presented[1..], addresses);
     }
 }

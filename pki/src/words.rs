@@ -43,6 +43,10 @@ pub fn tls_words(error: &Error, peer: Peer) -> String {
     match error {
         Error::AlertReceived(alert) => alert_words(*alert, peer),
         Error::PeerIncompatible(why) => incompatible_words(why, peer),
+        // The gate has words of its own for the rest of a client's certificate.
+        Error::InvalidCertificate(Judged::BadSignature) if peer == Peer::Client => {
+            "the client did not prove that it has the private key of its certificate".to_owned()
+        }
         Error::InvalidCertificate(judged) => {
             format!("the certificate of the {peer} {}", judged_words(judged))
         }

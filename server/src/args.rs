@@ -24,6 +24,8 @@ use crate::watch::revocation::read_list;
 /// A room where your certificate is your name.
 #[derive(Debug, Parser)]
 #[command(version, about, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
+// A negative number is a value, to be refused as one, and no flag of digits.
+#[command(allow_negative_numbers = true)]
 pub struct Args {
     /// A subcommand, if one is given.
     #[command(subcommand)]
@@ -85,7 +87,7 @@ pub struct Serve {
     /// The revocation list. It is read again when it changes, and on SIGHUP.
     #[arg(long, default_value = "ca/crl.pem", value_name = "FILE")]
     crl: PathBuf,
-    /// Admit people whose certificates are revoked.
+    /// Admit people whose certificates are revoked or on hold.
     #[arg(long, conflicts_with = "strict_revocation")]
     no_revocation: bool,
     /// Admit nobody while the revocation list is past its nextUpdate.
@@ -535,6 +537,11 @@ mod tests {
             "--handshakes-per-address",
             "--line-burst",
         ] {
+            let refused = Args::try_parse_from(["server", flag, "-5"]).expect_err(flag);
+            assert!(
+                refused.to_string().contains("write a whole number"),
+                "{refused}"
+            );
             let refused = Args::try_parse_from(["server", flag, "many"]).expect_err(flag);
             assert!(
                 refused.to_string().contains("write a whole number"),

@@ -10,7 +10,7 @@ use narration::Narrator;
 use server::args::{Args, Command, Hinted, Serve};
 use server::log::{self, LogFile, say};
 use server::query::{Format, OutFile, QueryError, query};
-use server::terminal::stdout_columns;
+use server::terminal::{stderr_columns, stdout_columns};
 use server::{
     Allowed, Failure, TooFewFiles, connections_allowed, processors, stdout_is_new_file, stop_signal,
 };
@@ -95,7 +95,8 @@ async fn serve(serve: &Serve) -> Result<()> {
     }
     let _explanation = match serve.explain {
         true => {
-            let started = Narrator::start(io::stderr()).context("cannot explain")?;
+            let started =
+                Narrator::start(io::stderr(), stderr_columns, "").context("cannot explain")?;
             config.narrator = started.0;
             Some(started.1)
         }

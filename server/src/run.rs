@@ -143,7 +143,7 @@ fn announce(config: &Config, listener: &TcpListener, crashed: u64) -> Result<(),
         );
     }
     if crl.is_none() {
-        warn!("--no-revocation: revoked certificates are let in");
+        warn!("--no-revocation: people whose certificates are revoked or on hold are let in");
     }
     Ok(())
 }

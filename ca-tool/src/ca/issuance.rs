@@ -21,6 +21,7 @@ use crate::people::parcel::{Parcel, into_bytes};
 use crate::people::plan::{Person, Plan, Rules, ShutOut, Skipped, plan_for};
 use crate::sign::host::{Host, Reach};
 use crate::sign::subject::Subject;
+use crate::words::day;
 
 /// How to issue certificates to people.
 #[derive(Debug, Clone, Default)]
@@ -89,9 +90,9 @@ impl Ca {
             of: steps(candidates.len()),
         });
         let (_lock, mut index) = self.lock()?;
-        let help = self.help_for(&options.help)?;
         let named = name_all(candidates, &index).into_iter();
         let candidates: Vec<Candidate> = named.map(|named| named.candidate).collect();
+        let help = self.help_for(&options.help)?;
         let rules = Rules {
             role: options.role,
             allow_lookalike: options.allow_lookalike,
@@ -165,7 +166,7 @@ impl Ca {
         now: OffsetDateTime,
     ) -> Result<(OffsetDateTime, Option<OffsetDateTime>), Error> {
         let wanted = match until {
-            Some(until) if until < now => return Err(Error::Past(until.date())),
+            Some(until) if until < now => return Err(Error::Past(day(until))),
             Some(until) => until,
             None => now + time::Duration::days(pki::CLIENT.days.into()),
         };

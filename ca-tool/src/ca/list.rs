@@ -67,6 +67,7 @@ impl Ca {
         // The next number is on the disk before this one is used, so no number is used twice.
         self.raise_list_number(number)?;
         let list = self.issuer.sign_list(number, index.revoked(), now)?;
+        let list = RevocationList::with_ends(&list, index.ends());
         files::replace(&self.folder().list(), list.as_bytes(), Access::Public)
     }
 

@@ -22,7 +22,7 @@ pub(crate) fn remembered(folder: &Path) -> Result<Remembered, Error> {
 impl Ca {
     /// Remembers how a kind of roster is read. Returns the file if it was written, and `None` if it says so
     /// already.
-    pub(crate) fn remember(&self, kind: Kind) -> Result<Option<PathBuf>, Error> {
+    pub(crate) fn remember_roster(&self, kind: Kind) -> Result<Option<PathBuf>, Error> {
         // Another run may remember something else in the same moment.
         let (_lock, _index) = self.lock()?;
         let path = self.folder().rosters();

@@ -24,6 +24,7 @@ use crate::people::parcel::Parcel;
 use crate::people::plan::Person;
 use crate::sign::issuer::Signed;
 use crate::sign::subject::Subject;
+use crate::words::day;
 
 /// One new bundle.
 #[derive(Debug, Clone)]
@@ -157,7 +158,7 @@ impl Ca {
         server: Option<&str>,
     ) -> Zeroizing<String> {
         let (expires, fingerprint) = (
-            signed.not_after.date().to_string(),
+            day(signed.not_after).to_string(),
             self.issuer.says().fingerprint.to_string(),
         );
         let subject_notes = match subject {

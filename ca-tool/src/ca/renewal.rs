@@ -149,7 +149,8 @@ impl Ca {
         // The old certificates end when the new ones begin: when the index is written.
         let issued = self.deliver(&mut index, orders, &out, &Silent);
         self.remember_help(&options.help)?;
-        if revoked > 0 && matches!(issued, Ok(_) | Err(Error::NotDelivered { .. })) {
+        let is_on_the_list = revoked > 0 || ends.is_some();
+        if is_on_the_list && matches!(issued, Ok(_) | Err(Error::NotDelivered { .. })) {
             self.sign_list(&index, now)?;
         }
         Ok(Renewal {

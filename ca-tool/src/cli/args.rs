@@ -45,13 +45,14 @@ pub(super) struct Globals {
         global = true,
         display_order = 902,
         value_name = "N",
-        conflicts_with = "passphrase_file"
+        conflicts_with = "passphrase_file",
+        value_parser = parse_descriptor
     )]
     passphrase_fd: Option<u32>,
     /// Print the result as JSON, for programs
     #[arg(long, global = true, display_order = 903)]
     pub(super) json: bool,
-    /// Do not ask for confirmation before everybody's old certificates end
+    /// Do not ask for confirmation, before a revocation or before everybody's old certificates end
     #[arg(long, global = true, display_order = 904)]
     pub(super) yes: bool,
 }
@@ -140,7 +141,7 @@ pub(super) enum Command {
         #[arg(long = "host", value_name = "NAME|IP", value_parser = Host::parse)]
         hosts: Vec<Host>,
         /// The server's port, for people's bundles
-        #[arg(long, default_value_t = wire::PORT, value_parser = clap::value_parser!(u16).range(1..))]
+        #[arg(long, default_value_t = wire::PORT, value_parser = parse_port)]
         port: u16,
         /// Store the CA's key unencrypted, for anybody who can read this folder
         #[arg(long, conflicts_with_all = ["passphrase_file", "passphrase_fd"])]
@@ -185,11 +186,6 @@ pub(super) enum Command {
         /// The roster's column whose texts are IDs as they are [default: id]
         #[arg(long, value_name = "COLUMN", requires = "roster")]
         id_column: Option<String>,
-        /// The full name of the one person that you issue to, which the room shows beside the ID
-        /// [default: the one in an earlier certificate]
-        #[arg(long = "name", value_name = "FULL NAME", value_parser = FullName::parse_typed,
-              requires = "names", conflicts_with = "roster")]
-        full_name: Option<FullName>,
         /// Its column of full names; given twice, as for first and last names, the two are joined
         #[arg(long = "name-column", value_name = "COLUMN", requires = "roster")]
         name_columns: Vec<String>,
@@ -205,7 +201,12 @@ pub(super) enum Command {
         /// The encoding of a roster that is neither UTF-8 nor UTF-16, such as gb18030
         #[arg(long, value_name = "NAME", requires = "roster", value_parser = parse_encoding)]
         encoding: Option<&'static encoding_rs::Encoding>,
-        /// The last day on which the certificates are valid [default: 180 days]
+        /// The full name of the one person that you issue to, which the room shows beside the ID
+        /// [default: the one in an earlier certificate]
+        #[arg(long = "name", value_name = "FULL NAME", value_parser = FullName::parse_typed,
+              requires = "names", conflicts_with = "roster")]
+        full_name: Option<FullName>,
+        /// The last day on which the certificates are valid, to its end where you are [default: 180 days]
         #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
         until: Option<Date>,
         /// The role of people whose row names none: student, assistant, instructor or bot
@@ -259,7 +260,7 @@ pub(super) enum Command {
         #[arg(long = "name", value_name = "FULL NAME", value_parser = FullName::parse_typed,
               conflicts_with = "all")]
         full_name: Option<FullName>,
-        /// The last day on which the new certificates are valid [default: 180 days]
+        /// The last day on which the new certificates are valid, to its end where you are [default: 180 days]
         #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
         until: Option<Date>,
         /// How many more days the old certificates are valid; the first command after that ends them
@@ -286,8 +287,8 @@ pub(super) enum Command {
         /// A person whose bundle is in the CA's folder, or the file of a bundle
         #[arg(value_name = "NAME|FILE")]
         what: String,
-        /// As PKCS#12, the only format so far
-        #[arg(long, required = true)]
+        /// As PKCS#12, which is the only format so far and need not be said
+        #[arg(long)]
         p12: bool,
         /// Use triple DES and SHA-1, which older Windows and macOS require
         #[arg(long)]
@@ -301,7 +302,8 @@ pub(super) enum Command {
         ca-tool revoke alice --reason keyCompromise --note \"laptop stolen\"\n  \
         ca-tool revoke bob --reason certificateHold      until `ca-tool unhold bob`\n  \
         ca-tool revoke --serial 67f4f6740fe63f3068f5b7fc60941b79\n\n\
-        Apart from a hold, a revocation is final, and keeps its first reason. Only a key that turns\n\
+        Apart from a hold, a revocation is final, and keeps its first reason. At a terminal you are asked\n\
+        whether you mean it; scripts are not asked. Only a key that turns\n\
         out to be compromised overrides that reason, and takes every certificate for the same key\n\
         with it.\n\
         --serial also accepts a number that `ca-tool list` does not show: of a certificate that this CA\n\
@@ -354,7 +356,7 @@ pub(super) enum Command {
         /// certificate]
         #[arg(long = "name", value_name = "FULL NAME", value_parser = FullName::parse_typed)]
         full_name: Option<FullName>,
-        /// The last day on which the certificate is valid [default: 180 days]
+        /// The last day on which the certificate is valid, to its end where you are [default: 180 days]
         #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
         until: Option<Date>,
         /// The person's role: student, assistant, instructor or bot
@@ -427,6 +429,16 @@ fn parse_reason(word: &str) -> Result<Reason, String> {
             Reason::ALL.map(Reason::as_str).join(", ")
         )
     })
+}
+
+fn parse_port(text: &str) -> Result<u16, String> {
+    let port = text.parse().ok().filter(|port| *port > 0);
+    port.ok_or_else(|| format!("write a port from 1 to 65535, such as {}", wire::PORT))
+}
+
+fn parse_descriptor(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok();
+    number.ok_or_else(|| "write the number of an open descriptor, such as 3".to_owned())
 }
 
 fn parse_overlap(text: &str) -> Result<u16, String> {

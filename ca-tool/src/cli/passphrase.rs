@@ -49,7 +49,7 @@ impl Source {
         match self {
             Source::Terminal if !terminal::is_here() => Err(Error::NoPassphrase),
             Source::Terminal => {
-                let first = ask("new passphrase for the CA's key: ")?;
+                let first = ask("new passphrase for the CA's key: ")?.strong_enough()?;
                 let second = ask("the same again: ")?;
                 if first.bytes() == second.bytes() {
                     Ok(first)
@@ -57,8 +57,8 @@ impl Source {
                     Err(Error::NotTheSameTwice)
                 }
             }
-            Source::File(path) => read_file(path),
-            Source::Descriptor(number) => read_descriptor(*number),
+            Source::File(path) => read_file(path)?.strong_enough(),
+            Source::Descriptor(number) => read_descriptor(*number)?.strong_enough(),
         }
     }
 }

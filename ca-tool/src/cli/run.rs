@@ -74,12 +74,12 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
             preview,
             id_from,
             id_column,
-            full_name,
             name_columns,
             email_column,
             no_header,
             sheet,
             encoding,
+            full_name,
             until,
             role,
             out,
@@ -101,7 +101,6 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
             let recipients = Recipients {
                 names,
                 roster,
-                full_name,
                 choices: Choices {
                     id_column,
                     id_from,
@@ -113,6 +112,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
                 },
                 is_preview: preview,
                 typed: typed(),
+                full_name,
             };
             issue::issue(&context, recipients, &options)
         }
@@ -286,5 +286,12 @@ impl Ask for Person<'_> {
             return Ok(());
         }
         terminal::confirm(warning)
+    }
+
+    fn confirm_if_here(&self, warning: &str) -> Result<(), Error> {
+        if !terminal::is_here() {
+            return Ok(());
+        }
+        self.confirm(warning)
     }
 }

@@ -6,6 +6,7 @@ use super::deed::{Deed, Item};
 use super::{Context, Reply};
 use crate::error::Error;
 use crate::holder::own_key;
+use crate::words::day;
 
 pub(crate) fn adopt(
     context: &Context<'_>,
@@ -19,10 +20,10 @@ pub(crate) fn adopt(
     let item = Item::certificate(id.as_str(), &joined.serial, until, &joined.bundle);
     let deed = Deed::new("adopt")
         .done([item])
-        .line(&format!("{id}  {bundle}  valid until {}", until.date()));
+        .line(&format!("{id}  {bundle}  valid until {}", day(until)));
     let mut notes = Vec::new();
     if let Some(old) = joined.replaced {
-        let old = old.date();
+        let old = day(old);
         notes.push(format!(
             "it replaced the bundle with the same key that was valid until {old}"
         ));

@@ -41,7 +41,7 @@ pub(crate) fn crl(context: &Context<'_>, merge: Option<&Path>) -> Result<Reply, 
         notes.push("every revocation on that list was known already".to_owned());
     }
     notes.push(
-        "a server that reads this file has it within two seconds; a server on another machine needs the new file"
+        "a server that reads this file has it within 2 seconds. If the server is on another machine, copy it there"
             .to_owned(),
     );
     Ok(Reply::new(signed).noting(notes))

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use crate::ca::Issued;
 use crate::people::plan::{ShutOut, Skipped};
 use crate::sign::reason::Reason;
-use crate::words::moment;
+use crate::words::{day, moment};
 
 /// The result of a command. The documentation lists the keys of the JSON; they must not be renamed.
 #[derive(Debug, Serialize)]
@@ -85,7 +85,7 @@ impl Deed {
     pub(super) fn issued(self, issued: &[Issued]) -> Self {
         let deed = self.done(issued.iter().map(Item::issued));
         issued.iter().fold(deed, |deed, issued| {
-            let (name, until) = (&issued.name, issued.not_after.date());
+            let (name, until) = (&issued.name, day(issued.not_after));
             let bundle = issued.bundle.display();
             deed.line(&format!("{name}  {bundle}  valid until {until}"))
         })

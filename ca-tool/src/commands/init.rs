@@ -10,6 +10,8 @@ use super::{Context, Reply};
 use crate::ca::{AdoptOptions, Ca, InitOptions};
 use crate::error::Error;
 use crate::keys::passphrase::Passphrase;
+use crate::sign::strict::{self, STRICT_PROGRAMS};
+use crate::words::day;
 
 /// The CA to make a folder for.
 pub(crate) enum NewCa {
@@ -44,6 +46,7 @@ pub(crate) fn init(context: &Context<'_>, new: NewCa, no_passphrase: bool) -> Re
             };
             let ca = Ca::adopt_heard(dir, &options, listener)?;
             notes.extend(notes_on_adoption(&ca, options.list.is_some())?);
+            notes.extend(notes_on_strictness(&ca, &options));
             (ca, !options.hosts.is_empty(), options.passphrase.is_some())
         }
     };
@@ -84,7 +87,7 @@ fn deed(ca: &Ca) -> Deed {
         .line(&format!(
             "made the CA \"{}\", valid until {}",
             ca.name(),
-            until.date()
+            day(until)
         ))
         .line(&format!("  certificate      {}", certificate.display()))
         .line(&format!("  key              {}", key.display()))
@@ -101,10 +104,29 @@ fn deed(ca: &Ca) -> Deed {
     deed.done([Item::certificate(name, &said.serial, until, &path)])
         .line(&format!(
             "made a bundle for the server, valid until {}",
-            until.date()
+            day(until)
         ))
         .line(&format!("  bundle           {}", path.display()))
         .line(&format!("  valid for        {}", names.join(", ")))
+}
+
+/// Returns a note for a CA that some programs refuse, with the commands that make a certificate which
+/// they take. The name and the key stay, so everything that the CA signed before stays valid.
+fn notes_on_strictness(ca: &Ca, options: &AdoptOptions) -> Option<String> {
+    let found = strict::shortcomings(ca.register().anchor());
+    if found.is_empty() {
+        return None;
+    }
+    let (certificate, key) = (
+        pki::shell_word(&options.certificate),
+        pki::shell_word(&options.key),
+    );
+    Some(format!(
+        "{}: {STRICT_PROGRAMS}. Before you issue anything, make its certificate again with the same name and key, and adopt that: \
+         `printf 'basicConstraints=critical,CA:TRUE\\nkeyUsage=critical,keyCertSign,cRLSign\\nsubjectKeyIdentifier=hash\\n' > strict.ext` \
+         and `openssl x509 -in {certificate} -signkey {key} -clrext -extfile strict.ext -days 3650 -out strict.pem`",
+        found.join(", ")
+    ))
 }
 
 /// Returns notes for a CA that was used elsewhere.

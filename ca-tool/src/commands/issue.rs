@@ -15,20 +15,20 @@ use crate::people::candidate::Candidate;
 use crate::people::plan::{ShutOut, Skipped};
 use crate::people::roster::{Choices, Kind, Reading};
 use crate::sign::reason::Reason;
-use crate::words::counted;
+use crate::words::{counted, day, local, moment};
 
 /// The people to issue certificates to.
 pub(crate) struct Recipients {
     pub(crate) names: Vec<String>,
     pub(crate) roster: Option<PathBuf>,
-    /// The full name of the only person.
-    pub(crate) full_name: Option<FullName>,
     /// Which columns of the roster hold what.
     pub(crate) choices: Choices,
     /// Whether to show who would get which ID, and issue nothing.
     pub(crate) is_preview: bool,
     /// The command as it was typed, for advice that can be typed too.
     pub(crate) typed: Vec<String>,
+    /// The full name of the only person.
+    pub(crate) full_name: Option<FullName>,
 }
 
 /// How many notes there are about people who were skipped; beyond that, only their number.
@@ -41,7 +41,11 @@ pub(crate) fn issue(
 ) -> Result<Reply, Error> {
     let is_preview = recipients.is_preview;
     let roster = recipients.roster.clone();
-    let (candidates, kind, hint) = gather(context, recipients)?;
+    let Gathered {
+        candidates,
+        kind,
+        hint,
+    } = gather(context, recipients)?;
     if candidates.is_empty() {
         return Err(Error::Nobody);
     }
@@ -54,7 +58,7 @@ pub(crate) fn issue(
     let issuance = ca.issue(&candidates, options)?;
     if let (Some(kind), Some(roster)) = (kind, roster) {
         // Everybody has their certificate, so a failure here is no failure of `issue`.
-        match ca.remember(kind) {
+        match ca.remember_roster(kind) {
             Ok(Some(file)) => context.notice(&Notice::Remembered { roster, file }),
             Ok(None) => {}
             Err(error) => context.notice(&Notice::NotRemembered(error)),
@@ -67,11 +71,16 @@ pub(crate) fn issue(
     Ok(Reply::new(deed).noting(notes(&ca, &issuance, options)?))
 }
 
-/// Returns everybody who is named, what to remember of the roster, and how to issue what a preview shows.
-fn gather(
-    context: &Context<'_>,
-    recipients: Recipients,
-) -> Result<(Vec<Candidate>, Option<Kind>, Option<String>), Error> {
+/// Everybody who is named, on the command line and in a roster.
+struct Gathered {
+    candidates: Vec<Candidate>,
+    /// What to remember of the roster.
+    kind: Option<Kind>,
+    /// How to issue what a preview shows.
+    hint: Option<String>,
+}
+
+fn gather(context: &Context<'_>, recipients: Recipients) -> Result<Gathered, Error> {
     let mut candidates = Candidate::named(recipients.names);
     if let Some(name) = recipients.full_name {
         let [person] = &mut candidates[..] else {
@@ -80,7 +89,11 @@ fn gather(
         person.full_name = Some(name.to_string());
     }
     let Some(path) = recipients.roster else {
-        return Ok((candidates, None, None));
+        return Ok(Gathered {
+            candidates,
+            kind: None,
+            hint: None,
+        });
     };
     let remembered = remembered(context.dir)?;
     let (roster, hint) = match Reading::read(&path, &recipients.choices, &remembered)? {
@@ -118,18 +131,26 @@ fn gather(
         });
     }
     candidates.extend(roster.candidates);
-    Ok((candidates, roster.kind, hint))
+    Ok(Gathered {
+        candidates,
+        kind: roster.kind,
+        hint,
+    })
 }
 
 fn notes(ca: &Ca, issuance: &Issuance, options: &IssueOptions) -> Result<Vec<String>, Error> {
     let mut notes = notes_on_moved(&issuance.issued);
-    notes.extend(issuance.clamped.map(note_on_clamped));
+    match issuance.clamped {
+        Some(until) => notes.push(note_on_clamped(until)),
+        None if issuance.issued.is_empty() => {}
+        None => notes.extend(note_on_until(options.until)),
+    }
     let count = issuance.skipped.len();
     if count > NOTES_MAX {
         notes.push(format!("{count} people have a certificate; skipped"));
     } else {
         notes.extend(issuance.skipped.iter().map(|skipped| {
-            let (id, until) = (&skipped.id, skipped.until.date());
+            let (id, until) = (&skipped.id, day(skipped.until));
             format!("{id} has a certificate until {until}; skipped")
         }));
     }
@@ -153,9 +174,19 @@ fn notes(ca: &Ca, issuance: &Issuance, options: &IssueOptions) -> Result<Vec<Str
 pub(super) const NOTE_ON_BUNDLES: &str =
     "a bundle contains its owner's private key: give each one only to its owner";
 
+/// Returns the note about a day that was typed: to which moment it extends.
+pub(super) fn note_on_until(until: Option<time::OffsetDateTime>) -> Option<String> {
+    let until = until?;
+    Some(format!(
+        "--until means the end of that day here: {}, which is {} in UTC",
+        local(until),
+        moment(until)
+    ))
+}
+
 /// Returns the note that certificates are shorter than requested.
 pub(super) fn note_on_clamped(until: time::OffsetDateTime) -> String {
-    let until = until.date();
+    let until = day(until);
     format!("the CA itself is valid until {until}, so nothing that it issues lasts longer")
 }
 

@@ -56,6 +56,9 @@ pub(crate) trait Ask {
 
     /// Asks whether to go on after this warning, and fails if the answer is not yes.
     fn confirm(&self, warning: &str) -> Result<(), Error>;
+
+    /// The same, but a script goes on: there nobody could answer, and it was written on purpose.
+    fn confirm_if_here(&self, warning: &str) -> Result<(), Error>;
 }
 
 /// The answer of a command that is done.

@@ -4,11 +4,11 @@ use time::Duration;
 use wire::{ClientId, FullNameError};
 
 use super::deed::{Deed, Item, notes_on_moved};
-use super::issue::{NOTE_ON_BUNDLES, note_on_clamped};
+use super::issue::{NOTE_ON_BUNDLES, note_on_clamped, note_on_until};
 use super::{Context, Reply};
 use crate::ca::{IssueOptions, Issued, Whose};
 use crate::error::Error;
-use crate::words::{NAMES_SHOWN_MAX, counted, first_few};
+use crate::words::{NAMES_SHOWN_MAX, counted, day, first_few};
 
 pub(crate) fn renew(
     context: &Context<'_>,
@@ -30,7 +30,7 @@ pub(crate) fn renew(
     let ca = context.open()?;
     let done = ca.renew(whose, overlap, options)?;
     let list = ca.register().revocation_list();
-    let is_listed = done.until.is_none() && done.revoked > 0;
+    let is_listed = !done.issued.is_empty() && (done.until.is_some() || done.revoked > 0);
     let on_hold = done.on_hold.iter();
     let on_hold = on_hold.map(|id| Item::because(id.to_string(), "on hold"));
     let deed = Deed::new("renew")
@@ -40,6 +40,9 @@ pub(crate) fn renew(
         .issued(&done.issued);
 
     let mut notes: Vec<String> = done.clamped.map(note_on_clamped).into_iter().collect();
+    if notes.is_empty() && !done.issued.is_empty() {
+        notes.extend(note_on_until(options.until));
+    }
     if !done.skipped.is_empty() {
         let who = counted(done.skipped.len(), "person has", "people have");
         notes.push(format!(
@@ -65,12 +68,16 @@ pub(crate) fn renew(
                 _ => ("certificates are", "them"),
             };
             notes.push(format!(
-                "the old {old} valid until {} at the latest; the first ca-tool command after that revokes {them}, such as `ca-tool crl`",
-                until.date()
+                "the old {old} valid until {} at the latest; the first ca-tool command after that revokes {them}, such as `ca-tool crl`. The server tells their owners, from two weeks before",
+                day(until)
+            ));
+            notes.push(format!(
+                "saved in {}. If the server is on another machine, copy it there",
+                list.display()
             ));
         }
         None if done.revoked > 0 => notes.push(format!(
-            "{} revokes the old {} now; a server on another machine needs the new file",
+            "saved in {}, which revokes the old {} now. If the server is on another machine, copy it there",
             list.display(),
             match done.revoked {
                 1 => "certificate",

@@ -7,6 +7,7 @@ use super::{Context, Reply};
 use crate::ca::{Revocation, Which};
 use crate::error::Error;
 use crate::sign::reason::Reason;
+use crate::words::{NAMES_SHOWN_MAX, first_few};
 
 pub(crate) fn revoke(
     context: &Context<'_>,
@@ -14,15 +15,18 @@ pub(crate) fn revoke(
     reason: Reason,
     note: Option<&str>,
 ) -> Result<Reply, Error> {
-    let done = context.open()?.revoke_which(which, reason, note)?;
     let on_hold = reason == Reason::CertificateHold;
+    if !on_hold {
+        context.ask.confirm_if_here(&warning(which))?;
+    }
+    let done = context.open()?.revoke_which(which, reason, note)?;
     let unseen = unseen(which, &done);
     let words = Words {
         command: "revoke",
         did: if on_hold {
-            ("put", " on hold")
+            ("", " is on hold")
         } else {
-            ("revoked", "")
+            ("revoked ", "")
         },
         otherwise: match unseen {
             Some(_) => "is revoked already",
@@ -63,11 +67,31 @@ pub(crate) fn unhold(context: &Context<'_>, which: &Which) -> Result<Reply, Erro
     let done = context.open()?.unhold(which)?;
     let words = Words {
         command: "unhold",
-        did: ("took", " off hold"),
+        did: ("", " may enter again"),
         otherwise: "is not on hold",
         unseen: unseen(which, &done),
     };
     Ok(Reply::new(words.deed(&done)).noting(words.notes(&done)))
+}
+
+/// Returns what is asked before a revocation, with the way that can be undone.
+fn warning(which: &Which) -> String {
+    let (whom, argument) = match &which.serial {
+        Some(serial) => (
+            format!("certificate {serial}"),
+            format!("--serial {serial}"),
+        ),
+        None => {
+            let names: Vec<_> = which.names.iter().map(|name| wire::escape(name)).collect();
+            (
+                first_few(&names, NAMES_SHOWN_MAX, ", "),
+                first_few(&names, NAMES_SHOWN_MAX, " "),
+            )
+        }
+    };
+    format!(
+        "a revocation cannot be undone (`ca-tool revoke {argument} --reason certificateHold` can); servers will refuse {whom} for good"
+    )
 }
 
 /// Returns the number of the certificate if nothing else is known about it.
@@ -77,7 +101,7 @@ fn unseen(which: &Which, done: &Revocation) -> Option<Serial> {
 
 struct Words {
     command: &'static str,
-    /// The words before and after a certificate that changed.
+    /// The words before and after a certificate that changed; nothing before a person.
     did: (&'static str, &'static str),
     /// The reason why none of a person's changed.
     otherwise: &'static str,
@@ -104,10 +128,15 @@ impl Words {
             match (count, &self.unseen) {
                 (0, _) => deed,
                 (1, Some(number)) => deed.line(&format!(
-                    "{before} number {number}{after}: this folder has no certificate with that number"
+                    "{before}number {number}{after}: this folder has no certificate with that number"
                 )),
-                (1, None) => deed.line(&format!("{before} the certificate of {name}{after}")),
-                _ => deed.line(&format!("{before} {count} certificates of {name}{after}")),
+                // Whoever is on hold, or no longer, is a person; what is revoked is a certificate.
+                (1, None) if before.is_empty() => deed.line(&format!("{name}{after}")),
+                (_, None) if before.is_empty() => {
+                    deed.line(&format!("{name}{after} ({count} certificates)"))
+                }
+                (1, None) => deed.line(&format!("{before}the certificate of {name}{after}")),
+                _ => deed.line(&format!("{before}{count} certificates of {name}{after}")),
             }
         })
     }
@@ -125,7 +154,7 @@ impl Words {
         if !done.certificates.is_empty() {
             let list = done.list.display();
             notes.push(format!(
-                "updated {list}; a server on another machine needs the new file"
+                "saved in {list}: a server that reads this file acts within 2 seconds. If the server is on another machine, copy it there"
             ));
         }
         notes

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use super::deed::{Deed, Item, notes_on_moved};
+use super::issue::note_on_until;
 use super::{Context, Reply};
 use crate::ca::IssueOptions;
 use crate::error::Error;
 use crate::sign::request::Request;
-use crate::words::{NAMES_SHOWN_MAX, first_few};
+use crate::words::{NAMES_SHOWN_MAX, day, first_few};
 
 pub(crate) fn sign(
     context: &Context<'_>,
@@ -23,13 +24,15 @@ pub(crate) fn sign(
         .skipped(issuance.skipped.iter().map(Item::skipped))
         .issued(&issuance.issued);
     let skipped = issuance.skipped.iter().map(|skipped| {
-        let (id, until) = (&skipped.id, skipped.until.date());
+        let (id, until) = (&skipped.id, day(skipped.until));
         format!("{id} has a certificate for this key until {until}; skipped")
     });
     let mut notes: Vec<_> = skipped.collect();
     if let Some(until) = issuance.clamped {
-        let until = until.date();
+        let until = day(until);
         notes.push(format!("the CA itself is valid until {until}"));
+    } else if !issuance.issued.is_empty() {
+        notes.extend(note_on_until(options.until));
     }
     notes.extend(notes_on_moved(&issuance.issued));
     if let Some(issued) = issuance.issued.first() {

@@ -16,9 +16,15 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8], access: Access) -> Result<(),
     Staged::write(path, bytes, access)?.publish()
 }
 
-/// Writes a file in place of the old one.
+/// Writes a file in place of the old one. If the old one is a symbolic link, the file that it leads to is
+/// replaced, and the link stays: its owner keeps that file elsewhere on purpose.
 pub(crate) fn replace(path: &Path, bytes: &[u8], access: Access) -> Result<(), Error> {
-    Staged::write(path, bytes, access)?.replace()
+    let is_link = fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink());
+    if !is_link {
+        return Staged::write(path, bytes, access)?.replace();
+    }
+    let place = fs::canonicalize(path).map_err(io_error("replace", path))?;
+    Staged::write(&place, bytes, access)?.replace()
 }
 
 /// A new file whose bytes are on the disk, but not yet under its name. Dropping it removes it.
@@ -205,6 +211,26 @@ mod tests {
         let refused = write_new(&path, b"key", Access::Private);
         assert!(matches!(refused, Err(Error::Exists(_))));
         assert!(!elsewhere.exists());
+    }
+
+    #[test]
+    fn a_file_that_is_kept_elsewhere_stays_there() {
+        let above = tempfile::tempdir().expect("a folder");
+        let elsewhere = above.path().join("elsewhere");
+        fs::create_dir(&elsewhere).expect("a folder");
+        fs::write(elsewhere.join("real"), "one").expect("written");
+        let (first, second) = (above.path().join("second"), above.path().join("index.txt"));
+        os::symlink(Path::new("elsewhere/real"), &first).expect("linked");
+        os::symlink(Path::new("second"), &second).expect("linked");
+        replace(&second, b"two", Access::Private).expect("replaced");
+        assert_eq!(fs::read(elsewhere.join("real")).expect("a file"), b"two");
+        assert!(second.is_symlink() && first.is_symlink());
+        assert_eq!(names(&elsewhere), ["real"], "nothing is left over");
+
+        // A link that leads nowhere is not replaced by a file that nobody expects there.
+        fs::remove_file(elsewhere.join("real")).expect("removed");
+        replace(&second, b"three", Access::Private).expect_err("it leads nowhere");
+        assert!(second.is_symlink());
     }
 
     #[test]

@@ -14,6 +14,7 @@ impl Error {
             Error::Broken(_) => 3,
             Error::NoPassphrase
             | Error::BadPassphrase(_)
+            | Error::WeakPassphrase(_)
             | Error::NotTheSameTwice
             | Error::NothingTyped
             | Error::PassphraseUnread(_)

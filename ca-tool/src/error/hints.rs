@@ -15,6 +15,9 @@ impl Error {
                 "give one with --passphrase-file FILE or --passphrase-fd N, or store the key unencrypted with --no-passphrase"
             }
             Error::BadPassphrase(_) => "a passphrase has 1 to 1023 bytes on one line",
+            Error::WeakPassphrase(_) => {
+                "take a few words that nobody would guess together: whoever has the key and guesses the passphrase can let anybody in"
+            }
             Error::AlreadyCa(_) => {
                 "`ca-tool issue` uses it; for another CA give another folder: --dir DIR"
             }
@@ -106,6 +109,14 @@ impl Error {
                 "`ca-tool request NAME` makes a good one; `ca-tool sign --help` shows how to make one with `openssl req`"
             }
             Error::KeyInUse(_) => "the person makes another key with `ca-tool request`",
+            Error::NoFile(path) => {
+                let meant = pki::alike(path)?;
+                return Some(format!("did you mean {}?", pki::shell_word(&meant)));
+            }
+            Error::NoBundle(path) if pki::alike(path).is_some() => {
+                let meant = pki::alike(path)?;
+                return Some(format!("did you mean {}?", pki::shell_word(&meant)));
+            }
             Error::NoBundle(_) => {
                 "if the bundle is elsewhere, name its file, as in `ca-tool export alice.pem --p12`; people who made their own key have their own bundle"
             }
@@ -126,6 +137,9 @@ impl Error {
             Error::Broken(error) => return error.hint(),
             Error::Database { .. } => "--db names the server's database, such as chat.db",
             Error::ListNumber(_) => "it should hold one hexadecimal number of at most 15 digits",
+            Error::Io { path, source, .. } if source.kind() == io::ErrorKind::IsADirectory => {
+                return Some(format!("name a file in {}", pki::shell_word(path)));
+            }
             Error::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 "only the user who made the CA can read its folder"
             }

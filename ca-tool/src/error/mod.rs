@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use pki::ProfileError;
 
-use crate::words::counted;
+use crate::words::{counted, day};
 
 pub use origin::Origin;
 pub use problem::{Answer, Problem};
@@ -24,7 +24,7 @@ pub use problem::{Answer, Problem};
 #[non_exhaustive]
 pub enum Error {
     /// A file or folder could not be used.
-    #[error("cannot {doing} {}: {source}", path.display())]
+    #[error("cannot {doing} {}: {}", path.display(), io_words(source))]
     Io {
         /// The action that failed, such as `read`.
         doing: &'static str,
@@ -42,6 +42,9 @@ pub enum Error {
     /// A text that cannot be a passphrase.
     #[error("the passphrase cannot be used: {0}")]
     BadPassphrase(&'static str),
+    /// A passphrase that would not protect a new key.
+    #[error("the passphrase is too weak for the key of a CA: {0}")]
+    WeakPassphrase(&'static str),
     /// A new passphrase is typed twice, and the two differ.
     #[error("the two passphrases are not the same")]
     NotTheSameTwice,
@@ -227,7 +230,7 @@ pub enum Error {
         answer: PathBuf,
     },
     /// The person has a certificate for another key.
-    #[error("{id} has a certificate for another key until {}", until.date())]
+    #[error("{id} has a certificate for another key until {}", day(*until))]
     HasCertificate {
         /// The person.
         id: wire::ClientId,
@@ -333,6 +336,19 @@ pub enum Error {
     /// The operating system has no random numbers.
     #[error("cannot get random numbers from the operating system: {0}")]
     Random(getrandom::Error),
+}
+
+/// Returns an error of the operating system in our words, if it is one that people meet.
+fn io_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        io::ErrorKind::NotADirectory => "a part of its path is not a folder".to_owned(),
+        io::ErrorKind::StorageFull => "the disk is full".to_owned(),
+        io::ErrorKind::ReadOnlyFilesystem => "its disk is read-only".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 fn and_others(others: usize) -> String {

@@ -225,7 +225,9 @@ fn replaceable(path: &Path, there: &fs::Metadata, new: &Bundle) -> Result<System
         return Err(in_the_way("holds another key"));
     }
     if old.anchor() != new.anchor() {
-        return Err(in_the_way("is of another CA"));
+        return Err(in_the_way(
+            "is of another CA (`ca-tool show` prints the fingerprints of both)",
+        ));
     }
     let (old, new) = (old.certificate(), new.certificate());
     if old.subject.common_names != new.subject.common_names {

@@ -16,6 +16,9 @@ pub struct Passphrase {
 /// The longest passphrase, in bytes; OpenSSL reads no more from a file.
 pub(crate) const PASSPHRASE_BYTES_MAX: usize = 1023;
 
+/// The shortest passphrase of a new key, in characters (NIST SP 800-63B, section 5.1.1.1).
+const NEW_PASSPHRASE_CHARS_MIN: usize = 8;
+
 impl Passphrase {
     /// Takes a passphrase of 1 to 1023 bytes without a line break or NUL.
     ///
@@ -40,6 +43,26 @@ impl Passphrase {
             bytes,
             origin: Origin::Program,
         })
+    }
+
+    /// Checks that a passphrase may protect a new key. The rule is that of NIST SP 800-63B: its length
+    /// counts, not the kinds of its characters. An old key opens with whatever it was encrypted with.
+    ///
+    /// # Errors
+    ///
+    /// When it is too short, or one character over and over.
+    pub(crate) fn strong_enough(self) -> Result<Self, Error> {
+        let text = String::from_utf8_lossy(&self.bytes);
+        if text.chars().count() < NEW_PASSPHRASE_CHARS_MIN {
+            return Err(Error::WeakPassphrase(
+                "it has fewer than 8 characters, the least that NIST SP 800-63B allows",
+            ));
+        }
+        let first = text.chars().next();
+        if text.chars().all(|c| Some(c) == first) {
+            return Err(Error::WeakPassphrase("it is one character over and over"));
+        }
+        Ok(self)
     }
 
     /// Records where the passphrase came from.

@@ -1,7 +1,9 @@
 //! A CA's folder without the CA's key: its certificate, everything that was issued, and the revocation
 //! list. Reports take a register, so they cannot need the key or a passphrase.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use pki::{RevocationList, Serial};
 use rustls::pki_types::CertificateDer;
@@ -109,6 +111,11 @@ impl Register {
         let left = OffsetDateTime::from(list.next_update()) - now;
         let is_near_its_end = left < time::Duration::days(pki::CRL_RENEW_DAYS.into());
         if is_near_its_end || index.is_overdue(now) {
+            return Ok(true);
+        }
+        // A server tells people when their old certificates end.
+        let said: HashMap<&Serial, SystemTime> = list.ends().collect();
+        if said != index.ends().collect() {
             return Ok(true);
         }
         let entries = self.list_entries(now)?;

@@ -54,10 +54,17 @@ impl Host {
             if address.is_unspecified() || address.is_multicast() {
                 return refuse("is not the address of one machine");
             }
+            if needs_zone(address) {
+                return refuse(
+                    "is an address of one network only (link-local): it needs a zone such as %eth0, which a certificate cannot contain; give a name or another address",
+                );
+            }
             return Ok(Host::Address(address));
         }
         if bare.contains('%') {
-            return refuse("has a zone, which a certificate cannot contain");
+            return refuse(
+                "has a zone, which a certificate cannot contain; give a name or another address",
+            );
         }
         if !text.is_ascii() {
             return refuse("is not ASCII; write an international name in its xn-- form");

@@ -26,6 +26,7 @@ use crate::error::{Error, pem_error};
 use crate::keys::passphrase::Passphrase;
 use crate::keys::private_key::{self, PrivateKey};
 use crate::keys::random::random;
+use crate::words::day;
 
 /// A CA certificate and its key, able to sign.
 #[derive(Debug)]
@@ -98,9 +99,9 @@ impl Issuer {
         if !issuer.says.is_valid_at(now.into()) {
             return Err(Error::CaNotValid {
                 path: certificate_path.to_owned(),
-                from: OffsetDateTime::from(issuer.says.not_before).date(),
-                until: OffsetDateTime::from(issuer.says.not_after).date(),
-                today: now.date(),
+                from: day(OffsetDateTime::from(issuer.says.not_before)),
+                until: day(OffsetDateTime::from(issuer.says.not_after)),
+                today: day(now),
             });
         }
         Ok(issuer)

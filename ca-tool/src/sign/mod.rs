@@ -10,4 +10,5 @@ pub(crate) mod host;
 pub(crate) mod issuer;
 pub(crate) mod reason;
 pub(crate) mod request;
+pub(crate) mod strict;
 pub(crate) mod subject;

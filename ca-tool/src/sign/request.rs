@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use pki::pem::{self, Kind};
+use pki::pem::{self, Kind, PemError};
 use rcgen::{PublicKeyData as _, SubjectPublicKeyInfo};
 use x509_parser::asn1_rs::Oid;
 use x509_parser::certification_request::X509CertificationRequest;
@@ -57,8 +57,13 @@ impl Request {
     }
 
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let der = pem::first_of(Kind::Request, bytes).map_err(|error| error.to_string())?;
-        let der = der.ok_or("it holds no request for a certificate")?;
+        let none = "it holds no request for a certificate";
+        let der = pem::first_of(Kind::Request, bytes).map_err(|error| match error {
+            PemError::NotPem | PemError::Empty => none.to_owned(),
+            PemError::Form(_) => format!("{none}: {error}"),
+            PemError::Damaged { .. } => error.to_string(),
+        })?;
+        let der = der.ok_or(none)?;
         let Ok(([], request)) = X509CertificationRequest::from_der(&der) else {
             return Err("its request for a certificate is damaged".to_owned());
         };

@@ -103,7 +103,7 @@ fn a_ca_that_openssl_made_is_adopted_whatever_form_its_key_has() {
 fn an_adopted_key_is_encrypted_too_and_keeps_the_passphrase_that_it_had() {
     require("openssl");
     let above = empty();
-    let key = "echo sesame >sesame && openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out";
+    let key = "echo open sesame >sesame && openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out";
     succeed(
         above.path(),
         &format!("{key} school.key -aes256 -pass file:sesame"),

@@ -170,7 +170,8 @@ fn nothing_is_exported_that_is_no_bundle_or_would_take_the_place_of_something() 
             "it is the certificate of the CA",
         ),
         ("export ../x --p12", 1, "../x does not exist"),
-        ("export alice", 2, "--p12"),
+        // --p12 need not be said.
+        ("export alice", 1, "alice.p12 already exists"),
     ] {
         let (said, out, err) = shell(above, &format!("ca-tool {line}"));
         assert_eq!((said, out.as_str()), (Some(code), ""), "{line}: {err}");

@@ -26,8 +26,11 @@ mod requests;
 mod restored;
 mod revocations;
 mod rosters;
+mod strict;
 #[cfg(unix)]
 mod terminals;
+#[cfg(unix)]
+mod words;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -115,7 +115,7 @@ fn a_number_that_the_folder_does_not_know_is_called_unknown() {
     let revoke = ["revoke", "--serial", "12", "--reason", "certificateHold"];
     let (code, text) = said(&w, &revoke);
     assert_eq!(code, Some(0), "{text}");
-    let expected = "put number 12 on hold: this folder has no certificate with that number\n";
+    let expected = "number 12 is on hold: this folder has no certificate with that number\n";
     assert!(text.starts_with(expected), "{text}");
     assert!(
         text.contains("`ca-tool unhold --serial 12` lets them in again"),
@@ -144,7 +144,7 @@ fn one_certificate_is_spoken_of_as_one() {
     w.issue("bob");
     let (_, text) = said(&w, &["renew", "alice"]);
     assert!(
-        text.contains("crl.pem revokes the old certificate now; "),
+        text.contains("saved in ca/crl.pem, which revokes the old certificate now. If the server"),
         "{text}"
     );
     let (_, text) = said(&w, &["renew", "bob", "--overlap", "14"]);
@@ -157,10 +157,7 @@ fn one_certificate_is_spoken_of_as_one() {
         "{text}"
     );
     let (_, text) = said(&w, &["revoke", "bob", "--reason", "certificateHold"]);
-    assert!(
-        text.contains("put 2 certificates of bob on hold\n"),
-        "{text}"
-    );
+    assert!(text.contains("bob is on hold (2 certificates)\n"), "{text}");
     assert!(
         text.contains("note: `ca-tool unhold bob` lets them in again"),
         "{text}"

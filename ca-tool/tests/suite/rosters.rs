@@ -82,7 +82,7 @@ fn every_fault_of_a_long_roster_is_named_at_once() {
             60 => b"s002,,,\n",
             70 => b"S003,,,\n",
             80 => b"al\xd0\xb8ce,,,\n",
-            90 => b"m\xfcller,,,\n",
+            90 => b"m\x07ller,,,\n",
             100 => b"a1ice,,,\n",
             110 => b"s110,,not mail,boss\n",
             120 => b"s120,\x1b[2J,,\n",

@@ -13,12 +13,13 @@ use super::ask::target;
 use super::cert;
 use crate::explain::Explainer;
 use crate::os;
-use crate::settings::{Bell, Form, Since, Target, Theme};
+use crate::settings::{Bell, Form, Mouse, Since, Target, Theme};
 use crate::words::{Clock, Failure};
 
 /// Enter a room with your certificate, say what you type, show what is said.
 #[derive(Debug, Parser)]
-#[command(version, disable_version_flag = true, before_help = EXAMPLES, help_template = HELP)]
+#[command(version, disable_version_flag = true, disable_help_flag = true)]
+#[command(before_help = EXAMPLES, help_template = HELP)]
 pub struct Args {
     /// Your certificate; `client FILE` works too
     #[arg(long, value_name = "FILE")]
@@ -50,7 +51,7 @@ pub struct Args {
     /// Give commands in a pipe: `/who`, `/quit`
     #[arg(long)]
     pub commands: bool,
-    /// dark, light, classic or none (like NO_COLOR)
+    /// auto, dark, light, classic or none (NO_COLOR)
     #[arg(long, value_name = "THEME", hide_possible_values = true)]
     pub theme: Option<Theme>,
     /// When to ring: mention, all or off
@@ -62,16 +63,28 @@ pub struct Args {
         hide_default_value = true
     )]
     pub bell: Bell,
+    /// Window: on, or off to select and copy; F7
+    #[arg(
+        long,
+        value_name = "on|off",
+        default_value = "on",
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
+    pub mouse: Mouse,
     /// Explain each step and message on stderr
     #[arg(long)]
     pub explain: bool,
     /// Window: `[ID]`, not `[ID@IP]`; F9 switches
     #[arg(long)]
     pub short: bool,
+    // Hidden, because everybody knows these two and the help needs the rows for something else.
     /// Print the version
-    // Hidden, because everybody knows it and the help has a row to spare for something else.
     #[arg(short = 'V', long, action = ArgAction::Version, hide = true)]
     version: Option<bool>,
+    /// Print this help
+    #[arg(short, long, action = ArgAction::Help, hide = true)]
+    help: Option<bool>,
 }
 
 /// All of it fits a terminal of 80 columns and 24 rows, with a row left for the prompt.
@@ -108,6 +121,8 @@ pub struct Config {
     pub theme: Theme,
     /// When the window's bell rings.
     pub bell: Bell,
+    /// Whether the window has the mouse.
+    pub mouse: Mouse,
     /// Whether stamps in the window leave out addresses.
     pub is_short: bool,
     /// How times are shown.
@@ -183,6 +198,7 @@ impl Args {
             obeys_pipe: self.commands,
             theme: self.theme.unwrap_or_else(default_theme),
             bell: self.bell,
+            mouse: self.mouse,
             is_short: self.short,
             give_up_after: self.give_up_after.map(Duration::from_secs),
             form: self.form(),
@@ -282,7 +298,7 @@ const WINDOW_ENTRIES: u64 = 200;
 fn default_theme() -> Theme {
     match std::env::var_os("NO_COLOR") {
         Some(set) if !set.is_empty() => Theme::None,
-        _ => Theme::Dark,
+        _ => Theme::Auto,
     }
 }
 

@@ -18,16 +18,16 @@ use super::examination::Examination;
     help_template = HELP
 )]
 pub struct ConformanceArgs {
-    /// Your certificate; a stand-in with your ID is made, and your key is not used
+    /// Your certificate; the kit makes a stand-in for your ID
     #[arg(long, value_name = "FILE")]
     pub cert: PathBuf,
-    /// Where to listen [default: 127.0.0.1:27400, and any free port for a COMMAND]
+    /// Where to listen [default: 27400; for a COMMAND a free port]
     #[arg(long, value_name = "[IP:]PORT", value_parser = parse_listen)]
     pub listen: Option<SocketAddr>,
-    /// Only this examination; may be repeated
+    /// Only this examination; give it several times for more
     #[arg(long, value_name = "NAME", value_enum, hide_possible_values = true)]
     pub(super) only: Vec<Examination>,
-    /// Also those that take more than half a minute
+    /// Also the examination that takes longer than half a minute
     #[arg(long, action = ArgAction::SetTrue)]
     pub slow: bool,
     /// One JSON object per line
@@ -43,13 +43,12 @@ const HELP: &str = "{about}:\n{before-help}{usage-heading} {usage}\n{options}{af
 const EXAMPLES: &str = "\
 \x20 client conformance --cert alice.pem -- python3 client.py
   client conformance --cert alice.pem -- ./mine --bundle {cert} {host}:{port}
-  client conformance --cert alice.pem
-";
+  client conformance --cert alice.pem           you start your client by hand";
 
-const MORE: &str = "
-In COMMAND, {cert}, {host} and {port} stand for the stand-in bundle and the server's address. Where
-none of them stands, all three are appended. They are in the environment too: COUNTERSIGN_CERT,
-COUNTERSIGN_HOST and COUNTERSIGN_PORT.
+const MORE: &str = "\
+In COMMAND, {cert}, {host} and {port} stand for the stand-in bundle and the
+address to connect to. If none of them stands there, all three are appended.
+They are also in the environment, as COUNTERSIGN_CERT, _HOST and _PORT.
 
 Exit codes: 0 nothing is wrong, 1 something is wrong or could not be examined, 2 usage";
 

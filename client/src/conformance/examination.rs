@@ -20,6 +20,7 @@ pub(super) enum Examination {
     SlowBytes,
     LongLines,
     HalfLine,
+    HalfLineClosed,
     Author,
     UnknownKeys,
     UnknownWords,
@@ -124,6 +125,11 @@ impl Examination {
                 "takes no half line for a line when the connection is lost",
                 LINES,
                 "at the end of the stream, drop the bytes after the last LF",
+            ),
+            Examination::HalfLineClosed => (
+                "takes no half line for a line when the stream ends properly",
+                LINES,
+                "a reader of lines may return the last one without its LF: look for it",
             ),
             Examination::Author => (
                 "leaves a text in the line of its author, whatever it looks like",

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStdin, Command};
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::limits::{
-    CHUNKS_MAX, END_TIMEOUT, KILLED_TIMEOUT, OUTPUT_BYTES_MAX, STDERR_BYTES_MAX, TYPE_TIMEOUT,
+    END_TIMEOUT, KILLED_TIMEOUT, OUTPUT_BYTES_MAX, STDERR_BYTES_MAX, TYPE_TIMEOUT,
 };
 use crate::os;
 
@@ -20,16 +20,18 @@ use crate::os;
 #[derive(Debug)]
 pub(super) struct Examinee {
     child: Child,
+    /// Its ID, until its group was ended.
+    leader: Option<u32>,
     stdin: Option<ChildStdin>,
-    printed: mpsc::Receiver<Vec<u8>>,
+    printed: JoinHandle<(Vec<u8>, bool)>,
     said: JoinHandle<Vec<u8>>,
+    /// Ends both readers, although others may hold the pipes.
+    is_over: DropGuard,
 }
 
 /// A program that has ended.
 #[derive(Debug, Default)]
 pub(super) struct Ended {
-    /// `None` if it had to be killed.
-    pub(super) status: Option<ExitStatus>,
     /// The beginning of its standard output.
     pub(super) stdout: Vec<u8>,
     /// Whether it printed more than that.
@@ -61,23 +63,18 @@ impl Examinee {
             .kill_on_drop(true);
         os::lead_a_group(&mut command);
         let mut child = command.spawn()?;
-        let (chunks, printed) = mpsc::channel(CHUNKS_MAX);
+        let is_over = CancellationToken::new();
         let stdin = child.stdin.take();
-        if let Some(stdout) = child.stdout.take() {
-            tokio::spawn(pass_on(stdout, chunks));
-        }
-        let stderr = child.stderr.take();
-        let said = tokio::spawn(async {
-            match stderr {
-                Some(stderr) => last_of(stderr).await,
-                None => Vec::new(),
-            }
-        });
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let printed = tokio::spawn(first_of(stdout, is_over.clone()));
+        let said = tokio::spawn(last_of(stderr, is_over.clone()));
         Ok(Self {
+            leader: child.id(),
             child,
             stdin,
             printed,
             said,
+            is_over: is_over.drop_guard(),
         })
     }
 
@@ -111,57 +108,41 @@ impl Examinee {
     pub(super) async fn finish(mut self) -> Ended {
         let mut ended = Ended::default();
         for _ in 0..2 {
-            let deadline = Instant::now() + END_TIMEOUT;
-            ended.status = self.end_by(deadline, &mut ended).await;
-            if ended.status.is_some() {
+            if self.ends_within(END_TIMEOUT).await {
                 break;
             }
             self.close_input();
         }
-        os::kill_group(&mut self.child);
-        // Its last words: the pipes end with the last program that holds them.
-        let deadline = Instant::now() + KILLED_TIMEOUT;
-        while let Ok(Some(chunk)) = timeout_at(deadline, self.printed.recv()).await {
-            ended.keep(&chunk);
-        }
-        if let Ok(Ok(said)) = timeout_at(deadline, &mut self.said).await {
-            ended.stderr = said;
-        }
-        ended
-    }
-
-    /// Keeps what it prints until it ends, or until the deadline.
-    async fn end_by(&mut self, deadline: Instant, ended: &mut Ended) -> Option<ExitStatus> {
-        let mut is_printing = true;
-        loop {
-            tokio::select! {
-                chunk = self.printed.recv(), if is_printing => match chunk {
-                    Some(chunk) => ended.keep(&chunk),
-                    None => is_printing = false,
-                },
-                status = timeout_at(deadline, self.child.wait()) => {
-                    return status.ok().and_then(Result::ok);
-                }
+        os::kill_group(&mut self.child, self.leader.take());
+        // The pipes end with the last program that holds them, which may be none of ours.
+        let is_over = self.is_over.token().clone();
+        let reading = async { tokio::join!(&mut self.printed, &mut self.said) };
+        tokio::pin!(reading);
+        let (printed, said) = match timeout(KILLED_TIMEOUT, &mut reading).await {
+            Ok(both) => both,
+            Err(_) => {
+                is_over.cancel();
+                reading.await
             }
+        };
+        // A reader does not panic, and nobody aborts it.
+        if let Ok(printed) = printed {
+            (ended.stdout, ended.is_cut) = printed;
         }
+        ended.stderr = said.unwrap_or_default();
+        ended
     }
 }
 
 impl Drop for Examinee {
     fn drop(&mut self) {
-        os::kill_group(&mut self.child);
-        self.said.abort();
+        if self.leader.is_some() {
+            os::kill_group(&mut self.child, self.leader.take());
+        }
     }
 }
 
 impl Ended {
-    fn keep(&mut self, chunk: &[u8]) {
-        let room = OUTPUT_BYTES_MAX - self.stdout.len();
-        self.is_cut |= chunk.len() > room;
-        self.stdout
-            .extend_from_slice(&chunk[..chunk.len().min(room)]);
-    }
-
     /// Returns the end of its standard error, if it said anything.
     pub(super) fn last_words(&self) -> Option<String> {
         let said = String::from_utf8_lossy(&self.stderr);
@@ -177,23 +158,47 @@ impl Ended {
 /// The lines of standard error that are shown of a client that failed.
 const LAST_LINES: usize = 3;
 
-/// Passes on what a program prints. With many chunks waiting, the program waits too.
-async fn pass_on(mut stdout: impl AsyncRead + Unpin, chunks: mpsc::Sender<Vec<u8>>) {
-    let mut buffer = vec![0; 8 * 1024];
-    while let Ok(read @ 1..) = stdout.read(&mut buffer).await {
-        if chunks.send(buffer[..read].to_vec()).await.is_err() {
-            return;
-        }
-    }
+/// Reads what a program prints to its end. Returns the beginning of it, and whether there was more.
+async fn first_of(
+    stdout: Option<impl AsyncRead + Unpin>,
+    is_over: CancellationToken,
+) -> (Vec<u8>, bool) {
+    let (mut first, mut is_cut) = (Vec::new(), false);
+    each_read(stdout, is_over, |read| {
+        let room = OUTPUT_BYTES_MAX - first.len();
+        is_cut |= read.len() > room;
+        first.extend_from_slice(&read[..read.len().min(room)]);
+    })
+    .await;
+    (first, is_cut)
 }
 
 /// Reads a program's standard error to its end, and returns the last of it.
-async fn last_of(mut stderr: impl AsyncRead + Unpin) -> Vec<u8> {
+async fn last_of(stderr: Option<impl AsyncRead + Unpin>, is_over: CancellationToken) -> Vec<u8> {
     let mut last = Vec::new();
-    let mut buffer = vec![0; STDERR_BYTES_MAX];
-    while let Ok(read @ 1..) = stderr.read(&mut buffer).await {
-        last.extend_from_slice(&buffer[..read]);
+    each_read(stderr, is_over, |read| {
+        last.extend_from_slice(read);
         last.drain(..last.len().saturating_sub(STDERR_BYTES_MAX));
-    }
+    })
+    .await;
     last
 }
+
+async fn each_read(
+    pipe: Option<impl AsyncRead + Unpin>,
+    is_over: CancellationToken,
+    mut keep: impl FnMut(&[u8]),
+) {
+    let Some(mut pipe) = pipe else {
+        return;
+    };
+    let mut buffer = vec![0; READ_BYTES];
+    let reading = async {
+        while let Ok(read @ 1..) = pipe.read(&mut buffer).await {
+            keep(&buffer[..read]);
+        }
+    };
+    let _read_or_over = is_over.run_until_cancelled(reading).await;
+}
+
+const READ_BYTES: usize = 8 * 1024;

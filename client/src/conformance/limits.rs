@@ -64,6 +64,3 @@ pub(super) const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 
 /// The standard error of a client that is kept.
 pub(super) const STDERR_BYTES_MAX: usize = 4 * 1024;
-
-/// The pieces of standard output that may wait.
-pub(super) const CHUNKS_MAX: usize = 64;

@@ -1,9 +1,9 @@
 //! `client conformance`: a server that examines a client, other people's or ours, by what it sends,
 //! what it prints, and how it ends. PROTOCOL.md says what is right, and each finding says where.
 //!
-//! Order of the files: words and bounds (`limits`, `examination`, `args`, `report`), the certificates
-//! (`stand_in`), the other end (`examinee`, `room`, `shown`, `stage`), the scripts (`reading`,
-//! `talking`, `trust`).
+//! To read it, begin with the words (`examination`), then the scripts (`reading`, `talking`, `trust`);
+//! below them are the stage on which they play (`stage`, `room`, `shown`, `examinee`) and the
+//! certificates (`stand_in`).
 // No real room and no real server: an examined client meets nobody but this program.
 
 mod args;
@@ -24,6 +24,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use clap::ValueEnum as _;
+use pki::Purpose;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -143,6 +144,7 @@ async fn conduct(examination: Examination, stage: &mut Stage<'_>) -> Examined {
         | Examination::SlowBytes
         | Examination::LongLines
         | Examination::HalfLine
+        | Examination::HalfLineClosed
         | Examination::Author
         | Examination::UnknownKeys
         | Examination::UnknownWords
@@ -170,17 +172,20 @@ async fn conduct(examination: Examination, stage: &mut Stage<'_>) -> Examined {
 
 /// Reads the person's bundle, makes the stand-in, and listens.
 async fn set_up(args: &ConformanceArgs) -> Result<Kit, Failure> {
-    let subject = read_bundle(&args.cert)?.certificate().subject;
+    let says = read_bundle(&args.cert)?.certificate();
+    let subject = says.subject;
     let id = match subject.common_names.as_slice() {
         [name] => ClientId::parse(name).ok(),
         _ => None,
     };
+    let id = id.filter(|_| says.purposes.contains(&Purpose::Client));
     let id = id.ok_or_else(|| {
-        Failure::new(
-            Exit::Other,
-            format!("the certificate in {} has no ID", args.cert.display()),
-        )
-        .hint("use a person's file, for example ca/people/alice.pem")
+        let sentence = format!(
+            "the certificate in {} is not a person's",
+            args.cert.display()
+        );
+        Failure::new(Exit::Other, sentence)
+            .hint("use a person's file, for example ca/people/alice.pem")
     })?;
     let unit = match subject.units.as_slice() {
         [unit] => Some(unit.as_str()),

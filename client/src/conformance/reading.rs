@@ -11,7 +11,8 @@ pub(super) async fn conduct(examination: Examination, stage: &mut Stage<'_>) -> 
         Examination::SplitLines => split_lines(stage).await,
         Examination::SlowBytes => slow_bytes(stage).await,
         Examination::LongLines => long_lines(stage).await,
-        Examination::HalfLine => half_line(stage).await,
+        Examination::HalfLine => half_line(stage, false).await,
+        Examination::HalfLineClosed => half_line(stage, true).await,
         Examination::Author => author(stage).await,
         Examination::UnknownKeys => unknown_keys(stage).await,
         Examination::UnknownWords => unknown_words(stage).await,
@@ -54,17 +55,14 @@ async fn split_lines(stage: &mut Stage<'_>) -> Examined {
         entries.push('\n');
         stage.shown.once(&text);
     }
-    // All of the first line but its end, that end with a part of the next, and all the rest.
-    let first = entries.find('\n').unwrap_or_default();
-    let second = first + 10;
-    for (from, to) in [
-        (0, first / 2),
-        (first / 2, first),
-        (first, second),
-        (second, entries.len()),
-    ] {
+    // Cut within a text, before a line end, and within a text again: behind a whole line.
+    let ends: Vec<usize> = entries.match_indices('\n').map(|(at, _)| at).collect();
+    let cuts = [ends[0] - 10, ends[0], ends[1] - 10, entries.len()];
+    let mut from = 0;
+    for to in cuts {
         stage.send_bytes(&entries.as_bytes()[from..to]).await?;
         stage.pause(BETWEEN).await;
+        from = to;
     }
     let mut many = String::new();
     for _ in 0..5 {
@@ -109,29 +107,27 @@ async fn long_lines(stage: &mut Stage<'_>) -> Examined {
     Ok(())
 }
 
-/// Once without TLS's end, as when a network breaks, and once with it, as when a server dies well.
-async fn half_line(stage: &mut Stage<'_>) -> Examined {
+/// The stream ends without TLS's end, as when a network breaks, or with it, as when a server dies
+/// politely.
+async fn half_line(stage: &mut Stage<'_>, is_proper: bool) -> Examined {
     stage.enter().await?;
-    for is_proper in [false, true] {
-        let before = stage.shown.fresh("whole before the cut");
-        let entry = stage.entry(&before);
-        stage.send(&entry).await?;
-        stage.shown.at_least_once(&before);
-        let half = stage.shown.fresh("I owe you ten");
-        let whole = format!("{half} {WHOLE}");
-        let entry = stage.entry(&whole);
-        let cut = entry.len() - WHOLE.len() - 1;
-        stage.send_bytes(&entry.as_bytes()[..cut]).await?;
-        stage.shown.no_half(&half);
-        // The half must be read before the end is.
-        stage.pause(BETWEEN).await;
-        match is_proper {
-            true => stage.close().await,
-            false => stage.cut().await,
-        }
-        if !stage.comes_back().await? {
-            return Ok(());
-        }
+    let before = stage.shown.fresh("whole before the cut");
+    let entry = stage.entry(&before);
+    stage.send(&entry).await?;
+    stage.shown.at_least_once(&before);
+    let half = stage.shown.fresh("I owe you ten");
+    let whole = format!("{half} {WHOLE}");
+    let entry = stage.entry(&whole);
+    let cut = entry.len() - WHOLE.len() - 1;
+    stage.send_bytes(&entry.as_bytes()[..cut]).await?;
+    stage.shown.no_half(&half);
+    // The half must be read before the end is.
+    stage.pause(BETWEEN).await;
+    match is_proper {
+        true => stage.close().await,
+        false => stage.cut().await,
+    }
+    if stage.comes_back().await? {
         stage.greet().await?;
         stage.settle().await?;
         stage.shown.at_least_once(&whole);
@@ -156,9 +152,9 @@ async fn author(stage: &mut Stage<'_>) -> Examined {
 
 async fn unknown_keys(stage: &mut Stage<'_>) -> Examined {
     stage.arrive().await?;
-    let id = stage.kit.id.to_string();
+    let id = stage.kit.id.as_str();
     stage
-        .greet_as(&id, "moon=full motto=\"quite \\\"good\\\" = yes\" empty= ")
+        .greet_as(id, "moon=full motto=\"quite \\\"good\\\" = yes\" empty= ")
         .await?;
     stage.settle().await?;
     stage.send("= here bob role=instructor ip=192.0.2.9 since=2026-11-21T10:00:00.123Z sessions=1 mood=good").await?;

@@ -146,7 +146,11 @@ impl Room {
     /// Returns the lines that answer `/who`.
     pub(super) fn who(&self) -> Vec<String> {
         let here = self.people().map(|(id, role, ip)| {
-            format!("= here {id} role={role} ip={ip} since={} sessions=1", now())
+            let name = full_name(&id);
+            format!(
+                "= here {id} role={role} ip={ip} since={} sessions=1{name}",
+                now()
+            )
         });
         let count = here.len();
         let who = format!("= who {} count={count}", self.head());
@@ -164,8 +168,9 @@ impl Room {
     pub(super) fn whois(&self, id: &ClientId) -> String {
         match self.people().into_iter().find(|(known, ..)| known == id) {
             Some((id, role, ip)) => {
+                let name = full_name(&id);
                 format!(
-                    "= whois {id} role={role} ip={ip} since={} sessions=1",
+                    "= whois {id} role={role} ip={ip} since={} sessions=1{name}",
                     now()
                 )
             }
@@ -193,6 +198,15 @@ fn between(topic: &str, lines: impl Iterator<Item = String>) -> Vec<String> {
         .chain(lines)
         .chain([format!("= end {topic}")])
         .collect()
+}
+
+/// Returns the last pair of a line about a person. The one who is not examined has a full name, with
+/// spaces in it.
+fn full_name(id: &ClientId) -> &'static str {
+    match id.as_str() {
+        OTHER => " name=\"Okafor, Bob (Bobby)\"",
+        _ => "",
+    }
 }
 
 fn other() -> ClientId {

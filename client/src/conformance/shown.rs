@@ -2,7 +2,6 @@
 
 use super::examinee::Ended;
 use super::limits::OUTPUT_BYTES_MAX;
-use super::stage::{Examined, Stop};
 
 /// The lines that the client must show.
 #[derive(Debug, Default)]
@@ -59,20 +58,22 @@ impl Shown {
     }
 
     /// Judges what a client printed.
-    pub(super) fn judge(&self, ended: &Ended) -> Examined {
+    ///
+    /// # Errors
+    ///
+    /// Says what was wrong.
+    pub(super) fn judge(&self, ended: &Ended) -> Result<(), String> {
         if ended.is_cut {
-            return Err(Stop::Wrong(format!(
-                "it printed more than {OUTPUT_BYTES_MAX} bytes"
-            )));
+            return Err(format!("it printed more than {OUTPUT_BYTES_MAX} bytes"));
         }
         let printed = String::from_utf8_lossy(&ended.stdout);
         let wrong = self.expected.iter().find_map(|one| one.fault(&printed));
         match wrong {
             None => Ok(()),
-            Some(fault) => Err(Stop::Wrong(match ended.last_words() {
+            Some(fault) => Err(match ended.last_words() {
                 Some(words) => format!("{fault}; its last words were: {words}"),
                 None => fault,
-            })),
+            }),
         }
     }
 
@@ -173,10 +174,7 @@ mod tests {
             stdout: printed.as_bytes().to_vec(),
             ..Ended::default()
         };
-        match shown.judge(&ended) {
-            Err(Stop::Wrong(fault)) => Some(fault),
-            _ => None,
-        }
+        shown.judge(&ended).err()
     }
 
     #[test]
@@ -212,11 +210,11 @@ mod tests {
 
     #[test]
     fn a_client_without_end_is_cut_off_and_told() {
-        let mut ended = Ended::default();
-        ended.is_cut = true;
-        assert!(matches!(
-            Shown::default().judge(&ended),
-            Err(Stop::Wrong(fault)) if fault.contains("more than 1048576 bytes")
-        ));
+        let ended = Ended {
+            is_cut: true,
+            ..Ended::default()
+        };
+        let fault = Shown::default().judge(&ended).expect_err("a fault");
+        assert_eq!(fault, "it printed more than 1048576 bytes");
     }
 }

@@ -264,7 +264,7 @@ impl<'a> Stage<'a> {
 
     /// Sends the greeting.
     pub(super) async fn greet(&mut self) -> Examined {
-        self.greet_as(&self.kit.id.to_string(), "").await
+        self.greet_as(self.kit.id.as_str(), "").await
     }
 
     /// Sends a greeting for this name, with more pairs in it.
@@ -533,7 +533,7 @@ impl<'a> Stage<'a> {
         if let Some(mut connection) = self.connection.take() {
             let closed = async {
                 let _gone = connection.stream.shutdown().await;
-                drain(&mut connection.stream.get_mut().0).await;
+                drain(connection.stream.get_mut().0).await;
             };
             let _unread = timeout(DRAIN_TIMEOUT, closed).await;
         }
@@ -574,7 +574,7 @@ impl<'a> Stage<'a> {
         match self.examinee.take() {
             Some(examinee) => {
                 let ended = examinee.finish().await;
-                self.shown.judge(&ended)?;
+                self.shown.judge(&ended).map_err(Stop::Wrong)?;
                 Ok(Vec::new())
             }
             None => Ok(self.shown.to_look_for()),

@@ -20,6 +20,7 @@ use tempfile::{NamedTempFile, TempDir};
 use time::{Duration, OffsetDateTime};
 use wire::ClientId;
 
+use crate::os;
 use crate::words::{Exit, Failure};
 
 /// The room's name, in its CA and in its greeting.
@@ -82,7 +83,7 @@ impl StandIn {
         let bundle = Bundle::parse(text.as_bytes(), Path::new("the stand-in"))
             .map_err(|error| unmade(&error))?;
         let gate = Gate::new(bundle.anchor().clone(), false).map_err(|error| unmade(&error))?;
-        let folder = tempfile::tempdir().map_err(|error| unmade(&error))?;
+        let folder = os::private_folder().map_err(|error| unmade(&error))?;
         let path = folder.path().join(format!("{id}.pem"));
         write_private(&folder, &path, &text).map_err(|error| unmade(&error))?;
         Ok(Self {

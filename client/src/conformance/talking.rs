@@ -155,7 +155,12 @@ async fn leaves(stage: &mut Stage<'_>) -> Examined {
     }
     stage.close_input();
     for text in &typed {
-        stage.hear_text(text).await?;
+        match stage.hear_text(text).await {
+            Err(Stop::Wrong(fault)) => {
+                return Err(Stop::Wrong(format!("{fault}, when its input had ended")));
+            }
+            heard => heard?,
+        }
     }
     loop {
         match stage.hear().await? {

@@ -89,6 +89,7 @@ fn scene(bundle: &pki::Bundle, target: &Target, clock: &Clock) -> Scene {
         target: target.clone(),
         own: bundle.certificate(),
         anchor: anchor.subject.to_string(),
+        anchor_print: anchor.fingerprint.short(),
         clock: clock.clone(),
     }
 }

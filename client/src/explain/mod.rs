@@ -15,7 +15,11 @@ use narration::{Narrator, NarratorGuard, Part, from_client, from_server};
 use pki::{Certificate, Witness};
 use wire::{Line, Nonce, Request};
 
-use crate::words::{Exit, Failure};
+use crate::os;
+use crate::words::{Exit, Failure, stderr_columns};
+
+/// Erases the row in which a person may be typing; it is drawn again with the next line.
+const ERASE_ROW: &str = "\r\x1b[K";
 
 /// Explains what happens, or does nothing: that is the default.
 #[derive(Debug, Clone, Default)]
@@ -37,7 +41,9 @@ impl Explainer {
     ///
     /// When a thread cannot be started.
     pub fn start() -> io::Result<(Self, NarratorGuard)> {
-        let (narrator, guard) = Narrator::start(io::stderr())?;
+        let has_row = stderr_columns().is_some() && !os::is_dumb_terminal();
+        let before = if has_row { ERASE_ROW } else { "" };
+        let (narrator, guard) = Narrator::start(io::stderr(), stderr_columns, before)?;
         Ok((Self(narrator), guard))
     }
 

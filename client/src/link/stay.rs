@@ -71,10 +71,38 @@ impl<D: Dial> Stay<D> {
     }
 
     /// Runs until the person leaves, or until reconnecting is impossible.
-    pub async fn run(mut self, first: Connected<D::Stream>) -> Outcome {
+    pub async fn run(self, first: Connected<D::Stream>) -> Outcome {
+        self.stay(first).await.0
+    }
+
+    /// Runs as [`Stay::run`] does. Returns the task too, which can try [`again`](Stay::again).
+    pub async fn stay(mut self, first: Connected<D::Stream>) -> (Outcome, Self) {
         self.epoch.clone_from(&first.welcome.epoch);
         self.outbox.begin(first.welcome.head);
-        let mut connected = first;
+        self.go_on(first).await
+    }
+
+    /// Connects once more after the end, because the person wishes it, and stays as before. The lines
+    /// that were not acknowledged are sent again under their old names, so each is said once.
+    pub async fn again(mut self) -> (Outcome, Self) {
+        self.pauses.reset();
+        let leave = self.outbox.leave.clone();
+        let dialled = tokio::select! {
+            biased;
+            () = leave.cancelled() => Err(End::Goodbye),
+            dialled = self.dial.dial() => dialled.map_err(End::Failed),
+        };
+        let greeted = match dialled {
+            Ok(connected) => self.greet(&connected).await.map(|()| connected),
+            Err(end) => Err(end),
+        };
+        match greeted {
+            Ok(connected) => self.go_on(connected).await,
+            Err(end) => self.ended(end),
+        }
+    }
+
+    async fn go_on(mut self, mut connected: Connected<D::Stream>) -> (Outcome, Self) {
         let end = loop {
             let entered = Instant::now();
             let (end, outbox) = connected.into_link(self.outbox).run().await;
@@ -91,13 +119,18 @@ impl<D: Dial> Stay<D> {
                 Err(end) => break end,
             }
         };
-        Outcome {
+        self.ended(end)
+    }
+
+    fn ended(self, end: End) -> (Outcome, Self) {
+        let outcome = Outcome {
             end,
             unacknowledged: self.outbox.unacknowledged().len(),
             set_aside: self.set_aside,
             answered: self.outbox.answered,
             refused: self.outbox.refused,
-        }
+        };
+        (outcome, self)
     }
 
     async fn come_back(&mut self, mut failure: Failure) -> Result<Connected<D::Stream>, End> {

@@ -1,6 +1,7 @@
 //! The queue of everything that goes out, and the questions that wait for their answers.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use wire::Line;
 
@@ -26,6 +27,8 @@ pub(crate) enum Asked {
     Older,
     /// The entries after the last one that is loaded.
     Newer,
+    /// The entries before those that were searched.
+    Sought,
     /// The person, who typed the question and is shown the answer.
     Typed,
 }
@@ -34,7 +37,8 @@ pub(crate) enum Asked {
 #[derive(Debug, Default)]
 pub(crate) struct Asking {
     out: VecDeque<Outgoing>,
-    asked: VecDeque<Asked>,
+    /// Each with the time at which it went.
+    asked: VecDeque<(Asked, Instant)>,
 }
 
 impl Asking {
@@ -43,10 +47,10 @@ impl Asking {
     }
 
     /// Returns the next thing to send. A question counts as asked from here on.
-    pub(super) fn next_out(&mut self) -> Option<Outgoing> {
+    pub(super) fn next_out(&mut self, now: Instant) -> Option<Outgoing> {
         let out = self.out.pop_front()?;
         if let Outgoing::Command(_, asked) = &out {
-            self.asked.push_back(*asked);
+            self.asked.push_back((*asked, now));
         }
         Some(out)
     }
@@ -65,7 +69,7 @@ impl Asking {
     /// Returns whether this question waits: for its turn, or for its answer.
     pub(super) fn contains(&self, what: Asked) -> bool {
         let is_it = |out: &Outgoing| matches!(out, Outgoing::Command(_, asked) if *asked == what);
-        self.asked.contains(&what) || self.out.iter().any(is_it)
+        self.asked.iter().any(|(asked, _)| *asked == what) || self.out.iter().any(is_it)
     }
 
     /// Returns how many questions have no answer yet, including those that did not go out.
@@ -76,12 +80,17 @@ impl Asking {
 
     /// Returns the purpose of the next answer.
     pub(super) fn awaited(&self) -> Option<Asked> {
-        self.asked.front().copied()
+        self.asked.front().map(|(asked, _)| *asked)
+    }
+
+    /// Returns when the oldest question went out that has no answer yet.
+    pub(super) fn waiting_since(&self) -> Option<Instant> {
+        self.asked.front().map(|(_, at)| *at)
     }
 
     /// Removes the oldest question, which has its answer. Returns the purpose of the answer.
     pub(super) fn answered(&mut self) -> Option<Asked> {
-        self.asked.pop_front()
+        self.asked.pop_front().map(|(asked, _)| asked)
     }
 
     /// Forgets the questions: those that were asked on a lost connection are not answered on
@@ -96,8 +105,10 @@ impl Asking {
         self.out.retain(|out| matches!(out, Outgoing::Quit));
     }
 
-    /// Forgets everything: no server is left to send it to.
+    /// Forgets everything but the lines to say: no server is left to send it to, but the person may
+    /// find one again.
     pub(super) fn end(&mut self) {
-        self.out.clear();
+        self.asked.clear();
+        self.out.retain(|out| matches!(out, Outgoing::Say(_)));
     }
 }

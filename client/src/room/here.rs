@@ -1,6 +1,8 @@
 //! The people in the room, as the answers to `/who` list them.
 
-use wire::{ClientId, Here};
+use std::collections::BTreeMap;
+
+use wire::{ClientId, Here, Role};
 
 use crate::limits::HERE_MAX;
 
@@ -13,10 +15,13 @@ pub(crate) struct People {
     counted: Vec<Here>,
     /// The number of people still to come, as the server says.
     uncounted: u64,
+    /// The people who are more than students, as far as the server has told, here or not. At most
+    /// [`HERE_MAX`] are kept.
+    roles: BTreeMap<ClientId, Role>,
 }
 
 impl People {
-    /// Returns the people in the room, ourselves first, then by ID.
+    /// Returns the people in the room: staff first, then ourselves, then the others by ID.
     pub(crate) fn here(&self) -> &[Here] {
         &self.here
     }
@@ -26,8 +31,23 @@ impl People {
         (self.counted, self.uncounted) = (Vec::new(), count);
     }
 
+    /// Returns the last role that the server has told of a person.
+    pub(crate) fn role(&self, id: &ClientId) -> Role {
+        self.roles.get(id).copied().unwrap_or_default()
+    }
+
+    /// Notes the role of a person.
+    pub(super) fn is(&mut self, id: &ClientId, role: Role) {
+        if role == Role::Student {
+            self.roles.remove(id);
+        } else if self.roles.len() < HERE_MAX || self.roles.contains_key(id) {
+            self.roles.insert(id.clone(), role);
+        }
+    }
+
     /// Takes the next of them.
     pub(super) fn count(&mut self, here: Here) {
+        self.is(&here.id, here.role);
         self.uncounted = self.uncounted.saturating_sub(1);
         if self.counted.len() < HERE_MAX {
             self.counted.push(here);
@@ -41,7 +61,7 @@ impl People {
         }
         self.here = std::mem::take(&mut self.counted);
         self.here
-            .sort_by_cached_key(|here| (here.id != *me, here.id.to_string()));
+            .sort_by_cached_key(|here| (rank(here.role), here.id != *me, here.id.to_string()));
         true
     }
 
@@ -49,5 +69,14 @@ impl People {
     #[cfg(test)]
     pub(crate) fn kept(&self) -> [usize; 2] {
         [self.here.len(), self.counted.len()]
+    }
+}
+
+/// Returns the place of a role in the list: instructors, assistants, everybody else.
+fn rank(role: Role) -> u8 {
+    match role {
+        Role::Instructor => 0,
+        Role::Assistant => 1,
+        Role::Student | Role::Bot | Role::Unknown => 2,
     }
 }

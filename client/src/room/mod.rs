@@ -6,20 +6,25 @@
 //! of it. It keeps every text as it came. A view makes the texts fit for its medium, and owns
 //! colours, the bell, keys, rows and the selection; the connection belongs to the link.
 
+mod answer;
 mod asking;
 mod here;
 pub(crate) mod meaning;
 mod mention;
 mod model;
 mod own;
+mod search;
 #[cfg(test)]
 mod tests;
 mod timeline;
 
 pub(crate) use asking::Outgoing;
-pub(crate) use mention::mentions;
+pub(crate) use here::People;
+pub(crate) use mention::{mentioned, places};
 pub(crate) use model::{News, Parting, Room, Standing};
-pub(crate) use timeline::{Item, Move, Said, Timeline};
+pub(crate) use own::OwnLine;
+pub(crate) use search::Progress;
+pub(crate) use timeline::{Item, Move, NoteKind, Said, Timeline};
 
 #[cfg(test)]
 pub(crate) use asking::Asked;

@@ -6,15 +6,20 @@
 use std::time::{Duration, Instant};
 
 use wire::{
-    Code, Entry, Kind, Line, NewerEntry, NewerKind, Nonce, Refusal, Reply, Request, Welcome,
+    Code, Entry, Here, Kind, Line, NewerEntry, NewerKind, Nonce, Refusal, Reply, Role, Welcome,
 };
 
+use super::answer;
 use super::asking::{Asked, Asking, Outgoing};
 use super::here::People;
 use super::mention::mentions;
 use super::own::OwnLines;
-use super::timeline::{Item, Timeline};
-use crate::limits::{OWN_LINES_MAX, PAGE_ENTRIES, PING_INTERVAL, QUESTIONS_MAX, WHO_INTERVAL};
+use super::search::{Progress, Search};
+use super::timeline::{Item, NoteKind, Timeline};
+use crate::limits::{
+    HERE_MAX, OWN_LINES_MAX, PAGE_ENTRIES, PING_INTERVAL, QUESTIONS_MAX, SILENCE_BEFORE_TOLD,
+    WHO_INTERVAL,
+};
 use crate::link::Event;
 use crate::words::{Clock, Failure, sentences, stamped, stamped_newer};
 
@@ -35,10 +40,17 @@ pub(crate) struct Room {
     pub(crate) unanswered_since: Option<Instant>,
     /// The moment of the last event or wish.
     pub(crate) now: Instant,
+    /// The search through the record, once somebody has begun one.
+    pub(crate) search: Option<Search>,
+    /// When the server was heard last, or was last known to be there.
+    heard_at: Instant,
     clock: Clock,
     asking: Asking,
     /// The entries of the answer that is coming; no more than were asked for.
     page: Vec<Item>,
+    /// The people of the answer that is coming, if a person asked for it; no more than are kept of
+    /// those here.
+    listed: Vec<Here>,
     /// The lines that were given to the link.
     said: u64,
     is_caught_up: bool,
@@ -64,7 +76,6 @@ pub(crate) enum Standing {
     /// The session has ended for good.
     Ended {
         why: String,
-        hint: Option<String>,
     },
 }
 
@@ -108,9 +119,12 @@ impl Room {
             waiting: None,
             unanswered_since: None,
             now,
+            search: None,
+            heard_at: now,
             clock,
             asking: Asking::default(),
             page: Vec::new(),
+            listed: Vec::new(),
             said: 0,
             is_caught_up: false,
             wants_who: true,
@@ -122,14 +136,48 @@ impl Room {
         }
     }
 
-    /// Shows a note of the program, below everything that was said.
+    /// Tells something that is good to know, below everything that was said.
     pub(crate) fn note(&mut self, words: &str) {
-        self.timeline.note(words);
+        self.timeline.note(NoteKind::Notice, words);
+    }
+
+    /// Tells that something did not happen that the person wanted.
+    pub(crate) fn fail(&mut self, words: &str) {
+        self.timeline.note(NoteKind::Failure, words);
+    }
+
+    /// Tells what the person asked for.
+    fn answer(&mut self, words: &str) {
+        self.timeline.note(NoteKind::Answer, words);
+    }
+
+    /// Returns for how long the server owes an answer and has not been heard, once that is long.
+    pub(crate) fn silent_for(&self) -> Option<Duration> {
+        if !matches!(self.standing, Standing::Connected | Standing::Leaving)
+            || self.waiting.is_some()
+        {
+            return None;
+        }
+        let waits = [self.own.waiting_since(), self.asking.waiting_since()];
+        let since = waits.into_iter().flatten().min()?.max(self.heard_at);
+        let silent = self.now.saturating_duration_since(since);
+        (silent >= SILENCE_BEFORE_TOLD).then_some(silent)
+    }
+
+    /// Notes our own role.
+    pub(crate) fn learn_own_role(&mut self, role: Role) {
+        self.people.is(&self.welcome.id, role);
+    }
+
+    /// Notes that nobody has looked for a while, as while the program was stopped. The silence of
+    /// that time is not the server's.
+    pub(crate) fn looked_away(&mut self) {
+        self.heard_at = self.now;
     }
 
     /// Returns the next thing to send. Call it when the link has a place for it.
     pub(crate) fn next_out(&mut self) -> Option<Outgoing> {
-        let out = self.asking.next_out()?;
+        let out = self.asking.next_out(self.now)?;
         if matches!(out, Outgoing::Command(_, Asked::Ping)) {
             self.pinged_at = Some(self.now);
         }
@@ -138,13 +186,14 @@ impl Room {
 
     /// Returns whether something is to go out.
     pub(crate) fn has_out(&self) -> bool {
-        self.asking.has_out()
+        // What was typed before the end waits until somebody tries again.
+        !self.has_ended() && self.asking.has_out()
     }
 
     /// Notes the name of the line that went out last.
     pub(crate) fn named(&mut self, nonce: Nonce) {
         self.said += 1;
-        self.own.named(nonce);
+        self.own.named(nonce, self.now);
     }
 
     /// Returns how many lines were given to the link.
@@ -174,6 +223,9 @@ impl Room {
 
     /// Takes an event of the link.
     pub(crate) fn hear(&mut self, event: Event) -> News {
+        if !matches!(event, Event::Lost { .. }) {
+            self.heard_at = self.now;
+        }
         match event {
             Event::Entry(entry) => return self.hear_entry(&entry),
             Event::NewerEntry(entry) => self.hear_newer_entry(&entry),
@@ -201,11 +253,18 @@ impl Room {
     }
 
     fn hear_entry(&mut self, entry: &Entry) -> News {
-        self.timeline.push(entry);
         self.waiting = None;
+        let mut item = Item::from(entry);
+        if let (Kind::Message(line), Item::Said(said)) = (&entry.kind, &mut item)
+            && entry.id == self.welcome.id
+        {
+            let own = self.own.came(entry.seq, line);
+            said.is_pasted = own.is_some_and(|own| own.is_pasted);
+        }
+        self.timeline.push(item);
         match &entry.kind {
             Kind::Enter | Kind::Leave(_) => self.wants_who = true,
-            Kind::Message(line) if entry.id == self.welcome.id => self.own.came(entry.seq, line),
+            Kind::Message(_) if entry.id == self.welcome.id => {}
             Kind::Message(line) if self.is_caught_up => {
                 return News::Said {
                     mentions_us: mentions(line.as_str(), &self.welcome.id),
@@ -236,38 +295,43 @@ impl Room {
                 }
                 Some(Asked::Typed) => {
                     self.asking.answered();
-                    self.note(&sentences::newest(seq));
+                    self.answer(&sentences::newest(seq));
                 }
                 _ => {}
             },
             Reply::Who { count, .. } => {
+                self.listed.clear();
                 self.people.expect(count);
-                if is_typed {
-                    self.note(&sentences::who(count));
-                }
                 self.take_people();
             }
             Reply::Here(here) => {
-                if is_typed {
-                    self.note(&sentences::here(&here, &self.clock));
+                if is_typed && self.listed.len() < HERE_MAX {
+                    self.listed.push(here.clone());
                 }
                 self.people.count(here);
                 self.take_people();
             }
             Reply::Begin(_) => self.page.clear(),
-            Reply::Replayed(entry) if is_typed => self.note(&stamped(&entry, &self.clock)),
+            Reply::Replayed(entry) if is_typed => self.answer(&stamped(&entry, &self.clock)),
             Reply::Replayed(entry) => self.take_replayed(Item::from(&entry)),
             Reply::ReplayedNewer(entry) if is_typed => {
-                self.note(&stamped_newer(&entry, &self.clock));
+                self.answer(&stamped_newer(&entry, &self.clock));
             }
             Reply::ReplayedNewer(entry) => self.take_replayed(Item::from(&entry)),
             Reply::End(_) => self.take_page(),
-            Reply::Whois(_) | Reply::Other(_) => {
+            Reply::Whois(whois) => {
+                self.people.is(&whois.id, whois.role);
+                self.answer(&answer::whois(&whois, &self.clock));
+                if is_typed {
+                    self.asking.answered();
+                }
+            }
+            Reply::Other(_) => {
                 // Anything else that a newer server may say is for programs.
                 let Some((command, words)) = reply.answer() else {
                     return;
                 };
-                self.timeline.note(&words);
+                self.timeline.note(NoteKind::Answer, &words);
                 if command == "/whois" && is_typed {
                     self.asking.answered();
                 }
@@ -286,8 +350,12 @@ impl Room {
     }
 
     fn take_people(&mut self) {
-        if self.people.complete(&self.welcome.id) {
-            self.asking.answered();
+        if !self.people.complete(&self.welcome.id) {
+            return;
+        }
+        if self.asking.answered() == Some(Asked::Typed) {
+            let listed = std::mem::take(&mut self.listed);
+            self.timeline.tell(Item::People(listed));
         }
     }
 
@@ -305,6 +373,12 @@ impl Room {
                 self.timeline.push_older(&page);
             }
             Some(Asked::Newer) => self.timeline.push_newer(&page),
+            Some(Asked::Sought) => {
+                if let Some(search) = &mut self.search {
+                    search.take(page);
+                }
+                self.ask_further();
+            }
             _ => {}
         }
     }
@@ -313,21 +387,27 @@ impl Room {
         if let Some(nonce) = &refusal.nonce {
             let line = self.own.refused(nonce);
             let text = line.as_ref().map_or("", Line::as_str);
-            return self.note(&format!("not sent ({}): {text}", refusal.words));
+            return self.fail(&format!("not sent ({}): {text}", refusal.words));
         }
         if refusal.code == Code::Waiting {
             self.waiting = Some(refusal.words.clone());
             return;
         }
         // Every question has one answer, and this is it.
-        if self.asking.answered() == Some(Asked::Typed) {
-            self.note(&format!("refused: {}", refusal.words));
+        match self.asking.answered() {
+            Some(Asked::Typed) => self.fail(&format!("refused: {}", refusal.words)),
+            Some(Asked::Sought) => {
+                self.stop_search();
+                self.fail(&format!("the search stopped: {}", refusal.words));
+            }
+            _ => {}
         }
     }
 
     fn hear_other_history(&mut self, set_aside: usize) {
         self.timeline.begin_afresh();
         self.has_beginning = false;
+        self.search = None;
         self.note(sentences::OTHER_HISTORY);
         // The lines that were set aside were the first to go out, so they are the first here.
         for (at, line) in self.own.give_up().into_iter().enumerate() {
@@ -336,7 +416,7 @@ impl Room {
             } else {
                 "not sent"
             };
-            self.note(&format!(
+            self.fail(&format!(
                 "{fate}, because the history is a different one: {line}"
             ));
         }
@@ -353,6 +433,7 @@ impl Room {
             again_at: self.now + pause,
         };
         self.asking.lose();
+        self.stop_search();
         self.pinged_at = None;
         self.round_trip = None;
         self.unanswered_since = None;
@@ -365,54 +446,71 @@ impl Room {
             return true;
         };
         self.asking.end();
+        self.stop_search();
+        self.pinged_at = None;
+        self.round_trip = None;
+        self.waiting = None;
+        // In full, because the status line may have no room for it.
+        self.fail(&match &failure.hint {
+            Some(hint) => format!("{} ({hint})", failure.sentence),
+            None => failure.sentence.clone(),
+        });
         self.standing = Standing::Ended {
             why: failure.sentence,
-            hint: failure.hint,
         };
         false
     }
 
-    // Wishes of the person.
-
-    /// Says a line or asks a question, as it was typed.
-    pub(crate) fn send(&mut self, text: &str) {
-        if let Standing::Ended { .. } | Standing::Leaving = self.standing {
-            return self.note(&format!("not sent (the connection has ended): {text}"));
-        }
-        let request = match Request::parse(text.as_bytes()) {
-            Ok(Some(request)) => request,
-            Ok(None) => return,
-            Err(refusal) => {
-                return self.note(&format!("not sent ({}): {text}", refusal.words));
-            }
+    /// Notes that the person tries again after the end.
+    pub(crate) fn try_again(&mut self) {
+        self.standing = Standing::Lost {
+            why: "trying again".to_owned(),
+            again_at: self.now,
         };
-        match request {
-            Request::Say(line) => self.say(line),
-            Request::SayOnce(..) | Request::Follow(_) => {
-                self.note(&format!("not sent: {}", sentences::OUR_COMMANDS));
-            }
-            _ if matches!(self.standing, Standing::Lost { .. }) => self.note(&format!(
-                "not asked, because there is no connection: {text}"
-            )),
-            _ if self.asking.questions() >= QUESTIONS_MAX => self.note(&format!(
-                "not asked ({QUESTIONS_MAX} questions wait already): {text}"
-            )),
-            _ => {
-                let typed = Line::parse(text.as_bytes());
-                let typed = typed.expect("it was read as a request already");
-                self.asking.push(Outgoing::Command(typed, Asked::Typed));
-            }
-        }
+        self.is_warned_of_own = false;
     }
 
-    fn say(&mut self, line: Line) {
+    // Wishes of the person.
+
+    /// Says a line.
+    pub(crate) fn say(&mut self, line: Line, is_pasted: bool) {
+        if self.is_over(line.as_str()) {
+            return;
+        }
         if self.own.is_full() {
             let words = format!("not sent ({OWN_LINES_MAX} lines wait already): {line}");
-            return self.note(&words);
+            return self.fail(&words);
         }
         self.timeline.new_from = None;
-        self.own.push(&line);
+        self.own.push(&line, is_pasted);
         self.asking.push(Outgoing::Say(line));
+    }
+
+    /// Asks a question that the person typed.
+    pub(crate) fn ask_typed(&mut self, command: Line) {
+        if self.is_over(command.as_str()) {
+            return;
+        }
+        if matches!(self.standing, Standing::Lost { .. }) {
+            return self.fail(&format!(
+                "not asked, because there is no connection: {command}"
+            ));
+        }
+        if self.asking.questions() >= QUESTIONS_MAX {
+            return self.fail(&format!(
+                "not asked ({QUESTIONS_MAX} questions wait already): {command}"
+            ));
+        }
+        self.asking.push(Outgoing::Command(command, Asked::Typed));
+    }
+
+    /// Returns whether nothing can be sent any more, and says so.
+    fn is_over(&mut self, text: &str) -> bool {
+        let is_over = matches!(self.standing, Standing::Ended { .. } | Standing::Leaving);
+        if is_over {
+            self.fail(&format!("not sent (the connection has ended): {text}"));
+        }
+        is_over
     }
 
     /// Returns whether the session has ended for good.
@@ -461,6 +559,71 @@ impl Room {
             let command = format!("/history {PAGE_ENTRIES} before {before}");
             self.ask(&command, Asked::Newer);
         }
+    }
+
+    /// Searches the record before the loaded entries, or goes on where the search for the same words
+    /// stopped.
+    pub(crate) fn search(&mut self, words: &str) {
+        match &mut self.search {
+            Some(search) if search.is_for(words) => search.go_on(),
+            _ => {
+                let before = match self.timeline.first_seq() {
+                    Some(first) if !self.has_beginning => first,
+                    Some(_) => 1,
+                    None => self.welcome.head + 1,
+                };
+                let at = self.timeline.first_at();
+                self.search = Some(Search::new(words, before, at));
+            }
+        }
+        self.ask_further();
+    }
+
+    /// Forgets the search: the person searches for something else.
+    pub(crate) fn forget_search(&mut self) {
+        self.search = None;
+    }
+
+    /// Stops the search. It can go on later.
+    pub(crate) fn stop_search(&mut self) {
+        if let Some(search) = &mut self.search {
+            search.stop();
+        }
+    }
+
+    /// Returns the item that the search has found, now part of the timeline.
+    pub(crate) fn take_found(&mut self) -> Option<i64> {
+        let Progress::Found(seq) = self.search.as_ref()?.progress else {
+            return None;
+        };
+        let pages = self.search.take()?.into_pages();
+        let first = self.timeline.first_seq();
+        let end = pages.last().and_then(Item::last_seq).map(|last| last + 1);
+        if first.is_some_and(|first| end >= Some(first)) {
+            self.has_beginning |= pages.first().and_then(Item::first_seq) == Some(1);
+            // Otherwise, these would be the first entries to be dropped.
+            self.timeline.look_at(self.timeline.numbers().start);
+            self.timeline.push_older(&pages);
+        } else {
+            self.has_beginning = pages.first().and_then(Item::first_seq) == Some(1);
+            self.timeline.jump(pages);
+        }
+        self.timeline.number_of(seq)
+    }
+
+    /// Asks for the next page of the search.
+    fn ask_further(&mut self) {
+        let Some(search) = &mut self.search else {
+            return;
+        };
+        if search.progress != Progress::Going {
+            return;
+        }
+        if !matches!(self.standing, Standing::Connected) {
+            return search.stop();
+        }
+        let command = format!("/history {PAGE_ENTRIES} before {}", search.before());
+        self.ask(&command, Asked::Sought);
     }
 
     /// Asks the questions that are due: for the people here, and for the time that an answer takes.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use wire::{Entry, Nonce, Reply, ServerLine, Welcome};
+use wire::{Entry, Line, Nonce, Reply, ServerLine, Welcome};
 
 use super::*;
 use crate::link::Event;
@@ -45,6 +45,10 @@ fn out(room: &mut Room) -> Vec<String> {
     all
 }
 
+fn line(text: &str) -> Line {
+    Line::parse(text.as_bytes()).expect("a line")
+}
+
 fn nonce(n: u64) -> Nonce {
     Nonce::parse(&format!("k3v9q2a7-{n}")).expect("a nonce")
 }
@@ -68,7 +72,7 @@ fn entry(seq: u64, rest: &str) -> String {
 fn a_line_of_ours_waits_until_its_entry_comes_before_or_after_the_acknowledgement() {
     for is_entry_first in [true, false] {
         let mut room = room();
-        room.send("hello");
+        room.say(line("hello"), false);
         assert_eq!(out(&mut room), ["hello"]);
         assert_eq!(room.unacknowledged(), 1);
         let lines = [
@@ -88,7 +92,7 @@ fn a_line_of_ours_waits_until_its_entry_comes_before_or_after_the_acknowledgemen
 #[test]
 fn answers_find_their_questions_in_order_and_none_survives_a_lost_connection() {
     let mut room = room();
-    room.send("/ping");
+    room.ask_typed(line("/ping"));
     assert_eq!(out(&mut room), ["/ping"]);
     hear(&mut room, "= who 0 count=2");
     hear(
@@ -111,7 +115,7 @@ fn answers_find_their_questions_in_order_and_none_survives_a_lost_connection() {
         pause: Duration::from_secs(1),
     });
     assert_eq!(room.kept()[3], 0);
-    room.send("/who");
+    room.ask_typed(line("/who"));
     assert_eq!(out(&mut room), [""; 0]);
 }
 
@@ -149,7 +153,7 @@ fn leaving_is_asked_for_twice_only_while_lines_are_in_doubt() {
     assert_eq!(quiet.leave(), Parting::Soon);
     assert_eq!(out(&mut quiet), ["(quit)"]);
     let mut room = room();
-    room.send("hello");
+    room.say(line("hello"), false);
     let unacknowledged = 1;
     assert_eq!(room.leave(), Parting::Doubtful { unacknowledged });
     assert_eq!(room.leave(), Parting::AtOnce);
@@ -159,7 +163,7 @@ fn leaving_is_asked_for_twice_only_while_lines_are_in_doubt() {
 #[test]
 fn every_text_is_kept_as_it_came() {
     let mut room = room();
-    room.send("a\tb");
+    room.say(line("a\tb"), false);
     out(&mut room);
     let own = room.own.iter().next().expect("a line of ours");
     assert_eq!(own.line.as_str(), "a\tb");

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use wire::{ClientId, Entry, Kind, NewerEntry, NewerKind, Timestamp};
+use wire::{ClientId, Entry, Here, Kind, NewerEntry, NewerKind, Timestamp};
 
 use crate::limits::{LOADED_BYTES_MAX, MOVES_MAX, NEWEST_MAX};
 
@@ -24,7 +24,27 @@ pub(crate) enum Item {
     /// An entry of a newer server whose meaning is not known here.
     Other(Other),
     /// A note of the program, in this place.
-    Note(String),
+    Note(Note),
+    /// The answer to `/who`, for a person who typed it.
+    People(Vec<Here>),
+}
+
+/// Words of the program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Note {
+    pub(crate) kind: NoteKind,
+    pub(crate) text: String,
+}
+
+/// The reason for which the program says something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoteKind {
+    /// Something happened that is good to know.
+    Notice,
+    /// The person asked.
+    Answer,
+    /// Something that the person wanted did not happen.
+    Failure,
 }
 
 /// A line that somebody said.
@@ -35,6 +55,8 @@ pub(crate) struct Said {
     pub(crate) id: ClientId,
     pub(crate) ip: String,
     pub(crate) text: String,
+    /// Whether we pasted it here. A paste keeps its shape.
+    pub(crate) is_pasted: bool,
 }
 
 /// The arrival or departure of a person.
@@ -96,11 +118,41 @@ impl Timeline {
         }
     }
 
-    /// Adds a note of the program, below everything that was said.
-    pub(crate) fn note(&mut self, text: &str) {
-        self.bytes += text.len() + ITEM_BYTES;
-        self.items.push_back(Item::Note(text.to_owned()));
+    /// Adds something that is not in the transcript, below everything that was said.
+    pub(super) fn tell(&mut self, item: Item) {
+        self.bytes += item.bytes();
+        self.items.push_back(item);
         self.trim();
+    }
+
+    /// Adds a note of the program.
+    pub(super) fn note(&mut self, kind: NoteKind, text: &str) {
+        let text = text.to_owned();
+        self.tell(Item::Note(Note { kind, text }));
+    }
+
+    /// Shows these entries alone, oldest first, because the loaded ones are far from them.
+    pub(super) fn jump(&mut self, page: Vec<Item>) {
+        self.front += self.items.len().cast_signed() as i64;
+        self.items = page.into();
+        self.bytes = self.items.iter().map(Item::bytes).sum();
+        self.is_detached = true;
+        self.looked_at = Some(self.front);
+    }
+
+    /// Returns the number of the item that holds an entry.
+    pub(super) fn number_of(&self, seq: u64) -> Option<i64> {
+        let holds = |item: &Item| {
+            item.first_seq().is_some_and(|first| first <= seq)
+                && item.last_seq().is_some_and(|last| last >= seq)
+        };
+        let at = self.items.iter().position(holds)?;
+        Some(self.front + at.cast_signed() as i64)
+    }
+
+    /// Returns when the first loaded entry was recorded.
+    pub(crate) fn first_at(&self) -> Option<Timestamp> {
+        self.items.iter().find_map(Item::at)
     }
 
     /// Adds entries from before the first one that is loaded, oldest first.
@@ -266,13 +318,7 @@ impl Timeline {
     /// ignoring case.
     pub(crate) fn find(&self, text: &str, from: Option<i64>, is_back: bool) -> Option<i64> {
         let text = text.to_lowercase();
-        let holds = |number: &i64| match self.item(*number) {
-            Some(Item::Said(said)) => {
-                said.text.to_lowercase().contains(&text)
-                    || said.id.as_str().to_lowercase().contains(&text)
-            }
-            _ => false,
-        };
+        let holds = |number: &i64| self.item(*number).is_some_and(|item| item.holds(&text));
         let numbers = self.numbers();
         if is_back {
             (numbers.start..from.unwrap_or(numbers.end))
@@ -302,6 +348,7 @@ impl From<&Entry> for Item {
                     id,
                     ip,
                     text,
+                    is_pasted: false,
                 });
             }
             Kind::Enter => None,
@@ -338,12 +385,22 @@ impl From<&NewerEntry> for Item {
 }
 
 impl Item {
-    fn bytes(&self) -> usize {
+    /// Returns whether it is a line that holds a text, or whose author does. The text is in lower
+    /// case.
+    pub(super) fn holds(&self, text: &str) -> bool {
+        let Item::Said(said) = self else {
+            return false;
+        };
+        said.text.to_lowercase().contains(text) || said.id.as_str().to_lowercase().contains(text)
+    }
+
+    pub(super) fn bytes(&self) -> usize {
         match self {
             Item::Said(said) => said.text.len() + ITEM_BYTES,
             Item::Moved(moves) => moves.iter().map(Move::bytes).sum(),
             Item::Other(other) => other.text.len() + ITEM_BYTES,
-            Item::Note(text) => text.len() + ITEM_BYTES,
+            Item::Note(note) => note.text.len() + ITEM_BYTES,
+            Item::People(people) => (people.len() + 1) * ITEM_BYTES,
         }
     }
 
@@ -353,7 +410,7 @@ impl Item {
             Item::Said(said) => Some(said.seq),
             Item::Moved(moves) => moves.first().map(|first| first.seq),
             Item::Other(other) => Some(other.seq),
-            Item::Note(_) => None,
+            Item::Note(_) | Item::People(_) => None,
         }
     }
 
@@ -363,7 +420,7 @@ impl Item {
             Item::Said(said) => Some(said.seq),
             Item::Moved(moves) => moves.last().map(|last| last.seq),
             Item::Other(other) => Some(other.seq),
-            Item::Note(_) => None,
+            Item::Note(_) | Item::People(_) => None,
         }
     }
 
@@ -373,7 +430,7 @@ impl Item {
             Item::Said(said) => Some(said.at),
             Item::Moved(moves) => moves.first().map(|first| first.at),
             Item::Other(other) => Some(other.at),
-            Item::Note(_) => None,
+            Item::Note(_) | Item::People(_) => None,
         }
     }
 

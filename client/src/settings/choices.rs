@@ -25,8 +25,11 @@ pub enum Form {
 }
 
 /// The colours of the window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Theme {
+    /// For the background that the terminal tells, or for any if it tells none.
+    #[default]
+    Auto,
     /// For a dark background.
     Dark,
     /// For a light background.
@@ -47,4 +50,14 @@ pub enum Bell {
     Off,
     /// For every line of somebody else.
     All,
+}
+
+/// Whether the window has the mouse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Mouse {
+    /// The wheel scrolls, and a click selects a line.
+    #[default]
+    On,
+    /// The terminal keeps it, so that people select and copy as they are used to.
+    Off,
 }

@@ -6,5 +6,5 @@
 mod choices;
 mod target;
 
-pub use choices::{Bell, Form, Since, Theme};
+pub use choices::{Bell, Form, Mouse, Since, Theme};
 pub use target::{Target, TargetError};

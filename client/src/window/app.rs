@@ -2,26 +2,54 @@
 //! Nothing here waits, reads, writes or draws.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 use wire::limits::TEXT_BYTES_MAX;
-use wire::{ClientId, Request};
+use wire::{Kind, Line, Reply, Request};
 
+use super::background::{Depth, Ground, Rgb};
 use super::editor::{Editor, Pasted, Pressed};
-use super::geometry::{Areas, areas};
+use super::geometry::{Areas, COLUMNS_WITH_HERE_MIN, areas};
 use super::help;
-use super::layout::{self, Looks};
+use super::items::Looks;
+use super::layout;
+use super::names::Names;
+use super::theme::Colours;
 use super::viewport::{Scroll, Viewport};
-use crate::limits::{OWN_LINES_MAX, PASTED_LINES_MAX};
+use crate::limits::OWN_LINES_MAX;
 use crate::link::Event;
-use crate::room::{Item, News, Parting, Room};
+use crate::room::meaning::{self, Doubt, Meaning};
+use crate::room::{Item, News, Parting, Progress, Room};
 use crate::settings::{Bell, Theme};
 use crate::words::{Clock, Expiry, Failure};
 
 /// Rows that a turn of the mouse's wheel moves.
 const WHEEL_ROWS: usize = 3;
+
+/// Something happens at least each second. After this time without anything, the program itself did
+/// not run.
+const STOPPED_MIN: Duration = Duration::from_millis(2500);
+
+/// Returns how items become rows. Not a function, so that the timeline can be changed while it lives.
+macro_rules! looks {
+    ($app:expr) => {
+        Looks {
+            columns: $app.areas().timeline.width.into(),
+            me: &$app.room.welcome.id,
+            colours: $app.colours,
+            names: &$app.names,
+            people: &$app.room.people,
+            is_short: $app.is_short(),
+            clock: &$app.choices.clock,
+            sought: match &$app.mode {
+                Mode::Finding { text } => Some(text),
+                _ => None,
+            },
+        }
+    };
+}
 
 /// Everything that can happen.
 #[derive(Debug)]
@@ -38,6 +66,8 @@ pub(crate) enum Happened {
     Mouse(MouseEvent),
     /// The terminal has another size.
     Resize,
+    /// The terminal has told its background.
+    Background(Rgb),
     /// The person looks elsewhere.
     FocusLost,
     /// A moment has passed.
@@ -53,6 +83,10 @@ pub(crate) enum Effect {
     Suspend,
     /// Draw everything anew, whatever the terminal shows now.
     Redraw,
+    /// Take the mouse, or leave it to the terminal.
+    Mouse(bool),
+    /// Connect again after the end.
+    TryAgain,
     /// Leave now, whatever still waits.
     Leave,
     /// Close the window.
@@ -64,7 +98,10 @@ pub(crate) enum Effect {
 pub(crate) struct Choices {
     pub(crate) theme: Theme,
     pub(crate) bell: Bell,
-    pub(crate) is_short: bool,
+    /// Whether stamps leave out addresses; without a choice, the columns decide.
+    pub(crate) is_short: Option<bool>,
+    /// Whether the window has the mouse, rather than the terminal.
+    pub(crate) has_mouse: bool,
     pub(crate) clock: Clock,
 }
 
@@ -73,8 +110,10 @@ pub(crate) struct Choices {
 pub(crate) struct Facts {
     /// `chat.example:27332`
     pub(crate) server: String,
-    /// `TLS 1.3 X25519MLKEM768`
-    pub(crate) tls: String,
+    /// The guess at the terminal's background, for the time until it tells it.
+    pub(crate) ground: Ground,
+    /// How many colours the terminal has.
+    pub(crate) depth: Depth,
     /// The end of our certificate, as seen when the window opens.
     pub(crate) expiry: Expiry,
 }
@@ -85,6 +124,8 @@ pub(crate) enum Mode {
     Writing,
     /// Answering whether to send the lines of a paste.
     Asking(Vec<String>),
+    /// Answering whether to say a line that may have been meant as a command.
+    Doubting(Doubt),
     Finding {
         text: String,
     },
@@ -101,6 +142,8 @@ pub(crate) struct App {
     pub(crate) viewport: Viewport,
     pub(crate) facts: Facts,
     pub(crate) choices: Choices,
+    pub(crate) colours: Colours,
+    pub(crate) names: Names,
     pub(crate) shows_here: bool,
     pub(crate) editor: Editor,
     pub(crate) mode: Mode,
@@ -110,9 +153,12 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(room: Room, facts: Facts, choices: Choices, size: (u16, u16)) -> Self {
+        let colours = Colours::of(choices.theme, facts.ground, facts.depth);
         let mut app = Self {
             room,
             viewport: Viewport::default(),
+            colours,
+            names: Names::new(colours.names()),
             facts,
             choices,
             shows_here: true,
@@ -120,6 +166,8 @@ impl App {
             mode: Mode::Writing,
             size,
         };
+        let role = app.room.welcome.role;
+        app.room.learn_own_role(role);
         if app.facts.expiry.is_near() {
             app.room.note(&app.facts.expiry.notice(&app.choices.clock));
         }
@@ -128,9 +176,18 @@ impl App {
 
     /// Reacts to something that happened. Returns the effects that the loop has to carry out.
     pub(crate) fn update(&mut self, happened: Happened, now: Instant) -> Vec<Effect> {
+        let has_stopped = now.saturating_duration_since(self.room.now) >= STOPPED_MIN;
         self.room.now = now;
+        if has_stopped {
+            self.room.looked_away();
+        }
         let effects = match happened {
             Happened::Heard(event) => self.hear(event),
+            Happened::Background(rgb) => {
+                self.colours = Colours::of(self.choices.theme, Ground::of(rgb), self.facts.depth);
+                self.names.recolour(self.colours.names());
+                Vec::new()
+            }
             Happened::Ended(failure) => match self.room.end(failure) {
                 true => vec![Effect::Close],
                 false => Vec::new(),
@@ -153,14 +210,23 @@ impl App {
     }
 
     fn hear(&mut self, event: Event) -> Vec<Effect> {
-        if let Event::OtherHistory { .. } = event {
-            self.viewport.selected = None;
+        match &event {
+            Event::OtherHistory { .. } => self.viewport.selected = None,
+            Event::Entry(entry) if matches!(entry.kind, Kind::Message(_)) => {
+                self.names.meet(&entry.id)
+            }
+            Event::Reply(Reply::Replayed(entry)) => self.names.meet(&entry.id),
+            Event::Reply(Reply::Here(here)) => self.names.meet(&here.id),
+            _ => {}
         }
         let rings = match (self.room.hear(event), self.choices.bell) {
             (News::Nothing, _) | (_, Bell::Off) => false,
             (News::Said { .. }, Bell::All) => true,
             (News::Said { mentions_us }, Bell::Mention) => mentions_us,
         };
+        if let Some(found) = self.room.take_found() {
+            self.show(found);
+        }
         if rings {
             vec![Effect::Bell]
         } else {
@@ -170,18 +236,18 @@ impl App {
 
     /// Returns the parts of the screen.
     pub(crate) fn areas(&self) -> Areas {
-        // After the end of the session nobody tells who is here.
-        let shows_here = self.shows_here && !self.room.has_ended();
-        areas(self.size, shows_here, &self.editor)
+        areas(self.size, self.shows_here, &self.editor)
+    }
+
+    /// Returns whether stamps leave out addresses.
+    pub(crate) fn is_short(&self) -> bool {
+        let is_narrow = self.size.0 < COLUMNS_WITH_HERE_MIN;
+        self.choices.is_short.unwrap_or(is_narrow)
     }
 
     /// Returns how items become rows.
     pub(crate) fn looks(&self) -> Looks<'_> {
-        looks(
-            self.areas().timeline.width,
-            &self.room.welcome.id,
-            &self.choices,
-        )
+        looks!(self)
     }
 
     fn timeline_rows(&self) -> usize {
@@ -204,14 +270,9 @@ impl App {
                 self.turn_help(key.code);
                 Vec::new()
             }
-            Mode::Asking(lines) => {
+            Mode::Asking(_) | Mode::Doubting(_) => {
                 match key.code {
-                    KeyCode::Enter | KeyCode::Char('y') => {
-                        let lines = std::mem::take(lines);
-                        self.mode = Mode::Writing;
-                        self.editor.sent(&lines);
-                        return lines.iter().flat_map(|line| self.enter(line)).collect();
-                    }
+                    KeyCode::Enter | KeyCode::Char('y') => self.say_what_was_asked_about(),
                     KeyCode::Esc | KeyCode::Char('n') => self.mode = Mode::Writing,
                     _ => {}
                 }
@@ -242,8 +303,21 @@ impl App {
                 self.viewport.selected = None;
             }
             KeyCode::F(1) => self.mode = Mode::Help { first: 0 },
+            KeyCode::F(5) if self.room.has_ended() => {
+                self.room.try_again();
+                return vec![Effect::TryAgain];
+            }
+            KeyCode::F(7) => {
+                self.choices.has_mouse = !self.choices.has_mouse;
+                self.room.note(if self.choices.has_mouse {
+                    "the mouse scrolls and selects lines here; F7 leaves it to the terminal"
+                } else {
+                    "the mouse is left to the terminal, which can select and copy; F7 takes it back"
+                });
+                return vec![Effect::Mouse(self.choices.has_mouse)];
+            }
             KeyCode::F(8) => self.shows_here = !self.shows_here,
-            KeyCode::F(9) => self.choices.is_short = !self.choices.is_short,
+            KeyCode::F(9) => self.choices.is_short = Some(!self.is_short()),
             KeyCode::PageUp => self.scroll_up(page),
             KeyCode::PageDown => self.scroll_down(page),
             KeyCode::Home if control || self.editor.is_empty() => self.scroll_up(usize::MAX / 4),
@@ -262,7 +336,8 @@ impl App {
 
     fn edit(&mut self, key: KeyEvent) -> Vec<Effect> {
         match self.editor.press(key) {
-            Pressed::Send(text) => return self.enter(&text),
+            Pressed::Send(text) => return self.enter(meaning::of_typed(&text), &text),
+            Pressed::SendAsItIs(text) => return self.enter(meaning::of_pasted_line(&text), &text),
             Pressed::Complete => self.complete(),
             Pressed::Full => self.note_full(),
             Pressed::Changed | Pressed::Ignored => {}
@@ -292,12 +367,16 @@ impl App {
     }
 
     /// Says a written line, or obeys it if it is a command.
-    fn enter(&mut self, text: &str) -> Vec<Effect> {
+    fn enter(&mut self, meaning: Meaning, text: &str) -> Vec<Effect> {
         self.look_at_newest();
-        match Request::parse(text.as_bytes()) {
-            Ok(Some(Request::Quit)) => return self.leave(),
-            Ok(Some(Request::Help)) => self.mode = Mode::Help { first: 0 },
-            _ => self.room.send(text),
+        match meaning {
+            Meaning::Nothing => {}
+            Meaning::Say(line) => self.room.say(line, false),
+            Meaning::Ask(doubt) => self.mode = Mode::Doubting(doubt),
+            Meaning::Command(Request::Quit, _) => return self.leave(),
+            Meaning::Command(Request::Help, _) => self.mode = Mode::Help { first: 0 },
+            Meaning::Command(_, command) => self.room.ask_typed(command),
+            Meaning::Refused(why) => self.room.fail(&format!("not sent ({why}): {text}")),
         }
         Vec::new()
     }
@@ -306,11 +385,15 @@ impl App {
         match self.room.leave() {
             Parting::Doubtful { unacknowledged } => {
                 let lines = match unacknowledged {
-                    1 => "one of your lines is".to_owned(),
-                    more => format!("{more} of your lines are"),
+                    1 => "1 line is".to_owned(),
+                    more => format!("{more} lines are"),
                 };
-                self.room.note(&format!(
-                    "{lines} not acknowledged; press C-c again to leave anyway"
+                let again = match unacknowledged {
+                    1 => "it",
+                    _ => "them",
+                };
+                self.room.fail(&format!(
+                    "{lines} not stored yet. Ctrl-C again leaves without {again}"
                 ));
                 Vec::new()
             }
@@ -329,21 +412,34 @@ impl App {
             return Vec::new();
         }
         match self.editor.paste(text) {
-            Pasted::Lines(lines) if lines.len() > OWN_LINES_MAX => self.room.note(&format!(
+            Pasted::Lines(lines) if lines.len() > OWN_LINES_MAX => self.room.fail(&format!(
                 "{} lines are too many for a paste; `client --plain < FILE` sends them",
                 lines.len()
             )),
-            Pasted::Lines(lines) if lines.len() > PASTED_LINES_MAX => {
-                self.mode = Mode::Asking(lines);
-            }
-            Pasted::Lines(lines) => {
-                self.editor.sent(&lines);
-                return lines.iter().flat_map(|line| self.enter(line)).collect();
-            }
+            Pasted::Lines(lines) => self.mode = Mode::Asking(lines),
             Pasted::Full => self.note_full(),
             Pasted::Inserted | Pasted::Nothing => {}
         }
         Vec::new()
+    }
+
+    /// Says the lines of a paste as they are, or the line in doubt.
+    fn say_what_was_asked_about(&mut self) {
+        self.look_at_newest();
+        match std::mem::replace(&mut self.mode, Mode::Writing) {
+            Mode::Asking(lines) => {
+                self.editor.sent(&lines);
+                // The room has no blank lines.
+                for text in lines.iter().filter(|line| !wire::is_blank(line)) {
+                    match Line::parse(text.as_bytes()) {
+                        Ok(line) => self.room.say(line, true),
+                        Err(error) => self.room.fail(&format!("not sent ({error}): {text}")),
+                    }
+                }
+            }
+            Mode::Doubting(doubt) => self.room.say(doubt.line, false),
+            Mode::Writing | Mode::Finding { .. } | Mode::Help { .. } => {}
+        }
     }
 
     /// Shows another part of the help, if it is longer than the screen; any other key closes it.
@@ -409,7 +505,7 @@ impl App {
 
     fn scroll_up(&mut self, by: usize) {
         let area = self.areas().timeline;
-        let looks = looks(area.width, &self.room.welcome.id, &self.choices);
+        let looks = looks!(self);
         // As far as the person likes, but no further than the loaded entries.
         let by = by.min(100_000);
         let (timeline, view) = (&mut self.room.timeline, &mut self.viewport);
@@ -419,8 +515,7 @@ impl App {
     }
 
     fn scroll_down(&mut self, by: usize) {
-        let columns = self.areas().timeline.width;
-        let looks = looks(columns, &self.room.welcome.id, &self.choices);
+        let looks = looks!(self);
         let at_end = layout::scroll_down(&mut self.room.timeline, &mut self.viewport, &looks, by);
         if at_end && self.room.timeline.is_detached() {
             self.room.ask_newer();
@@ -452,19 +547,21 @@ impl App {
 
     fn show(&mut self, item: i64) {
         let area = self.areas().timeline;
-        let looks = looks(area.width, &self.room.welcome.id, &self.choices);
+        let looks = looks!(self);
         let (timeline, view) = (&mut self.room.timeline, &mut self.viewport);
         layout::show(timeline, view, &looks, item, area.height.into());
         self.viewport.selected = Some(item);
     }
 
     fn find(&mut self, key: KeyEvent) {
+        let is_searching = self.is_searching();
         let Mode::Finding { text } = &mut self.mode else {
             return;
         };
         let selected = self.viewport.selected;
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let (from, is_back) = match key.code {
+            KeyCode::Esc if is_searching => return self.room.stop_search(),
             KeyCode::Esc => {
                 self.mode = Mode::Writing;
                 return;
@@ -483,33 +580,34 @@ impl App {
             _ => return,
         };
         let text = text.clone();
+        let is_typing = matches!(key.code, KeyCode::Backspace | KeyCode::Char(_)) && !control;
+        if is_typing {
+            self.room.forget_search();
+        }
         if text.is_empty() {
             return;
         }
         if let Some(found) = self.room.timeline.find(&text, from, is_back) {
             self.show(found);
-        } else if from.is_none() {
+        } else if is_typing {
             self.viewport.selected = None;
         } else if is_back {
-            self.room.ask_older();
+            self.room.search(&text);
+        } else if self.room.timeline.is_detached() {
+            self.room.ask_newer();
         }
+    }
+
+    /// Returns whether the record is being searched.
+    pub(crate) fn is_searching(&self) -> bool {
+        let search = self.room.search.as_ref();
+        search.is_some_and(|search| search.progress == Progress::Going)
     }
 
     /// Shows a note that the line is full.
     fn note_full(&mut self) {
-        self.room.note(&format!(
+        self.room.fail(&format!(
             "a line may have at most {TEXT_BYTES_MAX} bytes, and with this it would have more"
         ));
-    }
-}
-
-// Apart from `App`, so that the timeline can be changed while it lives.
-fn looks<'a>(columns: u16, me: &'a ClientId, choices: &'a Choices) -> Looks<'a> {
-    Looks {
-        columns: columns.into(),
-        me,
-        theme: choices.theme,
-        is_short: choices.is_short,
-        clock: &choices.clock,
     }
 }

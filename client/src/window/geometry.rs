@@ -5,10 +5,11 @@ use ratatui::layout::Rect;
 use super::editor::Editor;
 
 /// The columns of the list of people, its border included.
-const HERE_COLUMNS: u16 = 24;
+const HERE_COLUMNS: u16 = 28;
 
-/// Narrower terminals have no list.
-const COLUMNS_WITH_HERE_MIN: u16 = 80;
+/// Narrower terminals have no list, only a count in the status line, and no addresses in stamps unless
+/// the person wants them.
+pub(super) const COLUMNS_WITH_HERE_MIN: u16 = 100;
 
 /// Rows that the input may take.
 const INPUT_ROWS_MAX: usize = 5;

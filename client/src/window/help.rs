@@ -2,14 +2,15 @@
 
 use wire::COMMANDS;
 
-use super::rows::{fit, wrap};
+use super::items::STAFF;
+use super::rows::{fit, width, wrap};
 
 /// The keys. No other place lists them.
-const KEYS: [(&str, &str); 12] = [
+const KEYS: [(&str, &str); 17] = [
     ("Enter", "say the line"),
     ("Tab", "complete a name or a command"),
     ("Up, Down, C-r", "your earlier lines; search them"),
-    ("PgUp, PgDn, wheel", "scroll back and forward"),
+    ("PgUp, PgDn, wheel", "scroll"),
     (
         "Home, End",
         "jump to the oldest loaded line, or to the newest",
@@ -18,15 +19,23 @@ const KEYS: [(&str, &str); 12] = [
         "M-Up, M-Down, click",
         "select a line and see its full stamp",
     ),
-    ("C-f", "find a line"),
+    ("C-f", "find a line, in the whole record if you like"),
     (
         "C-a C-e C-k C-u C-w C-y",
         "edit as in a shell; M-b, M-f go by words",
     ),
-    ("F8", "show or hide the people here"),
+    ("F5", "try again, after the session has ended"),
+    (
+        "F7",
+        "mouse: leave it to the terminal, so that you can select and copy; without F7, hold Shift",
+    ),
+    ("F8", "show or hide the people list"),
     ("F9", "show or hide addresses in stamps"),
-    ("C-z", "suspend the program"),
+    ("C-l", "draw everything again"),
+    ("C-z", "suspend"),
     ("C-c, C-d, /quit", "leave"),
+    (STAFF, "before a name: an instructor or assistant"),
+    ("C-f, M-Up", "Ctrl-F, Alt-Up"),
 ];
 
 /// Returns the commands, from the table that the server and the documents use, and the keys.
@@ -59,10 +68,11 @@ pub(super) fn lines(columns: usize) -> Vec<String> {
             (FIRST_COLUMNS, key)
         };
         let room = columns.saturating_sub(indent);
-        for row in wrap(what, room, room) {
+        for row in wrap(what, 0, room, room) {
             let row = row.trim_end();
             if !row.is_empty() || !first.is_empty() || indent == FIRST_COLUMNS {
-                rows.push(format!("{first:indent$}{row}").trim_end().to_owned());
+                let pad = " ".repeat(indent.saturating_sub(width(&first)));
+                rows.push(format!("{first}{pad}{row}").trim_end().to_owned());
             }
             first.clear();
         }

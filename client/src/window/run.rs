@@ -9,13 +9,14 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::app::{App, Choices, Effect, Facts, Happened};
+use super::background::{self, Answers, Depth, Ground, Sorted};
 use super::screen::Screen;
 use crate::config::Config;
-use crate::connect::Connected;
 use crate::enter::{begin, enter};
 use crate::limits::KEYS_MAX;
 use crate::link::{Door, End, Event, Gone, Handle, Outcome, Permit, Stay};
 use crate::room::{Outgoing, Room};
+use crate::settings::{Mouse, Theme};
 use crate::words::{Exit, Expiry, Failure, report, tell, tell_unacknowledged};
 
 /// The shortest time from one frame to the next.
@@ -23,6 +24,14 @@ const FRAME_INTERVAL: Duration = Duration::from_micros(16_667);
 
 /// The time between two frames while something counts down.
 const TICK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The first frame waits no longer than this for the terminal to tell its background, so that it has
+/// the right colours. A later answer is obeyed all the same.
+const BACKGROUND_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// At the end, for an answer that is still on its way: it would be typed into the shell. After this
+/// time since the question, none will come.
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The events of the link that are taken between two looks at the keys.
 const EVENTS_AT_ONCE: usize = 256;
@@ -35,7 +44,8 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
     let choices = Choices {
         theme: config.theme,
         bell: config.bell,
-        is_short: config.is_short,
+        is_short: config.is_short.then_some(true),
+        has_mouse: config.mouse == Mouse::On,
         clock: config.clock.clone(),
     };
     let mut door = Door {
@@ -52,13 +62,13 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
         Ok(begun) => begun,
         Err(exit) => return exit,
     };
-    let facts = facts(&door, &connected);
+    let facts = facts(&door);
     let room = Room::new(
         connected.welcome.clone(),
         choices.clock.clone(),
         Instant::now(),
     );
-    let mut screen = match Screen::open() {
+    let mut screen = match Screen::open(choices.has_mouse) {
         Ok(screen) => screen,
         Err(error) => {
             tell(&format!("error: cannot draw on this terminal: {error}"));
@@ -72,12 +82,14 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
             outbox.explained(config.explainer),
             config.give_up_after,
         )
-        .run(connected),
+        .stay(connected),
     );
     let window = EventLoop {
         handle,
         events,
         keys: read_keys(),
+        answers: Answers::default(),
+        may_ask: choices.theme == Theme::Auto && background::may_be_asked(&env("TERM")),
         stay: Some(stay),
         leave,
     };
@@ -92,12 +104,18 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
     }
 }
 
-fn facts(door: &Door, connected: &Connected) -> Facts {
+fn env(name: &str) -> String {
+    std::env::var(name).unwrap_or_default()
+}
+
+fn facts(door: &Door) -> Facts {
     let end = door.bundle.certificate().not_after;
-    let tls = &connected.tls;
+    let term = env("TERM");
+    let told = |name| std::env::var(name).ok();
     Facts {
         server: door.target.to_string(),
-        tls: format!("{} {}", tls.version, tls.key_exchange),
+        ground: Ground::guess(&term, told("COLORFGBG").as_deref()),
+        depth: Depth::of(&term, told("COLORTERM").as_deref()),
         expiry: Expiry::new(SystemTime::now().into(), end.into()),
     }
 }
@@ -123,9 +141,15 @@ struct EventLoop {
     handle: Handle,
     events: mpsc::Receiver<Event>,
     keys: mpsc::Receiver<io::Result<TerminalEvent>>,
-    stay: Option<tokio::task::JoinHandle<Outcome>>,
+    answers: Answers,
+    /// Whether the terminal is asked for its background.
+    may_ask: bool,
+    stay: Option<Staying>,
     leave: CancellationToken,
 }
+
+/// The task that stays in the room; at its end it can be begun again.
+type Staying = tokio::task::JoinHandle<(Outcome, Stay<Door>)>;
 
 impl EventLoop {
     async fn run(
@@ -139,6 +163,8 @@ impl EventLoop {
             mut handle,
             mut events,
             mut keys,
+            mut answers,
+            may_ask,
             mut stay,
             leave,
         } = self;
@@ -146,94 +172,122 @@ impl EventLoop {
         // To leave at once, even while an order waits for its place.
         let at_once = handle.leave();
         let mut left = None;
+        // The task between two stays.
+        let mut ended_stay = None;
         let mut tick = tokio::time::interval(TICK_INTERVAL);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut drawn_at = None;
+        let mut due = Instant::now();
+        if may_ask {
+            screen.ask_background()?;
+            answers.asked(due);
+            due += BACKGROUND_TIMEOUT;
+        }
         let mut is_dirty = true;
         let mut is_told_to_leave = false;
-        // Whether the link has no more events.
-        let mut is_silent = false;
-        loop {
+        'window: loop {
             let now = Instant::now();
-            let due = drawn_at.map_or(now, |at: Instant| at + FRAME_INTERVAL);
             if is_dirty && due <= now {
                 // Asked for each frame: the news of a change may come late, or never.
                 app.size = screen.size()?;
                 screen.draw(&app)?;
-                drawn_at = Some(Instant::now());
+                due = Instant::now() + FRAME_INTERVAL;
                 is_dirty = false;
             }
             let has_out = app.room.has_out();
+            let mut happened = Vec::new();
             // Keys come first, however much is said: a person who types must not wait.
-            let happened = tokio::select! {
+            tokio::select! {
                 biased;
-                key = keys.recv() => match key.transpose()?.map(understand) {
-                    Some(happened) => happened,
+                key = keys.recv() => match key.transpose()? {
+                    Some(event) => match answers.take(event, now) {
+                        Sorted::Typed(typed) => happened.extend(typed.into_iter().filter_map(understand)),
+                        Sorted::Held => {}
+                        Sorted::Answered(rgb) => {
+                            due = now;
+                            happened.push(Happened::Background(rgb));
+                        }
+                    },
                     // Nobody can type any more, as after the terminal was closed.
-                    None => return Ok((left, app)),
+                    None => break 'window,
                 },
                 () = leave.cancelled(), if !is_told_to_leave => {
                     // Without a connection there is no farewell to wait for.
                     if stay.is_none() {
-                        return Ok((left, app));
+                        break 'window;
                     }
                     is_told_to_leave = true;
                     at_once.cancel();
-                    None
                 }
-                () = tokio::time::sleep_until(due.into()), if is_dirty => None,
-                ended = ended(&mut stay), if stay.is_some() && is_silent => {
-                    let failure = failure_of(&ended);
-                    left = Some(ended);
-                    Some(Happened::Ended(failure.filter(|_| !is_told_to_leave)))
-                }
+                () = tokio::time::sleep_until(due.into()), if is_dirty => {}
                 place = handle.reserve(), if has_out => {
                     send(&mut app, place);
                     is_dirty = true;
-                    None
                 }
-                event = events.recv(), if !is_silent => {
-                    let Some(event) = event else {
-                        is_silent = true;
-                        continue;
-                    };
-                    is_dirty = true;
-                    let mut effects = app.update(Happened::Heard(event), now);
-                    for _ in 1..EVENTS_AT_ONCE {
-                        let Ok(event) = events.try_recv() else { break };
-                        effects.extend(app.update(Happened::Heard(event), now));
-                    }
-                    effects.dedup();
-                    for effect in effects {
-                        if apply(effect, screen, &at_once)? {
-                            return Ok((left, app));
+                // A stay keeps its end of the channel for the next one, so this never ends.
+                Some(event) = events.recv() => {
+                    happened.push(Happened::Heard(event));
+                    let more = std::iter::from_fn(|| events.try_recv().ok());
+                    happened.extend(more.take(EVENTS_AT_ONCE - 1).map(Happened::Heard));
+                }
+                // After the events: the last ones were sent before it.
+                (ended, again) = ended(&mut stay), if stay.is_some() => {
+                    let failure = failure_of(&ended);
+                    left = Some(ended);
+                    ended_stay = Some(again);
+                    happened.push(Happened::Ended(failure.filter(|_| !is_told_to_leave)));
+                }
+                _ = tick.tick() => {
+                    happened.extend(answers.overdue(now).into_iter().filter_map(understand));
+                    happened.push(Happened::Tick);
+                }
+            }
+            is_dirty |= !happened.is_empty();
+            let mut effects: Vec<Effect> = Vec::new();
+            for happened in happened {
+                effects.extend(app.update(happened, Instant::now()));
+            }
+            effects.dedup();
+            for effect in effects {
+                match effect {
+                    Effect::Bell => screen.ring()?,
+                    Effect::Suspend => {
+                        screen.suspend()?;
+                        if may_ask {
+                            screen.ask_background()?;
+                            answers.asked(Instant::now());
                         }
                     }
-                    None
-                }
-                _ = tick.tick() => Some(Happened::Tick),
-            };
-            let Some(happened) = happened else { continue };
-            is_dirty = true;
-            for effect in app.update(happened, Instant::now()) {
-                if apply(effect, screen, &at_once)? {
-                    return Ok((left, app));
+                    Effect::Redraw => screen.forget()?,
+                    Effect::Mouse(has_mouse) => screen.take_mouse(has_mouse)?,
+                    Effect::TryAgain => {
+                        if let Some(again) = ended_stay.take() {
+                            left = None;
+                            stay = Some(tokio::spawn(Stay::again(again)));
+                        }
+                    }
+                    Effect::Leave => at_once.cancel(),
+                    Effect::Close => break 'window,
                 }
             }
         }
+        wait_for_answer(&mut keys, &mut answers).await;
+        Ok((left, app))
     }
 }
 
-/// Carries out a decision of the app. Returns whether the window closes.
-fn apply(effect: Effect, screen: &mut Screen, at_once: &CancellationToken) -> io::Result<bool> {
-    match effect {
-        Effect::Bell => screen.ring()?,
-        Effect::Suspend => screen.suspend()?,
-        Effect::Redraw => screen.forget()?,
-        Effect::Leave => at_once.cancel(),
-        Effect::Close => return Ok(true),
+/// Waits for the terminal's answer to the last question, if it can still come.
+async fn wait_for_answer(
+    keys: &mut mpsc::Receiver<io::Result<TerminalEvent>>,
+    answers: &mut Answers,
+) {
+    while let Some(asked_at) = answers.open_since() {
+        let by = asked_at + ANSWER_TIMEOUT;
+        let Ok(Some(Ok(event))) = tokio::time::timeout_at(by.into(), keys.recv()).await else {
+            return;
+        };
+        // Nobody is left for whom a key could be meant.
+        answers.take(event, Instant::now());
     }
-    Ok(false)
 }
 
 fn send(app: &mut App, place: Result<Permit<'_>, Gone>) {
@@ -247,14 +301,14 @@ fn send(app: &mut App, place: Result<Permit<'_>, Gone>) {
     }
 }
 
-async fn ended(stay: &mut Option<tokio::task::JoinHandle<Outcome>>) -> Outcome {
+async fn ended(stay: &mut Option<Staying>) -> (Outcome, Stay<Door>) {
     let Some(task) = stay else {
         return std::future::pending().await;
     };
     let ended = task.await;
     *stay = None;
     match ended {
-        Ok(left) => left,
+        Ok(ended) => ended,
         // The panic explains itself once the terminal is restored.
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }

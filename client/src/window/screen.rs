@@ -13,10 +13,11 @@ use crossterm::terminal::{
 };
 use crossterm::{cursor, execute};
 use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 
 use super::app::App;
+use super::background::QUESTION;
+use super::cells::Careful;
 use super::view;
 use crate::os;
 
@@ -25,22 +26,40 @@ const FRAME_BYTES: usize = 64 * 1024;
 
 /// The screen while it is ours. It is restored when this is dropped, and when anything panics.
 pub(crate) struct Screen {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    terminal: Terminal<Careful<BufWriter<Stdout>>>,
+    has_mouse: bool,
 }
 
 impl Screen {
-    /// Takes the terminal over.
-    pub(crate) fn open() -> io::Result<Self> {
+    /// Takes the terminal over, with its mouse or without.
+    pub(crate) fn open(has_mouse: bool) -> io::Result<Self> {
         give_back_on_panic();
-        take_over()?;
+        take_over(has_mouse)?;
         let out = BufWriter::with_capacity(FRAME_BYTES, io::stdout());
-        let terminal = Terminal::new(CrosstermBackend::new(out));
+        let terminal = Terminal::new(Careful::new(out));
         if terminal.is_err() {
             give_back();
         }
         Ok(Self {
             terminal: terminal?,
+            has_mouse,
         })
+    }
+
+    /// Takes the mouse, or leaves it to the terminal.
+    pub(crate) fn take_mouse(&mut self, has_mouse: bool) -> io::Result<()> {
+        self.has_mouse = has_mouse;
+        match has_mouse {
+            true => execute!(io::stdout(), EnableMouseCapture),
+            false => execute!(io::stdout(), DisableMouseCapture),
+        }
+    }
+
+    /// Asks the terminal for its background. The answer will come among the keys.
+    pub(crate) fn ask_background(&mut self) -> io::Result<()> {
+        let mut stdout = io::stdout();
+        stdout.write_all(QUESTION)?;
+        stdout.flush()
     }
 
     /// Returns the columns and rows.
@@ -73,7 +92,7 @@ impl Screen {
     pub(crate) fn suspend(&mut self) -> io::Result<()> {
         give_back();
         os::stop_until_continued()?;
-        take_over()?;
+        take_over(self.has_mouse)?;
         self.forget()
     }
 }
@@ -84,17 +103,19 @@ impl Drop for Screen {
     }
 }
 
-fn take_over() -> io::Result<()> {
+fn take_over(has_mouse: bool) -> io::Result<()> {
     enable_raw_mode()?;
-    let taken = execute!(
+    let mut taken = execute!(
         io::stdout(),
         EnterAlternateScreen,
         // If a terminal draws something wider than we do, it must not spill into the next row.
         DisableLineWrap,
-        EnableMouseCapture,
         EnableBracketedPaste,
         EnableFocusChange
     );
+    if taken.is_ok() && has_mouse {
+        taken = execute!(io::stdout(), EnableMouseCapture);
+    }
     if taken.is_err() {
         give_back();
     }

@@ -199,15 +199,21 @@ fn explain_alert(alert: Alert, scene: &Scene, now: SystemTime) -> Failure {
         .hint(REVOKED_OR_ON_HOLD),
         Alert::UnknownCA => Failure::new(
             Exit::CertificateInvalid,
-            format!(
-                "the certificate of {name} is from the CA \"{}\", which {target} does not trust; its own CA is \"{anchor}\"",
-                scene.own.issuer
-            ),
+            match scene.own.issuer.to_string() == *anchor {
+                false => format!(
+                    "the certificate of {name} is from the CA \"{}\", which {target} does not trust; its own CA is \"{anchor}\"",
+                    scene.own.issuer
+                ),
+                true => format!(
+                    "the certificate of {name} is from a CA that {target} does not trust, although it is called \"{anchor}\" too; the one in your file has SHA-256 {}",
+                    scene.anchor_print
+                ),
+            },
         )
         .hint("is this the right room? if its CA is new, ask for a new certificate"),
         Alert::DecryptError => Failure::new(
             Exit::CertificateInvalid,
-            format!("{target} could not verify the certificate of {name}: it is damaged, or from another CA with the name \"{anchor}\""),
+            format!("{target} could not verify the certificate of {name}: it is damaged, or from another CA with the name \"{anchor}\"; the CA in your file has SHA-256 {}", scene.anchor_print),
         )
         .hint(ASK_FOR_NEW),
         Alert::NoApplicationProtocol => explain_other_protocol(target),
@@ -260,7 +266,13 @@ fn explain_server(judged: &Judged, scene: &Scene) -> Failure {
             explain_names(target, &names)
         }
         Judged::NotValidForName => explain_names(target, &[]),
-        Judged::UnknownIssuer | Judged::BadSignature => untrusted(format!(
+        // The name of its issuer fits, and the signature does not.
+        Judged::BadSignature => untrusted(format!(
+            "{target} proves itself with a certificate of another CA that is called \"{anchor}\" too; the one in your file has SHA-256 {}",
+            scene.anchor_print
+        ))
+        .hint("is this the right server? compare `ca-tool show ca/ca.pem` there; if the room's CA is new, ask for a new certificate"),
+        Judged::UnknownIssuer => untrusted(format!(
             "{target} proves itself with a certificate of another CA, not of \"{anchor}\""
         ))
         .hint("is this the right server? if the room's CA is new, ask for a new certificate"),
@@ -414,6 +426,7 @@ mod tests {
             target: Target::parse("chat.example").expect("a target"),
             own,
             anchor: "Networks 101".to_owned(),
+            anchor_print: "0123456789abcdef...".to_owned(),
             clock: Clock::utc(),
         }
     }
@@ -483,7 +496,7 @@ mod tests {
             (
                 Alert::UnknownCA,
                 CertificateInvalid,
-                "is from the CA \"Networks 101\", which chat.example:27332 does not trust; its own CA is \"Networks 101\"",
+                "is from a CA that chat.example:27332 does not trust, although it is called \"Networks 101\" too; the one in your file has SHA-256 0123456789abcdef...",
                 "right room",
             ),
             (
@@ -541,8 +554,8 @@ mod tests {
             ),
             (
                 Judged::BadSignature,
-                "another CA, not of \"Networks 101\"",
-                "right server",
+                "another CA that is called \"Networks 101\" too; the one in your file has SHA-256 0123456789abcdef...",
+                "ca-tool show ca/ca.pem",
             ),
             (Judged::Expired, "has expired", "clock"),
             (

@@ -132,6 +132,8 @@ pub struct Scene {
     pub own: Certificate,
     /// The trust anchor's name.
     pub anchor: String,
+    /// The trust anchor's fingerprint, for when another CA has the same name.
+    pub anchor_print: String,
     /// How times are shown.
     pub clock: Clock,
 }
@@ -158,6 +160,7 @@ impl Scene {
                 key: String::new(),
             },
             anchor: String::new(),
+            anchor_print: String::new(),
             clock: Clock::utc(),
         }
     }

@@ -18,6 +18,14 @@ pub(crate) fn stdout_columns() -> Option<usize> {
         .then(|| columns(terminal_size_of(&stdout).map(|(width, _)| width)))
 }
 
+/// Returns the same of the terminal on standard error.
+pub(crate) fn stderr_columns() -> Option<usize> {
+    let stderr = io::stderr();
+    stderr
+        .is_terminal()
+        .then(|| columns(terminal_size_of(&stderr).map(|(width, _)| width)))
+}
+
 fn columns(width: Option<Width>) -> usize {
     match width {
         None | Some(Width(0)) => TERMINAL_COLUMNS,
@@ -29,13 +37,9 @@ fn columns(width: Option<Width>) -> usize {
 pub fn tell(words: &str) {
     let words = format!("client: {words}");
     let words = inert(&words);
-    let stderr = io::stderr();
-    let columns = stderr
-        .is_terminal()
-        .then(|| columns(terminal_size_of(&stderr).map(|(width, _)| width)));
-    let shown = shown(&words, columns);
+    let shown = shown(&words, stderr_columns());
     // When standard error itself cannot be written to, there is nowhere left to say so.
-    let _ = writeln!(stderr.lock(), "{shown}");
+    let _ = writeln!(io::stderr().lock(), "{shown}");
 }
 
 /// Writes a failure and its hint to standard error. Returns the exit code.

@@ -2,7 +2,7 @@
 //! there is the fewest, the most, and whether it matters.
 //!
 //! Whoever must not run over the end of a row counts with [`widest`]. Whoever must not leave a cell
-//! of somebody else's on the screen assumes [`narrowest`]. After a character that is [`disputed`],
+//! of somebody else's on the screen assumes [`narrowest`]. After a character for which the two differ,
 //! the cursor may stand elsewhere than it should: put it where it belongs, or begin a row.
 
 /// Returns the most columns that any terminal gives a character: 1 to 3.
@@ -11,20 +11,14 @@ pub(crate) fn widest(c: char) -> usize {
 }
 
 /// Returns the fewest columns that any terminal gives a character: 0 to 2.
-#[cfg_attr(not(test), expect(dead_code, reason = "the window is to use it"))]
 pub(crate) fn narrowest(c: char) -> usize {
     wire::terminal::columns_min(c)
 }
 
-/// Returns whether terminals in their usual setting disagree about a character. Those that are wide
-/// in some settings only, such as Cyrillic letters, are not disputed.
-#[cfg_attr(not(test), expect(dead_code, reason = "the window is to use it"))]
-pub(crate) fn disputed(c: char) -> bool {
-    wire::terminal::is_disputed(c)
-}
-
 #[cfg(test)]
 mod tests {
+    use wire::terminal::is_disputed as disputed;
+
     use super::*;
 
     #[test]

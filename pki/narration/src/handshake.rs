@@ -201,6 +201,26 @@ impl Server {
         self.tell(part);
     }
 
+    /// Tells why the handshake failed, if the gate did not decide it.
+    pub fn failed(&self, error: &rustls::Error) {
+        let [_, step, _] = self.steps;
+        let part = Part::more_of(step);
+        let part = match error {
+            rustls::Error::AlertReceived(received) => part.came(format!(
+                "the alert {}: the client ends TLS [RFC 8446, 6]",
+                alert(*received)
+            )),
+            rustls::Error::NoCertificatesPresented => part
+                .came("Certificate: empty. The client shows none [RFC 8446, 4.4.2.4]")
+                .more(format!(
+                    "the client is sent the alert {}",
+                    alert(AlertDescription::CertificateRequired)
+                )),
+            other => part.done(format!("the handshake failed: {other}")),
+        };
+        self.tell(part);
+    }
+
     /// Tells that the handshake is complete.
     pub fn complete(&self, protocol: Option<&[u8]>) {
         let [_, step, _] = self.steps;

@@ -48,17 +48,22 @@ struct State {
 }
 
 impl Narrator {
-    /// Starts to narrate to `place`.
+    /// Starts to narrate to `place`, which may be a terminal with so many columns. `before` is written
+    /// before each part: it may erase the row that somebody is typing in.
     ///
     /// # Errors
     ///
     /// When a thread cannot be started.
-    pub fn start(place: impl io::Write + Send + 'static) -> io::Result<(Self, NarratorGuard)> {
+    pub fn start(
+        place: impl io::Write + Send + 'static,
+        columns: fn() -> Option<usize>,
+        before: &'static str,
+    ) -> io::Result<(Self, NarratorGuard)> {
         let queue = Arc::new(Queue::new());
         let emptied = queue.clone();
         thread::Builder::new()
             .name("explain".to_owned())
-            .spawn(move || emptied.write_to(place))?;
+            .spawn(move || emptied.write_to(place, columns, before))?;
         Ok((Self(Some(queue.clone())), NarratorGuard(queue)))
     }
 
@@ -101,9 +106,14 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    fn write_to(&self, mut place: impl io::Write) {
+    fn write_to(&self, mut place: impl io::Write, columns: fn() -> Option<usize>, before: &str) {
         while let Some((count, text)) = self.next() {
-            let is_written = place.write_all(text.as_bytes()).is_ok();
+            let mut shown = before.to_owned();
+            for line in text.lines() {
+                shown.push_str(&wire::terminal::shown(line, columns()));
+                shown.push('\n');
+            }
+            let is_written = place.write_all(shown.as_bytes()).is_ok();
             let mut state = self.lock();
             state.waiting_lines -= count;
             if !is_written {
@@ -220,7 +230,7 @@ mod tests {
     fn a_flood_waits_for_nobody_and_is_counted_line_by_line() {
         let (go, wait) = mpsc::channel();
         let text = Arc::<Mutex<Vec<u8>>>::default();
-        let started = Narrator::start(Slow(wait, text.clone()));
+        let started = Narrator::start(Slow(wait, text.clone()), || None, "");
         let (narrator, guard) = started.expect("a thread");
         const FLOOD: usize = 100_000;
         for _ in 0..FLOOD {

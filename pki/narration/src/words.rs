@@ -41,8 +41,10 @@ fn name(name: &Name) -> String {
     let mut parts = Vec::new();
     for (attribute, values) in [
         ("CN", &name.common_names),
+        ("name", &name.full_names),
         ("OU", &name.units),
         ("O", &name.organizations),
+        ("name", &name.full_names),
     ] {
         let values = values.iter().take(NAMES_MAX);
         parts.extend(

@@ -247,31 +247,40 @@ async fn admit(
 
 impl ArrivedByTls {
     /// Serves the client, and explains its lines if somebody wants that.
-    async fn serve_explained(self: Box<Self>, door: &Door) {
+    // `self` leaves its box first, because that box would otherwise stay until the session ends.
+    fn serve_explained(self: Box<Self>, door: &Door) -> impl Future<Output = ()> {
         let explainer = &door.serving.explainer;
-        if !explainer.is_on() {
-            return self.serve(door).await;
-        }
         let Self { admitted, guest } = *self;
-        let admitted = Admitted {
-            stream: explainer.overhear(admitted.stream, &admitted.facts),
-            written: admitted.written,
-            identity: admitted.identity,
-            facts: admitted.facts,
-            revocations: admitted.revocations,
-        };
-        // In a box, so that the tasks of other servers do not grow.
-        Box::pin(Box::new(Arrived { admitted, guest }).serve(door)).await;
+        let (mut silent, mut explained) = (None, None);
+        if explainer.is_on() {
+            let admitted = Admitted {
+                stream: explainer.overhear(admitted.stream, &admitted.facts),
+                written: admitted.written,
+                identity: admitted.identity,
+                facts: admitted.facts,
+                revocations: admitted.revocations,
+            };
+            // In a box, so that the tasks of other servers do not grow.
+            explained = Some(Box::pin(Arrived { admitted, guest }.serve(door)));
+        } else {
+            silent = Some(Arrived { admitted, guest }.serve(door));
+        }
+        async move {
+            if let Some(serving) = explained {
+                serving.await;
+            }
+            if let Some(serving) = silent {
+                serving.await;
+            }
+        }
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Arrived<S> {
     /// Begins a session and runs it to its end.
-    // The beginning has its own box: a task is as large as its largest step for as long as it
-    // lasts. `self` leaves its box first, because that box would otherwise stay until the session
-    // ends.
-    fn serve(self: Box<Self>, door: &Door) -> impl Future<Output = ()> {
-        let beginning = Box::pin((*self).begin(door));
+    // The beginning has a box: a task is as large as its largest step for as long as it lasts.
+    fn serve(self, door: &Door) -> impl Future<Output = ()> {
+        let beginning = Box::pin(self.begin(door));
         async move {
             // The guest gives its place back when the connection is closed.
             let Some((begun, _guest)) = beginning.await else {

@@ -214,7 +214,10 @@ impl Hello {
                 // The gate's own words if it judged the client, otherwise rustls's error.
                 match verdict.get() {
                     Some(Err(refusal)) => refusals.log(ip, port, &refusal.to_string()),
-                    _ => refusals.log(ip, port, &describe(&failure)),
+                    _ => {
+                        explained.failed(tls_error(&failure));
+                        refusals.log(ip, port, &describe(&failure));
+                    }
                 }
                 unless_told(guest, close(&mut stream)).await;
                 None

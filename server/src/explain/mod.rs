@@ -257,6 +257,13 @@ impl Handshake {
         }
     }
 
+    /// Tells why the handshake failed, if the gate did not decide it.
+    pub(crate) fn failed(&self, error: Option<&rustls::Error>) {
+        if let (Some(server), Some(error)) = (&self.0, error) {
+            server.failed(error);
+        }
+    }
+
     /// Tells that the handshake is complete.
     pub(crate) fn complete(&self, protocol: Option<&[u8]>) {
         if let Some(server) = &self.0 {

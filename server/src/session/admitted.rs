@@ -233,7 +233,10 @@ async fn enter(
 
 fn welcome(identity: &Identity, facts: &ConnectionFacts, serving: &Serving) -> Welcome {
     let now = SystemTime::now();
+    // A certificate that was renewed may end earlier than it says itself.
+    let superseded = serving.revocations.borrow().ends_at(identity.serial());
     let not_after = identity.not_after();
+    let not_after = superseded.map_or(not_after, |at| at.min(not_after));
     let is_near = not_after < now + serving.limits.expiry_notice;
     Welcome {
         id: identity.id().clone(),

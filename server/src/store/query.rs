@@ -91,7 +91,7 @@ pub enum QueryError {
     #[error("cannot write the answer to {}: it is not a regular file", .0.display())]
     OutNotAFile(PathBuf),
     /// The file for the answer cannot be written.
-    #[error("cannot write the answer to {}: {cause}", path.display())]
+    #[error("cannot write the answer to {}: {}", path.display(), out_words(cause))]
     Out {
         /// The file.
         path: PathBuf,
@@ -156,6 +156,16 @@ impl From<rusqlite::Error> for QueryError {
             _ if is_refused => QueryError::NotReading,
             _ => QueryError::Sql(words),
         }
+    }
+}
+
+/// Returns why a file cannot be written.
+fn out_words(cause: &io::Error) -> String {
+    match cause.kind() {
+        io::ErrorKind::NotFound => "its folder does not exist".to_owned(),
+        io::ErrorKind::NotADirectory => "its folder is a file".to_owned(),
+        io::ErrorKind::PermissionDenied => "you may not create files in its folder".to_owned(),
+        _ => cause.to_string(),
     }
 }
 

@@ -7,13 +7,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Each tool, and the package of Debian and Ubuntu that has it.
-const PACKAGES: [(&str, &str); 20] = [
+const PACKAGES: [(&str, &str); 23] = [
     ("Xvfb", "xvfb"),
     ("certtool", "gnutls-bin"),
     ("certutil", "libnss3-tools"),
     ("faketime", "faketime"),
+    ("gcc", "gcc libssl-dev"),
     ("gnutls-cli", "gnutls-bin"),
+    ("go", "golang-go"),
     ("ip", "iproute2"),
+    ("javac", "default-jdk-headless"),
     ("mount", "mount"),
     ("node", "nodejs"),
     ("nsenter", "util-linux"),

@@ -81,6 +81,7 @@ fn papers() -> &'static Papers {
                 target: Target::parse(&format!("{SERVER}:{PORT}")).expect("a target"),
                 own: bundle.certificate(),
                 anchor: "Simulated".to_owned(),
+                anchor_print: String::new(),
                 clock: Clock::utc(),
             };
             (identity.expect("a good certificate"), scene)

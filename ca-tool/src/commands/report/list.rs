@@ -10,6 +10,7 @@ use wire::Role;
 use crate::error::Error;
 use crate::ledger::index::{Index, IndexEntry};
 use crate::ledger::register::Register;
+use crate::sign::reason::Reason;
 use crate::words::Moment;
 
 /// The certificates that `list` shows.
@@ -31,6 +32,9 @@ struct Listed {
     revoked_at: Option<Moment>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
+    /// Whether it ends early because a newer one replaces it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_being_replaced: bool,
     serial: String,
 }
 
@@ -38,6 +42,7 @@ impl Listed {
     fn of(entry: &IndexEntry, now: OffsetDateTime) -> Self {
         let person = entry.person();
         let state = match entry.revoked {
+            Some((_, Reason::CertificateHold)) => "on hold",
             Some(_) => "revoked",
             None if entry.is_live(now) => "valid",
             None => "expired",
@@ -55,6 +60,8 @@ impl Listed {
             state,
             revoked_at: entry.revoked.map(|(at, _)| Moment(at)),
             reason: entry.revoked.map(|(_, reason)| reason.as_str()),
+            is_being_replaced: entry.revoked.is_none()
+                && entry.superseded_at() == Some(entry.ends_at()),
             serial: entry.serial.to_string(),
         }
     }
@@ -114,6 +121,9 @@ impl fmt::Display for Listing {
             let state = match (listed.revoked_at, listed.reason) {
                 (Some(at), Some("certificateHold")) => format!("on hold since {}", at.day()),
                 (Some(at), Some(reason)) => format!("revoked {} ({reason})", at.day()),
+                _ if listed.is_being_replaced => {
+                    format!("{}, until the newer one replaces it", listed.state)
+                }
                 _ => listed.state.to_owned(),
             };
             let role = listed.role.unwrap_or(listed.kind);

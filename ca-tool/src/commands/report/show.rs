@@ -56,6 +56,11 @@ fn person(register: &Register, name: &str, now: OffsetDateTime) -> Result<Vec<Sh
             shown.extend(Shown::parse(&pem, &path, Some(register), now)?);
         }
     }
+    // Somebody who types a file's name means a file.
+    let is_file_name = name.contains(['/', '.']);
+    if shown.is_empty() && is_file_name && pki::alike(Path::new(name)).is_some() {
+        return Err(Error::NoFile(name.into()));
+    }
     if shown.is_empty() {
         let people: Vec<_> = entries.iter().filter_map(|r| Some(r.person()?.0)).collect();
         return Err(Error::NothingToShow(format!(

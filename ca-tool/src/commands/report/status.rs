@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::ledger::index::{Index, IndexEntry};
 use crate::ledger::register::Register;
 use crate::sign::reason::Reason;
-use crate::words::{Moment, NAMES_SHOWN_MAX, first_few};
+use crate::words::{Moment, NAMES_SHOWN_MAX, day, first_few};
 
 /// A certificate that ends within this time ends soon.
 pub(super) const SOON: Duration = Duration::days(30);
@@ -39,6 +39,7 @@ pub(crate) struct Status {
     expiring: Vec<DatedCertificate>,
     expired: Vec<DatedCertificate>,
     revoked: Vec<DatedCertificate>,
+    on_hold: Vec<DatedCertificate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     never_connected: Option<Vec<String>>,
     /// Faults of the CA or its list.
@@ -72,6 +73,9 @@ struct DatedCertificate {
     /// Whether it was superseded, and the person has a valid one.
     #[serde(skip)]
     is_replaced: bool,
+    /// Whether it ends early because a newer one replaces it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_being_replaced: bool,
 }
 
 impl Status {
@@ -94,8 +98,8 @@ impl Status {
         let says = register.says();
         let until = OffsetDateTime::from(says.not_after);
         if !says.is_valid_at(now.into()) {
-            let (from, until) = (OffsetDateTime::from(says.not_before).date(), until.date());
-            let today = now.date();
+            let (from, until) = (day(OffsetDateTime::from(says.not_before)), day(until));
+            let today = day(now);
             let what = format!(
                 "the CA is valid from {from} until {until}, and the clock says {today}: is the clock right?"
             );
@@ -141,6 +145,13 @@ impl Status {
             worst = worst.max(Severity::Expired);
         }
         let holders = live(index, now).map(IndexEntry::name).collect();
+        let revoked = |is_on_hold: bool| -> Vec<DatedCertificate> {
+            let entries = index.entries().iter();
+            entries
+                .filter(|entry| entry.is_on_hold() == is_on_hold)
+                .filter_map(|entry| DatedCertificate::revoked(entry, &holders))
+                .collect()
+        };
         Ok(Self {
             code: worst as u8,
             state: words(worst).to_owned(),
@@ -153,11 +164,8 @@ impl Status {
             valid: live(index, now).count(),
             expiring: expiring.into_iter().map(DatedCertificate::ending).collect(),
             expired: expired.into_iter().map(DatedCertificate::ending).collect(),
-            revoked: index
-                .entries()
-                .iter()
-                .filter_map(|entry| DatedCertificate::revoked(entry, &holders))
-                .collect(),
+            revoked: revoked(false),
+            on_hold: revoked(true),
             never_connected: seen.map(|seen| never_connected(index, &seen, now)),
             faults,
         })
@@ -182,18 +190,23 @@ impl fmt::Display for Status {
         line(
             "certificates",
             format!(
-                "{} valid, {} ending within {} days; {} expired, {} revoked",
+                "{} valid, {} ending within {} days; {} expired, {} revoked{}",
                 self.valid,
                 self.expiring.len(),
                 SOON.whole_days(),
                 self.expired.len(),
-                self.revoked.len()
+                self.revoked.len(),
+                match self.on_hold.len() {
+                    0 => String::new(),
+                    held => format!(", {held} on hold"),
+                }
             ),
         )?;
         for (what, people) in [
             ("expires soon", &self.expiring),
             ("expired", &self.expired),
             ("revoked", &self.revoked),
+            ("on hold", &self.on_hold),
         ] {
             if people.iter().any(|one| !one.is_replaced) {
                 let names = people
@@ -245,6 +258,7 @@ impl DatedCertificate {
             on: Moment(entry.ends_at()),
             reason: None,
             is_replaced: false,
+            is_being_replaced: entry.superseded_at() == Some(entry.ends_at()),
         }
     }
 
@@ -256,6 +270,7 @@ impl DatedCertificate {
             on: Moment(at),
             reason: Some(reason.as_str()),
             is_replaced: reason == Reason::Superseded && holders.contains(entry.name()),
+            is_being_replaced: false,
         })
     }
 }
@@ -263,8 +278,13 @@ impl DatedCertificate {
 impl fmt::Display for DatedCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}", wire::escape(&self.name), self.on.day())?;
-        if let Some(reason) = self.reason {
+        // Those on hold have a line of their own.
+        let reason = self.reason;
+        if let Some(reason) = reason.filter(|reason| *reason != Reason::CertificateHold.as_str()) {
             write!(f, ", {reason}")?;
+        }
+        if self.is_being_replaced {
+            f.write_str(", the newer one replaces it")?;
         }
         f.write_str(")")
     }

@@ -86,7 +86,7 @@ impl Presented {
             fault: fault.to_owned(),
         };
         let bytes = files::read_if_there(path, pki::limits::BUNDLE_BYTES_MAX)?
-            .ok_or_else(|| damaged("there is no such file"))?;
+            .ok_or_else(|| files::missing(path))?;
         let (mut all, has_key) = match Pem::parse(&bytes) {
             Ok(pem) => {
                 let all = pem.of(Kind::Certificate);

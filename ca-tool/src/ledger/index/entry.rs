@@ -192,12 +192,12 @@ pub(crate) const KEY: &str = "key";
 pub(crate) const KEY_HASH: &str = "keyhash";
 /// The full name of a person, from the roster.
 pub(crate) const NAME: &str = "name";
-/// The folder that a person's file was written to, if that was not the usual one.
-pub(crate) const FOLDER: &str = "folder";
 /// The mail address of a person, as in the certificate. It finds the person again in the next roster.
 pub(crate) const EMAIL: &str = "email";
 /// What the ID of a person was made from, if that is not the mail address.
 pub(crate) const SOURCE: &str = "source";
+/// The folder that a person's file was written to, if that was not the usual one.
+pub(crate) const FOLDER: &str = "folder";
 /// When a certificate is to be revoked because another replaces it.
 pub(super) const SUPERSEDED: &str = "superseded";
 /// When a certificate was last taken off hold.

@@ -12,6 +12,7 @@ mod notes;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::time::SystemTime;
 
 use pki::Serial;
 use time::OffsetDateTime;
@@ -103,8 +104,16 @@ impl Index {
         })
     }
 
+    /// Returns when certificates that are still good will be revoked because others replace them.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = (&Serial, SystemTime)> {
+        self.0.iter().filter_map(|entry| {
+            let at = entry.superseded_at().filter(|_| entry.revoked.is_none())?;
+            Some((&entry.serial, SystemTime::from(at)))
+        })
+    }
+
     /// Returns the certificates that need attention: not revoked, usable until `horizon` at most, and
-    /// their owner has none that lasts longer.
+    /// their owner has none that lasts longer, or has to use the newer one before this one ends.
     pub(crate) fn ending(&self, horizon: OffsetDateTime) -> impl Iterator<Item = &IndexEntry> {
         let mut last: HashMap<(&str, bool), OffsetDateTime> = HashMap::new();
         for entry in self.0.iter().filter(|entry| entry.revoked.is_none()) {
@@ -114,7 +123,8 @@ impl Index {
         self.0.iter().filter(move |entry| {
             entry.revoked.is_none()
                 && entry.ends_at() <= horizon
-                && last.get(&entry.owner()) == Some(&entry.ends_at())
+                && (entry.superseded_at().is_some()
+                    || last.get(&entry.owner()) == Some(&entry.ends_at()))
         })
     }
 
@@ -257,8 +267,11 @@ mod tests {
         let ending = |horizon| index.ending(horizon).collect::<Vec<_>>();
         let found = ending(datetime!(2026-12-01 00:00:00 UTC));
         let serials: Vec<_> = found.iter().map(|r| r.serial.to_string()).collect();
-        assert_eq!(serials, ["02", "03"]);
-        assert!(ending(datetime!(2026-11-29 00:00:00 UTC)).is_empty());
+        // Alice has to use the newer one before the older one ends.
+        assert_eq!(serials, ["01", "02", "03"]);
+        let found = ending(datetime!(2026-11-29 00:00:00 UTC));
+        let serials: Vec<_> = found.iter().map(|r| r.serial.to_string()).collect();
+        assert_eq!(serials, ["01"]);
     }
 
     #[test]

@@ -99,7 +99,7 @@ impl Remembered {
     pub(crate) fn add(&mut self, kind: Kind) -> bool {
         let is_same =
             |there: &Kind| there.platform == kind.platform && there.headings == kind.headings;
-        if self.rosters.iter().any(|there| *there == kind) {
+        if self.rosters.contains(&kind) {
             return false;
         }
         self.rosters.retain(|there| !is_same(there));

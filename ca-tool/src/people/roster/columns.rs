@@ -3,7 +3,7 @@
 
 use super::choices::Choices;
 use super::exports::Platform;
-use super::headings::{Meaning, are_same, is_address, meaning};
+use super::headings::{Meaning, are_same, is_address, is_heading, meaning};
 use super::sheet::Row;
 use crate::words::first_few;
 
@@ -12,6 +12,9 @@ use crate::words::first_few;
 pub(super) struct Columns {
     pub(super) id: IdColumn,
     pub(super) names: Vec<usize>,
+    /// Whether the columns of names were only recognised. Then a name that cannot be one is left out instead of
+    /// refused: next week's export would have it again.
+    pub(super) are_names_recognised: bool,
     pub(super) email: Option<usize>,
     /// Whether the column of mail addresses was only recognised. Then an address that no certificate can
     /// have is left out instead of refused.
@@ -79,20 +82,23 @@ impl Table<'_> {
         // Texts that are IDs already are no names as well.
         let is_id =
             |column: &usize| choices.name_columns.is_empty() && id == IdColumn::Exact(*column);
-        let names = names.into_iter().filter(|column| !is_id(column)).collect();
+        let names: Vec<usize> = names.into_iter().filter(|column| !is_id(column)).collect();
+        let is_called = |column: usize, name: &str| are_same(&self.headings[column], name);
+        let are_names_recognised =
+            choices.name_columns.is_empty() && !names.iter().any(|at| is_called(*at, "name"));
         let email = match &choices.email_column {
             Some(column) => Some(self.find(column, "--email-column")?),
             None => self.email()?,
         };
         let email =
             email.filter(|column| choices.email_column.is_some() || id != IdColumn::Exact(*column));
-        let is_plain = |column: usize| are_same(&self.headings[column], "email");
         Ok(Some(Columns {
             id,
             names,
+            are_names_recognised,
             email,
             is_email_recognised: choices.email_column.is_none()
-                && email.is_some_and(|at| !is_plain(at)),
+                && email.is_some_and(|at| !is_called(at, "email")),
             role: self.plain("role")?.filter(|column| id.column() != *column),
         }))
     }
@@ -102,8 +108,10 @@ impl Table<'_> {
     fn unchosen_id(&self) -> Result<Option<usize>, String> {
         if !self.has_heading {
             let is_alone = self.headings.len() == 1;
-            let has_address = self.rows.first().is_some_and(|row| is_address(row.cell(0)));
-            return Ok((is_alone && !has_address).then_some(0));
+            // Addresses and full names are no IDs, but IDs can be made from them.
+            let is_no_id = |row: &Row| is_address(row.cell(0)) || row.cell(0).contains(' ');
+            let is_something_else = !self.rows.is_empty() && self.rows.iter().all(is_no_id);
+            return Ok((is_alone && !is_something_else).then_some(0));
         }
         let id = self.plain("id")?;
         Ok(id.filter(|column| {
@@ -116,10 +124,10 @@ impl Table<'_> {
 
     /// Finds the column that somebody named, by its heading or by its number from 1.
     pub(super) fn find(&self, wanted: &str, flag: &str) -> Result<usize, String> {
-        if self.has_heading {
-            if let Some(column) = self.only(wanted, flag)? {
-                return Ok(column);
-            }
+        if self.has_heading
+            && let Some(column) = self.only(wanted, flag)?
+        {
+            return Ok(column);
         }
         let number = wanted.trim().parse::<usize>().ok();
         let column = number.and_then(|number| number.checked_sub(1));
@@ -217,7 +225,7 @@ impl Table<'_> {
     /// everybody has and no two people share.
     pub(super) fn proposed_id(&self) -> Option<usize> {
         let mut found: Vec<usize> = Vec::new();
-        for wanted in [Meaning::Login, Meaning::Email, Meaning::Number, Meaning::Id] {
+        for wanted in PROPOSED {
             let columns = 0..self.headings.len();
             let is_good = |column: usize| {
                 let heading = &self.headings[column];
@@ -226,6 +234,7 @@ impl Table<'_> {
                     .is_some_and(|platform| platform.is_internal(heading));
                 let means = match self.has_heading {
                     true => meaning(heading) == Some(wanted),
+                    false if self.headings.len() == 1 => wanted == Meaning::Name,
                     false => wanted == Meaning::Email && self.holds_addresses(column),
                 };
                 means && !is_internal && self.filled(column) > 0
@@ -238,8 +247,24 @@ impl Table<'_> {
         }
         let people = self.rows.len();
         let complete = found.iter().find(|column| self.filled(**column) == people);
-        let fullest = || found.iter().max_by_key(|column| self.filled(**column));
-        complete.copied().or_else(|| fullest().copied())
+        let by_account = found.iter().filter(|column| !self.is_name(**column));
+        let fullest = by_account.max_by_key(|column| self.filled(**column));
+        let is_better = |column: &&usize| !self.is_name(**column) || fullest.is_none();
+        complete
+            .filter(is_better)
+            .or(fullest)
+            .or(found.first())
+            .copied()
+    }
+
+    /// Returns whether a column holds names of people, which are the last resort for IDs.
+    fn is_name(&self, column: usize) -> bool {
+        use Meaning::{FirstName, FullName, LastName, Name};
+        self.has_heading
+            && matches!(
+                meaning(&self.headings[column]),
+                Some(FullName | Name | FirstName | LastName)
+            )
     }
 
     fn filled(&self, column: usize) -> usize {
@@ -323,12 +348,28 @@ impl Table<'_> {
             return format!("its first line has no column {wanted}, nor any other");
         };
         let shown = first_few(&headings, COLUMNS_SHOWN_MAX, ", ");
+        let is_known = self.headings.iter().any(|heading| is_heading(heading));
+        let or_person = match is_known {
+            true => "",
+            false => "; or, if that line is a person, add --no-header",
+        };
         format!(
-            "its first line has no column {wanted}, but {shown}; say which one to use, as in {flag} {first}"
+            "its first line has no column {wanted}, but {shown}; say which one to use, as in {flag} {first}{or_person}"
         )
     }
 }
 
+/// The columns from which IDs can be made, the best first.
+const PROPOSED: [Meaning; 8] = [
+    Meaning::Login,
+    Meaning::Email,
+    Meaning::Number,
+    Meaning::Id,
+    Meaning::FullName,
+    Meaning::Name,
+    Meaning::FirstName,
+    Meaning::LastName,
+];
 /// How many columns an error shows: a file of another kind may have anything in its first line.
 const COLUMNS_SHOWN_MAX: usize = 12;
 /// How much it shows of each.

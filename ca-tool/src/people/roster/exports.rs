@@ -38,11 +38,14 @@ impl Platform {
         };
         let has_person =
             has("Student") || has("Student Name") || has("LastName") && has("FirstName");
-        let has_points = || rows.iter().take(3).any(is_points_possible);
-        if has("SIS Login ID")
-            || has("SIS User ID")
-            || has_person && has("ID") && (has("Section") || has_points())
-        {
+        // Somebody may have deleted some columns.
+        let is_gradebook = || {
+            has("Section")
+                || headings.iter().any(|heading| is_exercise(heading))
+                || rows.iter().take(3).any(is_points_possible)
+                || has_canvas_rows(headings, rows)
+        };
+        if has("SIS Login ID") || has("SIS User ID") || has_person && has("ID") && is_gradebook() {
             return Some(Platform::Canvas);
         }
         if has("OrgDefinedId") {
@@ -153,6 +156,33 @@ pub(super) fn turned_round(name: &str) -> String {
     }
 }
 
+/// Returns whether a heading is an exercise's with its number, such as `Homework 1 (4711)`.
+fn is_exercise(heading: &str) -> bool {
+    let number = heading
+        .strip_suffix(')')
+        .and_then(|text| text.rsplit_once('('));
+    number
+        .is_some_and(|(_, number)| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Returns whether rows are like `Brown, Erin` and a number, which Canvas writes.
+fn has_canvas_rows(headings: &[String], rows: &[Row]) -> bool {
+    let column = |wanted: &str| {
+        headings
+            .iter()
+            .position(|heading| are_same(heading, wanted))
+    };
+    let (Some(student), Some(id)) = (column("Student"), column("ID")) else {
+        return false;
+    };
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    !rows.is_empty()
+        && rows.iter().all(|row| is_number(row.cell(id)))
+        && rows
+            .iter()
+            .any(|row| turned_round(row.cell(student)) != row.cell(student))
+}
+
 fn is_points_possible(row: &Row) -> bool {
     let first = row.cell(0);
     first.eq_ignore_ascii_case("Points Possible")
@@ -188,7 +218,9 @@ mod tests {
                 Some("Canvas"),
             ),
             ("LastName,FirstName,ID,SIS Login ID,Section", Some("Canvas")),
-            ("Student,ID,Section,Quiz (1)", Some("Canvas")),
+            ("Student,ID,Section", Some("Canvas")),
+            ("Student,ID,Quiz (1)", Some("Canvas")),
+            ("Student,ID,Quiz (easy)", None),
             (
                 "Last Name,First Name,Username,Student ID,Last Access,Availability",
                 Some("Blackboard"),

@@ -17,6 +17,8 @@ mod workbook;
 use std::collections::HashMap;
 use std::path::Path;
 
+use wire::FullName;
+
 use super::candidate::{Candidate, Location};
 use super::plan::email_fault;
 use super::shape::{RULES, shape};
@@ -296,7 +298,7 @@ impl Reader<'_> {
             };
         }
         let word = first.cell(0);
-        if self.remembered.find(None, &first.cells).is_some() {
+        if self.remembered.find(None, &[remembered_as(word)]).is_some() {
             return Heading::Row(0);
         }
         if !(is_heading(word) || is_odd_one_out(rows)) {
@@ -406,9 +408,9 @@ impl Reader<'_> {
             ..Roster::default()
         };
         let mut seen: HashMap<[String; 3], u64> = HashMap::new();
-        let mut bad_emails = Vec::new();
+        let mut left_out = LeftOut::default();
         for row in table.rows {
-            let candidate = self.person(table, columns, row, &mut bad_emails);
+            let candidate = self.person(table, columns, row, &mut left_out);
             if let Some(value) = &candidate.made_from {
                 let part = |text: Option<&String>| {
                     text.map(|text| text.to_lowercase()).unwrap_or_default()
@@ -423,14 +425,7 @@ impl Reader<'_> {
             }
             roster.candidates.push(candidate);
         }
-        if !bad_emails.is_empty() {
-            let people = counted(bad_emails.len(), "mail address is", "mail addresses are");
-            roster.notes.push(format!(
-                "{people} left out, because a certificate cannot contain {}: {}",
-                if bad_emails.len() == 1 { "it" } else { "them" },
-                first_few(&bad_emails, ROWS_SHOWN_MAX, ", ")
-            ));
-        }
+        roster.notes.extend(left_out.notes());
         roster
     }
 
@@ -439,7 +434,7 @@ impl Reader<'_> {
         table: &Table<'_>,
         columns: &Columns,
         row: &Row,
-        bad_emails: &mut Vec<String>,
+        left_out: &mut LeftOut,
     ) -> Candidate {
         let mut fault = None;
         if row
@@ -472,20 +467,18 @@ impl Reader<'_> {
         let mut full_name = Some(names.join(" ")).filter(|name| !name.is_empty());
         if let ([column], Some(name), Some(platform)) =
             (&columns.names[..], &full_name, table.platform)
+            && platform.writes_last_name_first(&table.headings[*column])
         {
-            if platform.writes_last_name_first(&table.headings[*column]) {
-                full_name = Some(turned_round(name));
-            }
+            full_name = Some(turned_round(name));
         }
         let mut email = columns.email.and_then(&mut text);
         let role = columns.role.and_then(&mut text);
         if columns.is_email_recognised && email.as_deref().and_then(email_fault).is_some() {
-            let shown = wire::excerpt(
-                email.as_deref().unwrap_or_default(),
-                HEADING_CHARS_SHOWN_MAX,
-            );
-            bad_emails.push(format!("\"{shown}\" (line {})", row.number));
-            email = None;
+            left_out.add(LeftOut::EMAIL, email.take(), row);
+        }
+        let name = full_name.as_deref().map(FullName::parse_typed);
+        if columns.are_names_recognised && matches!(name, Some(Err(_))) {
+            left_out.add(LeftOut::NAME, full_name.take(), row);
         }
         if value.is_none() && fault.is_none() {
             let who = full_name.as_deref().or(email.as_deref());
@@ -508,6 +501,37 @@ impl Reader<'_> {
             fault,
             made_from,
         }
+    }
+}
+
+/// Texts of recognised columns that no certificate can contain.
+#[derive(Debug, Default)]
+struct LeftOut([Vec<String>; 2]);
+
+impl LeftOut {
+    const EMAIL: usize = 0;
+    const NAME: usize = 1;
+
+    fn add(&mut self, kind: usize, text: Option<String>, row: &Row) {
+        let text = wire::excerpt(&text.unwrap_or_default(), HEADING_CHARS_SHOWN_MAX);
+        self.0[kind].push(format!("\"{text}\" (line {})", row.number));
+    }
+
+    fn notes(&self) -> impl Iterator<Item = String> {
+        let kinds = [
+            ("mail address is", "mail addresses are"),
+            ("name is", "names are"),
+        ];
+        let texts = self.0.iter().zip(kinds);
+        let some = texts.filter(|(texts, _)| !texts.is_empty());
+        some.map(|(texts, (one, many))| {
+            format!(
+                "{} left out, because a certificate cannot contain {}: {}",
+                counted(texts.len(), one, many),
+                if texts.len() == 1 { "it" } else { "them" },
+                first_few(texts, ROWS_SHOWN_MAX, ", ")
+            )
+        })
     }
 }
 
@@ -536,7 +560,7 @@ fn is_odd_one_out(rows: &[Row]) -> bool {
     let is_lower =
         |text: &str| text.chars().any(char::is_lowercase) && !text.chars().any(char::is_uppercase);
     let is_capitalised = word.chars().next().is_some_and(char::is_uppercase);
-    all(|text| is_address(text))
+    all(is_address)
         || all(has_digits) && !word.chars().any(|c| c.is_ascii_digit())
         || others.len() >= 3 && all(is_lower) && is_capitalised
 }
@@ -554,22 +578,25 @@ fn is_spreadsheet_error(cell: &str) -> bool {
 /// identify people, as each new exercise adds a column; any other roster by all of them.
 fn identifying(table: &Table<'_>) -> Vec<String> {
     let headings = table.headings.iter();
-    let lower =
-        |heading: &String| wire::excerpt(&heading.to_lowercase(), HEADING_BYTES_REMEMBERED_MAX);
     match table.platform {
         Some(_) => headings
             .filter(|heading| {
                 let meaning = headings::meaning(heading);
                 meaning.is_some_and(|meaning| meaning != headings::Meaning::Other)
             })
-            .map(lower)
+            .map(|heading| remembered_as(heading))
             .collect(),
-        None => headings.map(lower).collect(),
+        None => headings.map(|heading| remembered_as(heading)).collect(),
     }
 }
 
+/// Returns the form in which a heading is remembered: its case does not count.
+fn remembered_as(heading: &str) -> String {
+    wire::excerpt(&heading.to_lowercase(), HEADING_CHARS_REMEMBERED_MAX)
+}
+
 /// How much of a heading is remembered.
-const HEADING_BYTES_REMEMBERED_MAX: usize = 80;
+const HEADING_CHARS_REMEMBERED_MAX: usize = 80;
 
 /// Returns what to remember of a roster. It names columns as somebody typed them, and holds no cell.
 fn remember(table: &Table<'_>, chosen: &Choices) -> Kind {
@@ -596,6 +623,9 @@ fn told(table: &Table<'_>, columns: &Columns, is_remembered: bool) -> Option<Str
     }
     let mut parts = vec![match columns.id {
         IdColumn::Exact(column) => format!("IDs are {}", table.quoted(column)),
+        IdColumn::From(column) if is_remembered => {
+            format!("IDs are made from {}", table.quoted(column))
+        }
         IdColumn::From(column) => format!("IDs are made from {} ({RULES})", table.quoted(column)),
     }];
     if !columns.names.is_empty() {

@@ -116,7 +116,7 @@ fn what_is_not_a_roster_is_refused() {
     for (text, why) in [
         (
             &b"alice,\nbob,\n"[..],
-            "its first line has no column id, but \"alice\"; say which one to use, as in --id-from \"alice\"",
+            "its first line has no column id, but \"alice\"; say which one to use, as in --id-from \"alice\"; or, if that line is a person, add --no-header",
         ),
         (b"", "it is empty"),
         (b",\n", "it names nobody"),
@@ -292,6 +292,19 @@ fn what_has_no_column_id_is_a_question_with_the_flags_that_answer_it() {
             "--id-from 1 --email-column 1",
         ),
         ("Foo;Bar\nx;erin@example.org\n", "--id-from Bar"),
+        ("Erin Brown\nFrank Green\n", "--id-from 1"),
+        (
+            "First Name,Last Name\nErin,Brown\n",
+            "--id-from First Name --name-column First Name --name-column Last Name",
+        ),
+        (
+            "Full name,Section\nErin Brown,A\n",
+            "--id-from Full name --name-column Full name",
+        ),
+        (
+            "Student,ID\n\"Brown, Erin\",101\n",
+            "--id-from Student --name-column Student",
+        ),
     ] {
         assert_eq!(question(text.as_bytes()).1, [flags], "{text}");
     }
@@ -360,6 +373,19 @@ fn an_address_that_no_certificate_can_have_is_left_out_where_nobody_chose_its_co
     };
     let roster = Roster::parse(text, Path::new("class.csv"), &chosen).expect("a roster");
     assert_eq!(roster.candidates[1].email.as_deref(), Some("frank"));
+}
+
+#[test]
+fn a_name_that_no_certificate_can_have_is_left_out_where_nobody_chose_its_column() {
+    let text = b"Login,Full name,Other\nerin,=1+1,x\nfrank,Frank,=2\n";
+    assert_eq!(made(text, "Login"), ["erin | - | -", "frank | Frank | -"]);
+    let chosen = Choices {
+        id_from: Some("Login".to_owned()),
+        name_columns: vec!["Full name".to_owned(), "Other".to_owned()],
+        ..Choices::default()
+    };
+    let roster = Roster::parse(text, Path::new("class.csv"), &chosen).expect("a roster");
+    assert_eq!(roster.candidates[1].full_name.as_deref(), Some("Frank =2"));
 }
 
 #[test]

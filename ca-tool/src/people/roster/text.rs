@@ -65,10 +65,11 @@ fn guess(bytes: &[u8]) -> Result<(String, Option<String>), String> {
     }
     let text = decode_as(bytes, WINDOWS_1252)?;
     if !is_plausible(&text) {
-        return Err(
-            "it is neither UTF-8 nor Windows-1252; save it as \"CSV UTF-8\", or name its encoding, as in --encoding gb18030, shift_jis or windows-1251"
-                .to_owned(),
-        );
+        let good = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
+        let line = bytes[..good].iter().filter(|byte| **byte == b'\n').count() + 1;
+        return Err(format!(
+            "it is neither UTF-8 (line {line} is not) nor Windows-1252; save it as \"CSV UTF-8\", or name its encoding, as in --encoding gb18030, shift_jis or windows-1251"
+        ));
     }
     let example = text
         .split([',', ';', '\t', '\n', '\r', '|', '"'])

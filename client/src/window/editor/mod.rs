@@ -32,6 +32,8 @@ pub(crate) struct Editor {
     is_killing: bool,
     search: Option<Search>,
     completion: Option<Completion>,
+    /// Whether the slash at the begin of the line was pasted, and so is no command.
+    has_pasted_slash: bool,
 }
 
 /// The effect of a key.
@@ -41,6 +43,8 @@ pub(crate) enum Pressed {
     Changed,
     /// The line is finished. The editor is empty again.
     Send(String),
+    /// The same, and a slash at its begin is a slash: the text was pasted.
+    SendAsItIs(String),
     /// The caller is to call [`Editor::complete`] with the names that exist.
     Complete,
     /// The key would have made the line too long, and did nothing.
@@ -114,10 +118,18 @@ impl Editor {
         let Some(act) = Act::of(key) else {
             return Pressed::Ignored;
         };
-        match self.act_in_search(act) {
+        let pressed = match self.act_in_search(act) {
             Some(pressed) => pressed,
             None => self.act(act),
-        }
+        };
+        let is_recalled = matches!(act, Act::Older | Act::Newer | Act::Search | Act::Take);
+        self.has_pasted_slash &= self.text().starts_with('/') && !is_recalled;
+        pressed
+    }
+
+    /// Returns whether the line begins with a slash that was pasted, so that it is no command.
+    pub(crate) fn is_literal(&self) -> bool {
+        self.has_pasted_slash
     }
 
     fn act(&mut self, act: Act) -> Pressed {
@@ -152,8 +164,13 @@ impl Editor {
                 if wire::is_blank(&line) {
                     return Pressed::Ignored;
                 }
+                let is_literal = self.has_pasted_slash && line.starts_with('/');
                 self.take();
-                return Pressed::Send(line);
+                return if is_literal {
+                    Pressed::SendAsItIs(line)
+                } else {
+                    Pressed::Send(line)
+                };
             }
             Act::Complete => return Pressed::Complete,
             // Only a search can be left.
@@ -229,15 +246,22 @@ impl Editor {
     pub(crate) fn paste(&mut self, pasted: &str) -> Pasted {
         self.settle();
         let mut lines: Vec<String> = lines(pasted).collect();
-        // A blank between words is part of a line, but a blank line cannot be said.
-        if lines.len() > 1 {
-            lines.retain(|line| !wire::is_blank(line));
+        // What was copied often begins or ends with the end of a line.
+        while lines.len() > 1 && lines.last().is_some_and(|line| wire::is_blank(line)) {
+            lines.pop();
         }
+        let blank = lines.iter().take_while(|line| wire::is_blank(line)).count();
+        lines.drain(..blank.min(lines.len() - 1));
         match lines.as_mut_slice() {
             [] => return Pasted::Nothing,
+            [line] if line.is_empty() => return Pasted::Nothing,
             [line] => {
+                let is_slash = self.cursor() == 0 && line.starts_with('/');
                 return match self.written.insert(line) {
-                    Ok(()) => Pasted::Inserted,
+                    Ok(()) => {
+                        self.has_pasted_slash |= is_slash;
+                        Pasted::Inserted
+                    }
                     Err(_) => Pasted::Full,
                 };
             }
@@ -259,8 +283,9 @@ impl Editor {
     pub(crate) fn sent(&mut self, lines: &[String]) {
         self.settle();
         self.written.take();
-        for line in lines {
-            self.recall.remember(line);
+        self.has_pasted_slash = false;
+        for line in lines.iter().filter(|line| !wire::is_blank(line)) {
+            self.recall.remember(&literal(line));
         }
     }
 
@@ -277,7 +302,10 @@ impl Editor {
     pub(crate) fn take(&mut self) -> String {
         self.settle();
         let line = self.written.take();
-        self.recall.remember(&line);
+        match std::mem::take(&mut self.has_pasted_slash) {
+            true => self.recall.remember(&literal(&line)),
+            false => self.recall.remember(&line),
+        }
         line
     }
 
@@ -449,11 +477,20 @@ impl Search {
     }
 }
 
+/// Returns how a line is typed so that a slash at its begin is a slash.
+fn literal(line: &str) -> String {
+    match line.starts_with('/') {
+        true => format!("/{line}"),
+        false => line.to_owned(),
+    }
+}
+
 /// Returns the lines of a text that anybody may have made, without characters that may not be said.
-/// Empty ones are left out.
 fn lines(text: &str) -> impl Iterator<Item = String> {
-    let lines = text.split(LINE_ENDS).map(wire::without_refused);
-    lines.filter(|line| !line.is_empty())
+    // Two characters, and one end of a line.
+    let text = text.replace("\r\n", "\n");
+    let lines: Vec<String> = text.split(LINE_ENDS).map(wire::without_refused).collect();
+    lines.into_iter()
 }
 
 /// The characters at which a line must end (UAX #14). Terminals paste CR for LF.

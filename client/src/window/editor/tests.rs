@@ -385,7 +385,7 @@ fn a_paste_of_one_line_is_a_part_of_the_line() {
 fn a_paste_of_several_lines_waits_for_a_decision() {
     for pasted in [
         "1\n2\n3",
-        "1\r\n2\r\n\r\n3\r\n",
+        "\r\n1\r\n2\r\n3\r\n\r\n",
         "1\r2\r3",
         "1\u{2028}2\u{85}3",
     ] {
@@ -398,6 +398,34 @@ fn a_paste_of_several_lines_waits_for_a_decision() {
         press(&mut editor, "<Up><Up><Up><Up>");
         assert_eq!(seen(&editor), "a1|");
     }
+}
+
+#[test]
+fn a_paste_keeps_the_blank_lines_within_it() {
+    let mut editor = after("");
+    let lines = ["1", "", " ", "2"].map(str::to_owned).to_vec();
+    assert_eq!(editor.paste("1\r\n\r\n \n2\n"), Pasted::Lines(lines));
+}
+
+#[test]
+fn a_pasted_slash_is_a_slash_until_it_is_gone() {
+    let sends = |typed: &[(&str, bool)]| {
+        let mut editor = Editor::new();
+        for (text, is_pasted) in typed {
+            match is_pasted {
+                true => drop(editor.paste(text)),
+                false => drop(press(&mut editor, text)),
+            }
+        }
+        press(&mut editor, "<Enter>")
+    };
+    let as_it_is = Pressed::SendAsItIs("/etc/hosts".to_owned());
+    assert_eq!(sends(&[("/etc/hosts", true)]), as_it_is);
+    assert_eq!(sends(&[("/etc", true), ("/hosts", false)]), as_it_is);
+    let command = Pressed::Send("/etc/hosts".to_owned());
+    assert_eq!(sends(&[("/etc/hosts", false)]), command);
+    assert_eq!(sends(&[("/", false), ("etc/hosts", true)]), command);
+    assert_eq!(sends(&[("/x", true), ("<C-u>/etc/hosts", false)]), command);
 }
 
 #[test]
@@ -477,7 +505,7 @@ fn act(editor: &mut Editor, did: &Did) -> Vec<String> {
     let mut sent = Vec::new();
     let mut press = |editor: &mut Editor, key| match editor.press(key) {
         Pressed::Complete => drop(editor.complete(HERE.into_iter())),
-        Pressed::Send(line) => sent.push(line),
+        Pressed::Send(line) | Pressed::SendAsItIs(line) => sent.push(line),
         Pressed::Changed | Pressed::Full | Pressed::Ignored => {}
     };
     match did {
@@ -488,7 +516,9 @@ fn act(editor: &mut Editor, did: &Did) -> Vec<String> {
         Did::Paste(text) => {
             if let Pasted::Lines(lines) = editor.paste(text) {
                 editor.sent(&lines);
+                // A blank line is shown in the question, and nobody says it.
                 sent = lines;
+                sent.retain(|line| !wire::is_blank(line));
             }
         }
         Did::Set(text) => editor.set(text),

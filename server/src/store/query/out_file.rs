@@ -38,7 +38,8 @@ impl OutFile {
         let file = tempfile::Builder::new()
             .prefix(".answer-")
             .tempfile_in(folder)
-            .map_err(|cause| of_out(path, cause))?;
+            // The name of the file beside it would only confuse.
+            .map_err(|cause| of_out(path, cause.kind().into()))?;
         Ok(Self {
             file: io::BufWriter::new(file),
             path: path.to_owned(),

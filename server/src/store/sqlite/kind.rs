@@ -59,12 +59,12 @@ fn kind_of(head: &[u8]) -> Option<&'static str> {
     (is_text && head.iter().all(is_printed)).then_some("a text file")
 }
 
-/// Refuses a file that plainly is no database, and another program's database. Changes nothing: the settings that
-/// the record needs would change the file.
-pub(super) async fn check_kind(path: &Path) -> Result<(), DatabaseError> {
+/// Refuses a file that plainly is no database, and another program's database. `given` is how the operator named the
+/// file. Changes nothing: the settings that the record needs would change the file.
+pub(super) async fn check_kind(path: &Path, given: &Path) -> Result<(), DatabaseError> {
     if let Some(kind) = other_kind(path) {
         return Err(DatabaseError::NotADatabase {
-            path: path.to_owned(),
+            path: given.to_owned(),
             kind,
         });
     }
@@ -87,7 +87,7 @@ pub(super) async fn check_kind(path: &Path) -> Result<(), DatabaseError> {
         return Ok(());
     }
     Err(DatabaseError::OfAnotherProgram {
-        path: path.to_owned(),
+        path: given.to_owned(),
         tables: wire::escape(&few(tables)),
     })
 }

@@ -88,6 +88,7 @@ impl Database {
             });
         }
         create(path)?;
+        let given = path;
         // The canonical name: a second server must not find the database free under another one.
         let path = &path.canonicalize().map_err(open)?;
         let lock = lock(path)?;
@@ -97,7 +98,7 @@ impl Database {
                 path: path.to_owned(),
             });
         }
-        check_kind(path).await?;
+        check_kind(path, given).await?;
         for warning in os::warnings_of_writers(path, "the record") {
             warn!("{warning}");
         }

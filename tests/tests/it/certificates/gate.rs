@@ -221,8 +221,11 @@ async fn whoever_else_signs_is_not_our_ca() {
         issuer: common_name("alice"),
         ..m.leaf("alice")
     };
-    let changed = "the signature of \"alice\"'s certificate is invalid: \
-        it was changed, or signed by another CA with this name";
+    let changed = format!(
+        "the signature of \"alice\"'s certificate is invalid: \
+         it was changed, or signed by another CA with the name of this room's CA, which is {}",
+        m.site.ca().register().says()
+    );
     let by =
         |issuer: &str| format!("the certificate was issued by \"{issuer}\", not by this room's CA");
     #[rustfmt::skip]
@@ -230,7 +233,7 @@ async fn whoever_else_signs_is_not_our_ca() {
         row("issued by another CA", vec![sign(&chemistry, &other)],
             "UnknownIssuer", &by("Chemistry 7"), Alert::UnknownCA),
         row("issued by another CA of the same name", vec![sign(&m.leaf("alice"), &other)],
-            "BadSignature", changed, Alert::DecryptError),
+            "BadSignature", &changed, Alert::DecryptError),
         row("signed with its own key", vec![sign(&own, &m.key)],
             "UnknownIssuer", &by("alice"), Alert::UnknownCA),
         row("issued by a person", [vec![sign(&of_bob, &below)], m.sign(&bob)].concat(),
@@ -272,7 +275,7 @@ async fn a_certificate_that_no_honest_issuer_makes_is_refused_early() {
         row("no certificate, but something of that length", vec![CertificateDer::from(vec![7; 600])], "BadEncoding", unreadable, Alert::BadCertificate),
         row("a name that was changed after it was signed",
             m.altered(|der| rename(der)), "BadSignature",
-            "the signature of \"alicf\"'s certificate is invalid: it was changed, or signed by another CA with this name",
+            &format!("the signature of \"alicf\"'s certificate is invalid: it was changed, or signed by another CA with the name of this room's CA, which is {}", m.site.ca().register().says()),
             Alert::DecryptError),
         row("version 1, which has no extensions",
             m.sign(&Leaf { is_version_3: false, ..alice() }), "UnsupportedCertVersion",
@@ -321,7 +324,7 @@ async fn a_certificate_without_its_key_is_nobodys() {
     let served = m.site.serve(&[]);
     let (port, alert) = m.knock(&served, &stolen).await;
     assert_eq!(alert, Ok(Alert::DecryptError));
-    let says = "invalid peer certificate: BadSignature";
+    let says = "the client did not prove that it has the private key of its certificate";
     assert_eq!(refusals(&end(served)), [refused(port, says)]);
     assert_eq!(m.site.query("select count(*) from joins"), ["0"]);
 }

@@ -43,6 +43,10 @@ async fn a_client_tells_what_a_server_says_of_its_certificate() {
     let other = CertificateError::Other(OtherError(Arc::new(std::fmt::Error)));
     let unknown = "tell whoever runs the room: \
         the revocation list or the CA certificate may be out of date";
+    let ours = m.site.ca().register().says().fingerprint.short();
+    let unverified = format!(
+        "ROOM could not verify the certificate of alice: it is damaged, or from another CA with the name \"Networks 101\"; the CA in your file has SHA-256 {ours}"
+    );
     for (judged, exit, sentence, hint) in [
         (
             CertificateError::BadEncoding,
@@ -56,17 +60,12 @@ async fn a_client_tells_what_a_server_says_of_its_certificate() {
             "ROOM cannot check certificates now; yours may be good",
             unknown,
         ),
-        (
-            CertificateError::BadSignature,
-            62,
-            "ROOM could not verify the certificate of alice: it is damaged, or from another CA with the name \"Networks 101\"",
-            ASK,
-        ),
+        (CertificateError::BadSignature, 62, &unverified, ASK),
         (
             CertificateError::InvalidOcspResponse,
             1,
             "ROOM ended the TLS handshake: the server cannot check whether the client's certificate is still good (alert bad_certificate_status_response)",
-            "",
+            "the server's log may say why",
         ),
     ] {
         let judge = Judge::refusing(judged);
@@ -122,31 +121,31 @@ async fn whatever_a_server_says_of_tls_itself_is_told() {
             Alert::HandshakeFailure,
             1,
             "ROOM ended the TLS handshake: the server and the client have no cipher or key exchange in common (alert handshake_failure)",
-            "",
+            "the server's log may say why",
         ),
         (
             Alert::InsufficientSecurity,
             1,
             "ROOM ended the TLS handshake: the server wants stronger cryptography than the client offers (alert insufficient_security)",
-            "",
+            "the server's log may say why",
         ),
         (
             Alert::UnrecognisedName,
             1,
             "ROOM ended the TLS handshake: the server does not know the name by which the client called it (alert unrecognized_name)",
-            "",
+            "the server's log may say why",
         ),
         (
             Alert::InternalError,
             1,
             "ROOM ended the TLS handshake: the server had an internal error (alert internal_error)",
-            "",
+            "the server's log may say why",
         ),
         (
             Alert::Unknown(200),
             1,
             "ROOM ended the TLS handshake: the server ended the TLS handshake for an unknown reason (alert 200)",
-            "",
+            "the server's log may say why",
         ),
     ] {
         let answer = Script::Alert(alert.into());
@@ -157,8 +156,11 @@ async fn whatever_a_server_says_of_tls_itself_is_told() {
 #[tokio::test]
 async fn a_server_that_cannot_prove_itself_is_not_trusted() {
     let m = Mint::new();
-    let another = "ROOM proves itself with a certificate of another CA, not of \"Networks 101\"";
-    let right = "is this the right server? if the room's CA is new, ask for a new certificate";
+    let ours = m.site.ca().register().says().fingerprint.short();
+    let another = &format!(
+        "ROOM proves itself with a certificate of another CA that is called \"Networks 101\" too; the one in your file has SHA-256 {ours}"
+    );
+    let right = "is this the right server? compare `ca-tool show ca/ca.pem` there; if the room's CA is new, ask for a new certificate";
     let its_own = Leaf {
         issuer: m.server().subject,
         ..m.server()

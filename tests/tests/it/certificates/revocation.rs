@@ -189,7 +189,7 @@ fn without_revocation_a_server_warns_and_lets_the_revoked_in() {
         "{}",
         served.said
     );
-    let warning = served.program.expect_err("revoked certificates are let in");
+    let warning = served.program.expect_err("revoked or on hold are let in");
     assert!(warning.contains(" WARN "), "{warning}");
     let said = run_client(&site, &served.address.to_string(), "bob", "hello\n");
     assert_eq!(said.code, Some(0), "{}", said.err);

@@ -110,14 +110,14 @@ fn a_bundle_is_laid_out_as_the_protocol_says() {
     let bundle = std::fs::read_to_string(path).expect("a bundle");
     let parts: Vec<&str> = bundle
         .lines()
-        .filter(|line| line.starts_with("-----BEGIN "))
+        .filter_map(|line| line.strip_prefix("-----")?.strip_suffix("-----"))
+        .filter(|label| label.starts_with("BEGIN "))
         .collect();
     let layout = section(&PROTOCOL, "## The bundle");
     let rows = layout.lines().filter_map(|row| row.strip_prefix("| `"));
     let first: Vec<&str> = rows.filter_map(|row| row.split('`').next()).collect();
-    let (told, notes): (Vec<&str>, Vec<&str>) = first
-        .iter()
-        .partition(|cell| cell.starts_with("-----BEGIN "));
+    let (told, notes): (Vec<&str>, Vec<&str>) =
+        first.iter().partition(|cell| cell.starts_with("BEGIN "));
     assert_eq!(parts, told);
     let (before, _) = bundle.split_once("-----BEGIN ").expect("a part");
     for line in before.lines() {

@@ -29,12 +29,17 @@ fn the_servers_flags_in_the_documents_are_those_that_it_has() {
 
 #[test]
 fn the_exit_codes_in_the_documents_are_those_that_the_programs_tell() {
-    for (program, heading) in [
-        ("ca-tool", "## The exit codes of `ca-tool`"),
-        ("client", "## The client's exit codes"),
-        ("server", "## The server's exit codes"),
+    for (program, command, heading) in [
+        ("ca-tool", &[][..], "## The exit codes of `ca-tool`"),
+        ("client", &[], "## The client's exit codes"),
+        (
+            "client",
+            &["conformance"],
+            "## The exit codes of `client conformance`",
+        ),
+        ("server", &[], "## The server's exit codes"),
     ] {
-        let help = help(program, &[]);
+        let help = help(program, command);
         let (_, told) = help.split_once("Exit codes:").expect("exit codes");
         let told = numbered(told);
         let rows = section_of_any(heading).lines();
@@ -92,14 +97,19 @@ fn the_figures_in_the_readme_are_those_of_the_page_on_performance() {
 
 #[test]
 fn the_clients_flags_in_the_documents_are_those_that_it_has() {
-    let rows = section_of_any("## The client's flags").lines();
-    let rows = rows.filter_map(|row| row.strip_prefix("| `")?.split(['`', ' ']).next());
-    let help = help("client", &[]);
-    let told = flags(&help).filter(|flag| !["--help", "--version"].contains(flag));
-    let told: BTreeSet<&str> = told
-        .filter(|flag| help.contains(&format!("      {flag}")))
-        .collect();
-    assert_eq!(rows.collect::<BTreeSet<_>>(), told);
+    for (command, heading) in [
+        (&[][..], "## The client's flags"),
+        (&["conformance"], "## The flags of `client conformance`"),
+    ] {
+        let rows = section_of_any(heading).lines();
+        let rows = rows.filter_map(|row| row.strip_prefix("| `")?.split(['`', ' ']).next());
+        let help = help("client", command);
+        let told = flags(&help).filter(|flag| !["--help", "--version"].contains(flag));
+        let told: BTreeSet<&str> = told
+            .filter(|flag| help.contains(&format!("      {flag}")))
+            .collect();
+        assert_eq!(rows.collect::<BTreeSet<_>>(), told, "{heading}");
+    }
 }
 
 #[test]
@@ -122,6 +132,7 @@ fn every_flag_and_command_that_the_documents_name_exists() {
         help("server", &[]),
         help("server", &["query"]),
         help("client", &[]),
+        help("client", &["conformance"]),
     ];
     let of_all: BTreeSet<&str> = of_commands
         .values()

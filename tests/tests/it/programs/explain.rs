@@ -187,7 +187,6 @@ fn both_ends_tell_the_messages_of_tls_in_their_order_and_what_each_proves() {
     tells_in_order(
         &servers[1].err,
         &[
-            "NO: the certificate ",
             "of \"bob\" was revoked",
             "the alert certificate_revoked (44)",
         ],
@@ -313,6 +312,13 @@ fn a_server_tells_why_it_does_not_admit_a_stranger() {
         .expect_err("the client is sent the alert unknown_ca (48)");
     served.program.expect_err(" 8 == says why not, and closes");
 
+    let refused = mixed.showing_nothing().shake(&served);
+    assert!(refused.contains("CertificateRequired"), "{refused}");
+    served.program.expect_err(" 6 <- Certificate: empty");
+    served
+        .program
+        .expect_err("the client is sent the alert certificate_required (116)");
+
     let mut plain = TcpStream::connect(served.address).expect("a connection");
     plain.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     plain.write_all(b"GET / HTTP/1.1\r\n\r\n").expect("sent");
@@ -330,6 +336,18 @@ impl Mixed {
         let presented = pki::client_config(presents, &[]).expect("a configuration");
         let mut config = (*pki::client_config(trusts, &[]).expect("a configuration")).clone();
         config.client_auth_cert_resolver = presented.client_auth_cert_resolver.clone();
+        Self(config.into())
+    }
+
+    /// Returns the same client without a certificate.
+    fn showing_nothing(&self) -> Self {
+        let nobody = rustls::ClientConfig::builder_with_provider(pki::provider())
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .expect("TLS 1.3")
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+        let mut config = (*self.0).clone();
+        config.client_auth_cert_resolver = nobody.client_auth_cert_resolver;
         Self(config.into())
     }
 

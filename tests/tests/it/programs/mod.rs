@@ -2,6 +2,8 @@
 
 mod by_hand;
 mod client;
+#[cfg(unix)]
+mod conformance;
 #[cfg(target_os = "linux")]
 mod descriptors;
 #[cfg(unix)]

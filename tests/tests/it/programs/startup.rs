@@ -7,7 +7,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 #[cfg(target_os = "linux")]
 use tests::program;
 #[cfg(target_os = "linux")]
-use tests::{Running, require};
+use tests::{Running, require, require_root};
 
 use super::{Ended, run_client, site};
 
@@ -186,6 +186,45 @@ fn a_folder_or_a_named_pipe_is_refused_as_a_database_and_as_a_log() {
     }
     let served = site.run("server", &["--listen", "127.0.0.1:0", "--db", "no/chat.db"]);
     Ended::from(served).failed(1, "cannot open no/chat.db: ", "create its folder first");
+}
+
+/// On one of a network of its own, where the address is no other machine's.
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "needs ip, nsenter, python3, unshare and root: run with --include-ignored"]
+fn a_server_listens_on_a_link_local_address_by_the_name_of_its_link() {
+    use std::process::Command;
+
+    for tool in ["ip", "nsenter", "unshare"] {
+        require(tool);
+    }
+    require_root("make a network");
+    let site = site();
+    let mut command = Command::new("unshare");
+    let words = "ip link set lo up && ip address add fe80::1/64 dev lo nodad && exec \"$@\"";
+    command
+        .args(["--net", "sh", "-c", words, "sh"])
+        .arg(program("server"));
+    command
+        .args(["--listen", "[fe80::1%lo]:27332"])
+        .current_dir(site.folder());
+    let mut server = Running::spawn(command);
+    server.expect_err("listening on [fe80::1%1]:27332");
+    // It is no TLS, and says where it comes from: without the zone, as every address is shown.
+    let knock = "import socket; s = socket.create_connection(('fe80::1%lo', 27332)); s.send(b'hi\\n'); print(s.recv(999))";
+    let mut command = Command::new("nsenter");
+    command.args([
+        "--target",
+        &server.id().to_string(),
+        "--net",
+        "python3",
+        "-c",
+        knock,
+    ]);
+    require("python3");
+    assert!(command.status().is_ok_and(|status| status.success()));
+    let refused = server.expect_err("refused");
+    assert!(refused.contains("ip=fe80::1 "), "{refused}");
 }
 
 #[test]

@@ -84,3 +84,89 @@ fn a_query_cannot_change_anything_and_says_what_it_did_not_understand() {
     assert!(!site.path("no.db").exists());
     assert!(!site.path("copy.db").exists());
 }
+
+#[test]
+fn what_a_member_says_is_no_formula_in_a_spreadsheet_and_a_program_gets_it_to_the_byte() {
+    let site = site();
+    let served = site.serve(&[]);
+    let lines = "=1+1\n+1+1\n-1+1\n@SUM(A1)\n\tx\n\u{ff1d}1\nx;=1+1\n-5\n你好\n";
+    let said = run_client(&site, &served.address.to_string(), "alice", lines);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let sql = "select text from history where kind = 'message' order by seq";
+    let ask = |more: &[&str]| {
+        let mut arguments = vec!["query", "--csv", sql];
+        arguments.extend(more);
+        let ended = Ended::from(site.run("server", &arguments));
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        ended.out
+    };
+    let guarded = "text\n'=1+1\n'+1+1\n'-1+1\n'@SUM(A1)\n'\tx\n'\u{ff1d}1\nx;'=1+1\n-5\n你好";
+    assert_eq!(ask(&[]), guarded);
+    assert_eq!(ask(&["--raw"]), format!("text\n{}", lines.trim_end()));
+
+    // A file is for Excel too, which takes UTF-8 for something older without the mark.
+    let in_file = format!("\u{feff}{guarded}\n");
+    assert_eq!(ask(&["--out", "said.csv"]), "");
+    let read = |name: &str| std::fs::read_to_string(site.path(name)).expect("a file");
+    assert_eq!(read("said.csv"), in_file);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let mode = std::fs::metadata(site.path("said.csv"))
+            .expect("a file")
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let redirected = |words: &str| {
+            let mut command = std::process::Command::new("sh");
+            command
+                .args(["-c", words, "sh"])
+                .arg(tests::program("server"))
+                .arg(sql);
+            command.current_dir(site.folder());
+            assert!(command.status().is_ok_and(|status| status.success()));
+        };
+        redirected("\"$1\" query --csv \"$2\" > new.csv");
+        assert_eq!(read("new.csv"), in_file);
+        // In the middle of a file the mark would be a character.
+        redirected("\"$1\" query --csv \"$2\" >> new.csv");
+        assert_eq!(read("new.csv"), format!("{in_file}{guarded}\n"));
+        redirected("\"$1\" query --csv --raw \"$2\" > raw.csv");
+        assert_eq!(read("raw.csv"), format!("text\n{lines}"));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_answer_without_end_takes_little_memory_and_a_reader_that_has_seen_enough_is_no_failure() {
+    use std::io::Read as _;
+    use std::process::{Command, Stdio};
+
+    let site = site();
+    drop(site.serve(&[]));
+    let endless = "with recursive n(x) as (select 1 union all select x + 1 from n) \
+                   select x, 'a line of text that is about as long as a line usually is' as text from n";
+    for format in [&["--csv"][..], &["--csv", "--raw"], &["--json"], &[]] {
+        let mut query = Command::new(tests::program("server"))
+            .arg("query")
+            .args(format)
+            .arg(endless)
+            .current_dir(site.folder())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the query starts");
+        // Some 250,000 rows.
+        let mut seen = query.stdout.take().expect("a pipe").take(20 << 20);
+        let read = std::io::copy(&mut seen, &mut std::io::sink());
+        assert_eq!(read.expect("an answer"), 20 << 20);
+        let peak = kit::peak_kib(query.id());
+        assert!(peak < 64 << 10, "{format:?}: {peak} KiB");
+        drop(seen);
+        let ended = Ended::from(query.wait_with_output().expect("an end"));
+        assert_eq!(
+            (ended.code, ended.err.as_str()),
+            (Some(0), ""),
+            "{format:?}"
+        );
+    }
+}

@@ -1,8 +1,10 @@
 //! The main path: people enter and talk, everybody sees it, and commands are answered.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use tests::{Options, PATIENCE, World, lasting, said};
+use ca_tool::{IssueOptions, Whose};
+use pki::Bundle;
+use tests::{Options, PATIENCE, Peer, World, lasting, said, within};
 use wire::{Kind, Reply, Role, ServerLine, Timestamp};
 
 #[tokio::test]
@@ -54,6 +56,42 @@ async fn whose_certificate_ends_within_14_days_is_told_so_in_the_greeting() {
     assert_eq!(in_ours.welcome().await.expires, expires);
     let mut bob = w.connect("bob").await;
     assert_eq!(bob.welcome().await.expires, None);
+}
+
+#[tokio::test]
+async fn whose_certificate_is_being_replaced_is_told_the_earlier_end() {
+    const OVERLAP_DAYS: u64 = 5;
+    let w = World::with(|o| o.limits.sessions_per_minute_max = 0).await;
+    let (old, bobs) = (w.bundle("alice"), w.bundle("bob"));
+    let overlap = Duration::from_secs(OVERLAP_DAYS * 24 * 60 * 60);
+    let whose = Whose::People(vec!["alice".to_owned()]);
+    let ends = SystemTime::now() + overlap;
+    let overlap = overlap.try_into().expect("a few days");
+    let renewed = w.ca().renew(&whose, overlap, &IssueOptions::default());
+    let new = Bundle::read(&renewed.expect("renewed").issued[0].bundle).expect("a bundle");
+    w.reload();
+    let greeted = async |bundle: &Bundle| {
+        let mut peer = Peer::connect(w.address(), bundle, &[])
+            .await
+            .expect("a connection");
+        peer.welcome().await.expires
+    };
+    // The list has to be read first.
+    let told = within("the new list", async {
+        loop {
+            if let Some(told) = greeted(&old).await {
+                return told;
+            }
+        }
+    });
+    let told = told.await.to_system_time();
+    assert!(
+        told + Duration::from_secs(1) > ends && told < ends + PATIENCE,
+        "{told:?}"
+    );
+    // The new certificate lasts, and so does that of somebody else.
+    assert_eq!(greeted(&new).await, None);
+    assert_eq!(greeted(&bobs).await, None);
 }
 
 #[tokio::test]

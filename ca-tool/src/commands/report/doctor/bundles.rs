@@ -1,6 +1,6 @@
 //! Checks people's bundles and the server's.
 
-use pki::{Bundle, Purpose};
+use pki::{Bundle, Certificate, Purpose};
 use time::OffsetDateTime;
 
 use super::files::files_in;
@@ -9,6 +9,7 @@ use crate::commands::report::status::SOON;
 use crate::ledger::index::Index;
 use crate::ledger::register::Register;
 use crate::sign::host::{Host, Reach};
+use crate::words::day;
 impl Findings {
     pub(super) fn bundles(&mut self, register: &Register, index: Option<&Index>) {
         let anchor = register.says().fingerprint;
@@ -22,7 +23,17 @@ impl Findings {
                     let serial = bundle.certificate().serial;
                     let is_known = index.is_none_or(|index| index.find(&serial).is_some());
                     let shown = path.display();
-                    (!is_ours || !is_known).then(|| format!("{shown} is not from this CA"))
+                    let theirs = Certificate::parse(bundle.anchor());
+                    match theirs {
+                        Ok(theirs) if !is_ours => {
+                            let (theirs, ours) = apart(&theirs, register.says());
+                            Some(format!(
+                                "{shown} is from the CA {theirs}, and this one is {ours}"
+                            ))
+                        }
+                        _ => (!is_ours || !is_known)
+                            .then(|| format!("{shown} is not in this CA's index")),
+                    }
                 }
             };
             match fault {
@@ -55,7 +66,14 @@ impl Findings {
         let said = bundle.certificate();
         let until = OffsetDateTime::from(said.not_after);
         if pki::Fingerprint::of(bundle.anchor()) != register.says().fingerprint {
-            let what = format!("{} is from another CA", path.display());
+            let theirs = Certificate::parse(bundle.anchor());
+            let what = match theirs.map(|theirs| apart(&theirs, register.says())) {
+                Ok((theirs, ours)) => format!(
+                    "{} is from the CA {theirs}, and this one is {ours}",
+                    path.display()
+                ),
+                Err(_) => format!("{} is from another CA", path.display()),
+            };
             return self.bad("server bundle", what, anew);
         }
         if !said.purposes.contains(&Purpose::Server) {
@@ -68,18 +86,18 @@ impl Findings {
         }
         let revoked = index.and_then(|index| index.find(&said.serial)?.revoked);
         if let Some((at, reason)) = revoked {
-            let what = format!("it was revoked on {} ({})", at.date(), reason.as_str());
+            let what = format!("it was revoked on {} ({})", day(at), reason.as_str());
             return self.bad("server bundle", what, anew);
         }
         if until < now {
-            let what = format!("it expired on {}", until.date());
+            let what = format!("it expired on {}", day(until));
             return self.bad("server bundle", what, anew);
         }
         if until - now < SOON {
-            let what = format!("it expires on {}", until.date());
+            let what = format!("it expires on {}", day(until));
             self.add("server bundle", Mark::Note, what, Some(anew.to_owned()));
         } else {
-            let what = format!("{}, until {}", path.display(), until.date());
+            let what = format!("{}, until {}", path.display(), day(until));
             self.good("server bundle", what);
         }
         let has = |host: &Host| match host {
@@ -116,4 +134,9 @@ impl Findings {
             );
         }
     }
+}
+
+/// Returns the names of two CAs, with their fingerprints if the names are the same.
+fn apart(theirs: &Certificate, ours: &Certificate) -> (String, String) {
+    (theirs.told_apart_from(ours), ours.told_apart_from(theirs))
 }

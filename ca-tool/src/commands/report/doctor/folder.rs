@@ -14,6 +14,7 @@ use crate::disk::files;
 use crate::ledger::index::Index;
 use crate::ledger::register::Register;
 use crate::os;
+use crate::sign::strict::{self, LESS_STRICT, STRICT_PROGRAMS};
 use crate::words::{counted, moment};
 impl Findings {
     /// Finds a clock that is slow: then something was made in the future.
@@ -116,6 +117,22 @@ impl Findings {
                 self.bad("key", error.to_string(), fix);
             }
         }
+    }
+
+    /// Finds what other programs refuse in the CA's certificate.
+    pub(super) fn certificate(&mut self, register: &Register) {
+        let found = strict::shortcomings(register.anchor());
+        if found.is_empty() {
+            return self.good("CA certificate", "strict programs take it too");
+        }
+        self.add(
+            "CA certificate",
+            Mark::Note,
+            format!("{}: {STRICT_PROGRAMS}", found.join(", ")),
+            Some(format!(
+                "people whose programs refuse the server switch the strict check off ({LESS_STRICT}); or make a new CA in another folder with `ca-tool --dir DIR init`"
+            )),
+        );
     }
 
     pub(super) fn index(&mut self, register: &Register) -> Option<Index> {

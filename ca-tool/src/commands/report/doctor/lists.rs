@@ -8,6 +8,7 @@ use super::finding::{Findings, Mark};
 use crate::commands::report::agreement::{self, Comparison};
 use crate::ledger::index::Index;
 use crate::ledger::register::{Register, list_number_at};
+use crate::words::day;
 impl Findings {
     pub(super) fn list(&mut self, register: &Register, index: Option<&Index>, now: OffsetDateTime) {
         let again = "`ca-tool crl` signs it again";
@@ -39,7 +40,7 @@ impl Findings {
                 Some("none is needed; its numbers continue from there".to_owned()),
             );
         } else {
-            let (number, next) = (list.number(), next.date());
+            let (number, next) = (list.number(), day(next));
             let what = format!("number {number}, good until {next}");
             self.good("revocation list", what);
         }

@@ -33,6 +33,7 @@ pub(crate) fn doctor(register: &Register, key: KeyState, crl: Option<&Path>) -> 
     findings.clock(register, now);
     findings.modes(register);
     findings.key(register, key);
+    findings.certificate(register);
     let index = findings.index(register);
     findings.list(register, index.as_ref(), now);
     if let (Some(path), Some(index)) = (crl, &index) {
