@@ -166,7 +166,7 @@ mod imp {
 
     /// Sends a sequence to the terminal, on a thread that nobody has to wait for.
     fn escape(sequence: &'static [u8]) {
-        let (done, sent) = std::sync::mpsc::channel();
+        let (done, sent) = std::sync::mpsc::sync_channel(1);
         std::thread::spawn(move || {
             let mut stdout = io::stdout();
             // A terminal that is gone needs no sequence.
