@@ -86,14 +86,29 @@ pub(crate) async fn mind_stops(back: impl FnMut()) -> io::Result<()> {
     imp::mind_stops(back).await
 }
 
+/// Sends a sequence to the terminal, on a thread that is waited for only a moment: a terminal that
+/// accepts nothing more does not keep the program from ending.
+#[cfg(unix)]
+fn escape(sequence: &'static [u8]) {
+    use std::io::Write as _;
+    const PATIENCE: std::time::Duration = std::time::Duration::from_millis(100);
+    let waiting = std::thread::current();
+    std::thread::spawn(move || {
+        let mut stdout = io::stdout();
+        // A terminal that is gone needs no sequence.
+        let _gone = stdout.write_all(sequence).and_then(|()| stdout.flush());
+        waiting.unpark();
+    });
+    std::thread::park_timeout(PATIENCE);
+}
+
 #[cfg(unix)]
 mod imp {
     use std::fs::Permissions;
-    use std::io::{self, IsTerminal as _, Write as _};
+    use std::io::{self, IsTerminal as _};
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     use std::path::Path;
     use std::sync::{Mutex, PoisonError};
-    use std::time::Duration;
 
     use rustix::process::{Pid, Signal, getpgrp, getpid, kill_process, kill_process_group};
     use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
@@ -101,11 +116,10 @@ mod imp {
     use tokio::process::{Child, Command};
     use tokio::signal::unix::{SignalKind, signal};
 
+    use super::escape;
+
     /// The settings to give back. Global, because whatever ends the program must find them.
     static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
-
-    /// A terminal that accepts nothing more does not keep the program from ending.
-    const ESCAPE_TIMEOUT: Duration = Duration::from_millis(100);
 
     pub(super) fn has_escapes() -> bool {
         std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
@@ -162,18 +176,6 @@ mod imp {
             escape(b"\x1b[?2004l\x1b[?7h");
             let _gone = tcsetattr(&stdin, OptionalActions::Now, before);
         }
-    }
-
-    /// Sends a sequence to the terminal, on a thread that nobody has to wait for.
-    fn escape(sequence: &'static [u8]) {
-        let (done, sent) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            let mut stdout = io::stdout();
-            // A terminal that is gone needs no sequence.
-            let _gone = stdout.write_all(sequence).and_then(|()| stdout.flush());
-            let _nobody = done.send(());
-        });
-        let _late = sent.recv_timeout(ESCAPE_TIMEOUT);
     }
 
     pub(super) async fn mind_stops(mut back: impl FnMut()) -> io::Result<()> {

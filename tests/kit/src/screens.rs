@@ -35,7 +35,7 @@ pub struct Shown {
 }
 
 /// xterm tells nobody that it has printed everything, so the script shows this at last.
-const LAST_ROW: &str = "that is the end of it";
+const LAST_ROW: &str = "-- the end --";
 
 /// The rows that each keeps.
 const ROWS_MAX: u32 = 20_000;
@@ -63,7 +63,7 @@ impl Emulator {
         let path = folder.path();
         let file = path.join("script");
         // xterm prints all that it has shown when it is told so.
-        let print = format!(r"printf '{LAST_ROW}\n\033[?11i'");
+        let print = format!(r"printf -- '{LAST_ROW}\n\033[?11i'");
         let shown = path.join("shown").display().to_string();
         let whole = match self {
             Self::Tmux | Self::Screen => format!("{script}\ntouch {shown}\nsleep 600\n"),
@@ -117,15 +117,8 @@ impl Shown {
                     self.path("printing").display()
                 );
                 let mut command = Command::new("xterm");
-                command.args([
-                    "-display",
-                    &display,
-                    "-u8",
-                    "-fa",
-                    "DejaVu Sans Mono",
-                    "-fs",
-                    "6",
-                ]);
+                // Of a scalable font it would look for each character that the font has not.
+                command.args(["-display", &display, "-u8", "-fn", "fixed"]);
                 command.args(["-sl", &ROWS_MAX.to_string()]);
                 command.args(["-geometry", &format!("{}x24", self.columns)]);
                 command.args(["-xrm", &print, "-xrm", "XTerm*printAttributes: 0"]);
