@@ -223,7 +223,8 @@ impl Room {
 
     /// Takes an event of the link.
     pub(crate) fn hear(&mut self, event: Event) -> News {
-        if !matches!(event, Event::Lost { .. }) {
+        // These come from our own end.
+        if !matches!(event, Event::Lost { .. } | Event::Unanswered(_)) {
             self.heard_at = self.now;
         }
         match event {

@@ -35,7 +35,7 @@ const KEYS: [(&str, &str); 17] = [
     ("C-z", "suspend"),
     ("C-c, C-d, /quit", "leave"),
     (STAFF, "before a name: an instructor or assistant"),
-    ("C-f, M-Up", "Ctrl-F, Alt-Up"),
+    ("C-f, M-Up", "here these mean Ctrl-F and Alt-Up"),
 ];
 
 /// Returns the commands, from the table that the server and the documents use, and the keys.

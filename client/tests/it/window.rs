@@ -274,6 +274,40 @@ async fn everything_that_a_server_sends_fills_cells_of_plain_lines_and_does_noth
 }
 
 #[tokio::test]
+async fn the_terminals_answer_about_its_background_is_taken_and_typed_keys_are_kept() {
+    let room = Room::open().await;
+    let (mut terminal, mut session) = alice(&room, &[]).await;
+    session.send(GREETING).await;
+    assert_eq!(session.next().await, "/follow head");
+    terminal.shows(" connected · ");
+    // In the middle of what is typed, and late.
+    terminal.types("he\x1b]11;rgb:ffff/ffff/ffff\x07llo");
+    terminal.shows("> hello");
+    session.send("= at 41").await;
+    session.send(&entry(42, "hi")).await;
+    terminal.shows("[bob] hi");
+    let row = terminal
+        .rows()
+        .iter()
+        .position(|row| row.contains("[bob] hi"));
+    let row = u16::try_from(row.expect("a line")).expect("a row");
+    // One of the colours of names on a white background.
+    let cell = terminal.screen().cell(row, 7).expect("a cell").clone();
+    assert_eq!(cell.contents(), "b");
+    let on_white = [
+        "21", "125", "58", "25", "127", "52", "23", "92", "18", "89", "60", "26", "88", "54", "17",
+        "93",
+    ];
+    let colour = format!("{:?}", cell.fgcolor());
+    assert!(
+        on_white
+            .iter()
+            .any(|index| colour == format!("Idx({index})")),
+        "{colour}"
+    );
+}
+
+#[tokio::test]
 async fn after_the_end_a_key_comes_back_and_says_unstored_lines_once_more_under_their_names() {
     let room = Room::open().await;
     let (mut terminal, mut session) = alice(&room, &[]).await;

@@ -199,7 +199,8 @@ fn nothing_breaks_on_a_terminal_of_any_size() {
         w.says("alice", "hello");
     }
     w.types("some 张三 👨‍👩‍👧 text");
-    for columns in 0..90 {
+    // All narrow ones, and those where something begins to be shown.
+    for columns in (0..45).chain([60, 80, 99, 100, 101, 140]) {
         for rows in [0, 1, 2, 3, 4, 5, 24] {
             w.size(columns, rows);
             if columns > 0 && rows > 0 {
@@ -215,7 +216,7 @@ fn nothing_breaks_on_a_terminal_of_any_size() {
         Mode::Asking(vec!["one".to_owned(); 20]),
     ] {
         w.app.mode = mode;
-        for columns in 1..90 {
+        for columns in (1..45).chain([60, 80, 100, 140]) {
             for rows in 1..12 {
                 w.size(columns, rows);
                 w.buffer();

@@ -183,7 +183,7 @@ fn the_mouse_is_the_terminals_when_it_is_wanted_so() {
     pane.shows("F7 leaves it to the terminal");
     assert_eq!(pane.knows("mouse_any_flag"), "1");
     pane.presses("F7");
-    pane.shows("F7 takes it back");
+    pane.shows("the mouse is left to the terminal");
     assert_eq!(pane.knows("mouse_any_flag"), "0");
     pane.enters("/quit");
     pane.until("the shell", |screen| screen.ends_with('$'));
