@@ -33,7 +33,7 @@ async fn a_revoked_certificate_is_told_so() {
     let outcome = alice.ends().await;
     let sentence = "the certificate of alice was revoked by \"Networks 101\", or is on hold";
     let ask = "ask whoever runs the room: this file works again after a hold, and after a revocation you need a new certificate";
-    check(&outcome, &room, 62, sentence, &ask);
+    check(&outcome, &room, 62, sentence, ask);
 }
 
 #[tokio::test]
