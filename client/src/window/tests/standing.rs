@@ -157,7 +157,10 @@ fn silence_is_counted_from_three_seconds_on_while_the_server_owes_an_answer() {
     seconds(&mut w, 5);
     assert!(w.bar().starts_with(" connected"), "{}", w.bar());
     w.enters("are you there?");
+    // The link notices the silence too, and is not the server.
+    w.hears(Event::Unanswered(w.now.into()));
     seconds(&mut w, 2);
+    w.hears(Event::Unanswered(w.now.into()));
     assert!(w.bar().starts_with(" connected"), "{}", w.bar());
     seconds(&mut w, 1);
     assert!(w.bar().starts_with(" no answer for 3 s"), "{}", w.bar());
