@@ -65,7 +65,8 @@ fn in_words(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
         Cause::Endless => Failure::new(
             Exit::Other,
             format!("{target} sent an endless line, so the connection was closed"),
-        ),
+        )
+        .hint("that server is broken or hostile; tell whoever runs it"),
         Cause::Greeting(why) => Failure::new(
             Exit::Other,
             format!("{target} sent no valid greeting: {}", inert(why)),
@@ -91,14 +92,15 @@ fn in_words(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
         Cause::Tls(rustls::Error::NoCertificatesPresented) => Failure::new(
             Exit::Untrusted,
             format!("{target} presents no certificate, so nothing proves that it is the server"),
-        ),
+        )
+        .hint("is this the right server, and a room's port? if it is, tell whoever runs the room"),
         Cause::Tls(rustls::Error::InvalidMessage(_)) => {
             Failure::new(Exit::Network, format!("{target} does not speak TLS"))
                 .hint(format!("a room's port is usually {}", wire::PORT))
         }
         Cause::Tls(other) => Failure::new(
             Exit::Other,
-            format!("TLS with {target} failed: {}", pki::tls_words(other, Peer::Server)),
+            format!("cannot connect to {target} over TLS: {}", pki::tls_words(other, Peer::Server)),
         )
         .hint("is this a room's port? if it is, tell whoever runs the room"),
         Cause::Refused(refusal) => explain_refusal(refusal, scene),
