@@ -278,8 +278,8 @@ fn a_gap_stands_for_whatever_differs() {
         [
             "cannot open …",
             "cannot start",
-            "cannot … …: …",
             "cannot …",
+            "cannot … …: …",
             "no …",
             "odd",
             "yes",
