@@ -374,7 +374,7 @@ async fn a_database_of_a_newer_version_is_refused_in_our_words_with_advice() {
         newer.execute(change).await.expect("a change");
         newer.close().await.expect("a good end");
         let refused = Database::open(&path, &Limits::default()).await;
-        let failure = Failure::from(refused.expect_err(words));
+        let failure = crate::Failure::from(refused.expect_err(words));
         assert_eq!(
             failure.to_string(),
             format!(
