@@ -116,7 +116,7 @@ mod imp {
     use tokio::process::{Child, Command};
     use tokio::signal::unix::{SignalKind, signal};
 
-    use super::escape;
+    use crate::os::escape;
 
     /// The settings to give back. Global, because whatever ends the program must find them.
     static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);

@@ -173,7 +173,7 @@ fn a_renewed_answer_takes_the_place_of_the_bundle_with_the_same_key_and_of_nothi
         (
             "rm erin.pem && ca-tool adopt other/sent/erin.crt --key erin.key --out .",
             hers,
-            "is of another CA",
+            "is of another CA (`ca-tool show` prints the fingerprints of both)",
         ),
         (
             "rm erin.pem && ln -s dave.pem erin.pem",

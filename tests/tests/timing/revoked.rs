@@ -71,11 +71,7 @@ fn a_client_whose_certificate_is_revoked_is_out_within_two_seconds_and_nobody_el
         "{:?}",
         since.elapsed()
     );
-    again.failed(
-        62,
-        "revoked",
-        "ask whoever runs the room for a new certificate",
-    );
+    again.failed(62, "revoked", "ask whoever runs the room");
     alice.send("still here\n");
     alice.expect_out("[alice@127.0.0.1] still here");
     assert_eq!(finish(alice).code, Some(0));
