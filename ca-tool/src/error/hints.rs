@@ -96,6 +96,9 @@ impl Error {
                 "name people, as in `ca-tool issue alice bob`, or a list, as in `ca-tool issue --roster class.csv`"
             }
             Error::Past(_) => "--until is the last day, such as 2027-02-01",
+            Error::NoName { .. } => {
+                "this is the short name, which the room shows, such as alice or alice.ng"
+            }
             Error::OtherRequest { .. } => {
                 "`ca-tool request` makes a key and a request together; this answer is for another request"
             }

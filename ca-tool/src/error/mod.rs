@@ -198,7 +198,7 @@ pub enum Error {
     #[error("{0} is in the past")]
     Past(time::Date),
     /// A text that cannot be a person's name.
-    #[error("\"{}\": {fault}", wire::escape(name))]
+    #[error("\"{}\" cannot be a person's name here: {fault}", wire::escape(name))]
     NoName {
         /// The text.
         name: String,

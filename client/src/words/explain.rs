@@ -109,6 +109,7 @@ fn in_words(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
 }
 
 fn lost(target: &Target, why: String) -> Failure {
+    let why = pki::without_number(&why).to_owned();
     Failure {
         in_short: Some(why.clone()),
         ..Failure::new(
@@ -146,7 +147,13 @@ fn explain_own_dates(scene: &Scene, now: SystemTime) -> Failure {
 fn explain_unreachable(target: &Target, tried: &[(SocketAddr, String)]) -> Failure {
     let tried: Vec<String> = tried
         .iter()
-        .map(|(address, error)| format!("{}: {error}", address.ip().to_canonical()))
+        .map(|(address, error)| {
+            format!(
+                "{}: {}",
+                address.ip().to_canonical(),
+                pki::without_number(error)
+            )
+        })
         .collect();
     let why = match tried.as_slice() {
         [] => "it has no address".to_owned(),
@@ -441,6 +448,37 @@ mod tests {
         assert!(failure.hint.unwrap_or_default().contains(hint));
         // As errors are written here: lower case or a name first, no full stop.
         assert!(!failure.sentence.ends_with('.'));
+    }
+
+    #[test]
+    fn an_error_of_the_system_is_told_without_its_number() {
+        let error = "Connection refused (os error 111)".to_owned();
+        let address = "127.0.0.1:27332".parse().expect("an address");
+        let unreachable = Cause::Unreachable(vec![(address, error.clone())]);
+        for (cause, sentence) in [
+            (
+                unreachable,
+                "cannot reach chat.example:27332 (127.0.0.1: Connection refused)",
+            ),
+            (
+                Cause::Lost(error),
+                "the connection to chat.example:27332 was lost: Connection refused",
+            ),
+        ] {
+            assert_eq!(explain(&cause, &scene(), today()).sentence, sentence);
+        }
+    }
+
+    #[test]
+    fn every_failure_of_the_server_itself_has_advice() {
+        for cause in [
+            Cause::Endless,
+            Cause::Tls(rustls::Error::NoCertificatesPresented),
+            Cause::Tls(rustls::Error::General("odd".to_owned())),
+        ] {
+            let failure = explain(&cause, &scene(), today());
+            assert!(failure.hint.is_some(), "{failure}");
+        }
     }
 
     #[test]
