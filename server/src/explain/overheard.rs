@@ -99,13 +99,13 @@ impl<S> Overheard<S> {
     }
 }
 
-/// Returns the step in which a line that is no entry is sent.
+/// Returns the step in which a line that is no entry is sent. Only a note comes without a question.
 fn step_of(line: &[u8]) -> Step {
     match line {
         _ if line.starts_with(b"= welcome ") => steps::GREET,
         _ if line.starts_with(b"= bye ") => steps::BYE,
-        _ if line.starts_with(b"= ok ") || line.starts_with(b"! ") => steps::ANSWER,
-        _ => steps::SEND,
+        _ if line.starts_with(b"= note ") => steps::SEND,
+        _ => steps::ANSWER,
     }
 }
 
