@@ -134,9 +134,18 @@ mod tests {
     fn every_number_that_the_library_names_has_a_name_here() {
         for number in 0..=u16::MAX {
             let is_known = [
-                (SignatureScheme::from(number).as_str().is_some(), SignatureScheme::from(number).named()),
-                (NamedGroup::from(number).as_str().is_some(), NamedGroup::from(number).named()),
-                (CipherSuite::from(number).as_str().is_some(), CipherSuite::from(number).named()),
+                (
+                    SignatureScheme::from(number).as_str().is_some(),
+                    SignatureScheme::from(number).named(),
+                ),
+                (
+                    NamedGroup::from(number).as_str().is_some(),
+                    NamedGroup::from(number).named(),
+                ),
+                (
+                    CipherSuite::from(number).as_str().is_some(),
+                    CipherSuite::from(number).named(),
+                ),
             ];
             for (is_known, named) in is_known {
                 assert!(!is_known || !named.starts_with("0x"), "{named}");
