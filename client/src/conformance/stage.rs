@@ -70,6 +70,17 @@ pub(super) struct Stage<'a> {
     followed: Option<String>,
 }
 
+impl Connection {
+    /// Closes TLS and TCP, and waits for a moment until the client does so too.
+    async fn close(mut self) {
+        let closed = async {
+            let _gone = self.stream.shutdown().await;
+            drain(self.stream.get_mut().0).await;
+        };
+        let _unread = timeout(DRAIN_TIMEOUT, closed).await;
+    }
+}
+
 /// Why an examination ends before its end.
 #[derive(Debug)]
 pub(super) enum Stop {
@@ -583,12 +594,15 @@ impl<'a> Stage<'a> {
 
     /// Closes TLS and TCP.
     pub(super) async fn close(&mut self) {
-        if let Some(mut connection) = self.connection.take() {
-            let closed = async {
-                let _gone = connection.stream.shutdown().await;
-                drain(connection.stream.get_mut().0).await;
-            };
-            let _unread = timeout(DRAIN_TIMEOUT, closed).await;
+        if let Some(connection) = self.connection.take() {
+            connection.close().await;
+        }
+    }
+
+    /// Closes TLS and TCP, and waits for nothing.
+    pub(super) fn close_aside(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            tokio::spawn(connection.close());
         }
     }
 

@@ -59,11 +59,11 @@ async fn refused(stage: &mut Stage<'_>) -> Examined {
     if let Temptation::Sent(line) = stage.tempt(TEMPTATION / 3).await? {
         return Err(Stop::Wrong(format!("it sent {line:?} after a refusal")));
     }
-    stage.close().await;
+    stage.close_aside();
     match stage.accept_speaking(refused_at + REFUSED_WINDOW).await? {
         Arrival::Here(_) => Err(Stop::Wrong(format!(
-            "it came back after {:.1} s, though it was told to wait 44 s",
-            refused_at.elapsed().as_secs_f64()
+            "it came back within {:.1} s, though it was told to wait 44 s",
+            (refused_at.elapsed().as_secs_f64() * 10.0).ceil() / 10.0
         ))),
         Arrival::Ended(_) | Arrival::Nobody => Ok(()),
     }

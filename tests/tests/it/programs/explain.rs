@@ -270,6 +270,9 @@ fn a_client_tells_why_it_does_not_trust_a_server() {
             "exit code 5",
         ],
     );
+    let (steps, failure) = alice.err.split_once("client: error:").expect("a failure");
+    assert!(steps.contains("trying again would not help"), "{steps}");
+    assert!(failure.contains("explain 16 == "), "{failure}");
     assert!(
         !alice.err.contains("-> Certificate"),
         "nothing was shown to it: {}",
