@@ -24,7 +24,10 @@ pub(crate) async fn enter(
 ) -> Result<Connected, Exit> {
     tokio::select! {
         connected = connect_at_last(door, give_up_after) => {
-            connected.map_err(|failure| report(&failure))
+            connected.map_err(|failure| {
+                door.explainer.flush();
+                report(&failure)
+            })
         }
         // Nothing was said yet, so nothing is lost.
         () = leave.cancelled() => Err(Exit::Done),
@@ -70,6 +73,7 @@ async fn connect_at_last(
         let left = give_up_after.map(|after| after.saturating_sub(begin.elapsed()));
         let pause = pauses.next().max(failure.wait().unwrap_or_default());
         let pause = left.map_or(pause, |left| pause.min(left));
+        door.explainer.flush();
         tell(&format!(
             "{failure}; {}",
             sentences::next_try(&failure, pause)

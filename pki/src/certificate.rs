@@ -6,7 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 use x509_parser::extensions::GeneralName;
-use x509_parser::oid_registry::OID_X509_NAME;
+use x509_parser::oid_registry::{
+    OID_X509_COMMON_NAME, OID_X509_NAME, OID_X509_ORGANIZATION_NAME, OID_X509_ORGANIZATIONAL_UNIT,
+};
 use x509_parser::prelude::{FromDer, X509Certificate, X509Name};
 use x509_parser::public_key::PublicKey;
 use x509_parser::time::ASN1Time;
@@ -56,6 +58,9 @@ pub struct Name {
     pub organizations: Vec<String>,
     /// Every `name` (OID 2.5.4.41): a person's full name.
     pub full_names: Vec<String>,
+    /// All of these in the order of the certificate, each after its attribute: `CN`, `OU`, `O` or
+    /// `name`.
+    pub in_order: Vec<(&'static str, String)>,
 }
 
 /// A certificate's serial number: its bytes, written as hexadecimal digits.
@@ -149,22 +154,28 @@ impl fmt::Display for Certificate {
 
 impl Name {
     fn of(name: &X509Name<'_>) -> Self {
-        fn texts<'a>(
-            attributes: impl Iterator<Item = &'a x509_parser::x509::AttributeTypeAndValue<'a>>,
-        ) -> Vec<String> {
-            attributes
-                .map(|attribute| match attribute.as_str() {
-                    Ok(text) => text.to_owned(),
-                    Err(_) => attribute.as_slice().escape_ascii().to_string(),
-                })
-                .collect()
+        let mut read = Self::default();
+        for attribute in name.iter_attributes() {
+            let oid = attribute.attr_type();
+            let (word, values) = if *oid == OID_X509_COMMON_NAME {
+                ("CN", &mut read.common_names)
+            } else if *oid == OID_X509_ORGANIZATIONAL_UNIT {
+                ("OU", &mut read.units)
+            } else if *oid == OID_X509_ORGANIZATION_NAME {
+                ("O", &mut read.organizations)
+            } else if *oid == OID_X509_NAME {
+                ("name", &mut read.full_names)
+            } else {
+                continue;
+            };
+            let text = match attribute.as_str() {
+                Ok(text) => text.to_owned(),
+                Err(_) => attribute.as_slice().escape_ascii().to_string(),
+            };
+            values.push(text.clone());
+            read.in_order.push((word, text));
         }
-        Self {
-            common_names: texts(name.iter_common_name()),
-            units: texts(name.iter_organizational_unit()),
-            organizations: texts(name.iter_organization()),
-            full_names: texts(name.iter_by_oid(&OID_X509_NAME)),
-        }
+        read
     }
 
     /// Returns the first CN, or else the first O, as it is.

@@ -67,9 +67,9 @@ impl Examination {
                 "read lines until `= welcome` has come, and only then read standard input",
             ),
             Examination::Refused => (
-                "sends nothing after a refusal in place of the greeting, and pauses before it tries again",
+                "sends nothing after a refusal in place of the greeting, and waits as long as it says before it tries again",
                 CONNECTION,
-                "a first line that begins with `!` is the end of this connection",
+                "a first line that begins with `!` is the end of this connection; print it, and end, or wait as long as it says",
             ),
             Examination::NoRoom => (
                 "survives a server without room, which says so in plain text before TLS",

@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
@@ -12,7 +13,7 @@ use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::limits::{
-    END_TIMEOUT, KILLED_TIMEOUT, OUTPUT_BYTES_MAX, STDERR_BYTES_MAX, TYPE_TIMEOUT,
+    END_TIMEOUT, KILLED_TIMEOUT, OUTPUT_BYTES_MAX, STDERR_BYTES_MAX, TEMPTATION, TYPE_TIMEOUT,
 };
 use crate::os;
 
@@ -24,10 +25,15 @@ pub(super) struct Examinee {
     leader: Option<u32>,
     stdin: Option<ChildStdin>,
     printed: JoinHandle<(Vec<u8>, bool)>,
-    said: JoinHandle<Vec<u8>>,
+    said: JoinHandle<()>,
+    /// The end of its standard error so far.
+    words: Words,
     /// Ends both readers, although others may hold the pipes.
     is_over: DropGuard,
 }
+
+/// What one task reads and another may look at.
+type Words = Arc<Mutex<Vec<u8>>>;
 
 /// A program that has ended.
 #[derive(Debug, Default)]
@@ -36,7 +42,8 @@ pub(super) struct Ended {
     pub(super) stdout: Vec<u8>,
     /// Whether it printed more than that.
     pub(super) is_cut: bool,
-    /// The end of its standard error.
+    /// The end of its standard error: of all of it if the program ended soon, and otherwise of what it
+    /// had said before, because a program that lives on speaks of later things.
     pub(super) stderr: Vec<u8>,
 }
 
@@ -67,13 +74,15 @@ impl Examinee {
         let stdin = child.stdin.take();
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let printed = tokio::spawn(first_of(stdout, is_over.clone()));
-        let said = tokio::spawn(last_of(stderr, is_over.clone()));
+        let words = Words::default();
+        let said = tokio::spawn(last_of(stderr, words.clone(), is_over.clone()));
         Ok(Self {
             leader: child.id(),
             child,
             stdin,
             printed,
             said,
+            words,
             is_over: is_over.drop_guard(),
         })
     }
@@ -104,9 +113,16 @@ impl Examinee {
         timeout(time, self.child.wait()).await.is_ok()
     }
 
-    /// Lets it end: by itself, then because its input ends, then by force.
-    pub(super) async fn finish(mut self) -> Ended {
+    /// Returns the end of what it has said on standard error so far.
+    pub(super) fn words_so_far(&self) -> Vec<u8> {
+        lock(&self.words).clone()
+    }
+
+    /// Lets it end: by itself, then because its input ends, then by force. `words` is what it had said
+    /// when the examination was over.
+    pub(super) async fn finish(mut self, words: Vec<u8>) -> Ended {
         let mut ended = Ended::default();
+        let has_ended_soon = self.ends_within(TEMPTATION).await;
         for _ in 0..2 {
             if self.ends_within(END_TIMEOUT).await {
                 break;
@@ -116,9 +132,10 @@ impl Examinee {
         os::kill_group(&mut self.child, self.leader.take());
         // The pipes end with the last program that holds them, which may be none of ours.
         let is_over = self.is_over.token().clone();
+        let all = self.words.clone();
         let reading = async { tokio::join!(&mut self.printed, &mut self.said) };
         tokio::pin!(reading);
-        let (printed, said) = match timeout(KILLED_TIMEOUT, &mut reading).await {
+        let (printed, _said) = match timeout(KILLED_TIMEOUT, &mut reading).await {
             Ok(both) => both,
             Err(_) => {
                 is_over.cancel();
@@ -129,7 +146,10 @@ impl Examinee {
         if let Ok(printed) = printed {
             (ended.stdout, ended.is_cut) = printed;
         }
-        ended.stderr = said.unwrap_or_default();
+        ended.stderr = match has_ended_soon {
+            true => lock(&all).clone(),
+            false => words,
+        };
         ended
     }
 }
@@ -173,15 +193,20 @@ async fn first_of(
     (first, is_cut)
 }
 
-/// Reads a program's standard error to its end, and returns the last of it.
-async fn last_of(stderr: Option<impl AsyncRead + Unpin>, is_over: CancellationToken) -> Vec<u8> {
-    let mut last = Vec::new();
+/// Reads a program's standard error to its end, and keeps the last of it.
+async fn last_of(stderr: Option<impl AsyncRead + Unpin>, words: Words, is_over: CancellationToken) {
     each_read(stderr, is_over, |read| {
+        let mut last = lock(&words);
         last.extend_from_slice(read);
-        last.drain(..last.len().saturating_sub(STDERR_BYTES_MAX));
+        let surplus = last.len().saturating_sub(STDERR_BYTES_MAX);
+        last.drain(..surplus);
     })
     .await;
-    last
+}
+
+fn lock(words: &Words) -> MutexGuard<'_, Vec<u8>> {
+    // Nothing panics halfway through a change of it.
+    words.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn each_read(

@@ -20,7 +20,7 @@ pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(15);
 /// From a lost connection to the client's next one, or to its end.
 pub(super) const COME_BACK_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// For a client to do what it should not do.
+/// For a client to do what it should not do, or to end over its own mistake.
 pub(super) const TEMPTATION: Duration = Duration::from_millis(1500);
 
 /// For a client to end by itself, and again once its input has ended.
@@ -47,11 +47,14 @@ pub(super) const PING_TIMEOUT: Duration = Duration::from_secs(45);
 /// How often the room says something while it waits for a ping.
 pub(super) const CHATTER_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The connections that a client may make within [`REFUSED_WINDOW`] when each is refused.
-pub(super) const REFUSED_CONNECTIONS_MAX: usize = 10;
+/// How long a client that was told to wait longer is watched for coming back.
+pub(super) const REFUSED_WINDOW: Duration = Duration::from_secs(5);
 
-/// See [`REFUSED_CONNECTIONS_MAX`].
-pub(super) const REFUSED_WINDOW: Duration = Duration::from_secs(3);
+/// The connections of a client to one impostor.
+pub(super) const IMPOSTOR_CONNECTIONS_MAX: usize = 10;
+
+/// The connections that an earlier examination may leave behind: more than the system keeps waiting.
+pub(super) const LEFT_CONNECTIONS_MAX: usize = 8192;
 
 /// The connections without TLS that are passed over while one with TLS is awaited.
 pub(super) const SILENT_CONNECTIONS_MAX: usize = 16;

@@ -34,7 +34,7 @@ pub use args::ConformanceArgs;
 use examination::Examination;
 use limits::{EXAMINATION_BY_HAND_TIMEOUT, EXAMINATION_TIMEOUT};
 use report::{Outcome, Report};
-use stage::{Examined, Kit, Stage, Stop};
+use stage::{Examined, Kit, Stage, Stop, with_last_words};
 use stand_in::StandIn;
 
 use crate::config::read_bundle;
@@ -98,46 +98,51 @@ async fn examine_all(args: &ConformanceArgs) -> Result<Exit, Failure> {
     })
 }
 
-/// Conducts one examination, and ends its client.
+/// Conducts one examination, and ends its client and its connections.
 async fn examine(kit: &Kit, examination: Examination) -> Result<Outcome, Failure> {
-    let time = match kit.command.is_empty() {
-        true => EXAMINATION_BY_HAND_TIMEOUT,
-        false => EXAMINATION_TIMEOUT,
+    let examined = match Stage::set(kit) {
+        Ok(stage) => examine_on(stage, examination).await,
+        Err(stop) => Err(stop),
     };
-    let mut stage = match Stage::set(kit) {
-        Ok(stage) => stage,
-        Err(stop) => return outcome_of(stop, None),
-    };
-    let conducted = match timeout(time, conduct(examination, &mut stage)).await {
-        Ok(conducted) => conducted,
-        Err(_) => Err(Stop::Wrong(format!(
-            "the examination took more than {} seconds",
-            time.as_secs()
-        ))),
-    };
-    let concluded = match conducted {
-        Ok(()) => stage.conclude().await,
-        Err(stop) => {
-            let last_words = stage.abandon().await;
-            return outcome_of(stop, last_words);
-        }
-    };
-    match concluded {
+    kit.clear();
+    match examined {
         Ok(look) if look.is_empty() => Ok(Outcome::Right),
         Ok(look) => Ok(Outcome::Look(look)),
-        Err(stop) => outcome_of(stop, None),
+        Err(Stop::Wrong(fault)) => {
+            let usual = Some(examination.words().usual);
+            Ok(Outcome::Wrong { fault, usual })
+        }
+        Err(Stop::Else { fault, usual }) => Ok(Outcome::Wrong { fault, usual }),
+        Err(Stop::Skipped(why)) => Ok(Outcome::Skipped(why)),
+        Err(Stop::Broken(failure)) => Err(failure),
     }
 }
 
-fn outcome_of(stop: Stop, last_words: Option<String>) -> Result<Outcome, Failure> {
-    match (stop, last_words) {
-        (Stop::Wrong(fault), Some(words)) => Ok(Outcome::Wrong(format!(
-            "{fault}; its last words were: {words}"
-        ))),
-        (Stop::Wrong(fault), None) => Ok(Outcome::Wrong(fault)),
-        (Stop::Skipped(why), _) => Ok(Outcome::Skipped(why)),
-        (Stop::Broken(failure), _) => Err(failure),
-    }
+/// Returns what a person must look for.
+async fn examine_on(mut stage: Stage<'_>, examination: Examination) -> Examined<Vec<String>> {
+    let time = match stage.kit.command.is_empty() {
+        true => EXAMINATION_BY_HAND_TIMEOUT,
+        false => EXAMINATION_TIMEOUT,
+    };
+    let conducted = match timeout(time, conduct(examination, &mut stage)).await {
+        Ok(conducted) => conducted,
+        Err(_) => Err(Stop::Else {
+            fault: format!("the examination took more than {} seconds", time.as_secs()),
+            usual: None,
+        }),
+    };
+    let Err(stop) = conducted else {
+        return stage.conclude().await;
+    };
+    let words = stage.abandon().await;
+    Err(match stop {
+        Stop::Wrong(fault) => Stop::Wrong(with_last_words(fault, words)),
+        Stop::Else { fault, usual } => Stop::Else {
+            fault: with_last_words(fault, words),
+            usual,
+        },
+        other => other,
+    })
 }
 
 async fn conduct(examination: Examination, stage: &mut Stage<'_>) -> Examined {
@@ -198,6 +203,7 @@ async fn set_up(args: &ConformanceArgs) -> Result<Kit, Failure> {
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| cannot_listen(address, &error))?;
+    let (listener, queue) = with_queue(listener).map_err(|error| cannot_listen(address, &error))?;
     let address = listener
         .local_addr()
         .map_err(|error| cannot_listen(address, &error))?;
@@ -237,11 +243,18 @@ async fn set_up(args: &ConformanceArgs) -> Result<Kit, Failure> {
             ("COUNTERSIGN_PORT", port.into()),
         ],
         listener,
+        queue,
         stand_in,
         id,
         role,
         is_slow: args.slow,
     })
+}
+
+/// Returns a listener, and the same socket for those who do not wait.
+fn with_queue(listener: TcpListener) -> io::Result<(TcpListener, std::net::TcpListener)> {
+    let queue = listener.into_std()?;
+    Ok((TcpListener::from_std(queue.try_clone()?)?, queue))
 }
 
 /// A reader who has seen enough is no failure, but the examination did not come to its end.

@@ -12,8 +12,11 @@ use super::examination::Examination;
 pub(super) enum Outcome {
     /// The client did everything right.
     Right,
-    /// It did this wrong.
-    Wrong(String),
+    /// It did this wrong, and this is the usual cause, if there is one.
+    Wrong {
+        fault: String,
+        usual: Option<&'static str>,
+    },
     /// The person has to look whether these lines stand in their client's window.
     Look(Vec<String>),
     /// It does not concern this client.
@@ -46,7 +49,7 @@ impl Report {
     pub(super) fn add(&mut self, examination: Examination, outcome: &Outcome) -> io::Result<()> {
         *match outcome {
             Outcome::Right => &mut self.right,
-            Outcome::Wrong(_) => &mut self.wrong,
+            Outcome::Wrong { .. } => &mut self.wrong,
             Outcome::Look(_) => &mut self.look,
             Outcome::Skipped(_) => &mut self.skipped,
         } += 1;
@@ -94,10 +97,11 @@ fn shown(examination: Examination, outcome: &Outcome) -> String {
     let name = examination.name();
     let (mark, more) = match outcome {
         Outcome::Right => ("right", String::new()),
-        Outcome::Wrong(fault) => (
-            "WRONG",
-            format!("\n       {fault}\n       usually: {}", words.usual),
-        ),
+        Outcome::Wrong { fault, usual } => {
+            let usual = usual.map(|usual| format!("\n       usually: {usual}"));
+            let more = format!("\n       {fault}{}", usual.unwrap_or_default());
+            ("WRONG", more)
+        }
         Outcome::Look(lines) => {
             let lines = lines.iter().map(|line| format!("\n         {line}"));
             let more = format!(
@@ -153,10 +157,10 @@ impl<'a> Finding<'a> {
         };
         match outcome {
             Outcome::Right => {}
-            Outcome::Wrong(fault) => {
+            Outcome::Wrong { fault, usual } => {
                 finding.outcome = "wrong";
                 finding.fault = Some(fault);
-                finding.usual = Some(words.usual);
+                finding.usual = *usual;
             }
             Outcome::Look(lines) => {
                 finding.outcome = "look";

@@ -24,6 +24,14 @@ enum Expected {
     By { author: String, text: String },
 }
 
+/// What a client showed wrong.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Misshown {
+    pub(super) fault: String,
+    /// Whether it showed a line more than once.
+    pub(super) is_repeated: bool,
+}
+
 impl Shown {
     /// Returns these words with an ending that makes them unlike any other.
     pub(super) fn fresh(&mut self, words: &str) -> String {
@@ -62,19 +70,21 @@ impl Shown {
     /// # Errors
     ///
     /// Says what was wrong.
-    pub(super) fn judge(&self, ended: &Ended) -> Result<(), String> {
+    pub(super) fn judge(&self, ended: &Ended) -> Result<(), Misshown> {
         if ended.is_cut {
-            return Err(format!("it printed more than {OUTPUT_BYTES_MAX} bytes"));
+            return Err(Misshown {
+                fault: format!("it printed more than {OUTPUT_BYTES_MAX} bytes"),
+                is_repeated: false,
+            });
         }
         let printed = String::from_utf8_lossy(&ended.stdout);
-        let wrong = self.expected.iter().find_map(|one| one.fault(&printed));
-        match wrong {
-            None => Ok(()),
-            Some(fault) => Err(match ended.last_words() {
-                Some(words) => format!("{fault}; its last words were: {words}"),
-                None => fault,
-            }),
+        for one in &self.expected {
+            if let Some(fault) = one.fault(&printed) {
+                let is_repeated = one.is_repeated(&printed);
+                return Err(Misshown { fault, is_repeated });
+            }
         }
+        Ok(())
     }
 
     /// Returns what a person must look for in their client's window.
@@ -93,6 +103,13 @@ impl Shown {
 }
 
 impl Expected {
+    fn is_repeated(&self, printed: &str) -> bool {
+        match self {
+            Expected::Once(text) => printed.matches(text.as_str()).count() > 1,
+            _ => false,
+        }
+    }
+
     fn fault(&self, printed: &str) -> Option<String> {
         match self {
             Expected::Once(text) => match printed.matches(text.as_str()).count() {
@@ -174,7 +191,7 @@ mod tests {
             stdout: printed.as_bytes().to_vec(),
             ..Ended::default()
         };
-        shown.judge(&ended).err()
+        shown.judge(&ended).err().map(|misshown| misshown.fault)
     }
 
     #[test]
@@ -215,6 +232,6 @@ mod tests {
             ..Ended::default()
         };
         let fault = Shown::default().judge(&ended).expect_err("a fault");
-        assert_eq!(fault, "it printed more than 1048576 bytes");
+        assert_eq!(fault.fault, "it printed more than 1048576 bytes");
     }
 }

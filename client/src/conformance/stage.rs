@@ -15,13 +15,14 @@ use tokio_rustls::server::TlsStream;
 use wire::limits::LINE_BYTES_MAX;
 use wire::{ClientId, Line, LineDecoder, Nonce, Request, Role};
 
-use super::examinee::Examinee;
+use super::examinee::{Ended, Examinee};
 use super::limits::{
-    COME_BACK_TIMEOUT, DRAIN_TIMEOUT, END_TIMEOUT, HANDSHAKE_TIMEOUT, HEAR_TIMEOUT, LINES_MAX,
-    PERSON_TIMEOUT, READ_TIMEOUT, SILENT_CONNECTIONS_MAX, START_TIMEOUT,
+    COME_BACK_TIMEOUT, DRAIN_TIMEOUT, END_TIMEOUT, HANDSHAKE_TIMEOUT, HEAR_TIMEOUT,
+    LEFT_CONNECTIONS_MAX, LINES_MAX, PERSON_TIMEOUT, READ_TIMEOUT, SILENT_CONNECTIONS_MAX,
+    START_TIMEOUT,
 };
 use super::room::{self, Room};
-use super::shown::Shown;
+use super::shown::{Misshown, Shown};
 use super::stand_in::{Face, ROOM, StandIn};
 use crate::words::{Failure, tell};
 
@@ -29,6 +30,8 @@ use crate::words::{Failure, tell};
 #[derive(Debug)]
 pub(super) struct Kit {
     pub(super) listener: TcpListener,
+    /// The same socket, for [`Kit::clear`].
+    pub(super) queue: std::net::TcpListener,
     pub(super) stand_in: StandIn,
     /// The command that starts the client; empty when a person starts it.
     pub(super) command: Vec<OsString>,
@@ -36,6 +39,19 @@ pub(super) struct Kit {
     pub(super) id: ClientId,
     pub(super) role: Role,
     pub(super) is_slow: bool,
+}
+
+impl Kit {
+    /// Closes the connections that still wait when an examination is over: the next one must not take
+    /// them for its own.
+    pub(super) fn clear(&self) {
+        for _ in 0..LEFT_CONNECTIONS_MAX {
+            // It never waits. An error of the socket itself is told when the next client is awaited.
+            if self.queue.accept().is_err() {
+                return;
+            }
+        }
+    }
 }
 
 /// One examination.
@@ -49,13 +65,32 @@ pub(super) struct Stage<'a> {
     /// The lines that the client sent and no script has asked for yet.
     said: VecDeque<Said>,
     lines: usize,
+    connections: usize,
+    /// The last `/follow`, as it came.
+    followed: Option<String>,
+}
+
+impl Connection {
+    /// Closes TLS and TCP, and waits for a moment until the client does so too.
+    async fn close(mut self) {
+        let closed = async {
+            let _gone = self.stream.shutdown().await;
+            drain(self.stream.get_mut().0).await;
+        };
+        let _unread = timeout(DRAIN_TIMEOUT, closed).await;
+    }
 }
 
 /// Why an examination ends before its end.
 #[derive(Debug)]
 pub(super) enum Stop {
-    /// The client did something wrong.
+    /// The client did the thing wrong that is examined, or something that comes of it.
     Wrong(String),
+    /// It did something else wrong, for which this is the usual cause, if there is one.
+    Else {
+        fault: String,
+        usual: Option<&'static str>,
+    },
     /// The examination does not concern this client.
     Skipped(String),
     /// The examiner cannot go on.
@@ -115,6 +150,8 @@ impl<'a> Stage<'a> {
             connection: None,
             said: VecDeque::new(),
             lines: 0,
+            connections: 0,
+            followed: None,
         })
     }
 
@@ -141,20 +178,30 @@ impl<'a> Stage<'a> {
 
     /// Waits for the client's connection and shakes hands.
     pub(super) async fn arrive(&mut self) -> Examined {
-        let wait = match self.has_examinee() {
+        match self.accept(self.start_timeout()).await? {
+            Arrival::Here(stream) => self.connected(stream),
+            never => Err(self.unconnected(&never)),
+        }
+    }
+
+    /// Returns how long the client may take to connect first.
+    pub(super) fn start_timeout(&self) -> Duration {
+        match self.has_examinee() {
             true => START_TIMEOUT,
             false => PERSON_TIMEOUT,
-        };
-        match self.accept(wait).await? {
-            Arrival::Here(stream) => self.connected(stream),
-            Arrival::Ended(how) => {
-                Err(Stop::Wrong(format!("it ended before it connected ({how})")))
-            }
-            Arrival::Nobody => Err(Stop::Wrong(format!(
-                "it did not connect within {} seconds",
-                wait.as_secs()
-            ))),
         }
+    }
+
+    /// Says that the client never connected. Any mistake may be behind that, so none is the usual one.
+    pub(super) fn unconnected<T>(&self, arrival: &Arrival<T>) -> Stop {
+        let fault = match arrival {
+            Arrival::Ended(how) => format!("it ended before it connected ({how})"),
+            Arrival::Here(_) | Arrival::Nobody => format!(
+                "it did not connect within {} seconds",
+                self.start_timeout().as_secs()
+            ),
+        };
+        Stop::Else { fault, usual: None }
     }
 
     /// Waits until the client comes back, or ends. Returns whether it is here again.
@@ -175,32 +222,45 @@ impl<'a> Stage<'a> {
 
     async fn accept(&mut self, wait: Duration) -> Examined<Arrival> {
         let config = self.kit.stand_in.server(Face::Honest)?;
-        let deadline = Instant::now() + wait;
+        let tcp = match self.accept_speaking(Instant::now() + wait).await? {
+            Arrival::Here(tcp) => tcp,
+            Arrival::Ended(how) => return Ok(Arrival::Ended(how)),
+            Arrival::Nobody => return Ok(Arrival::Nobody),
+        };
+        let shaken = TlsAcceptor::from(config).accept(tcp);
+        let fault = match timeout(HANDSHAKE_TIMEOUT, shaken).await {
+            Ok(Ok(stream)) => return Ok(Arrival::Here(Box::new(stream))),
+            Ok(Err(error)) => no_handshake(&error),
+            Err(_) => format!(
+                "it did not finish the TLS handshake within {} seconds",
+                HANDSHAKE_TIMEOUT.as_secs()
+            ),
+        };
+        // The fault says what to do about it.
+        Err(Stop::Else { fault, usual: None })
+    }
+
+    /// Waits for a connection that says something: some clients try whether a port is open before they
+    /// use it.
+    pub(super) async fn accept_speaking(
+        &mut self,
+        deadline: Instant,
+    ) -> Examined<Arrival<TcpStream>> {
         for _ in 0..SILENT_CONNECTIONS_MAX {
-            let tcp = match self.accept_tcp(deadline).await? {
-                Arrival::Here(tcp) => tcp,
-                Arrival::Ended(how) => return Ok(Arrival::Ended(how)),
-                Arrival::Nobody => return Ok(Arrival::Nobody),
+            let arrival = self.accept_tcp(deadline).await?;
+            let Arrival::Here(tcp) = &arrival else {
+                return Ok(arrival);
             };
-            // Some clients try whether a port is open before they use it.
             let mut first = [0; 1];
             let looked = timeout(HANDSHAKE_TIMEOUT, tcp.peek(&mut first)).await;
-            if matches!(looked, Ok(Ok(0) | Err(_))) {
-                continue;
+            if !matches!(looked, Ok(Ok(0) | Err(_))) {
+                return Ok(arrival);
             }
-            let shaken = TlsAcceptor::from(config.clone()).accept(tcp);
-            return match timeout(HANDSHAKE_TIMEOUT, shaken).await {
-                Ok(Ok(stream)) => Ok(Arrival::Here(Box::new(stream))),
-                Ok(Err(error)) => Err(Stop::Wrong(no_handshake(&error))),
-                Err(_) => Err(Stop::Wrong(format!(
-                    "it did not finish the TLS handshake within {} seconds",
-                    HANDSHAKE_TIMEOUT.as_secs()
-                ))),
-            };
         }
-        Err(Stop::Wrong(
-            "it opens connections and closes them without a word of TLS".to_owned(),
-        ))
+        Err(Stop::Else {
+            fault: "it opens connections and closes them without a word of TLS".to_owned(),
+            usual: None,
+        })
     }
 
     /// Waits for a connection before TLS.
@@ -230,6 +290,7 @@ impl<'a> Stage<'a> {
     }
 
     fn connected(&mut self, stream: Box<TlsStream<TcpStream>>) -> Examined {
+        self.connections += 1;
         self.connection = Some(Connection {
             speaks_ours: stream.get_ref().1.alpn_protocol() == Some(wire::ALPN),
             stream: *stream,
@@ -450,7 +511,10 @@ impl<'a> Stage<'a> {
                 })));
             }
             Request::Quit => return Ok(Some(Heard::Quit)),
-            Request::Follow(start) => self.follow(*start),
+            Request::Follow(start) => {
+                self.followed = Some(String::from_utf8_lossy(&line).trim_end().to_owned());
+                self.follow(*start)
+            }
             Request::History { last, before } => self.room.history(*last, *before),
             Request::Who => self.room.who(),
             Request::Whois(id) => vec![self.room.whois(id)],
@@ -530,12 +594,15 @@ impl<'a> Stage<'a> {
 
     /// Closes TLS and TCP.
     pub(super) async fn close(&mut self) {
-        if let Some(mut connection) = self.connection.take() {
-            let closed = async {
-                let _gone = connection.stream.shutdown().await;
-                drain(connection.stream.get_mut().0).await;
-            };
-            let _unread = timeout(DRAIN_TIMEOUT, closed).await;
+        if let Some(connection) = self.connection.take() {
+            connection.close().await;
+        }
+    }
+
+    /// Closes TLS and TCP, and waits for nothing.
+    pub(super) fn close_aside(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            tokio::spawn(connection.close());
         }
     }
 
@@ -567,26 +634,64 @@ impl<'a> Stage<'a> {
 
     /// Ends the session and the client, and says whether the client showed everything that it must.
     pub(super) async fn conclude(mut self) -> Examined<Vec<String>> {
+        let words = self.words_so_far();
         if self.connection.is_some() {
             // A client that is gone already is judged by what it showed.
             let _gone = self.bye("replaced", "the examination is over").await;
         }
         match self.examinee.take() {
             Some(examinee) => {
-                let ended = examinee.finish().await;
-                self.shown.judge(&ended).map_err(Stop::Wrong)?;
-                Ok(Vec::new())
+                let ended = examinee.finish(words).await;
+                match self.shown.judge(&ended) {
+                    Ok(()) => Ok(Vec::new()),
+                    Err(misshown) => Err(self.misshown(misshown, &ended)),
+                }
             }
             None => Ok(self.shown.to_look_for()),
         }
     }
 
+    /// Says what the client showed wrong, and what it did before if that explains it.
+    fn misshown(&self, misshown: Misshown, ended: &Ended) -> Stop {
+        let Misshown { fault, is_repeated } = misshown;
+        let (fault, usual) = match (is_repeated, self.connections, &self.followed) {
+            (false, ..) => return Stop::Wrong(with_last_words(fault, ended.last_words())),
+            (true, 2.., Some(followed)) => (
+                format!("{fault}; it had come back with `{followed}`"),
+                "follow after your last entry, with its seq and its time, and not from the beginning",
+            ),
+            (true, ..) => (
+                fault,
+                "show a line when it comes as an entry, and not when it is typed as well",
+            ),
+        };
+        Stop::Else {
+            fault: with_last_words(fault, ended.last_words()),
+            usual: Some(usual),
+        }
+    }
+
     /// Ends the client, and returns its last words.
     pub(super) async fn abandon(mut self) -> Option<String> {
+        let words = self.words_so_far();
         self.close().await;
         let mut examinee = self.examinee.take()?;
         examinee.close_input();
-        examinee.finish().await.last_words()
+        examinee.finish(words).await.last_words()
+    }
+
+    /// Returns what the client has said on standard error so far.
+    fn words_so_far(&self) -> Vec<u8> {
+        let examinee = self.examinee.as_ref();
+        examinee.map_or_else(Vec::new, Examinee::words_so_far)
+    }
+}
+
+/// Returns a fault with the client's last words, which often tell more.
+pub(super) fn with_last_words(fault: String, words: Option<String>) -> String {
+    match words {
+        Some(words) => format!("{fault}; its last words were: {words}"),
+        None => fault,
     }
 }
 

@@ -67,7 +67,11 @@ async fn refusals(stage: &mut Stage<'_>) -> Examined {
 async fn other_history(stage: &mut Stage<'_>) -> Examined {
     stage.enter().await?;
     stage.only_ours()?;
-    stage.tell("known before the cut").await?;
+    let known = stage.shown.fresh("known before the cut");
+    let entry = stage.entry(&known);
+    stage.send(&entry).await?;
+    // A client that starts afresh with `/follow 0` shows it again.
+    stage.shown.at_least_once(&known);
     stage.cut().await;
     if !stage.comes_back().await? {
         return Ok(());

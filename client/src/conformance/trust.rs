@@ -1,14 +1,12 @@
 //! Examinations of trust: servers that are not the right one, and servers that let nobody in.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::examination::Examination;
 use super::limits::{
-    HANDSHAKE_TIMEOUT, HEAR_TIMEOUT, PERSON_TIMEOUT, REFUSED_CONNECTIONS_MAX, REFUSED_WINDOW,
-    START_TIMEOUT, TEMPTATION,
+    HANDSHAKE_TIMEOUT, HEAR_TIMEOUT, IMPOSTOR_CONNECTIONS_MAX, REFUSED_WINDOW, TEMPTATION,
 };
 use super::stage::{Arrival, Examined, Stage, Stop, Temptation};
 use super::stand_in::Face;
@@ -50,73 +48,34 @@ async fn waits(stage: &mut Stage<'_>) -> Examined {
 }
 
 async fn refused(stage: &mut Stage<'_>) -> Examined {
-    const REFUSAL: &str = "! too-many-sessions - 30 sessions within a minute; try again in 44 s";
+    const REFUSAL: &str =
+        "! too-many-sessions - you may begin 30 sessions a minute; try again in 44 s";
     stage
         .type_line("typed for a server that lets nobody in")
         .await;
     stage.arrive().await?;
-    let mut deadline = None;
-    for _ in 0..REFUSED_CONNECTIONS_MAX {
-        stage.send(REFUSAL).await?;
-        if let Temptation::Sent(line) = stage.tempt(TEMPTATION / 3).await? {
-            return Err(Stop::Wrong(format!("it sent {line:?} after a refusal")));
-        }
-        stage.close().await;
-        let deadline = *deadline.get_or_insert_with(|| Instant::now() + REFUSED_WINDOW);
-        match stage.accept_tcp(deadline).await? {
-            Arrival::Here(tcp) => {
-                if let Some(fault) = refuse_again(stage, tcp, REFUSAL).await? {
-                    return Err(Stop::Wrong(fault));
-                }
-            }
-            Arrival::Ended(_) | Arrival::Nobody => return Ok(()),
-        }
+    stage.send(REFUSAL).await?;
+    let refused_at = Instant::now();
+    if let Temptation::Sent(line) = stage.tempt(TEMPTATION / 3).await? {
+        return Err(Stop::Wrong(format!("it sent {line:?} after a refusal")));
     }
-    Err(Stop::Wrong(format!(
-        "it connected more than {REFUSED_CONNECTIONS_MAX} times within {} seconds",
-        REFUSED_WINDOW.as_secs()
-    )))
-}
-
-/// Refuses one more connection. Returns what the client did wrong.
-async fn refuse_again(
-    stage: &Stage<'_>,
-    tcp: TcpStream,
-    refusal: &str,
-) -> Examined<Option<String>> {
-    let config = stage.kit.stand_in.server(Face::Honest)?;
-    let refused = async {
-        let Ok(mut stream) = TlsAcceptor::from(config).accept(tcp).await else {
-            return None;
-        };
-        let mut byte = [0; 256];
-        let _gone = stream.write_all(format!("{refusal}\n").as_bytes()).await;
-        let _gone = stream.shutdown().await;
-        match stream.read(&mut byte).await {
-            Ok(read @ 1..) => Some(format!(
-                "it sent {:?} after a refusal",
-                String::from_utf8_lossy(&byte[..read])
-            )),
-            _ => None,
-        }
-    };
-    let refused = timeout(TEMPTATION, refused).await;
-    Ok(refused.unwrap_or_default())
+    stage.close_aside();
+    match stage.accept_speaking(refused_at + REFUSED_WINDOW).await? {
+        Arrival::Here(_) => Err(Stop::Wrong(format!(
+            "it came back within {:.1} s, though it was told to wait 44 s",
+            (refused_at.elapsed().as_secs_f64() * 10.0).ceil() / 10.0
+        ))),
+        Arrival::Ended(_) | Arrival::Nobody => Ok(()),
+    }
 }
 
 /// A server that has no room for a connection says so before TLS.
 async fn no_room(stage: &mut Stage<'_>) -> Examined {
     const WORDS: &str = "! try-later - the server has no room for another connection";
-    let wait = match stage.has_examinee() {
-        true => START_TIMEOUT,
-        false => PERSON_TIMEOUT,
-    };
+    let wait = stage.start_timeout();
     let mut tcp = match stage.accept_tcp(Instant::now() + wait).await? {
         Arrival::Here(tcp) => tcp,
-        Arrival::Ended(how) => {
-            return Err(Stop::Wrong(format!("it ended before it connected ({how})")));
-        }
-        Arrival::Nobody => return Err(Stop::Wrong("it did not connect".to_owned())),
+        never => return Err(stage.unconnected(&never)),
     };
     let mut hello = [0; 4096];
     let said = async {
@@ -141,20 +100,14 @@ async fn impostor(stage: &mut Stage<'_>, face: Face) -> Examined {
     let secret = stage.shown.fresh("a line that no impostor may get");
     stage.type_line(&secret).await;
     let config = stage.kit.stand_in.server(face)?;
-    let wait = match stage.has_examinee() {
-        true => START_TIMEOUT,
-        false => PERSON_TIMEOUT,
-    };
+    let wait = stage.start_timeout();
     let mut deadline = Instant::now() + wait;
     let mut has_come = false;
-    for _ in 0..REFUSED_CONNECTIONS_MAX {
+    for _ in 0..IMPOSTOR_CONNECTIONS_MAX {
         let tcp = match stage.accept_tcp(deadline).await? {
             Arrival::Here(tcp) => tcp,
             Arrival::Ended(_) | Arrival::Nobody if has_come => return Ok(()),
-            Arrival::Ended(how) => {
-                return Err(Stop::Wrong(format!("it ended before it connected ({how})")));
-            }
-            Arrival::Nobody => return Err(Stop::Wrong("it did not connect".to_owned())),
+            never => return Err(stage.unconnected(&never)),
         };
         has_come = true;
         deadline = Instant::now() + TEMPTATION;

@@ -53,6 +53,12 @@ impl Explainer {
         }
     }
 
+    /// Waits until what was explained is written, for at most one second, so that a failure which is
+    /// reported next stands below the steps that led to it.
+    pub(crate) fn flush(&self) {
+        self.0.flush();
+    }
+
     /// Step 1: the bundle was read.
     pub(crate) fn bundle(&self, own: &Certificate, anchor: &[u8]) {
         self.tell(|| {

@@ -97,6 +97,7 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
     let mut talk = Talk::new(printer, config.since, connected.welcome.head);
     talk.greet(&connected.welcome, &connected.greeting);
     // The outbox holds the sender of events, and its end ends the talk.
+    let explainer = config.explainer.clone();
     let stay = tokio::spawn(
         Stay::new(
             door,
@@ -127,6 +128,7 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
     };
     forward.abort();
     drop(typing);
+    explainer.flush();
     match talk {
         Ok(talk) => talk.conclude(&left),
         Err(_) => {

@@ -76,6 +76,7 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
             return Exit::Other;
         }
     };
+    let explainer = config.explainer.clone();
     let stay = tokio::spawn(
         Stay::new(
             door,
@@ -95,6 +96,7 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
     };
     let ended = window.run(room, facts, choices, &mut screen).await;
     drop(screen);
+    explainer.flush();
     match ended {
         Ok((left, app)) => conclude(left.as_ref(), &app),
         Err(error) => {

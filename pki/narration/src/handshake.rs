@@ -7,11 +7,12 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use pki::{Certificate, Check, Sight, Witness};
+use pki::{Certificate, Check, Peer, Sight, Witness};
 use rustls::pki_types::CertificateDer;
 use rustls::{AlertDescription, SignatureScheme};
 
 use crate::hello::{ClientHello, ServerHello};
+use crate::names::Named as _;
 use crate::narrator::Narrator;
 use crate::part::{Part, Step};
 use crate::words::{alert, certificate, list};
@@ -216,7 +217,10 @@ impl Server {
                     "the client is sent the alert {}",
                     alert(AlertDescription::CertificateRequired)
                 )),
-            other => part.done(format!("the handshake failed: {other}")),
+            other => part.done(format!(
+                "the handshake failed: {}",
+                pki::tls_words(other, Peer::Client)
+            )),
         };
         self.tell(part);
     }
@@ -302,7 +306,7 @@ fn client_hello_in_short(hello: &ClientHello) -> String {
 fn client_hello(part: Part, hello: &ClientHello) -> Part {
     let name = match &hello.server_name {
         Some(name) => format!("server name: {name} (SNI, RFC 6066)"),
-        None => "server name: none, as it must be for an IP address (SNI, RFC 6066)".to_owned(),
+        None => "server name: none: clients send none for an IP address, and some send none for localhost (SNI, RFC 6066)".to_owned(),
     };
     let protocols = match hello.protocols.as_slice() {
         [] => "protocols: none, so the plain dialect (ALPN, RFC 7301)".to_owned(),
@@ -385,13 +389,15 @@ fn asked(schemes: &[SignatureScheme], cas: usize) -> String {
 
 fn signed(scheme: SignatureScheme) -> String {
     format!(
-        "CertificateVerify: our private key signs the handshake so far ({scheme:?}) [RFC 8446, 4.4.3]"
+        "CertificateVerify: our private key signs the handshake so far ({}) [RFC 8446, 4.4.3]",
+        scheme.named()
     )
 }
 
 fn verified(part: Part, peer: &str, scheme: SignatureScheme, is_good: bool) -> Part {
     let part = part.came(format!(
-        "CertificateVerify: {peer} signs the handshake so far ({scheme:?}) [RFC 8446, 4.4.3]"
+        "CertificateVerify: {peer} signs the handshake so far ({}) [RFC 8446, 4.4.3]",
+        scheme.named()
     ));
     match is_good {
         true => part.done(format!(

@@ -8,6 +8,7 @@
 mod handshake;
 mod hello;
 mod line;
+mod names;
 mod narrator;
 mod part;
 mod words;

@@ -18,8 +18,8 @@ const BURST_LINES: u32 = 3000;
 /// Lines per second after that: more than anybody reads, and too few to fill a disk soon.
 const LINES_PER_SECOND: u32 = 300;
 
-/// How long the end of the program waits for lines to be written.
-const END_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the program waits for lines to be written, at its end and before it reports a failure.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Narrates, or does nothing: that is the default.
 #[derive(Debug, Clone, Default)]
@@ -79,6 +79,14 @@ impl Narrator {
             queue.push(about, part);
         }
     }
+
+    /// Waits until everything that was told is written, for at most one second: what is written
+    /// elsewhere afterwards comes after it.
+    pub fn flush(&self) {
+        if let Some(queue) = &self.0 {
+            queue.wait_until(|state| state.waiting_lines == 0 && state.left_out == 0);
+        }
+    }
 }
 
 impl Queue {
@@ -119,6 +127,8 @@ impl Queue {
             if !is_written {
                 state.left_out += count;
             }
+            drop(state);
+            self.changed.notify_all();
         }
         self.lock().is_written = true;
         self.changed.notify_all();
@@ -142,6 +152,20 @@ impl Queue {
             }
             let waited = self.changed.wait(state);
             state = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Waits until this is so, for at most one second.
+    fn wait_until(&self, is_so: impl Fn(&State) -> bool) {
+        let deadline = Instant::now() + WRITE_TIMEOUT;
+        let mut state = self.lock();
+        while !is_so(&state) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -183,18 +207,9 @@ fn note(left_out: usize) -> String {
 
 impl Drop for NarratorGuard {
     fn drop(&mut self) {
-        let deadline = Instant::now() + END_TIMEOUT;
-        let mut state = self.0.lock();
-        state.is_ending = true;
+        self.0.lock().is_ending = true;
         self.0.changed.notify_all();
-        while !state.is_written {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
-            }
-            let waited = self.0.changed.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
+        self.0.wait_until(|state| state.is_written);
     }
 }
 
@@ -252,6 +267,21 @@ mod tests {
             (BURST_LINES as usize..2 * BURST_LINES as usize).contains(&told),
             "{told}"
         );
+    }
+
+    #[test]
+    fn after_a_flush_everything_is_written() {
+        let (go, wait) = mpsc::channel();
+        let text = Arc::<Mutex<Vec<u8>>>::default();
+        let started = Narrator::start(Slow(wait, text.clone()), || None, "");
+        let (narrator, _guard) = started.expect("a thread");
+        for _ in 0..100 {
+            narrator.tell("", &Part::of(STEP));
+        }
+        drop(go);
+        narrator.flush();
+        let text = String::from_utf8(text.lock().expect("no panic").clone()).expect("UTF-8");
+        assert_eq!(text.lines().count(), 100, "{text}");
     }
 
     #[test]

@@ -7,6 +7,8 @@ use pki::{Certificate, Name, Purpose};
 use rustls::AlertDescription;
 use wire::Timestamp;
 
+use crate::names::Named;
+
 /// The part of a name that is shown; honest ones have half as many characters.
 const NAME_CHARS_MAX: usize = 128;
 
@@ -38,23 +40,17 @@ pub fn ca_in_short(certificate: &Certificate) -> String {
 }
 
 fn name(name: &Name) -> String {
-    let mut parts = Vec::new();
-    for (attribute, values) in [
-        ("CN", &name.common_names),
-        ("name", &name.full_names),
-        ("OU", &name.units),
-        ("O", &name.organizations),
-        ("name", &name.full_names),
-    ] {
-        let values = values.iter().take(NAMES_MAX);
-        parts.extend(
-            values.map(|value| format!("{attribute}={}", wire::excerpt(value, NAME_CHARS_MAX))),
-        );
+    let parts = name.in_order.iter();
+    let mut shown: Vec<String> = parts
+        .take(NAMES_MAX)
+        .map(|(attribute, value)| format!("{attribute}={}", wire::excerpt(value, NAME_CHARS_MAX)))
+        .collect();
+    match name.in_order.len() {
+        0 => return "(no name)".to_owned(),
+        count if count > NAMES_MAX => shown.push(format!("and {} more", count - NAMES_MAX)),
+        _ => {}
     }
-    match parts.is_empty() {
-        true => "(no name)".to_owned(),
-        false => parts.join(", "),
-    }
+    shown.join(", ")
 }
 
 fn validity(certificate: &Certificate, now: SystemTime) -> String {
@@ -150,12 +146,12 @@ pub fn milliseconds(time: Duration) -> String {
 }
 
 /// Returns values in a list, as many as people read.
-pub(crate) fn list<T: std::fmt::Debug>(values: impl IntoIterator<Item = T>) -> String {
+pub(crate) fn list<T: Named>(values: impl IntoIterator<Item = T>) -> String {
     let mut shown: Vec<String> = Vec::new();
     let mut more = 0;
     for value in values {
         if shown.len() < NAMES_MAX {
-            shown.push(format!("{value:?}"));
+            shown.push(value.named());
         } else {
             more += 1;
         }
@@ -170,6 +166,8 @@ pub(crate) fn list<T: std::fmt::Debug>(values: impl IntoIterator<Item = T>) -> S
 
 #[cfg(test)]
 mod tests {
+    use rustls::NamedGroup;
+
     use super::*;
 
     #[test]
@@ -202,8 +200,24 @@ mod tests {
 
     #[test]
     fn a_long_list_is_cut_and_says_so() {
-        assert_eq!(list(Vec::<u8>::new()), "none");
-        assert_eq!(list([1, 2]), "1, 2");
-        assert!(list(0..100).ends_with(", 7 and 92 more"));
+        let groups = |numbers: std::ops::Range<u16>| list(numbers.map(NamedGroup::from));
+        assert_eq!(groups(0..0), "none");
+        assert_eq!(groups(0x17..0x19), "secp256r1, secp384r1");
+        assert!(groups(0..100).ends_with(", 0x0007 and 92 more"));
+    }
+
+    #[test]
+    fn a_name_is_told_once_in_the_order_of_its_certificate() {
+        let part = |attribute, value: &str| (attribute, value.to_owned());
+        let mut pat = Name::default();
+        assert_eq!(name(&pat), "(no name)");
+        pat.in_order = vec![
+            part("O", "Networks 101"),
+            part("CN", "pat"),
+            part("name", "Pat O'Brien"),
+        ];
+        assert_eq!(name(&pat), "O=Networks 101, CN=pat, name=Pat O'Brien");
+        pat.in_order = vec![part("OU", "student"); NAMES_MAX + 2];
+        assert!(name(&pat).ends_with(", OU=student, and 2 more"));
     }
 }

@@ -99,13 +99,13 @@ impl<S> Overheard<S> {
     }
 }
 
-/// Returns the step in which a line that is no entry is sent.
+/// Returns the step in which a line that is no entry is sent. Only a note comes without a question.
 fn step_of(line: &[u8]) -> Step {
     match line {
         _ if line.starts_with(b"= welcome ") => steps::GREET,
         _ if line.starts_with(b"= bye ") => steps::BYE,
-        _ if line.starts_with(b"= ok ") || line.starts_with(b"! ") => steps::ANSWER,
-        _ => steps::SEND,
+        _ if line.starts_with(b"= note ") => steps::SEND,
+        _ => steps::ANSWER,
     }
 }
 
@@ -182,5 +182,32 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Overheard<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_to_one_person_is_not_told_as_news_for_everybody() {
+        for line in [
+            "= ok run-1 7",
+            "= who 7 count=1",
+            "= here alice role=student ip=192.0.2.7",
+            "= whois alice role=student ip=192.0.2.7",
+            "= begin history",
+            "= 3 2026-11-21T10:00:00.123Z * alice@192.0.2.7 entered",
+            "= end history",
+            "= help /who",
+            "= at 7",
+            "! unknown-id - nobody has this ID",
+        ] {
+            assert_eq!(step_of(line.as_bytes()), steps::ANSWER, "{line}");
+        }
+        let note = b"= note disk-low the disk is nearly full";
+        assert_eq!(step_of(note), steps::SEND);
+        assert_eq!(step_of(b"= welcome id=alice"), steps::GREET);
+        assert_eq!(step_of(b"= bye goodbye"), steps::BYE);
     }
 }

@@ -6,6 +6,7 @@
 #![cfg(target_os = "linux")]
 
 mod newcomers;
+mod pings;
 mod quotas;
 mod revoked;
 mod slow_reader;

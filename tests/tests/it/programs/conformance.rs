@@ -125,6 +125,8 @@ fn a_stand_in_has_the_id_and_nothing_else_and_is_gone_afterwards() {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     let fault = "it ended before it connected (exit status: 3)";
     assert!(ended.out.contains(fault), "{}", ended.out);
+    // Its mistake may be any.
+    assert!(!ended.out.contains("usually"), "{}", ended.out);
     assert!(ended.out.contains("PROTOCOL.md"), "{}", ended.out);
     let place = std::fs::read_to_string(site.path("place")).expect("a path");
     let place = Path::new(place.trim_end());
@@ -610,6 +612,72 @@ fn each_examination_of_our_dialect_finds_a_careless_client() {
     let flags: Vec<&str> = only.split(' ').collect();
     let ended = examine(site.folder(), &flags, &["python3", "ours.py"]);
     Findings::of(&ended).are_good_without(&[]);
+}
+
+/// Runs the kit with the client in Python of our dialect, changed so.
+fn ours_with(changes: &[(&str, &str)], flags: &str) -> Findings {
+    let mut code = include_str!("ours.py").to_owned();
+    for (from, to) in changes {
+        assert!(code.contains(from), "there is no {from:?}");
+        code = code.replace(from, to);
+    }
+    let site = site();
+    site.bundle("alice");
+    std::fs::write(site.path("ours.py"), code).expect("written");
+    let flags: Vec<&str> = flags.split(' ').collect();
+    let ended = examine(site.folder(), &flags, &["python3", "ours.py"]);
+    Findings::of(&ended)
+}
+
+/// It comes back after 0.3 s, again and again, and what it leaves in the queue of connections is no
+/// matter of the next examination.
+#[test]
+#[ignore = "needs python3: run with --include-ignored"]
+fn a_client_that_does_not_wait_as_long_as_a_refusal_says_is_told_so_and_no_more() {
+    require("python3");
+    // It says nothing before it is in the room, and soon gives up a handshake without an answer.
+    let changes = [
+        ("            threading.Timer(0.5, read_typed).start()\n", ""),
+        ("(host, int(port)))", "(host, int(port)), timeout=0.5)"),
+        (
+            "    waiting = b\"\"\n",
+            "    link.settimeout(None); waiting = b\"\"\n",
+        ),
+    ];
+    let findings = ours_with(&changes, "--json --only refused --only no-room");
+    let refused = &findings.by_name["refused"];
+    let fault = refused["fault"].as_str().expect("a fault");
+    assert!(fault.starts_with("it came back within "), "{fault}");
+    assert!(fault.contains("though it was told to wait 44 s"), "{fault}");
+    assert_eq!(
+        findings.with("right"),
+        BTreeSet::from(["no-room"]),
+        "{findings:#?}"
+    );
+}
+
+#[test]
+#[ignore = "needs python3: run with --include-ignored"]
+fn a_line_that_is_shown_again_is_told_with_its_own_usual_cause() {
+    require("python3");
+    let changes = [(
+        "        send(f\"/follow {start}\")\n",
+        "        send(\"/follow 0\")\n",
+    )];
+    let findings = ours_with(&changes, "--json --only said-once --only other-history");
+    let said = &findings.by_name["said-once"];
+    let fault = said["fault"].as_str().expect("a fault");
+    let seen =
+        "it showed \"seen before the cut (line birch)\" 2 times; it had come back with `/follow 0`";
+    assert!(fault.starts_with(seen), "{fault}");
+    let usual = said["usual"].as_str().expect("a cause");
+    assert!(usual.starts_with("follow after your last entry"), "{usual}");
+    // A client that starts afresh may show again what it knew.
+    assert_eq!(
+        findings.with("right"),
+        BTreeSet::from(["other-history"]),
+        "{findings:#?}"
+    );
 }
 
 /// Examines each mutant with the examination that must find it, a few at a time.

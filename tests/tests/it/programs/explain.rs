@@ -118,9 +118,10 @@ fn both_ends_tell_the_messages_of_tls_in_their_order_and_what_each_proves() {
             "through the network interface lo",
             "-> ClientHello, ",
             "key shares for: X25519MLKEM768",
+            "signatures the client can check: ecdsa_secp384r1_sha384, ecdsa_secp256r1_sha256",
             "protocols: countersign/1",
             "<- ServerHello, ",
-            "key exchange X25519MLKEM768",
+            "chosen: TLS 1.3, cipher TLS_AES_128_GCM_SHA256, key exchange X25519MLKEM768",
             "<- EncryptedExtensions",
             "<- CertificateRequest",
             "<- Certificate: the server says who it is",
@@ -269,6 +270,9 @@ fn a_client_tells_why_it_does_not_trust_a_server() {
             "exit code 5",
         ],
     );
+    let (steps, failure) = alice.err.split_once("client: error:").expect("a failure");
+    assert!(steps.contains("trying again would not help"), "{steps}");
+    assert!(failure.contains("explain 16 == "), "{failure}");
     assert!(
         !alice.err.contains("-> Certificate"),
         "nothing was shown to it: {}",
