@@ -9,6 +9,7 @@ use super::missing_files::notes_on_missing_files;
 use super::{Context, Reply, preview};
 use crate::ca::{Ca, Issuance, IssueOptions, remembered};
 use crate::error::Error;
+use crate::ledger::index::Index;
 use crate::ledger::register::Register;
 use crate::notice::Notice;
 use crate::people::candidate::Candidate;
@@ -102,7 +103,10 @@ fn gather(context: &Context<'_>, recipients: Recipients) -> Result<Gathered, Err
             let proposal = question.proposal.take();
             // Without a CA nobody has an ID yet.
             let index = Register::open(context.dir).and_then(|register| register.index());
-            let index = index.unwrap_or_default();
+            let index = match index {
+                Err(Error::NoCa(_)) => Index::default(),
+                index => index?,
+            };
             let people = proposal
                 .as_ref()
                 .map_or(&[][..], |roster| &roster.candidates);
@@ -220,9 +224,9 @@ fn notes_on_other_names(skipped: &[Skipped], notes: &mut Vec<String>) {
         names.filter_map(|one| Some((&one.id, one.other_name.as_ref()?)))
     };
     notes.extend(others().take(NOTES_MAX).map(|(id, name)| {
-        let name = name.quoted();
+        let (name, typed) = (name.quoted(), pki::shell_word(name.to_string()));
         format!(
-            "the certificate of {id} does not have the full name {name}: `ca-tool renew {id} --name {name}` makes one that has it"
+            "the certificate of {id} does not have the full name {name}: `ca-tool renew {id} --name {typed}` makes one that has it"
         )
     }));
     let more = others().count().saturating_sub(NOTES_MAX);

@@ -57,7 +57,7 @@ pub(crate) enum Reading {
 /// What a roster does not settle.
 #[derive(Debug)]
 pub(crate) struct Question {
-    /// What is not known.
+    /// The fact that is not settled.
     pub(crate) what: String,
     /// The possible answers.
     pub(crate) answers: Vec<Answer>,
@@ -155,7 +155,7 @@ impl Reading {
     }
 }
 
-/// Reads the rows. What kind of file it is, its bytes say and not its name.
+/// Reads the rows. The file's bytes decide what kind of file it is; its name does not count.
 fn sheet_of(bytes: &[u8], choices: &Choices) -> Result<Sheet, String> {
     if bytes.starts_with(workbook::MAGIC) {
         return workbook::rows(bytes, choices.sheet.as_deref());
@@ -406,7 +406,7 @@ impl Reader<'_> {
         Ok(Reading::Question(Question {
             what: format!("{what}; {} could give them", table.quoted(id)),
             answers: vec![Answer {
-                when: "if these are the right people and IDs, type (with --preview to see all of them first)".to_owned(),
+                when: "if these are the right people and IDs, type".to_owned(),
                 flags,
             }],
             proposal: Some(proposal).filter(|roster| !roster.candidates.is_empty()),
