@@ -1,6 +1,6 @@
 //! `issue`: issues certificates to people, and notes everybody who was skipped.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use wire::FullName;
 
@@ -82,6 +82,15 @@ struct Gathered {
 }
 
 fn gather(context: &Context<'_>, recipients: Recipients) -> Result<Gathered, Error> {
+    if let Some(name) = recipients.names.iter().find(|name| is_list(name)) {
+        return Err(Error::NoName {
+            name: name.clone(),
+            fault: format!(
+                "this is a file and not a person; did you mean `ca-tool issue --roster {}`?",
+                pki::shell_word(name)
+            ),
+        });
+    }
     let mut candidates = Candidate::named(recipients.names);
     if let Some(name) = recipients.full_name {
         let [person] = &mut candidates[..] else {
@@ -140,6 +149,18 @@ fn gather(context: &Context<'_>, recipients: Recipients) -> Result<Gathered, Err
         kind: roster.kind,
         hint,
     })
+}
+
+/// Returns whether a name is that of a list of people, for which `--roster` was forgotten.
+fn is_list(name: &str) -> bool {
+    let path = Path::new(name);
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    let ending = ending.unwrap_or_default().to_lowercase();
+    [
+        "csv", "tsv", "txt", "xls", "xlsx", "xlsm", "xlsb", "ods", "numbers",
+    ]
+    .contains(&&ending[..])
+        || path.is_file()
 }
 
 fn notes(ca: &Ca, issuance: &Issuance, options: &IssueOptions) -> Result<Vec<String>, Error> {

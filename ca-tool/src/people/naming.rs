@@ -46,12 +46,9 @@ struct Holder {
 struct Naming {
     holders: Vec<Holder>,
     by_folded: HashMap<String, usize>,
-    /// By what their ID was made from, and by mail address.
-    by_key: HashMap<String, VecDeque<usize>>,
-    /// By such a text and the full name together: a whole class may share one address.
-    by_key_and_name: HashMap<(String, String), VecDeque<usize>>,
+    by_evidence: HashMap<Evidence, VecDeque<usize>>,
     /// How many rows have the same mail address or the same value.
-    rows_of: HashMap<String, usize>,
+    rows_of: HashMap<Evidence, usize>,
     /// The IDs that rows ask for without a number; nobody else's number may lead there.
     bases: HashSet<String>,
     taken: HashSet<String>,
@@ -97,8 +94,7 @@ impl Naming {
         let mut naming = Self {
             holders: Vec::new(),
             by_folded: HashMap::new(),
-            by_key: HashMap::new(),
-            by_key_and_name: HashMap::new(),
+            by_evidence: HashMap::new(),
             rows_of: HashMap::new(),
             bases: HashSet::new(),
             taken: HashSet::new(),
@@ -118,24 +114,26 @@ impl Naming {
             });
         }
         for (at, holder) in naming.holders.iter().enumerate() {
-            for key in [&holder.email, &holder.source].into_iter().flatten() {
-                let key = key_of(key);
-                let same = naming.by_key.entry(key.clone()).or_default();
-                if same.back() == Some(&at) {
-                    continue;
-                }
-                same.push_back(at);
-                if let Some(name) = &holder.name {
-                    let same = naming.by_key_and_name.entry((key, name_key(name)));
-                    same.or_default().push_back(at);
+            let whole = Evidence::of(&holder.source, &holder.email, &holder.name);
+            for part in [
+                whole.parts(true, true, true),
+                whole.parts(false, true, true),
+                whole.parts(true, false, true),
+                whole.parts(true, true, false),
+                whole.parts(false, true, false),
+                whole.parts(true, false, false),
+            ] {
+                if let Some(part) = part {
+                    naming.by_evidence.entry(part).or_default().push_back(at);
                 }
             }
         }
         for candidate in candidates {
             match &candidate.made_from {
                 Some(value) => {
-                    naming.bases.insert(folded(&shape(value).id));
-                    for key in keys(candidate) {
+                    naming.bases.insert(folded(&base_of(&shape(value).id)));
+                    let whole = Evidence::of_row(candidate);
+                    for key in whole.single() {
                         *naming.rows_of.entry(key).or_default() += 1;
                     }
                 }
@@ -164,17 +162,20 @@ impl Naming {
     }
 
     fn run(mut self, candidates: &[Candidate]) -> Vec<Named> {
-        // People who are known come first: nobody new may take their ID.
-        let mut known: Vec<Option<usize>> = Vec::with_capacity(candidates.len());
-        for candidate in candidates {
-            let holder = candidate
-                .made_from
-                .as_ref()
-                .and_then(|_| self.known(candidate));
-            if let Some(at) = holder {
-                self.taken.insert(self.holders[at].folded.clone());
+        // People who are known come first: nobody new may take their ID. Over the whole list, stronger evidence
+        // comes before weaker: a row that has somebody's name alone must not take the place of the one that has
+        // their login and mail address too.
+        let mut known: Vec<Option<usize>> = vec![None; candidates.len()];
+        for strength in STRENGTHS {
+            for (candidate, holder) in candidates.iter().zip(&mut known) {
+                if holder.is_some() || candidate.made_from.is_none() {
+                    continue;
+                }
+                *holder = self.known(candidate, strength);
+                if let Some(at) = holder {
+                    self.taken.insert(self.holders[*at].folded.clone());
+                }
             }
-            known.push(holder);
         }
         let named = candidates.iter().zip(known);
         named
@@ -182,39 +183,53 @@ impl Naming {
             .collect()
     }
 
-    /// Finds the holder whom a row names for certain: the one with the same mail address, or whose ID was made
-    /// from the same value. If people share an address, the name decides.
-    fn known(&mut self, candidate: &Candidate) -> Option<usize> {
-        let keys = keys(candidate);
-        let name = candidate.full_name.as_deref().map(name_key);
-        if let Some(name) = &name {
-            let mut queues = keys.iter().map(|key| (key.clone(), name.clone()));
-            let found = queues.find_map(|key| {
-                let queue = self.by_key_and_name.get_mut(&key)?;
-                first_two(queue, |at| self.taken.contains(&self.holders[*at].folded))[0]
-            });
-            if found.is_some() {
-                return found;
-            }
-        }
+    /// Finds the holder whom a row names with evidence of this strength: somebody with the same mail address, or
+    /// whose ID was made from the same value. If people share an address, the name decides.
+    fn known(&mut self, candidate: &Candidate, strength: Strength) -> Option<usize> {
+        let whole = Evidence::of_row(candidate);
+        let keys = match strength {
+            Strength::All => return self.first(whole.parts(true, true, true)?),
+            Strength::EmailAndName => return self.first(whole.parts(false, true, true)?),
+            Strength::SourceAndName => return self.first(whole.parts(true, false, true)?),
+            Strength::EmailAndSource => vec![whole.parts(true, true, false)?],
+            Strength::Email if whole.email.is_none() => return None,
+            Strength::Email | Strength::Source => whole.single(),
+        };
         let mut found: Vec<usize> = Vec::new();
-        for key in &keys {
-            if let Some(queue) = self.by_key.get_mut(key) {
-                let two = first_two(queue, |at| self.taken.contains(&self.holders[*at].folded));
-                found.extend(two.into_iter().flatten());
+        for key in keys {
+            let two = self.first_two(&key);
+            if strength == Strength::Email && key.email.is_some() && two[0].is_none() {
+                return None;
             }
+            found.extend(two.into_iter().flatten());
         }
         found.sort_unstable();
         found.dedup();
-        let is_shared = keys
+        let [only] = found[..] else {
+            return None;
+        };
+        let holder = &self.holders[only];
+        let names = same_names(holder.name.as_ref(), candidate.full_name.as_ref());
+        let emails = same(holder.email.as_ref(), candidate.email.as_ref());
+        let is_shared = whole
+            .single()
             .iter()
             .any(|key| self.rows_of.get(key).is_some_and(|rows| *rows > 1));
-        match found[..] {
-            [only] if !is_shared => Some(only),
-            // Nothing says that it is somebody else: one of the two names is not known.
-            [only] if name.is_none() || self.holders[only].name.is_none() => Some(only),
-            _ => None,
-        }
+        // A login alone does not outweigh another name and another address.
+        let is_somebody_else = names == Some(false) && (is_shared || emails == Some(false));
+        (!is_somebody_else).then_some(only)
+    }
+
+    fn first(&mut self, key: Evidence) -> Option<usize> {
+        self.first_two(&key)[0]
+    }
+
+    /// Returns the first two holders with this evidence who are nobody else's.
+    fn first_two(&mut self, key: &Evidence) -> [Option<usize>; 2] {
+        let Some(queue) = self.by_evidence.get_mut(key) else {
+            return [None, None];
+        };
+        first_two(queue, |at| self.taken.contains(&self.holders[*at].folded))
     }
 
     fn name(&mut self, candidate: &Candidate, holder: Option<usize>) -> Named {
@@ -227,7 +242,10 @@ impl Naming {
         };
         let shaped = shape(value);
         let mut changes: Vec<String> = shaped.changes.iter().map(ToString::to_string).collect();
-        let base = shaped.id;
+        let base = base_of(&shaped.id);
+        if base != shaped.id {
+            changes.push(format!("numbered, because {} is reserved", shaped.id));
+        }
         if let Some(at) = holder {
             let id = self.holders[at].id.to_string();
             if folded(&id) != folded(&base) {
@@ -390,16 +408,80 @@ fn first_two<T: Copy>(queue: &mut VecDeque<T>, is_taken: impl Fn(&T) -> bool) ->
     two
 }
 
-/// Returns the texts by which a person is found again.
-fn keys(candidate: &Candidate) -> Vec<String> {
-    let mut keys: Vec<String> = candidate
-        .made_from
-        .iter()
-        .map(|value| key_of(value))
-        .collect();
-    keys.extend(candidate.email.iter().map(|email| key_of(email)));
-    keys.dedup();
-    keys
+/// What shows that a row and a holder are one person. A value from which an ID was made is never compared with a
+/// mail address: people can type somebody else's address where a list asks for a login.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Evidence {
+    source: Option<String>,
+    email: Option<String>,
+    name: Option<String>,
+}
+
+/// How much of the evidence a row and a holder have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Strength {
+    All,
+    EmailAndName,
+    SourceAndName,
+    EmailAndSource,
+    Email,
+    Source,
+}
+
+/// The strongest first.
+const STRENGTHS: [Strength; 6] = [
+    Strength::All,
+    Strength::EmailAndName,
+    Strength::SourceAndName,
+    Strength::EmailAndSource,
+    Strength::Email,
+    Strength::Source,
+];
+
+impl Evidence {
+    fn of(source: &Option<String>, email: &Option<String>, name: &Option<String>) -> Self {
+        Self {
+            source: source.as_deref().map(key_of),
+            email: email.as_deref().map(key_of),
+            name: name.as_deref().map(name_key),
+        }
+    }
+
+    fn of_row(candidate: &Candidate) -> Self {
+        Self::of(&candidate.made_from, &candidate.email, &candidate.full_name)
+    }
+
+    /// Returns these parts of it, if all of them are known.
+    fn parts(&self, source: bool, email: bool, name: bool) -> Option<Self> {
+        let has = |is_wanted: bool, part: &Option<String>| !is_wanted || part.is_some();
+        let has_all = has(source, &self.source) && has(email, &self.email) && has(name, &self.name);
+        has_all.then(|| Self {
+            source: self.source.clone().filter(|_| source),
+            email: self.email.clone().filter(|_| email),
+            name: self.name.clone().filter(|_| name),
+        })
+    }
+
+    /// Returns the mail address alone and the value alone.
+    fn single(&self) -> Vec<Self> {
+        let single = [
+            self.parts(false, true, false),
+            self.parts(true, false, false),
+        ];
+        single.into_iter().flatten().collect()
+    }
+}
+
+/// Returns the ID from which numbered ones are made. Windows reserves `con.brown` for the sake of its part before
+/// the dot, whatever follows; so the number goes there.
+fn base_of(id: &str) -> String {
+    let is_reserved = |id: &str| matches!(ClientId::parse(id), Err(wire::IdError::Reserved));
+    match id.split_once('.') {
+        Some((first, rest)) if is_reserved(id) && is_reserved(&numbered(id, 2)) => {
+            format!("{}.{rest}", numbered(first, 2))
+        }
+        _ => id.to_owned(),
+    }
 }
 
 fn key_of(text: &str) -> String {
@@ -524,9 +606,55 @@ mod tests {
         );
         // Also after they changed their name.
         assert_eq!(
-            ids(&[row("Erin@example.org", "Erin Green", "")], &index),
+            ids(
+                &[row("Erin@example.org", "Erin Green", "Erin@example.org")],
+                &index
+            ),
             ["s900101"]
         );
+    }
+
+    #[test]
+    fn a_row_with_less_in_common_takes_nobodys_place_wherever_it_stands() {
+        let index = issued(&[("dave", "name=Dave Ng;email=dave@x.org;source=dave")]);
+        let dave = row("dave", "Dave Ng", "dave@x.org");
+        for other in [
+            row("dave@x.org", "Dave Ng", "mal2@x.org"),
+            row("dave@x.org", "Mallory", ""),
+            row("dave@x.org", "", ""),
+            row("dave", "Dave Ng", "mal2@x.org"),
+            row("dave", "Dave Ng", ""),
+            row("dave", "", ""),
+            row("mallory", "Dave Ng", "dave@x.org"),
+            row("mallory", "", "dave@x.org"),
+        ] {
+            let named = ids(&[other.clone(), dave.clone()], &index);
+            assert_eq!(named[1], "dave", "{other:?}");
+            assert_ne!(named[0], "dave", "{other:?}");
+        }
+        // Nor when the person is not in the list at all.
+        for other in [
+            row("dave@x.org", "Dave Ng", "mal2@x.org"),
+            row("dave@x.org", "Mallory", ""),
+            row("dave", "Mallory", "mal2@x.org"),
+        ] {
+            assert_eq!(ids(&[other], &index), ["dave2"]);
+        }
+    }
+
+    #[test]
+    fn a_reserved_part_before_a_dot_gets_the_number() {
+        for (value, id) in [
+            ("con.obrien@uni.example", "con2.obrien"),
+            ("server.list", "server2.list"),
+            ("con@x.org", "con2"),
+        ] {
+            let named = ids(&[row(value, "", "")], "");
+            if ClientId::parse(&shape(value).id).is_err() {
+                assert_eq!(named, [id]);
+            }
+            assert!(ClientId::parse(&named[0]).is_ok(), "{named:?}");
+        }
     }
 
     #[test]

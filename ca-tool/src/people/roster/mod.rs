@@ -27,7 +27,7 @@ use crate::error::{Answer, Error};
 use crate::words::{counted, first_few};
 use columns::{Columns, HEADING_CHARS_SHOWN_MAX, IdColumn, Table};
 use delimited::HEADING_LINES_MAX;
-use exports::{Platform, repeats_headings, turned_round};
+use exports::{Platform, is_total, repeats_headings, turned_round};
 use headings::{are_same, is_address, is_heading};
 use sheet::{Row, Sheet};
 
@@ -231,6 +231,12 @@ impl Reader<'_> {
             passed.extend(why.map(|why| (row.number, why.to_owned())));
             why.is_none()
         });
+        if heading.is_some()
+            && rows.len() > 1
+            && let Some(last) = rows.pop_if(|last| is_total(last))
+        {
+            passed.push((last.number, "a total".to_owned()));
+        }
         let table = Table {
             headings,
             has_heading: heading.is_some(),

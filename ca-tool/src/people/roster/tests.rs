@@ -394,6 +394,25 @@ fn canvas_rows_that_are_no_people_are_passed_over_and_its_numbers_are_no_ids() {
 }
 
 #[test]
+fn rows_that_only_add_up_or_go_on_with_headings_are_no_people() {
+    for (text, column) in [
+        ("Name,Login,Points\nErin,e,1\n,,\nTotal,2,\n", "Login"),
+        ("Name,Login,Points\nErin,e,1\n,,\n,Summe:,5\n", "Login"),
+        ("姓名,Login\nErin,e\n合计,2\n", "Login"),
+        (
+            "Last Name,First Name,Email Address,Quiz\n,,Date,2027-01-01\n,,Points,10\nBrown,Erin,e@x.org,5\n",
+            "Email Address",
+        ),
+    ] {
+        let people = made(text.as_bytes(), column);
+        assert_eq!(people.len(), 1, "{text}: {people:?}");
+        assert!(people[0].starts_with("e |"), "{people:?}");
+    }
+    let people = made(b"Login,Name\ne,Erin\ntotal,Tom Total\n", "Login");
+    assert_eq!(people.len(), 2, "{people:?}");
+}
+
+#[test]
 fn an_address_that_no_certificate_can_have_is_left_out_where_nobody_chose_its_column() {
     let text = "Login,E-mail\nerin,josé@example.org\nfrank,frank\n".as_bytes();
     assert_eq!(made(text, "Login"), ["erin | - | -", "frank | - | -"]);
