@@ -1,5 +1,6 @@
 //! `issue`: issues certificates to people, and notes everybody who was skipped.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use wire::FullName;
@@ -65,10 +66,19 @@ pub(crate) fn issue(
             Err(error) => context.notice(&Notice::NotRemembered(error)),
         }
     }
+    let people: HashMap<&str, String> = issuance
+        .candidates
+        .iter()
+        .filter_map(|one| Some((&one.name[..], preview::Shown::beside(one)?)))
+        .collect();
     let deed = Deed::new("issue")
         .skipped(issuance.skipped.iter().map(Item::skipped))
         .skipped(issuance.shut_out.iter().map(Item::shut_out))
-        .issued(&issuance.issued);
+        .issued_to(&issuance.issued, |id| {
+            people
+                .get(id)
+                .map_or_else(String::new, |person| format!("  <- {person}"))
+        });
     Ok(Reply::new(deed).noting(notes(&ca, &issuance, options)?))
 }
 

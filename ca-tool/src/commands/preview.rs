@@ -22,7 +22,7 @@ struct Preview(Vec<Shown>);
 
 /// One person.
 #[derive(Debug, Serialize)]
-struct Shown {
+pub(super) struct Shown {
     /// The ID.
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,6 +124,16 @@ impl Shown {
             made_from: candidate.made_from,
             changes,
         }
+    }
+
+    /// Returns the person behind an ID that was made, for the output of `issue`.
+    pub(super) fn beside(candidate: &Candidate) -> Option<String> {
+        candidate.made_from.as_ref()?;
+        let named = Named {
+            candidate: candidate.clone(),
+            changes: Vec::new(),
+        };
+        Self::new(named, &HashMap::new()).person()
     }
 
     fn id(&self) -> String {

@@ -258,6 +258,16 @@ impl Reader<'_> {
             }
             let is_remembered = known.is_some() && !self.choices.has_columns();
             notes.extend(told(&table, &columns, is_remembered));
+            // Whoever gave --no-header has said so.
+            if let (None, 1, Some(first)) = (heading, headings.len(), rows.first())
+                && !self.choices.no_header
+            {
+                notes.push(format!(
+                    "line {} is a person: {}",
+                    first.number,
+                    wire::excerpt(first.cell(0), HEADING_CHARS_SHOWN_MAX)
+                ));
+            }
             notes.extend(told_passed(&passed));
             notes.append(&mut roster.notes);
             roster.notes = notes;
@@ -497,11 +507,11 @@ impl Reader<'_> {
         let mut email = columns.email.and_then(&mut text);
         let role = columns.role.and_then(&mut text);
         if columns.is_email_recognised && email.as_deref().and_then(email_fault).is_some() {
-            left_out.add(LeftOut::EMAIL, email.take(), row);
+            left_out.emails.push(LeftOut::one(email.take(), row));
         }
         let name = full_name.as_deref().map(FullName::parse_typed);
         if columns.are_names_recognised && matches!(name, Some(Err(_))) {
-            left_out.add(LeftOut::NAME, full_name.take(), row);
+            left_out.names.push(LeftOut::one(full_name.take(), row));
         }
         if value.is_none() && fault.is_none() {
             let who = full_name.as_deref().or(email.as_deref());
@@ -529,25 +539,24 @@ impl Reader<'_> {
 
 /// Texts of recognised columns that no certificate can contain.
 #[derive(Debug, Default)]
-struct LeftOut([Vec<String>; 2]);
+struct LeftOut {
+    emails: Vec<String>,
+    names: Vec<String>,
+}
 
 impl LeftOut {
-    const EMAIL: usize = 0;
-    const NAME: usize = 1;
-
-    fn add(&mut self, kind: usize, text: Option<String>, row: &Row) {
+    fn one(text: Option<String>, row: &Row) -> String {
         let text = wire::excerpt(&text.unwrap_or_default(), HEADING_CHARS_SHOWN_MAX);
-        self.0[kind].push(format!("\"{text}\" (line {})", row.number));
+        format!("\"{text}\" (line {})", row.number)
     }
 
     fn notes(&self) -> impl Iterator<Item = String> {
         let kinds = [
-            ("mail address is", "mail addresses are"),
-            ("name is", "names are"),
+            (&self.emails, "mail address is", "mail addresses are"),
+            (&self.names, "name is", "names are"),
         ];
-        let texts = self.0.iter().zip(kinds);
-        let some = texts.filter(|(texts, _)| !texts.is_empty());
-        some.map(|(texts, (one, many))| {
+        let some = kinds.into_iter().filter(|(texts, ..)| !texts.is_empty());
+        some.map(|(texts, one, many)| {
             format!(
                 "{} left out, because a certificate cannot contain {}: {}",
                 counted(texts.len(), one, many),
@@ -587,7 +596,7 @@ fn is_odd_one_out(rows: &[Row]) -> bool {
     let is_capitalised = word.chars().next().is_some_and(char::is_uppercase);
     all(is_address)
         || all(has_digits) && !word.chars().any(|c| c.is_ascii_digit())
-        || others.len() >= 3 && all(is_lower) && is_capitalised
+        || all(is_lower) && is_capitalised
 }
 
 /// Returns whether a cell holds what a spreadsheet writes where a formula failed.
