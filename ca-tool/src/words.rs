@@ -19,20 +19,6 @@ pub(crate) fn first_few(names: &[String], max: usize, separator: &str) -> String
     }
 }
 
-/// Returns a word of a command, quoted if a shell would read it otherwise.
-pub(crate) fn shell_word(word: &str) -> String {
-    let is_plain =
-        |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@' | '+' | ',');
-    let is_quotable = |c: char| !matches!(c, '"' | '$' | '`' | '\\' | '!') && !c.is_control();
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else if word.chars().all(is_quotable) {
-        format!("\"{word}\"")
-    } else {
-        format!("'{}'", wire::escape(word).replace('\'', "'\\''"))
-    }
-}
-
 /// How many names fit into one line for people; `ca-tool list` shows all of them.
 pub(crate) const NAMES_SHOWN_MAX: usize = 8;
 
@@ -78,6 +64,24 @@ pub(crate) fn local(moment: OffsetDateTime) -> String {
     match zone.iana_name() {
         Some(name) => format!("{shown} ({name})"),
         None => shown,
+    }
+}
+
+/// Returns a moment to the minute where this machine is, for people elsewhere too:
+/// `2027-01-31 23:59 (UTC-8)`.
+pub(crate) fn minute(moment: OffsetDateTime) -> String {
+    minute_in(moment, &TimeZone::system())
+}
+
+fn minute_in(moment: OffsetDateTime, zone: &TimeZone) -> String {
+    let local = zoned(moment, zone);
+    let shown = local.strftime("%Y-%m-%d %H:%M");
+    let minutes = local.offset().seconds() / 60;
+    let sign = if minutes < 0 { '-' } else { '+' };
+    match (minutes.abs() / 60, minutes.abs() % 60) {
+        (0, 0) => format!("{shown} UTC"),
+        (hours, 0) => format!("{shown} (UTC{sign}{hours})"),
+        (hours, minutes) => format!("{shown} (UTC{sign}{hours}:{minutes:02})"),
     }
 }
 
@@ -135,27 +139,29 @@ mod tests {
     }
 
     #[test]
-    fn a_word_of_a_command_is_one_word_for_a_shell() {
-        for (word, quoted) in [
-            ("class.csv", "class.csv"),
-            ("Email address", "\"Email address\""),
-            ("学号", "学号"),
-            ("N° étudiant", "\"N° étudiant\""),
-            ("O'Brien's", "\"O'Brien's\""),
-            ("$(rm) `x` \"y\"", "'$(rm) `x` \"y\"'"),
-            ("it's $1", "'it'\\''s $1'"),
-            ("", "\"\""),
-        ] {
-            assert_eq!(shell_word(word), quoted);
-        }
-    }
-
-    #[test]
-    fn a_moment_is_written_as_in_the_record_and_has_a_day_in_utc() {
+    fn a_moment_is_written_in_utc_for_programs_and_in_the_zone_of_this_machine_for_people() {
         let late = Moment(time::macros::datetime!(2027-05-20 23:59:59.7 -1:00));
         let written = serde_json::to_string(&late).expect("JSON");
         assert_eq!(written, "\"2027-05-21T00:59:59Z\"");
-        assert_eq!(late.day().to_string(), "2027-05-21");
+        for (zone, day, minute) in [
+            ("UTC", "2027-05-21", "2027-05-21 00:59 UTC"),
+            (
+                "America/Los_Angeles",
+                "2027-05-20",
+                "2027-05-20 17:59 (UTC-7)",
+            ),
+            ("Asia/Kolkata", "2027-05-21", "2027-05-21 06:29 (UTC+5:30)"),
+            (
+                "Pacific/Marquesas",
+                "2027-05-20",
+                "2027-05-20 15:29 (UTC-9:30)",
+            ),
+        ] {
+            let there = TimeZone::get(zone).expect(zone);
+            assert_eq!(day_in(late.0, &there).to_string(), day, "{zone}");
+            assert_eq!(minute_in(late.0, &there), minute);
+        }
+        assert_eq!(late.day(), day_in(late.0, &TimeZone::system()));
     }
 
     #[test]

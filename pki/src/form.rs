@@ -1,5 +1,6 @@
 //! Files that are not PEM, recognised by their first bytes: each has a command that makes PEM of it.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -118,7 +119,7 @@ impl Form {
 
     /// Returns the command that makes PEM of it.
     pub(crate) fn hint(self, path: &Path) -> Option<String> {
-        let (from, to) = (shell_word(path), shell_word(&name_for_pem(path)));
+        let (from, to) = (shell_word(path), shell_word(name_for_pem(path)));
         let pem = path.with_extension("pem");
         let hint = match self {
             Self::Utf16(name) => format!(
@@ -173,13 +174,20 @@ impl fmt::Display for Form {
     }
 }
 
-/// Returns a path as a shell takes it, to paste into a command.
-pub fn shell_word(path: &Path) -> String {
-    let shown = path.display().to_string();
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%=,~\\".contains(c);
-    match !shown.is_empty() && shown.chars().all(is_plain) {
-        true => shown,
-        false => format!("'{}'", wire::escape(&shown).replace('\'', r"'\''")),
+/// Returns a path or another word of a command, quoted if a shell would read it otherwise. Double quotes come
+/// first, because the shells of Windows know no others.
+pub fn shell_word(word: impl AsRef<OsStr>) -> String {
+    let word = word.as_ref().to_string_lossy();
+    let is_plain =
+        |c: char| c.is_alphanumeric() || "/._-+:@%,".contains(c) || cfg!(windows) && c == '\\';
+    let is_quotable =
+        |c: char| !"\"$`!".contains(c) && !c.is_control() && (cfg!(windows) || c != '\\');
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.into_owned()
+    } else if word.chars().all(is_quotable) {
+        format!("\"{word}\"")
+    } else {
+        format!("'{}'", wire::escape(&word).replace('\'', r"'\''"))
     }
 }
 
@@ -208,5 +216,31 @@ fn name_for_pem(path: &Path) -> PathBuf {
     match pem.exists() {
         true => path.with_extension("new.pem"),
         false => pem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_of_a_command_is_one_word_for_a_shell() {
+        for (word, quoted) in [
+            ("class.csv", "class.csv"),
+            ("Email address", "\"Email address\""),
+            ("学号", "学号"),
+            ("N° étudiant", "\"N° étudiant\""),
+            ("O'Brien's", "\"O'Brien's\""),
+            ("$(rm) `x` \"y\"", "'$(rm) `x` \"y\"'"),
+            ("it's $1", "'it'\\''s $1'"),
+            ("~/a", "\"~/a\""),
+            ("=ls", "\"=ls\""),
+            ("a\u{1b}b", "'a\\u{1b}b'"),
+            ("", "\"\""),
+        ] {
+            assert_eq!(shell_word(word), quoted);
+        }
+        let of_windows = if cfg!(windows) { r"C:\a" } else { r"'C:\a'" };
+        assert_eq!(shell_word(r"C:\a"), of_windows);
     }
 }

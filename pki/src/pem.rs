@@ -622,7 +622,7 @@ mod tests {
             (
                 wide(&format!("\u{feff}{whole}"), false),
                 "UTF-16",
-                "iconv -f UTF-16 -t UTF-8 'a b.crt' > 'a b.pem'",
+                r#"iconv -f UTF-16 -t UTF-8 "a b.crt" > "a b.pem""#,
             ),
             (
                 wide(&format!("\u{feff}{noted}"), true),
@@ -634,7 +634,7 @@ mod tests {
             (
                 b"\x30\x82\x05\x5a\x02\x01\x03\x30\x82".to_vec(),
                 "PKCS#12",
-                "openssl pkcs12 -in 'a b.crt' -nodes -out 'a b.pem'",
+                r#"openssl pkcs12 -in "a b.crt" -nodes -out "a b.pem""#,
             ),
             (
                 b"\x30\x80\x02\x01\x03\x30\x80".to_vec(),

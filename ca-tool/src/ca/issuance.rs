@@ -54,6 +54,8 @@ pub struct Issuance {
     pub skipped: Vec<Skipped>,
     /// People in the roster whose certificate was revoked. Naming them issues another.
     pub shut_out: Vec<ShutOut>,
+    /// Everybody who was named, with their IDs.
+    pub candidates: Vec<Candidate>,
     /// The last moment of the CA, if the certificates should have been valid longer.
     pub clamped: Option<OffsetDateTime>,
 }
@@ -127,11 +129,8 @@ impl Ca {
             if let Some(email) = &person.email {
                 entry.set_note(index::EMAIL, email);
             }
-            if let Some(source) = person
-                .made_from
-                .as_ref()
-                .filter(|from| person.email.as_ref() != Some(from))
-            {
+            // Also where it is the mail address: the next list may have it without calling it one.
+            if let Some(source) = &person.made_from {
                 entry.set_note(index::SOURCE, source);
             }
             let bundle = self.bundle_text(subject, &signed, server.as_deref());
@@ -155,6 +154,7 @@ impl Ca {
             issued,
             skipped,
             shut_out,
+            candidates,
             clamped,
         })
     }

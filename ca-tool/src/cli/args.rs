@@ -123,6 +123,9 @@ pub(super) enum Command {
         /// The name of the room, which is part of every certificate
         #[arg(long, required_unless_present = "ca_cert")]
         name: Option<String>,
+        /// A name without its flag is refused with the right command.
+        #[arg(hide = true, value_name = "NAME", value_parser = refuse_bare_name)]
+        bare_name: Option<String>,
         /// The certificate of an existing CA, to use instead of a new one
         #[arg(
             long,
@@ -429,6 +432,14 @@ fn parse_reason(word: &str) -> Result<Reason, String> {
             Reason::ALL.map(Reason::as_str).join(", ")
         )
     })
+}
+
+/// Refuses a word that stands where only a flag can.
+fn refuse_bare_name(text: &str) -> Result<String, String> {
+    Err(format!(
+        "the name of the room needs its flag: ca-tool init --name {}",
+        pki::shell_word(text)
+    ))
 }
 
 fn parse_port(text: &str) -> Result<u16, String> {

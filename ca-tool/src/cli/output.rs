@@ -29,6 +29,9 @@ impl<'a> Output<'a> {
             done => done?,
         }
         notes(&reply.notes);
+        if let Some(failure) = &reply.error {
+            error(failure);
+        }
         if let Some(hint) = &reply.hint {
             say(format_args!("ca-tool: hint: {hint}"));
         }

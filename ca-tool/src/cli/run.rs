@@ -42,6 +42,7 @@ pub(super) fn run(args: Args, output: &mut Output<'_>) -> Result<u8, Error> {
     let reply = match command {
         Command::Init {
             name,
+            bare_name: _,
             ca_cert,
             ca_key,
             crl,

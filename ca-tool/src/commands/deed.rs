@@ -83,11 +83,17 @@ impl Deed {
 
     /// Adds bundles that were issued.
     pub(super) fn issued(self, issued: &[Issued]) -> Self {
+        self.issued_to(issued, |_| String::new())
+    }
+
+    /// Adds bundles that were issued; `whose` is what a line for people says behind an ID's bundle.
+    pub(super) fn issued_to(self, issued: &[Issued], whose: impl Fn(&str) -> String) -> Self {
         let deed = self.done(issued.iter().map(Item::issued));
         issued.iter().fold(deed, |deed, issued| {
             let (name, until) = (&issued.name, day(issued.not_after));
             let bundle = issued.bundle.display();
-            deed.line(&format!("{name}  {bundle}  valid until {until}"))
+            let whose = whose(name);
+            deed.line(&format!("{name}  {bundle}  valid until {until}{whose}"))
         })
     }
 }

@@ -1,6 +1,7 @@
 //! `issue`: issues certificates to people, and notes everybody who was skipped.
 
-use std::path::PathBuf;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 use wire::FullName;
 
@@ -9,6 +10,7 @@ use super::missing_files::notes_on_missing_files;
 use super::{Context, Reply, preview};
 use crate::ca::{Ca, Issuance, IssueOptions, remembered};
 use crate::error::Error;
+use crate::ledger::index::Index;
 use crate::ledger::register::Register;
 use crate::notice::Notice;
 use crate::people::candidate::Candidate;
@@ -64,10 +66,19 @@ pub(crate) fn issue(
             Err(error) => context.notice(&Notice::NotRemembered(error)),
         }
     }
+    let people: HashMap<&str, String> = issuance
+        .candidates
+        .iter()
+        .filter_map(|one| Some((&one.name[..], preview::Shown::beside(one)?)))
+        .collect();
     let deed = Deed::new("issue")
         .skipped(issuance.skipped.iter().map(Item::skipped))
         .skipped(issuance.shut_out.iter().map(Item::shut_out))
-        .issued(&issuance.issued);
+        .issued_to(&issuance.issued, |id| {
+            people
+                .get(id)
+                .map_or_else(String::new, |person| format!("  <- {person}"))
+        });
     Ok(Reply::new(deed).noting(notes(&ca, &issuance, options)?))
 }
 
@@ -81,6 +92,15 @@ struct Gathered {
 }
 
 fn gather(context: &Context<'_>, recipients: Recipients) -> Result<Gathered, Error> {
+    if let Some(name) = recipients.names.iter().find(|name| is_list(name)) {
+        return Err(Error::NoName {
+            name: name.clone(),
+            fault: format!(
+                "this is a file and not a person; did you mean `ca-tool issue --roster {}`?",
+                pki::shell_word(name)
+            ),
+        });
+    }
     let mut candidates = Candidate::named(recipients.names);
     if let Some(name) = recipients.full_name {
         let [person] = &mut candidates[..] else {
@@ -102,7 +122,10 @@ fn gather(context: &Context<'_>, recipients: Recipients) -> Result<Gathered, Err
             let proposal = question.proposal.take();
             // Without a CA nobody has an ID yet.
             let index = Register::open(context.dir).and_then(|register| register.index());
-            let index = index.unwrap_or_default();
+            let index = match index {
+                Err(Error::NoCa(_)) => Index::default(),
+                index => index?,
+            };
             let people = proposal
                 .as_ref()
                 .map_or(&[][..], |roster| &roster.candidates);
@@ -136,6 +159,18 @@ fn gather(context: &Context<'_>, recipients: Recipients) -> Result<Gathered, Err
         kind: roster.kind,
         hint,
     })
+}
+
+/// Returns whether a name is that of a list of people, for which `--roster` was forgotten.
+fn is_list(name: &str) -> bool {
+    let path = Path::new(name);
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    let ending = ending.unwrap_or_default().to_lowercase();
+    [
+        "csv", "tsv", "txt", "xls", "xlsx", "xlsm", "xlsb", "ods", "numbers",
+    ]
+    .contains(&&ending[..])
+        || path.is_file()
 }
 
 fn notes(ca: &Ca, issuance: &Issuance, options: &IssueOptions) -> Result<Vec<String>, Error> {
@@ -220,9 +255,9 @@ fn notes_on_other_names(skipped: &[Skipped], notes: &mut Vec<String>) {
         names.filter_map(|one| Some((&one.id, one.other_name.as_ref()?)))
     };
     notes.extend(others().take(NOTES_MAX).map(|(id, name)| {
-        let name = name.quoted();
+        let (name, typed) = (name.quoted(), pki::shell_word(name.to_string()));
         format!(
-            "the certificate of {id} does not have the full name {name}: `ca-tool renew {id} --name {name}` makes one that has it"
+            "the certificate of {id} does not have the full name {name}: `ca-tool renew {id} --name {typed}` makes one that has it"
         )
     }));
     let more = others().count().saturating_sub(NOTES_MAX);

@@ -67,6 +67,8 @@ pub(crate) struct Reply {
     pub(crate) result: Box<dyn Printable>,
     /// Notes about it, one line each.
     pub(crate) notes: Vec<String>,
+    /// The error that the result ends in, if it is no success.
+    pub(crate) error: Option<Error>,
     /// Advice, if there is any.
     pub(crate) hint: Option<String>,
     /// The program's exit code.
@@ -96,6 +98,7 @@ impl Reply {
         Self {
             result: Box::new(result),
             notes: Vec::new(),
+            error: None,
             hint: None,
             code: DONE,
         }
@@ -103,6 +106,15 @@ impl Reply {
 
     fn noting(self, notes: Vec<String>) -> Self {
         Self { notes, ..self }
+    }
+
+    fn failing(self, error: Error) -> Self {
+        let error = Some(error);
+        Self {
+            error,
+            code: NO,
+            ..self
+        }
     }
 
     fn coded(self, code: u8) -> Self {

@@ -6,23 +6,23 @@ use std::fmt;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::{DONE, NO, Reply};
+use super::Reply;
 use crate::ca::IssueOptions;
-use crate::error::Problem;
+use crate::error::Error;
 use crate::ledger::index::Index;
 use crate::people::candidate::Candidate;
 use crate::people::naming::{Named, name_all};
 use crate::people::plan::{Rules, plan};
 use crate::sign::reason::Reason;
-use crate::words::{counted, moment};
+use crate::words::{counted, day};
 
 /// Everybody, in the order of the roster.
 #[derive(Debug, Serialize)]
-struct Preview(Vec<Row>);
+struct Preview(Vec<Shown>);
 
 /// One person.
 #[derive(Debug, Serialize)]
-struct Row {
+pub(super) struct Shown {
     /// The ID.
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,8 +45,6 @@ struct Row {
 
 /// How much of a name or an address a line shows.
 const CHARS_SHOWN_MAX: usize = 80;
-/// How many problems the notes name.
-const PROBLEMS_SHOWN_MAX: usize = 20;
 
 /// Returns the preview for these candidates.
 pub(super) fn preview(candidates: &[Candidate], index: &Index, options: &IssueOptions) -> Reply {
@@ -59,11 +57,10 @@ pub(super) fn preview(candidates: &[Candidate], index: &Index, options: &IssueOp
     let (standing, problems) = match plan(&people, index, rules, OffsetDateTime::now_utc()) {
         Ok(plan) => {
             let skipped = plan.skipped.iter().map(|skipped| {
-                let until = moment(skipped.until);
-                let day = until.split('T').next().unwrap_or_default();
+                let until = day(skipped.until);
                 (
                     skipped.id.to_string(),
-                    format!("has a certificate until {day}"),
+                    format!("has a certificate until {until}"),
                 )
             });
             let shut_out = plan.shut_out.iter().map(|one| {
@@ -77,48 +74,24 @@ pub(super) fn preview(candidates: &[Candidate], index: &Index, options: &IssueOp
         }
         Err(problems) => (HashMap::new(), problems),
     };
-    let rows = named.into_iter().map(|named| Row::new(named, &standing));
+    let has_problems = !problems.is_empty();
+    let rows = named.into_iter().map(|named| Shown::new(named, &standing));
     let result = Preview(rows.collect());
-    let mut notes = notes_on(&problems);
-    let code = if problems.is_empty() { DONE } else { NO };
-    if problems.is_empty() {
-        let people = counted(result.0.len(), "person", "people");
-        let new = result.0.iter().filter(|row| row.why.is_none()).count();
-        notes.push(format!(
-            "{people}, {}; this is a preview, and nothing was issued",
-            counted(new, "new certificate", "new certificates")
-        ));
+    if has_problems {
+        return Reply::new(result).failing(Error::Problems(problems));
     }
-    Reply::new(result).noting(notes).coded(code)
-}
-
-fn notes_on(problems: &[Problem]) -> Vec<String> {
-    let mut notes: Vec<String> = problems
-        .iter()
-        .take(PROBLEMS_SHOWN_MAX)
-        .map(Problem::to_string)
-        .collect();
-    let more = problems.len().saturating_sub(PROBLEMS_SHOWN_MAX);
-    if more > 0 {
-        notes.push(format!(
-            "and {}",
-            counted(more, "more problem", "more problems")
-        ));
-    }
-    if !problems.is_empty() {
-        notes.push(format!(
-            "{} to fix",
-            counted(problems.len(), "problem", "problems")
-        ));
-    }
-    notes
+    let people = counted(result.0.len(), "person", "people");
+    let new = result.0.iter().filter(|row| row.why.is_none()).count();
+    let new = counted(new, "new certificate", "new certificates");
+    let note = format!("{people}, {new}; this is a preview, and nothing was issued");
+    Reply::new(result).noting(vec![note])
 }
 
 /// Returns `id <- person` for the first few, who show whether the right column was chosen.
 pub(super) fn first_lines(candidates: &[Candidate], index: &Index) -> Vec<String> {
     let named = name_all(candidates, index).into_iter().take(LINES_MAX);
     let rows = named
-        .map(|named| Row::new(named, &HashMap::new()))
+        .map(|named| Shown::new(named, &HashMap::new()))
         .collect();
     let mut lines: Vec<String> = Preview(rows)
         .to_string()
@@ -135,7 +108,7 @@ pub(super) fn first_lines(candidates: &[Candidate], index: &Index) -> Vec<String
 /// How many people show whether the right column was chosen.
 const LINES_MAX: usize = 6;
 
-impl Row {
+impl Shown {
     fn new(named: Named, standing: &HashMap<String, String>) -> Self {
         let Named { candidate, changes } = named;
         // An ID that is typed is brought to its normal form.
@@ -153,6 +126,16 @@ impl Row {
         }
     }
 
+    /// Returns the person behind an ID that was made, for the output of `issue`.
+    pub(super) fn beside(candidate: &Candidate) -> Option<String> {
+        candidate.made_from.as_ref()?;
+        let named = Named {
+            candidate: candidate.clone(),
+            changes: Vec::new(),
+        };
+        Self::new(named, &HashMap::new()).person()
+    }
+
     fn id(&self) -> String {
         match self.name.is_empty() {
             true => "?".to_owned(),
@@ -160,12 +143,15 @@ impl Row {
         }
     }
 
-    /// Returns the person as far as the roster knows them.
-    fn person(&self) -> String {
+    /// Returns the person as far as the roster knows more of them than the ID; where that is nothing and there
+    /// is no ID either, their place in it.
+    fn person(&self) -> Option<String> {
         let shown = |text: &String| wire::excerpt(text, CHARS_SHOWN_MAX);
         let mut parts: Vec<String> = self.full_name.iter().map(shown).collect();
         let is_shown = |text: &String| {
-            self.email.as_ref() != Some(text) && self.full_name.as_ref() != Some(text)
+            self.email.as_ref() != Some(text)
+                && self.full_name.as_ref() != Some(text)
+                && self.name != *text
         };
         parts.extend(
             self.made_from
@@ -176,8 +162,8 @@ impl Row {
         parts.extend(self.email.iter().map(shown));
         parts.extend(self.role.iter().map(shown));
         match parts.is_empty() {
-            true => self.place.clone(),
-            false => parts.join(", "),
+            true => self.name.is_empty().then(|| self.place.clone()),
+            false => Some(parts.join(", ")),
         }
     }
 }
@@ -192,7 +178,10 @@ impl fmt::Display for Preview {
             .unwrap_or(0);
         for row in &self.0 {
             let id = row.id();
-            write!(f, "{id:width$} <- {}", row.person())?;
+            match row.person() {
+                Some(person) => write!(f, "{id:width$} <- {person}")?,
+                None => write!(f, "{id}")?,
+            }
             if !row.changes.is_empty() {
                 write!(f, "  ({})", row.changes.join("; "))?;
             }

@@ -57,7 +57,11 @@ pub(crate) fn revoke(
             None => {
                 let held = done.people.iter().filter(|(_, count)| *count > 0);
                 let names: Vec<_> = held.map(|(name, _)| name.clone()).collect();
-                names.join(" ")
+                names
+                    .iter()
+                    .map(pki::shell_word)
+                    .collect::<Vec<_>>()
+                    .join(" ")
             }
         };
         notes.push(format!("`ca-tool unhold {whom}` lets them in again"));
@@ -76,23 +80,17 @@ pub(crate) fn unhold(context: &Context<'_>, which: &Which) -> Result<Reply, Erro
     Ok(Reply::new(words.deed(&done)).noting(words.notes(&done)))
 }
 
-/// Returns what is asked before a revocation, with the way that can be undone.
+/// Returns the question before a revocation, with the reason that can be taken back.
 fn warning(which: &Which) -> String {
-    let (whom, argument) = match &which.serial {
-        Some(serial) => (
-            format!("certificate {serial}"),
-            format!("--serial {serial}"),
-        ),
+    let whom = match &which.serial {
+        Some(serial) => format!("certificate {serial}"),
         None => {
             let names: Vec<_> = which.names.iter().map(|name| wire::escape(name)).collect();
-            (
-                first_few(&names, NAMES_SHOWN_MAX, ", "),
-                first_few(&names, NAMES_SHOWN_MAX, " "),
-            )
+            first_few(&names, NAMES_SHOWN_MAX, ", ")
         }
     };
     format!(
-        "a revocation cannot be undone (`ca-tool revoke {argument} --reason certificateHold` can); servers will refuse {whom} for good"
+        "A revocation is final. To keep somebody out for a while, use --reason certificateHold.\nServers will refuse {whom} for good"
     )
 }
 

@@ -5,7 +5,6 @@ use std::io;
 use pki::Purpose;
 
 use super::{Error, Origin};
-use crate::words::shell_word;
 
 impl Error {
     /// Returns advice about the error, if there is any.
@@ -163,8 +162,5 @@ fn retyped(typed: &[String], flags: &[String]) -> String {
     let (before, after) = typed.split_at(flagged);
     let before = before.iter().filter(|word| *word != "--preview");
     let words = before.chain(flags).chain(after);
-    words
-        .map(|word| shell_word(word))
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.map(pki::shell_word).collect::<Vec<_>>().join(" ")
 }

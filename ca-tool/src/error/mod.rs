@@ -171,7 +171,7 @@ pub enum Error {
     Question {
         /// The file.
         path: PathBuf,
-        /// What is not known.
+        /// The fact that the roster does not settle.
         what: String,
         /// What the first answer comes to, one line for each of the first people.
         shown: Vec<String>,

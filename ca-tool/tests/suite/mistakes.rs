@@ -13,6 +13,27 @@ fn said(w: &World, arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
+fn a_list_without_its_flag_is_no_person_and_a_room_needs_the_flag_of_its_name() {
+    let w = World::new();
+    fs::write(w.path("people"), "erin\n").expect("written");
+    for list in ["moodle.csv", "CLASS.XLSX", "people"] {
+        for more in [&[][..], &["--preview"]] {
+            let mut arguments = vec!["issue", list];
+            arguments.extend(more);
+            let refused = w.run(&arguments);
+            assert_eq!(refused.status.code(), Some(1));
+            let said = stderr(&refused);
+            let hint = format!("did you mean `ca-tool issue --roster {list}`?");
+            assert!(said.contains(&hint), "{said}");
+        }
+    }
+    let refused = w.run(&["init", "Net 101"]);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = stderr(&refused);
+    assert!(said.contains("ca-tool init --name \"Net 101\""), "{said}");
+}
+
+#[test]
 fn a_key_that_is_given_as_a_roster_is_not_printed() {
     let w = World::new();
     w.issue("alice");

@@ -39,9 +39,14 @@ fn a_revocation_is_asked_about_at_a_terminal_and_never_in_a_script() {
     };
     let (code, said, err) = at_terminal("ca-tool revoke alice", "n");
     assert_eq!(code, Some(1), "{said}{err}");
-    assert!(said.contains("a revocation cannot be undone"), "{said}");
     assert!(
-        said.contains("`ca-tool revoke alice --reason certificateHold`"),
+        said.contains(
+            "A revocation is final. To keep somebody out for a while, use --reason certificateHold."
+        ),
+        "{said}"
+    );
+    assert!(
+        said.contains("Servers will refuse alice for good: go on? [y/N]"),
         "{said}"
     );
     assert!(said.contains("nothing was done"), "{said}");

@@ -91,7 +91,8 @@ impl Handout<'_> {
                 Some(server) => escape(server),
                 None => word("no_server").to_owned(),
             },
-            "until" => self.until_in_words(),
+            // Where the CA is, because whoever typed a day there meant it there.
+            "until" => escape(&crate::words::minute(self.until)),
             "contact" => match &self.help.contact {
                 Some(contact) => contact_link(contact),
                 None => word("whoever").to_owned(),
@@ -108,12 +109,6 @@ impl Handout<'_> {
             "python" => escape(&self.python(&file)),
             _ => return None,
         })
-    }
-
-    /// Returns the last moment, to the minute: `2027-02-01 23:59 UTC`.
-    fn until_in_words(&self) -> String {
-        let until = crate::words::moment(self.until).replace('T', " ");
-        format!("{} UTC", &until[.."2027-02-01 23:59".len()])
     }
 
     /// Returns the host, the check that OpenSSL makes of it, and the port.
@@ -282,6 +277,7 @@ mod tests {
     #[test]
     fn a_page_says_in_both_languages_whose_it_is_where_until_when_and_whom_to_ask() {
         let filled = page(|_| {});
+        let until = crate::words::minute(of_alice(&helpful()).until);
         for words in LANGUAGES {
             let lang = words[0].1;
             let begin = filled
@@ -293,7 +289,7 @@ mod tests {
                 "alice (Alice Ng)",
                 "Networks 101",
                 "chat.example:27332",
-                "2027-02-01 23:59 UTC",
+                until.as_str(),
                 "<a href=\"mailto:teacher@school.example\">teacher@school.example</a>",
                 "<a href=\"https://chat.example/client\">https://chat.example/client</a>",
                 "./client --cert alice.pem</pre>",

@@ -98,6 +98,10 @@ impl Platform {
                 is_preview.then_some("Blackboard's preview user")
             }
             Platform::Classroom => {
+                let has_name = !(cell("First Name").is_empty() && cell("Last Name").is_empty());
+                if !has_name && !cell("Email Address").contains('@') {
+                    return Some("a second row of headings");
+                }
                 let has_nobody = cell("Email Address").is_empty() && cell("First Name").is_empty();
                 let word = row.cells.iter().find(|cell| !cell.is_empty());
                 let is_known = word.is_some_and(|word| {
@@ -147,6 +151,46 @@ pub(super) fn repeats_headings(row: &Row, headings: &[String]) -> bool {
     let mut cells = headings.iter().enumerate();
     (known > 0 || headings.len() > 1) && cells.all(|(column, heading)| row.cell(column) == heading)
 }
+
+/// Returns whether the last row of a table counts or sums up the others: it has such a word, numbers, and
+/// nothing else.
+pub(super) fn is_total(row: &Row) -> bool {
+    let mut cells = row.cells.iter().filter(|cell| !cell.is_empty());
+    let word = cells.next().map(|word| word.to_lowercase());
+    let word = word
+        .as_deref()
+        .map(|word| word.trim_end_matches([':', '：', ' ']));
+    let mut numbers = cells.peekable();
+    row.cells.len() > 1
+        && word.is_some_and(|word| TOTALS.contains(&word))
+        && numbers.peek().is_some()
+        && numbers.all(|cell| cell.chars().all(|c| c.is_numeric() || ".,%".contains(c)))
+}
+
+const TOTALS: [&str; 22] = [
+    "total",
+    "totals",
+    "sum",
+    "count",
+    "average",
+    "mean",
+    "summe",
+    "gesamt",
+    "insgesamt",
+    "anzahl",
+    "somme",
+    "moyenne",
+    "suma",
+    "totale",
+    "totaal",
+    "razem",
+    "toplam",
+    "итого",
+    "всего",
+    "合計",
+    "合计",
+    "总计",
+];
 
 /// Returns a name that is written as `Brown, Erin` the other way round. Other commas stay.
 pub(super) fn turned_round(name: &str) -> String {

@@ -129,7 +129,11 @@ const WORDS: &[(Meaning, &str)] = &[
     (
         Meaning::Login,
         "username,usernames,user,users,user id,userid,uid,login,logins,login id,login name,logon,logon name,sign-in name,account,\
-         account name,net id,netid,eid,upi,cwid,unikey,zid,crsid,utorid,sis login id,nickname,nick,handle,screen name,alias,\
+         account name,net id,netid,eid,upi,cwid,unikey,zid,crsid,utorid,sis login id,nickname,nick,handle,screen name,alias,aliases,code name,codename,code names,codenames,short name,shortname,short names,short code,initials,call sign,pen name,\
+         Kurzzeichen,Kurzname,Kurzbezeichnung,Namenskürzel,Deckname,Decknamen,Spitzname,Kürzel der Person,nom de code,nom court,surnom,initiales,abréviation,\
+         nombre en clave,nombre corto,apodo,iniciales,abreviatura,nome in codice,nome breve,soprannome,iniziali,nome curto,apelido de usuário,iniciais,codenaam,schuilnaam,bijnaam,initialen,afkorting,kodnamn,smeknamn,\
+         kodenavn,kallenavn,kælenavn,forkortelse,peitenimi,lempinimi,lyhenne,kryptonim,pseudonim,skrót,přezdívka,zkratka,prezývka,skratka,becenév,rövid név,monogram,poreclă,kısa ad,takma ad,rumuz,κωδικό όνομα,ψευδώνυμο,\
+         кодовое имя,псевдоним,ник,никнейм,краткое имя,сокращение,прізвисько,псевдонім,代号,代號,昵称,暱稱,简称,簡稱,コードネーム,ニックネーム,略称,닉네임,별명,약칭,\
          sam account name,user principal name,upn,ldap,kerberos,\
          Benutzername,Benutzer,Benutzerkennung,Benutzerkürzel,Nutzername,Nutzer,Nutzerkennung,Kennung,Anmeldename,Anmeldung,Loginname,Kürzel,\
          RZ-Kennung,Uni-Kennung,TU-Kennung,ZIM-Kennung,Hochschulkennung,Konto,\
@@ -170,10 +174,10 @@ const WORDS: &[(Meaning, &str)] = &[
     ),
     (
         Meaning::FullName,
-        "full name,fullname,student name,display name,displayname,name and surname,first and last name,first name and surname,first name / last name,first name / surname,last name first name,last name and first name,names,students,student,participant,participants,learner,learners,pupil,pupils,attendee,attendees,candidate,member,members,person,people,user full name,\
-         Vor- und Nachname,Vollständiger Name,Name und Vorname,Nachname Vorname,Studierende,Studierender,Studentin,Studenten,Teilnehmer,Teilnehmerin,Teilnehmende,Teilnehmer/in,Teilnehmer*in,Schüler,Schülerin,Schüler/in,\
-         nom complet,nom et prénom,nom prénom,prénom et nom,prénom nom,étudiant,étudiante,étudiants,étudiant(e),élève,élèves,participant(e),\
-         nombre completo,nombre y apellidos,apellidos y nombre,apellidos y nombres,nombres y apellidos,estudiante,estudiantes,alumno,alumna,alumnos,alumno/a,participante,participantes,\
+        "full name,fullname,student name,display name,displayname,name and surname,first and last name,first name and surname,first name / last name,first name / surname,last name first name,last name and first name,names,students,student,participant,participants,learner,learners,pupil,pupils,alumni,alumnus,alumna,alumnae,alum,alums,graduate,graduates,undergraduate,undergraduates,trainee,trainees,apprentice,apprentices,delegate,delegates,guest,guests,staff,employee,employees,teacher,teachers,tutor,tutors,attendee,attendees,candidate,member,members,person,people,user full name,\
+         Vor- und Nachname,Vollständiger Name,Name und Vorname,Nachname Vorname,Studierende,Studierender,Studentin,Studenten,Alumnus,Ehemalige,Absolvent,Absolventin,Absolventen,Absolvierende,Auszubildende,Azubi,Azubis,Mitglied,Mitglieder,Person,Personen,Hörer,Hörerin,Lernende,Kursteilnehmer,Teilnehmer,Teilnehmerin,Teilnehmende,Teilnehmer/in,Teilnehmer*in,Schüler,Schülerin,Schüler/in,\
+         nom complet,nom et prénom,nom prénom,prénom et nom,prénom nom,étudiant,étudiante,étudiants,étudiantes,anciens,ancien élève,anciens élèves,diplômés,apprenant,apprenants,stagiaire,stagiaires,membre,membres,inscrits,étudiant(e),élève,élèves,participant(e),\
+         nombre completo,nombre y apellidos,apellidos y nombre,apellidos y nombres,nombres y apellidos,estudiante,estudiantes,alumno,alumna,alumnos,alumnas,exalumnos,egresado,egresados,miembro,miembros,inscritos,asistentes,alumno/a,participante,participantes,\
          nome completo,nome e cognome,cognome e nome,nominativo,studente,studentessa,studenti,alunno,alunni,partecipante,partecipanti,aluno,aluna,alunos,aluno(a),estudante,estudantes,nome do aluno,discente,discentes,\
          volledige naam,studenten,leerling,leerlingen,cursist,deelnemer,deelnemers,fullständigt namn,för- och efternamn,elev,elever,deltagare,fulde navn,fullt navn,studerende,deltager,deltagere,koko nimi,opiskelija,opiskelijat,oppilas,nemandi,fullt nafn,täisnimi,üliõpilane,õpilane,vārds uzvārds,students,studentė,studentas,vardas pavardė,vardas ir pavardė,\
          imię i nazwisko,nazwisko i imię,studentka,uczeń,uczestnik,celé jméno,jméno a příjmení,příjmení a jméno,žák,účastník,celé meno,meno a priezvisko,študent,teljes név,hallgató,tanuló,hallgató neve,nume complet,nume și prenume,nume si prenume,studentul,elevul,ime in priimek,študentka,ime i prezime,prezime i ime,име и презиме,\

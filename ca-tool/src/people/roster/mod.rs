@@ -27,7 +27,7 @@ use crate::error::{Answer, Error};
 use crate::words::{counted, first_few};
 use columns::{Columns, HEADING_CHARS_SHOWN_MAX, IdColumn, Table};
 use delimited::HEADING_LINES_MAX;
-use exports::{Platform, repeats_headings, turned_round};
+use exports::{Platform, is_total, repeats_headings, turned_round};
 use headings::{are_same, is_address, is_heading};
 use sheet::{Row, Sheet};
 
@@ -57,7 +57,7 @@ pub(crate) enum Reading {
 /// What a roster does not settle.
 #[derive(Debug)]
 pub(crate) struct Question {
-    /// What is not known.
+    /// The fact that is not settled.
     pub(crate) what: String,
     /// The possible answers.
     pub(crate) answers: Vec<Answer>,
@@ -155,7 +155,7 @@ impl Reading {
     }
 }
 
-/// Reads the rows. What kind of file it is, its bytes say and not its name.
+/// Reads the rows. The file's bytes decide what kind of file it is; its name does not count.
 fn sheet_of(bytes: &[u8], choices: &Choices) -> Result<Sheet, String> {
     if bytes.starts_with(workbook::MAGIC) {
         return workbook::rows(bytes, choices.sheet.as_deref());
@@ -231,6 +231,12 @@ impl Reader<'_> {
             passed.extend(why.map(|why| (row.number, why.to_owned())));
             why.is_none()
         });
+        if heading.is_some()
+            && rows.len() > 1
+            && let Some(last) = rows.pop_if(|last| is_total(last))
+        {
+            passed.push((last.number, "a total".to_owned()));
+        }
         let table = Table {
             headings,
             has_heading: heading.is_some(),
@@ -252,6 +258,16 @@ impl Reader<'_> {
             }
             let is_remembered = known.is_some() && !self.choices.has_columns();
             notes.extend(told(&table, &columns, is_remembered));
+            // Whoever gave --no-header has said so.
+            if let (None, 1, Some(first)) = (heading, headings.len(), rows.first())
+                && !self.choices.no_header
+            {
+                notes.push(format!(
+                    "line {} is a person: {}",
+                    first.number,
+                    wire::excerpt(first.cell(0), HEADING_CHARS_SHOWN_MAX)
+                ));
+            }
             notes.extend(told_passed(&passed));
             notes.append(&mut roster.notes);
             roster.notes = notes;
@@ -406,7 +422,7 @@ impl Reader<'_> {
         Ok(Reading::Question(Question {
             what: format!("{what}; {} could give them", table.quoted(id)),
             answers: vec![Answer {
-                when: "if these are the right people and IDs, type (with --preview to see all of them first)".to_owned(),
+                when: "if these are the right people and IDs, type".to_owned(),
                 flags,
             }],
             proposal: Some(proposal).filter(|roster| !roster.candidates.is_empty()),
@@ -491,11 +507,11 @@ impl Reader<'_> {
         let mut email = columns.email.and_then(&mut text);
         let role = columns.role.and_then(&mut text);
         if columns.is_email_recognised && email.as_deref().and_then(email_fault).is_some() {
-            left_out.add(LeftOut::EMAIL, email.take(), row);
+            left_out.emails.push(LeftOut::one(email.take(), row));
         }
         let name = full_name.as_deref().map(FullName::parse_typed);
         if columns.are_names_recognised && matches!(name, Some(Err(_))) {
-            left_out.add(LeftOut::NAME, full_name.take(), row);
+            left_out.names.push(LeftOut::one(full_name.take(), row));
         }
         if value.is_none() && fault.is_none() {
             let who = full_name.as_deref().or(email.as_deref());
@@ -523,25 +539,24 @@ impl Reader<'_> {
 
 /// Texts of recognised columns that no certificate can contain.
 #[derive(Debug, Default)]
-struct LeftOut([Vec<String>; 2]);
+struct LeftOut {
+    emails: Vec<String>,
+    names: Vec<String>,
+}
 
 impl LeftOut {
-    const EMAIL: usize = 0;
-    const NAME: usize = 1;
-
-    fn add(&mut self, kind: usize, text: Option<String>, row: &Row) {
+    fn one(text: Option<String>, row: &Row) -> String {
         let text = wire::excerpt(&text.unwrap_or_default(), HEADING_CHARS_SHOWN_MAX);
-        self.0[kind].push(format!("\"{text}\" (line {})", row.number));
+        format!("\"{text}\" (line {})", row.number)
     }
 
     fn notes(&self) -> impl Iterator<Item = String> {
         let kinds = [
-            ("mail address is", "mail addresses are"),
-            ("name is", "names are"),
+            (&self.emails, "mail address is", "mail addresses are"),
+            (&self.names, "name is", "names are"),
         ];
-        let texts = self.0.iter().zip(kinds);
-        let some = texts.filter(|(texts, _)| !texts.is_empty());
-        some.map(|(texts, (one, many))| {
+        let some = kinds.into_iter().filter(|(texts, ..)| !texts.is_empty());
+        some.map(|(texts, one, many)| {
             format!(
                 "{} left out, because a certificate cannot contain {}: {}",
                 counted(texts.len(), one, many),
@@ -581,7 +596,7 @@ fn is_odd_one_out(rows: &[Row]) -> bool {
     let is_capitalised = word.chars().next().is_some_and(char::is_uppercase);
     all(is_address)
         || all(has_digits) && !word.chars().any(|c| c.is_ascii_digit())
-        || others.len() >= 3 && all(is_lower) && is_capitalised
+        || all(is_lower) && is_capitalised
 }
 
 /// Returns whether a cell holds what a spreadsheet writes where a formula failed.

@@ -234,6 +234,12 @@ fn a_list_that_begins_with_a_heading_is_asked_about() {
         "name",
         "Class",
         "nom d\u{2019}utilisateur",
+        "Alumni",
+        "Codename",
+        "code name",
+        "Kurzzeichen",
+        "Short name",
+        "昵称",
     ] {
         for text in [
             format!("{heading}\nerin\nfrank\n"),
@@ -260,11 +266,41 @@ fn a_list_that_begins_with_a_heading_is_asked_about() {
         "Enwxy\ns100001\ns100002\n",
         "Enwxy\na@x.org\nb@x.org\n",
         "Enwxy\nerin\nfrank\ngina\n",
+        "Enwxy\nerin\nfrank\n",
     ] {
         assert!(question(text.as_bytes()).0.contains("Enwxy"), "{text}");
     }
     assert_eq!(rows(b"Erin\nFrank\ngina\nhal\n").len(), 4);
     assert_eq!(rows(b"erin\ns100001\n").len(), 2);
+    // What is no known heading is a person, and the output says so.
+    let roster = parse(b"Erin\nFrank\nGina\n").expect("a roster");
+    assert_eq!(roster.notes, ["line 1 is a person: Erin"]);
+}
+
+#[test]
+fn no_id_that_is_also_a_heading_is_dropped_without_a_question() {
+    for id in [
+        "no", "first", "user", "nick", "ad", "ra", "mark", "note", "roll", "guest", "ana",
+        "s100001", "e.brown",
+    ] {
+        let text = format!("{id}\nfrank\ngina\n");
+        match parse(text.as_bytes()) {
+            Ok(roster) => assert_eq!(roster.candidates.len(), 3, "{id}"),
+            Err(Error::Question { answers, .. }) => {
+                assert!(
+                    answers.iter().any(|answer| answer.flags == ["--no-header"]),
+                    "{id}"
+                );
+            }
+            Err(other) => panic!("{id}: {other}"),
+        }
+        // It is a person wherever else it stands.
+        assert_eq!(
+            rows(format!("frank\n{id}\ngina\n").as_bytes()).len(),
+            3,
+            "{id}"
+        );
+    }
 }
 
 #[test]
@@ -391,6 +427,25 @@ fn canvas_rows_that_are_no_people_are_passed_over_and_its_numbers_are_no_ids() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn rows_that_only_add_up_or_go_on_with_headings_are_no_people() {
+    for (text, column) in [
+        ("Name,Login,Points\nErin,e,1\n,,\nTotal,2,\n", "Login"),
+        ("Name,Login,Points\nErin,e,1\n,,\n,Summe:,5\n", "Login"),
+        ("姓名,Login\nErin,e\n合计,2\n", "Login"),
+        (
+            "Last Name,First Name,Email Address,Quiz\n,,Date,2027-01-01\n,,Points,10\nBrown,Erin,e@x.org,5\n",
+            "Email Address",
+        ),
+    ] {
+        let people = made(text.as_bytes(), column);
+        assert_eq!(people.len(), 1, "{text}: {people:?}");
+        assert!(people[0].starts_with("e |"), "{people:?}");
+    }
+    let people = made(b"Login,Name\ne,Erin\ntotal,Tom Total\n", "Login");
+    assert_eq!(people.len(), 2, "{people:?}");
 }
 
 #[test]
