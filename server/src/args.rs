@@ -70,10 +70,14 @@ pub enum Command {
         /// Write the answer as JSON. A second column of the same name gets a number, as in id_2.
         #[arg(long)]
         json: bool,
-        /// Write the answer to this file, which only you can read. It takes the place of an older
-        /// one when it is whole.
+        /// Write the answer to this file, which only you can read; - is standard output. A file that
+        /// exists is kept, and the answer is refused.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
+        /// With --out: put the answer in the place of an older text file, once it is whole. Keys,
+        /// certificates and databases stay.
+        #[arg(long, requires = "out")]
+        replace: bool,
     },
 }
 
@@ -159,15 +163,83 @@ pub struct Serve {
     backlog: u64,
 }
 
-/// Returns the flag that somebody may have looked for, if it has another name here.
-pub fn hint(refused: &clap::Error) -> Option<&'static str> {
-    const LISTEN: &str = "--listen [IP:]PORT names the port and the address, as in --listen 28111";
-    if refused.kind() != ErrorKind::UnknownArgument {
-        return None;
-    }
-    let ContextValue::String(flag) = refused.get(ContextKind::InvalidArg)? else {
-        return None;
+/// Returns the form that somebody may have looked for, if it is another one here.
+pub fn hint(refused: &clap::Error) -> Option<String> {
+    let text = |kind| match refused.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
     };
+    match refused.kind() {
+        ErrorKind::UnknownArgument => {
+            hint_for_argument(text(ContextKind::InvalidArg)?).map(str::to_owned)
+        }
+        ErrorKind::InvalidSubcommand => hint_for_command(text(ContextKind::InvalidSubcommand)?),
+        // Only a command conflicts with the flags of the room.
+        ErrorKind::ArgumentConflict => {
+            let command = text(ContextKind::InvalidSubcommand)?;
+            Some(format!(
+                "the flags of `{command}` stand after it, as in: server {command} --db chat.db \"select * from transcript\""
+            ))
+        }
+        _ => None,
+    }
+}
+
+/// Removes what clap guesses, which only confuses beside a hint of ours.
+pub fn without_tips(mut refused: clap::Error) -> clap::Error {
+    for guess in [
+        ContextKind::Suggested,
+        ContextKind::SuggestedArg,
+        ContextKind::SuggestedCommand,
+        ContextKind::SuggestedSubcommand,
+        ContextKind::SuggestedValue,
+    ] {
+        refused.remove(guess);
+    }
+    refused
+}
+
+/// Returns the advice for a word in the place of a command.
+fn hint_for_command(word: &str) -> Option<String> {
+    if parse_listen(word).is_ok() {
+        return Some(format!("--listen {word} chooses the port and the address"));
+    }
+    if Path::new(word)
+        .extension()
+        .is_some_and(|ending| ending == "db")
+    {
+        return Some(format!("--db {word} names the database"));
+    }
+    match word.to_ascii_lowercase().as_str() {
+        "start" | "run" | "serve" | "server" | "listen" | "up" => {
+            Some("`server` alone starts the room".to_owned())
+        }
+        "stop" | "restart" | "status" | "reload" => Some(
+            "Ctrl-C or SIGTERM stops a server, and SIGHUP makes it read its files again".to_owned(),
+        ),
+        "sql" | "ask" | "db" => Some(SQL_IN_QUOTES.to_owned()),
+        word if is_sql(word) => Some(SQL_IN_QUOTES.to_owned()),
+        _ => None,
+    }
+}
+
+const SQL_IN_QUOTES: &str =
+    "the whole query stands in quotes, as in: server query \"select * from transcript\"";
+
+fn is_sql(word: &str) -> bool {
+    let first = word.split_whitespace().next().unwrap_or_default();
+    ["select", "with", "pragma", "values", "explain"]
+        .iter()
+        .any(|begins| begins.eq_ignore_ascii_case(first))
+}
+
+/// Returns the advice for a flag that there is not, or for a word too many.
+fn hint_for_argument(flag: &str) -> Option<&'static str> {
+    const LISTEN: &str = "--listen [IP:]PORT names the port and the address, as in --listen 28111";
+    // Words without a flag are taken by a query alone, and by that one word.
+    if !flag.starts_with('-') {
+        return Some(SQL_IN_QUOTES);
+    }
     match flag.trim_start_matches('-').split('=').next()? {
         "port" | "p" | "host" | "address" | "addr" | "ip" | "bind" | "b" | "l" => Some(LISTEN),
         "database" | "data" | "file" | "d" => Some("--db FILE names the database"),
@@ -178,6 +250,10 @@ pub fn hint(refused: &clap::Error) -> Option<&'static str> {
         "log" | "logfile" | "o" => Some("--log-file FILE writes the log to a file too"),
         "verbose" | "v" | "debug" | "quiet" | "q" => {
             Some("RUST_LOG chooses what is logged, for example RUST_LOG=debug or RUST_LOG=warn")
+        }
+        "format" | "mode" => Some("--csv or --json chooses the format; without them it is a table"),
+        "force" | "overwrite" | "yes" | "y" => {
+            Some("--replace puts the answer of a query in the place of an older file")
         }
         "output" => Some("--out FILE writes the answer to a file"),
         _ => None,
@@ -473,6 +549,30 @@ fn needs_a_zone(address: SocketAddr) -> bool {
         if address.ip().is_unicast_link_local() && address.scope_id() == 0)
 }
 
+/// Returns the reason why a log cannot be opened, with advice.
+pub fn of_log(failure: io::Error) -> anyhow::Error {
+    let (error, hint) = match failure.kind() {
+        io::ErrorKind::NotFound => (
+            "its folder does not exist",
+            "create the folder first: the server creates its log, but no folders",
+        ),
+        io::ErrorKind::NotADirectory => (
+            "its folder is a file",
+            "--log-file needs a folder that exists and that the server may write to",
+        ),
+        io::ErrorKind::PermissionDenied => (
+            "you may not write to it",
+            "the server's user must be allowed to write to the log, or to create it in its folder",
+        ),
+        _ => return failure.into(),
+    };
+    Hinted {
+        error: error.to_owned(),
+        hint: hint.to_owned(),
+    }
+    .into()
+}
+
 /// An error with a hint.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
@@ -494,6 +594,52 @@ impl Hinted {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_form_of_other_programs_gets_a_hint_in_the_place_of_a_guess() {
+        for (arguments, words) in [
+            (&["9000"][..], "--listen 9000 chooses the port"),
+            (&["[::1]:9000"], "--listen [::1]:9000 chooses"),
+            (&["start"], "`server` alone starts the room"),
+            (&["stop"], "SIGTERM stops a server"),
+            (&["room.db"], "--db room.db names the database"),
+            (&["select * from history"], "server query \"select"),
+            (
+                &["query", "select", "*", "from", "history"],
+                "stands in quotes",
+            ),
+            (
+                &["--db", "chat.db", "query", "select 1"],
+                "stand after it, as in: server query --db chat.db",
+            ),
+            (&["query", "--format", "csv", "select 1"], "--csv or --json"),
+            (&["query", "--overwrite", "select 1"], "--replace"),
+        ] {
+            let mut line = vec!["server"];
+            line.extend(arguments);
+            let refused = Args::try_parse_from(line).expect_err("another form");
+            let told = hint(&refused);
+            assert!(
+                told.as_ref().is_some_and(|told| told.contains(words)),
+                "{arguments:?}: {told:?}"
+            );
+            let refused = without_tips(refused).to_string();
+            assert!(!refused.contains("tip:"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_opened_is_told_without_a_number_and_with_advice() {
+        for (kind, words) in [
+            (io::ErrorKind::NotFound, "create the folder first"),
+            (io::ErrorKind::NotADirectory, "needs a folder that exists"),
+            (io::ErrorKind::PermissionDenied, "must be allowed to write"),
+        ] {
+            let failure = of_log(kind.into());
+            let hinted: &Hinted = failure.downcast_ref().expect("a hint");
+            assert!(hinted.hint.contains(words), "{hinted:?}");
+        }
+    }
 
     #[test]
     fn a_byte_rate_at_which_a_line_would_wait_for_minutes_is_refused() {

@@ -4,7 +4,7 @@
 //! `ARCHITECTURE.md` at the top of the repository shows how the parts fit together.
 //!
 //! Each file and folder imports only from those to the left of it in this order (a test looks):
-//! `{few, lock, os, terminal} <- {config, log} <- room <- explain <- {transcript, watch} <- {store, session} <- door
+//! `{few, file_kind, lock, os, terminal} <- {config, log} <- room <- explain <- {transcript, watch} <- {store, session} <- door
 //! <- {args, failure, simulated} <- run <- lib`.
 
 mod config;
@@ -12,6 +12,7 @@ mod door;
 mod explain;
 mod failure;
 mod few;
+mod file_kind;
 mod lock;
 mod os;
 mod room;

@@ -25,6 +25,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer, fmt};
 
+use crate::file_kind::FileKind;
 use crate::lock::lock;
 use line::OneLine;
 use queue::Queue;
@@ -58,7 +59,7 @@ impl LogFile {
     ///
     /// When it cannot be opened, or could not be a log.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = crate::os::open_log(path)?;
+        let file = open(path)?;
         Ok(Self {
             path: path.to_owned(),
             next: Arc::new(Mutex::new(Some(file))),
@@ -71,7 +72,7 @@ impl LogFile {
         while asked.changed().await.is_ok() {
             let path = self.path.clone();
             // A disk that does not answer must not hold up the runtime's thread.
-            let opened = tokio::task::spawn_blocking(move || crate::os::open_log(&path)).await;
+            let opened = tokio::task::spawn_blocking(move || open(&path)).await;
             let opened = opened.unwrap_or_else(|failed| Err(io::Error::other(failed)));
             let path = self.path.display();
             match opened {
@@ -163,6 +164,21 @@ pub fn start(file: Option<&LogFile>) -> io::Result<LogGuard> {
 pub fn warn_of_writers(file: &Path) {
     for warning in crate::os::warnings_of_writers(file, "the log") {
         warn!("{warning}");
+    }
+}
+
+/// Opens the log for appending, or creates it. Refuses a file that is something else.
+fn open(path: &Path) -> io::Result<File> {
+    // A file that may be written and not read can be a log all the same. Other things than files are refused below.
+    let kind = match path.is_file() {
+        true => FileKind::of(path).ok(),
+        false => None,
+    };
+    match kind.and_then(FileKind::no_log) {
+        Some(kind) => Err(io::Error::other(format!(
+            "it is {kind}; name another file with --log-file"
+        ))),
+        None => crate::os::open_log(path),
     }
 }
 

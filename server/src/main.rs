@@ -9,7 +9,7 @@ use clap::Parser as _;
 use narration::Narrator;
 use server::args::{Args, Command, Hinted, Serve};
 use server::log::{self, LogFile, say};
-use server::query::{Format, OutFile, QueryError, query};
+use server::query::{Format, Older, OutFile, QueryError, query};
 use server::terminal::{stderr_columns, stdout_columns};
 use server::{
     Allowed, Failure, TooFewFiles, connections_allowed, processors, stdout_is_new_file, stop_signal,
@@ -23,8 +23,13 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(refused) if !refused.use_stderr() => refused.exit(),
         Err(refused) => {
+            let hint = server::args::hint(&refused);
+            let refused = match hint {
+                Some(_) => server::args::without_tips(refused),
+                None => refused,
+            };
             say(refused.to_string().trim_end());
-            if let Some(hint) = server::args::hint(&refused) {
+            if let Some(hint) = hint {
                 say(&format!("hint: {hint}"));
             }
             return ExitCode::from(USAGE);
@@ -43,7 +48,14 @@ fn main() -> ExitCode {
                 raw,
                 json,
                 out,
+                replace,
             }) => {
+                // A dash is standard output, as for most programs.
+                let out = out.as_deref().filter(|out| *out != Path::new("-"));
+                let older = match replace {
+                    true => Older::Replaced,
+                    false => Older::Kept,
+                };
                 let format = match (csv, json) {
                     (true, _) if *raw => Format::RawCsv,
                     (true, _) if out.is_some() || stdout_is_new_file() => Format::CsvFile,
@@ -51,7 +63,7 @@ fn main() -> ExitCode {
                     (_, true) => Format::Json,
                     _ => Format::Table,
                 };
-                ask(db, sql, format, out.as_deref())
+                ask(db, sql, format, out.map(|out| (out, older)))
             }
             None => serve(&args.serve).await,
         }
@@ -85,6 +97,7 @@ async fn serve(serve: &Serve) -> Result<()> {
     let log_file = match &serve.log_file {
         Some(path) => Some(
             LogFile::open(path)
+                .map_err(server::args::of_log)
                 .with_context(|| format!("cannot open the log {}", path.display()))?,
         ),
         None => None,
@@ -126,11 +139,16 @@ async fn serve(serve: &Serve) -> Result<()> {
     Ok(())
 }
 
-fn ask(db: &Path, sql: &str, format: Format, out: Option<&Path>) -> Result<()> {
-    if let Some(path) = out {
-        let mut file = OutFile::create(path, db)?;
-        query(db, sql, format, &mut file, || None)?;
+fn ask(db: &Path, sql: &str, format: Format, out: Option<(&Path, Older)>) -> Result<()> {
+    if let Some((path, older)) = out {
+        let mut file = OutFile::create(path, db, older)?;
+        let rows = query(db, sql, format, &mut file, || None)?;
         file.finish()?;
+        let rows = match rows {
+            1 => "1 row".to_owned(),
+            rows => format!("{rows} rows"),
+        };
+        say(&format!("{rows} in {}", path.display()));
         return Ok(());
     }
     let out = io::BufWriter::new(io::stdout().lock());
@@ -138,7 +156,7 @@ fn ask(db: &Path, sql: &str, format: Format, out: Option<&Path>) -> Result<()> {
         // The reader has seen enough, as `head` has.
         Err(QueryError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(failure) => Err(failure.into()),
-        Ok(()) => Ok(()),
+        Ok(_) => Ok(()),
     }
 }
 

@@ -136,6 +136,10 @@ fn announce(config: &Config, listener: &TcpListener, crashed: u64) -> Result<(),
         "listening on {}",
         listener.local_addr().map_err(Failure::Listener)?
     );
+    if terminal::stderr_columns().is_some() {
+        let port = listener.local_addr().map_err(Failure::Listener)?.port();
+        info!("people enter with: client --cert THEIR.pem --server HOST:{port}");
+    }
     if crashed > 0 {
         warn!(
             sessions = crashed,

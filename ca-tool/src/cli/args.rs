@@ -315,7 +315,7 @@ pub(super) enum Command {
         #[command(flatten)]
         which: Selection,
         /// keyCompromise, superseded, affiliationChanged, cessationOfOperation,
-        /// privilegeWithdrawn, certificateHold (which can be undone) or unspecified
+        /// privilegeWithdrawn, certificateHold (or hold, which can be undone) or unspecified
         #[arg(long, default_value_t = Reason::Unspecified, value_parser = parse_reason)]
         reason: Reason,
         /// Why, in your own words; it is kept in the CA's folder
@@ -426,6 +426,10 @@ fn parse_encoding(name: &str) -> Result<&'static encoding_rs::Encoding, String> 
 }
 
 fn parse_reason(word: &str) -> Result<Reason, String> {
+    // The word of the other command, `unhold`.
+    if word.eq_ignore_ascii_case("hold") {
+        return Ok(Reason::CertificateHold);
+    }
     Reason::parse(word).ok_or_else(|| {
         format!(
             "the reasons are {}",

@@ -17,9 +17,9 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::answer::Answer;
-pub use self::out_file::OutFile;
+pub use self::out_file::{Older, OutFile};
 use super::sqlite::files::{beside, percent_encoded};
-use super::sqlite::kind::other_kind;
+use crate::file_kind::FileKind;
 use crate::os;
 
 /// The largest value that a query may compute. The record's own values are far smaller, and a value
@@ -90,6 +90,17 @@ pub enum QueryError {
     /// The place for the answer is a folder, a named pipe or a device.
     #[error("cannot write the answer to {}: it is not a regular file", .0.display())]
     OutNotAFile(PathBuf),
+    /// There is a file already, and it may be worth more than the answer.
+    #[error("{} exists", .0.display())]
+    OutExists(PathBuf),
+    /// There is a file that no query wrote.
+    #[error("{} is {kind}, which no answer replaces", path.display())]
+    OutIsOther {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
+    },
     /// The file for the answer cannot be written.
     #[error("cannot write the answer to {}: {}", path.display(), out_words(cause))]
     Out {
@@ -117,11 +128,23 @@ impl QueryError {
             QueryError::OutNotAFile(_) => {
                 Some("name a file with --out, or leave --out away to write to standard output")
             }
+            QueryError::OutExists(_) => Some(
+                "name another file with --out, or add --replace to put the answer in its place",
+            ),
+            QueryError::OutIsOther { .. } => Some(
+                "--replace takes the place of text files alone; name another file with --out, or remove this one first",
+            ),
             QueryError::Out { .. } => {
                 Some("--out needs a folder that exists and that you may write to")
             }
             QueryError::Sql(words) if words.starts_with("no such table") => Some(
                 "tables: joins, history, senders, meta; views: transcript, attendance. If they are not there, is this the record of a room? --db names another file",
+            ),
+            QueryError::Sql(words) if words.starts_with("no such column") => Some(
+                "texts stand in 'single quotes', as in id = 'alice'; \"pragma table_info(history)\" lists the columns of history",
+            ),
+            QueryError::Sql(words) if words.starts_with("near \".\"") => Some(
+                "commands that begin with a dot belong to sqlite3. Tables: joins, history, senders, meta; views: transcript, attendance; \"pragma table_info(joins)\" lists the columns of joins",
             ),
             QueryError::Open { cause, .. }
                 if cause.sqlite_error_code() == Some(ErrorCode::NotADatabase) =>
@@ -181,7 +204,7 @@ fn in_words(error: &rusqlite::Error) -> String {
 }
 
 /// Queries the database at `path` and writes the answer to `out`. `columns` returns the current
-/// width of `out`, if it is a terminal.
+/// width of `out`, if it is a terminal. Returns the number of rows.
 ///
 /// # Errors
 ///
@@ -193,7 +216,7 @@ pub fn query(
     format: Format,
     out: impl Write,
     columns: fn() -> Option<usize>,
-) -> Result<(), QueryError> {
+) -> Result<u64, QueryError> {
     let connection = open(path)?;
     allow_reading_only(&connection)?;
     let mut statement = connection.prepare(sql)?;
@@ -213,14 +236,16 @@ pub fn query(
     // Nothing is written before the first row: most errors show by then.
     let mut next = rows.next()?;
     let mut answer = Answer::begin(format, names, out, columns)?;
+    let mut count = 0;
     while let Some(row) = next {
         let values = (0..width).map(|index| row.get_ref(index));
         let values: Vec<ValueRef<'_>> = values.collect::<Result<_, _>>()?;
         answer.row(&values)?;
+        count += 1;
         next = rows.next()?;
     }
     answer.end()?;
-    Ok(())
+    Ok(count)
 }
 
 fn open(path: &Path) -> Result<Connection, QueryError> {
@@ -231,7 +256,8 @@ fn open(path: &Path) -> Result<Connection, QueryError> {
     if !path.is_file() {
         return Err(QueryError::NotAFile(path.to_owned()));
     }
-    if let Some(kind) = other_kind(path) {
+    let kind = FileKind::of(path).ok().and_then(FileKind::no_database);
+    if let Some(kind) = kind {
         return Err(QueryError::NotADatabase {
             path: path.to_owned(),
             kind,

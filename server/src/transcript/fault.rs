@@ -192,7 +192,13 @@ impl DatabaseError {
 
     /// Returns whether the folder for the database does not exist.
     pub(crate) fn is_about_a_missing_folder(&self) -> bool {
-        matches!(self, DatabaseError::Open { source, .. } if source.kind() == ErrorKind::NotFound)
+        // A system says the same where files cannot be created, as in /proc.
+        let is_there = |path: &Path| match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.exists(),
+            _ => true,
+        };
+        matches!(self, DatabaseError::Open { source, path }
+            if source.kind() == ErrorKind::NotFound && !is_there(path))
     }
 
     /// Returns whether the files could not be opened or created, or may not be written to.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::QueryError;
+use crate::file_kind::FileKind;
 use crate::store::sqlite::files::beside;
 
 /// A file beside its place, until it is whole.
@@ -13,6 +14,16 @@ use crate::store::sqlite::files::beside;
 pub struct OutFile {
     file: io::BufWriter<NamedTempFile>,
     path: PathBuf,
+    older: Older,
+}
+
+/// What becomes of a file that has the answer's name already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Older {
+    /// It stays, and the answer is refused.
+    Kept,
+    /// The answer takes its place, if a query may have written it.
+    Replaced,
 }
 
 impl OutFile {
@@ -20,8 +31,9 @@ impl OutFile {
     ///
     /// # Errors
     ///
-    /// When the place is one of the database's files or no regular file, or the file cannot be created beside it.
-    pub fn create(path: &Path, db: &Path) -> Result<Self, QueryError> {
+    /// When the place is one of the database's files or no regular file, when it is taken by a file that is to be
+    /// kept, or when the file cannot be created beside it.
+    pub fn create(path: &Path, db: &Path, older: Older) -> Result<Self, QueryError> {
         if path.exists() && !path.is_file() {
             return Err(QueryError::OutNotAFile(path.to_owned()));
         }
@@ -30,6 +42,7 @@ impl OutFile {
         if path.exists() && own.iter().any(|own| place(own) == place(path)) {
             return Err(QueryError::OutIsDatabase(path.to_owned()));
         }
+        check_older(path, older)?;
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
@@ -43,6 +56,7 @@ impl OutFile {
         Ok(Self {
             file: io::BufWriter::new(file),
             path: path.to_owned(),
+            older,
         })
     }
 
@@ -58,10 +72,40 @@ impl OutFile {
         file.as_file()
             .sync_all()
             .map_err(|cause| of_out(&path, cause))?;
-        match file.persist(&path) {
+        let placed = match self.older {
+            Older::Kept => file.persist_noclobber(&path),
+            Older::Replaced => file.persist(&path),
+        };
+        match placed {
             Ok(_) => Ok(()),
+            // It came while the query ran.
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(QueryError::OutExists(path))
+            }
             Err(error) => Err(of_out(&path, error.error)),
         }
+    }
+}
+
+/// Refuses to replace a file, or one that no query can have written: a key that is gone cannot be had again.
+fn check_older(path: &Path, older: Older) -> Result<(), QueryError> {
+    // A link to nothing is a file that somebody wants, too.
+    if std::fs::symlink_metadata(path).is_err() {
+        return Ok(());
+    }
+    if older == Older::Kept {
+        return Err(QueryError::OutExists(path.to_owned()));
+    }
+    if !path.exists() {
+        return Ok(());
+    }
+    let kind = FileKind::of(path).map_err(|cause| of_out(path, cause))?;
+    match kind.no_answer() {
+        Some(kind) => Err(QueryError::OutIsOther {
+            path: path.to_owned(),
+            kind,
+        }),
+        None => Ok(()),
     }
 }
 

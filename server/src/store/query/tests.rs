@@ -39,7 +39,7 @@ impl Record {
         if answered.is_err() {
             assert_eq!(out, "", "{sql}");
         }
-        answered.map(|()| out)
+        answered.map(|_| out)
     }
 
     /// Returns each file beside the record with its contents.
@@ -497,11 +497,12 @@ fn csv_for_people_holds_no_formula_and_csv_for_programs_each_byte() {
 fn an_answer_takes_the_place_of_a_file_only_when_it_is_whole_and_never_that_of_the_record() {
     let record = Record::new(SAID);
     let place = record.0.path().join("answer.csv");
-    let ask = |sql: &str, place: &Path| {
-        let mut file = OutFile::create(place, &record.path())?;
+    let write = |sql: &str, place: &Path, older| {
+        let mut file = OutFile::create(place, &record.path(), older)?;
         query(&record.path(), sql, Format::Csv, &mut file, || None)?;
         file.finish()
     };
+    let ask = |sql: &str, place: &Path| write(sql, place, Older::Replaced);
     let read = || fs::read_to_string(&place).expect("a file");
     ask("select 1 as n", &place).expect("an answer");
     assert_eq!(read(), "n\n1\n");
@@ -536,6 +537,11 @@ fn an_answer_takes_the_place_of_a_file_only_when_it_is_whole_and_never_that_of_t
     {
         use std::os::unix::fs::{MetadataExt as _, symlink};
         assert_eq!(fs::metadata(&place).expect("a file").mode() & 0o777, 0o600);
+        // A link to nothing is kept.
+        let dangling = record.0.path().join("dangling.csv");
+        symlink("nothing", &dangling).expect("a link");
+        let kept = write("select 3 as n", &dangling, Older::Kept);
+        assert!(matches!(kept, Err(QueryError::OutExists(_))), "{kept:?}");
         // A link is replaced, and the file that it names stays as it is.
         let link = record.0.path().join("link.csv");
         symlink(&place, &link).expect("a link");
@@ -543,6 +549,72 @@ fn an_answer_takes_the_place_of_a_file_only_when_it_is_whole_and_never_that_of_t
         assert!(fs::symlink_metadata(&link).expect("a file").is_file());
         assert_eq!(read(), "n\n2\n");
     }
+}
+
+#[test]
+fn an_answer_keeps_a_file_that_exists_and_replaces_nothing_that_no_query_wrote() {
+    let record = Record::new(SAID);
+    let write = |place: &Path, older| {
+        let mut file = OutFile::create(place, &record.path(), older)?;
+        let rows = query(
+            &record.path(),
+            "select id from said",
+            Format::Csv,
+            &mut file,
+            || None,
+        )?;
+        file.finish()?;
+        Ok(rows)
+    };
+    let files: [(&str, &[u8], bool); 9] = [
+        ("answer.csv", b"n\n1\n", true),
+        ("marked.csv", b"\xef\xbb\xbfn\n1\n", true),
+        ("empty", b"", true),
+        (
+            "ca.key",
+            b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nMII\n",
+            false,
+        ),
+        (
+            "bob.pem",
+            b"Subject: bob\n-----BEGIN CERTIFICATE-----\nMII\n",
+            false,
+        ),
+        ("ca.der", b"\x30\x82\x01\x40\x30\x81\xe7", false),
+        ("other.db", b"SQLite format 3\0\x10\0", false),
+        ("bundle.zip", b"PK\x03\x04\x14\0", false),
+        ("bytes", b"\xa5\0\xa5\0", false),
+    ];
+    for (name, bytes, is_replaced) in files {
+        let place = record.0.path().join(name);
+        fs::write(&place, bytes).expect("a file");
+        let kept: Result<u64, QueryError> = write(&place, Older::Kept);
+        assert!(
+            matches!(kept, Err(QueryError::OutExists(_))),
+            "{name}: {kept:?}"
+        );
+        assert_eq!(fs::read(&place).expect("a file"), bytes, "{name}");
+        let replaced = write(&place, Older::Replaced);
+        if is_replaced {
+            assert_eq!(replaced.expect(name), 2);
+            assert_eq!(fs::read(&place).expect("a file"), b"id\nalice\nbob\n");
+        } else {
+            let is_refused = matches!(replaced, Err(QueryError::OutIsOther { .. }));
+            assert!(is_refused, "{name}: {replaced:?}");
+            assert_eq!(fs::read(&place).expect("a file"), bytes, "{name}");
+        }
+    }
+    // A file that comes while the query runs is kept too.
+    let late = record.0.path().join("late.csv");
+    let mut file = OutFile::create(&late, &record.path(), Older::Kept).expect("no file yet");
+    file.write_all(b"an answer").expect("written");
+    fs::write(&late, "somebody else's").expect("a file");
+    let kept = file.finish();
+    assert!(matches!(kept, Err(QueryError::OutExists(_))), "{kept:?}");
+    assert_eq!(
+        fs::read_to_string(&late).expect("a file"),
+        "somebody else's"
+    );
 }
 
 #[test]

@@ -12,7 +12,7 @@ mod find;
 mod health;
 mod journal;
 mod jsonb;
-pub(super) mod kind;
+mod kind;
 mod migrations;
 mod pages;
 mod rows;
@@ -91,6 +91,11 @@ impl Database {
         let given = path;
         // The canonical name: a second server must not find the database free under another one.
         let path = &path.canonicalize().map_err(open)?;
+        // A file that is no record gets no lock beside it. Where there is a lock, a server of this very process may
+        // have the file open, and looking at it would release SQLite's own locks.
+        if !beside(path, ".lock").exists() {
+            check_kind(path, given).await?;
+        }
         let lock = lock(path)?;
         check_writable(path)?;
         if os::names_of(path).is_some_and(|names| names > 1) {

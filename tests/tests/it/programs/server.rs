@@ -168,6 +168,26 @@ fn a_log_is_not_written_into_a_file_that_the_server_needs() {
         assert!(refused.err.starts_with(&words), "{}", refused.err);
         assert_eq!(fs::read(site.path(log)).expect("it is there"), before);
     }
+    fs::write(site.path("other.db"), b"SQLite format 3\0").expect("a file");
+    for (log, words) in [
+        (
+            "ca/ca.pem",
+            "ca/ca.pem: it is a file of certificates or keys (PEM)",
+        ),
+        (
+            "ca/private/ca.key",
+            "ca.key: it is a file of certificates or keys (PEM)",
+        ),
+        ("other.db", "other.db: it is a database"),
+        ("no/room.log", "no/room.log: its folder does not exist"),
+    ] {
+        let before = fs::read(site.path(log)).ok();
+        let refused = Ended::from(site.run("server", &["--log-file", log]));
+        assert_eq!(refused.code, Some(1), "{}", refused.err);
+        assert!(refused.err.contains(words), "{}", refused.err);
+        assert!(!refused.err.contains("os error"), "{}", refused.err);
+        assert_eq!(fs::read(site.path(log)).ok(), before);
+    }
 }
 
 #[cfg(unix)]

@@ -38,12 +38,14 @@ fn a_file_that_is_no_record_is_left_as_it_is() {
     assert_eq!(now.expect("notes"), text);
     let asked = Ended::from(site.run("server", &["query", "--db", "notes.txt", "select 1"]));
     asked.failed(1, error, "--db takes the file of a room's record");
+    assert!(!site.path("notes.txt.lock").exists());
     // Nobody calls for a backup because of the CA's certificate.
     let arguments = ["--listen", "127.0.0.1:0", "--db", "ca/ca.pem"];
     let refused = Ended::from(site.run("server", &arguments));
     let error = "ca/ca.pem is not a database, but a file of certificates or keys (PEM)";
     refused.failed(1, error, "it was not changed");
     assert!(!refused.err.contains("backup"), "{}", refused.err);
+    assert!(!site.path("ca/ca.pem.lock").exists());
     // These bytes may be what is left of a record.
     fs::write(site.path("bytes"), [0xa5; 8192]).expect("written");
     let refused = Ended::from(site.run("server", &["--listen", "127.0.0.1:0", "--db", "bytes"]));

@@ -59,6 +59,11 @@ fn a_query_cannot_change_anything_and_says_what_it_did_not_understand() {
         ("attach 'copy.db' as copy", "may only read"),
         ("select 1; select 2", "more than one"),
         ("select * from nowhere", "no such table: nowhere"),
+        (
+            "select * from history where id = nobody",
+            "no such column: nobody",
+        ),
+        (".tables", "syntax error"),
         ("selct", "syntax error"),
     ] {
         let refused = Ended::from(site.run("server", &["query", sql]));
@@ -107,6 +112,23 @@ fn what_a_member_says_is_no_formula_in_a_spreadsheet_and_a_program_gets_it_to_th
     // A file is for Excel too, which takes UTF-8 for something older without the mark.
     let in_file = format!("\u{feff}{guarded}\n");
     assert_eq!(ask(&["--out", "said.csv"]), "");
+    let again = Ended::from(site.run("server", &["query", "--csv", "--out", "said.csv", sql]));
+    again.failed(1, "said.csv exists", "add --replace");
+    let again = ["query", "--csv", "--out", "said.csv", "--replace", sql];
+    let again = Ended::from(site.run("server", &again));
+    assert_eq!(again.err, "server: 9 rows in said.csv");
+    assert_eq!(ask(&["--out", "-"]), guarded);
+    for (name, kind) in [
+        ("ca/private/ca.key", "(PEM)"),
+        ("ca/server.pem", "(PEM)"),
+        ("ca/crl.pem", "(PEM)"),
+    ] {
+        let before = std::fs::read(site.path(name)).expect("a file");
+        let arguments = ["query", "--out", name, "--replace", sql];
+        let refused = Ended::from(site.run("server", &arguments));
+        refused.failed(1, kind, "name another file with --out");
+        assert_eq!(std::fs::read(site.path(name)).expect("a file"), before);
+    }
     let read = |name: &str| std::fs::read_to_string(site.path(name)).expect("a file");
     assert_eq!(read("said.csv"), in_file);
     #[cfg(unix)]
