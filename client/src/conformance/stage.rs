@@ -7,9 +7,10 @@ use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use pki::Peer;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use wire::limits::LINE_BYTES_MAX;
@@ -78,6 +79,8 @@ pub(super) enum Heard {
     Said(Said),
     /// It asked something, which was answered.
     Asked(Request),
+    /// It sent an empty line, which gets no answer.
+    Nothing,
     /// It said `/quit`, which is not answered yet.
     Quit,
     /// It closed the connection: with a close_notify or without.
@@ -146,7 +149,10 @@ impl<'a> Stage<'a> {
             false => PERSON_TIMEOUT,
         };
         match self.accept(wait).await? {
-            Arrival::Here(stream) => self.connected(stream),
+            Arrival::Here(stream) => {
+                self.connected(stream);
+                Ok(())
+            }
             Arrival::Ended(how) => {
                 Err(Stop::Wrong(format!("it ended before it connected ({how})")))
             }
@@ -161,7 +167,7 @@ impl<'a> Stage<'a> {
     pub(super) async fn comes_back(&mut self) -> Examined<bool> {
         match self.accept(COME_BACK_TIMEOUT).await? {
             Arrival::Here(stream) => {
-                self.connected(stream)?;
+                self.connected(stream);
                 Ok(true)
             }
             Arrival::Ended(_) => Ok(false),
@@ -229,7 +235,7 @@ impl<'a> Stage<'a> {
         }
     }
 
-    fn connected(&mut self, stream: Box<TlsStream<TcpStream>>) -> Examined {
+    fn connected(&mut self, stream: Box<TlsStream<TcpStream>>) {
         self.connection = Some(Connection {
             speaks_ours: stream.get_ref().1.alpn_protocol() == Some(wire::ALPN),
             stream: *stream,
@@ -237,7 +243,6 @@ impl<'a> Stage<'a> {
             decoder: LineDecoder::new(LINE_BYTES_MAX),
             is_following: false,
         });
-        Ok(())
     }
 
     /// Returns whether the client chose `countersign/1`.
@@ -294,7 +299,7 @@ impl<'a> Stage<'a> {
         while !self.connection.as_ref().is_some_and(|c| c.is_following) {
             match self.hear().await? {
                 Heard::Said(said) => self.said.push_back(said),
-                Heard::Asked(_) => {}
+                Heard::Asked(_) | Heard::Nothing => {}
                 Heard::Quit => return Err(Stop::Wrong("it left instead of following".to_owned())),
                 Heard::Closed { .. } => {
                     return Err(Stop::Wrong(
@@ -358,7 +363,7 @@ impl<'a> Stage<'a> {
         loop {
             match self.hear_by(deadline).await? {
                 Some(Heard::Said(said)) => return Ok(said),
-                Some(Heard::Asked(_)) => {}
+                Some(Heard::Asked(_) | Heard::Nothing) => {}
                 Some(Heard::Quit) => {
                     return Err(Stop::Wrong("it said /quit instead of a line".to_owned()));
                 }
@@ -427,7 +432,7 @@ impl<'a> Stage<'a> {
         let request = match Request::parse(&line) {
             Ok(Some(request)) => request,
             // An empty line gets no answer.
-            Ok(None) => return Ok(Some(Heard::Asked(Request::Ping))),
+            Ok(None) => return Ok(Some(Heard::Nothing)),
             Err(refusal) => {
                 return Err(Stop::Wrong(format!(
                     "it sent {:?}, which a server refuses: {}",
@@ -560,11 +565,6 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Waits a moment.
-    pub(super) async fn pause(&self, time: Duration) {
-        sleep(time).await;
-    }
-
     /// Ends the session and the client, and says whether the client showed everything that it must.
     pub(super) async fn conclude(mut self) -> Examined<Vec<String>> {
         if self.connection.is_some() {
@@ -641,13 +641,14 @@ fn no_handshake(error: &io::Error) -> String {
         Some(Tls::NoCertificatesPresented) => {
             "it presented no certificate; load certificate and key from the bundle".to_owned()
         }
-        Some(Tls::AlertReceived(alert)) => format!(
-            "it refused the stand-in's server with the alert {alert:?}; trust the CA certificate in the bundle, and ask for the server's name"
+        Some(error @ Tls::AlertReceived(_)) => format!(
+            "it refused the stand-in's server: {}; trust the CA certificate in the bundle, and ask for the server's name",
+            pki::tls_words(error, Peer::Client)
         ),
-        Some(Tls::PeerIncompatible(why)) => {
-            format!("it does not speak TLS 1.3 as a room does ({why:?})")
-        }
-        Some(other) => format!("the TLS handshake failed: {other}"),
+        Some(error) => format!(
+            "the TLS handshake failed: {}",
+            pki::tls_words(error, Peer::Client)
+        ),
         None => "it closed the connection during the TLS handshake".to_owned(),
     }
 }
