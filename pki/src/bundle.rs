@@ -11,6 +11,7 @@ use std::sync::Arc;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use x509_parser::certificate::X509Certificate;
+use x509_parser::error::X509Error;
 use zeroize::Zeroizing;
 
 use crate::certificate::{Certificate, parse_der};
@@ -56,7 +57,7 @@ enum Fault {
     NoKey,
     #[error("its private key is encrypted, and this program cannot ask for a passphrase")]
     EncryptedKey,
-    #[error("its private key is an \"{0}\", which this program cannot read")]
+    #[error("its private key is of the kind \"{0}\", which this program cannot read")]
     KeyKind(String),
     #[error("it holds {0} private keys, so it is unclear which one to use")]
     TwoKeys(usize),
@@ -64,6 +65,14 @@ enum Fault {
     NoAnchor,
     #[error("it holds {}, and none of them issued the certificate of \"{leaf}\"", list(.anchors))]
     TwoAnchors { leaf: String, anchors: Vec<String> },
+    #[error(
+        "the certificate of \"{leaf}\" in it was issued by {issuer}, and not by the CA whose certificate is beside it: {anchor}"
+    )]
+    OtherAnchor {
+        leaf: String,
+        issuer: String,
+        anchor: String,
+    },
     #[error("its private key does not belong to its certificate")]
     OtherKey,
     #[error("its private key is damaged, or of a kind that TLS does not use")]
@@ -94,11 +103,15 @@ impl BundleError {
     /// wanted: a server's or a person's.
     pub fn hint(&self, wanted: Purpose) -> Option<String> {
         let path = &self.path;
+        let fits = |file: &Path| {
+            let bundle = Bundle::read(file);
+            bundle.is_ok_and(|bundle| bundle.certificate().purposes.contains(&wanted))
+        };
         let whole = |why: &str| {
             Some(match wanted {
                 Purpose::Client => format!(
                     "{why}use the whole file that `ca-tool issue` made, for example {}",
-                    neighbour::persons_file(path)
+                    neighbour::persons_file(path, &fits)
                 ),
                 Purpose::Server => format!(
                     "{why}use the whole file that `ca-tool init` or `ca-tool issue-server` made, for example {}",
@@ -112,14 +125,27 @@ impl BundleError {
                     Some(other) => Some(format!("did you mean {}?", shell_word(&other))),
                     None if wanted == Purpose::Client => Some(format!(
                         "`ca-tool issue` writes a file for each person, for example {}; pass the path of yours",
-                        neighbour::persons_file(path)
+                        neighbour::persons_file(path, &fits)
                     )),
                     None => whole(""),
                 },
-                io::ErrorKind::IsADirectory => Some(match neighbour::example_for(wanted, path) {
-                    Some(file) => format!("name a file in it, for example {}", shell_word(&file)),
-                    None => "name your file, not its folder; there is no .pem file in it".to_owned(),
-                }),
+                io::ErrorKind::IsADirectory => {
+                    let here = neighbour::example_in(path, &fits);
+                    let found =
+                        here.or_else(|| neighbour::example_in(&path.join("people"), &fits));
+                    Some(match found {
+                        Some(file) => {
+                            format!("name a file in it, for example {}", shell_word(&file))
+                        }
+                        None => format!(
+                            "name your file, not its folder; no .pem file in it is a {wanted}'s",
+                            wanted = match wanted {
+                                Purpose::Client => "person",
+                                Purpose::Server => "server",
+                            }
+                        ),
+                    })
+                }
                 io::ErrorKind::PermissionDenied => Some(
                     "only its owner may read such a file; `ls -l` shows the owner. Use your own file, or run this as that user".to_owned(),
                 ),
@@ -142,6 +168,7 @@ impl BundleError {
             Fault::OtherKey => {
                 Some("the file was assembled from two people's files; ask for a new one".to_owned())
             }
+            Fault::OtherAnchor { .. } => whole("the two belong to different rooms, or to an old and a new CA; "),
             Fault::TwoAnchors { .. } => {
                 Some("keep the certificate of the CA that issued yours, and delete the others; or ask for a new file".to_owned())
             }
@@ -312,12 +339,14 @@ impl Held {
         parse_der(&self.der).expect("it was read when the bundle was")
     }
 
-    /// Returns whether this one's key signed the other.
+    /// Returns whether this one's key signed the other. TLS knows more algorithms than the library
+    /// that is asked here: what this one cannot judge is left to TLS.
     fn signed(&self, other: &Self) -> bool {
-        let other = other.parsed();
-        other
-            .verify_signature(Some(self.parsed().public_key()))
-            .is_ok()
+        let (ours, other) = (self.parsed(), other.parsed());
+        matches!(
+            other.verify_signature(Some(ours.public_key())),
+            Ok(()) | Err(X509Error::SignatureUnsupportedAlgorithm)
+        )
     }
 }
 
@@ -412,7 +441,6 @@ fn sort(certificates: &[Held], key: Option<&[u8]>, has_key: bool) -> Result<Sort
             return Err(Fault::SelfSigned(leaf.said.subject.to_string()));
         }
         [] => return Err(Fault::NoAnchor),
-        [anchor] => anchor,
         several => issuer_of(leaf, &intermediates, several)?,
     };
     let chain = std::iter::once(leaf).chain(&intermediates);
@@ -420,7 +448,7 @@ fn sort(certificates: &[Held], key: Option<&[u8]>, has_key: bool) -> Result<Sort
     Ok((chain, anchor.der.clone()))
 }
 
-/// Returns the one of several CAs that issued a certificate, with or without CAs between. A CA that
+/// Returns the CA that issued a certificate, with or without CAs between. A CA that
 /// was renewed with the same key has two certificates that fit: the newest one counts.
 fn issuer_of<'a>(
     leaf: &Held,
@@ -443,6 +471,21 @@ fn issuer_of<'a>(
             Some(next) => below = next,
             None => break,
         }
+    }
+    if let [anchor] = anchors {
+        // Below is the last one of the chain: the CA that is missing issued it.
+        let (issuer, ours) = (
+            below.said.issuer.to_string(),
+            anchor.said.subject.to_string(),
+        );
+        return Err(Fault::OtherAnchor {
+            leaf: leaf.said.subject.to_string(),
+            issuer: match issuer == ours {
+                true => format!("another CA that is called \"{issuer}\" too"),
+                false => format!("\"{issuer}\""),
+            },
+            anchor: anchor.said.to_string(),
+        });
     }
     let shown = anchors.iter().map(|anchor| anchor.said.to_string());
     Err(Fault::TwoAnchors {
@@ -570,7 +613,7 @@ mod tests {
                     "{leaf}{anchor}{}",
                     key.replace("PRIVATE", "OPENSSH PRIVATE")
                 ),
-                "its private key is an \"OPENSSH PRIVATE KEY\"",
+                "its private key is of the kind \"OPENSSH PRIVATE KEY\"",
             ),
             (
                 format!("{leaf}{key}"),
@@ -697,6 +740,88 @@ mod tests {
         for ca in [&old, &twin] {
             let named = format!("\"Networks 101\", SHA-256 {}", print(ca));
             assert!(refused.contains(&named), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_ca_alone_has_to_be_the_issuer_too() {
+        let (ours, other) = (
+            Authority::new("Networks 101"),
+            Authority::new("Networks 102"),
+        );
+        let key = new_key();
+        let secret = key.serialize_pem();
+        let leaf = ours.issue("alice", &key, 1);
+        assert!(parse(&format!("{leaf}{}{secret}", ours.pem)).is_ok());
+        let twin = Authority::new("Networks 101");
+        for (ca, words) in [
+            (
+                &other,
+                "issued by \"Networks 101\", and not by the CA whose certificate is beside it: \"Networks 102\", SHA-256 ",
+            ),
+            (
+                &twin,
+                "issued by another CA that is called \"Networks 101\" too, and not by the CA",
+            ),
+        ] {
+            let refused = parse(&format!("{leaf}{}{secret}", ca.pem)).expect_err("another CA");
+            let print = crate::Fingerprint::of(&ca.der()).short();
+            assert!(
+                refused.contains("certificate of \"alice\" in it was"),
+                "{refused}"
+            );
+            assert!(
+                refused.contains(words) && refused.contains(&print),
+                "{refused}"
+            );
+        }
+        // A CA that was renewed with its key issued it as much as the old one did.
+        let mut params = named("Networks 101");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_after = rcgen::date_time_ymd(2099, 1, 1);
+        let renewed = params.self_signed(ours.issuer.key()).expect("a CA").pem();
+        assert_ne!(renewed, ours.pem);
+        assert!(parse(&format!("{leaf}{renewed}{secret}")).is_ok());
+    }
+
+    #[test]
+    fn a_folder_is_answered_with_a_file_in_it_that_is_ones_own() {
+        let there = tempfile::tempdir().expect("a folder");
+        let folder = there.path();
+        let people = folder.join("people");
+        std::fs::create_dir(&people).expect("a folder");
+        let ca = Authority::new("Networks 101");
+        let write = |name: &str, text: &str| {
+            std::fs::write(folder.join(name), text).expect("written");
+        };
+        let bundle = |name: &str, purpose| {
+            let key = new_key();
+            let mut params = named(name);
+            params.extended_key_usages = vec![purpose];
+            let leaf = params.signed_by(&key, &ca.issuer).expect("a leaf").pem();
+            Bundle::compose(&[], &leaf, &ca.pem, &key.serialize_pem())
+        };
+        write("ca.pem", &ca.pem);
+        let hint = |wanted| {
+            let refused = Bundle::read(folder).expect_err("a folder");
+            refused.hint(wanted).expect("a hint")
+        };
+        assert!(hint(Purpose::Client).contains("no .pem file in it is a person's"));
+        assert!(hint(Purpose::Server).contains("no .pem file in it is a server's"));
+        write(
+            "server.pem",
+            &bundle("server", rcgen::ExtendedKeyUsagePurpose::ServerAuth),
+        );
+        write(
+            "people/alice.pem",
+            &bundle("alice", rcgen::ExtendedKeyUsagePurpose::ClientAuth),
+        );
+        for (wanted, file) in [
+            (Purpose::Client, people.join("alice.pem")),
+            (Purpose::Server, folder.join("server.pem")),
+        ] {
+            let example = format!("for example {}", shell_word(&file));
+            assert!(hint(wanted).ends_with(&example), "{}", hint(wanted));
         }
     }
 

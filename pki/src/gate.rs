@@ -149,8 +149,14 @@ impl Gate {
             E::Other(_) if said.is_ca => Refusal::Profile(ProfileError::BasicConstraints),
             // Whatever stopped webpki, our CA did not sign this.
             E::UnknownIssuer | E::Other(_) if said.issuer != self.anchor_says.subject => {
-                Refusal::UnknownIssuer {
-                    issuer: said.issuer.to_string(),
+                let issuer = said.issuer.to_string();
+                // Two names that differ may be shown alike.
+                match issuer == self.anchor_says.subject.to_string() {
+                    true => Refusal::Namesake {
+                        issuer,
+                        ca: self.anchor_says.to_string(),
+                    },
+                    false => Refusal::UnknownIssuer { issuer },
                 }
             }
             E::UnknownIssuer | E::BadSignature => Refusal::Signature {

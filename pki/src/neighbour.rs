@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::form::shell_word;
-use crate::profile::Purpose;
 
 /// Entries of a folder that are looked at.
 const ENTRIES_MAX: usize = 4096;
+/// Files that are read in search of an example.
+const EXAMPLES_MAX: usize = 64;
 /// Letters in which a mistyped name may differ: changed, missing, too many, or swapped.
 const DISTANCE_MAX: usize = 2;
 
@@ -38,28 +39,21 @@ pub fn alike(path: &Path) -> Option<PathBuf> {
     nearest.or_else(|| in_people.is_file().then_some(in_people))
 }
 
-/// Returns a .pem file in a folder, of the wanted kind if it is a CA's folder.
-pub(crate) fn example_for(wanted: Purpose, folder: &Path) -> Option<PathBuf> {
-    let usual = match wanted {
-        Purpose::Client => example_in(&folder.join("people")),
-        Purpose::Server => Some(folder.join("server.pem")).filter(|file| file.is_file()),
-    };
-    usual.or_else(|| example_in(folder))
-}
-
-/// Returns a .pem file in a folder: the first one by name.
-fn example_in(folder: &Path) -> Option<PathBuf> {
+/// Returns the first .pem file in a folder, by name, that fits. Few are read: this is for advice alone.
+pub(crate) fn example_in(folder: &Path, fits: &dyn Fn(&Path) -> bool) -> Option<PathBuf> {
     let entries = fs::read_dir(folder).ok()?.flatten().take(ENTRIES_MAX);
-    let files = entries.map(|entry| entry.path());
-    files
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
         .filter(|file| file.extension().is_some_and(|e| e == "pem") && file.is_file())
-        .min()
+        .collect();
+    files.sort();
+    files.into_iter().take(EXAMPLES_MAX).find(|file| fits(file))
 }
 
-/// Returns a person's file as an example: one near `path` if there is one.
-pub(crate) fn persons_file(path: &Path) -> String {
+/// Returns a person's file as an example: one near `path` if there is one that fits.
+pub(crate) fn persons_file(path: &Path, fits: &dyn Fn(&Path) -> bool) -> String {
     let people = folder_of(path).join("people");
-    let there = example_in(&people).or_else(|| example_in(Path::new("ca/people")));
+    let there = example_in(&people, fits).or_else(|| example_in(Path::new("ca/people"), fits));
     there.map_or_else(
         || "ca/people/alice.pem".to_owned(),
         |file| shell_word(&file),
@@ -87,24 +81,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn in_the_folder_of_a_ca_the_file_of_a_person_or_of_the_server_is_named() {
-        let ca = std::env::temp_dir().join(format!("neighbours-{}", std::process::id()));
-        let example = |wanted| example_for(wanted, &ca);
-        fs::create_dir_all(&ca).expect("a folder");
-        fs::write(ca.join("ca.pem"), "x").expect("written");
-        assert_eq!(example(Purpose::Client), Some(ca.join("ca.pem")));
-        fs::create_dir(ca.join("people")).expect("a folder");
-        fs::write(ca.join("people/bob.pem"), "x").expect("written");
-        fs::write(ca.join("server.pem"), "x").expect("written");
-        assert_eq!(example(Purpose::Client), Some(ca.join("people/bob.pem")));
-        assert_eq!(example(Purpose::Server), Some(ca.join("server.pem")));
-        fs::remove_dir_all(&ca).expect("removed");
-    }
-
-    #[test]
     fn a_mistyped_name_finds_the_file_that_was_meant() {
-        let folder = std::env::temp_dir().join(format!("neighbour-{}", std::process::id()));
-        fs::create_dir_all(&folder).expect("a folder");
+        let there = tempfile::tempdir().expect("a folder");
+        let folder = there.path();
         for name in ["alice.pem", "bob.pem", "notes.txt"] {
             fs::write(folder.join(name), "x").expect("written");
         }
@@ -121,6 +100,36 @@ mod tests {
             let found = alike(&folder.join(typed));
             assert_eq!(found, meant.map(|name| folder.join(name)), "{typed}");
         }
-        fs::remove_dir_all(&folder).expect("removed");
+    }
+
+    #[test]
+    fn an_example_is_the_first_file_that_fits() {
+        let there = tempfile::tempdir().expect("a folder");
+        let folder = there.path();
+        let people = folder.join("people");
+        fs::create_dir(&people).expect("a folder");
+        for file in [
+            "ca.pem",
+            "server.pem",
+            "notes.txt",
+            "people/bob.pem",
+            "people/zoe.pem",
+        ] {
+            fs::write(folder.join(file), "x").expect("written");
+        }
+        let fits = |file: &Path| !file.ends_with("ca.pem") && !file.ends_with("bob.pem");
+        assert_eq!(example_in(folder, &fits), Some(folder.join("server.pem")));
+        assert_eq!(example_in(&people, &fits), Some(people.join("zoe.pem")));
+        assert_eq!(example_in(&people, &|_: &Path| false), None);
+        assert_eq!(example_in(&folder.join("gone"), &fits), None);
+
+        let ca = folder.join("ca.pem");
+        let zoe = shell_word(&people.join("zoe.pem"));
+        assert_eq!(persons_file(&ca, &fits), zoe);
+        assert_eq!(persons_file(&ca, &|_: &Path| false), "ca/people/alice.pem");
+        let server = folder.join("server.pem");
+        assert_eq!(servers_file(&ca), shell_word(&server));
+        // It is the file that was refused.
+        assert_eq!(servers_file(&server), "ca/server.pem");
     }
 }

@@ -24,6 +24,16 @@ pub enum Refusal {
         /// The issuer as the certificate names it.
         issuer: String,
     },
+    /// No path leads to the trust anchor, and its issuer is shown with the same name: the rest of the two names differs.
+    #[error(
+        "the certificate was issued by another CA that is called \"{issuer}\" too; this room's CA is {ca}"
+    )]
+    Namesake {
+        /// The issuer as the certificate names it.
+        issuer: String,
+        /// Our CA, with its fingerprint.
+        ca: String,
+    },
     /// Its time is over.
     #[error("the certificate of \"{name}\" has expired")]
     Expired {
@@ -107,7 +117,7 @@ pub enum Refusal {
 
 fn revoked_or_held(is_on_hold: bool) -> &'static str {
     match is_on_hold {
-        true => "is on hold (suspended)",
+        true => "is on hold",
         false => "was revoked",
     }
 }
@@ -128,7 +138,9 @@ impl Refusal {
             Refusal::Expired { .. } => TlsCertificateError::Expired,
             Refusal::NotYetValid { .. } => TlsCertificateError::NotValidYet,
             Refusal::Revoked { .. } => TlsCertificateError::Revoked,
-            Refusal::UnknownIssuer { .. } => TlsCertificateError::UnknownIssuer,
+            Refusal::UnknownIssuer { .. } | Refusal::Namesake { .. } => {
+                TlsCertificateError::UnknownIssuer
+            }
             Refusal::Profile(_) => TlsCertificateError::InvalidPurpose,
             Refusal::Unreadable
             | Refusal::TooLarge(_)

@@ -135,7 +135,7 @@ impl ResolvesClientCert for Presented {
     }
 }
 
-/// A private key whose signatures a witness is told of.
+/// A private key that tells a witness about each of its signatures.
 #[derive(Debug)]
 struct SeenKey {
     key: Arc<dyn SigningKey>,

@@ -66,7 +66,7 @@ pub fn tls_words(error: &Error, peer: Peer) -> String {
         }
         Error::NoCertificatesPresented => format!("the {peer} presented no certificate"),
         Error::PeerMisbehaved(how) => {
-            format!("the {peer} broke the rules of TLS ({how:?})")
+            format!("the {peer} sent something that TLS does not allow there ({how:?})")
         }
         Error::InvalidMessage(how) => {
             format!("the {peer} sent something that is not TLS, or is damaged ({how:?})")

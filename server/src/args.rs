@@ -38,7 +38,7 @@ pub struct Args {
 const EXAMPLES: &str = "Examples:
   server                                      in the folder where `ca-tool init` ran
   server --db lab.db --listen 192.0.2.1:9000  a different database and address
-  server query \"select * from transcript\"     everything said so far
+  server query \"select * from transcript\"     everything that was said
 
 Exit codes:
   0   it was told to stop
@@ -60,8 +60,8 @@ pub enum Command {
         /// The database file.
         #[arg(long, default_value = "chat.db", value_name = "FILE")]
         db: PathBuf,
-        /// Write the answer as CSV for a spreadsheet: a ' stands before texts that it would take for
-        /// formulas, and a file begins with the mark by which Excel knows UTF-8.
+        /// Write the answer as CSV for a spreadsheet: a ' stands before what it would take for a
+        /// formula, also in the middle of a text (x;'=1+1), and a file begins with the mark by which Excel knows UTF-8.
         #[arg(long, conflicts_with = "json")]
         csv: bool,
         /// With --csv: write each text to the byte, without that mark, for programs.
@@ -514,9 +514,9 @@ fn cannot_listen(address: SocketAddr, failure: &io::Error) -> anyhow::Error {
         io::ErrorKind::AddrInUse => {
             let holder = match os::holder_of(port) {
                 Some(os::Holder { process, name }) => {
-                    format!("process {process} ({name}) has port {port}")
+                    format!("port {port} is in use by process {process} ({name})")
                 }
-                None => format!("another program has port {port}"),
+                None => format!("port {port} is in use by another program"),
             };
             let hint =
                 "is a server already running? Stop it, or choose another port with --listen PORT";
@@ -717,10 +717,13 @@ mod tests {
         let told = both(unsupported, || Err(io::ErrorKind::AddrInUse.into())).expect_err("taken");
         assert_eq!(
             told,
-            "cannot listen on 0.0.0.0:1: another program has port 1"
+            "cannot listen on 0.0.0.0:1: port 1 is in use by another program"
         );
         let told = both(in_use, || Ok("never asked")).expect_err("taken");
-        assert_eq!(told, "cannot listen on [::]:1: another program has port 1");
+        assert_eq!(
+            told,
+            "cannot listen on [::]:1: port 1 is in use by another program"
+        );
     }
 
     #[test]

@@ -121,7 +121,7 @@ pub(crate) fn read(
         Kind::OldEncryptedKey => return Err(Error::UnknownEncryption(path.to_owned())),
         _ => {
             return Err(damaged(&format!(
-                "its private key is an \"{}\", which ca-tool cannot read",
+                "its private key is of the kind \"{}\", which ca-tool cannot read",
                 wire::excerpt(&key.label, 48)
             )));
         }

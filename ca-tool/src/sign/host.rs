@@ -54,17 +54,14 @@ impl Host {
             if address.is_unspecified() || address.is_multicast() {
                 return refuse("is not the address of one machine");
             }
-            if needs_zone(address) {
-                return refuse(
-                    "is an address of one network only (link-local): it needs a zone such as %eth0, which a certificate cannot contain; give a name or another address",
-                );
-            }
             return Ok(Host::Address(address));
         }
-        if bare.contains('%') {
-            return refuse(
-                "has a zone, which a certificate cannot contain; give a name or another address",
-            );
+        if let Some((address, _)) = bare.split_once('%') {
+            return Err(HostError(format!(
+                "\"{}\" has a zone, and each machine has its own for the same address: leave the zone out, and write {}",
+                wire::escape(text),
+                wire::escape(address)
+            )));
         }
         if !text.is_ascii() {
             return refuse("is not ASCII; write an international name in its xn-- form");
@@ -85,7 +82,7 @@ impl Host {
     }
 
     /// Returns the names and addresses by which programs on this machine, and on others near it, can
-    /// reach it. Addresses that need a zone are left out: a certificate cannot contain one.
+    /// reach it. Link-local addresses are left out: a client would need a zone beside each of them.
     pub fn of_this_machine() -> Vec<Self> {
         let mut hosts = vec![
             Host::Name("localhost".to_owned()),
@@ -199,6 +196,8 @@ mod tests {
             ("192.0.2.7", "192.0.2.7"),
             ("::ffff:192.0.2.7", "192.0.2.7"),
             ("[2001:DB8::1]", "2001:db8::1"),
+            // Each client adds the zone that leads there from its own machine.
+            ("fe80::1", "fe80::1"),
         ] {
             let host = Host::parse(text).map(|host| host.to_string());
             assert_eq!(host.as_deref(), Ok(canonical), "{text}");
@@ -224,6 +223,13 @@ mod tests {
         ] {
             assert!(Host::parse(text).is_err(), "{text:?}");
         }
+        let refused = Host::parse("[fe80::1%eth0]").expect_err("a zone");
+        assert!(
+            refused
+                .to_string()
+                .contains("leave the zone out, and write fe80::1"),
+            "{refused}"
+        );
     }
 
     #[test]

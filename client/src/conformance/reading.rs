@@ -1,5 +1,7 @@
 //! Examinations of reading: bytes that arrive in any portion, lines of any kind, a line that is cut.
 
+use tokio::time::sleep;
+
 use super::examination::Examination;
 use super::limits::TEMPTATION;
 use super::shown::WHOLE;
@@ -34,7 +36,7 @@ async fn split_characters(stage: &mut Stage<'_>) -> Examined {
     for (place, c) in entry.char_indices().filter(|(_, c)| !c.is_ascii()) {
         let half = place + c.len_utf8() / 2;
         stage.send_bytes(&entry.as_bytes()[from..half]).await?;
-        stage.pause(BETWEEN).await;
+        sleep(BETWEEN).await;
         from = half;
     }
     stage.send_bytes(&entry.as_bytes()[from..]).await?;
@@ -61,7 +63,7 @@ async fn split_lines(stage: &mut Stage<'_>) -> Examined {
     let mut from = 0;
     for to in cuts {
         stage.send_bytes(&entries.as_bytes()[from..to]).await?;
-        stage.pause(BETWEEN).await;
+        sleep(BETWEEN).await;
         from = to;
     }
     let mut many = String::new();
@@ -82,7 +84,7 @@ async fn slow_bytes(stage: &mut Stage<'_>) -> Examined {
         let entry = format!("{}\n", stage.entry(&text));
         for byte in entry.as_bytes() {
             stage.send_bytes(&[*byte]).await?;
-            stage.pause(BETWEEN_BYTES).await;
+            sleep(BETWEEN_BYTES).await;
         }
         stage.shown.once(&text);
     }
@@ -122,7 +124,7 @@ async fn half_line(stage: &mut Stage<'_>, is_proper: bool) -> Examined {
     stage.send_bytes(&entry.as_bytes()[..cut]).await?;
     stage.shown.no_half(&half);
     // The half must be read before the end is.
-    stage.pause(BETWEEN).await;
+    sleep(BETWEEN).await;
     match is_proper {
         true => stage.close().await,
         false => stage.cut().await,
@@ -225,7 +227,7 @@ async fn few_entries(stage: &mut Stage<'_>) -> Examined {
         let at = format!("= at {}", stage.room.head());
         stage.send(&at).await?;
     }
-    stage.pause(TEMPTATION / 10).await;
+    sleep(TEMPTATION / 10).await;
     match stage.say("said after few entries").await {
         Err(Stop::Wrong(fault)) => Err(Stop::Wrong(format!(
             "{fault}, though `= at` had said that there is nothing more to come"

@@ -7,9 +7,10 @@ use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use pki::Peer;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use wire::limits::LINE_BYTES_MAX;
@@ -113,6 +114,8 @@ pub(super) enum Heard {
     Said(Said),
     /// It asked something, which was answered.
     Asked(Request),
+    /// It sent an empty line, which gets no answer.
+    Nothing,
     /// It said `/quit`, which is not answered yet.
     Quit,
     /// It closed the connection: with a close_notify or without.
@@ -179,7 +182,10 @@ impl<'a> Stage<'a> {
     /// Waits for the client's connection and shakes hands.
     pub(super) async fn arrive(&mut self) -> Examined {
         match self.accept(self.start_timeout()).await? {
-            Arrival::Here(stream) => self.connected(stream),
+            Arrival::Here(stream) => {
+                self.connected(stream);
+                Ok(())
+            }
             never => Err(self.unconnected(&never)),
         }
     }
@@ -208,7 +214,7 @@ impl<'a> Stage<'a> {
     pub(super) async fn comes_back(&mut self) -> Examined<bool> {
         match self.accept(COME_BACK_TIMEOUT).await? {
             Arrival::Here(stream) => {
-                self.connected(stream)?;
+                self.connected(stream);
                 Ok(true)
             }
             Arrival::Ended(_) => Ok(false),
@@ -289,7 +295,7 @@ impl<'a> Stage<'a> {
         }
     }
 
-    fn connected(&mut self, stream: Box<TlsStream<TcpStream>>) -> Examined {
+    fn connected(&mut self, stream: Box<TlsStream<TcpStream>>) {
         self.connections += 1;
         self.connection = Some(Connection {
             speaks_ours: stream.get_ref().1.alpn_protocol() == Some(wire::ALPN),
@@ -298,7 +304,6 @@ impl<'a> Stage<'a> {
             decoder: LineDecoder::new(LINE_BYTES_MAX),
             is_following: false,
         });
-        Ok(())
     }
 
     /// Returns whether the client chose `countersign/1`.
@@ -355,7 +360,7 @@ impl<'a> Stage<'a> {
         while !self.connection.as_ref().is_some_and(|c| c.is_following) {
             match self.hear().await? {
                 Heard::Said(said) => self.said.push_back(said),
-                Heard::Asked(_) => {}
+                Heard::Asked(_) | Heard::Nothing => {}
                 Heard::Quit => return Err(Stop::Wrong("it left instead of following".to_owned())),
                 Heard::Closed { .. } => {
                     return Err(Stop::Wrong(
@@ -419,7 +424,7 @@ impl<'a> Stage<'a> {
         loop {
             match self.hear_by(deadline).await? {
                 Some(Heard::Said(said)) => return Ok(said),
-                Some(Heard::Asked(_)) => {}
+                Some(Heard::Asked(_) | Heard::Nothing) => {}
                 Some(Heard::Quit) => {
                     return Err(Stop::Wrong("it said /quit instead of a line".to_owned()));
                 }
@@ -488,7 +493,7 @@ impl<'a> Stage<'a> {
         let request = match Request::parse(&line) {
             Ok(Some(request)) => request,
             // An empty line gets no answer.
-            Ok(None) => return Ok(Some(Heard::Asked(Request::Ping))),
+            Ok(None) => return Ok(Some(Heard::Nothing)),
             Err(refusal) => {
                 return Err(Stop::Wrong(format!(
                     "it sent {:?}, which a server refuses: {}",
@@ -627,11 +632,6 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Waits a moment.
-    pub(super) async fn pause(&self, time: Duration) {
-        sleep(time).await;
-    }
-
     /// Ends the session and the client, and says whether the client showed everything that it must.
     pub(super) async fn conclude(mut self) -> Examined<Vec<String>> {
         let words = self.words_so_far();
@@ -746,13 +746,14 @@ fn no_handshake(error: &io::Error) -> String {
         Some(Tls::NoCertificatesPresented) => {
             "it presented no certificate; load certificate and key from the bundle".to_owned()
         }
-        Some(Tls::AlertReceived(alert)) => format!(
-            "it refused the stand-in's server with the alert {alert:?}; trust the CA certificate in the bundle, and ask for the server's name"
+        Some(error @ Tls::AlertReceived(_)) => format!(
+            "it refused the stand-in's server: {}; trust the CA certificate in the bundle, and ask for the server's name",
+            pki::tls_words(error, Peer::Client)
         ),
-        Some(Tls::PeerIncompatible(why)) => {
-            format!("it does not speak TLS 1.3 as a room does ({why:?})")
-        }
-        Some(other) => format!("the TLS handshake failed: {other}"),
+        Some(error) => format!(
+            "the TLS handshake failed: {}",
+            pki::tls_words(error, Peer::Client)
+        ),
         None => "it closed the connection during the TLS handshake".to_owned(),
     }
 }

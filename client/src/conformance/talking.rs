@@ -179,7 +179,7 @@ async fn leaves(stage: &mut Stage<'_>) -> Examined {
                     "it left without /quit and without TLS's close_notify, so the others see it as lost".to_owned(),
                 ));
             }
-            Heard::Asked(_) => {}
+            Heard::Asked(_) | Heard::Nothing => {}
             Heard::Said(said) => {
                 let fault = format!("it sent {:?}, which nobody typed", said.text.as_str());
                 return Err(Stop::Wrong(fault));
@@ -204,7 +204,7 @@ async fn ping(stage: &mut Stage<'_>) -> Examined {
         let soon = deadline.min(Instant::now() + CHATTER_INTERVAL);
         match stage.hear_by(soon).await? {
             Some(Heard::Asked(Request::Ping)) => return Ok(()),
-            Some(Heard::Asked(_)) => {}
+            Some(Heard::Asked(_) | Heard::Nothing) => {}
             Some(other) => {
                 return Err(Stop::Wrong(format!("it did not ping: {other:?} came")));
             }

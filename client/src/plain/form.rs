@@ -381,6 +381,7 @@ mod tests {
             "[alice@192.0.2.7] \n    and so it goes \n    on\n[alice@192.0.2.7] and so it goes on\n"
         );
     }
+
     /// Returns what a terminal of this width is sent, without the sequences for its wrapping.
     fn on_a_terminal(columns: fn() -> Option<usize>, text: &str) -> String {
         let mut printer = Printer {

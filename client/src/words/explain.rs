@@ -122,6 +122,9 @@ fn lost(target: &Target, why: String) -> Failure {
 /// TLS has one alert for both.
 const REVOKED_OR_ON_HOLD: &str = "ask whoever runs the room: this file works again after a hold, and after a revocation you need a new certificate";
 
+/// Names say little here: two CAs may be shown alike.
+const COMPARE: &str = "is this the right server? compare `ca-tool show ca/ca.pem` there; if the room's CA is new, ask for a new certificate";
+
 const ASK_FOR_NEW: &str = "ask whoever runs the room for a new certificate";
 
 fn explain_own_dates(scene: &Scene, now: SystemTime) -> Failure {
@@ -280,11 +283,12 @@ fn explain_server(judged: &Judged, scene: &Scene) -> Failure {
             "{target} proves itself with a certificate of another CA that is called \"{anchor}\" too; the one in your file has SHA-256 {}",
             scene.anchor_print
         ))
-        .hint("is this the right server? compare `ca-tool show ca/ca.pem` there; if the room's CA is new, ask for a new certificate"),
+        .hint(COMPARE),
         Judged::UnknownIssuer => untrusted(format!(
-            "{target} proves itself with a certificate of another CA, not of \"{anchor}\""
+            "{target} proves itself with a certificate of another CA, not of \"{anchor}\" with SHA-256 {}",
+            scene.anchor_print
         ))
-        .hint("is this the right server? if the room's CA is new, ask for a new certificate"),
+        .hint(COMPARE),
         Judged::ExpiredContext { not_after, .. } => untrusted(format!(
             "the certificate of {target} expired at {}",
             time(not_after)
@@ -307,7 +311,7 @@ fn explain_server(judged: &Judged, scene: &Scene) -> Failure {
             target.host()
         )),
         Judged::InvalidPurpose | Judged::InvalidPurposeContext { .. } => untrusted(format!(
-            "{target} proves itself with a certificate that is not one for a server"
+            "{target} proves itself with a certificate that is not a server certificate"
         ))
         .hint("somebody may be posing as the server with a person's certificate"),
         other => untrusted(format!(
@@ -594,7 +598,7 @@ mod tests {
             ),
             (
                 Judged::UnknownIssuer,
-                "another CA, not of \"Networks 101\"",
+                "another CA, not of \"Networks 101\" with SHA-256 0123456789abcdef…",
                 "right server",
             ),
             (
@@ -620,13 +624,13 @@ mod tests {
                 "is not valid before 2026-11-21 00:00:00",
                 "clock",
             ),
-            (Judged::InvalidPurpose, "not one for a server", "posing"),
+            (Judged::InvalidPurpose, "not a server certificate", "posing"),
             (
                 Judged::InvalidPurposeContext {
                     required: ExtendedKeyPurpose::ServerAuth,
                     presented: vec![ExtendedKeyPurpose::ClientAuth],
                 },
-                "not one for a server",
+                "not a server certificate",
                 "posing",
             ),
             (

@@ -137,7 +137,7 @@ async fn a_server_that_cannot_prove_itself_is_not_trusted() {
         (
             person,
             true,
-            "127.0.0.1 proves itself with a certificate that is not one for a server",
+            "127.0.0.1 proves itself with a certificate that is not a server certificate",
             poser,
         ),
         (

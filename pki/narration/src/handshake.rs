@@ -139,14 +139,21 @@ impl Witness for Client {
     }
 }
 
+/// Returns what a server tells of the ClientHello in these bytes, before anybody answers it.
+pub fn client_hello_heard(step: Step, bytes: &[u8]) -> Option<Part> {
+    let hello = ClientHello::read(bytes)?;
+    let part = Part::of(step).came(client_hello_in_short(&hello));
+    Some(client_hello(part, &hello))
+}
+
 /// The server's end of a handshake.
 #[derive(Debug)]
 pub struct Server {
     narrator: Narrator,
     /// The client: its address and port.
     about: String,
-    /// The steps of the chart: the ClientHello, the handshake, and the gate.
-    steps: [Step; 3],
+    /// The steps of the chart: the handshake, and the gate.
+    steps: [Step; 2],
     /// The revocation list that judges, in words.
     list: String,
     state: Mutex<ServerState>,
@@ -160,7 +167,7 @@ struct ServerState {
 
 impl Server {
     /// Returns a witness of one handshake, whose client is judged by this list.
-    pub fn new(narrator: Narrator, about: String, steps: [Step; 3], list: String) -> Self {
+    pub fn new(narrator: Narrator, about: String, steps: [Step; 2], list: String) -> Self {
         Self {
             narrator,
             about,
@@ -170,18 +177,9 @@ impl Server {
         }
     }
 
-    /// Tells of the ClientHello in these bytes.
-    pub fn heard(&self, bytes: &[u8]) {
-        let [step, ..] = self.steps;
-        if let Some(hello) = ClientHello::read(bytes) {
-            let part = Part::of(step).came(client_hello_in_short(&hello));
-            self.tell(client_hello(part, &hello));
-        }
-    }
-
     /// Tells of the answer in these bytes: the ServerHello, and everything that follows encrypted.
     pub fn answered(&self, bytes: &[u8]) {
-        let [_, step, _] = self.steps;
+        let [step, _] = self.steps;
         let Some(hello) = ServerHello::read(bytes) else {
             return;
         };
@@ -204,7 +202,7 @@ impl Server {
 
     /// Tells why the handshake failed, if the gate did not decide it.
     pub fn failed(&self, error: &rustls::Error) {
-        let [_, step, _] = self.steps;
+        let [step, _] = self.steps;
         let part = Part::more_of(step);
         let part = match error {
             rustls::Error::AlertReceived(received) => part.came(format!(
@@ -227,7 +225,7 @@ impl Server {
 
     /// Tells that the handshake is complete.
     pub fn complete(&self, protocol: Option<&[u8]>) {
-        let [_, step, _] = self.steps;
+        let [step, _] = self.steps;
         let part = Part::more_of(step)
             .came("Finished: a checksum over the whole handshake: nobody changed a message on the way [RFC 8446, 4.4.4]")
             .done(format!("the handshake is complete; {}", agreed(protocol)));
@@ -246,7 +244,7 @@ impl Server {
 
 impl Witness for Server {
     fn saw(&self, sight: Sight<'_>) {
-        let [_, shake, gate] = self.steps;
+        let [shake, gate] = self.steps;
         let part = match sight {
             // Told with the answer, which is encrypted after this.
             Sight::Asked { .. } => return,
@@ -424,7 +422,9 @@ fn passed(check: Check) -> &'static str {
         Check::Name => "yes: it has exactly one name, and that is a good one",
         Check::Revocation => "yes: it is not revoked",
         Check::ServerName => "yes: it is for the server that we asked for [RFC 9525]",
-        Check::ServerPurpose => "yes: it is one for a server: EKU serverAuth [RFC 5280, 4.2.1.12]",
+        Check::ServerPurpose => {
+            "yes: it is a server certificate: EKU serverAuth [RFC 5280, 4.2.1.12]"
+        }
     }
 }
 
@@ -443,7 +443,7 @@ fn distrusted(error: &rustls::Error) -> String {
             "it is not for the server that we asked for [RFC 9525]".to_owned()
         }
         E::InvalidPurpose | E::InvalidPurposeContext { .. } => {
-            "it is not one for a server".to_owned()
+            "it is not a server certificate".to_owned()
         }
         other => other.to_string(),
     }

@@ -13,7 +13,7 @@ mod narrator;
 mod part;
 mod words;
 
-pub use handshake::{Client, Server};
+pub use handshake::{Client, Server, client_hello_heard};
 pub use line::{from_client, from_server, request};
 pub use narrator::{Narrator, NarratorGuard};
 pub use part::{Part, Step};

@@ -125,19 +125,7 @@ fn alternative_names(certificate: &Certificate) -> String {
 
 /// Returns the name and number of an alert (RFC 8446, section 6).
 pub fn alert(alert: AlertDescription) -> String {
-    let mut name = String::new();
-    let debug = format!("{alert:?}");
-    let mut before = None;
-    for c in debug.chars() {
-        // `UnknownCA` is unknown_ca, and `CertificateRevoked` is certificate_revoked.
-        let begins = c.is_ascii_uppercase() && before.is_some_and(|b: char| b.is_ascii_lowercase());
-        if begins {
-            name.push('_');
-        }
-        name.push(c.to_ascii_lowercase());
-        before = Some(c);
-    }
-    format!("{name} ({})", u8::from(alert))
+    format!("{} ({})", pki::alert_name(alert), u8::from(alert))
 }
 
 /// Returns a measured time, as `1.3 ms`.

@@ -1,5 +1,6 @@
 //! From an accepted socket to an admitted client: the first byte, TLS, the gate.
 
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::time::Duration;
@@ -353,9 +354,15 @@ fn describe(failure: &std::io::Error) -> String {
     match tls_error(failure) {
         Some(rustls::Error::NoCertificatesPresented) => "no certificate was presented".to_owned(),
         Some(error) => pki::tls_words(error, Peer::Client),
-        None if failure.kind() == std::io::ErrorKind::UnexpectedEof => {
+        None if failure.kind() == ErrorKind::UnexpectedEof => {
             "the client closed the connection during the handshake".to_owned()
         }
-        None => failure.to_string(),
+        None => match failure.kind() {
+            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
+                "the client cut the connection during the handshake".to_owned()
+            }
+            ErrorKind::TimedOut => "the network lost the client during the handshake".to_owned(),
+            _ => failure.to_string(),
+        },
     }
 }

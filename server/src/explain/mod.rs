@@ -80,9 +80,7 @@ impl Explainer {
         self.tell("server", || {
             Part::of(steps::DATABASE)
                 .done(format!("{db}: the newest entry is {head}"))
-                .more(
-                    "A commit is on the disk before anybody is told of it (WAL, synchronous=FULL)",
-                )
+                .more("A commit is on the disk before anyone learns of it (WAL, synchronous=FULL)")
         });
     }
 
@@ -97,8 +95,10 @@ impl Explainer {
 
     /// Step 4: these bytes hold a complete ClientHello.
     pub(crate) fn heard_hello(&self, ip: IpAddr, port: u16, bytes: &[u8]) {
-        if let Some(handshake) = self.handshake(ip, port, &Revocations::Unchecked).0 {
-            handshake.heard(bytes);
+        if self.0.is_on()
+            && let Some(part) = narration::client_hello_heard(steps::HELLO, bytes)
+        {
+            self.tell_of(ip, port, || part);
         }
     }
 
@@ -121,7 +121,7 @@ impl Explainer {
             Revocations::List(list) => in_words(list),
             Revocations::Unchecked => "nobody checks (--no-revocation)".to_owned(),
         };
-        let tls = [steps::HELLO, steps::TLS, steps::GATE];
+        let tls = [steps::TLS, steps::GATE];
         let server = narration::Server::new(self.0.clone(), client(ip, port), tls, list);
         Handshake(Some(Arc::new(server)))
     }

@@ -12,7 +12,7 @@ use wire::limits::{LINE_BYTES_MAX, SERVER_LINE_BYTES_MAX};
 
 use super::steps;
 
-/// A connection, and the ear at it.
+/// A connection that tells the narrator each line.
 #[derive(Debug)]
 pub(crate) struct Overheard<S> {
     stream: S,

@@ -153,9 +153,18 @@ impl QueryError {
                     "does --db name another kind of file? If it is the database, its first bytes are damaged",
                 )
             }
-            QueryError::Open { .. } => {
-                Some("only the server's user and group can read the database")
-            }
+            QueryError::Open { cause, .. } => match cause.sqlite_error_code() {
+                Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
+                    Some("only the server's user and group can read the database")
+                }
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                    Some("another program is using it alone; ask again when that has ended")
+                }
+                Some(ErrorCode::DatabaseCorrupt) => Some(
+                    "is it a whole copy? docs/record.md says how to copy a database that is in use",
+                ),
+                _ => None,
+            },
             QueryError::NotReading => {
                 Some("to change or copy a record, use sqlite3 on a copy of the file")
             }

@@ -65,8 +65,16 @@ pub enum ServerBundleError {
     #[error("the certificate in {} was not issued by the CA whose certificate is beside it", .0.display())]
     Chain(PathBuf),
     /// Everybody here has a certificate of the CA that the server was started with.
-    #[error("the CA certificate in {} is not the one that this server was started with", .0.display())]
-    OtherCa(PathBuf),
+    // The two often have one name, so their fingerprints are told.
+    #[error("the CA certificate in {} is {there}; this server was started with another: {ours}", path.display())]
+    OtherCa {
+        /// The file.
+        path: PathBuf,
+        /// The CA in it, with its fingerprint.
+        there: String,
+        /// The CA of this server, with its fingerprint.
+        ours: String,
+    },
     /// Clients do not check revocation lists, so the server has to.
     #[error("the certificate in {} is revoked", .0.display())]
     Revoked(PathBuf),
@@ -95,7 +103,7 @@ impl ServerBundleError {
                 Some("use the whole file that `ca-tool init` or `ca-tool issue-server` made")
             }
             Self::Revoked(_) => Some(RENEW),
-            Self::Read { .. } | Self::OtherCa(_) => None,
+            Self::Read { .. } | Self::OtherCa { .. } => None,
         };
         hint.map(str::to_owned)
     }
@@ -106,7 +114,7 @@ impl ServerBundleError {
             Self::Bundle(error) => error.is_of_the_disk(),
             Self::Read { .. } => true,
             Self::Dates { is_early, .. } => *is_early,
-            Self::Purpose(_) | Self::Chain(_) | Self::OtherCa(_) | Self::Revoked(_) => false,
+            Self::Purpose(_) | Self::Chain(_) | Self::OtherCa { .. } | Self::Revoked(_) => false,
         }
     }
 }
@@ -150,7 +158,12 @@ fn read_newer(path: &Path, gate: &Gate) -> Result<(Bundle, Option<String>), Serv
     }
     let bundle = read_bundle(path)?;
     if Fingerprint::of(bundle.anchor()) != gate.anchor().fingerprint {
-        return Err(ServerBundleError::OtherCa(path.to_owned()));
+        let there = Certificate::parse(bundle.anchor());
+        return Err(ServerBundleError::OtherCa {
+            path: path.to_owned(),
+            there: there.map_or_else(|error| error.to_string(), |there| there.to_string()),
+            ours: gate.anchor().to_string(),
+        });
     }
     Ok((bundle, os::warning_of_readers(path)))
 }

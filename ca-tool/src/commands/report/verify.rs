@@ -196,7 +196,7 @@ fn hint(refusal: &Refusal, leaf: &CertificateDer<'_>) -> Option<String> {
             )
         }
         Refusal::NotYetValid { .. } => "is the clock right?".to_owned(),
-        Refusal::UnknownIssuer { .. } => {
+        Refusal::UnknownIssuer { .. } | Refusal::Namesake { .. } => {
             "give the folder of the CA that issued it with --dir".to_owned()
         }
         Refusal::StaleList => "`ca-tool crl` signs the list again".to_owned(),

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-/// What tells a spreadsheet that a text is a text. It is shown as the first character.
+/// Begins a text so that a spreadsheet takes it for one, and not for a formula. The spreadsheet shows it.
 const MARK: char = '\'';
 
 /// Returns the text with a mark before everything that a spreadsheet could take for a formula. A number stays one.

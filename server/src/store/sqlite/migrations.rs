@@ -32,18 +32,10 @@ pub(super) static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
             ),
             migration(
                 3,
-                "days",
+                "days_and_names",
                 include_str!(concat!(
                     env!("CARGO_MANIFEST_DIR"),
-                    "/../migrations/0003_days.sql"
-                )),
-            ),
-            migration(
-                4,
-                "names",
-                include_str!(concat!(
-                    env!("CARGO_MANIFEST_DIR"),
-                    "/../migrations/0004_names.sql"
+                    "/../migrations/0003_days_and_names.sql"
                 )),
             ),
         ]

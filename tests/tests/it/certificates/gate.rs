@@ -198,6 +198,13 @@ async fn whoever_else_signs_is_not_our_ca() {
         issuer: common_name("Chemistry 7"),
         ..m.leaf("alice")
     };
+    let shown_alike = Leaf {
+        issuer: name(&[
+            &[&attribute(COMMON_NAME, UTF8, b"Networks 101")],
+            &[&attribute(ORGANIZATION, UTF8, b"Networks 101")],
+        ]),
+        ..m.leaf("alice")
+    };
     let of_bob = Leaf {
         issuer: common_name("bob"),
         ..m.leaf("alice")
@@ -226,12 +233,18 @@ async fn whoever_else_signs_is_not_our_ca() {
          it was changed, or signed by another CA with the name of this room's CA, which is {}",
         m.site.ca().register().says()
     );
+    let namesake = format!(
+        "the certificate was issued by another CA that is called \"Networks 101\" too; this room's CA is {}",
+        m.site.ca().register().says()
+    );
     let by =
         |issuer: &str| format!("the certificate was issued by \"{issuer}\", not by this room's CA");
     #[rustfmt::skip]
     let rows = vec![
         row("issued by another CA", vec![sign(&chemistry, &other)],
             "UnknownIssuer", &by("Chemistry 7"), Alert::UnknownCA),
+        row("issued by another CA of a name that is shown alike", vec![sign(&shown_alike, &other)],
+            "UnknownIssuer", &namesake, Alert::UnknownCA),
         row("issued by another CA of the same name", vec![sign(&m.leaf("alice"), &other)],
             "BadSignature", &changed, Alert::DecryptError),
         row("signed with its own key", vec![sign(&own, &m.key)],

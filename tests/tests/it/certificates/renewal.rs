@@ -102,13 +102,10 @@ async fn a_bundle_that_is_worse_than_the_last_one_is_refused_loudly() {
         (alices, "server.pem is not a server's certificate"),
         (minted(site.ca(), (-2, -1)), "not now"),
         (minted(site.ca(), (1, 2)), "not now"),
-        (
-            theirs.clone(),
-            "is not the one that this server was started with",
-        ),
+        (theirs.clone(), "this server was started with another: "),
         (
             format!("{their_leaf}{anchor}{their_key}"),
-            "was not issued by the CA",
+            ", and not by the CA whose certificate is beside it: ",
         ),
         (revoked, "the certificate in ca/server.pem is revoked"),
     ] {

@@ -160,7 +160,8 @@ fn where_there_is_no_ipv6_the_program_that_has_the_port_is_named_all_the_same() 
     command.current_dir(site.folder());
     let refused = Ended::from(Running::spawn(command).finish());
     let id = served.program.id();
-    let error = format!("cannot listen on 0.0.0.0:{port}: process {id} (server) has port {port}");
+    let error =
+        format!("cannot listen on 0.0.0.0:{port}: port {port} is in use by process {id} (server)");
     refused.failed(1, &error, "is a server already running?");
 }
 
@@ -241,7 +242,7 @@ fn a_server_takes_a_port_alone_and_says_how_to_write_what_it_does_not_understand
     };
     Ended::from(site.run("server", &["--listen", &port])).failed(
         1,
-        &format!(":{port}: {holder} has port {port}"),
+        &format!(":{port}: port {port} is in use by {holder}"),
         "is a server already running?",
     );
     for (arguments, error) in [

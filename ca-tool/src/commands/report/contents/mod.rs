@@ -234,7 +234,7 @@ fn state(said: &Certificate, entry: Option<&IndexEntry>, now: OffsetDateTime) ->
     let revoked = entry.and_then(|entry| entry.revoked);
     if let Some((at, reason)) = revoked {
         return match reason {
-            Reason::CertificateHold => format!("on hold (suspended) since {}", moment(at)),
+            Reason::CertificateHold => format!("on hold since {}", moment(at)),
             reason => format!("revoked {} ({reason})", moment(at)),
         };
     }

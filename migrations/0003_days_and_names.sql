@@ -1,8 +1,12 @@
+-- joins.reason has one more word: on-hold, for a certificate that is revoked for a while.
+
+-- A day is what the calendar of the machine that asks calls it, at each moment of a session. The view went on from
+-- one local midnight to the next instead, and was wrong where one does not exist, or exists twice.
+
 -- A room of student numbers says little to the people in it. Full names come from certificates, beside the IDs.
 
 alter table joins add column name text; -- the full name in the certificate; null if it has none. It identifies nobody
 
--- The same view with the name as its last column.
 drop view attendance;
 
 -- Who was here on which day, by the calendar of the machine that asks. Sessions that overlap count
@@ -135,4 +139,4 @@ join counted using (id, day)
 left join said using (id, day)
 left join named using (id);
 
-update meta set value = '4' where key = 'schema';
+update meta set value = '3' where key = 'schema';
