@@ -158,6 +158,20 @@ pub(crate) const PASTE_LINES_MAX: usize = 1000;
 /// The lines and commands that were typed and wait for the link. With more, no key is taken.
 pub(crate) const TYPED_MAX: usize = 64;
 
+/// From Enter to the next key: nobody types as fast as this, so both are pasted.
+pub(crate) const ENTER_TO_BURST: Duration = Duration::from_millis(25);
+
+/// From a paste of one line to a key that still belongs to it: it came in the same piece.
+pub(crate) const PASTE_TO_KEY: Duration = Duration::from_millis(10);
+
+/// From the last key of a paste of several lines to the question about it. A key that comes sooner is
+/// part of the paste, because nobody has read the question yet.
+pub(crate) const PASTE_TO_QUESTION: Duration = Duration::from_millis(100);
+
+/// The bytes that are collected of one paste that the terminal does not mark. It is more than the
+/// longest paste that may be said, and what comes after it is a paste of its own.
+pub(crate) const BURST_BYTES_MAX: usize = 5 * 1024 * 1024;
+
 /// The keys that may wait for the window; a paste is one event, so they are all that a person can
 /// type ahead.
 pub(crate) const KEYS_MAX: usize = 256;

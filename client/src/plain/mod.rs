@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::enter::{begin, enter};
+use crate::keys;
 use crate::limits::{KEYS_MAX, LEAVE_PRINT_TIMEOUT, READ_BYTES_MAX};
 use crate::link::{Door, End, Event, Handle, Outcome, Stay};
 use crate::os;
@@ -189,13 +190,7 @@ fn read_keys() -> mpsc::Receiver<io::Result<TerminalEvent>> {
         let _full = back.try_send(Ok(TerminalEvent::Resize(0, 0)));
     }));
     std::thread::spawn(move || {
-        loop {
-            let event = crossterm::event::read();
-            let is_last = event.is_err();
-            if send.blocking_send(event).is_err() || is_last {
-                return;
-            }
-        }
+        keys::read(keys::Terminal, |event| send.blocking_send(event).is_ok());
     });
     keys
 }

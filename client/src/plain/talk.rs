@@ -194,6 +194,11 @@ impl Talk {
                 next = next_step(&mut handle, &mut typed, &mut steps, done), if done || has_steps => match next {
                     Ok((place, Step::Act(typed))) => {
                         self.act(typed, place);
+                        if self.is_input_over {
+                            // They were typed after `/quit`.
+                            let lost = steps.drain(..).filter(|step| matches!(step, Typed::Say(_)));
+                            self.late += lost.count() as u64;
+                        }
                         self.flush();
                     }
                     Ok((_, Step::End)) => {

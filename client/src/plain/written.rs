@@ -13,15 +13,15 @@ use wire::terminal::inert;
 
 use super::typed::Typed;
 use crate::limits::PASTE_LINES_MAX;
-use crate::room::meaning::{self, Doubt, Meaning, Pasted, SAY_IT};
+use crate::room::meaning::{self, Doubt, Meaning, Pasted, SAY_IT, Share};
 use crate::words::width::widest;
 
 /// The line, and the question.
 #[derive(Debug, Default)]
 pub(super) struct Written {
     text: String,
-    /// Whether all of it was pasted, so that a slash at its beginning is no command.
-    is_pasted: bool,
+    /// How much was pasted, if its first visible character was: then a slash there is no command.
+    pasted: Option<Share>,
     question: Option<Question>,
 }
 
@@ -107,8 +107,10 @@ impl Written {
         if self.text.len() + more.len() > TEXT_BYTES_MAX {
             return Effect::refuse(format!("a line may have at most {TEXT_BYTES_MAX} bytes"));
         }
-        if self.text.is_empty() {
-            self.is_pasted = is_pasted;
+        if !meaning::has_visible(&self.text) {
+            self.pasted = is_pasted.then_some(Share::Whole);
+        } else if !is_pasted && self.pasted.is_some() {
+            self.pasted = Some(Share::Begin);
         }
         self.text.push_str(more);
         Effect::draw()
@@ -122,9 +124,9 @@ impl Written {
     }
 
     fn end_line(&mut self) -> Effect {
-        let meaning = match self.is_pasted {
-            true => meaning::of_pasted_line(&self.text),
-            false => meaning::of_typed(&self.text),
+        let meaning = match self.pasted {
+            Some(share) => meaning::of_pasted_line(&self.text, share),
+            None => meaning::of_typed(&self.text),
         };
         let kept = format!("{PROMPT}{}", self.text);
         if let Meaning::Ask(Doubt { line, why }) = meaning {
@@ -355,6 +357,18 @@ mod tests {
         assert_eq!(press(&mut written, "/whois "), [""; 0]);
         assert_eq!(paste(&mut written, "bob"), [""; 0]);
         assert_eq!(press(&mut written, "\n"), ["command /whois bob"]);
+        // Nor blanks that are typed before a command that is pasted.
+        assert_eq!(press(&mut written, " "), [""; 0]);
+        assert_eq!(paste(&mut written, "/quit"), [""; 0]);
+        assert!(press(&mut written, "\n")[0].contains("it is text"));
+        assert_eq!(press(&mut written, "n"), ["nothing was sent"]);
+        // A pasted slash, and the rest typed: it was perhaps meant as a command.
+        assert_eq!(paste(&mut written, "/msg dr.okafor "), [""; 0]);
+        assert!(press(&mut written, "secret\n")[0].contains("it is text"));
+        assert_eq!(press(&mut written, "n"), ["nothing was sent"]);
+        // What is cut away is no part of the line any more.
+        assert_eq!(paste(&mut written, "/who"), [""; 0]);
+        assert_eq!(press(&mut written, "\u{15}/who\n"), ["command /who"]);
     }
 
     #[test]

@@ -65,21 +65,44 @@ pub(crate) fn of_typed(text: &str) -> Meaning {
     }
 }
 
-/// Returns the meaning of one line that was pasted, or sent without having been typed.
-pub(crate) fn of_pasted_line(text: &str) -> Meaning {
+/// How much of a line that begins with pasted text was pasted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// All of it, so that it is a text as it stands.
+    Whole,
+    /// Its beginning. The person has typed on, perhaps because it was meant as a command.
+    Begin,
+}
+
+/// Returns the meaning of one line whose first visible character was pasted.
+pub(crate) fn of_pasted_line(text: &str, share: Share) -> Meaning {
+    let is_slash = begins_with_slash(text);
     match of_typed(text) {
-        Meaning::Command(..) => match say(text) {
-            Meaning::Say(line) => Meaning::Ask(Doubt {
-                why: format!(
-                    "{line} was pasted, so it is text and not a command; type it to use it"
-                ),
-                line,
-            }),
-            other => other,
-        },
+        Meaning::Ask(doubt) if share == Share::Begin => Meaning::Ask(doubt),
+        meaning if matches!(meaning, Meaning::Command(..)) || share == Share::Begin && is_slash => {
+            match say(text) {
+                Meaning::Say(line) => Meaning::Ask(Doubt {
+                    why: format!(
+                        "{line} was pasted, so it is text and not a command; type it to use it"
+                    ),
+                    line,
+                }),
+                other => other,
+            }
+        }
         Meaning::Nothing => Meaning::Nothing,
         _ => say(text),
     }
+}
+
+/// Returns whether the first character that can be seen is a slash.
+pub(crate) fn begins_with_slash(text: &str) -> bool {
+    text.trim_start_matches(is_unseen).starts_with(SLASHES)
+}
+
+/// Returns whether a text has a character that can be seen.
+pub(crate) fn has_visible(text: &str) -> bool {
+    !text.chars().all(is_unseen)
 }
 
 fn say(text: &str) -> Meaning {
@@ -91,19 +114,37 @@ fn say(text: &str) -> Meaning {
 
 /// Returns the meaning of a line that does not begin with a slash.
 fn of_text(text: &str) -> Meaning {
-    match (say(text), command_without_slash(text)) {
-        (Meaning::Say(line), Some(command)) => Meaning::Ask(Doubt {
-            why: format!("the command is {command}; without its slash it is said to everybody"),
-            line,
-        }),
-        (meaning, _) => meaning,
+    let why = match (command_without_slash(text), near_slash(text)) {
+        (Some(command), _) => {
+            format!("the command is {command}; without its slash it is said to everybody")
+        }
+        (None, Some(c)) => {
+            format!(
+                "a command begins with a slash; a line that begins with {c} is said to everybody"
+            )
+        }
+        (None, None) => return say(text),
+    };
+    match say(text) {
+        Meaning::Say(line) => Meaning::Ask(Doubt { line, why }),
+        meaning => meaning,
     }
+}
+
+/// Returns the first visible character of a line if people get it in place of a slash, and a word
+/// follows.
+fn near_slash(text: &str) -> Option<char> {
+    let seen = text.trim_start_matches(is_unseen);
+    let first = seen.chars().next().filter(|c| NEAR_SLASHES.contains(c))?;
+    let next = seen.chars().nth(1)?;
+    next.is_alphabetic().then_some(first)
 }
 
 /// Returns the command that a line would be if it began with a slash, or that people know by this
 /// word elsewhere.
 fn command_without_slash(text: &str) -> Option<String> {
-    let text = text.trim().to_lowercase();
+    let text: String = text.trim().chars().map(narrow).collect();
+    let text = text.to_lowercase();
     if ["exit", "logout", ":q", ":q!", ":wq"].contains(&text.as_str()) {
         return Some("/quit".to_owned());
     }
@@ -124,8 +165,22 @@ pub(crate) fn is_command(text: &str) -> bool {
     text.starts_with('/') && COMMANDS.iter().any(|known| Some(known.name) == name)
 }
 
-/// The slash, and three that look like it; an input method for Chinese or Japanese writes the second.
-const SLASHES: [char; 4] = ['/', '\u{ff0f}', '\u{2044}', '\u{2215}'];
+/// The slash, and four that look like it; an input method for Chinese or Japanese writes the second.
+const SLASHES: [char; 5] = ['/', '\u{ff0f}', '\u{2044}', '\u{2215}', '\u{29f8}'];
+
+/// Characters that are on the slash's key with some input methods, or lean the other way.
+const NEAR_SLASHES: [char; 8] = [
+    '\\', '\u{ff3c}', '\u{fe68}', '\u{29f9}', '\u{2216}', '\u{3001}', '\u{ff64}', '\u{2571}',
+];
+
+/// Returns a character of full width as the ASCII character that it stands for.
+fn narrow(c: char) -> char {
+    match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        '\u{3000}' => ' ',
+        c => c,
+    }
+}
 
 fn is_unseen(c: char) -> bool {
     c.is_whitespace() || is_invisible(c) || is_forbidden(c) || c == '\u{2800}'
@@ -172,7 +227,10 @@ impl Pasted {
 
     /// Returns the one question about all of it, without `[y/N]`.
     pub(crate) fn question(&self) -> String {
-        format!("say these {} lines to everybody?", self.lines.len())
+        match self.lines.len() {
+            1 => "say this line to everybody?".to_owned(),
+            lines => format!("say these {lines} lines to everybody?"),
+        }
     }
 
     /// Returns what is to be known before it is answered, if there is anything.
@@ -264,11 +322,30 @@ mod tests {
             ("history 20 before 100", "/history 20 before 100"),
             ("ping", "/ping"),
             ("nick", "/nick"),
+            ("ｈｅｌｐ", "/help"),
+            ("ｗｈｏｉｓ\u{3000}bob", "/whois bob"),
         ] {
             let meaning = short(of_typed(typed));
             let expected =
                 format!("ask: the command is {command}; without its slash it is said to everybody");
             assert_eq!(meaning, expected);
+        }
+        for text in [
+            "、who",
+            " ､msg bob secret",
+            "\\who",
+            "＼who",
+            "\\msg bob secret",
+            "⧹who",
+        ] {
+            let meaning = short(of_typed(text));
+            assert!(
+                meaning.starts_with("ask: a command begins with a slash; a line that begins with"),
+                "{text}: {meaning}"
+            );
+        }
+        for text in ["\\", "\\ a", "、", "a、who"] {
+            assert_eq!(short(of_typed(text)), format!("say {text}"));
         }
         for text in [
             "help me",
@@ -321,8 +398,17 @@ mod tests {
                 "ask: /quit was pasted, so it is text and not a command; type it to use it",
             ),
         ] {
-            assert_eq!(short(of_pasted_line(line)), meaning);
+            assert_eq!(short(of_pasted_line(line, Share::Whole)), meaning);
         }
+        for line in ["/msg bob hi", "/usr/bin/env", " \u{29f8}msg bob", "//x"] {
+            let asked = short(of_pasted_line(line, Share::Begin));
+            assert!(asked.starts_with("ask: "), "{asked}");
+        }
+        assert_eq!(
+            short(of_pasted_line("see this", Share::Begin)),
+            "say see this"
+        );
+        assert!(short(of_pasted_line("help", Share::Begin)).starts_with("ask: "));
     }
 
     #[test]

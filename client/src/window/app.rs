@@ -337,7 +337,9 @@ impl App {
     fn edit(&mut self, key: KeyEvent) -> Vec<Effect> {
         match self.editor.press(key) {
             Pressed::Send(text) => return self.enter(meaning::of_typed(&text), &text),
-            Pressed::SendAsItIs(text) => return self.enter(meaning::of_pasted_line(&text), &text),
+            Pressed::SendAsItIs(text, share) => {
+                return self.enter(meaning::of_pasted_line(&text, share), &text);
+            }
             Pressed::Complete => self.complete(),
             Pressed::Full => self.note_full(),
             Pressed::Changed | Pressed::Ignored => {}
@@ -408,8 +410,18 @@ impl App {
             sought.push_str(text.lines().next().unwrap_or_default());
             return Vec::new();
         }
-        if self.mode != Mode::Writing {
-            return Vec::new();
+        match self.mode {
+            Mode::Asking(_) | Mode::Doubting(_) => {
+                self.room
+                    .fail("the paste was dropped: answer the question with y or n first");
+                return Vec::new();
+            }
+            Mode::Help { .. } => {
+                self.room
+                    .fail("the paste was dropped: close the help first");
+                return Vec::new();
+            }
+            Mode::Writing | Mode::Finding { .. } => {}
         }
         match self.editor.paste(text) {
             Pasted::Lines(lines) if lines.len() > OWN_LINES_MAX => self.room.fail(&format!(

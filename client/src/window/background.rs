@@ -3,7 +3,8 @@
 //! The question is OSC 11 of xterm, which most terminals know. There is no time by which an answer
 //! must come, and some terminals never give one. So nobody waits for it: the answer comes among the
 //! keys, and is picked out of them whenever it comes. Whatever turns out not to be an answer was
-//! typed, and is handed on.
+//! typed, and is handed on. What has begun as only an answer does, and is broken, nobody typed: it is
+//! dropped.
 
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
@@ -16,6 +17,9 @@ pub(crate) const QUESTION: &[u8] = b"\x1b]11;?\x07";
 
 /// Keys that could be the begin of an answer are held back no longer than this.
 const HOLD_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How an answer begins, and nothing that anybody types after Alt and a bracket.
+const SURE_BEGIN: &str = "11;rgb";
 
 /// The longest answer: `11;rgba:ffff/ffff/ffff/ffff`.
 const ANSWER_CHARS_MAX: usize = 32;
@@ -257,15 +261,27 @@ impl Answers {
     }
 
     fn typed(&mut self, event: Event) -> Sorted {
+        let is_broken = self.is_surely_an_answer() && matches!(event, Event::Key(_));
         let mut typed = self.forget();
+        if is_broken {
+            return Sorted::Held;
+        }
         typed.push(event);
         Sorted::Typed(typed)
     }
 
+    /// Returns whether nobody can have typed what is held back.
+    fn is_surely_an_answer(&self) -> bool {
+        self.text.starts_with(SURE_BEGIN)
+    }
+
+    /// Returns the keys that were held back, unless nobody typed them.
     fn forget(&mut self) -> Vec<Event> {
+        let is_dropped = self.is_surely_an_answer();
         self.text.clear();
         self.held_at = None;
-        std::mem::take(&mut self.held)
+        let held = std::mem::take(&mut self.held);
+        if is_dropped { Vec::new() } else { held }
     }
 }
 
@@ -297,6 +313,7 @@ mod tests {
                     None => key(KeyModifiers::NONE, KeyCode::Esc),
                 },
                 '\x07' => key(KeyModifiers::CONTROL, KeyCode::Char('g')),
+                '\r' => key(KeyModifiers::NONE, KeyCode::Enter),
                 c if c.is_ascii_uppercase() => key(KeyModifiers::SHIFT, KeyCode::Char(c)),
                 c => key(KeyModifiers::NONE, KeyCode::Char(c)),
             });
@@ -322,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_picked_out_of_the_keys_and_every_key_is_handed_on() {
+    fn an_answer_is_picked_out_of_the_keys_and_every_key_that_was_typed_is_handed_on() {
         let black = Some(Rgb([0.0; 3]));
         for (sent, typed, answer) in [
             ("\x1b]11;rgb:0000/0000/0000\x07", "", black),
@@ -334,13 +351,13 @@ mod tests {
             ("hi there", "hi there", None),
             ("\x1b]", "\x1b]", None),
             ("\x1b]1 and more", "\x1b]1 and more", None),
-            ("\x1b]11;rgb:zz", "\x1b]11;rgb:zz", None),
-            ("\x1b]11;rgb:00/00\x07", "\x1b]11;rgb:00/00\x07", None),
-            (
-                "\x1b]11;rgb:00/00/00/00\x07x",
-                "\x1b]11;rgb:00/00/00/00\x07x",
-                None,
-            ),
+            ("\x1b]11;rx", "\x1b]11;rx", None),
+            // These began as one, and are broken.
+            ("\x1b]11;rgb:zz", "z", None),
+            ("\x1b]11;rgb:00/00\x07", "", None),
+            ("\x1b]11;rgb:00/00/00/00\x07x", "x", None),
+            ("\x1b]11;rgb:00/00/00", "", None),
+            ("\x1b]11;rgb:00/00/00\rhi\r", "hi\r", None),
             ("]11;rgb:00/00/00\x07", "]11;rgb:00/00/00\x07", None),
         ] {
             assert_eq!(sort(&[sent]), (keys(typed), answer), "{sent:?}");

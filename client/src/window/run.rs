@@ -13,6 +13,7 @@ use super::background::{self, Answers, Depth, Ground, Sorted};
 use super::screen::Screen;
 use crate::config::Config;
 use crate::enter::{begin, enter};
+use crate::keys;
 use crate::limits::KEYS_MAX;
 use crate::link::{Door, End, Event, Gone, Handle, Outcome, Permit, Stay};
 use crate::room::{Outgoing, Room};
@@ -127,13 +128,7 @@ fn facts(door: &Door) -> Facts {
 fn read_keys() -> mpsc::Receiver<io::Result<TerminalEvent>> {
     let (send, keys) = mpsc::channel(KEYS_MAX);
     std::thread::spawn(move || {
-        loop {
-            let event = crossterm::event::read();
-            let is_last = event.is_err();
-            if send.blocking_send(event).is_err() || is_last {
-                return;
-            }
-        }
+        keys::read(keys::Terminal, |event| send.blocking_send(event).is_ok());
     });
     keys
 }

@@ -16,6 +16,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use wire::limits::TEXT_BYTES_MAX;
 
+use crate::room::meaning::{self, Share};
+
 use self::completion::Completion;
 pub(crate) use self::drawn::Drawn;
 use self::recall::Recall;
@@ -32,8 +34,8 @@ pub(crate) struct Editor {
     is_killing: bool,
     search: Option<Search>,
     completion: Option<Completion>,
-    /// Whether the slash at the begin of the line was pasted, and so is no command.
-    has_pasted_slash: bool,
+    /// How much of the line was pasted, if the slash at its begin was, which so is no command.
+    pasted_slash: Option<Share>,
 }
 
 /// The effect of a key.
@@ -44,7 +46,7 @@ pub(crate) enum Pressed {
     /// The line is finished. The editor is empty again.
     Send(String),
     /// The same, and a slash at its begin is a slash: the text was pasted.
-    SendAsItIs(String),
+    SendAsItIs(String, Share),
     /// The caller is to call [`Editor::complete`] with the names that exist.
     Complete,
     /// The key would have made the line too long, and did nothing.
@@ -123,13 +125,17 @@ impl Editor {
             None => self.act(act),
         };
         let is_recalled = matches!(act, Act::Older | Act::Newer | Act::Search | Act::Take);
-        self.has_pasted_slash &= self.text().starts_with('/') && !is_recalled;
+        if is_recalled || !meaning::begins_with_slash(self.text()) {
+            self.pasted_slash = None;
+        } else if self.pasted_slash.is_some() && matches!(act, Act::Insert(_) | Act::Yank) {
+            self.pasted_slash = Some(Share::Begin);
+        }
         pressed
     }
 
     /// Returns whether the line begins with a slash that was pasted, so that it is no command.
     pub(crate) fn is_literal(&self) -> bool {
-        self.has_pasted_slash
+        self.pasted_slash.is_some()
     }
 
     fn act(&mut self, act: Act) -> Pressed {
@@ -164,12 +170,13 @@ impl Editor {
                 if wire::is_blank(&line) {
                     return Pressed::Ignored;
                 }
-                let is_literal = self.has_pasted_slash && line.starts_with('/');
+                let share = self
+                    .pasted_slash
+                    .filter(|_| meaning::begins_with_slash(&line));
                 self.take();
-                return if is_literal {
-                    Pressed::SendAsItIs(line)
-                } else {
-                    Pressed::Send(line)
+                return match share {
+                    Some(share) => Pressed::SendAsItIs(line, share),
+                    None => Pressed::Send(line),
                 };
             }
             Act::Complete => return Pressed::Complete,
@@ -256,10 +263,17 @@ impl Editor {
             [] => return Pasted::Nothing,
             [line] if line.is_empty() => return Pasted::Nothing,
             [line] => {
-                let is_slash = self.cursor() == 0 && line.starts_with('/');
+                let is_slash = !meaning::has_visible(self.written.before_cursor())
+                    && meaning::begins_with_slash(line);
+                let share = match meaning::has_visible(self.written.after_cursor()) {
+                    true => Share::Begin,
+                    false => Share::Whole,
+                };
                 return match self.written.insert(line) {
                     Ok(()) => {
-                        self.has_pasted_slash |= is_slash;
+                        if is_slash {
+                            self.pasted_slash = Some(share);
+                        }
                         Pasted::Inserted
                     }
                     Err(_) => Pasted::Full,
@@ -283,7 +297,7 @@ impl Editor {
     pub(crate) fn sent(&mut self, lines: &[String]) {
         self.settle();
         self.written.take();
-        self.has_pasted_slash = false;
+        self.pasted_slash = None;
         for line in lines.iter().filter(|line| !wire::is_blank(line)) {
             self.recall.remember(&literal(line));
         }
@@ -302,9 +316,9 @@ impl Editor {
     pub(crate) fn take(&mut self) -> String {
         self.settle();
         let line = self.written.take();
-        match std::mem::take(&mut self.has_pasted_slash) {
-            true => self.recall.remember(&literal(&line)),
-            false => self.recall.remember(&line),
+        match self.pasted_slash.take() {
+            Some(_) => self.recall.remember(&literal(&line)),
+            None => self.recall.remember(&line),
         }
         line
     }

@@ -419,9 +419,21 @@ fn a_pasted_slash_is_a_slash_until_it_is_gone() {
         }
         press(&mut editor, "<Enter>")
     };
-    let as_it_is = Pressed::SendAsItIs("/etc/hosts".to_owned());
-    assert_eq!(sends(&[("/etc/hosts", true)]), as_it_is);
-    assert_eq!(sends(&[("/etc", true), ("/hosts", false)]), as_it_is);
+    let as_it_is = |line: &str, share| Pressed::SendAsItIs(line.to_owned(), share);
+    let (whole, begin) = (
+        as_it_is("/etc/hosts", Share::Whole),
+        as_it_is("/etc/hosts", Share::Begin),
+    );
+    assert_eq!(sends(&[("/etc/hosts", true)]), whole);
+    assert_eq!(sends(&[("/etc", true), ("/hosts", false)]), begin);
+    assert_eq!(
+        sends(&[("/hosts", false), ("<Home>", false), ("/etc", true)]),
+        begin
+    );
+    assert_eq!(
+        sends(&[(" ", false), ("/quit", true)]),
+        as_it_is(" /quit", Share::Whole)
+    );
     let command = Pressed::Send("/etc/hosts".to_owned());
     assert_eq!(sends(&[("/etc/hosts", false)]), command);
     assert_eq!(sends(&[("/", false), ("etc/hosts", true)]), command);
@@ -505,7 +517,7 @@ fn act(editor: &mut Editor, did: &Did) -> Vec<String> {
     let mut sent = Vec::new();
     let mut press = |editor: &mut Editor, key| match editor.press(key) {
         Pressed::Complete => drop(editor.complete(HERE.into_iter())),
-        Pressed::Send(line) | Pressed::SendAsItIs(line) => sent.push(line),
+        Pressed::Send(line) | Pressed::SendAsItIs(line, _) => sent.push(line),
         Pressed::Changed | Pressed::Full | Pressed::Ignored => {}
     };
     match did {

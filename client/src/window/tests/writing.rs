@@ -110,9 +110,20 @@ fn pasted_text_is_said_as_it_is() {
     // One line waits for Enter, like one that is typed.
     w.happens(Happened::Paste("/usr/bin/env".to_owned()));
     assert!(w.bar().contains("pasted: the slash is said"), "{}", w.bar());
-    w.types(" sh");
     w.key(KeyCode::Enter);
-    assert_eq!(w.out, ["/usr/bin/env sh"]);
+    assert_eq!(w.out, ["/usr/bin/env"]);
+    // With the rest typed, it was perhaps meant as a command.
+    w.happens(Happened::Paste("/msg dr.okafor ".to_owned()));
+    w.types("secret");
+    w.key(KeyCode::Enter);
+    assert!(matches!(w.app.mode, Mode::Doubting(_)), "{:?}", w.app.mode);
+    // A second paste does not answer, and is not lost in silence.
+    w.happens(Happened::Paste("y\n/quit\n".to_owned()));
+    assert!(matches!(w.app.mode, Mode::Doubting(_)), "{:?}", w.app.mode);
+    w.key(KeyCode::Esc);
+    let screen = w.screen().join("\n");
+    assert!(screen.contains("the paste was dropped"), "{screen}");
+    assert_eq!(w.out.len(), 1);
     // A pasted command is asked about, because people do paste commands.
     w.happens(Happened::Paste("/who".to_owned()));
     w.key(KeyCode::Enter);
@@ -131,9 +142,10 @@ fn pasted_text_is_said_as_it_is() {
     w.key(KeyCode::Up);
     w.key(KeyCode::Up);
     w.key(KeyCode::Up);
-    assert_eq!(w.app.editor.text(), "//usr/bin/env sh");
+    w.key(KeyCode::Up);
+    assert_eq!(w.app.editor.text(), "//usr/bin/env");
     w.key(KeyCode::Enter);
-    assert_eq!(w.out[1..], ["/who", "/usr/bin/env sh"]);
+    assert_eq!(w.out[1..], ["/who", "/usr/bin/env"]);
 }
 
 #[test]

@@ -13,6 +13,8 @@ mod handout;
 mod independent;
 #[cfg(target_os = "linux")]
 mod logs;
+#[cfg(unix)]
+mod pastes;
 mod reports;
 mod server;
 mod startup;
