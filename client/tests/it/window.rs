@@ -373,7 +373,7 @@ async fn lines_of_a_newer_server_are_shown_plainly_in_the_window() {
             "      ? ¿ * eve@192.0.2.66 waved",
             "      [bob] fine",
             "      ! the server ended the session: you were asked to leave (kicked)",
-            " ended: F5 tries again, C-c closes · \"x\" · the server ended the sessio… F1 help",
+            " ended: F5 tries again, C-c closes · \"Networks 101\" · the server ended… F1 help",
         ]
     );
     assert_eq!(terminal.oddities().all, [OUR_QUESTION]);
