@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use crate::limits::{ADDRESSES_MAX, CONNECT_TIMEOUT, RESOLVE_TIMEOUT};
 use crate::settings::Target;
-use crate::words::{Cause, plainly};
+use crate::words::Cause;
 
 /// Returns the addresses of a server, each once, in the order in which the system prefers them.
 pub(super) async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Cause> {
@@ -34,7 +34,7 @@ pub(super) async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Cause> {
 pub(super) async fn reach(address: SocketAddr) -> Result<TcpStream, String> {
     match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
         Ok(Ok(tcp)) => Ok(tcp),
-        Ok(Err(error)) => Err(plainly(&error)),
+        Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(format!(
             "no answer in {} seconds",
             CONNECT_TIMEOUT.as_secs()

@@ -23,7 +23,7 @@ use super::outbox::Outbox;
 use super::silence::{Alarm, Silence};
 use crate::connect::{Connected, Incoming, Opening, tls_error};
 use crate::limits::{CLOSE_TIMEOUT, LEAVE_CLOSE_TIMEOUT};
-use crate::words::{Cause, Failure, Scene, explain, plainly};
+use crate::words::{Cause, Failure, Scene, explain};
 
 /// The task that owns a connection.
 #[derive(Debug)]
@@ -236,7 +236,7 @@ fn lost(error: &io::Error) -> Cause {
     Cause::Lost(match error.kind() {
         // The error of a TLS connection that ends without a close_notify.
         io::ErrorKind::UnexpectedEof => "the server closed it".to_owned(),
-        _ => plainly(error),
+        _ => error.to_string(),
     })
 }
 
