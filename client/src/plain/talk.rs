@@ -15,7 +15,7 @@ use super::written::Written;
 use crate::limits::{CATCH_UP_TIMEOUT, EVENTS_MAX, TERMINAL_COLUMNS, TYPED_MAX};
 use crate::link::{End, Event, Gone, Handle, Outcome, Permit};
 use crate::settings::{Form, Since};
-use crate::words::{Exit, Expiry, Readable, report, sentences, tell, tell_unacknowledged};
+use crate::words::{Exit, Expiry, Readable, plainly, report, sentences, tell, tell_unacknowledged};
 
 /// One conversation.
 pub(super) struct Talk {
@@ -229,7 +229,7 @@ impl Talk {
             Some(Ok(event)) => event,
             Some(Err(error)) => {
                 steps.push_back(Typed::Unreadable {
-                    words: format!("cannot read standard input: {error}"),
+                    words: format!("cannot read standard input: {}", plainly(&error)),
                     hint: None,
                 });
                 return;
@@ -451,7 +451,10 @@ impl Talk {
             self.output = Output::Closed;
         } else {
             self.output = Output::Failed;
-            self.tell(&format!("error: cannot write to standard output: {error}"));
+            self.tell(&format!(
+                "error: cannot write to standard output: {}",
+                plainly(&error)
+            ));
         }
     }
 

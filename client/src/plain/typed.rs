@@ -8,7 +8,7 @@ use wire::{Line, Request, is_blank};
 
 use crate::limits::READ_BYTES_MAX;
 use crate::room::meaning::{self, Doubt, Meaning, SAY_IT};
-use crate::words::sentences;
+use crate::words::{plainly, sentences};
 
 /// The meaning of a line that begins with a slash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +91,10 @@ pub(crate) fn read(input: impl io::Read, source: Source, mut take: impl FnMut(Ty
             Ok(None) if line.is_empty() => return,
             Ok(None) if reader.counted.is_some() => continue,
             Ok(None) => Typed::Blank,
-            Err(error) => unreadable(format!("cannot read standard input: {error}"), None),
+            Err(error) => unreadable(
+                format!("cannot read standard input: {}", plainly(&error)),
+                None,
+            ),
         };
         let is_last = match typed {
             Typed::Unreadable { .. } => true,

@@ -37,8 +37,15 @@ pub(crate) enum Asked {
 #[derive(Debug, Default)]
 pub(crate) struct Asking {
     out: VecDeque<Outgoing>,
-    /// Each with the time at which it went.
-    asked: VecDeque<(Asked, Instant)>,
+    asked: VecDeque<Question>,
+}
+
+/// A question that went out.
+#[derive(Debug)]
+struct Question {
+    command: Line,
+    asked: Asked,
+    at: Instant,
 }
 
 impl Asking {
@@ -49,8 +56,12 @@ impl Asking {
     /// Returns the next thing to send. A question counts as asked from here on.
     pub(super) fn next_out(&mut self, now: Instant) -> Option<Outgoing> {
         let out = self.out.pop_front()?;
-        if let Outgoing::Command(_, asked) = &out {
-            self.asked.push_back((*asked, now));
+        if let Outgoing::Command(command, asked) = &out {
+            self.asked.push_back(Question {
+                command: command.clone(),
+                asked: *asked,
+                at: now,
+            });
         }
         Some(out)
     }
@@ -69,7 +80,7 @@ impl Asking {
     /// Returns whether this question waits: for its turn, or for its answer.
     pub(super) fn contains(&self, what: Asked) -> bool {
         let is_it = |out: &Outgoing| matches!(out, Outgoing::Command(_, asked) if *asked == what);
-        self.asked.iter().any(|(asked, _)| *asked == what) || self.out.iter().any(is_it)
+        self.asked.iter().any(|question| question.asked == what) || self.out.iter().any(is_it)
     }
 
     /// Returns how many questions have no answer yet, including those that did not go out.
@@ -80,17 +91,23 @@ impl Asking {
 
     /// Returns the purpose of the next answer.
     pub(super) fn awaited(&self) -> Option<Asked> {
-        self.asked.front().map(|(asked, _)| *asked)
+        self.asked.front().map(|question| question.asked)
+    }
+
+    /// Returns the question that is answered next, if a person typed it.
+    pub(super) fn awaited_typed(&self) -> Option<&Line> {
+        let question = self.asked.front()?;
+        (question.asked == Asked::Typed).then_some(&question.command)
     }
 
     /// Returns when the oldest question went out that has no answer yet.
     pub(super) fn waiting_since(&self) -> Option<Instant> {
-        self.asked.front().map(|(_, at)| *at)
+        self.asked.front().map(|question| question.at)
     }
 
     /// Removes the oldest question, which has its answer. Returns the purpose of the answer.
     pub(super) fn answered(&mut self) -> Option<Asked> {
-        self.asked.pop_front().map(|(asked, _)| asked)
+        self.asked.pop_front().map(|question| question.asked)
     }
 
     /// Forgets the questions: those that were asked on a lost connection are not answered on

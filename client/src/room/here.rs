@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wire::{ClientId, Here, Role};
+use wire::{ClientId, FullName, Here, Role};
 
 use crate::limits::HERE_MAX;
 
@@ -24,6 +24,24 @@ impl People {
     /// Returns the people in the room: staff first, then ourselves, then the others by ID.
     pub(crate) fn here(&self) -> &[Here] {
         &self.here
+    }
+
+    /// Returns the person here who may be meant by a name that nobody has: the ID in other case, or a
+    /// word of the full name, if only one person fits.
+    pub(crate) fn meant_by(&self, name: &str) -> Option<&ClientId> {
+        let name = name.to_lowercase();
+        let is_id = |here: &&Here| here.id.as_str().to_lowercase() == name;
+        let is_called = |here: &&Here| {
+            let full = here.name.as_ref().map_or("", FullName::as_str);
+            full.to_lowercase().split(' ').any(|word| word == name)
+        };
+        let only = |fits: &dyn Fn(&&Here) -> bool| {
+            let mut fitting = self.here.iter().filter(fits);
+            fitting.next().filter(|_| fitting.next().is_none())
+        };
+        only(&is_id)
+            .or_else(|| only(&is_called))
+            .map(|here| &here.id)
     }
 
     /// Begins the list anew: an answer that names `count` people is coming.

@@ -58,7 +58,10 @@ pub(crate) struct Room {
     asked_who_at: Option<Instant>,
     pinged_at: Option<Instant>,
     next_ping_at: Instant,
-    is_warned_of_own: bool,
+    /// Whether we leave as soon as all our lines are stored.
+    leaves_when_stored: bool,
+    /// The server's last words, for as long as it is open whether they are the end.
+    last_words: Option<String>,
     /// Whether the very first entry has been loaded.
     has_beginning: bool,
 }
@@ -93,12 +96,9 @@ pub(crate) enum News {
 /// The answer to a wish to leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Parting {
-    /// Some of our lines are not acknowledged, of which a view warns the person. A second wish
-    /// leaves anyway.
-    Doubtful {
-        /// The number of those lines.
-        unacknowledged: usize,
-    },
+    /// Some of our lines are not stored yet, and we leave when they are. A second wish leaves without
+    /// them.
+    WhenStored,
     /// The goodbye goes out after everything before it.
     Soon,
     /// We leave at once, whatever still waits.
@@ -131,7 +131,8 @@ impl Room {
             asked_who_at: None,
             pinged_at: None,
             next_ping_at: now,
-            is_warned_of_own: false,
+            leaves_when_stored: false,
+            last_words: None,
             has_beginning: false,
         }
     }
@@ -250,6 +251,7 @@ impl Room {
             Event::Answered => self.unanswered_since = None,
             Event::Wire(_) => {}
         }
+        self.leave_if_stored();
         News::Nothing
     }
 
@@ -263,6 +265,7 @@ impl Room {
             said.is_pasted = own.is_some_and(|own| own.is_pasted);
         }
         self.timeline.push(item);
+        self.leave_if_stored();
         match &entry.kind {
             Kind::Enter | Kind::Leave(_) => self.wants_who = true,
             Kind::Message(_) if entry.id == self.welcome.id => {}
@@ -343,7 +346,7 @@ impl Room {
                 } else {
                     &words
                 };
-                self.note(&format!("the server says: {words}"));
+                self.last_words = Some(format!("the server says: {words}"));
             }
             Reply::Note { words, .. } => self.note(&sentences::note(&words)),
             Reply::Welcome(_) => {}
@@ -388,21 +391,33 @@ impl Room {
         if let Some(nonce) = &refusal.nonce {
             let line = self.own.refused(nonce);
             let text = line.as_ref().map_or("", Line::as_str);
-            return self.fail(&format!("not sent ({}): {text}", refusal.words));
+            self.fail(&format!("not sent ({}): {text}", refusal.words));
+            return self.stay();
         }
         if refusal.code == Code::Waiting {
             self.waiting = Some(refusal.words.clone());
             return;
         }
+        let meant = self.meant(refusal);
         // Every question has one answer, and this is it.
         match self.asking.answered() {
-            Some(Asked::Typed) => self.fail(&format!("refused: {}", refusal.words)),
+            Some(Asked::Typed) => self.fail(&format!("refused: {}{meant}", refusal.words)),
             Some(Asked::Sought) => {
                 self.stop_search();
                 self.fail(&format!("the search stopped: {}", refusal.words));
             }
             _ => {}
         }
+    }
+
+    /// Returns words about the person who may have been meant in a question about somebody unknown.
+    fn meant(&self, refusal: &Refusal) -> String {
+        let asked = self.asking.awaited_typed();
+        asked
+            .filter(|_| refusal.code == Code::UnknownId)
+            .and_then(|command| command.as_str().split_whitespace().nth(1))
+            .and_then(|name| self.people.meant_by(name))
+            .map_or(String::new(), |id| format!("; did you mean {id}?"))
     }
 
     fn hear_other_history(&mut self, set_aside: usize) {
@@ -421,6 +436,7 @@ impl Room {
                 "{fate}, because the history is a different one: {line}"
             ));
         }
+        self.stay();
         self.asking.begin_afresh();
         self.wants_who = true;
     }
@@ -428,6 +444,9 @@ impl Room {
     fn lose(&mut self, why: &str, pause: Duration) {
         if !matches!(self.standing, Standing::Lost { .. }) {
             self.timeline.leave_off();
+        }
+        if let Some(words) = self.last_words.take() {
+            self.note(&words);
         }
         self.standing = Standing::Lost {
             why: why.to_owned(),
@@ -446,6 +465,9 @@ impl Room {
         let Some(failure) = failure.filter(|_| !matches!(self.standing, Standing::Leaving)) else {
             return true;
         };
+        self.leaves_when_stored = false;
+        // The failure repeats them.
+        self.last_words = None;
         self.asking.end();
         self.stop_search();
         self.pinged_at = None;
@@ -468,7 +490,6 @@ impl Room {
             why: "trying again".to_owned(),
             again_at: self.now,
         };
-        self.is_warned_of_own = false;
     }
 
     // Wishes of the person.
@@ -519,23 +540,49 @@ impl Room {
         matches!(self.standing, Standing::Ended { .. })
     }
 
-    /// Leaves when everything is acknowledged. The second call leaves at once.
+    /// Leaves when all our lines are stored. The second call leaves at once.
     pub(crate) fn leave(&mut self) -> Parting {
         if let Standing::Ended { .. } = self.standing {
             return Parting::Over;
         }
-        let unacknowledged = self.unacknowledged();
-        if unacknowledged > 0 && !self.is_warned_of_own {
-            self.is_warned_of_own = true;
-            return Parting::Doubtful { unacknowledged };
+        if self.unacknowledged() > 0 && !self.leaves_when_stored {
+            self.leaves_when_stored = true;
+            return Parting::WhenStored;
         }
-        let is_at_once = self.is_warned_of_own || !matches!(self.standing, Standing::Connected);
-        self.standing = Standing::Leaving;
+        let is_at_once = self.leaves_when_stored || !matches!(self.standing, Standing::Connected);
         if is_at_once {
+            self.standing = Standing::Leaving;
             return Parting::AtOnce;
         }
-        self.asking.push(Outgoing::Quit);
+        self.say_goodbye();
         Parting::Soon
+    }
+
+    fn say_goodbye(&mut self) {
+        self.standing = Standing::Leaving;
+        self.asking.push(Outgoing::Quit);
+    }
+
+    /// Returns whether we leave as soon as all our lines are stored.
+    pub(crate) fn leaves_when_stored(&self) -> bool {
+        self.leaves_when_stored
+            && matches!(self.standing, Standing::Connected | Standing::Lost { .. })
+    }
+
+    /// Leaves if the person waits only for our lines, and all are stored.
+    fn leave_if_stored(&mut self) {
+        let is_connected = matches!(self.standing, Standing::Connected);
+        if self.leaves_when_stored && is_connected && self.unacknowledged() == 0 {
+            self.say_goodbye();
+        }
+    }
+
+    /// Stays after all: a line that the person wanted to be stored will not be, and they should see it.
+    fn stay(&mut self) {
+        if self.leaves_when_stored() {
+            self.leaves_when_stored = false;
+            self.fail("you are still here, because not every line was stored");
+        }
     }
 
     /// Asks for the entries before the first one that is loaded.

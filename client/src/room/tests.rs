@@ -148,16 +148,42 @@ fn a_leave_counts_for_every_reason() {
 }
 
 #[test]
-fn leaving_is_asked_for_twice_only_while_lines_are_in_doubt() {
+fn leaving_waits_for_our_lines_unless_it_is_asked_for_twice() {
     let mut quiet = room();
     assert_eq!(quiet.leave(), Parting::Soon);
     assert_eq!(out(&mut quiet), ["(quit)"]);
     let mut room = room();
     room.say(line("hello"), false);
-    let unacknowledged = 1;
-    assert_eq!(room.leave(), Parting::Doubtful { unacknowledged });
+    assert_eq!(room.leave(), Parting::WhenStored);
     assert_eq!(room.leave(), Parting::AtOnce);
     assert!(room.end(None));
+}
+
+#[test]
+fn somebody_unknown_who_may_be_here_is_named() {
+    let mut room = room();
+    hear(&mut room, "= who 0 count=3");
+    for person in ["gina name=\"Gina Rossi\"", "bob name=\"Bob Li\"", "alice"] {
+        let (id, name) = person.split_once(' ').unwrap_or((person, ""));
+        let line = format!("= here {id} role=student ip=::1 since={AT} sessions=1 {name}");
+        hear(&mut room, line.trim_end());
+    }
+    hear(&mut room, "= at 0");
+    for (asked, said) in [
+        ("Gina", "Gina was never here; did you mean gina?"),
+        ("rossi", "rossi was never here; did you mean gina?"),
+        ("Li", "Li was never here; did you mean bob?"),
+        ("carol", "carol was never here"),
+    ] {
+        room.ask_typed(line(&format!("/whois {asked}")));
+        out(&mut room);
+        hear(&mut room, &format!("! unknown-id - {asked} was never here"));
+        let last = room.timeline.item(room.timeline.numbers().end - 1);
+        let Some(Item::Note(note)) = last else {
+            panic!("{last:?}");
+        };
+        assert_eq!(note.text, format!("refused: {said}"));
+    }
 }
 
 #[test]

@@ -44,7 +44,7 @@ macro_rules! looks {
             is_short: $app.is_short(),
             clock: &$app.choices.clock,
             sought: match &$app.mode {
-                Mode::Finding { text } => Some(text),
+                Mode::Finding { text, .. } => Some(text),
                 _ => None,
             },
         }
@@ -128,6 +128,8 @@ pub(crate) enum Mode {
     Doubting(Doubt),
     Finding {
         text: String,
+        /// The place in view before anything was found.
+        began: Scroll,
     },
     /// Reading the list of commands and keys, from row `first` on.
     Help {
@@ -299,6 +301,7 @@ impl App {
             KeyCode::Char('f') if control => {
                 self.mode = Mode::Finding {
                     text: String::new(),
+                    began: self.viewport.scroll(&self.room.timeline),
                 };
                 self.viewport.selected = None;
             }
@@ -373,40 +376,45 @@ impl App {
         self.look_at_newest();
         match meaning {
             Meaning::Nothing => {}
-            Meaning::Say(line) => self.room.say(line, false),
+            Meaning::Say(line) => self.say(line, false),
             Meaning::Ask(doubt) => self.mode = Mode::Doubting(doubt),
             Meaning::Command(Request::Quit, _) => return self.leave(),
             Meaning::Command(Request::Help, _) => self.mode = Mode::Help { first: 0 },
+            Meaning::Command(_, command) if self.is_over(&command) => {}
             Meaning::Command(_, command) => self.room.ask_typed(command),
             Meaning::Refused(why) => self.room.fail(&format!("not sent ({why}): {text}")),
         }
         Vec::new()
     }
 
+    fn say(&mut self, line: Line, is_pasted: bool) {
+        if !self.is_over(&line) {
+            self.room.say(line, is_pasted);
+        }
+    }
+
+    /// Returns whether the session has ended, and says how to go on with a line that was written.
+    fn is_over(&mut self, line: &Line) -> bool {
+        let is_over = self.room.has_ended();
+        if is_over {
+            self.room.fail(&format!(
+                "not sent (the session has ended; F5 tries again): {line}"
+            ));
+        }
+        is_over
+    }
+
     fn leave(&mut self) -> Vec<Effect> {
         match self.room.leave() {
-            Parting::Doubtful { unacknowledged } => {
-                let lines = match unacknowledged {
-                    1 => "1 line is".to_owned(),
-                    more => format!("{more} lines are"),
-                };
-                let again = match unacknowledged {
-                    1 => "it",
-                    _ => "them",
-                };
-                self.room.fail(&format!(
-                    "{lines} not stored yet. Ctrl-C again leaves without {again}"
-                ));
-                Vec::new()
-            }
-            Parting::Soon => Vec::new(),
+            // The status line tells it, and counts.
+            Parting::WhenStored | Parting::Soon => Vec::new(),
             Parting::AtOnce => vec![Effect::Leave],
             Parting::Over => vec![Effect::Close],
         }
     }
 
     fn paste(&mut self, text: &str) -> Vec<Effect> {
-        if let Mode::Finding { text: sought } = &mut self.mode {
+        if let Mode::Finding { text: sought, .. } = &mut self.mode {
             sought.push_str(text.lines().next().unwrap_or_default());
             return Vec::new();
         }
@@ -444,19 +452,19 @@ impl App {
                 // The room has no blank lines.
                 for text in lines.iter().filter(|line| !wire::is_blank(line)) {
                     match Line::parse(text.as_bytes()) {
-                        Ok(line) => self.room.say(line, true),
+                        Ok(line) => self.say(line, true),
                         Err(error) => self.room.fail(&format!("not sent ({error}): {text}")),
                     }
                 }
             }
-            Mode::Doubting(doubt) => self.room.say(doubt.line, false),
+            Mode::Doubting(doubt) => self.say(doubt.line, false),
             Mode::Writing | Mode::Finding { .. } | Mode::Help { .. } => {}
         }
     }
 
     /// Shows another part of the help, if it is longer than the screen; any other key closes it.
     fn turn_help(&mut self, key: KeyCode) {
-        let (rows, page) = help::rows(self.size);
+        let (rows, page) = help::rows(self.areas().help());
         let last = rows.saturating_sub(page);
         let Mode::Help { first } = &mut self.mode else {
             return;
@@ -567,9 +575,10 @@ impl App {
 
     fn find(&mut self, key: KeyEvent) {
         let is_searching = self.is_searching();
-        let Mode::Finding { text } = &mut self.mode else {
+        let Mode::Finding { text, began } = &mut self.mode else {
             return;
         };
+        let began = *began;
         let selected = self.viewport.selected;
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let (from, is_back) = match key.code {
@@ -597,17 +606,34 @@ impl App {
             self.room.forget_search();
         }
         if text.is_empty() {
+            // Nothing is sought any more, so nothing is found.
+            if is_typing {
+                self.look_again_at(began);
+            }
             return;
         }
         if let Some(found) = self.room.timeline.find(&text, from, is_back) {
             self.show(found);
         } else if is_typing {
-            self.viewport.selected = None;
+            self.look_again_at(began);
         } else if is_back {
             self.room.search(&text);
         } else if self.room.timeline.is_detached() {
             self.room.ask_newer();
         }
+    }
+
+    /// Goes back to a place, if it is still loaded, and selects nothing.
+    fn look_again_at(&mut self, place: Scroll) {
+        let timeline = &mut self.room.timeline;
+        match place {
+            Scroll::Newest => self.viewport.look_at_newest(timeline),
+            Scroll::At { item, below } if timeline.item(item).is_some() => {
+                self.viewport.look_at(timeline, item, below);
+            }
+            Scroll::At { .. } => {}
+        }
+        self.viewport.selected = None;
     }
 
     /// Returns whether the record is being searched.

@@ -14,26 +14,23 @@ use crate::words::drawable;
 /// Lines of a paste that are shown before it is sent.
 const LINES_SHOWN: usize = 8;
 
-/// Draws the list of commands and keys, from row `first` on.
-pub(super) fn draw_help(frame: &mut Frame<'_>, app: &App, first: usize) {
-    let (rows, page) = help::rows(app.size);
+/// Draws the list of commands and keys, from row `first` on. It fills its place: beside a narrower
+/// box, pieces of the room could be read as part of it.
+pub(super) fn draw_help(frame: &mut Frame<'_>, first: usize, area: Rect) {
+    let (rows, page) = help::rows(area);
     // The terminal may have grown since.
     let first = first.min(rows.saturating_sub(page));
-    let all = help::lines(help::columns(app.size));
-    // The box is as wide as the widest row, visible or not.
-    let widest = all.iter().map(|line| width(line)).max().unwrap_or(0);
-    let lines: Vec<String> = all
+    let lines: Vec<String> = help::lines(help::columns(area.width))
         .into_iter()
         .skip(first)
         .take(page)
-        .map(|line| format!("{line:widest$}"))
         .collect();
     let title = if rows > page {
-        " help: PgDn goes on, Enter ends "
+        " help: Esc closes it, PgDn goes on "
     } else {
-        " help: any key closes it "
+        " help: Esc closes it "
     };
-    draw_box(frame, app, title, &lines);
+    draw_in(frame, area, title, &lines);
 }
 
 /// Asks whether to say the lines of a paste.
@@ -61,7 +58,7 @@ pub(super) fn draw_question(frame: &mut Frame<'_>, app: &App, lines: &[String]) 
 /// Asks whether to say a line that may have been meant as a command.
 pub(super) fn draw_doubt(frame: &mut Frame<'_>, app: &App, doubt: &Doubt) {
     let title = format!(" {SAY_IT} Enter yes, Esc no ");
-    let columns = help::columns(app.size);
+    let columns = help::columns(app.size.0);
     let line = fit(&drawable(doubt.line.as_str()), columns);
     let why = wrap(&drawable(&doubt.why), 0, columns, columns);
     let text: Vec<String> = [line, String::new()].into_iter().chain(why).collect();
@@ -85,12 +82,16 @@ fn draw_box(frame: &mut Frame<'_>, app: &App, title: &str, lines: &[String]) {
         box_columns,
         box_rows,
     );
-    let inner = usize::from(box_columns).saturating_sub(4);
+    draw_in(frame, area, title, lines);
+}
+
+fn draw_in(frame: &mut Frame<'_>, area: Rect, title: &str, lines: &[String]) {
+    let inner = usize::from(area.width).saturating_sub(4);
     let text: Vec<Line<'_>> = lines
         .iter()
         .map(|line| Line::raw(format!(" {}", fit(line, inner))))
         .collect();
-    let title = fit(title, usize::from(box_columns).saturating_sub(2));
+    let title = fit(title, usize::from(area.width).saturating_sub(2));
     frame.render_widget(Clear, area);
     // Half of a wide character would take the place of the box's edge.
     if let Some(beside) = area.x.checked_sub(1) {

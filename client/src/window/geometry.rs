@@ -26,6 +26,19 @@ pub(crate) struct Areas {
     pub(super) input: Rect,
 }
 
+impl Areas {
+    /// Returns the place of the list of commands and keys: everything above the status line, or
+    /// everything if that is little.
+    pub(super) fn help(&self) -> Rect {
+        const ROWS_MIN: u16 = 8;
+        let rows = match self.timeline.height {
+            few if few < ROWS_MIN => self.input.bottom(),
+            enough => enough,
+        };
+        Rect::new(0, 0, self.input.width, rows)
+    }
+}
+
 /// Divides a screen of `size` columns and rows.
 pub(super) fn areas(size: (u16, u16), shows_here: bool, editor: &Editor) -> Areas {
     let (columns, rows) = size;

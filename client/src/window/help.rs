@@ -1,5 +1,6 @@
 //! The list of commands and keys.
 
+use ratatui::layout::Rect;
 use wire::COMMANDS;
 
 use super::items::STAFF;
@@ -80,14 +81,14 @@ pub(super) fn lines(columns: usize) -> Vec<String> {
     rows
 }
 
-/// Returns the columns of text in the box.
-pub(super) fn columns(size: (u16, u16)) -> usize {
+/// Returns the columns of text in a box on a screen with so many columns.
+pub(super) fn columns(screen: u16) -> usize {
     const COLUMNS_MAX: usize = 100;
-    usize::from(size.0).saturating_sub(4).min(COLUMNS_MAX)
+    usize::from(screen).saturating_sub(4).min(COLUMNS_MAX)
 }
 
-/// Returns how many rows the help has, and how many of them are seen at once.
-pub(super) fn rows(size: (u16, u16)) -> (usize, usize) {
-    let page = usize::from(size.1).saturating_sub(2).max(1);
-    (lines(columns(size)).len(), page)
+/// Returns how many rows the help has, and how many of them are seen at once in this place.
+pub(super) fn rows(area: Rect) -> (usize, usize) {
+    let page = usize::from(area.height).saturating_sub(2).max(1);
+    (lines(columns(area.width)).len(), page)
 }

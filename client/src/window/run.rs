@@ -18,7 +18,7 @@ use crate::limits::KEYS_MAX;
 use crate::link::{Door, End, Event, Gone, Handle, Outcome, Permit, Stay};
 use crate::room::{Outgoing, Room};
 use crate::settings::{Mouse, Theme};
-use crate::words::{Exit, Expiry, Failure, report, tell, tell_unacknowledged};
+use crate::words::{Exit, Expiry, Failure, plainly, report, tell, tell_unacknowledged};
 
 /// The shortest time from one frame to the next.
 const FRAME_INTERVAL: Duration = Duration::from_micros(16_667);
@@ -72,7 +72,10 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
     let mut screen = match Screen::open(choices.has_mouse) {
         Ok(screen) => screen,
         Err(error) => {
-            tell(&format!("error: cannot draw on this terminal: {error}"));
+            tell(&format!(
+                "error: cannot draw on this terminal: {}",
+                plainly(&error)
+            ));
             tell("hint: --plain prints lines instead");
             return Exit::Other;
         }
@@ -101,7 +104,10 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
     match ended {
         Ok((left, app)) => conclude(left.as_ref(), &app),
         Err(error) => {
-            tell(&format!("error: cannot draw on this terminal: {error}"));
+            tell(&format!(
+                "error: cannot draw on this terminal: {}",
+                plainly(&error)
+            ));
             Exit::Other
         }
     }

@@ -30,9 +30,20 @@ pub(crate) fn draw(frame: &mut Frame<'_>, app: &App) {
         let (text, style) = bar::status(app, area.width.into());
         frame.render_widget(Paragraph::new(text).style(style), area);
     }
-    draw_input(frame, app, areas.input);
+    if let Some(cursor) = draw_input(frame, app, areas.input)
+        && app.mode == Mode::Writing
+    {
+        frame.set_cursor_position(cursor);
+    }
+    // The cursor is where the next key goes, and nowhere while a box waits for one.
+    if let Some(area) = areas.status
+        && let Some(column) = bar::cursor(app, area.width.into())
+    {
+        let column = u16::try_from(column).unwrap_or(u16::MAX);
+        frame.set_cursor_position(Position::new(area.x + column.min(area.width - 1), area.y));
+    }
     match &app.mode {
-        Mode::Help { first } => draw_help(frame, app, *first),
+        Mode::Help { first } => draw_help(frame, *first, areas.help()),
         Mode::Asking(lines) => draw_question(frame, app, lines),
         Mode::Doubting(doubt) => draw_doubt(frame, app, doubt),
         Mode::Writing | Mode::Finding { .. } => {}
@@ -48,9 +59,10 @@ fn draw_timeline(frame: &mut Frame<'_>, app: &App, area: Rect) {
     frame.render_widget(Paragraph::new(lines), area);
 }
 
-fn draw_input(frame: &mut Frame<'_>, app: &App, area: Rect) {
+/// Draws the line that is being written. Returns the place of its cursor.
+fn draw_input(frame: &mut Frame<'_>, app: &App, area: Rect) -> Option<Position> {
     if area.is_empty() {
-        return;
+        return None;
     }
     if let Some(search) = app.editor.searching() {
         let found = search.found.unwrap_or_default();
@@ -59,7 +71,7 @@ fn draw_input(frame: &mut Frame<'_>, app: &App, area: Rect) {
         let column = u16::try_from(width(&text)).unwrap_or(0);
         frame.render_widget(Paragraph::new(text), area);
         let column = column.min(area.width - 1);
-        return frame.set_cursor_position(Position::new(area.x + column, area.y));
+        return Some(Position::new(area.x + column, area.y));
     }
     let written = app.editor.drawn(input_columns(area.width));
     let (row, column) = written.cursor;
@@ -85,8 +97,8 @@ fn draw_input(frame: &mut Frame<'_>, app: &App, area: Rect) {
         let offset = u16::try_from(offset).unwrap_or(u16::MAX);
         from + offset.min(length - 1)
     };
-    frame.set_cursor_position(Position::new(
+    Some(Position::new(
         place(column + PROMPT.len(), area.x, area.width),
         place(row - first, area.y, area.height),
-    ));
+    ))
 }

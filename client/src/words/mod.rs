@@ -11,6 +11,7 @@ mod explain;
 mod failure;
 mod fault;
 mod few;
+mod plainly;
 pub(crate) mod sentences;
 mod stamped;
 mod terminal;
@@ -25,6 +26,7 @@ pub use terminal::{report, tell};
 pub(crate) use drawable::drawable;
 pub(crate) use expiry::Expiry;
 pub(crate) use few::few;
+pub(crate) use plainly::plainly;
 pub(crate) use stamped::{stamped, stamped_newer, unknown};
 pub(crate) use terminal::{
     Readable, note_on_ascii, stderr_columns, stdout_columns, tell_unacknowledged,

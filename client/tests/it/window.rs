@@ -365,16 +365,15 @@ async fn lines_of_a_newer_server_are_shown_plainly_in_the_window() {
     terminal.shows(" ended: F5 tries again");
     let rows = terminal.rows();
     assert_eq!(
-        rows[16..23],
+        rows[17..23],
         [
             "10:00 [bob] hello",
             "      * bob left (kicked)",
             // The emulator's own sign for U+FFFD.
             "      ? ¿ * eve@192.0.2.66 waved",
             "      [bob] fine",
-            "      · the server says: you were asked to leave",
             "      ! the server ended the session: you were asked to leave (kicked)",
-            " ended: F5 tries again, C-c closes · the server ended the session: you… F1 help",
+            " ended: F5 tries again, C-c closes · \"Networks 101\" · the server ended… F1 help",
         ]
     );
     assert_eq!(terminal.oddities().all, [OUR_QUESTION]);

@@ -298,7 +298,7 @@ fn all_of_the_help_can_be_read_on_any_terminal() {
     w.key(KeyCode::PageUp);
     w.shows(
         "
-        ┃┌ help: PgDn goes on, Enter ends ──────┐
+        ┃┌ help: Esc closes it, PgDn goes on ───┐
         ┃│ /help                                │
         ┃│   list the commands                  │
         ┃│ /who                                 │
@@ -307,10 +307,43 @@ fn all_of_the_help_can_be_read_on_any_terminal() {
         ┃│   show a person's role, address and  │
         ┃│   sessions                           │
         ┃│ /history [N [before SEQ]]            │
-        ┃│   show entries: all, the last N, or  │
-        ┃│   the N before entry SEQ             │
-        ┃└──────────────────────────────────────┘",
+        ┃└──────────────────────────────────────┘
+        ┃<bar>
+        ┃>",
     );
+}
+
+#[test]
+fn the_help_covers_all_of_the_room_and_not_the_status_line() {
+    let mut w = Window::open();
+    for (columns, rows) in [(80, 24), (120, 40), (200, 50)] {
+        w.size(columns, rows);
+        for n in 1..=60 {
+            w.says("bob", &format!("{n} {}", "words ".repeat(40)));
+        }
+        let bar = w.bar();
+        w.key(KeyCode::F(1));
+        let screen = w.screen();
+        assert_eq!(screen.len(), usize::from(rows));
+        assert!(
+            screen[0].starts_with("┌ help: Esc closes it"),
+            "{}",
+            screen[0]
+        );
+        for row in &screen[1..usize::from(rows) - 3] {
+            assert!(row.starts_with("│ ") && row.ends_with('│'), "{row}");
+            assert!(!row.contains("bob@") && !row.contains("alice"), "{row}");
+        }
+        assert!(screen[usize::from(rows) - 3].starts_with('└'));
+        assert!(
+            w.bar()
+                .starts_with(bar.trim_end_matches(" F1 help").trim_end()),
+            "{}",
+            w.bar()
+        );
+        w.key(KeyCode::Esc);
+        assert_eq!(w.app.mode, Mode::Writing);
+    }
 }
 
 #[test]

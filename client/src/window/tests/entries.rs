@@ -71,12 +71,6 @@ fn an_entry_of_a_newer_server_keeps_its_place_and_is_shown_plainly() {
         screen.contains("· 2026-11-21 19:00:00 ? topic: x"),
         "{screen}"
     );
-    w.answers("= bye kicked you were asked to leave");
-    let screen = w.screen().join("\n");
-    assert!(
-        screen.contains("· the server says: you were asked to leave"),
-        "{screen}"
-    );
 }
 
 #[test]

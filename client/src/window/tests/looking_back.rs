@@ -158,6 +158,74 @@ fn the_loaded_lines_can_be_searched_and_the_words_are_marked() {
     assert!(w.screen().join("\n").contains("line 30"));
 }
 
+/// Returns the place of the cursor, if it is shown.
+fn cursor(w: &Window) -> Option<(u16, u16)> {
+    let (columns, rows) = w.app.size;
+    let mut terminal = Terminal::new(TestBackend::new(columns, rows)).expect("a screen");
+    terminal.hide_cursor().expect("hidden");
+    terminal
+        .draw(|frame| view::draw(frame, &w.app))
+        .expect("drawn");
+    let at = terminal.backend().cursor_position();
+    terminal.backend().cursor_visible().then_some((at.x, at.y))
+}
+
+#[test]
+fn the_one_cursor_is_where_the_next_key_goes() {
+    let mut w = Window::open();
+    w.types("hi");
+    assert_eq!(cursor(&w), Some((4, 23)));
+    w.control('f');
+    w.types("l张");
+    assert!(w.bar().starts_with(" find: l张 · "), "{}", w.bar());
+    assert_eq!(cursor(&w), Some((10, 22)));
+    w.types(&"long".repeat(100));
+    assert_eq!(cursor(&w), Some((79, 22)));
+    w.key(KeyCode::Esc);
+    w.key(KeyCode::F(1));
+    assert_eq!(cursor(&w), None);
+    w.key(KeyCode::Esc);
+    w.happens(Happened::Paste("1\n2".to_owned()));
+    assert_eq!(cursor(&w), None);
+    w.key(KeyCode::Esc);
+    assert_eq!(cursor(&w), Some((4, 23)));
+}
+
+#[test]
+fn what_is_not_found_leaves_the_view_where_it_was() {
+    for looks_back in [false, true] {
+        let mut w = Window::open();
+        w.size(80, 8);
+        w.says("bob", "the lab is open");
+        for n in 1..=40 {
+            w.says("bob", &format!("row {n}"));
+        }
+        if looks_back {
+            w.key(KeyCode::PageUp);
+        }
+        let timeline = |w: &Window| w.screen()[..6].to_vec();
+        let before = timeline(&w);
+        w.control('f');
+        w.types("lab");
+        assert!(w.screen().concat().contains("the lab is open"));
+        w.types("x");
+        assert_eq!(timeline(&w), before);
+        // What matters stands within 80 columns.
+        assert!(
+            w.bar()
+                .contains(" Enter searches the record; not found since 2026-11-21"),
+            "{}",
+            w.bar()
+        );
+        w.key(KeyCode::Backspace);
+        assert!(w.screen().concat().contains("the lab is open"));
+        for _ in 0..3 {
+            w.key(KeyCode::Backspace);
+        }
+        assert_eq!(timeline(&w), before);
+    }
+}
+
 /// Answers a question for a page of the record, in which entry 32 holds the word.
 fn answer_page(w: &mut Window, question: &str) {
     let before = question
@@ -194,7 +262,7 @@ fn a_search_goes_on_into_the_record_and_says_how_far_it_is() {
     w.types("needle");
     assert!(
         w.bar()
-            .contains("not found since 2026-11-21, Enter searches the record"),
+            .contains("Enter searches the record; not found since 2026-11-21"),
         "{}",
         w.bar()
     );
@@ -242,7 +310,7 @@ fn a_search_that_finds_nothing_says_so_and_can_be_stopped_and_gone_on_with() {
     w.key(KeyCode::Esc);
     assert!(
         w.bar()
-            .contains("not found since 2026-11-21, Enter goes on"),
+            .contains("Enter goes on; not found since 2026-11-21"),
         "{}",
         w.bar()
     );
@@ -251,7 +319,7 @@ fn a_search_that_finds_nothing_says_so_and_can_be_stopped_and_gone_on_with() {
     assert_eq!(w.out.len(), 1);
     assert!(
         w.bar()
-            .contains("not found since 2026-11-11, Enter goes on"),
+            .contains("Enter goes on; not found since 2026-11-11"),
         "{}",
         w.bar()
     );
@@ -286,7 +354,7 @@ fn a_lost_connection_and_a_refusal_stop_a_search() {
     w.answers("! try-later - too much at once");
     assert!(
         w.bar()
-            .contains("not found since 2026-11-21, Enter goes on"),
+            .contains("Enter goes on; not found since 2026-11-21"),
         "{}",
         w.bar()
     );

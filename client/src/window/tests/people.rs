@@ -169,9 +169,9 @@ fn help_answers_notices_and_failures_look_different() {
     w.answers("= whois bob role=student ip=192.0.2.9 since=2026-11-21T19:00:00.000Z sessions=1");
     w.enters("/nick carol");
     w.answers("! name-from-certificate - your certificate says so");
-    w.answers("= bye kicked you were asked to leave");
+    w.key(KeyCode::F(7));
     let [answer, failure, notice] =
-        ["· bob is", "! refused", "· the server says"].map(|text| w.style_of(text));
+        ["· bob is", "! refused", "· the mouse"].map(|text| w.style_of(text));
     assert!(answer.fg != failure.fg && failure.fg != notice.fg && notice.fg != answer.fg);
     assert!(failure.add_modifier.contains(Modifier::BOLD));
 }

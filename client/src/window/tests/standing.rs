@@ -14,14 +14,14 @@ fn a_lost_connection_counts_down_and_typed_lines_wait() {
     assert!(
         w.screen()
             .join("\n")
-            .contains(" reconnecting in 4 s · no route")
+            .contains(" reconnecting in 4 s · \"Networks 101\" · no route")
     );
     w.passes(Duration::from_secs(3));
     w.happens(Happened::Tick);
     assert!(
         w.screen()
             .join("\n")
-            .contains(" reconnecting in 1 s · no route")
+            .contains(" reconnecting in 1 s · \"Networks 101\" · no route")
     );
     w.enters("are you there?");
     assert_eq!(w.style_of("are you there?").fg, w.app.colours.dim().fg);
@@ -66,7 +66,7 @@ fn a_final_end_is_shown_and_the_window_stays_until_the_person_leaves() {
     assert_eq!(w.effects, []);
     assert!(
         w.bar()
-            .contains(" ended: F5 tries again, C-c closes · another session"),
+            .contains(" ended: F5 tries again, C-c closes · \"Networks 101\" · another session"),
         "{}",
         w.bar()
     );
@@ -81,7 +81,7 @@ fn a_final_end_is_shown_and_the_window_stays_until_the_person_leaves() {
     assert!(
         w.screen()
             .join("\n")
-            .contains("not sent (the connection has ended): hello?")
+            .contains("not sent (the session has ended; F5 tries again): hello?")
     );
     w.control('c');
     assert_eq!(w.effects, [Effect::Close]);
@@ -194,7 +194,7 @@ fn a_server_that_only_owes_a_ping_is_silent_too_and_our_own_sleep_is_not_its_sil
 }
 
 #[test]
-fn a_person_leaves_when_everything_is_acknowledged_or_by_asking_again() {
+fn a_person_leaves_at_once_if_everything_is_stored_and_by_asking_again_in_any_case() {
     let mut w = Window::open();
     w.control('d');
     assert_eq!(w.out, ["(quit)"]);
@@ -202,18 +202,131 @@ fn a_person_leaves_when_everything_is_acknowledged_or_by_asking_again() {
     assert_eq!(w.effects, [Effect::Close]);
 
     let mut w = Window::open();
-    w.size(120, 12);
     w.enters("hello");
     w.control('c');
     assert_eq!(w.effects, []);
     assert!(
-        w.screen()
-            .join("\n")
-            .contains("! 1 line is not stored yet. Ctrl-C again leaves without it")
+        w.bar()
+            .contains(" leaving when 1 line is stored · C-c leaves without it"),
+        "{}",
+        w.bar()
     );
     w.control('c');
     assert_eq!(w.effects, [Effect::Leave]);
     assert_eq!(w.app.room.unacknowledged(), 1);
+}
+
+fn pastes_forty(w: &mut Window) {
+    let lines: Vec<String> = (1..=40).map(|n| format!("pasted {n}")).collect();
+    w.happens(Happened::Paste(lines.join("\n")));
+    w.key(KeyCode::Enter);
+}
+
+/// Acknowledges our lines `from` to `to`, whose entries come too.
+fn stores(w: &mut Window, from: u64, to: u64) {
+    for n in from..=to {
+        w.answers(&format!("= ok k3v9q2a7-{n} {}", w.seq + 1));
+        w.says("alice", &format!("pasted {n}"));
+    }
+}
+
+#[test]
+fn the_window_leaves_by_itself_when_the_lines_that_wait_are_stored() {
+    for wish in ["/quit", "C-d", "C-c"] {
+        let mut w = Window::open();
+        pastes_forty(&mut w);
+        assert!(
+            w.bar().contains(" connected · 40 lines wait"),
+            "{}",
+            w.bar()
+        );
+        stores(&mut w, 1, 20);
+        match wish {
+            "/quit" => w.enters(wish),
+            "C-d" => w.control('d'),
+            _ => w.control('c'),
+        }
+        assert_eq!(w.effects, []);
+        assert!(
+            w.bar()
+                .contains(" leaving when 20 lines are stored · C-c leaves without them"),
+            "{}",
+            w.bar()
+        );
+        // The rest outlives a lost connection.
+        w.hears(Event::Lost {
+            failure: Failure::new(Exit::Network, "no route"),
+            pause: Duration::from_secs(4),
+        });
+        assert!(
+            w.bar()
+                .contains("reconnecting in 4 s · leaving when 20 lines are stored"),
+            "{}",
+            w.bar()
+        );
+        back(&mut w);
+        stores(&mut w, 21, 39);
+        assert!(
+            w.bar().contains("leaving when 1 line is stored"),
+            "{}",
+            w.bar()
+        );
+        assert!(!w.out.contains(&"(quit)".to_owned()), "{wish}");
+        stores(&mut w, 40, 40);
+        assert_eq!(w.out.last().map(String::as_str), Some("(quit)"), "{wish}");
+        assert!(w.bar().starts_with(" leaving"), "{}", w.bar());
+        w.happens(Happened::Ended(None));
+        assert_eq!(w.effects, [Effect::Close]);
+    }
+}
+
+#[test]
+fn a_person_who_leaves_stays_if_a_line_is_refused() {
+    let mut w = Window::open();
+    w.enters("hello");
+    w.enters("/quit");
+    w.answers("! try-later k3v9q2a7-1 the disk is full");
+    let screen = w.screen().join("\n");
+    assert!(
+        screen.contains("not sent (the disk is full): hello"),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("you are still here, because not every line was stored"),
+        "{screen}"
+    );
+    assert!(!w.out.contains(&"(quit)".to_owned()), "{:?}", w.out);
+    w.enters("/quit");
+    assert_eq!(w.out.last().map(String::as_str), Some("(quit)"));
+}
+
+#[test]
+fn the_last_words_of_a_server_are_told_once() {
+    let count = |w: &Window| w.screen().join("\n").matches("asked to leave").count();
+    let mut w = Window::open();
+    w.size(100, 12);
+    w.answers("= bye kicked you were asked to leave");
+    w.happens(Happened::Ended(Some(Failure::new(
+        Exit::Ended,
+        "the server ended the session: you were asked to leave",
+    ))));
+    let told = w.screen().join("\n");
+    assert!(told.contains("! the server ended the session: you were asked to leave"));
+    assert!(!told.contains("the server says"), "{told}");
+    // Once more in the status line, which is short of room.
+    assert!(count(&w) <= 2, "{told}");
+    // A loss is not told below the lines, so the words are.
+    let mut w = Window::open();
+    w.answers("= bye shutting-down the server stops");
+    w.hears(Event::Lost {
+        failure: Failure::new(Exit::Network, "the server stops"),
+        pause: Duration::from_secs(4),
+    });
+    let told = w.screen().join("\n");
+    assert!(
+        told.contains("· the server says: the server stops"),
+        "{told}"
+    );
 }
 
 #[test]

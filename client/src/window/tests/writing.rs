@@ -210,6 +210,7 @@ fn one_key_gives_the_mouse_to_the_terminal_and_takes_it_back() {
     w.key(KeyCode::F(7));
     assert_eq!(w.effects, [Effect::Mouse(true)]);
     w.key(KeyCode::F(1));
+    w.key(KeyCode::PageDown);
     let screen = w.screen().join("\n");
     assert!(screen.contains("hold Shift"), "{screen}");
 }
