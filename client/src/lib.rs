@@ -6,7 +6,7 @@
 //! outlive one connection is in one place, the [`Outbox`]; a [`Stay`] takes it to the next one.
 //!
 //! Each file and folder imports only from those to the left of it in this order (a test looks):
-//! `{limits, os} <- settings <- words <- explain <- connect <- link <- {config, enter} <- room <-
+//! `{limits, os} <- settings <- words <- explain <- connect <- link <- {config, enter, keys} <- room <-
 //! {plain, window, conformance} <- lib`.
 // No SQL here. Nothing signs but `conformance`, for a server that it makes up itself.
 
@@ -15,6 +15,7 @@ mod conformance;
 mod connect;
 mod enter;
 mod explain;
+mod keys;
 mod link;
 mod plain;
 mod room;

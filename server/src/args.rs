@@ -159,8 +159,21 @@ pub struct Serve {
     backlog: u64,
 }
 
-/// Returns the flag that somebody may have looked for, if it has another name here.
-pub fn hint(refused: &clap::Error) -> Option<&'static str> {
+/// Returns the flag that somebody may have looked for, if it has another name here. Then takes clap's
+/// own guess, which knows less, out of the refusal.
+pub fn hint(refused: &mut clap::Error) -> Option<&'static str> {
+    let hint = guess(refused)?;
+    for clap_says in [
+        ContextKind::SuggestedArg,
+        ContextKind::Suggested,
+        ContextKind::Usage,
+    ] {
+        refused.remove(clap_says);
+    }
+    Some(hint)
+}
+
+fn guess(refused: &clap::Error) -> Option<&'static str> {
     const LISTEN: &str = "--listen [IP:]PORT names the port and the address, as in --listen 28111";
     if refused.kind() != ErrorKind::UnknownArgument {
         return None;

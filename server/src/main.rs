@@ -22,9 +22,10 @@ fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(refused) if !refused.use_stderr() => refused.exit(),
-        Err(refused) => {
+        Err(mut refused) => {
+            let hint = server::args::hint(&mut refused);
             say(refused.to_string().trim_end());
-            if let Some(hint) = server::args::hint(&refused) {
+            if let Some(hint) = hint {
                 say(&format!("hint: {hint}"));
             }
             return ExitCode::from(USAGE);

@@ -128,9 +128,9 @@ async fn examine(kit: &Kit, examination: Examination) -> Result<Outcome, Failure
 
 fn outcome_of(stop: Stop, last_words: Option<String>) -> Result<Outcome, Failure> {
     match (stop, last_words) {
-        (Stop::Wrong(fault), Some(words)) => Ok(Outcome::Wrong(format!(
-            "{fault}; its last words were: {words}"
-        ))),
+        (Stop::Wrong(fault), Some(words)) => {
+            Ok(Outcome::Wrong(format!("{fault}; it wrote: {words}")))
+        }
         (Stop::Wrong(fault), None) => Ok(Outcome::Wrong(fault)),
         (Stop::Skipped(why), _) => Ok(Outcome::Skipped(why)),
         (Stop::Broken(failure), _) => Err(failure),

@@ -71,7 +71,7 @@ impl Shown {
         match wrong {
             None => Ok(()),
             Some(fault) => Err(match ended.last_words() {
-                Some(words) => format!("{fault}; its last words were: {words}"),
+                Some(words) => format!("{fault}; it wrote: {words}"),
                 None => fault,
             }),
         }

@@ -14,7 +14,6 @@ mod few;
 pub(crate) mod sentences;
 mod stamped;
 mod terminal;
-pub(crate) mod width;
 
 pub use clock::Clock;
 pub use explain::explain;

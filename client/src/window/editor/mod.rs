@@ -32,7 +32,7 @@ pub(crate) struct Editor {
     is_killing: bool,
     search: Option<Search>,
     completion: Option<Completion>,
-    /// Whether the slash at the begin of the line was pasted, and so is no command.
+    /// Whether the slash at the beginning of the line was pasted, and so is no command.
     has_pasted_slash: bool,
 }
 
