@@ -8,11 +8,24 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use tokio::sync::mpsc;
 
-use crate::limits::{BURST_BYTES_MAX, ENTER_TO_BURST, PASTE_TO_KEY, PASTE_TO_QUESTION};
+use crate::limits::{BURST_BYTES_MAX, ENTER_TO_BURST, KEYS_MAX, PASTE_TO_KEY, PASTE_TO_QUESTION};
+
+/// Everything that the terminal sends, in its order; an error is the last of it.
+pub(crate) type Keys = mpsc::Receiver<io::Result<Event>>;
+
+/// Reads the terminal on a thread of its own: a read cannot be cancelled, and the end of the program
+/// must not wait for it. The sender is for events that the program makes up itself.
+pub(crate) fn read_keys() -> (mpsc::Sender<io::Result<Event>>, Keys) {
+    let (send, keys) = mpsc::channel(KEYS_MAX);
+    let ours = send.clone();
+    std::thread::spawn(move || read(Terminal, |event| send.blocking_send(event).is_ok()));
+    (ours, keys)
+}
 
 /// Something that events come from: the terminal, or a test.
-pub(crate) trait Source {
+trait Source {
     /// Waits for the next event.
     fn read(&mut self) -> io::Result<Event>;
 
@@ -21,7 +34,7 @@ pub(crate) trait Source {
 }
 
 /// The terminal of the program.
-pub(crate) struct Terminal;
+struct Terminal;
 
 impl Source for Terminal {
     fn read(&mut self) -> io::Result<Event> {
@@ -35,7 +48,7 @@ impl Source for Terminal {
 
 /// Reads until an error, which is handed on too, or until `give` returns that nobody listens. Whatever
 /// was pasted is one [`Event::Paste`].
-pub(crate) fn read(mut source: impl Source, mut give: impl FnMut(io::Result<Event>) -> bool) {
+fn read(mut source: impl Source, mut give: impl FnMut(io::Result<Event>) -> bool) {
     let mut burst = Burst::default();
     loop {
         let event = burst.next(&mut source);

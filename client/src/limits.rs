@@ -146,9 +146,6 @@ pub(crate) const SEARCH_PAGES_MAX: usize = 100;
 /// is short.
 pub(crate) const SEARCHED_BYTES_MAX: usize = LOADED_BYTES_MAX / 4;
 
-/// Since the server was heard last, while it owes an answer, before the window says so.
-pub(crate) const SILENCE_BEFORE_TOLD: Duration = Duration::from_secs(3);
-
 /// Our lines that may wait at once in the window.
 pub(crate) const OWN_LINES_MAX: usize = 1000;
 

@@ -20,10 +20,11 @@ fn main() -> ExitCode {
     let args = match Args::read(&typed) {
         Ok(args) => args,
         Err(refused) if !refused.use_stderr() => refused.exit(),
-        Err(refused) => {
+        Err(mut refused) => {
+            let hint = Args::hint(&mut refused, &typed);
             // It has several lines, and nothing in it that was not typed here.
             let _ = write!(io::stderr(), "client: {refused}");
-            if let Some(hint) = Args::hint(&refused, &typed) {
+            if let Some(hint) = hint {
                 tell(&format!("hint: {hint}"));
             }
             return ExitCode::from(Exit::Usage.code());

@@ -92,22 +92,6 @@ pub(crate) async fn mind_stops(back: impl FnMut()) -> io::Result<()> {
     imp::mind_stops(back).await
 }
 
-/// Sends a sequence to the terminal, on a thread that is waited for only a moment: a terminal that
-/// accepts nothing more does not keep the program from ending.
-#[cfg(unix)]
-fn escape(sequence: &'static [u8]) {
-    use std::io::Write as _;
-    const PATIENCE: std::time::Duration = std::time::Duration::from_millis(100);
-    let waiting = std::thread::current();
-    std::thread::spawn(move || {
-        let mut stdout = io::stdout();
-        // A terminal that is gone needs no sequence.
-        let _gone = stdout.write_all(sequence).and_then(|()| stdout.flush());
-        waiting.unpark();
-    });
-    std::thread::park_timeout(PATIENCE);
-}
-
 #[cfg(unix)]
 mod imp {
     use std::fs::Permissions;
@@ -116,13 +100,14 @@ mod imp {
     use std::path::Path;
     use std::sync::{Mutex, PoisonError};
 
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::io::retry_on_intr;
     use rustix::process::{Pid, Signal, getpgrp, getpid, kill_process, kill_process_group};
     use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
     use tempfile::TempDir;
     use tokio::process::{Child, Command};
     use tokio::signal::unix::{SignalKind, signal};
-
-    use crate::os::escape;
+    use tokio::task::spawn_blocking;
 
     /// The settings to give back. Global, because whatever ends the program must find them.
     static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
@@ -197,20 +182,41 @@ mod imp {
         }
     }
 
+    /// Sends a sequence to the terminal, if it accepts anything within a moment. One that accepts
+    /// nothing more does not keep the program from ending.
+    fn escape(sequence: &[u8]) {
+        const PATIENCE: Timespec = Timespec {
+            tv_sec: 0,
+            tv_nsec: 100_000_000,
+        };
+        let stdout = io::stdout();
+        let mut polled = [PollFd::new(&stdout, PollFlags::OUT)];
+        let ready = retry_on_intr(|| poll(&mut polled, Some(&PATIENCE)));
+        if ready.is_ok_and(|ready| ready > 0) {
+            // Past the lock of standard output, which a thread may hold that waits for the terminal.
+            // A terminal that is gone needs no sequence.
+            let _gone = rustix::io::write(&stdout, sequence);
+        }
+    }
+
     pub(super) async fn mind_stops(mut back: impl FnMut()) -> io::Result<()> {
         let mut stop = signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?;
         let mut go_on = signal(SignalKind::from_raw(Signal::CONT.as_raw()))?;
         loop {
             tokio::select! {
                 _ = stop.recv() => {
-                    let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                    if let Some(before) = before {
-                        restore(&before);
-                    }
+                    // Both wait for the terminal a moment, and the runtime must not.
+                    spawn_blocking(|| {
+                        let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                        if let Some(before) = before {
+                            restore(&before);
+                        }
+                    })
+                    .await?;
                     kill_process(getpid(), Signal::STOP)?;
                 }
                 _ = go_on.recv() => {
-                    take_over_again();
+                    spawn_blocking(take_over_again).await?;
                     back();
                 }
             }

@@ -165,7 +165,7 @@ pub fn is_contested(c: char) -> bool {
 
 /// Returns the most columns that any terminal gives a character, and at least one.
 ///
-/// Marks and joiners count too: the Linux console shows them in cells of their own, and each
+/// Whatever must not run over the end of a row counts with it. Marks and joiners count too: the Linux console shows them in cells of their own, and each
 /// version of Unicode has marks that older terminals do not know. Characters that are "ambiguous"
 /// in Unicode's East Asian Width (UAX #11) count two, letters too, as in `xterm -cjk_width`; below
 /// U+2000 they are all Latin, Greek or Cyrillic. So does everything from U+2000 on, which includes
@@ -185,7 +185,9 @@ pub fn columns_max(c: char) -> usize {
 
 /// Returns the fewest columns that any terminal gives a character.
 ///
-/// That is none for marks, format characters, colours of skin, and the vowels and ends of Hangul
+/// Whatever must not leave anything of other rows on the screen counts with it. Where it differs from
+/// [`columns_max`], the cursor may stand elsewhere than it should: put it where it belongs, or begin
+/// a row. It is none for marks, format characters, colours of skin, and the vowels and ends of Hangul
 /// syllables; and for characters that are not assigned, which some terminals do not show at all.
 /// For others it is the column or two of unicode-width's table, and of glibc's where that gives less.
 pub fn columns_min(c: char) -> usize {
@@ -195,34 +197,6 @@ pub fn columns_min(c: char) -> usize {
         c if is_left_out(c) => 0,
         c if has_become_wide(c) => 1,
         c => c.width().unwrap_or_default(),
-    }
-}
-
-/// Returns whether terminals in their usual setting disagree about the columns of a character: the
-/// cells after it may stand one further left or right than a table says.
-///
-/// Not about those that are "ambiguous", where it is a setting, and not about marks that join the
-/// character before them in each table.
-pub fn is_disputed(c: char) -> bool {
-    match c {
-        '\0'..='~' => false,
-        '\u{d7b0}'..='\u{d7ff}' | '\u{302e}' | '\u{302f}' => true,
-        // In glibc they are wide.
-        '\u{3248}'..='\u{324f}' => true,
-        c => {
-            is_contested(c)
-                || has_become_wide(c)
-                || c.emoji_status() == COLOUR_OF_SKIN
-                || match c.general_category() {
-                    // Unassigned ones, and those that became assigned after a terminal's table.
-                    GeneralCategory::Unassigned => true,
-                    GeneralCategory::SpacingMark => c.width() != Some(1) || c == '\u{1171e}',
-                    GeneralCategory::NonspacingMark | GeneralCategory::Format => {
-                        c.width() != Some(0)
-                    }
-                    _ => false,
-                }
-        }
     }
 }
 
@@ -385,6 +359,35 @@ mod tests {
             '\u{70f}',
         ] {
             assert!(columns_max(c) >= 1, "U+{:04X}", u32::from(c));
+        }
+    }
+
+    #[test]
+    fn each_kind_of_character_has_its_fewest_and_its_most_columns() {
+        for (c, columns) in [
+            ('a', (1, 1)),
+            ('é', (1, 2)),
+            ('я', (1, 2)),
+            ('א', (1, 1)),
+            ('…', (1, 2)),
+            ('张', (2, 2)),
+            ('🎉', (2, 2)),
+            ('\u{301}', (0, 1)),
+            ('\u{1161}', (0, 2)),
+            ('\u{200d}', (0, 2)),
+            ('\u{11d46}', (0, 2)),
+            ('\u{11a86}', (0, 2)),
+            ('\u{110bd}', (0, 2)),
+            ('\u{600}', (0, 1)),
+            ('\u{6dd}', (0, 1)),
+            ('\u{70f}', (0, 1)),
+            ('\u{9be}', (0, 1)),
+            ('\u{378}', (0, 2)),
+            ('☰', (1, 2)),
+            ('㉈', (1, 2)),
+            ('🏽', (0, 2)),
+        ] {
+            assert_eq!((columns_min(c), columns_max(c)), columns, "{c:?}");
         }
     }
 }

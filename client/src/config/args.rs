@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Parser};
-use pki::Bundle;
+use pki::{Bundle, Purpose};
 
 use super::ask::target;
 use super::cert;
@@ -161,22 +161,18 @@ impl Args {
         Self::try_parse_from(with_flag)
     }
 
-    /// Returns a guess at the meaning of a word without a flag, among the words that were typed.
-    pub fn hint(refused: &clap::Error, typed: &[OsString]) -> Option<String> {
-        if let Some(flag) = unknown_flag(refused) {
-            return hint_of_flag(flag).map(str::to_owned);
+    /// Returns a guess at the meaning of the words that were typed, and then takes clap's own guess,
+    /// which knows less, out of the refusal.
+    pub fn hint(refused: &mut clap::Error, typed: &[OsString]) -> Option<String> {
+        let hint = guess(refused, typed)?;
+        for clap_says in [
+            ContextKind::SuggestedArg,
+            ContextKind::Suggested,
+            ContextKind::Usage,
+        ] {
+            refused.remove(clap_says);
         }
-        let word = stray_word(refused)?;
-        if word.parse::<u16>().is_ok()
-            && let Some(host) = server_in(typed)
-        {
-            return Some(format!("did you mean --server {host}:{word}?"));
-        }
-        let flag = match is_bundle_name(word) {
-            true => "--cert",
-            false => "--server",
-        };
-        Some(format!("did you mean {flag} {word}?"))
+        Some(hint)
     }
 
     /// Reads the files that the arguments name.
@@ -234,6 +230,68 @@ impl Args {
             _ => Form::Stamped,
         }
     }
+}
+
+fn guess(refused: &clap::Error, typed: &[OsString]) -> Option<String> {
+    if refused.kind() == ErrorKind::MissingRequiredArgument {
+        let file = own_bundle(Path::new("."));
+        let file = file.as_deref().unwrap_or("alice.pem");
+        return Some(format!(
+            "your file is the .pem that you were given; try: client {file}"
+        ));
+    }
+    if let Some(flag) = unknown_flag(refused) {
+        return hint_of_flag(flag).map(str::to_owned);
+    }
+    let word = stray_word(refused)?;
+    if word.parse::<u16>().is_ok()
+        && let Some(host) = server_in(typed)
+    {
+        return Some(format!("did you mean --server {host}:{word}?"));
+    }
+    if is_bundle_name(word) {
+        return Some(format!("did you mean --cert {word}?"));
+    }
+    let with_ending = format!("{word}.pem");
+    if Path::new(&with_ending).is_file() {
+        return Some(format!("did you mean {with_ending}?"));
+    }
+    if Path::new(word).is_dir() {
+        return Some(format!("{word} is a folder; name the .pem in it"));
+    }
+    if is_host_name(word) {
+        return Some(format!("did you mean --server {word}?"));
+    }
+    let mut words = typed.iter().skip(1).filter_map(|word| word.to_str());
+    let file = words
+        .find(|word| is_bundle_name(word))
+        .unwrap_or("alice.pem");
+    Some(format!(
+        "\"{word}\" means nothing here: `client {file}` enters, and then you type; --server HOST[:PORT] names another server"
+    ))
+}
+
+/// Returns the first file of a person in a folder, in the order of the names.
+fn own_bundle(folder: &Path) -> Option<String> {
+    // If the folder cannot be read, the hint has an example in its place.
+    let files = std::fs::read_dir(folder).ok()?.flatten();
+    let names = files.filter_map(|file| file.file_name().into_string().ok());
+    let mut names: Vec<String> = names.filter(|name| name.ends_with(".pem")).collect();
+    names.sort();
+    let is_own = |name: &String| {
+        let bundle = Bundle::read(&folder.join(name));
+        bundle.is_ok_and(|bundle| bundle.certificate().purposes.contains(&Purpose::Client))
+    };
+    names.into_iter().take(BUNDLES_LOOKED_AT_MAX).find(is_own)
+}
+
+/// In a folder with many files, the hint is not worth reading them all.
+const BUNDLES_LOOKED_AT_MAX: usize = 20;
+
+/// Returns whether a word looks like a server rather than like something to say.
+fn is_host_name(word: &str) -> bool {
+    let looks = word == "localhost" || word.contains(['.', ':']) && !word.starts_with('.');
+    looks && Target::parse(word).is_ok()
 }
 
 /// Returns the argument that is not known.
@@ -411,10 +469,55 @@ mod tests {
             ),
         ] {
             let words: Vec<OsString> = typed.iter().map(OsString::from).collect();
-            let refused = Args::read(&words).expect_err("refused");
-            let told = Args::hint(&refused, &words).expect("a hint");
+            let mut refused = Args::read(&words).expect_err("refused");
+            let told = Args::hint(&mut refused, &words).expect("a hint");
+            assert!(told.contains(hint), "{typed:?}: {told}");
+            // There is one guess, and it is ours.
+            let refused = refused.to_string();
+            assert!(
+                !refused.contains("tip:") && !refused.contains("Usage:"),
+                "{refused}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_no_server_is_not_taken_for_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        std::fs::write(path("alice.pem"), "").expect("a file");
+        for (typed, hint) in [
+            (&[path("alice")][..], "alice.pem?"),
+            (&[path("")], "is a folder; name the .pem in it"),
+            (&["./alice".to_owned()], "\"./alice\" means nothing here"),
+            (
+                &["connect".to_owned(), path("alice.pem")],
+                "alice.pem` enters",
+            ),
+            (
+                &[path("alice.pem"), "hello".to_owned()],
+                "alice.pem` enters",
+            ),
+            (
+                &["localhost".to_owned()],
+                "did you mean --server localhost?",
+            ),
+            (
+                &["chat.example:4000".to_owned()],
+                "--server chat.example:4000?",
+            ),
+        ] {
+            let words: Vec<OsString> = std::iter::once("client".into())
+                .chain(typed.iter().map(OsString::from))
+                .collect();
+            let mut refused = Args::read(&words).expect_err("refused");
+            let told = Args::hint(&mut refused, &words).expect("a hint");
             assert!(told.contains(hint), "{typed:?}: {told}");
         }
+        assert_eq!(own_bundle(folder.path()), None, "the file is empty");
+        let mut refused = Args::read(&["client".into()]).expect_err("refused");
+        let told = Args::hint(&mut refused, &["client".into()]).expect("a hint");
+        assert!(told.ends_with("try: client alice.pem"), "{told}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::io::{self, BufRead, IsTerminal as _, Write};
 use std::path::Path;
 
-use pki::Bundle;
+use pki::{Bundle, Purpose};
 
 use crate::settings::Target;
 use crate::words::{Exit, Failure, tell};
@@ -28,6 +28,12 @@ pub(super) fn target(
         });
     }
     let Some(server) = bundle.note("server") else {
+        if bundle.certificate().purposes == [Purpose::Server] {
+            return Err(usage_failure(
+                format!("{} is a server's bundle, not a person's", cert.display()),
+                "use the .pem that you were given; `ca-tool issue` makes one",
+            ));
+        }
         return ask_for_target(cert);
     };
     Target::parse(server).map_err(|error| {

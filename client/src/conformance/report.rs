@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 
 use serde::Serialize;
-use wire::terminal::inert;
+use wire::terminal::{escape_json, inert};
 
 use super::examination::Examination;
 
@@ -176,7 +176,7 @@ impl<'a> Finding<'a> {
 }
 
 fn print_json(value: &impl Serialize) -> io::Result<()> {
-    print(&serde_json::to_string(value)?)
+    print(&escape_json(&serde_json::to_string(value)?))
 }
 
 /// Writes lines at once: an examination may take a while, and a person watches.

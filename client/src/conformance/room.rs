@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use wire::{COMMANDS, ClientId, Code, Entry, Kind, Line, Nonce, Refusal, Role, Start, Timestamp};
 
-/// The entries of the room, and who is examined in it.
+/// The entries of the room, and the person whose client is examined in it.
 #[derive(Debug)]
 pub(super) struct Room {
     pub(super) id: ClientId,

@@ -1,4 +1,4 @@
-//! Where one examination happens: a listening server whose every byte its script decides, the client
+//! Where one examination happens: a listening server whose script decides every byte, the client
 //! on the other end, and the lines that the client must show.
 
 use std::collections::VecDeque;
@@ -624,7 +624,8 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Waits whether the client ends by itself, with its input open.
+    /// Waits for the client to end by itself, with its input open. Returns whether it did; `None` for a
+    /// client that a person started.
     pub(super) async fn ends_by_itself(&mut self) -> Option<bool> {
         match &mut self.examinee {
             Some(examinee) => Some(examinee.ends_within(END_TIMEOUT).await),
@@ -695,7 +696,7 @@ pub(super) fn with_last_words(fault: String, words: Option<String>) -> String {
     }
 }
 
-/// Who comes.
+/// A client that was waited for, or the reason why none came.
 #[derive(Debug)]
 pub(super) enum Arrival<T = Box<TlsStream<TcpStream>>> {
     /// A connection.

@@ -13,8 +13,10 @@ use std::time::{Duration, SystemTime};
 
 use narration::{Narrator, NarratorGuard, Part, from_client, from_server};
 use pki::{Certificate, Witness};
+use wire::limits::UNACKNOWLEDGED_LINES_MAX;
 use wire::{Line, Nonce, Request};
 
+use crate::limits::{SILENCE_BEFORE_LOST, SILENCE_BEFORE_PING};
 use crate::os;
 use crate::words::{Exit, Failure, stderr_columns};
 
@@ -143,18 +145,23 @@ impl Explainer {
     pub(crate) fn started(&self, line: &str) {
         self.tell(|| Part::of(steps::START).sent(from_client(line.as_bytes())));
         self.tell(|| {
-            Part::of(steps::WATCH).done(
-                "a ping goes out after 30 s without a line; 75 s of silence end the connection",
-            )
+            Part::of(steps::WATCH).done(format!(
+                "a ping goes out after {} s without a line; {} s of silence end the connection",
+                SILENCE_BEFORE_PING.as_secs(),
+                SILENCE_BEFORE_LOST.as_secs()
+            ))
         });
     }
 
     /// Step 8: nothing was sent for a while.
     pub(crate) fn pinged(&self) {
         self.tell(|| {
-            Part::of(steps::WATCH).sent(from_client(b"/ping")).more(
-                "Nothing was sent for 30 s: this shows both ends that the connection is alive",
-            )
+            Part::of(steps::WATCH)
+                .sent(from_client(b"/ping"))
+                .more(format!(
+                    "Nothing was sent for {} s: this shows both ends that the connection is alive",
+                    SILENCE_BEFORE_PING.as_secs()
+                ))
         });
     }
 
@@ -175,7 +182,7 @@ impl Explainer {
         self.tell(|| {
             let length = line.as_str().len();
             Part::of(steps::TYPED).done(format!(
-                "{length} bytes; {waiting} of at most 64 lines wait for their acknowledgement"
+                "{length} bytes; {waiting} of at most {UNACKNOWLEDGED_LINES_MAX} lines wait for their acknowledgement"
             ))
         });
         self.tell(|| {

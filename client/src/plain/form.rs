@@ -26,7 +26,8 @@ pub(crate) struct Printer<W> {
 }
 
 /// The terminal wraps nothing while we write: if it gives a character more columns than any table
-/// does, or became narrower just now, then the end of a row is lost, and no row begins with a text.
+/// does, or became narrower just now, then the end of a row is lost, and the text does not go on in the
+/// first column, where a stamp begins.
 const WRAPS_NOTHING: &str = "\x1b[?7l";
 const WRAPS_AGAIN: &str = "\x1b[?7h";
 

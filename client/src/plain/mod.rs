@@ -20,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::enter::{begin, enter};
-use crate::keys;
-use crate::limits::{KEYS_MAX, LEAVE_PRINT_TIMEOUT, READ_BYTES_MAX};
+use crate::keys::{Keys, read_keys};
+use crate::limits::{LEAVE_PRINT_TIMEOUT, READ_BYTES_MAX};
 use crate::link::{Door, End, Event, Handle, Outcome, Stay};
 use crate::os;
 use crate::settings::Form;
@@ -92,7 +92,7 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
         (false, false) => Source::Text,
     };
     let input = match typing {
-        Some(_) => Input::of_keys(read_keys()),
+        Some(_) => Input::of_keys(keys_and_stops()),
         None => Input::of_lines(read_stdin(source)),
     };
     let mut talk = Talk::new(printer, config.since, connected.welcome.head);
@@ -180,17 +180,13 @@ fn read_stdin(source: Source) -> mpsc::Receiver<Typed> {
     typed
 }
 
-/// Reads the keys of the terminal, likewise. After the program was stopped, a change of size that
-/// changes nothing stands for the row that has to be drawn again.
-fn read_keys() -> mpsc::Receiver<io::Result<TerminalEvent>> {
-    let (send, keys) = mpsc::channel(KEYS_MAX);
-    let back = send.clone();
+/// Reads the keys of the terminal. After the program was stopped, a change of size that changes
+/// nothing stands for the row that has to be drawn again.
+fn keys_and_stops() -> Keys {
+    let (back, keys) = read_keys();
     tokio::spawn(os::mind_stops(move || {
         // If there is no place, keys are coming that draw the row as well.
         let _full = back.try_send(Ok(TerminalEvent::Resize(0, 0)));
     }));
-    std::thread::spawn(move || {
-        keys::read(keys::Terminal, |event| send.blocking_send(event).is_ok());
-    });
     keys
 }

@@ -9,12 +9,11 @@ use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent, KeyEventKind, 
 use unicode_segmentation::UnicodeSegmentation as _;
 use wire::Line;
 use wire::limits::TEXT_BYTES_MAX;
-use wire::terminal::inert;
+use wire::terminal::{columns_max, inert};
 
 use super::typed::Typed;
 use crate::limits::PASTE_LINES_MAX;
 use crate::room::meaning::{self, Doubt, Meaning, Pasted, SAY_IT, Share};
-use crate::words::width::widest;
 
 /// The line, and the question.
 #[derive(Debug, Default)]
@@ -22,6 +21,9 @@ pub(super) struct Written {
     text: String,
     /// How much was pasted, if its first visible character was: then a slash there is no command.
     pasted: Option<Share>,
+    /// Whether a key found no room. Then no other one is taken until something is removed, or the
+    /// line would lack a piece in its middle.
+    is_full: bool,
     question: Option<Question>,
 }
 
@@ -96,17 +98,35 @@ impl Written {
             },
             KeyCode::Char('l' | 'r') if is_control => Effect::draw(),
             KeyCode::Char(c) if !is_control && !key.modifiers.contains(KeyModifiers::ALT) => {
-                self.push(c.encode_utf8(&mut [0; 4]), false)
+                self.type_in(c.encode_utf8(&mut [0; 4]))
             }
-            KeyCode::Tab => self.push("\t", false),
+            KeyCode::Tab => self.type_in("\t"),
             _ => Effect::default(),
         }
     }
 
-    fn push(&mut self, more: &str, is_pasted: bool) -> Effect {
-        if self.text.len() + more.len() > TEXT_BYTES_MAX {
-            return Effect::refuse(format!("a line may have at most {TEXT_BYTES_MAX} bytes"));
+    /// Takes a character that was typed. Tells once that the line is full, however many follow.
+    fn type_in(&mut self, typed: &str) -> Effect {
+        if self.is_full {
+            return Effect::default();
         }
+        if !self.has_room_for(typed) {
+            self.is_full = true;
+            return Effect {
+                told: vec![format!(
+                    "note: the line is full: it may have at most {TEXT_BYTES_MAX} bytes; send it, or remove something"
+                )],
+                ..Effect::draw()
+            };
+        }
+        self.push(typed, false)
+    }
+
+    fn has_room_for(&self, more: &str) -> bool {
+        self.text.len() + more.len() <= TEXT_BYTES_MAX
+    }
+
+    fn push(&mut self, more: &str, is_pasted: bool) -> Effect {
         if !meaning::has_visible(&self.text) {
             self.pasted = is_pasted.then_some(Share::Whole);
         } else if !is_pasted && self.pasted.is_some() {
@@ -120,6 +140,7 @@ impl Written {
     fn cut(&mut self, count: impl Fn(&str) -> usize) -> Effect {
         let kept = self.text.len() - count(&self.text);
         self.text.truncate(kept);
+        self.is_full = false;
         Effect::draw()
     }
 
@@ -132,7 +153,7 @@ impl Written {
         if let Meaning::Ask(Doubt { line, why }) = meaning {
             return self.ask(vec![line], SAY_IT.to_owned(), Some(why), true);
         }
-        self.text.clear();
+        self.clear();
         let effect = match Typed::of_meaning(meaning) {
             None => return Effect::draw(),
             Some(Typed::Refused { words, .. }) => Effect::refuse(format!("not sent: {words}")),
@@ -147,6 +168,11 @@ impl Written {
         }
     }
 
+    fn clear(&mut self) {
+        self.text.clear();
+        self.is_full = false;
+    }
+
     /// A paste of one line goes into the line that is being written. More lines make one question,
     /// together with the text that is written already.
     fn paste(&mut self, text: &str) -> Effect {
@@ -157,6 +183,11 @@ impl Written {
         }
         let one = text.trim_end_matches(['\r', '\n']);
         if !one.contains(['\r', '\n']) {
+            if !self.has_room_for(one) {
+                return Effect::refuse(format!(
+                    "the paste was dropped: a line may have at most {TEXT_BYTES_MAX} bytes, and with it this one would have more"
+                ));
+            }
             return self.push(one, true);
         }
         match Pasted::parse(&format!("{}{text}", self.text)) {
@@ -205,7 +236,7 @@ impl Written {
             }
         };
         if is_yes || question.is_of_line {
-            self.text.clear();
+            self.clear();
         }
         let answer = if is_yes { "y" } else { "n" };
         let kept = Some(format!("{} [y/N] {answer}", question.words));
@@ -259,7 +290,7 @@ fn last_word(text: &str) -> usize {
 fn end(text: &str, columns: usize) -> &str {
     let mut used = 0;
     let fits = text.char_indices().rev().take_while(|(_, c)| {
-        used += widest(*c);
+        used += columns_max(*c);
         used <= columns
     });
     fits.last().map_or("", |(at, _)| &text[at..])
@@ -386,13 +417,47 @@ mod tests {
     }
 
     #[test]
+    fn a_full_line_is_told_once_and_a_paste_without_room_is_dropped_as_a_whole() {
+        let mut written = Written::default();
+        let longest = "x".repeat(TEXT_BYTES_MAX);
+        assert_eq!(press(&mut written, &longest), [""; 0]);
+        for _ in 0..2 {
+            let told = press(&mut written, "éyz\té");
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert!(told[0].starts_with("note: the line is full"), "{told:?}");
+            // After something was removed, there is room, and it may be full again.
+            assert_eq!(press(&mut written, "\u{8}x"), [""; 0]);
+        }
+        let key = written.take(&key(KeyCode::Char('y'), KeyModifiers::NONE));
+        assert!(
+            !key.is_refusal,
+            "nothing was dropped that is not on the screen"
+        );
+        let paste = written.take(&TerminalEvent::Paste("secret".to_owned()));
+        assert!(paste.is_refusal);
+        assert!(
+            paste.told[0].starts_with("error: the paste was dropped:"),
+            "{paste:?}"
+        );
+        assert_eq!(press(&mut written, "\n"), [format!("say {longest}")]);
+        assert_eq!(press(&mut written, "ok\n"), ["say ok"]);
+        // A character that does not fit is not followed by one that would.
+        assert_eq!(press(&mut written, &longest[1..]), [""; 0]);
+        assert_eq!(press(&mut written, "éy").len(), 1);
+        assert_eq!(
+            press(&mut written, "\n"),
+            [format!("say {}", &longest[1..])]
+        );
+    }
+
+    #[test]
     fn the_row_never_fills_the_terminal() {
         let mut written = Written::default();
         for text in ["x", "张", "é", "\u{11d46}", "\t"] {
             let _drawn = paste(&mut written, &text.repeat(300));
             for columns in 0..100 {
                 let row = written.row(columns);
-                let used: usize = row.chars().map(widest).sum();
+                let used: usize = row.chars().map(columns_max).sum();
                 assert!(used < columns.max(PROMPT.len() + 1), "{columns}: {row:?}");
                 assert!(!row.contains(['\t', '\u{1b}']));
             }

@@ -36,7 +36,8 @@ pub(crate) struct Doubt {
 /// The question about one line, without `[y/N]`.
 pub(crate) const SAY_IT: &str = "say it to everybody?";
 
-/// Returns the meaning of a line that was typed.
+/// Returns the meaning of a line that was typed. Unlike [`is_command`], it takes everything for a
+/// command that a person may have meant as one.
 pub(crate) fn of_typed(text: &str) -> Meaning {
     let seen = text.trim_start_matches(is_unseen);
     if seen.is_empty() {
@@ -51,7 +52,7 @@ pub(crate) fn of_typed(text: &str) -> Meaning {
         let is_escape = seen.len() == text.len();
         return say(if is_escape { rest } else { text });
     }
-    let command = format!("/{}", rest.trim_end());
+    let command = format!("/{}", rest.trim_end_matches(is_unseen));
     match Request::parse(command.as_bytes()) {
         Ok(Some(Request::SayOnce(..) | Request::Follow(_))) => {
             Meaning::Refused(sentences::OUR_COMMANDS.to_owned())
@@ -123,6 +124,10 @@ fn of_text(text: &str) -> Meaning {
                 "a command begins with a slash; a line that begins with {c} is said to everybody"
             )
         }
+        (None, None) if looks_private(text) => {
+            "nothing is private here: there is no command for one person alone, so it is said to everybody"
+                .to_owned()
+        }
         (None, None) => return say(text),
     };
     match say(text) {
@@ -140,10 +145,31 @@ fn near_slash(text: &str) -> Option<char> {
     next.is_alphabetic().then_some(first)
 }
 
+/// Returns whether a line begins as other chats begin a message for one person, but for the slash:
+/// the command, the person and something more.
+fn looks_private(text: &str) -> bool {
+    const COMMANDS: [&str; 7] = ["msg", "privmsg", "w", "whisper", "tell", "pm", "dm"];
+    let text = seen(text).to_lowercase();
+    let mut words = text.split(' ');
+    let (command, person) = (words.next(), words.next());
+    let is_sentence = matches!(person, Some("me" | "us"));
+    command.is_some_and(|command| COMMANDS.contains(&command))
+        && !is_sentence
+        && words.next().is_some()
+}
+
+/// Returns the part of a text that can be seen, with one blank between its words.
+fn seen(text: &str) -> String {
+    let is_blank = |c: char| c.is_whitespace() || c == BRAILLE_BLANK;
+    let words = text.split(is_blank).map(|word| word.replace(is_unseen, ""));
+    let words: Vec<String> = words.filter(|word| !word.is_empty()).collect();
+    words.join(" ")
+}
+
 /// Returns the command that a line would be if it began with a slash, or that people know by this
 /// word elsewhere.
 fn command_without_slash(text: &str) -> Option<String> {
-    let text: String = text.trim().chars().map(narrow).collect();
+    let text: String = seen(text).chars().map(narrow).collect();
     let text = text.to_lowercase();
     if ["exit", "logout", ":q", ":q!", ":wq"].contains(&text.as_str()) {
         return Some("/quit".to_owned());
@@ -160,6 +186,9 @@ fn command_without_slash(text: &str) -> Option<String> {
 }
 
 /// Returns whether a text of a pipe is a command, well-formed or not.
+///
+/// [`of_typed`] understands more as one: whatever a person may have meant so. A file that begins a
+/// line with a blank or with another sign, or with a path, means a text.
 pub(crate) fn is_command(text: &str) -> bool {
     let name = text.split_ascii_whitespace().next();
     text.starts_with('/') && COMMANDS.iter().any(|known| Some(known.name) == name)
@@ -183,8 +212,11 @@ fn narrow(c: char) -> char {
 }
 
 fn is_unseen(c: char) -> bool {
-    c.is_whitespace() || is_invisible(c) || is_forbidden(c) || c == '\u{2800}'
+    c.is_whitespace() || is_invisible(c) || is_forbidden(c) || c == BRAILLE_BLANK
 }
+
+/// A pattern of Braille without a dot: a blank that Unicode counts as a symbol.
+const BRAILLE_BLANK: char = '\u{2800}';
 
 /// A text that was pasted: its lines as they are, whatever they look like.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -286,6 +318,8 @@ mod tests {
                 );
                 let who = of_typed(&format!("{before}{slash}who "));
                 assert_eq!(short(who), "command /who", "{before:?}{slash}");
+                let who = of_typed(&format!("{slash}who{before}"));
+                assert_eq!(short(who), "command /who", "{slash}{before:?}");
             }
         }
         for (typed, meaning) in [
@@ -324,6 +358,9 @@ mod tests {
             ("nick", "/nick"),
             ("ｈｅｌｐ", "/help"),
             ("ｗｈｏｉｓ\u{3000}bob", "/whois bob"),
+            ("\u{2800}quit\u{2800}", "/quit"),
+            ("\u{3000}whois\u{a0}bob ", "/whois bob"),
+            ("history  20\u{2800}", "/history 20"),
         ] {
             let meaning = short(of_typed(typed));
             let expected =
@@ -368,6 +405,56 @@ mod tests {
             };
             assert_eq!(meaning, expected);
         }
+    }
+
+    #[test]
+    fn nothing_that_cannot_be_seen_hides_a_word_that_lacks_its_slash() {
+        for unseen in (' '..=char::MAX).filter(|c| is_unseen(*c)) {
+            for text in [
+                format!("{unseen}help"),
+                format!("help{unseen}"),
+                format!("{unseen}msg bob secret"),
+                format!("msg{unseen} bob secret"),
+            ] {
+                // Most such characters are refused in each line.
+                let meaning = of_typed(&text);
+                let is_said = matches!(meaning, Meaning::Say(_));
+                assert!(!is_said, "U+{:04X}: {meaning:?}", u32::from(unseen));
+            }
+        }
+    }
+
+    #[test]
+    fn a_private_message_of_another_chat_is_asked_about() {
+        for text in [
+            "msg bob secret",
+            "MSG bob it is 4711",
+            "w bob secret",
+            " tell dr.okafor secret",
+            "pm bob: secret",
+            "dm bob secret",
+            "whisper bob secret",
+            "privmsg bob :secret",
+            "\u{2800}msg\u{3000}bob secret",
+        ] {
+            let meaning = short(of_typed(text));
+            assert!(
+                meaning.starts_with("ask: nothing is private here"),
+                "{text}: {meaning}"
+            );
+        }
+        for text in [
+            "tell me more",
+            "tell us why",
+            "tell bob",
+            "w",
+            "dm",
+            "message in a bottle",
+            "msgs bob x",
+        ] {
+            assert_eq!(short(of_typed(text)), format!("say {text}"));
+        }
+        assert_eq!(short(of_pasted_line("msg bob hi", Share::Whole)), "say msg bob hi");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::own::OwnLines;
 use super::search::{Progress, Search};
 use super::timeline::{Item, NoteKind, Timeline};
 use crate::limits::{
-    HERE_MAX, OWN_LINES_MAX, PAGE_ENTRIES, PING_INTERVAL, QUESTIONS_MAX, SILENCE_BEFORE_TOLD,
+    HERE_MAX, OWN_LINES_MAX, PAGE_ENTRIES, PING_INTERVAL, QUESTIONS_MAX, UNANSWERED_BEFORE_TOLD,
     WHO_INTERVAL,
 };
 use crate::link::Event;
@@ -36,8 +36,6 @@ pub(crate) struct Room {
     pub(crate) round_trip: Option<Duration>,
     /// Why the server cannot store anything at the moment.
     pub(crate) waiting: Option<String>,
-    /// Since when the server owes an answer and is silent, once that is some seconds.
-    pub(crate) unanswered_since: Option<Instant>,
     /// The moment of the last event or wish.
     pub(crate) now: Instant,
     /// The search through the record, once somebody has begun one.
@@ -117,7 +115,6 @@ impl Room {
             own: OwnLines::default(),
             round_trip: None,
             waiting: None,
-            unanswered_since: None,
             now,
             search: None,
             heard_at: now,
@@ -162,7 +159,7 @@ impl Room {
         let waits = [self.own.waiting_since(), self.asking.waiting_since()];
         let since = waits.into_iter().flatten().min()?.max(self.heard_at);
         let silent = self.now.saturating_duration_since(since);
-        (silent >= SILENCE_BEFORE_TOLD).then_some(silent)
+        (silent >= UNANSWERED_BEFORE_TOLD).then_some(silent)
     }
 
     /// Notes our own role.
@@ -246,9 +243,9 @@ impl Room {
             }
             Event::Garbled(fault) => self.note(&fault.to_string()),
             Event::WarningsLeftOut => self.note(&sentences::warnings_left_out()),
+            // The window counts the seconds itself, from the moment at which it asked.
+            Event::Unanswered(_) | Event::Answered => {}
             // The lines of the wire are for programs.
-            Event::Unanswered(since) => self.unanswered_since = Some(since.into_std()),
-            Event::Answered => self.unanswered_since = None,
             Event::Wire(_) => {}
         }
         self.leave_if_stored();
@@ -456,7 +453,6 @@ impl Room {
         self.stop_search();
         self.pinged_at = None;
         self.round_trip = None;
-        self.unanswered_since = None;
     }
 
     /// Notes that the link has ended for good. `failure` says why, unless we left. Returns whether

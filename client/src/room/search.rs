@@ -88,23 +88,29 @@ impl Search {
         }
     }
 
-    /// Takes the next page.
+    /// Takes the next page. The record begins where nothing comes, or with entry 1.
     pub(super) fn take(&mut self, page: Vec<Item>) {
+        self.pages_left = self.pages_left.saturating_sub(1);
+        let is_end = page.is_empty();
         // An answer to a search before this one: taking it would leave a gap.
         if page
             .last()
             .and_then(Item::last_seq)
             .is_some_and(|last| last + 1 < self.before)
         {
-            return;
+            return self.stop_at_the_bound();
         }
         let older = |item: &Item| item.last_seq().is_some_and(|last| last < self.before);
         let page: Vec<Item> = page.into_iter().filter(older).collect();
         let found = page.iter().rev().find(|item| item.holds(&self.words));
         let found = found.and_then(Item::first_seq);
-        let first = page.first().and_then(Item::first_seq);
         self.back_to = page.first().and_then(Item::at).or(self.back_to);
-        self.before = first.unwrap_or(1);
+        // A page of nothing but entries that are known already says nothing about those before.
+        self.before = match page.first().and_then(Item::first_seq) {
+            Some(first) => first,
+            None if is_end => 1,
+            None => self.before,
+        };
         for item in page.into_iter().rev() {
             self.bytes += item.bytes();
             self.pages.push_front(item);
@@ -117,13 +123,18 @@ impl Search {
         if self.progress != Progress::Going {
             return;
         }
-        self.pages_left = self.pages_left.saturating_sub(1);
         self.progress = match (found, self.before) {
             (Some(seq), _) => Progress::Found(seq),
             (None, ..=1) => Progress::AtTheBeginning,
-            (None, _) if self.pages_left == 0 => Progress::Stopped,
             (None, _) => Progress::Going,
         };
+        self.stop_at_the_bound();
+    }
+
+    fn stop_at_the_bound(&mut self) {
+        if self.pages_left == 0 {
+            self.stop();
+        }
     }
 
     /// Returns the entries that were searched last, oldest first.

@@ -86,6 +86,11 @@ impl Target {
         }
     }
 
+    /// Returns the interface of a link-local address.
+    pub(crate) fn zone(&self) -> Option<&str> {
+        self.zone.as_deref()
+    }
+
     /// Returns the port.
     pub fn port(&self) -> u16 {
         self.port

@@ -15,7 +15,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 /// the second byte of an ST is lost in one of them.
 pub(crate) const QUESTION: &[u8] = b"\x1b]11;?\x07";
 
-/// Keys that could be the begin of an answer are held back no longer than this.
+/// Keys that could begin an answer are held back no longer than this.
 const HOLD_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// How an answer begins, and nothing that anybody types after Alt and a bracket.
@@ -125,9 +125,7 @@ impl Depth {
     pub(crate) fn of(term: &str, colorterm: Option<&str>) -> Self {
         let is_rich = colorterm.is_some_and(|told| told == "truecolor" || told == "24bit");
         let is_poor = is_console(term)
-            || ["vt", "ansi", "cons"]
-                .iter()
-                .any(|poor| term.starts_with(poor))
+            || is_old(term)
             || ["-16color", "-8color"]
                 .iter()
                 .any(|poor| term.ends_with(poor))
@@ -143,10 +141,14 @@ impl Depth {
 /// Returns whether a terminal by this name may be asked: old ones would show the question.
 pub(crate) fn may_be_asked(term: &str) -> bool {
     let never = ["", "dumb", "unknown"].contains(&term) || is_console(term);
-    !never
-        && !["vt", "ansi", "cons"]
-            .iter()
-            .any(|old| term.starts_with(old))
+    !never && !is_old(term)
+}
+
+/// Returns whether a terminal by this name knows neither the question nor many colours.
+fn is_old(term: &str) -> bool {
+    ["vt", "ansi", "cons"]
+        .iter()
+        .any(|old| term.starts_with(old))
 }
 
 fn is_console(term: &str) -> bool {
@@ -158,7 +160,7 @@ fn is_console(term: &str) -> bool {
 pub(crate) struct Answers {
     /// When the question was asked, if it has no answer yet.
     asked_at: Option<Instant>,
-    /// Keys that may be the begin of an answer, and when the first of them came.
+    /// Keys that may begin an answer, and when the first of them came.
     held: Vec<Event>,
     held_at: Option<Instant>,
     /// The answer as far as it has come.

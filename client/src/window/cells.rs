@@ -14,8 +14,7 @@ use crossterm::terminal::{Clear as Wipe, ClearType as Wiped};
 use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
 use ratatui::buffer::{Buffer, Cell, CellWidth as _};
 use ratatui::layout::{Position, Rect, Size};
-
-use crate::words::width::{narrowest, widest};
+use wire::terminal::{columns_max, columns_min};
 
 /// A terminal whose width table is not trusted.
 #[derive(Debug)]
@@ -32,7 +31,7 @@ pub(crate) fn is_sure(grapheme: &str) -> bool {
     let (Some(c), None) = (chars.next(), chars.next()) else {
         return false;
     };
-    matches!(c, ' '..='~') || narrowest(c) == widest(c)
+    matches!(c, ' '..='~') || columns_min(c) == columns_max(c)
 }
 
 impl<W: Write> Careful<W> {
@@ -190,7 +189,7 @@ mod tests {
     fn doubtful() -> Vec<String> {
         let one = (' '..=char::MAX).filter(|c| !is_sure(c.encode_utf8(&mut [0; 4])));
         // Of the characters for private use, and of those that do not exist, a few stand for all.
-        let is_like_many = |c: char| u32::from(c) >= 0xe000 && widest(c) != narrowest(c);
+        let is_like_many = |c: char| u32::from(c) >= 0xe000 && columns_max(c) != columns_min(c);
         let mut texts: Vec<String> = Vec::new();
         for (at, c) in one.filter(|c| !wire::is_forbidden(*c)).enumerate() {
             if u32::from(c) < 0xd800

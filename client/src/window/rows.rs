@@ -4,9 +4,9 @@
 use unicode_linebreak::linebreaks;
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
+use wire::terminal::columns_max;
 
 use super::cells;
-use crate::words::width::widest;
 
 /// Returns the columns that a text takes.
 pub(crate) fn width(text: &str) -> usize {
@@ -86,8 +86,8 @@ fn reach(grapheme: &str) -> usize {
     if cells::is_sure(grapheme) {
         return grapheme.width();
     }
-    let widest = grapheme.chars().next().map_or(0, widest);
-    grapheme.width().max(widest)
+    let most = grapheme.chars().next().map_or(0, columns_max);
+    grapheme.width().max(most)
 }
 
 #[cfg(test)]

@@ -13,8 +13,7 @@ use super::background::{self, Answers, Depth, Ground, Sorted};
 use super::screen::Screen;
 use crate::config::Config;
 use crate::enter::{begin, enter};
-use crate::keys;
-use crate::limits::KEYS_MAX;
+use crate::keys::{Keys, read_keys};
 use crate::link::{Door, End, Event, Gone, Handle, Outcome, Permit, Stay};
 use crate::room::{Outgoing, Room};
 use crate::settings::{Mouse, Theme};
@@ -92,7 +91,7 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
     let window = EventLoop {
         handle,
         events,
-        keys: read_keys(),
+        keys: read_keys().1,
         answers: Answers::default(),
         may_ask: choices.theme == Theme::Auto && background::may_be_asked(&env("TERM")),
         stay: Some(stay),
@@ -129,21 +128,11 @@ fn facts(door: &Door) -> Facts {
     }
 }
 
-/// Reads the terminal on a thread of its own: a read cannot be cancelled, and the end of the
-/// program must not wait for it.
-fn read_keys() -> mpsc::Receiver<io::Result<TerminalEvent>> {
-    let (send, keys) = mpsc::channel(KEYS_MAX);
-    std::thread::spawn(move || {
-        keys::read(keys::Terminal, |event| send.blocking_send(event).is_ok());
-    });
-    keys
-}
-
 /// The parts that the loop needs.
 struct EventLoop {
     handle: Handle,
     events: mpsc::Receiver<Event>,
-    keys: mpsc::Receiver<io::Result<TerminalEvent>>,
+    keys: Keys,
     answers: Answers,
     /// Whether the terminal is asked for its background.
     may_ask: bool,
@@ -279,10 +268,7 @@ impl EventLoop {
 }
 
 /// Waits for the terminal's answer to the last question, if it can still come.
-async fn wait_for_answer(
-    keys: &mut mpsc::Receiver<io::Result<TerminalEvent>>,
-    answers: &mut Answers,
-) {
+async fn wait_for_answer(keys: &mut Keys, answers: &mut Answers) {
     while let Some(asked_at) = answers.open_since() {
         let by = asked_at + ANSWER_TIMEOUT;
         let Ok(Some(Ok(event))) = tokio::time::timeout_at(by.into(), keys.recv()).await else {

@@ -39,11 +39,12 @@ fn in_words(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
         Cause::Unresolved { is_slow } => Failure::new(
             Exit::Network,
             match is_slow {
-                false => format!("cannot find {}", target.host()),
-                true => format!("cannot find {}: no answer in time", target.host()),
+                false => format!("cannot find {}", target.route()),
+                true => format!("cannot find {}: no answer in time", target.route()),
             },
         )
         .hint("check the network and the spelling; --server overrides the server that the certificate's file names"),
+        Cause::NoInterface { zone, known } => explain_no_interface(target, zone, known),
         Cause::Unreachable(tried) => explain_unreachable(target, tried),
         Cause::Slow => Failure::new(Exit::Network, format!("{target} accepts connections but does not answer"))
             .hint("the server may be stopped or very busy: try again later; is this a room's port?"),
@@ -147,23 +148,42 @@ fn explain_own_dates(scene: &Scene, now: SystemTime) -> Failure {
     .hint(format!("{ASK_FOR_NEW}; or this machine's clock may be wrong"))
 }
 
+fn explain_no_interface(target: &Target, zone: &str, known: &[String]) -> Failure {
+    let failure = Failure::new(
+        Exit::Network,
+        format!("cannot reach {target}: this machine has no network interface {zone}"),
+    );
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    match few(&known, NAMES_MAX) {
+        Some(known) => failure.hint(format!(
+            "after the % stands the interface that leads to the server; this machine has {known}"
+        )),
+        None => failure.hint("no network interface of this machine has an address"),
+    }
+}
+
 fn explain_unreachable(target: &Target, tried: &[(SocketAddr, String)]) -> Failure {
     let tried: Vec<String> = tried
         .iter()
         .map(|(address, error)| {
-            format!(
-                "{}: {}",
-                address.ip().to_canonical(),
-                pki::without_number(error)
-            )
+            let address = match target.zone() {
+                Some(_) => target.route(),
+                None => address.ip().to_canonical().to_string(),
+            };
+            format!("{address}: {}", pki::without_number(error))
         })
         .collect();
     let why = match tried.as_slice() {
         [] => "it has no address".to_owned(),
         tried => tried.join("; "),
     };
-    Failure::new(Exit::Network, format!("cannot reach {target} ({why})"))
-        .hint("is the server running, and does a firewall let this port through?")
+    let hint = match target.zone() {
+        Some(zone) => format!(
+            "does the interface {zone} lead to the server? is the server running, and does a firewall let this port through?"
+        ),
+        None => "is the server running, and does a firewall let this port through?".to_owned(),
+    };
+    Failure::new(Exit::Network, format!("cannot reach {target} ({why})")).hint(hint)
 }
 
 fn explain_other_protocol(target: &Target) -> Failure {

@@ -178,6 +178,13 @@ pub enum Cause {
         /// Whether nobody answered in time.
         is_slow: bool,
     },
+    /// This machine has no such interface.
+    NoInterface {
+        /// The interface that the person named.
+        zone: String,
+        /// Those that have an address.
+        known: Vec<String>,
+    },
     /// No address answered; each with its error.
     Unreachable(Vec<(SocketAddr, String)>),
     /// No greeting in time.
@@ -225,6 +232,8 @@ impl Cause {
     pub fn may_pass(&self) -> bool {
         match self {
             Cause::Unresolved { .. }
+            // A network that is plugged in again may have it again.
+            | Cause::NoInterface { .. }
             | Cause::Unreachable(_)
             | Cause::Slow
             | Cause::ClosedUnheard
@@ -289,7 +298,7 @@ impl Cause {
     /// Returns how close a try came to a greeting, to tell the failure that says most.
     pub(crate) fn nearness(&self) -> u8 {
         match self {
-            Cause::Unresolved { .. } | Cause::Unreachable(_) => 0,
+            Cause::Unresolved { .. } | Cause::NoInterface { .. } | Cause::Unreachable(_) => 0,
             Cause::ClosedUnheard | Cause::ClosedEarly | Cause::Slow => 1,
             Cause::Refused(_) => 3,
             _ => 2,

@@ -15,7 +15,6 @@ mod plainly;
 pub(crate) mod sentences;
 mod stamped;
 mod terminal;
-pub(crate) mod width;
 
 pub use clock::Clock;
 pub use explain::explain;

@@ -382,7 +382,10 @@ async fn the_command_line_and_its_files_are_checked_first() {
         (&["--cert", path, "--bare", "--raw"][..], None),
         (&["--cert", path, "--since", "tail"], None),
         (&["--cert", path, "--sever", "chat.example"], None),
-        (&[], None),
+        (
+            &[],
+            Some("your file is the .pem that you were given; try: client alice.pem"),
+        ),
         (
             &["--cert", path, "alice.pem"],
             Some("did you mean --cert alice.pem?"),

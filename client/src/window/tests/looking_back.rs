@@ -345,6 +345,34 @@ fn a_search_that_finds_nothing_says_so_and_can_be_stopped_and_gone_on_with() {
 }
 
 #[test]
+fn a_page_that_is_known_already_is_not_the_beginning_of_the_record() {
+    use crate::limits::SEARCH_PAGES_MAX;
+    let mut w = in_a_long_record();
+    w.control('f');
+    w.types("nowhere");
+    w.key(KeyCode::Enter);
+    // The last entries again, which a server should not send.
+    let mut pages = 0;
+    while w.app.is_searching() {
+        answer_page(&mut w, "/history 200 before 615");
+        pages += 1;
+        assert!(!w.bar().contains("whole record"), "{}", w.bar());
+        answer_page(&mut w, "/history 200 before 300");
+        pages += 1;
+    }
+    assert!(pages <= SEARCH_PAGES_MAX, "{pages}");
+    assert!(w.bar().contains("Enter goes on"), "{}", w.bar());
+    // An answer without an entry is the beginning, whatever its number would be.
+    w.key(KeyCode::Enter);
+    answer_page(&mut w, "/history 200 before 1");
+    assert!(
+        w.bar().contains("not found in the whole record"),
+        "{}",
+        w.bar()
+    );
+}
+
+#[test]
 fn a_lost_connection_and_a_refusal_stop_a_search() {
     let mut w = in_a_long_record();
     w.size(140, 12);
