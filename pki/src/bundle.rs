@@ -116,7 +116,7 @@ impl BundleError {
                     )),
                     None => whole(""),
                 },
-                io::ErrorKind::IsADirectory => Some(match neighbour::example_in(path) {
+                io::ErrorKind::IsADirectory => Some(match neighbour::example_for(wanted, path) {
                     Some(file) => format!("name a file in it, for example {}", shell_word(&file)),
                     None => "name your file, not its folder; there is no .pem file in it".to_owned(),
                 }),

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::form::shell_word;
+use crate::profile::Purpose;
 
 /// Entries of a folder that are looked at.
 const ENTRIES_MAX: usize = 4096;
@@ -37,8 +38,17 @@ pub fn alike(path: &Path) -> Option<PathBuf> {
     nearest.or_else(|| in_people.is_file().then_some(in_people))
 }
 
+/// Returns a .pem file in a folder, of the wanted kind if it is a CA's folder.
+pub(crate) fn example_for(wanted: Purpose, folder: &Path) -> Option<PathBuf> {
+    let usual = match wanted {
+        Purpose::Client => example_in(&folder.join("people")),
+        Purpose::Server => Some(folder.join("server.pem")).filter(|file| file.is_file()),
+    };
+    usual.or_else(|| example_in(folder))
+}
+
 /// Returns a .pem file in a folder: the first one by name.
-pub(crate) fn example_in(folder: &Path) -> Option<PathBuf> {
+fn example_in(folder: &Path) -> Option<PathBuf> {
     let entries = fs::read_dir(folder).ok()?.flatten().take(ENTRIES_MAX);
     let files = entries.map(|entry| entry.path());
     files
@@ -75,6 +85,21 @@ fn folder_of(path: &Path) -> &Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn in_the_folder_of_a_ca_the_file_of_a_person_or_of_the_server_is_named() {
+        let ca = std::env::temp_dir().join(format!("neighbours-{}", std::process::id()));
+        let example = |wanted| example_for(wanted, &ca);
+        fs::create_dir_all(&ca).expect("a folder");
+        fs::write(ca.join("ca.pem"), "x").expect("written");
+        assert_eq!(example(Purpose::Client), Some(ca.join("ca.pem")));
+        fs::create_dir(ca.join("people")).expect("a folder");
+        fs::write(ca.join("people/bob.pem"), "x").expect("written");
+        fs::write(ca.join("server.pem"), "x").expect("written");
+        assert_eq!(example(Purpose::Client), Some(ca.join("people/bob.pem")));
+        assert_eq!(example(Purpose::Server), Some(ca.join("server.pem")));
+        fs::remove_dir_all(&ca).expect("removed");
+    }
 
     #[test]
     fn a_mistyped_name_finds_the_file_that_was_meant() {

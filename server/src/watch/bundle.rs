@@ -65,7 +65,7 @@ pub enum ServerBundleError {
     #[error("the certificate in {} was not issued by the CA whose certificate is beside it", .0.display())]
     Chain(PathBuf),
     /// Everybody here has a certificate of the CA that the server was started with.
-    #[error("the CA certificate in {} is another than the one that this server was started with", .0.display())]
+    #[error("the CA certificate in {} is not the one that this server was started with", .0.display())]
     OtherCa(PathBuf),
     /// Clients do not check revocation lists, so the server has to.
     #[error("the certificate in {} is revoked", .0.display())]

@@ -102,7 +102,10 @@ async fn a_bundle_that_is_worse_than_the_last_one_is_refused_loudly() {
         (alices, "server.pem is not a server's certificate"),
         (minted(site.ca(), (-2, -1)), "not now"),
         (minted(site.ca(), (1, 2)), "not now"),
-        (theirs.clone(), "is another than the one that this server"),
+        (
+            theirs.clone(),
+            "is not the one that this server was started with",
+        ),
         (
             format!("{their_leaf}{anchor}{their_key}"),
             "was not issued by the CA",
