@@ -157,7 +157,7 @@ impl BundleError {
             Fault::NoKey if wanted == Purpose::Client => Some(format!(
                 "if you made the key yourself, combine the two: `ca-tool adopt {} --key {}`; otherwise use the whole file that `ca-tool issue` made",
                 shell_word(path),
-                shell_word(&path.with_extension("key"))
+                shell_word(path.with_extension("key"))
             )),
             Fault::NoKey | Fault::NoAnchor | Fault::NoCertificate(_) | Fault::OnlyAnchor(_) => whole(""),
             Fault::SelfSigned(_) => whole("the room's CA has to issue the certificate: "),

@@ -124,7 +124,7 @@ mod tests {
         assert_eq!(example_in(&folder.join("gone"), &fits), None);
 
         let ca = folder.join("ca.pem");
-        let zoe = shell_word(&people.join("zoe.pem"));
+        let zoe = shell_word(people.join("zoe.pem"));
         assert_eq!(persons_file(&ca, &fits), zoe);
         assert_eq!(persons_file(&ca, &|_: &Path| false), "ca/people/alice.pem");
         let server = folder.join("server.pem");

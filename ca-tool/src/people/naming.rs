@@ -122,10 +122,11 @@ impl Naming {
                 whole.parts(true, true, false),
                 whole.parts(false, true, false),
                 whole.parts(true, false, false),
-            ] {
-                if let Some(part) = part {
-                    naming.by_evidence.entry(part).or_default().push_back(at);
-                }
+            ]
+            .into_iter()
+            .flatten()
+            {
+                naming.by_evidence.entry(part).or_default().push_back(at);
             }
         }
         for candidate in candidates {

@@ -454,7 +454,10 @@ mod tests {
         ] {
             assert_eq!(short(of_typed(text)), format!("say {text}"));
         }
-        assert_eq!(short(of_pasted_line("msg bob hi", Share::Whole)), "say msg bob hi");
+        assert_eq!(
+            short(of_pasted_line("msg bob hi", Share::Whole)),
+            "say msg bob hi"
+        );
     }
 
     #[test]
