@@ -478,6 +478,37 @@ fn a_file_of_any_name_is_opened_and_none_but_a_database() {
 }
 
 #[test]
+fn advice_on_a_database_that_does_not_open_follows_from_the_reason() {
+    for (code, advice) in [
+        (
+            rusqlite::ffi::SQLITE_CANTOPEN,
+            Some("can read the database"),
+        ),
+        (
+            rusqlite::ffi::SQLITE_READONLY,
+            Some("can read the database"),
+        ),
+        (
+            rusqlite::ffi::SQLITE_BUSY,
+            Some("another program is using it alone"),
+        ),
+        (rusqlite::ffi::SQLITE_CORRUPT, Some("is it a whole copy?")),
+        (rusqlite::ffi::SQLITE_NOTADB, Some("another kind of file")),
+        (rusqlite::ffi::SQLITE_IOERR, None),
+    ] {
+        let cause = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+        let path = "chat.db".into();
+        let hint = QueryError::Open { path, cause }.hint();
+        assert_eq!(hint.is_some(), advice.is_some(), "{code}: {hint:?}");
+        assert!(
+            hint.unwrap_or_default()
+                .contains(advice.unwrap_or_default()),
+            "{code}: {hint:?}"
+        );
+    }
+}
+
+#[test]
 fn csv_for_people_holds_no_formula_and_csv_for_programs_each_byte() {
     let record = Record::new(
         "create table said (text, n);
