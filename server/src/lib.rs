@@ -4,8 +4,8 @@
 //! `ARCHITECTURE.md` at the top of the repository shows how the parts fit together.
 //!
 //! Each file and folder imports only from those to the left of it in this order (a test looks):
-//! `{few, file_kind, lock, os, terminal} <- {config, log} <- room <- explain <- {transcript, watch} <- {store, session} <- door
-//! <- {args, failure, simulated} <- run <- lib`.
+//! `{few, file_kind, lock, os, terminal} <- {config, log} <- room <- explain <- {transcript, watch} <-
+//! {store, session} <- door <- {args, failure, simulated} <- run <- lib`.
 
 mod config;
 mod door;
