@@ -45,6 +45,12 @@ pub(crate) fn kill_group(child: &mut Child, leader: Option<u32>) {
     imp::kill_group(child, leader);
 }
 
+/// Returns whether terminals here speak UTF-8, as far as the environment says: the first of `LC_ALL`,
+/// `LC_CTYPE` and `LANG` that is set names the character set (POSIX, section 8.2).
+pub(crate) fn speaks_utf_8() -> bool {
+    imp::speaks_utf_8()
+}
+
 /// Returns whether the terminal understands escape sequences, by its name in `TERM`.
 pub(crate) fn has_escapes() -> bool {
     imp::has_escapes()
@@ -120,6 +126,19 @@ mod imp {
 
     /// The settings to give back. Global, because whatever ends the program must find them.
     static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+
+    pub(super) fn speaks_utf_8() -> bool {
+        let locales = ["LC_ALL", "LC_CTYPE", "LANG"].map(std::env::var_os);
+        let locale = locales
+            .into_iter()
+            .flatten()
+            .find(|locale| !locale.is_empty());
+        // Where none is set, as after many an ssh, the terminal is nearly always one of today.
+        locale.is_none_or(|locale| {
+            let locale = locale.to_string_lossy().to_ascii_lowercase();
+            locale.contains("utf-8") || locale.contains("utf8")
+        })
+    }
 
     pub(super) fn has_escapes() -> bool {
         std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
@@ -243,6 +262,11 @@ mod imp {
 
     use tempfile::TempDir;
     use tokio::process::{Child, Command};
+
+    // Windows converts what is printed itself.
+    pub(super) fn speaks_utf_8() -> bool {
+        true
+    }
 
     pub(super) fn has_escapes() -> bool {
         false

@@ -68,7 +68,7 @@ pub struct Fingerprint([u8; 32]);
 
 /// The bytes are not a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a readable X.509 certificate")]
+#[error("it is not a readable X.509 certificate")]
 pub struct CertificateError;
 
 impl Certificate {

@@ -39,7 +39,7 @@ pub use tls::{
     CaHints, ServerTls, TlsError, Verdict, client_config, proves_a_server, watched_client_config,
 };
 pub use witness::{Check, Sight, Witness};
-pub use words::{Peer, alert_name, alert_words, judged_words, tls_words};
+pub use words::{Peer, alert_name, alert_words, judged_words, tls_words, without_number};
 
 /// The limits on inputs, units last.
 pub mod limits {

@@ -28,11 +28,19 @@ use crate::profile::Purpose;
 use crate::refusal::Refusal;
 use crate::revocation::Revocations;
 use crate::witness::{Check, Presented, Sight, Witness};
+use crate::words::{Peer, tls_words};
 
 /// A TLS configuration could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("TLS cannot be set up: {0}")]
-pub struct TlsError(#[from] rustls::Error);
+#[error("TLS cannot be set up: {}", tls_words(.0, Peer::Server))]
+pub struct TlsError(rustls::Error);
+
+// Not a source: the sentence has its words already, and the library's are for programmers.
+impl From<rustls::Error> for TlsError {
+    fn from(error: rustls::Error) -> Self {
+        Self(error)
+    }
+}
 
 /// A server's end of TLS.
 #[derive(Debug, Clone)]

@@ -38,6 +38,20 @@ impl fmt::Display for Peer {
     }
 }
 
+/// Returns an error of the operating system without its number, such as ` (os error 111)`.
+pub fn without_number(words: &str) -> &str {
+    match words.rsplit_once(" (os error ") {
+        Some((before, number))
+            if number
+                .strip_suffix(')')
+                .is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit())) =>
+        {
+            before
+        }
+        _ => words,
+    }
+}
+
 /// Returns an error of TLS as a sentence about the other end.
 pub fn tls_words(error: &Error, peer: Peer) -> String {
     match error {
@@ -303,6 +317,20 @@ mod tests {
     use rustls::OtherError;
 
     use super::*;
+
+    #[test]
+    fn the_number_of_an_error_is_left_out() {
+        let refused = std::io::Error::from_raw_os_error(2).to_string();
+        assert!(refused.ends_with(" (os error 2)"), "{refused}");
+        for (words, shown) in [
+            (refused.as_str(), refused.trim_end_matches(" (os error 2)")),
+            ("it is (os error x)", "it is (os error x)"),
+            ("(os error 2) it is", "(os error 2) it is"),
+            ("it is", "it is"),
+        ] {
+            assert_eq!(without_number(words), shown);
+        }
+    }
 
     #[test]
     fn every_alert_of_the_rfcs_has_its_sentence_and_its_own_name() {

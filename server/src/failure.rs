@@ -69,6 +69,9 @@ impl Failure {
             Failure::Database(error) if error.is_about_rights() => Some(
                 "the server's user must be allowed to write to the database and to create files beside it",
             ),
+            Failure::Database(error) if error.is_about_the_version() => Some(
+                "it was not changed. Start the version of the server that made it, or a newer one; or name another file with --db",
+            ),
             Failure::Database(error) if error.is_not_a_database() => Some(NOT_A_DATABASE),
             Failure::Database(error)
             | Failure::Tail(error)

@@ -165,13 +165,14 @@ fn fail(failure: &anyhow::Error) -> ExitCode {
 fn describe(failure: &anyhow::Error) -> String {
     let mut described = String::new();
     for cause in failure.chain().map(ToString::to_string) {
-        if described.contains(&cause) {
+        let cause = pki::without_number(&cause);
+        if described.contains(cause) {
             continue;
         }
         if !described.is_empty() {
             described.push_str(": ");
         }
-        described.push_str(&cause);
+        described.push_str(cause);
     }
     described
 }

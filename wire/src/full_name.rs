@@ -169,8 +169,20 @@ fn is_allowed(c: char) -> bool {
     }
 }
 
+/// A letter that looks like a sign is none here (UTS #39, section 4): `ˮ` (U+02EE) would close the quotes in
+/// which a name is shown, `ꓽ` (U+A4FD) makes a time of digits. An apostrophe or a dot does no harm.
 fn is_letter(c: char) -> bool {
-    c.general_category_group() == GeneralCategoryGroup::Letter
+    c.general_category_group() == GeneralCategoryGroup::Letter && !looks_like_a_sign(c)
+}
+
+fn looks_like_a_sign(c: char) -> bool {
+    let mut text = [0; 4];
+    let drawn: String = unicode_security::skeleton(c.encode_utf8(&mut text)).collect();
+    let mut signs = drawn.chars();
+    match (signs.next(), signs.next()) {
+        (Some(sign), None) => sign.is_ascii_punctuation() && !PUNCTUATION.contains(&sign),
+        _ => drawn.chars().all(|sign| sign.is_ascii_punctuation()),
+    }
 }
 
 /// Spaces of any width, but nothing that ends a line.
@@ -308,6 +320,12 @@ mod tests {
             ("\u{e000}", Character('\u{e000}')),
             ("a\u{fe0f}", Character('\u{fe0f}')),
             ("a ״bob״ c", Character('״')),
+            // Letters, by their category, that look like signs.
+            ("Bobˮ, dr.okafor ˮProf Ng", Character('ˮ')),
+            ("Bobʺ (instructor)", Character('ʺ')),
+            ("10ꓽ00", Character('ꓽ')),
+            ("Bobǃ", Character('ǃ')),
+            ("ˮ", Character('ˮ')),
             ("a — b", Character('—')),
             ("\u{301}a", Marks),
             ("a \u{301}b", Marks),

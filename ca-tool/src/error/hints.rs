@@ -92,8 +92,13 @@ impl Error {
             Error::NameOfSeveral(_) => {
                 "run it once for each of them, or put the names into the column name of a roster"
             }
-            Error::Nobody => "`ca-tool issue alice bob` or `ca-tool issue --roster class.csv`",
+            Error::Nobody => {
+                "name people, as in `ca-tool issue alice bob`, or a list, as in `ca-tool issue --roster class.csv`"
+            }
             Error::Past(_) => "--until is the last day, such as 2027-02-01",
+            Error::NoName { .. } => {
+                "this is the short name, which the room shows, such as alice or alice.ng"
+            }
             Error::OtherRequest { .. } => {
                 "`ca-tool request` makes a key and a request together; this answer is for another request"
             }
@@ -141,7 +146,7 @@ impl Error {
                 return Some(format!("name a file in {}", pki::shell_word(path)));
             }
             Error::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                "only the user who made the CA can read its folder"
+                "`ls -l` shows the owner: run ca-tool as that user, or name another place. Only the user who made a CA can read its folder"
             }
             _ => return None,
         };

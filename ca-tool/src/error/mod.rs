@@ -189,7 +189,7 @@ pub enum Error {
         fault: String,
     },
     /// Neither a name nor a roster was given.
-    #[error("nobody was named")]
+    #[error("nobody was named; nothing was done")]
     Nobody,
     /// One full name for several people, or for none.
     #[error("--name is the full name of one person, and the command names {0}")]
@@ -198,7 +198,7 @@ pub enum Error {
     #[error("{0} is in the past")]
     Past(time::Date),
     /// A text that cannot be a person's name.
-    #[error("\"{}\": {fault}", wire::escape(name))]
+    #[error("\"{}\" cannot be a person's name here: {fault}", wire::escape(name))]
     NoName {
         /// The text.
         name: String,
@@ -264,7 +264,7 @@ pub enum Error {
     #[error("{0}")]
     Bundle(pki::BundleError),
     /// A PKCS#12 file cannot be made.
-    #[error("cannot export: {0}")]
+    #[error("cannot make the PKCS#12 file: {0}")]
     Export(String),
     /// The password of a PKCS#12 file cannot be shown, so the file was not made.
     #[error("{} was not made: its password cannot be printed: {source}", path.display())]
@@ -281,7 +281,7 @@ pub enum Error {
     #[error("nothing was done")]
     Declined,
     /// The answer to a question cannot be read.
-    #[error("cannot read the answer: {0}")]
+    #[error("cannot read your answer: {0}")]
     Unanswered(io::Error),
     /// The argument of `show` is neither a file nor a person.
     #[error("{0}")]

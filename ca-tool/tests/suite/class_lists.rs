@@ -879,3 +879,63 @@ fn a_workbook_with_any_damage_is_read_or_refused() {
         "{read} were read, {refused} refused"
     );
 }
+
+/// Returns a workbook with one more part, or another text in a part.
+fn with_part(book: &[u8], name: &str, text: &[u8]) -> Vec<u8> {
+    let mut old = ZipArchive::new(Cursor::new(book)).expect("a zip");
+    let mut new = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default();
+    for at in 0..old.len() {
+        let mut file = old.by_index(at).expect("a file");
+        let there = file.name().expect("a name").into_owned();
+        if there != name {
+            new.start_file(&*there, options).expect("a file");
+            std::io::copy(&mut file, &mut new).expect("copied");
+        }
+    }
+    new.start_file(name, options).expect("a file");
+    new.write_all(text).expect("written");
+    new.finish().expect("a zip").into_inner()
+}
+
+#[test]
+fn a_workbook_that_claims_more_than_it_has_is_refused_before_it_is_read() {
+    let book = workbook(&[("A", "id|name\nerin|Erin Brown")]);
+    let strings = |count: &str| {
+        let text =
+            format!("<?xml version=\"1.0\"?><sst uniqueCount = '{count}'><si><t>a</t></si></sst>");
+        with_part(&book, "xl/sharedStrings.xml", text.as_bytes())
+    };
+    let cell = |place: &str| {
+        let text = format!(
+            "<?xml version=\"1.0\"?><worksheet><sheetData><row r=\"1\"><c r=\"{place}\" t=\"inlineStr\"><is><t>id</t></is></c></row></sheetData></worksheet>"
+        );
+        with_part(&book, "xl/worksheets/sheet1.xml", text.as_bytes())
+    };
+    // A sheet may have any name, and its text is unpacked all the same.
+    let large = with_part(&book, "xl/worksheets/sheet1.bin", &vec![b' '; 65 << 20]);
+    let mut twice = with_part(&book, "xl/worksheets/sheet9.xml", b"<worksheet/>");
+    while let Some(at) = memchr::memmem::find(&twice, b"sheet9.xml") {
+        twice[at + 5] = b'1';
+    }
+    for (bytes, fault) in [
+        (
+            strings("4000000000"),
+            "it claims to have more texts than it has",
+        ),
+        (
+            strings("9000000000000000000"),
+            "it claims to have more texts than it has",
+        ),
+        (strings("-1"), "it claims to have more texts than it has"),
+        (cell("ZZZZZZZZ4294967299"), "a cell beyond the last one"),
+        (cell("A99999999999"), "a cell beyond the last one"),
+        (large, "it unpacks to more than 64 MiB"),
+        (twice, "two parts of the same name"),
+    ] {
+        let read = Roster::parse(&bytes, Path::new("class.xlsx"), &Choices::default());
+        let error = read.expect_err(fault).to_string();
+        assert!(error.contains(fault), "{error}");
+    }
+    Roster::parse(&strings("1"), Path::new("class.xlsx"), &Choices::default()).expect("a good one");
+}

@@ -21,7 +21,7 @@ pub(super) fn target(
 ) -> Result<Target, Failure> {
     if let Some(server) = server {
         return Target::parse(server).map_err(|error| {
-            usage(
+            usage_failure(
                 format!("--server {server}: {error}"),
                 "write HOST or HOST:PORT, and an IPv6 address as [::1]:27332",
             )
@@ -31,7 +31,7 @@ pub(super) fn target(
         return ask_for_target(cert);
     };
     Target::parse(server).map_err(|error| {
-        usage(
+        usage_failure(
             format!("{} names no usable server: {error}", cert.display()),
             "say which one with --server HOST[:PORT]",
         )
@@ -41,7 +41,7 @@ pub(super) fn target(
 /// Asks the person, if there is a terminal to ask on.
 fn ask_for_target(cert: &Path) -> Result<Target, Failure> {
     let nobody_knows = || {
-        usage(
+        usage_failure(
             format!("no server is known: {} names none", cert.display()),
             "say which one with --server HOST[:PORT]",
         )
@@ -76,7 +76,7 @@ fn ask(mut answers: impl BufRead, mut questions: impl Write) -> Option<Target> {
     }
 }
 
-fn usage(sentence: String, hint: &str) -> Failure {
+fn usage_failure(sentence: String, hint: &str) -> Failure {
     Failure::new(Exit::Usage, sentence).hint(hint)
 }
 

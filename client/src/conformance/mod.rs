@@ -86,7 +86,10 @@ async fn examine_all(args: &ConformanceArgs) -> Result<Exit, Failure> {
     kit.stand_in.remove().map_err(|error| {
         Failure::new(
             Exit::Other,
-            format!("cannot remove the folder of the stand-in bundle: {error}"),
+            format!(
+                "cannot remove the folder of the stand-in bundle: {}",
+                in_words(&error)
+            ),
         )
     })?;
     Ok(match is_right {
@@ -247,13 +250,16 @@ fn ended_by_reader(error: &io::Error) -> Result<Exit, Failure> {
         io::ErrorKind::BrokenPipe => Ok(Exit::Other),
         _ => Err(Failure::new(
             Exit::Other,
-            format!("cannot write to standard output: {error}"),
+            format!("cannot write to standard output: {}", in_words(error)),
         )),
     }
 }
 
 fn cannot_listen(address: SocketAddr, error: &io::Error) -> Failure {
-    let failure = Failure::new(Exit::Other, format!("cannot listen on {address}: {error}"));
+    let failure = Failure::new(
+        Exit::Other,
+        format!("cannot listen on {address}: {}", in_words(error)),
+    );
     match error.kind() {
         io::ErrorKind::AddrInUse => failure
             .hint("another program has this port; choose one with --listen, as in --listen 27401"),
@@ -262,13 +268,23 @@ fn cannot_listen(address: SocketAddr, error: &io::Error) -> Failure {
 }
 
 fn cannot_accept(error: &io::Error) -> Failure {
-    Failure::new(Exit::Other, format!("cannot accept a connection: {error}"))
+    Failure::new(
+        Exit::Other,
+        format!("cannot accept a connection: {}", in_words(error)),
+    )
 }
 
 fn cannot_start(command: &[OsString], error: &io::Error) -> Failure {
     let program = command.first().map_or_else(String::new, |program| {
         program.to_string_lossy().into_owned()
     });
-    Failure::new(Exit::Other, format!("cannot start {program}: {error}"))
-        .hint("after -- stands the command as you would type it, for example -- python3 client.py")
+    Failure::new(
+        Exit::Other,
+        format!("cannot start {program}: {}", in_words(error)),
+    )
+    .hint("after -- stands the command as you would type it, for example -- python3 client.py")
+}
+
+fn in_words(error: &io::Error) -> String {
+    pki::without_number(&error.to_string()).to_owned()
 }

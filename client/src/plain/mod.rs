@@ -24,7 +24,9 @@ use crate::limits::{KEYS_MAX, LEAVE_PRINT_TIMEOUT, READ_BYTES_MAX};
 use crate::link::{Door, End, Event, Handle, Outcome, Stay};
 use crate::os;
 use crate::settings::Form;
-use crate::words::{Exit, report, stdout_columns, tell, tell_unacknowledged};
+use crate::words::{
+    Exit, Readable, note_on_ascii, report, stdout_columns, tell, tell_unacknowledged,
+};
 
 use form::Printer;
 use talk::{Input, Talk, in_doubt};
@@ -52,6 +54,9 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
         Ok(connected) => connected,
         Err(exit) => return exit,
     };
+    if let Some(note) = note_on_ascii() {
+        tell(note);
+    }
     let route = connected.route().describe(&connected.welcome);
     tell(&format!("connected {route}"));
     let (handle, outbox, events) = match begin(config.since, config.form == Form::Raw) {
@@ -68,7 +73,7 @@ pub async fn run(config: Config, leave: CancellationToken) -> Exit {
         }
     });
     let printer = Printer {
-        out: BufWriter::with_capacity(READ_BYTES_MAX, io::stdout()),
+        out: BufWriter::with_capacity(READ_BYTES_MAX, Readable::stdout()),
         form: config.form,
         clock: config.clock,
         // Only a terminal has columns, and only their number can change.

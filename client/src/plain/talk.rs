@@ -15,11 +15,11 @@ use super::written::Written;
 use crate::limits::{CATCH_UP_TIMEOUT, EVENTS_MAX, TERMINAL_COLUMNS, TYPED_MAX};
 use crate::link::{End, Event, Gone, Handle, Outcome, Permit};
 use crate::settings::{Form, Since};
-use crate::words::{Exit, Expiry, report, sentences, tell, tell_unacknowledged};
+use crate::words::{Exit, Expiry, Readable, report, sentences, tell, tell_unacknowledged};
 
 /// One conversation.
 pub(super) struct Talk {
-    printer: Printer<BufWriter<Stdout>>,
+    printer: Printer<BufWriter<Readable<Stdout>>>,
     /// Whether standard output still accepts anything, and if not, whether that is fine.
     output: Output,
     /// The line that a person writes, where we edit it.
@@ -102,7 +102,11 @@ struct Waits {
 }
 
 impl Talk {
-    pub(super) fn new(printer: Printer<BufWriter<Stdout>>, since: Since, head: u64) -> Self {
+    pub(super) fn new(
+        printer: Printer<BufWriter<Readable<Stdout>>>,
+        since: Since,
+        head: u64,
+    ) -> Self {
         let until = match since {
             Since::Head | Since::Last(0) => 0,
             Since::Beginning | Since::Last(_) => head,
@@ -425,7 +429,10 @@ impl Talk {
         self.print(|printer| printer.refusal(refusal));
     }
 
-    fn print(&mut self, what: impl FnOnce(&mut Printer<BufWriter<Stdout>>) -> io::Result<()>) {
+    fn print(
+        &mut self,
+        what: impl FnOnce(&mut Printer<BufWriter<Readable<Stdout>>>) -> io::Result<()>,
+    ) {
         if self.output != Output::Open {
             return;
         }

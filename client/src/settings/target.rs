@@ -38,7 +38,7 @@ pub enum TargetError {
     NoZone(String),
     /// Only a link-local address has a zone.
     #[error(
-        "only a link-local IPv6 address, such as fe80::1%eth0, has a part after %, and \"{0}\" is none"
+        "only a link-local IPv6 address, such as fe80::1%eth0, has a part after %, and \"{0}\" is not one"
     )]
     Zone(String),
 }

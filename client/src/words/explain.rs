@@ -65,7 +65,8 @@ fn in_words(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
         Cause::Endless => Failure::new(
             Exit::Other,
             format!("{target} sent an endless line, so the connection was closed"),
-        ),
+        )
+        .hint("that server is broken or hostile; tell whoever runs it"),
         Cause::Greeting(why) => Failure::new(
             Exit::Other,
             format!("{target} sent no valid greeting: {}", inert(why)),
@@ -91,14 +92,15 @@ fn in_words(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
         Cause::Tls(rustls::Error::NoCertificatesPresented) => Failure::new(
             Exit::Untrusted,
             format!("{target} presents no certificate, so nothing proves that it is the server"),
-        ),
+        )
+        .hint("is this the right server, and a room's port? if it is, tell whoever runs the room"),
         Cause::Tls(rustls::Error::InvalidMessage(_)) => {
             Failure::new(Exit::Network, format!("{target} does not speak TLS"))
                 .hint(format!("a room's port is usually {}", wire::PORT))
         }
         Cause::Tls(other) => Failure::new(
             Exit::Other,
-            format!("TLS with {target} failed: {}", pki::tls_words(other, Peer::Server)),
+            format!("cannot connect to {target} over TLS: {}", pki::tls_words(other, Peer::Server)),
         )
         .hint("is this a room's port? if it is, tell whoever runs the room"),
         Cause::Refused(refusal) => explain_refusal(refusal, scene),
@@ -107,6 +109,7 @@ fn in_words(cause: &Cause, scene: &Scene, now: SystemTime) -> Failure {
 }
 
 fn lost(target: &Target, why: String) -> Failure {
+    let why = pki::without_number(&why).to_owned();
     Failure {
         in_short: Some(why.clone()),
         ..Failure::new(
@@ -147,7 +150,13 @@ fn explain_own_dates(scene: &Scene, now: SystemTime) -> Failure {
 fn explain_unreachable(target: &Target, tried: &[(SocketAddr, String)]) -> Failure {
     let tried: Vec<String> = tried
         .iter()
-        .map(|(address, error)| format!("{}: {error}", address.ip().to_canonical()))
+        .map(|(address, error)| {
+            format!(
+                "{}: {}",
+                address.ip().to_canonical(),
+                pki::without_number(error)
+            )
+        })
         .collect();
     let why = match tried.as_slice() {
         [] => "it has no address".to_owned(),
@@ -443,6 +452,37 @@ mod tests {
         assert!(failure.hint.unwrap_or_default().contains(hint));
         // As errors are written here: lower case or a name first, no full stop.
         assert!(!failure.sentence.ends_with('.'));
+    }
+
+    #[test]
+    fn an_error_of_the_system_is_told_without_its_number() {
+        let error = "Connection refused (os error 111)".to_owned();
+        let address = "127.0.0.1:27332".parse().expect("an address");
+        let unreachable = Cause::Unreachable(vec![(address, error.clone())]);
+        for (cause, sentence) in [
+            (
+                unreachable,
+                "cannot reach chat.example:27332 (127.0.0.1: Connection refused)",
+            ),
+            (
+                Cause::Lost(error),
+                "the connection to chat.example:27332 was lost: Connection refused",
+            ),
+        ] {
+            assert_eq!(explain(&cause, &scene(), today()).sentence, sentence);
+        }
+    }
+
+    #[test]
+    fn every_failure_of_the_server_itself_has_advice() {
+        for cause in [
+            Cause::Endless,
+            Cause::Tls(rustls::Error::NoCertificatesPresented),
+            Cause::Tls(rustls::Error::General("odd".to_owned())),
+        ] {
+            let failure = explain(&cause, &scene(), today());
+            assert!(failure.hint.is_some(), "{failure}");
+        }
     }
 
     #[test]

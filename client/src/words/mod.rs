@@ -26,4 +26,6 @@ pub(crate) use drawable::drawable;
 pub(crate) use expiry::Expiry;
 pub(crate) use few::few;
 pub(crate) use stamped::{stamped, stamped_newer, unknown};
-pub(crate) use terminal::{stderr_columns, stdout_columns, tell_unacknowledged};
+pub(crate) use terminal::{
+    Readable, note_on_ascii, stderr_columns, stdout_columns, tell_unacknowledged,
+};

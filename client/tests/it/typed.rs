@@ -5,7 +5,7 @@ use pty_process::blocking::Command;
 
 use crate::room::{Leaf, Room, Session, entry};
 
-/// The program as alice on a terminal of this name, and the server's end of her connection.
+/// The program as alice on a terminal of this name, which other variables may follow, and the server's end of her connection.
 async fn alice(room: &Room, term: &str, arguments: &[&str]) -> (Terminal, Session) {
     let server = format!("127.0.0.1:{}", room.port);
     let notes = [("server", server.as_str())];
@@ -16,7 +16,7 @@ async fn alice(room: &Room, term: &str, arguments: &[&str]) -> (Terminal, Sessio
     let program = env!("CARGO_BIN_EXE_client");
     // The terminal's own name would be set over ours.
     let command = Command::new("env")
-        .arg(format!("TERM={term}"))
+        .args(format!("TERM={term}").split(' '))
         .arg(program)
         .arg(path)
         .args(["--utc", "--bare"])
@@ -155,4 +155,18 @@ async fn a_silent_server_is_told_and_so_is_its_answer() {
     alice.stops_typing();
     session.goodbye().await;
     assert_eq!(alice.ends().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_terminal_that_is_not_utf_8_gets_nothing_but_ascii() {
+    let room = Room::open().await;
+    let (mut terminal, mut session) = alice(&room, "xterm LC_ALL=C", &["--plain"]).await;
+    terminal.shows("stands for every character that is not ASCII");
+    // The second byte of U+06DB moves the cursor of such a terminal.
+    let evil = "hello \u{6db}2J\u{6db}5;1H2026-11-30 04:31:07 [dave@127.0.0.1] I copied it";
+    session.send(&entry(42, evil)).await;
+    terminal.shows("hello ?2J?5;1H2026-11-30");
+    terminal.types("\x04");
+    session.goodbye().await;
+    assert_eq!(terminal.ends().code(), Some(0));
 }

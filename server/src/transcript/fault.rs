@@ -45,7 +45,7 @@ pub enum DatabaseError {
         tables: String,
     },
     /// SQLite reported an error.
-    #[error("{}: {}", path.display(), in_words(cause))]
+    #[error("cannot use the database {}: {}", path.display(), in_words(cause))]
     Sqlite {
         /// The database.
         path: PathBuf,
@@ -53,15 +53,15 @@ pub enum DatabaseError {
         cause: sqlx::Error,
     },
     /// The migrations do not fit the file.
-    #[error("cannot migrate {} to this version's tables: {source}", path.display())]
+    #[error("cannot bring {} to this version's tables: {}", path.display(), migration_words(cause))]
     Migrate {
         /// The database.
         path: PathBuf,
         /// The reason.
-        source: MigrateError,
+        cause: MigrateError,
     },
     /// SQLite did not take a setting, so commits would not be durable.
-    #[error("{}: {pragma} is {found}, not {wanted}: lines would not be safe", path.display())]
+    #[error("cannot use the database {}: {pragma} is {found}, not {wanted}, so lines would not be safe", path.display())]
     Pragma {
         /// The database.
         path: PathBuf,
@@ -112,6 +112,20 @@ pub enum DatabaseError {
 fn in_words(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(error) => error.message().to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Returns why the tables could not be made those of this version.
+fn migration_words(cause: &MigrateError) -> String {
+    match cause {
+        MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => in_words(cause),
+        MigrateError::VersionMissing(number) => {
+            format!("a newer version of this server made them (step {number})")
+        }
+        MigrateError::VersionMismatch(number) => {
+            format!("another program than this server made them (step {number} differs)")
+        }
         other => other.to_string(),
     }
 }
@@ -204,6 +218,17 @@ impl DatabaseError {
         self.extended_code() == Some(SQLITE_CONSTRAINT_NOTNULL)
     }
 
+    /// Returns whether a newer version of this server, or another program, made the tables.
+    pub(crate) fn is_about_the_version(&self) -> bool {
+        matches!(
+            self,
+            DatabaseError::Migrate {
+                cause: MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_),
+                ..
+            }
+        )
+    }
+
     /// Returns SQLite's primary error code, which is the low byte of the extended one.
     fn code(&self) -> Option<i32> {
         self.extended_code().map(|code| code & 0xff)
@@ -213,7 +238,7 @@ impl DatabaseError {
         let source = match self {
             DatabaseError::Sqlite { cause, .. } => cause,
             DatabaseError::Migrate {
-                source: MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _),
+                cause: MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _),
                 ..
             } => source,
             _ => return None,

@@ -2,9 +2,11 @@
 //! one, so everything is measured before it is read.
 
 use std::collections::BTreeMap;
-use std::io::{self, Cursor, Read as _};
+use std::io::{Cursor, Read as _};
+use std::panic::catch_unwind;
 
 use calamine::{DataRef, ExcelDateTime, Reader as _, SheetType, SheetVisible, Xlsx, XlsxError};
+use memchr::memmem;
 use zip::ZipArchive;
 
 use super::sheet::{CELLS_MAX, Row, Sheet, cell_text};
@@ -23,6 +25,12 @@ const TEXT_BYTES_MAX: usize = 64 << 20;
 /// Reads the sheet with this name, or the first one that can be seen and has text.
 pub(super) fn rows(bytes: &[u8], wanted: Option<&str>) -> Result<Sheet, String> {
     measure(bytes)?;
+    // The library may stumble over a damaged file in a way that `measure` does not foresee.
+    let read = || rows_of_measured(bytes, wanted);
+    catch_unwind(read).unwrap_or_else(|_| Err("it is not a good .xlsx file".to_owned()))
+}
+
+fn rows_of_measured(bytes: &[u8], wanted: Option<&str>) -> Result<Sheet, String> {
     let unreadable = |error: XlsxError| format!("it is not a good .xlsx file: {error}");
     let mut book: Xlsx<_> =
         calamine::open_workbook_from_rs(Cursor::new(bytes)).map_err(unreadable)?;
@@ -85,21 +93,69 @@ fn measure(bytes: &[u8]) -> Result<(), String> {
     if names.len() > FILES_MAX {
         return Err(format!("it has more than {FILES_MAX} files in it"));
     }
+    if entries_told(bytes).is_some_and(|told| told != zip.len()) {
+        return Err(
+            "it has two parts of the same name, so programs disagree about what it says".to_owned(),
+        );
+    }
     let mut left = UNPACKED_BYTES_MAX;
     for at in 0..zip.len() {
+        // Whatever its name is: the workbook itself says which part is a sheet.
         let file = zip.by_index(at).map_err(|error| damaged(&error))?;
-        let name = file.name().map_err(|error| damaged(&error))?.to_lowercase();
-        // Pictures and the like are never read.
-        if !(name.ends_with(".xml") || name.ends_with(".rels")) {
-            continue;
-        }
-        let unpacked = io::copy(&mut file.take(left + 1), &mut io::sink());
-        let unpacked = unpacked.map_err(|error| damaged(&error))?;
+        let mut part = Vec::new();
+        let unpacked = file.take(left + 1).read_to_end(&mut part);
+        let unpacked = unpacked.map_err(|error| damaged(&error))? as u64;
         left = left
             .checked_sub(unpacked)
             .ok_or_else(|| format!("it unpacks to more than {} MiB", UNPACKED_BYTES_MAX >> 20))?;
+        check_claims(&part)?;
     }
     Ok(())
+}
+
+/// Returns how many entries the zip's directory has, unless there are too many for its old form.
+fn entries_told(bytes: &[u8]) -> Option<usize> {
+    let at = memmem::rfind(bytes, b"PK\x05\x06")?;
+    let told = bytes.get(at + 10..at + 12)?;
+    let told = u16::from_le_bytes([told[0], told[1]]);
+    (told != u16::MAX).then_some(told.into())
+}
+
+/// Checks the claims for which calamine would allocate memory, or compute without a limit: the number of
+/// texts, and the places of cells.
+fn check_claims(part: &[u8]) -> Result<(), String> {
+    for value in values(part, b"uniqueCount") {
+        let count = std::str::from_utf8(value)
+            .ok()
+            .and_then(|text| text.trim().parse().ok());
+        // Each text takes some bytes.
+        if count.is_none_or(|count: usize| count > part.len()) {
+            return Err("it claims to have more texts than it has".to_owned());
+        }
+    }
+    for name in [&b"r"[..], b"ref"] {
+        let places = values(part, name).flat_map(|value| value.split(|b| *b == b':'));
+        // The last cell of a sheet is XFD1048576.
+        for place in places {
+            let letters = place.iter().filter(|b| b.is_ascii_alphabetic()).count();
+            let digits = place.iter().filter(|b| b.is_ascii_digit()).count();
+            if letters + digits == place.len() && digits > 0 && (letters > 3 || digits > 7) {
+                return Err("it has a cell beyond the last one that a sheet can have".to_owned());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns the values of an XML attribute, wherever it stands.
+fn values<'a>(part: &'a [u8], name: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
+    memmem::find_iter(part, name).filter_map(move |at| {
+        let before = at.checked_sub(1).map(|before| part[before])?;
+        let after = part[at + name.len()..].trim_ascii_start();
+        let (quote, value) = after.strip_prefix(b"=")?.trim_ascii_start().split_first()?;
+        let end = value.iter().position(|b| b == quote)?;
+        (before.is_ascii_whitespace() && b"\"'".contains(quote)).then(|| &value[..end])
+    })
 }
 
 fn sheet_rows(book: &mut Xlsx<Cursor<&[u8]>>, name: &str) -> Result<Vec<Row>, String> {

@@ -120,9 +120,9 @@ impl Database {
         MIGRATIONS
             .run_direct(None, &mut connection, false)
             .await
-            .map_err(|source| DatabaseError::Migrate {
+            .map_err(|cause| DatabaseError::Migrate {
                 path: path.to_owned(),
-                source,
+                cause,
             })?;
         let mut database = Self {
             connection,

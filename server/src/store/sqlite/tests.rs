@@ -355,6 +355,44 @@ async fn a_database_of_the_first_version_keeps_the_last_lines_of_each_run() {
 }
 
 #[tokio::test]
+async fn a_database_of_a_newer_version_is_refused_in_our_words_with_advice() {
+    let folder = folder();
+    let path = folder.path().join("chat.db");
+    drop(open(&folder).await);
+    for (change, words) in [
+        (
+            "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+            values (99, 'later', true, x'00', 0)",
+            "a newer version of this server made them (step 99)",
+        ),
+        (
+            "delete from _sqlx_migrations where version = 99;
+            update _sqlx_migrations set checksum = x'00' where version = 2",
+            "another program than this server made them (step 2 differs)",
+        ),
+    ] {
+        let options = SqliteConnectOptions::new().filename(&path);
+        let mut newer = options.connect().await.expect("a database");
+        newer.execute(change).await.expect("a change");
+        newer.close().await.expect("a good end");
+        let refused = Database::open(&path, &Limits::default()).await;
+        let failure = crate::Failure::from(refused.expect_err(words));
+        assert_eq!(
+            failure.to_string(),
+            format!(
+                "cannot bring {} to this version's tables: {words}",
+                path.display()
+            )
+        );
+        let hint = failure.hint().unwrap_or_default();
+        assert!(
+            hint.starts_with("it was not changed. Start the version"),
+            "{hint}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_database_from_before_there_were_names_is_opened_and_nobody_in_it_has_one() {
     let folder = folder();
     let mut old = SqliteConnectOptions::new()

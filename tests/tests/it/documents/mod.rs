@@ -3,6 +3,7 @@
 
 mod architecture;
 mod commands;
+mod messages;
 mod promises;
 mod prose;
 mod protocol;
