@@ -201,7 +201,7 @@ async fn whoever_else_signs_is_not_our_ca() {
     let shown_alike = Leaf {
         issuer: name(&[
             &[&attribute(COMMON_NAME, UTF8, b"Networks 101")],
-            &[&attribute(ORGANIZATION, UTF8, b"Networks 101")],
+            &[&attribute(ORGANIZATION, UTF8, b"Elsewhere")],
         ]),
         ..m.leaf("alice")
     };
