@@ -405,7 +405,8 @@ fn a_person_who_has_a_file_of_another_kind_is_not_told_to_have_lost_it() {
     let again = told(&["issue", "--roster", "class.csv"]);
     assert_eq!(
         again,
-        "ca-tool: note: 10 people have a certificate; skipped\n"
+        "ca-tool: note: class.csv: line 1 is a person: s10\n\
+         ca-tool: note: 10 people have a certificate; skipped\n"
     );
 
     // Files that were moved away were most likely handed out: nobody is told to revoke anything unless

@@ -9,7 +9,7 @@
 //! | alert `certificate_revoked` | `a_revoked_certificate_is_told_so` |
 //! | alert `access_denied` | `a_name_that_the_server_does_not_accept_is_told_so` |
 //! | alert `unsupported_certificate` | `a_servers_certificate_is_refused_as_a_persons` |
-//! | alert `unknown_ca`, with both CAs' names | `a_certificate_of_another_ca_is_told_so` |
+//! | a CA beside the certificate that did not issue it | `a_certificate_beside_a_ca_that_did_not_issue_it_is_refused_before_connecting` |
 //! | the own certificate expired or not valid yet | `own_dates_are_told_before_connecting` |
 //! | a server's certificate of another name, without a name, of another CA, for clients, expired | `a_server_that_cannot_prove_itself_is_not_trusted` |
 //! | no TLS, no answer | `a_server_that_is_no_room_is_reported_as_none` |
