@@ -92,9 +92,15 @@ impl Database {
         // The canonical name: a second server must not find the database free under another one.
         let path = &path.canonicalize().map_err(open)?;
         // A file that is no record gets no lock beside it. Where there is a lock, a server of this very process may
-        // have the file open, and looking at it would release SQLite's own locks.
-        if !beside(path, ".lock").exists() {
-            check_kind(path, given).await?;
+        // have the file open, and looking at it would release SQLite's own locks. Other faults are told below, where they
+        // matter.
+        if !beside(path, ".lock").exists()
+            && let Err(
+                error @ (DatabaseError::NotADatabase { .. }
+                | DatabaseError::OfAnotherProgram { .. }),
+            ) = check_kind(path, given).await
+        {
+            return Err(error);
         }
         let lock = lock(path)?;
         check_writable(path)?;
