@@ -125,7 +125,7 @@ fn a_client_tells_which_server_it_did_not_find() {
         "a certificate of another CA, not of \"Networks 101\"",
         "is this the right server?",
     );
-    // A stranger who knows the room's CA trusts the server, and is not trusted.
+    // A certificate beside the CA of another room is no file that `ca-tool` made: nobody connects with it.
     let read = |path| fs::read_to_string(path).expect("PEM");
     let stranger = read(site.path(&site.bundle("alice"))).replace(
         read(site.ca().register().certificate()).trim(),
@@ -133,9 +133,9 @@ fn a_client_tells_which_server_it_did_not_find() {
     );
     fs::write(others.path("stranger.pem"), stranger).expect("written");
     run_at(&others, &server, "stranger.pem", "hello\n").failed(
-        62,
-        "is from the CA \"Networks 101\"",
-        "is this the right room?",
+        1,
+        "the certificate of \"alice\" in it was issued by \"Networks 101\", and not by the CA",
+        "use the whole file that `ca-tool issue` made",
     );
     assert_eq!(others.query("select count(*) from joins"), ["0"]);
 
