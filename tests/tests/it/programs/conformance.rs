@@ -467,7 +467,8 @@ const OF_PLAIN: [Mutant; 22] = [
         says: "it did not show \"after all that is unknown",
         changes: &[(
             "            print(line)\n",
-            "            {str(n): n for n in [*range(10), \"=\", \"!\"]}[line[:1]]; print(line)\n",
+            // It shows nothing more. A client that crashed instead would end at a moment of chance.
+            "            deaf = line[:1] not in \"0123456789=!\" or locals().get(\"deaf\", False)\n            if not deaf:\n                print(line)\n",
         )],
     },
     Mutant {
